@@ -1,0 +1,100 @@
+/**
+ * Every error that patchstream makes on purpose: one code, one message. A message says what was expected, what was found and what
+ * to do; `where` says the place (file:line:column, stage, sample). `{slots}` are filled and escaped by `fail`.
+ * A code is never reused after its removal. `docs/errors.md` is made from this list, and a test holds the two together.
+ */
+export const catalogue = {
+  // streams
+  PERMITS_TOO_FEW:
+    '{needed} permits are the least this chain can run with (threads + holds + 1 of every stage that holds); got {permits}. Raise `permits` or leave it out.',
+  STAGE_TIMEOUT: 'a sample must leave the stage within {seconds} s; it did not. Raise `timeout`, or find out what it waits for.',
+  STAGE_STUCK:
+    'all {concurrency} places of the stage are held by work that outlived its time-out of {seconds} s, so nothing can go on. The work never returns: make it end, or raise `timeout`.',
+  STAGE_BUDGET: 'at most {budget} failed samples are allowed; got {failures} of {seen}. {first} Mend the data, or raise `maxFailures`.',
+  STAGE_OUTPUT:
+    "a stage must return a sample (an object with the key it was given), several, or drop('reason'); got {found}. Spread the sample you were given: `{ ...sample, more }`.",
+  OPERATOR_HOLDS:
+    'an operator declared with holds: {holds} must let a sample out in its turn; {key} came out later. This operator holds samples back: say operator(op, { holds: n }).',
+  OPERATOR_ENDED: 'an operator must pass samples on until its source completes; it completed after {seen} samples. Use `limit` of the run to end early.',
+  OPERATOR_FOREIGN: 'an operator may only let out samples it was given; {key} was not inside. Keep `key` and `position` of the sample.',
+  FUNCTION_BARE:
+    'a stage must be made by a stage factory, each(fn) or operator(op); got a bare function. Write each({name}) for a function of one sample, operator({name}) for an rxjs operator.',
+  NOTHING_LEFT: 'at least one sample must come through; all {seen} failed or were dropped. {first}',
+  RUN_CANCELLED: 'the run was cancelled by {cause}.',
+} as const;
+
+export type ErrorCode = keyof typeof catalogue;
+
+type SlotNames<T extends string> = T extends `${string}{${infer Name}}${infer Rest}`
+  ? (Name extends `${string} ${string}` ? never : Name) | SlotNames<Rest>
+  : never;
+
+/** The values that fill the message of a code. */
+export type Slots<C extends ErrorCode> = { [K in SlotNames<(typeof catalogue)[C]>]: string | number };
+
+/** An error of the catalogue. `code` is stable and for programs, `message` is for people, `where` names the place, `cause` keeps the original. */
+export class PatchstreamError extends Error {
+  readonly code: ErrorCode;
+  readonly where: string | undefined;
+  /** The message without code and place. */
+  readonly text: string;
+
+  constructor(code: ErrorCode, text: string, where?: string, cause?: unknown) {
+    super(`${code}: ${where === undefined ? '' : `${where}: `}${text}`, cause === undefined ? undefined : { cause });
+    this.name = 'PatchstreamError';
+    this.code = code;
+    this.where = where;
+    this.text = text;
+  }
+}
+
+/** Makes the error of `code`; does not throw it, so that call sites read `throw fail(…)`. Slot values are escaped by `printable`. */
+export function fail<C extends ErrorCode>(
+  code: C,
+  slots: Slots<C>,
+  { where, cause }: { where?: string | undefined; cause?: unknown } = {},
+): PatchstreamError {
+  const values = slots as Record<string, string | number>;
+  const text = catalogue[code].replace(/\{(\w+)\}/g, (whole, name: string) =>
+    name in values ? printable(String(values[name])) : whole,
+  );
+  return new PatchstreamError(code, text.trim(), where === undefined ? undefined : printable(where), cause);
+}
+
+// Control characters, line and paragraph separators, zero-width and bidirectional overrides: all that can move a cursor or lie about order.
+const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+
+/** Text from outside (a file name, a key, a value) made safe to show in a terminal, log or label: what does not print becomes \u{…}. */
+export function printable(text: string): string {
+  return text.replace(unprintable, (char) => (char === '\n' ? '\\n' : `\\u{${char.codePointAt(0)?.toString(16)}}`));
+}
+
+/** The message of anything thrown, in one line that is safe to show. */
+export function messageOf(error: unknown): string {
+  if (error instanceof PatchstreamError) return error.message;
+  if (error instanceof Error) return printable(error.message || error.name);
+  return printable(String(error));
+}
+
+/** The nearest of `names` to `name` by edit distance when it is near enough to be a slip, for suggestions. */
+export function nearest(name: string, names: Iterable<string>): string | undefined {
+  let best: string | undefined;
+  let least = Math.max(1, Math.floor(name.length / 3)) + 1;
+  for (const candidate of names) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    if (distance < least) [best, least] = [candidate, distance];
+  }
+  return best;
+}
+
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      row[j] = Math.min(previous[j]! + 1, row[j - 1]! + 1, previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+    }
+    previous = row;
+  }
+  return previous[b.length]!;
+}

@@ -1,0 +1,41 @@
+import type { Tensor, Variable } from '../backends/tf.ts';
+import type { Random } from '../random.ts';
+
+/** One field of a micro-batch on the host: `data` holds `shape` row by row, the first dimension is N, the samples of the micro-batch. */
+export interface HostTensor {
+  readonly dtype: 'uint8' | 'int32' | 'float32';
+  readonly shape: readonly number[];
+  readonly data: Uint8Array | Int32Array | Float32Array;
+}
+
+/** The micro-batch as the cells hold it: field name to values. picture uint8 [N, H, W, 3], windows int32 [N, M, 2], masks uint8 [N, M, K²] (or [N, n]), label int32 [N]. */
+export type HostBatch = Readonly<Record<string, HostTensor>>;
+
+/** Parameters by their timm name (contracts: `blocks.0.attn.qkv.weight`, …), in the memory layout of the model. */
+export type Params = Readonly<Record<string, Tensor>>;
+
+/** A loss that can be accumulated: `sum` over `count` terms. Micro-batches add the gradient of the sum; the step divides once by Σ count. */
+export interface Loss {
+  readonly sum: Tensor;
+  readonly count: number;
+}
+
+/** What a model is to the train stage: pure functions over named parameters. */
+export interface Model {
+  readonly name: string;
+  /** The fields of a sample that the model reads, in the order in which they lie in a cell. */
+  readonly fields: readonly string[];
+  /** Fresh parameters on the current backend; the caller owns them. Chance: one generator per parameter name. */
+  init(random: (parameter: string) => Random): Record<string, Variable>;
+  /**
+   * The step's inputs as the backend wants them, computed on the host from the cells (indices, masks as float). Shapes depend only on N,
+   * so that a step can be recorded. Pixels stay uint8 values; they are normalised on the backend.
+   */
+  inputs(batch: HostBatch): HostBatch;
+  /** Scalar sum of the loss over the micro-batch and the number of its terms. Call inside `tf.tidy` / `variableGrads`. */
+  loss(params: Params, inputs: Readonly<Record<string, Tensor>>): Loss;
+  /** How a parameter is stored in a file: timm's shape, and the two conversions between it and the memory layout. */
+  stored(name: string): { shape: readonly number[]; toFile(data: Float32Array): Float32Array; fromFile(data: Float32Array): Float32Array };
+  /** Weight decay applies to this parameter. 1-D parameters and biases are not decayed; cls, mask token and RPE tables are. */
+  decays(name: string): boolean;
+}

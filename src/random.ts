@@ -1,0 +1,155 @@
+/**
+ * Chance as an argument: a counter-based generator (Philox4x32-10, Salmon et al. 2011) keyed by (seed, stage) and counted by
+ * (sample key, epoch, block). The numbers of a sample depend on nothing else: not on concurrency, order or resuming.
+ * The layout is fixed, so that native code can draw the same: docs/chance.md.
+ */
+
+const M0 = 0xd2511f53;
+const M1 = 0xcd9e8d57;
+const W0 = 0x9e3779b9;
+const W1 = 0xbb67ae85;
+
+/** The upper 32 bits of the 64-bit product of two unsigned 32-bit integers, in parts that stay below 2^53. */
+function mulHigh(a: number, b: number): number {
+  const aHigh = a >>> 16;
+  const aLow = a & 0xffff;
+  const bHigh = b >>> 16;
+  const bLow = b & 0xffff;
+  const middle = aHigh * bLow + ((aLow * bLow) >>> 16);
+  const middle2 = aLow * bHigh + (middle % 0x10000);
+  return (aHigh * bHigh + Math.floor(middle / 0x10000) + Math.floor(middle2 / 0x10000)) >>> 0;
+}
+
+/**
+ * Ten rounds of Philox4x32. `out` receives four unsigned words.
+ * Source: J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011; vectors in test/random.test.ts.
+ */
+export function philox4x32(
+  counter: readonly [number, number, number, number],
+  key: readonly [number, number],
+  out: Uint32Array,
+): void {
+  let [c0, c1, c2, c3] = counter;
+  let [k0, k1] = key;
+  for (let round = 0; round < 10; round++) {
+    const high0 = mulHigh(M0, c0 >>> 0);
+    const low0 = Math.imul(M0, c0);
+    const high1 = mulHigh(M1, c2 >>> 0);
+    const low1 = Math.imul(M1, c2);
+    c0 = high1 ^ c1 ^ k0;
+    c1 = low1;
+    c2 = high0 ^ c3 ^ k1;
+    c3 = low0;
+    k0 = (k0 + W0) | 0;
+    k1 = (k1 + W1) | 0;
+  }
+  out[0] = c0;
+  out[1] = c1;
+  out[2] = c2;
+  out[3] = c3;
+}
+
+const utf8 = new TextEncoder();
+
+/** MurmurHash3 x86-32 of the UTF-8 bytes of `text`. Source: A. Appleby, public domain; vectors in test/random.test.ts. */
+export function murmur3(text: string, seed: number): number {
+  const bytes = utf8.encode(text);
+  const blocks = bytes.length >>> 2;
+  let h = seed | 0;
+  for (let i = 0; i < blocks; i++) {
+    const at = i * 4;
+    const k = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+    h ^= scramble(k);
+    h = (h << 13) | (h >>> 19);
+    h = (Math.imul(h, 5) + 0xe6546b64) | 0;
+  }
+  const tail = bytes.length & 3;
+  if (tail > 0) {
+    let k = 0;
+    for (let i = tail - 1; i >= 0; i--) k = (k << 8) | bytes[blocks * 4 + i]!;
+    h ^= scramble(k);
+  }
+  h ^= bytes.length;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}
+
+function scramble(k: number): number {
+  const mixed = Math.imul(k, 0xcc9e2d51);
+  return Math.imul((mixed << 15) | (mixed >>> 17), 0x1b873593);
+}
+
+/** Two 32-bit hashes of a sample key: the first two words of the counter. Computed once per sample. */
+export function hashKey(key: string): readonly [number, number] {
+  return [murmur3(key, 0), murmur3(key, 1)];
+}
+
+const stageHashes = new Map<string, number>();
+
+/** The hash of a stage's id (`mask`, `mask#2`, or an explicit id): the second word of the generator's key. */
+export function hashStage(id: string): number {
+  let hash = stageHashes.get(id);
+  if (hash === undefined) stageHashes.set(id, (hash = murmur3(id, 0)));
+  return hash;
+}
+
+/** A stream of random words for one sample (or batch) at one stage. Each draw takes words in order; nothing is thrown away. */
+export class Random {
+  readonly #key: readonly [number, number];
+  readonly #sample: readonly [number, number];
+  readonly #epoch: number;
+  readonly #words = new Uint32Array(4);
+  #next = 4;
+  #block = 0;
+
+  /** @param seed the run's seed, an unsigned 32-bit integer. @param stage the stage's id, or its hash. @param sample a key, or its `hashKey`. */
+  constructor(seed: number, stage: string | number, sample: string | readonly [number, number], epoch = 0) {
+    this.#key = [seed >>> 0, typeof stage === 'string' ? hashStage(stage) : stage];
+    this.#sample = typeof sample === 'string' ? hashKey(sample) : sample;
+    this.#epoch = epoch;
+  }
+
+  /** The next unsigned 32-bit word. */
+  word(): number {
+    if (this.#next === 4) {
+      philox4x32([this.#sample[0], this.#sample[1], this.#epoch, this.#block++], this.#key, this.#words);
+      this.#next = 0;
+    }
+    return this.#words[this.#next++]!;
+  }
+
+  /** Uniform in [0, 1): word · 2⁻³². One word. */
+  uniform(): number {
+    return this.word() * 2 ** -32;
+  }
+
+  /** Uniform in [low, high). One word. */
+  between(low: number, high: number): number {
+    return low + (high - low) * this.uniform();
+  }
+
+  /** An integer in 0 … n − 1: ⌊word · n / 2³²⌋, exact for every n up to 2³² − 1. One word. */
+  integer(n: number): number {
+    return mulHigh(this.word(), n);
+  }
+
+  /** Standard normal, Box–Muller's cosine on (1 − u₁, u₂). Two words. */
+  normal(): number {
+    const u1 = 1 - this.uniform();
+    const u2 = this.uniform();
+    return Math.sqrt(-2 * Math.log(u1)) * Math.cos(2 * Math.PI * u2);
+  }
+
+  /** A permutation of 0 … n − 1, Fisher–Yates from the last down. n − 1 words. Uint32 [n]. */
+  permutation(n: number): Uint32Array {
+    const order = Uint32Array.from({ length: n }, (_, i) => i);
+    for (let i = n - 1; i > 0; i--) {
+      const j = this.integer(i + 1);
+      const swapped = order[i]!;
+      order[i] = order[j]!;
+      order[j] = swapped;
+    }
+    return order;
+  }
+}
