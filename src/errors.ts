@@ -15,7 +15,6 @@ export const catalogue = {
     "a stage must return a sample (an object with the key it was given), several, or drop('reason'); got {found}. Spread the sample you were given: `{ ...sample, more }`.",
   OPERATOR_HOLDS:
     'an operator declared with holds: {holds} must let a sample out in its turn; {key} came out later. This operator holds samples back: say operator(op, { holds: n }).',
-  OPERATOR_ENDED: 'an operator must pass samples on until its source completes; it completed after {seen} samples. Use `limit` of the run to end early.',
   OPERATOR_FOREIGN: 'an operator may only let out samples it was given; {key} was not inside. Keep `key` and `position` of the sample.',
   FUNCTION_BARE:
     'a stage must be made by a stage factory, each(fn) or operator(op); got a bare function. Write each({name}) for a function of one sample, operator({name}) for an rxjs operator.',
@@ -46,6 +45,12 @@ export class PatchstreamError extends Error {
     this.where = where;
     this.text = text;
   }
+}
+
+/** A rule that an option breaks, found without opening data. `option` is a path into the options (`size`, `size.0`), for the line and column in the file. */
+export interface Refusal {
+  readonly option?: string;
+  readonly error: PatchstreamError;
 }
 
 /** Makes the error of `code`; does not throw it, so that call sites read `throw fail(…)`. Slot values are escaped by `printable`. */

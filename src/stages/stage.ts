@@ -1,0 +1,76 @@
+import type { z } from 'zod';
+import type { Refusal } from '../errors.ts';
+import type { Random } from '../random.ts';
+import type { Sample } from '../streams/sample.ts';
+import type { Stage, StagePolicy, Travels } from '../streams/stage.ts';
+import type { Spec } from '../vision/spec.ts';
+
+/** What a stage is given when it is bound to a run. */
+export interface StageContext {
+  /** The stage's id, `mask` or `mask#2`: its name in errors, and the key of its chance. */
+  readonly id: string;
+  readonly seed: number;
+}
+
+/** One kind of stage: what it is called, what its options are, what it does to the spec, and its work. A plain value; nothing happens when it is made. */
+export interface StageDefinition<Options = unknown, In = never, Out = unknown> {
+  /** As in pipeline files: kebab-case. */
+  readonly name: string;
+  /** One sentence for `describe` and the documents. */
+  readonly summary: string;
+  /** The only source of the options' types, defaults, texts and schema. */
+  readonly options: z.ZodType<Options>;
+  /** The option that a bare value stands for: `resize: 100` is `resize: { size: 100 }`. */
+  readonly shorthand?: string;
+  /** The fields a sample must have. */
+  readonly needs: readonly string[];
+  /** True when the work draws from `random`. */
+  readonly random?: boolean;
+  /** The stage that takes this one's place in evaluation, where nothing is random. */
+  twin?(options: Options): { readonly name: string; readonly options: unknown };
+  /** Rules across options and with the incoming spec. Called with parsed options; opens nothing. */
+  check?(options: Options, spec: Spec): Iterable<Refusal>;
+  /** The spec after the stage. Called only when `check` found nothing. */
+  output(spec: Spec, options: Options): Spec;
+  /** The work, bound to its options. `spec` is the spec before the stage; where `spec.open`, sizes are to be taken from the sample. */
+  run(options: Options, spec: Spec, context: StageContext): (sample: In, random: Random) => Out;
+}
+
+/** The factory of a stage: `mask({ ratio: 0.8 })` is a value for `stages`. `definition` is what registries list. */
+export interface StageFactory<Input, Options, In, Out> {
+  (options?: Input & StagePolicy): Stage<In, Travels<Out>>;
+  readonly definition: StageDefinition<Options, In, Out>;
+}
+
+/**
+ * Makes a stage from its definition. The work is a plain function from sample to sample (or several, or `drop('reason')`, or a
+ * promise); concurrency, order, permits, time-outs, failures and meters are put around it by the run.
+ */
+export function defineStage<Schema extends z.ZodType, In extends object, Out>(
+  definition: Omit<StageDefinition<z.output<Schema>, In & Sample, Out>, 'options'> & { readonly options: Schema },
+): StageFactory<z.input<Schema>, z.output<Schema>, In & Sample, Out> {
+  const factory = (options: (z.input<Schema> & StagePolicy) | undefined) => {
+    const { own, policy } = splitPolicy(options ?? {}, definition.shorthand);
+    return { stage: { kind: 'defined' as const, name: definition.name, policy, options: own, definition } };
+  };
+  return Object.assign(factory, { definition: Object.freeze(definition) }) as unknown as StageFactory<
+    z.input<Schema>,
+    z.output<Schema>,
+    In & Sample,
+    Out
+  >;
+}
+
+const policyKeys: readonly string[] = ['id', 'concurrency', 'timeout', 'maxFailures'] satisfies (keyof StagePolicy)[];
+
+/** Parts the options that every stage has from the stage's own. A bare value stands for the option `shorthand`. */
+export function splitPolicy(options: unknown, shorthand?: string): { own: unknown; policy: StagePolicy } {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    return { own: shorthand === undefined ? options : { [shorthand]: options }, policy: {} };
+  }
+  const entries = Object.entries(options);
+  return {
+    own: Object.fromEntries(entries.filter(([key]) => !policyKeys.includes(key))),
+    policy: Object.fromEntries(entries.filter(([key]) => policyKeys.includes(key))),
+  };
+}
