@@ -1,0 +1,56 @@
+/**
+ * Writes the pages that are made from the code: `npm run docs`; with `--check` it only compares, and fails when a page is stale.
+ * Each generator is a function in `pages` below.
+ */
+import { writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { build } from './build.mjs';
+import { isMain } from './lib/main.mjs';
+import { readIfThere } from './lib/stamp.mjs';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/**
+ * The page of all error codes.
+ *
+ * @param {Record<string, string>} catalogue
+ */
+export function errorsPage(catalogue) {
+  /** @param {string} text */
+  const cell = (text) => text.replaceAll('|', '\\|').replaceAll('<', '&lt;').replaceAll('{', '&#123;');
+  const rows = Object.keys(catalogue)
+    .sort()
+    .map((code) => `| \`${code}\` | ${cell(catalogue[code] ?? '')} |`);
+  return `# Errors
+
+Every error that patchstream makes on purpose has a code that never changes its meaning: \`error.code\` in a program, the first word of the line on the
+command line. Names in braces are filled with what was found. This page is made by \`npm run docs\` from \`src/errors.ts\`.
+
+| code | message |
+| --- | --- |
+${rows.join('\n')}
+`;
+}
+
+/** What is written where. @type {Record<string, () => Promise<string>>} */
+const pages = {
+  'docs/errors.md': async () =>
+    errorsPage((await import(pathToFileURL(join(root, 'dist', 'errors.js')).href)).catalogue),
+};
+
+/** @param {boolean} checkOnly */
+async function main(checkOnly) {
+  if (build(root) !== 0) return 1;
+  let stale = 0;
+  for (const [name, page] of Object.entries(pages)) {
+    const text = await page();
+    if (text === readIfThere(join(root, name))) continue;
+    stale++;
+    if (checkOnly) console.error(`${name} is not what the code says: npm run docs`);
+    else writeFileSync(join(root, name), text);
+  }
+  return checkOnly && stale > 0 ? 1 : 0;
+}
+
+if (isMain(import.meta.url)) process.exitCode = await main(process.argv.includes('--check'));

@@ -1,0 +1,184 @@
+/**
+ * Makes a clone ready: npm packages, Debian packages where they help, dist. `npm start` and `npm test` run it first, so it imports nothing that is not
+ * part of Node, says what it will install and how to undo it before it does, and is done in a moment when nothing is to do.
+ *
+ * `PATCHSTREAM_SETUP=minimal` takes npm packages alone; `=bench` adds PyTorch to measure against. `node scripts/setup.mjs --again` tries the optional parts anew.
+ */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from './build.mjs';
+import { installGroups, wantedGroups } from './lib/debian.mjs';
+import { isMain } from './lib/main.mjs';
+import { run } from './lib/runner.mjs';
+import { digest, readIfThere, readStamp, writeStamp } from './lib/stamp.mjs';
+
+const here = dirname(dirname(fileURLToPath(import.meta.url)));
+const leastNode = /** @type {const} */ ([20, 9]);
+/** What `npm test` under NODE_ENV=production, or with --omit or --dry-run, hands down to the npm inside, and must not. */
+const handedDown = [
+  'NODE_ENV',
+  ...['omit', 'only', 'production', 'global', 'dry_run', 'include', 'ignore_scripts'].map(
+    (name) => `npm_config_${name}`,
+  ),
+];
+
+/**
+ * @typedef {object} Surroundings what set-up sees of the machine; tests put in their own
+ * @property {string} root
+ * @property {Record<string, string | undefined>} env
+ * @property {NodeJS.Platform} platform
+ * @property {string} nodeVersion
+ * @property {number} uid
+ * @property {import('./lib/runner.mjs').Runner} runner
+ * @property {(line: string) => void} say
+ * @property {(root: string) => number} build
+ * @property {boolean} again
+ */
+
+/**
+ * Sets up the tree at `root` and returns the exit code: 0 when the library can run, whatever became of the optional parts.
+ *
+ * @param {Surroundings} surroundings
+ * @returns {number}
+ */
+export function setUp(surroundings) {
+  const { root, env, nodeVersion, say } = surroundings;
+  const [major = 0, minor = 0] = nodeVersion.split('.').map(Number);
+  if (major < leastNode[0] || (major === leastNode[0] && minor < leastNode[1])) {
+    say(
+      `patchstream needs Node ${leastNode.join('.')} or newer; this is ${nodeVersion}. Install a newer one (nodejs.org, nvm, fnm) and try again.`,
+    );
+    return 1;
+  }
+  if (!installPackages(surroundings)) return 1;
+  const wanted = wantedGroups(root, env.PATCHSTREAM_SETUP);
+  const native = digest(
+    ...wanted.map(({ name, packages }) => [name, ...packages].join(' ')),
+    env.PATCHSTREAM_SETUP ?? '',
+  );
+  // Stamped even when a part failed: without network every later start would wait for apt again.
+  if (surroundings.again || readStamp(root).native !== native) {
+    installGroups(wanted, surroundings);
+    writeStamp(root, { native });
+  }
+  return surroundings.build(root);
+}
+
+/** @param {Surroundings} surroundings */
+function installPackages({ root, env, platform, runner, say }) {
+  const lock = digest(readIfThere(join(root, 'package-lock.json')));
+  const toolchain = toolchainOf(platform);
+  const stamp = readStamp(root);
+  const installed = () => digest(readIfThere(join(root, 'node_modules', '.package-lock.json')));
+  if (stamp.lock === lock && stamp.toolchain === toolchain && stamp.installed === installed()) return true;
+  const count = wantedPackages(root).filter(([, { optional }]) => optional !== true).length;
+  // A tree that `npm ci` or `npm install` made by hand is as good as ours; taking it anew would pull it away under programs that run.
+  if ((stamp.toolchain ?? toolchain) === toolchain && isInstalled(root)) {
+    writeStamp(root, { lock, toolchain, installed: installed() });
+    return true;
+  }
+  say(`Installs ${count} npm packages into node_modules, about 650 MB on disk. Undo: remove the folder node_modules.`);
+  const { command, args } = npmCommand(env, platform);
+  const answer = runner(
+    command,
+    [...args, 'ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'],
+    {
+      cwd: root,
+      show: true,
+      env: Object.fromEntries(handedDown.map((name) => [name, undefined])),
+    },
+  );
+  if (answer.status !== 0) {
+    if (answer.stderr.trim() !== '') say(answer.stderr.trim());
+    say(
+      `npm ci failed (exit code ${answer.status}), so patchstream cannot run. It needs the npm registry: see the lines above, then try again.`,
+    );
+    return false;
+  }
+  writeStamp(root, { lock, toolchain, installed: installed() });
+  return true;
+}
+
+/** @param {NodeJS.Platform} platform */
+function toolchainOf(platform) {
+  return `${platform}-${process.arch}${existsSync('/etc/alpine-release') ? '-musl' : ''}`;
+}
+
+/**
+ * npm as it was started, so that no other npm of another Node in PATH takes its place.
+ *
+ * @param {Record<string, string | undefined>} env
+ * @param {NodeJS.Platform} platform
+ */
+function npmCommand(env, platform) {
+  const script = env.npm_execpath;
+  if (script !== undefined && /npm-cli\.[cm]?js$/.test(script)) return { command: process.execPath, args: [script] };
+  return { command: platform === 'win32' ? 'npm.cmd' : 'npm', args: [] };
+}
+
+/** @typedef {{ version?: string, optional?: boolean, devOptional?: boolean, peer?: boolean }} Locked */
+
+/**
+ * @param {string} path
+ * @returns {[string, Locked][]}
+ */
+function packagesOf(path) {
+  try {
+    /** @type {Record<string, Locked>} */
+    const packages = JSON.parse(readIfThere(path)).packages ?? {};
+    return Object.entries(packages).filter(([name]) => name !== '');
+  } catch {
+    return [];
+  }
+}
+
+/** @param {string} root */
+const wantedPackages = (root) => packagesOf(join(root, 'package-lock.json'));
+
+/**
+ * True when npm's own record of node_modules has every package of the lock in its version. Optional ones may be absent (those of other
+ * platforms always are), but not all that have a sibling here: sharp without its binary does not load.
+ *
+ * @param {string} root
+ */
+function isInstalled(root) {
+  const wanted = wantedPackages(root);
+  const found = new Map(packagesOf(join(root, 'node_modules', '.package-lock.json')));
+  const needed = wanted.filter(([, { optional, devOptional }]) => optional !== true && devOptional !== true);
+  const binaries = wanted.filter(([name]) => name.endsWith(`-${process.platform}-${process.arch}`));
+  return (
+    wanted.length > 0 &&
+    [...needed, ...binaries].every(
+      ([name, { version }]) => found.get(name)?.version === version && existsSync(join(root, name)),
+    )
+  );
+}
+
+/**
+ * True when nothing here trains faster than wasm: no libtorch addon, no tfjs-node of the user's own. `npm start` then shortens its training.
+ *
+ * @param {string} root
+ */
+export function onlyWasm(root) {
+  const faster = [
+    'native/torch/build/torch.node',
+    'node_modules/@tensorflow/tfjs-node',
+    'node_modules/@tensorflow/tfjs-node-gpu',
+  ];
+  return !faster.some((name) => existsSync(join(root, name)));
+}
+
+if (isMain(import.meta.url)) {
+  process.exitCode = setUp({
+    root: here,
+    env: process.env,
+    platform: process.platform,
+    nodeVersion: process.versions.node,
+    uid: process.getuid?.() ?? -1,
+    runner: run,
+    say: (line) => console.error(line),
+    build: (root) => build(root),
+    again: process.argv.includes('--again'),
+  });
+}
