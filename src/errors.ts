@@ -7,19 +7,82 @@ export const catalogue = {
   // streams
   PERMITS_TOO_FEW:
     '{needed} permits are the least this chain can run with (threads + holds + 1 of every stage that holds); got {permits}. Raise `permits` or leave it out.',
-  STAGE_TIMEOUT: 'a sample must leave the stage within {seconds} s; it did not. Raise `timeout`, or find out what it waits for.',
+  PERMIT_TWICE: 'a permit must be returned once; that of position {position} was returned again. A stage returned a permit it did not hold.',
+  STAGE_TIMEOUT:
+    'a sample must leave the stage within {seconds} s; it did not. Raise `timeout`, or find out what it waits for.',
   STAGE_STUCK:
     'all {concurrency} places of the stage are held by work that outlived its time-out of {seconds} s, so nothing can go on. The work never returns: make it end, or raise `timeout`.',
-  STAGE_BUDGET: 'at most {budget} failed samples are allowed; got {failures} of {seen}. {first} Mend the data, or raise `maxFailures`.',
+  STAGE_BUDGET:
+    'at most {budget} failed samples are allowed; got {failures} of {seen}. {first} Mend the data, or raise `maxFailures`.',
   STAGE_OUTPUT:
     "a stage must return a sample (an object with the key it was given), several, or drop('reason'); got {found}. Spread the sample you were given: `{ ...sample, more }`.",
-  OPERATOR_HOLDS:
-    'an operator declared with holds: {holds} must let a sample out in its turn; {key} came out later. This operator holds samples back: say operator(op, { holds: n }).',
-  OPERATOR_FOREIGN: 'an operator may only let out samples it was given; {key} was not inside. Keep `key` and `position` of the sample.',
+  OPERATOR_LATE:
+    'an operator with holds: {holds} must let a sample out in its turn, with the key it was given; {key} came out after its turn or was never inside. This operator holds samples back: say operator(op, { holds: n }), with n at least {more}.',
+  OPERATOR_FAILED:
+    'an operator must not fail, because rxjs cannot go on after an error; got: {reason}. Catch it inside (a function that may fail belongs in each(fn), which counts failures).',
   FUNCTION_BARE:
     'a stage must be made by a stage factory, each(fn) or operator(op); got a bare function. Write each({name}) for a function of one sample, operator({name}) for an rxjs operator.',
   NOTHING_LEFT: 'at least one sample must come through; all {seen} failed or were dropped. {first}',
   RUN_CANCELLED: 'the run was cancelled by {cause}.',
+
+  // backends, models
+  BACKEND_WASM:
+    "tfjs' wasm backend must start; {found}. Run `npm ci` again, and look whether node_modules/@tensorflow/tfjs-backend-wasm is complete.",
+  BACKEND_MISSING: 'backend {backend} must be installed to be asked for by name; {found}. {remedy}',
+  DEVICE_MISSING:
+    'device {device} must be there to be asked for by name; got {found}. Say `device: cpu`, or leave it out.',
+  MODEL_HEADS: 'width must be a multiple of heads; got width {width}, heads {heads}. Try heads {suggestion}.',
+  MODEL_PATCH:
+    'a model needs one patch size, in pixels; {found}. Add the stage `windows`, or say `patch` in the options of the model.',
+  MODEL_WINDOWS: 'LoMaR needs windows of patches; got none. Add the stage `windows` before `mask`.',
+  MODEL_FIELD: 'field {field} of a micro-batch must be {expected}; got {found}. Look at the stages that make it.',
+  MODEL_PARAMETER: 'a parameter of the model must be asked for by its name; got {name}. Try {suggestion}.',
+  SCHEDULE_RATE:
+    'exactly one of `lr` (absolute) and `baseLr` (for 256 samples) is needed; got {found}. Keep one of them.',
+  // train
+  SAFETENSORS_INVALID: 'a safetensors file must {rule}; got {found}. Do not load it: fetch it again, or take an older checkpoint.',
+  CHECKPOINT_BROKEN: 'a checkpoint must be whole; {found}. An older one is taken if there is one; delete this folder to be rid of the message.',
+  CHECKPOINT_MISMATCH:
+    'the checkpoint must fit the pipeline; {found}. Give the run another output folder, start afresh with --fresh, or change the pipeline back.',
+  LOSS_NOT_A_NUMBER:
+    'loss and gradient must be finite; step {step} got loss {loss} and gradient norm {gradNorm}, with the samples {keys}. Lower the learning rate, look at these samples, or skip such steps with `onNotANumber: skip`.',
+  MICRO_BATCH_SIZE:
+    'the micro-batches of a step must add up to the batch of {batch} samples; got {got} at step {step}. Make `microBatch` a divisor of `batch`.',
+  MODEL_UNKNOWN: 'the model must be one of {known}; got {name}. {suggestion}',
+  TRAIN_SPEC: 'the model {model} must be given {needs}; got a chain without. Add the stage that makes it: {stage}.',
+  TRAINER_DIED: "the trainer's thread must end by itself; it ended with {found}. Run again: it goes on from the last checkpoint.",
+  METRICS_BROKEN: 'line {line} of metrics.jsonl must be one row of JSON; got {found}. Delete the file or start afresh with --fresh.',
+  RECONSTRUCTION_EMPTY: 'the held-out images must have at least one hidden pixel; got {images} images. Give more images or a higher mask ratio.',
+
+  // pipeline, command line
+  PIPELINE_FILE: 'a pipeline file must be readable and end in .yaml, .yml, .ts, .mts, .js or .mjs; got {found}. {advice}',
+  PIPELINE_SIZE: 'a pipeline file must be at most {most} large; got {found}. Keep data in files of its own and name them here.',
+  PIPELINE_YAML: 'a pipeline file must be plain YAML; got {found}. {advice}',
+  PIPELINE_EXPORT:
+    'a pipeline module must export a pipeline as its default; got {found}. Write `export default definePipeline(…)`.',
+  PIPELINE_ENDS: 'a pipeline must end in either `train` or `sink`; got {found}. {advice}',
+  PIPELINE_PROBLEMS: 'a pipeline must have no problems; got {count}. {first} Run `patchstream check` to see them all.',
+  EXTENDS_CIRCLE: '`extends` must end at a file that extends nothing; got a circle, {circle}. Take one link out.',
+  ENVIRONMENT_MISSING: 'the environment variable {name} must be set; got nothing. {advice}',
+  SET_PATH: '`--set` must name an option as path=value; got {found}. {advice}',
+  USE_MODULE: 'a module under `use` must load; got {found}. Mend the module, or the path, which starts at the file it stands in.',
+  USE_EXPORTS:
+    'a module under `use` must export stages, sources, sinks or models, such as `export const mine = defineStage(…)`; got {found}. Export one.',
+  NAME_TAKEN: 'the name of a {kind} must be free; got `{name}`, which is registered already. Choose another name.',
+  NAME_UNKNOWN: 'a {kind} must be one that is registered; got `{name}`. {advice}',
+  NAME_ENTRY: 'a {kind} must be a name, or a map with one name and its options; got {found}. {advice}',
+  OPTION_UNKNOWN: '{owner} must have only options it knows; got `{option}`. {advice}',
+  OPTION_MISSING: '`{option}` must be given: {expected}; got nothing. Add it{advice}.',
+  OPTION_VALUE: '`{option}` must be {expected}; got {found}. {advice}',
+  OPTION_ONE_OF: 'exactly one of {options} must be given; got {found}. {advice}',
+  STAGE_ID_TWICE: 'the ids of stages must differ; got `{id}` twice. Give one of the two an `id` of its own.',
+  STAGE_BROKEN: 'the stage must say what it does to the spec; it threw {found}. Mend `check` or `output` of its definition.',
+  FIELD_MISSING: '{owner} must get samples with `{field}`; got {fields}. {advice}',
+  FIELD_LOOSE: 'what enters a batch must have a fixed size; `{field}` has none. {advice}',
+  PATCH_DIFFERS: '`patch` must be the same in the model and in the stages, {stages} px; got {model}. Leave the one of the model out.',
+  PATCH_MISSING: 'a model must know its patch; got none from the stages and none of its own. Give `patch` to a stage or to the model.',
+  MICRO_BATCH: '`microBatch` must divide `batch`, {batch}; got {found}. {advice}',
+  ARGUMENT: 'the command line must be one that `{command} --help` shows; got {found}. {advice}',
 } as const;
 
 export type ErrorCode = keyof typeof catalogue;

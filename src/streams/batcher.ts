@@ -1,0 +1,160 @@
+import { asyncScheduler, Observable, type OperatorFunction, type SchedulerLike } from 'rxjs';
+import { fail } from '../errors.ts';
+import type { Budget } from './failures.ts';
+import { feed } from './feed.ts';
+import { inOrder } from './in-order.ts';
+import { mapOrdered } from './map-ordered.ts';
+import type { StageMeter } from './meter.ts';
+import type { Carried, Permits } from './permits.ts';
+import type { Cell, Ring } from './ring.ts';
+import type { Sample } from './sample.ts';
+
+/** Samples that lie in the ring, in order: what the trainer is sent. Whoever takes it frees the cells when their bytes are copied. */
+export interface CellBatch {
+  /** Cell numbers, in the order of the samples. */
+  readonly cells: Uint32Array;
+  readonly keys: readonly string[];
+  readonly positions: readonly number[];
+  readonly epochs: readonly number[];
+}
+
+export interface BatcherOptions {
+  readonly permits: Permits;
+  readonly ring: Ring;
+  /** Samples per emitted list: the micro-batch. */
+  readonly size: number;
+  /** Renders the sample into the cell. Called for several samples at a time; ends, well or badly, before the cell is committed. */
+  write(sample: Sample, cell: Cell): void | PromiseLike<void>;
+  readonly concurrency: number | Observable<number>;
+  readonly timeoutSeconds: number;
+  readonly budget: Budget;
+  readonly meter: StageMeter;
+  /** The first position of the run, when it was resumed. */
+  readonly start?: number;
+  readonly scheduler?: SchedulerLike;
+}
+
+interface Written {
+  readonly carried: Carried;
+  readonly cell: Cell;
+  readonly error: unknown;
+}
+
+/**
+ * From samples to batches of cells. Samples are brought into the order of their positions, given the next free cells, and written,
+ * several at once; when a write ends, well or badly, the permit returns. Commit is in order: a failed sample's cell goes back and the
+ * next sample in order takes its place in the batch, so batch s is the samples [s·size, (s+1)·size) of those that succeed, whatever the
+ * timing. When no cell is free the batcher waits, permits run out, and the source stops. The last batch may be short.
+ */
+export function batcher({
+  permits,
+  ring,
+  size,
+  write,
+  concurrency,
+  timeoutSeconds,
+  budget,
+  meter,
+  start = 0,
+  scheduler = asyncScheduler,
+}: BatcherOptions): OperatorFunction<Carried, CellBatch> {
+  const where = `stage ${budget.stage}`;
+
+  return (source) =>
+    new Observable((subscriber) => {
+      let given: Cell | undefined;
+      // Samples that have a cell; `open` until their permit has returned.
+      const placed = new Map<Carried, { readonly cell: Cell; open: boolean }>();
+      let batch: { cells: number[]; samples: Sample[] } = { cells: [], samples: [] };
+
+      /** Returns the permit of a sample that has a cell, once. */
+      const close = (carried: Carried) => {
+        const place = placed.get(carried);
+        if (place?.open) {
+          place.open = false;
+          carried.permit.return();
+        }
+        return place;
+      };
+
+      /** The write of one sample. Its permit returns as soon as the write has ended, before its turn in the batch. */
+      const attempt = (carried: Carried): Written | PromiseLike<Written> => {
+        const cell = given!;
+        given = undefined;
+        placed.set(carried, { cell, open: true });
+        const end = (error: unknown): Written => {
+          close(carried);
+          return { carried, cell, error };
+        };
+        try {
+          const written = write(carried.sample, cell);
+          if (written === undefined) return end(undefined);
+          return written.then(
+            () => end(undefined),
+            (error: unknown) => end(error ?? new Error('rejected without a reason')),
+          );
+        } catch (error) {
+          return end(error ?? new Error('thrown without a reason'));
+        }
+      };
+
+      const emit = () => {
+        const { cells, samples } = batch;
+        batch = { cells: [], samples: [] };
+        subscriber.next({
+          cells: Uint32Array.from(cells),
+          keys: samples.map(({ key }) => key),
+          positions: samples.map(({ position }) => position),
+          epochs: samples.map(({ epoch }) => epoch),
+        });
+      };
+
+      const writes = mapOrdered(attempt, {
+        concurrency,
+        scheduler,
+        watch: meter,
+        room: {
+          take: () => {
+            given = ring.take();
+            return given !== undefined;
+          },
+          freed: ring.freed,
+        },
+        timeout: {
+          milliseconds: timeoutSeconds * 1000,
+          late(carried) {
+            const { cell } = close(carried)!;
+            cell.free();
+            return { carried, cell, error: fail('STAGE_TIMEOUT', { seconds: timeoutSeconds }, { where }) };
+          },
+          stuck: (places) => fail('STAGE_STUCK', { concurrency: places, seconds: timeoutSeconds }, { where }),
+        },
+        abandon(carried) {
+          const place = close(carried);
+          if (place === undefined) carried.permit.return();
+          else place.cell.free();
+        },
+      });
+
+      feed(source.pipe(inOrder(permits, start), writes), subscriber, {
+        next({ carried, cell, error }) {
+          placed.delete(carried);
+          if (error === undefined) {
+            meter.out++;
+            batch.cells.push(cell.index);
+            batch.samples.push(carried.sample);
+            if (batch.cells.length === size) emit();
+            return;
+          }
+          meter.failures++;
+          cell.free();
+          const exceeded = budget.spend(carried.sample, error, meter.in);
+          if (exceeded !== undefined) subscriber.error(exceeded);
+        },
+        complete() {
+          if (batch.cells.length > 0) emit();
+          subscriber.complete();
+        },
+      });
+    });
+}

@@ -1,0 +1,58 @@
+import { fail, messageOf, type PatchstreamError, printable } from '../errors.ts';
+import type { Sample } from './sample.ts';
+
+/** A sample that failed: what quarantine keeps of it. */
+export interface Failure {
+  readonly stage: string;
+  readonly key: string;
+  readonly position: number;
+  readonly epoch: number;
+  readonly error: unknown;
+}
+
+/** How many samples of a stage may fail: a number, or a share such as '5%'. */
+export type MaxFailures = number | `${number}%`;
+
+export const defaultMaxFailures: MaxFailures = '5%';
+
+/** A share is judged only after so many samples: one broken file among the first ten says nothing about the rest. */
+const enough = 100;
+
+/** Counts the failures of one stage against its budget. */
+export class Budget {
+  readonly stage: string;
+  readonly #allowed: (seen: number) => number;
+  readonly #text: string;
+  readonly #report: (failure: Failure) => void;
+  readonly #first: string[] = [];
+  #failures = 0;
+
+  constructor(stage: string, max: MaxFailures, report: (failure: Failure) => void) {
+    this.stage = stage;
+    this.#text = String(max);
+    this.#report = report;
+    if (typeof max === 'number') {
+      this.#allowed = () => max;
+    } else {
+      const share = Number.parseFloat(max) / 100;
+      this.#allowed = (seen) => (seen < enough ? Number.POSITIVE_INFINITY : share * seen);
+    }
+  }
+
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** Reports the failure. Returns the error that ends the run when the budget is gone; `seen` is how many samples came to the stage. */
+  spend({ key, position, epoch }: Sample, error: unknown, seen: number): PatchstreamError | undefined {
+    this.#failures++;
+    this.#report({ stage: this.stage, key, position, epoch, error });
+    if (this.#first.length < 3) this.#first.push(`${printable(key)}: ${messageOf(error)}`);
+    if (this.#failures <= this.#allowed(seen)) return undefined;
+    return fail(
+      'STAGE_BUDGET',
+      { budget: this.#text, failures: this.#failures, seen, first: `The first: ${this.#first.join('; ')}.` },
+      { where: `stage ${this.stage}`, cause: error },
+    );
+  }
+}

@@ -1,0 +1,67 @@
+import { asyncScheduler, Observable, type SchedulerLike } from 'rxjs';
+import type { Carried, Permits } from './permits.ts';
+import { whole } from './permits.ts';
+
+/** So many samples go out in one turn of the event loop before timers, signals and files have theirs. */
+const burst = 1024;
+
+/**
+ * Where a run begins: `ticket(position)` for one position after the other, each as soon as there is a permit for it. Completes when
+ * the last ticket (position `end − 1`) is out, without needing another permit. Unsubscribing stops it at once; it holds no permit of its own.
+ */
+export function gate<S>(
+  permits: Permits,
+  ticket: (position: number) => S,
+  { start = 0, end = Number.POSITIVE_INFINITY, scheduler = asyncScheduler as SchedulerLike } = {},
+): Observable<Carried<S>> {
+  return new Observable((subscriber) => {
+    let position = start;
+    let pumping = false;
+    let resting = false;
+    let immediate: NodeJS.Immediate | undefined;
+
+    const rest = () => {
+      resting = true;
+      const resume = () => {
+        resting = false;
+        pump();
+      };
+      if (scheduler === asyncScheduler) immediate = setImmediate(resume);
+      else subscriber.add(scheduler.schedule(resume));
+    };
+
+    const pump = () => {
+      // A permit that returns while its sample is being handed on wakes us from inside: the loop below goes on by itself.
+      if (pumping || resting) return;
+      pumping = true;
+      let sent = 0;
+      while (!subscriber.closed) {
+        if (position >= end) {
+          subscriber.complete();
+          break;
+        }
+        if (sent++ === burst) {
+          rest();
+          break;
+        }
+        const permit = permits.take(position);
+        if (permit === undefined) break;
+        let sample: S;
+        try {
+          sample = ticket(position);
+        } catch (error) {
+          permit.return();
+          subscriber.error(error);
+          break;
+        }
+        position++;
+        subscriber.next({ sample, permit, part: whole });
+      }
+      pumping = false;
+    };
+
+    subscriber.add(permits.onFree(pump));
+    pump();
+    return () => clearImmediate(immediate);
+  });
+}
