@@ -1,12 +1,10 @@
 import type { Tensor, Variable } from '../backends/tf.ts';
+import type { HostNumbers } from '../backends/upload.ts';
 import type { Random } from '../random.ts';
+import type { Stored } from './parameters.ts';
 
-/** One field of a micro-batch on the host: `data` holds `shape` row by row, the first dimension is N, the samples of the micro-batch. */
-export interface HostTensor {
-  readonly dtype: 'uint8' | 'int32' | 'float32';
-  readonly shape: readonly number[];
-  readonly data: Uint8Array | Int32Array | Float32Array;
-}
+/** One field of a micro-batch on the host; the first dimension is N, the samples of the micro-batch. */
+export type HostTensor = HostNumbers;
 
 /** The micro-batch as the cells hold it: field name to values. picture uint8 [N, H, W, 3], windows int32 [N, M, 2], masks uint8 [N, M, K²] (or [N, n]), label int32 [N]. */
 export type HostBatch = Readonly<Record<string, HostTensor>>;
@@ -25,6 +23,8 @@ export interface Model {
   readonly name: string;
   /** The fields of a sample that the model reads, in the order in which they lie in a cell. */
   readonly fields: readonly string[];
+  /** The names of all parameters, in the order of the layers. */
+  readonly parameters: readonly string[];
   /** Fresh parameters on the current backend; the caller owns them. Chance: one generator per parameter name. */
   init(random: (parameter: string) => Random): Record<string, Variable>;
   /**
@@ -35,7 +35,9 @@ export interface Model {
   /** Scalar sum of the loss over the micro-batch and the number of its terms. Call inside `tf.tidy` / `variableGrads`. */
   loss(params: Params, inputs: Readonly<Record<string, Tensor>>): Loss;
   /** How a parameter is stored in a file: timm's shape, and the two conversions between it and the memory layout. */
-  stored(name: string): { shape: readonly number[]; toFile(data: Float32Array): Float32Array; fromFile(data: Float32Array): Float32Array };
+  stored(name: string): Stored;
   /** Weight decay applies to this parameter. 1-D parameters and biases are not decayed; cls, mask token and RPE tables are. */
   decays(name: string): boolean;
+  /** Frees the constants that the model keeps on backends (never parameters). It may be used again afterwards. */
+  dispose(): void;
 }

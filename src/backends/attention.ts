@@ -1,0 +1,108 @@
+import { withGradient } from './gradient.ts';
+import * as tf from './tf.ts';
+
+/** Relative positions of a sequence: which row of the table stands between a query and a key. */
+export interface RelativePositions {
+  /** [d, buckets]: one vector per bucket, shared by all heads. */
+  readonly table: tf.Tensor;
+  /** [T, T, buckets] float32, one-hot in the last axis: the bucket of (query i, key j). A constant of the model. */
+  readonly buckets: tf.Tensor;
+  /** Scale the query by 1/√d in this term too, as iRPE does; LoMaR does not. */
+  readonly scaled: boolean;
+}
+
+/**
+ * Multi-head self-attention between the fused projection and the output projection: softmax(q·kᵀ/√d + q·R[id(i, j)])·v.
+ * Sources: Vaswani et al. 2017; Wu et al. 2021 for the contextual relative term on keys.
+ *
+ * The heads go in front of the batch, so that one transpose of rank 4 serves q, k and v and each is one piece of memory. The gradient is
+ * written out: tfjs' own would transpose operands inside products and pad slices.
+ *
+ * @param qkv [B, T, 3·h·d], the three parts one after another. @param heads h.
+ * @returns [B, T, h·d].
+ */
+export function attention(qkv: tf.Tensor3D, heads: number, relative?: RelativePositions): tf.Tensor3D {
+  const [B, T, width] = qkv.shape;
+  const d = width / (3 * heads);
+  const sizes = { B, T, heads, d };
+  const scale = d ** -0.5;
+  const tableScale = relative?.scaled === true ? scale : 1;
+  const inputs: tf.Tensor[] = relative === undefined ? [qkv] : [qkv, relative.table];
+  return withGradient(inputs, (...[given, table]) => {
+    // [B, T, 3hd] -> [B, T, 3h, d] -> [3h, B, T, d]
+    const parts = given!.reshape([B, T, 3 * heads, d]).transpose([2, 0, 1, 3]);
+    const [q, k, v] = thirds(parts, sizes);
+    let logits = tf.matMul(q.mul(scale), k, false, true);
+    if (table !== undefined && relative !== undefined) {
+      // [hB·T, d]·[d, buckets] -> [hB, T, T]
+      const perBucket = tf.matMul(q.reshape([-1, d]).mul(tableScale), table);
+      logits = logits.add(toKeys(perBucket, relative.buckets, sizes));
+    }
+    const shares = tf.softmax(logits);
+    const mixed = tf.matMul(shares, v);
+    return {
+      value: join(mixed, sizes),
+      saved: [parts, shares, mixed, ...(table === undefined ? [] : [table])],
+      backward: (dy, [parts, shares, mixed, table]) => {
+        const [q, k, v] = thirds(parts!, sizes);
+        // [B, T, hd] -> [hB, T, d]
+        const dMixed = dy
+          .reshape([B, T, heads, d])
+          .transpose([2, 0, 1, 3])
+          .reshape([heads * B, T, d]);
+        const dv = tf.matMul(shares!, dMixed, true, false);
+        const dShares = tf.matMul(dMixed, v, false, true);
+        const dLogits = dShares.sub(dMixed.mul(mixed!).sum(-1, true)).mul(shares!);
+        let dq = tf.matMul(dLogits, k).mul(scale);
+        const dk = tf.matMul(dLogits, q, true, false).mul(scale);
+        const dTable: tf.Tensor[] = [];
+        if (table !== undefined && relative !== undefined) {
+          const dPerBucket = toBuckets(dLogits, relative.buckets).mul(tableScale);
+          dq = dq.add(tf.matMul(dPerBucket, table, false, true).reshape(dq.shape));
+          dTable.push(tf.matMul(q.reshape([-1, d]), dPerBucket, true, false));
+        }
+        // [3h, B, T, d] -> [B, T, 3h, d] -> [B, T, 3hd]
+        const dParts = tf.concat([dq, dk, dv], 0).reshape([3 * heads, B, T, d]);
+        return [dParts.transpose([1, 2, 0, 3]).reshape([B, T, width]), ...dTable];
+      },
+    };
+  }) as tf.Tensor3D;
+}
+
+interface Sizes {
+  readonly B: number;
+  readonly T: number;
+  readonly heads: number;
+  readonly d: number;
+}
+
+/** [3h, B, T, d] -> q, k, v, each [h·B, T, d]. */
+function thirds(parts: tf.Tensor, { B, T, heads, d }: Sizes): [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D] {
+  const rows = heads * B;
+  const all = parts.reshape([3 * rows, T, d]) as tf.Tensor3D;
+  const third = (i: number) => all.slice([i * rows, 0, 0], [rows, T, d]);
+  return [third(0), third(1), third(2)];
+}
+
+/** [h·B, T, d] -> [B, T, h·d]. */
+function join(x: tf.Tensor, { B, T, heads, d }: Sizes): tf.Tensor {
+  return x
+    .reshape([heads, B, T, d])
+    .transpose([1, 2, 0, 3])
+    .reshape([B, T, heads * d]);
+}
+
+/**
+ * A value per (query, bucket) to one per (query, key): [h·B·T, buckets] -> [h·B, T, T]. A product with the one-hot buckets of each
+ * query's row: picking by index is slower on wasm, and its gradient would be a scatter.
+ */
+function toKeys(perBucket: tf.Tensor, buckets: tf.Tensor, { T }: Sizes): tf.Tensor {
+  const byQuery = perBucket.reshape([-1, T, buckets.shape[2]!]).transpose([1, 0, 2]);
+  return tf.matMul(byQuery, buckets, false, true).transpose([1, 0, 2]);
+}
+
+/** The gradient of `toKeys`: [h·B, T, T] -> [h·B·T, buckets]. */
+function toBuckets(perKey: tf.Tensor, buckets: tf.Tensor): tf.Tensor {
+  const byQuery = perKey.transpose([1, 0, 2]);
+  return tf.matMul(byQuery, buckets).transpose([1, 0, 2]).reshape([-1, buckets.shape[2]!]);
+}

@@ -1,0 +1,189 @@
+import { fused } from './fused.ts';
+import { type Forward, withGradient } from './gradient.ts';
+import * as tf from './tf.ts';
+
+export { attention, type RelativePositions } from './attention.ts';
+
+/**
+ * The operations that models are written in. Each has a composed form in plain tfjs, right on every backend, with a gradient of our own
+ * where tfjs' is slow or missing; `fused.ts` says how a backend brings a kernel of its own. All are float32, run inside the caller's
+ * `tf.tidy` or gradient, dispose nothing that they were given, and throw tfjs' shape errors.
+ */
+
+/**
+ * x·W + b on the last axis.
+ *
+ * @param x [..., in]. @param weight [in, out]. @param bias [out], when there is one.
+ * @returns [..., out].
+ */
+export function linear(x: tf.Tensor, weight: tf.Tensor, bias?: tf.Tensor): tf.Tensor {
+  const [inner, outer] = weight.shape as [number, number];
+  const rows = x.reshape([-1, inner]);
+  const inputs = bias === undefined ? [rows, weight] : [rows, weight, bias];
+  const y = withGradient(inputs, (...[a, w, b]) => ({
+    value: b === undefined ? tf.matMul(a!, w!) : tf.fused.matMul({ a: a as tf.Tensor2D, b: w as tf.Tensor2D, bias: b }),
+    saved: [a, w] as tf.Tensor2D[],
+    backward: (dy, [savedA, savedW]) => {
+      const grads = [tf.matMul(dy, savedW!, false, true), tf.matMul(savedA!, dy, true, false)];
+      return b === undefined ? grads : [...grads, sumRows(dy)];
+    },
+  }));
+  return y.reshape([...x.shape.slice(0, -1), outer]);
+}
+
+/** Sums of columns, [rows, n] -> [n], as a product with ones: ten times faster on wasm than a sum over the first axis, and no slower elsewhere. */
+export function sumRows(x: tf.Tensor): tf.Tensor {
+  return tf.matMul(tf.ones([1, x.shape[0]!]), x).reshape([x.shape[1]!]);
+}
+
+/**
+ * Layer normalisation over the last axis: (x − mean)/√(var + eps)·gain + bias, var over n, not n − 1.
+ * Source: Ba, Kiros and Hinton 2016.
+ *
+ * @param x [..., D]. @param gain [D]. @param bias [D].
+ * @returns the shape of x.
+ */
+export function layerNorm(x: tf.Tensor, gain: tf.Tensor, bias: tf.Tensor, eps = 1e-6): tf.Tensor {
+  const rows = x.reshape([-1, x.shape[x.rank - 1]!]);
+  const y = withGradient([rows, gain, bias], (a, g, b) => {
+    const centred = a.sub(a.mean(-1, true));
+    const scale = centred.square().mean(-1, true).add(eps).rsqrt();
+    const unit = centred.mul(scale);
+    return {
+      value: unit.mul(g).add(b),
+      saved: [unit, scale, g] as const,
+      backward: (dy, [unit, scale, g]) => {
+        const dUnit = dy.mul(g);
+        const along = dUnit.mul(unit).mean(-1, true);
+        const dx = dUnit.sub(dUnit.mean(-1, true)).sub(unit.mul(along)).mul(scale);
+        return [dx, sumRows(dy.mul(unit)), sumRows(dy)];
+      },
+    };
+  });
+  return y.reshape(x.shape);
+}
+
+/**
+ * x·Φ(x), the exact form by the error function, element by element. Source: Hendrycks and Gimpel 2016.
+ *
+ * @param x any shape. @returns the shape of x.
+ */
+export function gelu(x: tf.Tensor): tf.Tensor {
+  return withGradient([x], (a): Forward<tf.Tensor[]> => {
+    const value = fused('PatchstreamGelu', { x: a });
+    if (value !== undefined) {
+      const backward = (dy: tf.Tensor, [a]: tf.Tensor[]) => [
+        fused('PatchstreamGeluGrad', { x: a!, dy }) ?? dy.mul(geluSlope(a!, normalCdf(a!))),
+      ];
+      return { value, saved: [a], backward };
+    }
+    // The cumulative share is kept, so that the error function, the dear part, is computed once.
+    const cdf = normalCdf(a);
+    return { value: a.mul(cdf), saved: [a, cdf], backward: (dy, [a, cdf]) => [dy.mul(geluSlope(a!, cdf!))] };
+  });
+}
+
+const normalCdf = (x: tf.Tensor) => x.mul(Math.SQRT1_2).erf().add(1).mul(0.5);
+
+const geluSlope = (x: tf.Tensor, cdf: tf.Tensor) =>
+  x
+    .square()
+    .mul(-0.5)
+    .exp()
+    .mul(1 / Math.sqrt(2 * Math.PI))
+    .mul(x)
+    .add(cdf);
+
+/**
+ * Picks tokens by index, each sample its own. The gradient is a product with a one-hot matrix: `UnsortedSegmentSum` is missing on wasm,
+ * and `batchDims` loops over samples.
+ *
+ * @param x [N, n, D] float32. @param ids [N, k] int32 in 0 … n − 1; the same id may come more than once.
+ * @returns [N, k, D].
+ */
+export function gatherTokens(x: tf.Tensor3D, ids: tf.Tensor2D): tf.Tensor3D {
+  const [N, n, D] = x.shape;
+  const k = ids.shape[1];
+  return withGradient([x], (a) => {
+    const offsets = tf.range(0, N, 1, 'int32').mul(tf.scalar(n, 'int32')).reshape([N, 1]);
+    const rows = ids
+      .add(offsets)
+      .reshape([N * k])
+      .toInt();
+    return {
+      value: tf.gather(a.reshape([N * n, D]), rows).reshape([N, k, D]),
+      saved: [ids],
+      backward: (dy, [ids]) => [tf.matMul(tf.oneHot(ids!, n).toFloat(), dy, true, false)],
+    };
+  }) as tf.Tensor3D;
+}
+
+/**
+ * 3 × 3 convolution, stride 1, zero border, so that the sides stay. The filter's gradient is nine products of shifted pictures: wasm has
+ * no kernel for it.
+ *
+ * @param x [N, H, W, C]. @param weight [3, 3, C, F]. @param bias [F].
+ * @returns [N, H, W, F].
+ */
+export function conv3x3(x: tf.Tensor4D, weight: tf.Tensor4D, bias: tf.Tensor1D): tf.Tensor4D {
+  const [N, H, W, C] = x.shape;
+  const F = weight.shape[3];
+  return withGradient([x, weight, bias] as [tf.Tensor, tf.Tensor, tf.Tensor], (a, w, b) => ({
+    value: tf.conv2d(a as tf.Tensor4D, w as tf.Tensor4D, 1, 'same').add(b),
+    saved: [a, w] as const,
+    backward: (dy, [a, w]) => {
+      const rows = dy.reshape([N * H * W, F]);
+      const bordered = a.pad([
+        [0, 0],
+        [1, 1],
+        [1, 1],
+        [0, 0],
+      ]);
+      const taps = Array.from({ length: 9 }, (_, tap) => {
+        const shifted = bordered.slice([0, Math.floor(tap / 3), tap % 3, 0], [N, H, W, C]);
+        return tf.matMul(shifted.reshape([N * H * W, C]), rows, true, false);
+      });
+      const dx = tf.conv2dTranspose(dy as tf.Tensor4D, w as tf.Tensor4D, [N, H, W, C], 1, 'same');
+      return [dx, tf.stack(taps).reshape([3, 3, C, F]), sumRows(rows)];
+    },
+  })) as tf.Tensor4D;
+}
+
+/** What one step of AdamW needs beside its tensors. `step` counts from 1. */
+export interface AdamWStep {
+  readonly lr: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly eps: number;
+  readonly weightDecay: number;
+  readonly step: number;
+}
+
+/**
+ * One step of Adam with decoupled weight decay: m ← β₁m + (1 − β₁)g; v ← β₂v + (1 − β₂)g²; p ← p − lr·wd·p − lr·m̂/(√v̂ + eps).
+ * Source: Loshchilov and Hutter 2019. The old tensors are the caller's to dispose; nothing is changed in place, for backends keep packed
+ * copies of weights by tensor.
+ *
+ * @param parameter any shape; @param grad, @param first (m) and @param second (v) the same.
+ * @returns new tensors [parameter, first, second].
+ */
+export function adamw(
+  parameter: tf.Tensor,
+  grad: tf.Tensor,
+  first: tf.Tensor,
+  second: tf.Tensor,
+  { lr, beta1, beta2, eps, weightDecay, step }: AdamWStep,
+): [tf.Tensor, tf.Tensor, tf.Tensor] {
+  return tf.tidy(() => {
+    const m = first.mul(beta1).add(grad.mul(1 - beta1));
+    const v = second.mul(beta2).add(grad.square().mul(1 - beta2));
+    const change = m.mul(lr / (1 - beta1 ** step)).div(
+      v
+        .mul(1 / (1 - beta2 ** step))
+        .sqrt()
+        .add(eps),
+    );
+    const kept = weightDecay === 0 ? parameter : parameter.mul(1 - lr * weightDecay);
+    return [kept.sub(change), m, v];
+  });
+}

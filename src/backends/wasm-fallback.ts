@@ -1,0 +1,76 @@
+import * as tf from './tf.ts';
+
+// tfjs-cpu's own backend object, as far as the fallback needs it.
+interface HostBackend {
+  firstUse: boolean;
+  write(values: tf.DataTypeMap[keyof tf.DataTypeMap], shape: number[], dtype: tf.DataType): object;
+  readSync(dataId: object): tf.TypedArray;
+  disposeData(dataId: object, force?: boolean): boolean;
+}
+
+interface DeviceBackend {
+  readSync(dataId: object): tf.TypedArray;
+  makeOutput(shape: number[], dtype: tf.DataType, memoryOffset: undefined, values: tf.TypedArray): tf.TensorInfo;
+}
+
+/** What the fallback says, once per kernel name. */
+export type Warn = (message: string) => void;
+
+/**
+ * Registers tfjs-cpu's kernel under every name that `backendName` lacks: inputs are read back, computed on the host, and written again.
+ * Slow and right, with one warning per kernel name. Kernels over strings and complex numbers are left out: nothing of ours meets them.
+ *
+ * @returns the names that were registered.
+ */
+export function registerHostKernels(backendName: string, warn: Warn): string[] {
+  const leftOut = new Set(['Complex', 'ComplexAbs', 'Real', 'Imag', 'FFT', 'IFFT', 'Draw', 'StaticRegexReplace']);
+  const missing = tf
+    .getKernelsForBackend('cpu')
+    .filter(({ kernelName }) => tf.getKernel(kernelName, backendName) === undefined && !leftOut.has(kernelName));
+  for (const kernel of missing) {
+    let warned = false;
+    tf.registerKernel({
+      kernelName: kernel.kernelName,
+      backendName,
+      kernelFunc: ({ inputs, attrs, backend }) => {
+        if (!warned) {
+          warned = true;
+          warn(
+            `${backendName} has no kernel ${kernel.kernelName}: it runs on tfjs' cpu kernels through readback, which is slow.`,
+          );
+        }
+        return onHost(kernel, inputs, attrs ?? {}, backend as DeviceBackend);
+      },
+    });
+  }
+  return missing.map(({ kernelName }) => kernelName);
+}
+
+function onHost(
+  kernel: tf.KernelConfig,
+  inputs: tf.NamedTensorInfoMap,
+  attrs: object,
+  device: DeviceBackend,
+): tf.TensorInfo | tf.TensorInfo[] {
+  const host = tf.findBackend('cpu') as unknown as HostBackend;
+  host.firstUse = false; // It would print advice about tfjs-node to the console.
+  const written: object[] = [];
+  const toHost = (x: tf.TensorInfo): tf.TensorInfo => {
+    const dataId = host.write(device.readSync(x.dataId), x.shape, x.dtype);
+    written.push(dataId);
+    return { dataId, shape: x.shape, dtype: x.dtype };
+  };
+  const toDevice = (x: tf.TensorInfo): tf.TensorInfo => {
+    const out = device.makeOutput(x.shape, x.dtype, undefined, host.readSync(x.dataId));
+    written.push(x.dataId);
+    return out;
+  };
+  try {
+    const hostInputs: Record<string, tf.TensorInfo> = {};
+    for (const [name, x] of Object.entries(inputs)) if (x != null) hostInputs[name] = toHost(x);
+    const out = kernel.kernelFunc({ inputs: hostInputs, attrs: attrs as tf.NamedAttrMap, backend: host });
+    return Array.isArray(out) ? out.map(toDevice) : toDevice(out);
+  } finally {
+    for (const dataId of written) host.disposeData(dataId, true);
+  }
+}

@@ -1,0 +1,45 @@
+import { attention, gelu, layerNorm, linear, type RelativePositions } from '../backends/ops.ts';
+import type { Tensor, Tensor3D } from '../backends/tf.ts';
+import { fail, nearest } from '../errors.ts';
+import type { Params } from './model.ts';
+
+/** The parameter `name`. @throws MODEL_PARAMETER when there is none. */
+export function parameter(params: Params, name: string): Tensor {
+  const found = params[name];
+  if (found === undefined)
+    throw fail('MODEL_PARAMETER', { name, suggestion: nearest(name, Object.keys(params)) ?? 'another file' });
+  return found;
+}
+
+/** The linear map `name` (`.weight`, `.bias`) on the last axis: [..., in] -> [..., out]. */
+export function project(params: Params, name: string, x: Tensor): Tensor {
+  return linear(x, parameter(params, `${name}.weight`), parameter(params, `${name}.bias`));
+}
+
+/** The layer normalisation `name` on the last axis, eps 1e-6. Same shape. */
+export function norm(params: Params, name: string, x: Tensor): Tensor {
+  return layerNorm(x, parameter(params, `${name}.weight`), parameter(params, `${name}.bias`));
+}
+
+/**
+ * A pre-norm transformer block: x + Attn(LN(x)), then x + MLP(LN(x)) with an exact GELU and four times the width.
+ * Source: Dosovitskiy et al. 2021, section 3.1.
+ *
+ * @param x [B, T, D]. @param prefix of the block's parameters, `blocks.0`.
+ * @param relative positions of the sequence, for a block that has a table of them.
+ * @returns [B, T, D].
+ */
+export function block(
+  params: Params,
+  prefix: string,
+  x: Tensor,
+  heads: number,
+  relative?: Omit<RelativePositions, 'table'>,
+): Tensor {
+  const table = relative && { ...relative, table: parameter(params, `${prefix}.attn.rpe_k.lookup_table_weight`) };
+  const qkv = project(params, `${prefix}.attn.qkv`, norm(params, `${prefix}.norm1`, x));
+  const mixed = attention(qkv as Tensor3D, heads, table);
+  const attended = x.add(project(params, `${prefix}.attn.proj`, mixed));
+  const hidden = gelu(project(params, `${prefix}.mlp.fc1`, norm(params, `${prefix}.norm2`, attended)));
+  return attended.add(project(params, `${prefix}.mlp.fc2`, hidden));
+}

@@ -1,0 +1,81 @@
+import { adamw as adamwStep } from '../backends/ops.ts';
+import * as tf from '../backends/tf.ts';
+
+/** What an optimizer keeps between steps: the number of steps made, and the moments of each parameter by name. */
+export interface OptimizerState {
+  step: number;
+  readonly first: Record<string, tf.Variable>;
+  readonly second: Record<string, tf.Variable>;
+}
+
+/** An optimizer over named variables. */
+export interface Optimizer {
+  /** A fresh state for these parameters. The caller owns its variables. */
+  init(params: Readonly<Record<string, tf.Variable>>): OptimizerState;
+  /**
+   * One step: assigns new values to `params` and `state` and counts it. Gradients stay the caller's; nothing else is left behind.
+   *
+   * @param at `lr` the step's learning rate; `scale` multiplies every gradient first (1 / Σ count of the losses), 1 by default.
+   */
+  update(
+    params: Readonly<Record<string, tf.Variable>>,
+    gradients: Readonly<Record<string, tf.Tensor>>,
+    state: OptimizerState,
+    at: { readonly lr: number; readonly scale?: number },
+  ): void;
+}
+
+/** Options of AdamW. The defaults are those of MAE's and LoMaR's pre-training. */
+export interface AdamWOptions {
+  readonly beta1?: number;
+  readonly beta2?: number;
+  readonly eps?: number;
+  readonly weightDecay?: number;
+}
+
+/**
+ * AdamW with decoupled weight decay. Source: Loshchilov and Hutter 2019; β = (0.9, 0.95), eps 1e-8, decay 0.05 as in MAE's recipe.
+ *
+ * @param decays whether a parameter is decayed, by its name: asked of every parameter, so that none is left to chance.
+ */
+export function adamw(decays: (name: string) => boolean, options: AdamWOptions = {}): Optimizer {
+  const { beta1 = 0.9, beta2 = 0.95, eps = 1e-8, weightDecay = 0.05 } = options;
+  return {
+    init: (params) => ({ step: 0, first: zerosLike(params), second: zerosLike(params) }),
+    update: (params, gradients, state, { lr, scale = 1 }) => {
+      state.step += 1;
+      const common = { lr, beta1, beta2, eps, step: state.step };
+      for (const [name, parameter] of Object.entries(params)) {
+        const gradient = gradients[name];
+        const first = state.first[name];
+        const second = state.second[name];
+        if (gradient === undefined || first === undefined || second === undefined) continue;
+        tf.tidy(() => {
+          const scaled = scale === 1 ? gradient : gradient.mul(scale);
+          const step = { ...common, weightDecay: decays(name) ? weightDecay : 0 };
+          const [newParameter, newFirst, newSecond] = adamwStep(parameter, scaled, first, second, step);
+          parameter.assign(newParameter);
+          first.assign(newFirst);
+          second.assign(newSecond);
+        });
+      }
+    },
+  };
+}
+
+function zerosLike(params: Readonly<Record<string, tf.Variable>>): Record<string, tf.Variable> {
+  const entries = Object.entries(params).map(([name, { shape }]) => [name, tf.tidy(() => tf.variable(tf.zeros(shape), false))] as const);
+  return Object.fromEntries(entries);
+}
+
+/** The names that are decayed and those that are not, for the report: together every parameter, once. */
+export function decayGroups(names: Iterable<string>, decays: (name: string) => boolean): { decayed: string[]; free: string[] } {
+  const groups = { decayed: [] as string[], free: [] as string[] };
+  for (const name of names) groups[decays(name) ? 'decayed' : 'free'].push(name);
+  return groups;
+}
+
+/** Frees a state's variables. */
+export function disposeState(state: OptimizerState): void {
+  for (const variables of [state.first, state.second]) for (const variable of Object.values(variables)) variable.dispose();
+}

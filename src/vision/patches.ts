@@ -1,0 +1,94 @@
+/** Patches and pixels on plain arrays: cutting, joining, and the constants of normalisation. */
+
+/** Mean and spread of ImageNet's channels (R, G, B) in units of 0–255: (0.485, 0.456, 0.406)·255 and (0.229, 0.224, 0.225)·255. */
+export const channelMean = [123.675, 116.28, 103.53] as const;
+export const channelStd = [58.395, 57.12, 57.375] as const;
+
+/** Pixels, one byte or float per channel. */
+export type Pixels = Uint8Array | Float32Array;
+
+/** A picture's grid: sides in pixels, and the patch's. */
+export interface PatchGrid {
+  readonly height: number;
+  readonly width: number;
+  readonly patch: number;
+}
+
+/**
+ * Cuts a picture into patches, in raster order, each flattened row by row with the channel fastest.
+ *
+ * @param pixels [H, W, 3]. @param grid sides are multiples of the patch.
+ * @returns [n, p·p·3], a new array of the same type.
+ */
+export function patchify<P extends Pixels>(pixels: P, { height, width, patch }: PatchGrid): P {
+  const out = new (pixels.constructor as new (length: number) => P)(height * width * 3);
+  const [rows, cols] = [height / patch, width / patch];
+  let to = 0;
+  for (let row = 0; row < rows; row++) {
+    for (let col = 0; col < cols; col++) to = copyPatch(pixels, width, patch, row, col, out, to);
+  }
+  return out;
+}
+
+/** The inverse of `patchify`: [n, p·p·3] -> [H, W, 3], a new array of the same type. */
+export function unpatchify<P extends Pixels>(patches: P, { height, width, patch }: PatchGrid): P {
+  const out = new (patches.constructor as new (length: number) => P)(height * width * 3);
+  const run = patch * 3;
+  const cols = width / patch;
+  for (let line = 0; line < patches.length / run; line++) {
+    const index = Math.floor(line / patch);
+    const y = Math.floor(index / cols) * patch + (line % patch);
+    out.set(patches.subarray(line * run, (line + 1) * run), (y * width + (index % cols) * patch) * 3);
+  }
+  return out;
+}
+
+/**
+ * Cuts the K × K patches of one window out of a picture, in raster order.
+ *
+ * @param pixels [H, W, 3]. @param widthPx W. @param topPatch @param leftPatch the window's corner, in patches.
+ * @param out receives [K·K, p·p·3] from index `to` on.
+ */
+export function cutWindow<P extends Pixels>(
+  pixels: P,
+  {
+    widthPx,
+    patch,
+    K,
+    topPatch,
+    leftPatch,
+  }: { widthPx: number; patch: number; K: number; topPatch: number; leftPatch: number },
+  out: P,
+  to: number,
+): void {
+  let at = to;
+  for (let row = topPatch; row < topPatch + K; row++) {
+    for (let col = leftPatch; col < leftPatch + K; col++) at = copyPatch(pixels, widthPx, patch, row, col, out, at);
+  }
+}
+
+function copyPatch(
+  pixels: Pixels,
+  widthPx: number,
+  patch: number,
+  row: number,
+  col: number,
+  out: Pixels,
+  to: number,
+): number {
+  const run = patch * 3;
+  let from = (row * patch * widthPx + col * patch) * 3;
+  for (let line = 0; line < patch; line++, from += widthPx * 3, to += run)
+    out.set(pixels.subarray(from, from + run), to);
+  return to;
+}
+
+/** Bytes with the channel fastest to normalised values: (x − mean)/std by channel. A new array. */
+export function normalisePixels(pixels: ArrayLike<number>): Float32Array {
+  return Float32Array.from(pixels, (x, i) => (x - channelMean[i % 3]!) / channelStd[i % 3]!);
+}
+
+/** The inverse of `normalisePixels`, rounded and clipped to bytes. */
+export function denormalisePixels(values: ArrayLike<number>): Uint8Array {
+  return Uint8Array.from(Uint8ClampedArray.from(values, (x, i) => x * channelStd[i % 3]! + channelMean[i % 3]!));
+}
