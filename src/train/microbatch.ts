@@ -1,0 +1,65 @@
+/** What one micro-batch may take, and what one sample takes. */
+export interface MicroBatchNeeds {
+  /** Samples per optimizer step. */
+  readonly batch: number;
+  /** Tokens that one sample puts through the network: M·(K² + 1) for windows with a cls token each. */
+  readonly tokens: number;
+  /** Width D and depth L of the network, heads h, tokens of one sequence. */
+  readonly width: number;
+  readonly depth: number;
+  readonly heads: number;
+  readonly sequence: number;
+  /** Bytes of one sample's cell. */
+  readonly cellBytes: number;
+  /** Bytes that the step may keep for its backward pass. */
+  readonly memory: number;
+  /** Micro-batches must have an even number of samples (mixup and cutmix pair rows 2i and 2i + 1). */
+  readonly even?: boolean;
+  /** Tokens beyond which a larger micro-batch no longer computes faster: about 2,000 on a core or two, 50,000 on a GPU. */
+  readonly enoughTokens: number;
+}
+
+/** A micro-batch and the sentence that says why it is that. */
+export interface MicroBatchChoice {
+  readonly microBatch: number;
+  readonly reason: string;
+}
+
+/**
+ * A safe micro-batch without measuring: the smallest divisor of the batch that gives the backend enough tokens to be busy, or the
+ * largest that fits the memory when that is less. It changes speed and memory, never the result.
+ */
+export function chooseMicroBatch(needs: MicroBatchNeeds): MicroBatchChoice {
+  const { batch, tokens, enoughTokens, memory, even = false } = needs;
+  const each = bytesPerSample(needs);
+  const divisors: number[] = [];
+  for (let n = 1; n <= batch; n++) if (batch % n === 0 && !(even && n % 2 === 1)) divisors.push(n);
+  const least = divisors[0] ?? batch;
+  const fitting = divisors.filter((n) => n * each <= memory);
+  const largest = fitting.at(-1);
+  if (largest === undefined) {
+    return {
+      microBatch: least,
+      reason: `${least} of ${batch}: the least possible, though it is estimated to take ${megabytes(least * each)} of ${megabytes(memory)}.`,
+    };
+  }
+  const enough = fitting.find((n) => n * tokens >= enoughTokens);
+  if (enough !== undefined) {
+    return { microBatch: enough, reason: `${enough} of ${batch}: ${enough * tokens} tokens keep the backend busy.` };
+  }
+  const bound = largest === batch ? 'the whole batch' : `more would not fit ${megabytes(memory)}`;
+  return { microBatch: largest, reason: `${largest} of ${batch}: ${bound}.` };
+}
+
+/**
+ * Bytes that one sample keeps between forward and backward, estimated high: in each block the float32 inputs of its products and
+ * nonlinearities (34 widths per token, composed operations kept apart) and three score matrices per head; twice the picture as float32.
+ */
+export function bytesPerSample({ tokens, width, depth, heads, sequence, cellBytes }: MicroBatchNeeds): number {
+  const block = tokens * (34 * width + 3 * heads * sequence);
+  return 4 * depth * block + 8 * cellBytes;
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 2 ** 20)} MiB`;
+}

@@ -1,0 +1,196 @@
+import { fail } from '../errors.ts';
+
+/**
+ * The safetensors format, read and written: eight bytes with the header's length, a JSON header, then the values of all tensors
+ * end to end, little-endian. Nothing in such a file can run; a file that breaks a rule of the format is refused before any value is read.
+ * Source: https://github.com/huggingface/safetensors, section Format.
+ */
+
+const bytesOf = {
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  I16: 2,
+  U16: 2,
+  F16: 2,
+  BF16: 2,
+  I32: 4,
+  U32: 4,
+  F32: 4,
+  I64: 8,
+  U64: 8,
+  F64: 8,
+} as const;
+
+export type SafetensorsDtype = keyof typeof bytesOf;
+
+/** A tensor as it lies in the file: `bytes` is a view of the file's buffer. */
+export interface StoredTensor {
+  readonly dtype: SafetensorsDtype;
+  readonly shape: readonly number[];
+  readonly bytes: Uint8Array;
+}
+
+/** A tensor to be written: float32 values, row by row. */
+export interface FloatTensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+export interface Safetensors {
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** The format's own limit on the header, in bytes. */
+const longestHeader = 100_000_000;
+
+/**
+ * The tensors of a file, checked: the header's length, every name, dtype, shape and offset; the values must fill the file without
+ * gap, overlap or rest.
+ * @throws SAFETENSORS_INVALID; `where` is the file's name for the message.
+ */
+export function decodeSafetensors(file: Uint8Array, where?: string): Safetensors {
+  const refuse = (rule: string, found: string) => fail('SAFETENSORS_INVALID', { rule, found }, { where });
+  if (file.byteLength < 8) throw refuse('begin with eight bytes of length', `${file.byteLength} bytes`);
+  const length = new DataView(file.buffer, file.byteOffset, 8).getBigUint64(0, true);
+  if (length > BigInt(longestHeader)) throw refuse(`have a header of at most ${longestHeader} bytes`, `${length}`);
+  const start = 8 + Number(length);
+  if (start > file.byteLength) throw refuse(`hold its header of ${length} bytes`, `${file.byteLength - 8} bytes`);
+  const header = parseHeader(file.subarray(8, start), refuse);
+  const values = file.subarray(start);
+
+  const metadata: Record<string, string> = {};
+  const tensors = new Map<string, StoredTensor>();
+  const ranges: [begin: number, end: number, name: string][] = [];
+  for (const [name, entry] of Object.entries(header)) {
+    if (name === '__metadata__') {
+      Object.assign(metadata, readMetadata(entry, refuse));
+      continue;
+    }
+    const { dtype, shape, begin, end } = readEntry(name, entry, refuse);
+    if (end > values.byteLength) {
+      throw refuse(`hold the values of ${name} up to byte ${end}`, `${values.byteLength} bytes`);
+    }
+    ranges.push([begin, end, name]);
+    tensors.set(name, { dtype, shape, bytes: values.subarray(begin, end) });
+  }
+
+  let at = 0;
+  for (const [begin, end, name] of ranges.sort((a, b) => a[0] - b[0] || a[1] - b[1])) {
+    if (begin !== at) throw refuse(`have no gap or overlap before ${name}`, `offset ${begin} after ${at}`);
+    at = end;
+  }
+  if (at !== values.byteLength)
+    throw refuse(`end with its last tensor at ${at}`, `${values.byteLength} bytes of values`);
+  return { tensors, metadata };
+}
+
+type Refuse = (rule: string, found: string) => Error;
+
+function parseHeader(bytes: Uint8Array, refuse: Refuse): Record<string, unknown> {
+  if (bytes[0] !== 0x7b)
+    throw refuse('have a header that begins with {', bytes.length === 0 ? 'nothing' : 'another byte');
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw refuse(
+      'have a header of JSON in UTF-8',
+      cause instanceof Error ? cause.message.slice(0, 80) : 'something else',
+    );
+  }
+  return header as Record<string, unknown>;
+}
+
+function readMetadata(entry: unknown, refuse: Refuse): Record<string, string> {
+  if (!isRecord(entry) || !Object.values(entry).every((value) => typeof value === 'string')) {
+    throw refuse('have texts alone in __metadata__', typeof entry);
+  }
+  return entry as Record<string, string>;
+}
+
+function readEntry(name: string, entry: unknown, refuse: Refuse) {
+  if (!isRecord(entry)) throw refuse(`describe ${name} by an object`, typeof entry);
+  const { dtype, shape, data_offsets: offsets } = entry;
+  if (typeof dtype !== 'string' || !Object.hasOwn(bytesOf, dtype)) {
+    throw refuse(`have a known dtype for ${name}`, String(dtype).slice(0, 40));
+  }
+  if (!isCounts(shape)) throw refuse(`have a shape of non-negative integers for ${name}`, describe(shape));
+  if (!isCounts(offsets) || offsets.length !== 2) {
+    throw refuse(`have two offsets for ${name}`, describe(offsets));
+  }
+  const [begin, end] = offsets as [number, number];
+  const size = shape.reduce((product, side) => product * side, bytesOf[dtype as SafetensorsDtype]);
+  // A product beyond 2^53 is no longer exact; it is also far beyond any file, so the comparison still refuses it.
+  if (end - begin !== size) throw refuse(`give ${name} its ${size} bytes`, `offsets ${begin} to ${end}`);
+  return { dtype: dtype as SafetensorsDtype, shape, begin, end };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isCounts(value: unknown): value is number[] {
+  return Array.isArray(value) && value.length <= 64 && value.every((n) => Number.isSafeInteger(n) && n >= 0);
+}
+
+function describe(value: unknown): string {
+  return (JSON.stringify(value) ?? 'nothing').slice(0, 80);
+}
+
+/**
+ * The values of a stored tensor as float32 numbers of its own memory. F32, F16, BF16 and F64 are converted; others are refused.
+ * @throws SAFETENSORS_INVALID
+ */
+export function floatsOf(tensor: StoredTensor, where?: string): Float32Array {
+  // The view may lie at any byte of the file, so the values are copied to where typed arrays may begin.
+  const { buffer } = new Uint8Array(tensor.bytes);
+  switch (tensor.dtype) {
+    case 'F32':
+      return new Float32Array(buffer);
+    case 'F64':
+      return Float32Array.from(new Float64Array(buffer));
+    case 'BF16': {
+      const words = Uint32Array.from(new Uint16Array(buffer), (half) => half << 16);
+      return new Float32Array(words.buffer);
+    }
+    case 'F16':
+      return Float32Array.from(new Uint16Array(buffer), fromHalf);
+    default:
+      throw fail('SAFETENSORS_INVALID', { rule: 'hold floating-point values', found: tensor.dtype }, { where });
+  }
+}
+
+function fromHalf(half: number): number {
+  const sign = half & 0x8000 ? -1 : 1;
+  const exponent = (half >> 10) & 31;
+  const fraction = half & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+/** The bytes of a file that holds `tensors` as F32 in the order given, in parts that are to be written one after the other. */
+export function encodeSafetensors(
+  tensors: ReadonlyMap<string, FloatTensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array[] {
+  const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
+  let at = 0;
+  for (const [name, { shape, data }] of tensors) {
+    header[name] = { dtype: 'F32', shape, data_offsets: [at, at + data.byteLength] };
+    at += data.byteLength;
+  }
+  const json = Buffer.from(JSON.stringify(header));
+  // Spaces bring the values to a multiple of eight bytes, so that other readers can map them.
+  const padded = Buffer.alloc(Math.ceil(json.length / 8) * 8, ' ');
+  json.copy(padded);
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(padded.length));
+  const views = Array.from(
+    tensors.values(),
+    ({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+  );
+  return [length, padded, ...views];
+}

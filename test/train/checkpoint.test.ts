@@ -1,0 +1,82 @@
+import { mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import {
+  checkpointFolder,
+  checkpointName,
+  checkpointNames,
+  digestDefinition,
+  fromFile,
+  type Layout,
+  newestCheckpoint,
+  readCheckpoint,
+  runFolderOf,
+  saveCheckpoint,
+  type ToSave,
+} from '../../src/train/checkpoint.ts';
+
+const toSave = (step: number): ToSave => ({
+  state: { step, position: step * 4, updates: step, seed: 7, versions: { patchstream: '0' }, definition: 'd' },
+  model: new Map([['weight', { shape: [2, 1], data: Float32Array.of(step, 0.1) }]]),
+  optimizer: new Map([['exp_avg.weight', { shape: [2, 1], data: Float32Array.of(3, 4) }]]),
+});
+
+const plain: Layout = () => ({ shape: [2, 1], toFile: (data) => data, fromFile: (data) => data });
+
+t.test('what is saved is read again, and the last are kept', async (t) => {
+  const folder = checkpointFolder(t.testdir());
+  t.equal(await newestCheckpoint(folder), undefined);
+  for (const step of [1, 20, 300]) await saveCheckpoint(folder, toSave(step), 2);
+  t.same(await checkpointNames(folder), ['step-00000020', 'step-00000300']);
+  const newest = (await newestCheckpoint(folder))!;
+  t.match(newest.state, { format: 1, step: 300, position: 1200, seed: 7 });
+  t.same(fromFile(newest.model, ['weight'], plain).get('weight'), Float32Array.of(300, 0.1));
+  t.same([...newest.optimizer.tensors.keys()], ['exp_avg.weight']);
+  t.equal(checkpointFolder(runFolderOf(newest.path)), folder);
+  t.equal(checkpointName(123456789), 'step-123456789');
+});
+
+t.test('a broken checkpoint is told of and an older one taken', async (t) => {
+  const folder = t.testdir();
+  for (const step of [1, 2, 3, 4, 5]) await saveCheckpoint(folder, toSave(step), 9);
+  await truncate(join(folder, 'step-00000005', 'model.safetensors'), 20);
+  await writeFile(join(folder, 'step-00000004', 'state.json'), '{"format": 2}');
+  const optimizer = join(folder, 'step-00000003', 'optimizer.safetensors');
+  const bytes = await readFile(optimizer);
+  bytes[bytes.length - 1]! ^= 1;
+  await writeFile(optimizer, bytes);
+  await mkdir(join(folder, 'step-00000009'));
+  const skipped: string[] = [];
+  const newest = await newestCheckpoint(folder, (error) => skipped.push(error.message));
+  t.equal(newest?.state.step, 2);
+  t.equal(skipped.length, 4);
+  t.match(
+    skipped.join('\n'),
+    /CHECKPOINT_BROKEN.*step-00000009[\s\S]*model\.safetensors[\s\S]*format must be 1[\s\S]*digest/,
+  );
+  await t.rejects(readCheckpoint(join(folder, 'step-00000003')), { code: 'CHECKPOINT_BROKEN' });
+
+  // The run goes on from step 2 and comes to step 3 again: the broken one is replaced.
+  await saveCheckpoint(folder, toSave(3), 9);
+  t.equal((await readCheckpoint(join(folder, 'step-00000003'))).state.step, 3);
+});
+
+t.test('what a killed run left half-written is no checkpoint, and goes', async (t) => {
+  const folder = t.testdir({ '.step-00000001-x': { 'model.safetensors': 'half' } });
+  t.equal(await newestCheckpoint(folder), undefined);
+  await saveCheckpoint(folder, toSave(2));
+  t.same(await readdir(folder), ['step-00000002']);
+});
+
+t.test('a checkpoint of another model is refused', async (t) => {
+  const { model } = await readCheckpoint(await saveCheckpoint(t.testdir(), toSave(1)));
+  t.throws(() => fromFile(model, ['bias'], plain), { code: 'CHECKPOINT_MISMATCH', message: /lacks bias/ });
+  const other: Layout = () => ({ ...plain(''), shape: [1, 2] });
+  t.throws(() => fromFile(model, ['weight'], other), { code: 'CHECKPOINT_MISMATCH', message: /\[2, 1\].*\[1, 2\]/ });
+});
+
+t.test('a digest of a definition does not depend on the order of its keys', (t) => {
+  t.equal(digestDefinition({ a: 1, b: { c: [1, 2], d: 3 } }), digestDefinition({ b: { d: 3, c: [1, 2] }, a: 1 }));
+  t.not(digestDefinition({ a: [1, 2] }), digestDefinition({ a: [2, 1] }));
+  t.end();
+});
