@@ -7,7 +7,8 @@ export const catalogue = {
   // streams
   PERMITS_TOO_FEW:
     '{needed} permits are the least this chain can run with (threads + holds + 1 of every stage that holds); got {permits}. Raise `permits` or leave it out.',
-  PERMIT_TWICE: 'a permit must be returned once; that of position {position} was returned again. A stage returned a permit it did not hold.',
+  PERMIT_TWICE:
+    'a permit must be returned once; that of position {position} was returned again. A stage returned a permit it did not hold.',
   STAGE_TIMEOUT:
     'a sample must leave the stage within {seconds} s; it did not. Raise `timeout`, or find out what it waits for.',
   STAGE_STUCK:
@@ -40,8 +41,10 @@ export const catalogue = {
   SCHEDULE_RATE:
     'exactly one of `lr` (absolute) and `baseLr` (for 256 samples) is needed; got {found}. Keep one of them.',
   // train
-  SAFETENSORS_INVALID: 'a safetensors file must {rule}; got {found}. Do not load it: fetch it again, or take an older checkpoint.',
-  CHECKPOINT_BROKEN: 'a checkpoint must be whole; {found}. An older one is taken if there is one; delete this folder to be rid of the message.',
+  SAFETENSORS_INVALID:
+    'a safetensors file must {rule}; got {found}. Do not load it: fetch it again, or take an older checkpoint.',
+  CHECKPOINT_BROKEN:
+    'a checkpoint must be whole; {found}. An older one is taken if there is one; delete this folder to be rid of the message.',
   CHECKPOINT_MISMATCH:
     'the checkpoint must fit the pipeline; {found}. Give the run another output folder, start afresh with --fresh, or change the pipeline back.',
   LOSS_NOT_A_NUMBER:
@@ -50,13 +53,18 @@ export const catalogue = {
     'the micro-batches of a step must add up to the batch of {batch} samples; got {got} at step {step}. Make `microBatch` a divisor of `batch`.',
   MODEL_UNKNOWN: 'the model must be one of {known}; got {name}. {suggestion}',
   TRAIN_SPEC: 'the model {model} must be given {needs}; got a chain without. Add the stage that makes it: {stage}.',
-  TRAINER_DIED: "the trainer's thread must end by itself; it ended with {found}. Run again: it goes on from the last checkpoint.",
-  METRICS_BROKEN: 'line {line} of metrics.jsonl must be one row of JSON; got {found}. Delete the file or start afresh with --fresh.',
-  RECONSTRUCTION_EMPTY: 'the held-out images must have at least one hidden pixel; got {images} images. Give more images or a higher mask ratio.',
+  TRAINER_DIED:
+    "the trainer's thread must end by itself; it ended with {found}. Run again: it goes on from the last checkpoint.",
+  METRICS_BROKEN:
+    'line {line} of metrics.jsonl must be one row of JSON; got {found}. Delete the file or start afresh with --fresh.',
+  RECONSTRUCTION_EMPTY:
+    'the held-out images must have at least one hidden pixel; got {images} images. Give more images or a higher mask ratio.',
 
   // pipeline, command line
-  PIPELINE_FILE: 'a pipeline file must be readable and end in .yaml, .yml, .ts, .mts, .js or .mjs; got {found}. {advice}',
-  PIPELINE_SIZE: 'a pipeline file must be at most {most} large; got {found}. Keep data in files of its own and name them here.',
+  PIPELINE_FILE:
+    'a pipeline file must be readable and end in .yaml, .yml, .ts, .mts, .js or .mjs; got {found}. {advice}',
+  PIPELINE_SIZE:
+    'a pipeline file must be at most {most} large; got {found}. Keep data in files of its own and name them here.',
   PIPELINE_YAML: 'a pipeline file must be plain YAML; got {found}. {advice}',
   PIPELINE_EXPORT:
     'a pipeline module must export a pipeline as its default; got {found}. Write `export default definePipeline(…)`.',
@@ -65,7 +73,8 @@ export const catalogue = {
   EXTENDS_CIRCLE: '`extends` must end at a file that extends nothing; got a circle, {circle}. Take one link out.',
   ENVIRONMENT_MISSING: 'the environment variable {name} must be set; got nothing. {advice}',
   SET_PATH: '`--set` must name an option as path=value; got {found}. {advice}',
-  USE_MODULE: 'a module under `use` must load; got {found}. Mend the module, or the path, which starts at the file it stands in.',
+  USE_MODULE:
+    'a module under `use` must load; got {found}. Mend the module, or the path, which starts at the file it stands in.',
   USE_EXPORTS:
     'a module under `use` must export stages, sources, sinks or models, such as `export const mine = defineStage(…)`; got {found}. Export one.',
   NAME_TAKEN: 'the name of a {kind} must be free; got `{name}`, which is registered already. Choose another name.',
@@ -75,14 +84,27 @@ export const catalogue = {
   OPTION_MISSING: '`{option}` must be given: {expected}; got nothing. Add it{advice}.',
   OPTION_VALUE: '`{option}` must be {expected}; got {found}. {advice}',
   OPTION_ONE_OF: 'exactly one of {options} must be given; got {found}. {advice}',
+  STAGE_VALUE:
+    'a stage must be made by a stage factory, each(fn) or operator(op); got {found}. Call the factory: `decode()`, not `decode`.',
   STAGE_ID_TWICE: 'the ids of stages must differ; got `{id}` twice. Give one of the two an `id` of its own.',
-  STAGE_BROKEN: 'the stage must say what it does to the spec; it threw {found}. Mend `check` or `output` of its definition.',
+  STAGE_BROKEN:
+    'the stage must say what it does to the spec; it threw {found}. Mend `check` or `output` of its definition.',
   FIELD_MISSING: '{owner} must get samples with `{field}`; got {fields}. {advice}',
   FIELD_LOOSE: 'what enters a batch must have a fixed size; `{field}` has none. {advice}',
-  PATCH_DIFFERS: '`patch` must be the same in the model and in the stages, {stages} px; got {model}. Leave the one of the model out.',
-  PATCH_MISSING: 'a model must know its patch; got none from the stages and none of its own. Give `patch` to a stage or to the model.',
   MICRO_BATCH: '`microBatch` must divide `batch`, {batch}; got {found}. {advice}',
   ARGUMENT: 'the command line must be one that `{command} --help` shows; got {found}. {advice}',
+  // vision, datasets, stages
+  PICTURE_EMPTY: 'a picture must have bytes; got an empty file. Copy it again, or remove it.',
+  PICTURE_FORMAT: 'a picture must be one of {formats}; got {found}. {advice}',
+  PICTURE_LIMIT:
+    'a picture must have at most {limit} pixels; got {width}×{height} in its header. Raise `maxPixels` if that is meant, or remove the file.',
+  PICTURE_BROKEN: 'a picture must decode to its end; got: {reason}. The file is damaged: copy it again, or remove it.',
+  PICTURE_BOX:
+    'a crop must lie in the picture of {width}×{height} px and have at least one pixel; got {box}. Look at what computes the box.',
+  PICTURE_SIZE:
+    'width and height of a picture must be integers from 1 to 65535, in pixels; got {found}. Look at what computes them.',
+  PICTURE_ROOM:
+    'a picture of {width}×{height} px must be given exactly {needed} bytes; got {found}. Look at what computes the size.',
 } as const;
 
 export type ErrorCode = keyof typeof catalogue;

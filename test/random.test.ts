@@ -1,5 +1,79 @@
+import fc from 'fast-check';
 import t from 'tap';
 import { hashKey, hashStage, murmur3, philox4x32, Random } from '../src/random.ts';
 
 const hex = (words: Iterable<number>) => Array.from(words, (word) => word.toString(16).padStart(8, '0')).join(' ');
-t.test('x', (t) => { t.equal(hex(hashKey('cats/one.jpg#0')), '8bf3e620 6d27d106'); t.end(); });
+
+t.test('VECTOR: Philox4x32-10 as published with Random123', (t) => {
+  const words = new Uint32Array(4);
+  const all = 0xffffffff;
+  philox4x32([0, 0, 0, 0], [0, 0], words);
+  t.equal(hex(words), '6627e8d5 e169c58d bc57ac4c 9b00dbd8');
+  philox4x32([all, all, all, all], [all, all], words);
+  t.equal(hex(words), '408f276d 41c83b0e a20bc7c6 6d5451fd');
+  philox4x32([0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344], [0xa4093822, 0x299f31d0], words);
+  t.equal(hex(words), 'd16cfe09 94fdcceb 5001e420 24126ea1');
+  t.end();
+});
+
+t.test('VECTOR: MurmurHash3 x86-32', (t) => {
+  t.equal(murmur3('', 0), 0);
+  t.equal(murmur3('', 1), 0x514e28b7);
+  t.equal(murmur3('hello', 0), 0x248bfa47);
+  t.equal(murmur3('hello, world', 0), 0x149bbb7f);
+  t.equal(murmur3('The quick brown fox jumps over the lazy dog', 0), 0x2e4ff723);
+  t.end();
+});
+
+t.test('VECTOR: our keys, stage and words', (t) => {
+  t.equal(hex(hashKey('cats/one.jpg#0')), '8bf3e620 6d27d106');
+  t.equal(hex([hashStage('random-resized-crop')]), 'b6663070');
+  const random = new Random(7, 'random-resized-crop', 'cats/one.jpg#0', 0);
+  t.equal(
+    hex(Array.from({ length: 8 }, () => random.word())),
+    '2f19609c 60eb4742 8e9e9f38 7050ecb1 b35b4aec 63fbf5c9 4023e657 c8936aee',
+  );
+  t.end();
+});
+
+t.test('a draw takes words in order', (t) => {
+  const words = new Random(1, 'x', 'k');
+  const draws = new Random(1, 'x', 'k');
+  const w = Array.from({ length: 12 }, () => words.word());
+  t.equal(draws.uniform(), w[0]! / 2 ** 32);
+  t.equal(draws.integer(1000), Number((BigInt(w[1]!) * 1000n) >> 32n));
+  t.equal(draws.between(-1, 3), -1 + (4 * w[2]!) / 2 ** 32);
+  const radius = Math.sqrt(-2 * Math.log(1 - w[3]! / 2 ** 32));
+  t.equal(draws.normal(), radius * Math.cos((2 * Math.PI * w[4]!) / 2 ** 32));
+  // Fisher–Yates from the last down, on 0 1 2 3.
+  const expected = [0, 1, 2, 3];
+  for (const [step, i] of [3, 2, 1].entries()) {
+    const j = Number((BigInt(w[5 + step]!) * BigInt(i + 1)) >> 32n);
+    [expected[i], expected[j]] = [expected[j]!, expected[i]!];
+  }
+  t.strictSame([...draws.permutation(4)], expected);
+  t.end();
+});
+
+t.test('integers are exact for every n', (t) => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 0xffffffff }), fc.string(), (n, key) => {
+      const word = new Random(3, 'x', key).word();
+      return new Random(3, 'x', key).integer(n) === Number((BigInt(word) * BigInt(n)) >> 32n);
+    }),
+  );
+  t.pass('any n and key');
+  t.end();
+});
+
+t.test('seed, stage, key and epoch each change the words', (t) => {
+  const words = [
+    new Random(1, 'a', 'k', 0),
+    new Random(2, 'a', 'k', 0),
+    new Random(1, 'b', 'k', 0),
+    new Random(1, 'a', 'l', 0),
+    new Random(1, 'a', 'k', 1),
+  ].map((random) => random.word());
+  t.equal(new Set(words).size, words.length);
+  t.end();
+});

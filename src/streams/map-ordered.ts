@@ -205,7 +205,14 @@ export function mapOrdered<A, B>(
       feed(source, subscriber, {
         next(item) {
           if (head === undefined && !busy && running < limit && (room === undefined || room.take())) return pass(item);
-          const slot: Slot<A, B> = { item, result: undefined, state: 'waiting', late: false, started: 0, next: undefined };
+          const slot: Slot<A, B> = {
+            item,
+            result: undefined,
+            state: 'waiting',
+            late: false,
+            started: 0,
+            next: undefined,
+          };
           if (tail === undefined) head = slot;
           else tail.next = slot;
           tail = slot;

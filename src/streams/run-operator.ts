@@ -44,6 +44,8 @@ export function runOperator(
 ): OperatorFunction<Carried, Carried> {
   const where = `stage ${id}`;
   const now = clockOf(scheduler);
+  // The microtask after this one; in virtual time, the next thing at the same instant.
+  const soon = scheduler === asyncScheduler ? asapScheduler : scheduler;
 
   return (source) =>
     new Observable((subscriber) => {
@@ -69,10 +71,15 @@ export function runOperator(
           meter.out++;
           subscriber.next({ sample: outs[0]!, permit: carried.permit, part: carried.part });
         } else {
-          share(carried, outs, (part) => {
-            meter.out++;
-            subscriber.next(part);
-          }, () => subscriber.closed);
+          share(
+            carried,
+            outs,
+            (part) => {
+              meter.out++;
+              subscriber.next(part);
+            },
+            () => subscriber.closed,
+          );
         }
       };
 
@@ -111,10 +118,13 @@ export function runOperator(
       const setAlarm = () => {
         const first = inside[0];
         if (alarm !== undefined || first === undefined) return;
-        alarm = scheduler.schedule(() => {
-          alarm = undefined;
-          expire();
-        }, Math.max(0, first.since + timeoutSeconds * 1000 - now()));
+        alarm = scheduler.schedule(
+          () => {
+            alarm = undefined;
+            expire();
+          },
+          Math.max(0, first.since + timeoutSeconds * 1000 - now()),
+        );
       };
 
       const expire = () => {
@@ -139,7 +149,9 @@ export function runOperator(
           subscriber.error(fail('STAGE_OUTPUT', { found: describeValue(out) }, { where }));
           return;
         }
-        const guest = inside.find(({ carried: { sample } }) => sample.key === out.key && sample.position === out.position);
+        const guest = inside.find(
+          ({ carried: { sample } }) => sample.key === out.key && sample.position === out.position,
+        );
         if (guest === undefined) {
           if (overdue.delete(name(out))) return;
           subscriber.error(fail('OPERATOR_LATE', { holds, key: out.key, more: holds + 1 }, { where }));
@@ -148,7 +160,7 @@ export function runOperator(
         guest.outs.push(out);
         if (holds > 0 && guest.outs.length === 1) {
           came.push(guest);
-          closing ??= asapScheduler.schedule(endTurns);
+          closing ??= soon.schedule(endTurns);
         }
       };
 

@@ -54,13 +54,41 @@ export function runStage(
     abandon: (carried) => carried.permit.return(),
     timeout: {
       milliseconds: timeoutSeconds * 1000,
-      late: (carried) => ({ carried, value: undefined, error: fail('STAGE_TIMEOUT', { seconds: timeoutSeconds }, { where }) }),
+      late: (carried) => ({
+        carried,
+        value: undefined,
+        error: fail('STAGE_TIMEOUT', { seconds: timeoutSeconds }, { where }),
+      }),
       stuck: (places) => fail('STAGE_STUCK', { concurrency: places, seconds: timeoutSeconds }, { where }),
     },
   });
 
   return (source) =>
     new Observable((subscriber) => {
+      const emitParts = (carried: Carried, parts: readonly unknown[]) => {
+        const { permit, sample } = carried;
+        if (parts.length === 0) {
+          meter.dropped('no parts');
+          permit.return();
+          return;
+        }
+        if (!parts.every((part) => continues(sample, part))) {
+          const wrong = parts.find((part) => !continues(sample, part));
+          permit.return();
+          subscriber.error(fail('STAGE_OUTPUT', { found: describeValue(wrong, sample) }, { where }));
+          return;
+        }
+        share(
+          carried,
+          parts as readonly Sample[],
+          (part) => {
+            meter.out++;
+            subscriber.next(part);
+          },
+          () => subscriber.closed,
+        );
+      };
+
       feed(source.pipe(attempts), subscriber, {
         complete: () => subscriber.complete(),
         next({ carried, value, error }) {
@@ -84,25 +112,6 @@ export function runStage(
           }
         },
       });
-
-      const emitParts = (carried: Carried, parts: readonly unknown[]) => {
-        const { permit, sample } = carried;
-        if (parts.length === 0) {
-          meter.dropped('no parts');
-          permit.return();
-          return;
-        }
-        if (!parts.every((part) => continues(sample, part))) {
-          const wrong = parts.find((part) => !continues(sample, part));
-          permit.return();
-          subscriber.error(fail('STAGE_OUTPUT', { found: describeValue(wrong, sample) }, { where }));
-          return;
-        }
-        share(carried, parts as readonly Sample[], (part) => {
-          meter.out++;
-          subscriber.next(part);
-        }, () => subscriber.closed);
-      };
     });
 }
 
@@ -128,7 +137,8 @@ function continues(sample: Sample, value: unknown): value is Sample {
 
 /** What was found where a sample should be, for an error. */
 export function describeValue(value: unknown, expected?: Sample): string {
-  if (isSample(value)) return `a sample with another key or position (${value.key}, not ${expected?.key ?? 'one it was given'})`;
+  if (isSample(value))
+    return `a sample with another key or position (${value.key}, not ${expected?.key ?? 'one it was given'})`;
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (value === null || value === undefined) return String(value);
   if (typeof value === 'object') return `an object with ${Object.keys(value).slice(0, 5).join(', ') || 'no fields'}`;

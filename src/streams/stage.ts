@@ -30,7 +30,10 @@ export interface Stage<In = never, Out = unknown> {
 export type Next<S, Out> = Omit<S, keyof Out> & Out;
 
 /** What a stage's function returned, as one sample: out of its promise, its array and its drops. */
-export type Travels<R> = Exclude<Awaited<R> extends readonly (infer E)[] ? E : Exclude<Awaited<R>, readonly unknown[]>, Drop>;
+export type Travels<R> = Exclude<
+  Awaited<R> extends readonly (infer E)[] ? E : Exclude<Awaited<R>, readonly unknown[]>,
+  Drop
+>;
 
 export type StageKind = EachKind | OperatorKind | DefinedKind;
 
