@@ -1,3 +1,5 @@
+import { cutWindow, normalisePixels } from '../vision/patches.ts';
+
 /**
  * Held-out reconstruction error and the three simple restorers it is measured against: arithmetic on plain arrays, on the host, in
  * normalised pixels. A window is K × K patches of p × p pixels; its patches stand in raster order, each flattened row by row with the
@@ -12,42 +14,22 @@ export interface WindowShape {
   readonly K: number;
 }
 
-/** Mean and standard deviation of ImageNet's pixels, RGB, for values in 0 … 1. */
-export const pixelMean = [0.485, 0.456, 0.406] as const;
-export const pixelStd = [0.229, 0.224, 0.225] as const;
-
 /**
- * The patches of one window, normalised: (v/255 − mean)/std.
+ * The patches of one window, in normalised pixels.
  *
- * @param picture uint8 [H, W, 3]. @param width W in pixels. @param topPatch and @param leftPatch the window's corner in patches.
+ * @param picture uint8 [H, W, 3]. @param widthPx W. @param topPatch and @param leftPatch the window's corner in patches.
  * @returns float32 [K², p²·3].
  */
 export function windowPatches(
   picture: Uint8Array,
-  width: number,
+  widthPx: number,
   topPatch: number,
   leftPatch: number,
   { p, K }: WindowShape,
 ): Float32Array {
-  const patches = new Float32Array(K * K * p * p * 3);
-  let to = 0;
-  for (let patch = 0; patch < K * K; patch++) {
-    const topPx = (topPatch + Math.floor(patch / K)) * p;
-    const leftPx = (leftPatch + (patch % K)) * p;
-    for (let row = 0; row < p; row++) {
-      let from = ((topPx + row) * width + leftPx) * 3;
-      for (let i = 0; i < p * 3; i++, from++, to++) {
-        const channel = i % 3;
-        patches[to] = (picture[from]! / 255 - pixelMean[channel]!) / pixelStd[channel]!;
-      }
-    }
-  }
-  return patches;
-}
-
-/** A normalised value of channel 0, 1 or 2 as a byte, clipped to 0 … 255. */
-export function toByte(value: number, channel: number): number {
-  return Math.min(255, Math.max(0, Math.round(255 * (value * pixelStd[channel]! + pixelMean[channel]!))));
+  const patches = new Uint8Array(K * K * p * p * 3);
+  cutWindow(picture, { widthPx, patch: p, K, topPatch, leftPatch }, patches, 0);
+  return normalisePixels(patches);
 }
 
 /**
@@ -176,25 +158,4 @@ export function hiddenError(restored: Float32Array, patches: Float32Array, mask:
     count += size;
   }
   return { sum, count };
-}
-
-/**
- * A prediction of per-patch standardised pixels brought back to normalised pixels: pred·√(var + 1e-6) + mean, with the statistics of
- * the *true* patch, var unbiased. That lends the prediction two numbers per patch which it was never asked for, so an error made from it
- * is no measure of the model; whoever shows it must say so.
- *
- * @param predicted and @param patches [K², p²·3]. @param size p²·3. @returns [K², p²·3].
- */
-export function undoPatchNorm(predicted: Float32Array, patches: Float32Array, size: number): Float32Array {
-  const restored = new Float32Array(patches.length);
-  for (let from = 0; from < patches.length; from += size) {
-    let sum = 0;
-    for (let i = from; i < from + size; i++) sum += patches[i]!;
-    const mean = sum / size;
-    let squares = 0;
-    for (let i = from; i < from + size; i++) squares += (patches[i]! - mean) ** 2;
-    const scale = Math.sqrt(squares / (size - 1) + 1e-6);
-    for (let i = from; i < from + size; i++) restored[i] = predicted[i]! * scale + mean;
-  }
-  return restored;
 }

@@ -1,0 +1,100 @@
+import { fail } from '../errors.ts';
+import type { HostBatch, HostTensor } from '../models/model.ts';
+import type { Spec } from '../vision/spec.ts';
+
+/** One field of a sample inside its cell. `offset` in bytes from the cell's beginning, a multiple of 64. */
+export interface CellField {
+  readonly name: string;
+  readonly dtype: HostTensor['dtype'];
+  /** Of one sample, without N. */
+  readonly shape: readonly number[];
+  readonly offset: number;
+}
+
+/** How a sample lies in a cell of the ring. */
+export interface CellLayout {
+  readonly fields: readonly CellField[];
+  /** Bytes from one cell to the next, a multiple of 64. */
+  readonly cellBytes: number;
+}
+
+const alignment = 64;
+const bytesPer = { uint8: 1, int32: 4, float32: 4 } as const;
+const arrayOf = { uint8: Uint8Array, int32: Int32Array, float32: Float32Array } as const;
+
+/** Bytes of one sample's values of a field. */
+export function fieldBytes({ dtype, shape }: Pick<CellField, 'dtype' | 'shape'>): number {
+  return shape.reduce((product, side) => product * side, bytesPer[dtype]);
+}
+
+/**
+ * The cell of a model: the fields that it reads, in its order, a picture as uint8 [H, W, 3].
+ * @throws TRAIN_SPEC when the chain does not make a field, or leaves its size open.
+ */
+export function cellLayout(model: { name: string; fields: readonly string[] }, spec: Spec): CellLayout {
+  let at = 0;
+  const fields = model.fields.map((name): CellField => {
+    const known = spec.fields[name];
+    const missing = (needs: string, stage: string) => fail('TRAIN_SPEC', { model: model.name, needs, stage });
+    if (known === undefined || known === 'bytes') throw missing(`the field ${name}`, stageFor(name));
+    if (known === 'picture' && spec.size === undefined) {
+      throw missing('pictures of one size', 'resize or random-resized-crop');
+    }
+    const numbers = known === 'picture' ? { dtype: 'uint8' as const, shape: [...spec.size!, 3] } : known;
+    const field = { name, dtype: numbers.dtype, shape: numbers.shape, offset: at };
+    at += aligned(fieldBytes(field));
+    return field;
+  });
+  return { fields, cellBytes: at };
+}
+
+function aligned(bytes: number): number {
+  return Math.ceil(bytes / alignment) * alignment;
+}
+
+function stageFor(field: string): string {
+  const known: Record<string, string> = { picture: 'decode', windows: 'windows', masks: 'mask', lr: 'downsample' };
+  return known[field] ?? `one that adds ${field}`;
+}
+
+/** Reads lists of cells out of the ring's memory. */
+export class CellReader {
+  readonly #memory: Uint8Array;
+  readonly #layout: CellLayout;
+  #fields: HostBatch = {};
+  #size = -1;
+
+  constructor(memory: SharedArrayBuffer | ArrayBuffer, layout: CellLayout) {
+    this.#memory = new Uint8Array(memory);
+    this.#layout = layout;
+  }
+
+  /**
+   * Copies the samples of `cells` out, in their order: each field [N, …] in memory of its own. The cells are free when this returns; the
+   * values stand until the next call. Cells hold their fields side by side, so the copy goes field by field, even where cells are neighbours.
+   */
+  read(cells: Uint32Array): HostBatch {
+    const { fields, cellBytes } = this.#layout;
+    if (cells.length !== this.#size) this.#prepare(cells.length);
+    for (const field of fields) {
+      const bytes = fieldBytes(field);
+      const { data } = this.#fields[field.name]!;
+      const to = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+      for (let n = 0; n < cells.length; n++) {
+        const from = cells[n]! * cellBytes + field.offset;
+        to.set(this.#memory.subarray(from, from + bytes), n * bytes);
+      }
+    }
+    return this.#fields;
+  }
+
+  #prepare(size: number): void {
+    this.#size = size;
+    this.#fields = Object.fromEntries(
+      this.#layout.fields.map(({ name, dtype, shape }) => {
+        const length = shape.reduce((product, side) => product * side, size);
+        return [name, { dtype, shape: [size, ...shape], data: new arrayOf[dtype](length) }];
+      }),
+    );
+  }
+}

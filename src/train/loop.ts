@@ -1,0 +1,154 @@
+import { fail } from '../errors.ts';
+import type { HostBatch } from '../models/model.ts';
+import { digestKeys, type Measures } from './metrics.ts';
+import type { Schedule } from './schedule.ts';
+import { type Learner, Step } from './step.ts';
+
+/** What one forward and backward pass takes. */
+export interface MicroBatch {
+  /** The samples' values; they are not read after the next call of `next`, so that a producer may use its memory again. */
+  readonly fields: HostBatch;
+  /** Sample keys, in order. */
+  readonly keys: readonly string[];
+  /** The samples' places in the run's order. */
+  readonly positions: readonly number[];
+  /** Which micro-batch of its step, from 0. A 0 begins a step; what an unfinished step had gathered is thrown away. */
+  readonly batchIndex: number;
+  /** Milliseconds in which the loader had no permit or cell for it. */
+  readonly permitWaitMs?: number;
+}
+
+/** Where a run stands. */
+export interface Progress {
+  /** Finished steps. */
+  readonly step: number;
+  /** The position after the last sample of the last finished step. */
+  readonly position: number;
+}
+
+export interface LoopOptions extends Learner {
+  /** The next micro-batch, or undefined when there is none. */
+  next(): Promise<MicroBatch | undefined>;
+  readonly schedule: Schedule;
+  /** Samples per step. */
+  readonly batch: number;
+  /** The run ends after this many steps, those before `from` included. Infinity: when the data ends. */
+  readonly steps: number;
+  /** Samples per epoch, for the fractional epoch; undefined for an endless source, whose epoch is always 0. */
+  readonly count?: number | undefined;
+  /** Where the run goes on; the beginning by default. */
+  readonly from?: Progress;
+  /** What to do when loss or gradient is not a number: end the run with an error, or leave the step's update out and say so. */
+  readonly onNotANumber: 'stop' | 'skip';
+  /** Hears of every finished step, before a checkpoint may be saved. */
+  onStep?(measures: Measures): void | Promise<void>;
+  /** Saves a checkpoint. Called when `due` says so and once at the end. */
+  save?(at: Progress): Promise<void>;
+  /** True when a checkpoint is due after this step. `epoch` is where the step ends. */
+  due?(at: Progress, epoch: number): boolean;
+  /** Asked between steps: true ends the run there, as if the data had ended. */
+  stopping?(): boolean;
+}
+
+/** How a run ended: after its steps, because the data ended, or because it was asked to stop. */
+export interface LoopEnd extends Progress {
+  readonly ended: 'steps' | 'data' | 'stopped';
+  /** Steps of this run whose update was left out because loss or gradient was not a number. */
+  readonly skipped: number;
+}
+
+/**
+ * Trains: next micro-batch, forward, loss, gradients, accumulate; when the batch is full: measure, step, tell, save. A last batch that
+ * stays short is thrown away. Between steps no tensor is kept but parameters, optimizer state and the model's constants.
+ * @throws LOSS_NOT_A_NUMBER, MICRO_BATCH_SIZE, and whatever `next`, `save` and `onStep` throw.
+ */
+export async function train(options: LoopOptions): Promise<LoopEnd> {
+  const { batch, steps, schedule, count, next } = options;
+  const { onStep = () => {}, save = async () => {}, due = () => false, stopping = () => false } = options;
+  const gradient = new Step(options);
+  let at: Progress = options.from ?? { step: 0, position: 0 };
+  let saved = at.step;
+  let skipped = 0;
+  let gathered = nothing();
+  let ended: LoopEnd['ended'] = 'steps';
+  let clock = performance.now();
+
+  try {
+    while (at.step < steps) {
+      if (gathered.keys.length === 0 && stopping()) {
+        ended = 'stopped';
+        break;
+      }
+      const asked = performance.now();
+      const micro = await next();
+      if (micro === undefined) {
+        ended = stopping() ? 'stopped' : 'data';
+        break;
+      }
+      if (micro.batchIndex === 0) {
+        gradient.clear();
+        gathered = nothing();
+      }
+      gathered.dataWaitMs += performance.now() - asked;
+      gathered.permitWaitMs += micro.permitWaitMs ?? 0;
+      gathered.keys.push(...micro.keys);
+      gathered.positions.push(...micro.positions);
+      if (gathered.keys.length > batch)
+        throw fail('MICRO_BATCH_SIZE', { batch, got: gathered.keys.length, step: at.step });
+
+      gradient.add(micro.fields);
+      if (gathered.keys.length < batch) continue;
+
+      const measured = await gradient.measure();
+      const epoch = epochOf(gathered.positions[0]!, count);
+      const lr = schedule({ step: at.step, epoch });
+      if (measured.finite) gradient.update(lr);
+      else if (options.onNotANumber === 'skip') skipped += 1;
+      else throw notANumber(at.step, measured.loss, measured.gradNorm, gathered.keys);
+      gradient.clear();
+
+      const { loss, gradNorm, paramNorm } = measured;
+      const { dataWaitMs, permitWaitMs } = gathered;
+      const now = performance.now();
+      await onStep({
+        step: at.step,
+        epoch,
+        loss,
+        gradNorm,
+        paramNorm,
+        lr,
+        imagesPerSecond: (1000 * batch) / Math.max(1e-3, now - clock),
+        dataWaitMs: Math.round(dataWaitMs * 1000) / 1000,
+        permitWaitMs: Math.round(permitWaitMs * 1000) / 1000,
+        keys: digestKeys(gathered.keys),
+        ...(measured.finite ? {} : { skipped: true as const }),
+      });
+      at = { step: at.step + 1, position: gathered.positions.at(-1)! + 1 };
+      gathered = nothing();
+      if (due(at, epochOf(at.position, count))) {
+        await save(at);
+        saved = at.step;
+      }
+      clock = performance.now();
+    }
+    if (at.step > saved) await save(at);
+    return { ...at, ended, skipped };
+  } finally {
+    gradient.clear();
+  }
+}
+
+/** What a step has gathered before its first micro-batch. */
+function nothing() {
+  return { keys: [] as string[], positions: [] as number[], dataWaitMs: 0, permitWaitMs: 0 };
+}
+
+/** The fractional epoch of a position. */
+function epochOf(position: number, count: number | undefined): number {
+  return count === undefined ? 0 : position / count;
+}
+
+function notANumber(step: number, loss: number, gradNorm: number, keys: readonly string[]) {
+  const shown = keys.length > 8 ? `${keys.slice(0, 8).join(', ')} and ${keys.length - 8} more` : keys.join(', ');
+  return fail('LOSS_NOT_A_NUMBER', { step, loss, gradNorm, keys: shown });
+}
