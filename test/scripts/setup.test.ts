@@ -1,0 +1,226 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import type { Answer, RunOptions } from '../../scripts/lib/runner.mjs';
+import { onlyWasm, setUp } from '../../scripts/setup.mjs';
+
+const ok: Answer = { status: 0, stdout: '', stderr: '' };
+const absent: Answer = { status: 127, stdout: '', stderr: 'not found' };
+
+interface Call {
+  readonly line: string;
+  readonly env: RunOptions['env'];
+}
+
+interface Scene {
+  readonly root: string;
+  readonly native?: readonly string[];
+  readonly platform?: NodeJS.Platform;
+  readonly uid?: number;
+  readonly choice?: string;
+  readonly nodeVersion?: string;
+  readonly env?: Record<string, string>;
+  readonly again?: boolean;
+  /** The answer to a command line that contains the key; what nobody names succeeds, and no Debian package is there. */
+  readonly answers?: Record<string, Answer>;
+}
+
+const lock = {
+  packages: {
+    '': { name: 'x' },
+    'node_modules/a': { version: '1.0.0' },
+    'node_modules/b-sunos-mips': { version: '1.0.0', optional: true },
+  },
+};
+
+/** Runs set-up in a made-up tree on a made-up machine: npm and apt write down how they were called, and npm leaves what it leaves. */
+function perform(scene: Scene) {
+  const { root, native = [], platform = 'linux', uid = 0, choice, nodeVersion = '20.9.0', answers = {} } = scene;
+  writeFileSync(join(root, 'package-lock.json'), JSON.stringify(lock));
+  for (const name of native) mkdirSync(join(root, 'native', name), { recursive: true });
+  const calls: Call[] = [];
+  const said: string[] = [];
+  const runner = (command: string, args: readonly string[], options: RunOptions = {}): Answer => {
+    const line = [command, ...args].join(' ');
+    calls.push({ line, env: options.env });
+    const named = Object.entries(answers).find(([part]) => line.includes(part));
+    if (named !== undefined) return named[1];
+    if (command === 'dpkg-query') return { status: 1, stdout: '', stderr: 'no packages found' };
+    if (line.includes('npm ci')) install(root);
+    return ok;
+  };
+  const code = setUp({
+    root,
+    env: { ...(choice === undefined ? {} : { PATCHSTREAM_SETUP: choice }), ...scene.env },
+    platform,
+    nodeVersion,
+    uid,
+    runner,
+    say: (line: string) => said.push(line),
+    build: () => 0,
+    again: scene.again ?? false,
+  });
+  return { code, said, lines: calls.map(({ line }) => line), calls };
+}
+
+function install(root: string) {
+  mkdirSync(join(root, 'node_modules', 'a'), { recursive: true });
+  const { '': _, ...packages } = lock.packages;
+  writeFileSync(join(root, 'node_modules', '.package-lock.json'), JSON.stringify({ packages }));
+}
+
+t.test('a fresh clone: packages are announced, then installed with development and optional ones', (t) => {
+  const { code, said, calls } = perform({ root: t.testdir({}), env: { NODE_ENV: 'production' } });
+  t.equal(code, 0);
+  t.match(said[0], /Installs 1 npm packages .* Undo: /);
+  t.equal(calls.length, 1);
+  t.match(calls[0]?.line, /npm ci --include=dev --include=optional/);
+  t.ok('NODE_ENV' in (calls[0]?.env ?? {}), 'NODE_ENV is taken away from npm');
+  t.equal(calls[0]?.env?.NODE_ENV, undefined);
+  t.end();
+});
+
+t.test('the second time nothing is run and nothing is said', (t) => {
+  const root = t.testdir({});
+  perform({ root });
+  const { code, said, lines } = perform({ root });
+  t.same({ code, said, lines }, { code: 0, said: [], lines: [] });
+  t.end();
+});
+
+t.test('node_modules that npm made by hand are taken as they are', (t) => {
+  const root = t.testdir({});
+  install(root);
+  t.same(perform({ root }).lines, []);
+  t.end();
+});
+
+t.test('packages are installed again when npm has removed some since', (t) => {
+  const root = t.testdir({});
+  perform({ root });
+  writeFileSync(join(root, 'node_modules', '.package-lock.json'), JSON.stringify({ packages: {} }));
+  t.match(perform({ root }).lines, [/npm ci/]);
+  t.end();
+});
+
+t.test('npm that failed is an error with what npm said, and leaves no stamp', (t) => {
+  const root = t.testdir({});
+  const answers = { 'npm ci': { status: 1, stdout: '', stderr: 'ENOTFOUND registry' } };
+  const { code, said } = perform({ root, native: ['torch'], answers });
+  t.equal(code, 1);
+  t.match(said.join('\n'), /ENOTFOUND registry[\s\S]*npm ci failed \(exit code 1\)/);
+  t.notOk(existsSync(join(root, 'node_modules', '.patchstream-setup.json')));
+  t.end();
+});
+
+t.test('an old Node is refused before anything is done', (t) => {
+  for (const nodeVersion of ['18.20.1', '20.8.0']) {
+    const { code, said, lines } = perform({ root: t.testdir({}), nodeVersion });
+    t.equal(code, 1);
+    t.same(lines, []);
+    t.match(said, [`patchstream needs Node 20.9 or newer; this is ${nodeVersion}`]);
+  }
+  t.end();
+});
+
+t.test('root on Debian: only the groups whose folder is there', (t) => {
+  const answers = { '--assume-no': { status: 1, stdout: 'Need to get 2832 kB/71.4 MB of archives.', stderr: '' } };
+  const { code, said, lines, calls } = perform({ root: t.testdir({}), native: ['torch'], answers });
+  t.equal(code, 0);
+  const apt = lines.filter((line) => line.startsWith('apt-get') && !line.includes('--version'));
+  t.match(apt, [
+    'apt-get update',
+    '--assume-no g++ libtorch-dev libopenblas0',
+    'apt-get install -y -qq --no-install-recommends g++ libtorch-dev libopenblas0',
+  ]);
+  t.equal(calls.at(-1)?.env?.DEBIAN_FRONTEND, 'noninteractive');
+  t.match(
+    said.join('\n'),
+    /Installs Debian packages, 71.4 MB to download: compiler .*, torch .*\n {2}Undo: apt-get remove/,
+  );
+  t.notMatch(lines.join('\n'), /dlib|python3/);
+  t.end();
+});
+
+t.test('what is installed already is not installed again', (t) => {
+  const answers = { 'dpkg-query': { status: 0, stdout: 'install ok installed', stderr: '' } };
+  const { said, lines } = perform({ root: t.testdir({}), native: ['torch', 'dlib', 'image'], answers });
+  t.notMatch(lines.join('\n'), /apt-get (update|install)/);
+  t.equal(said.length, 1, 'only the npm packages are announced');
+  t.end();
+});
+
+t.test('not root: the one command is named, nothing is run', (t) => {
+  const { code, said, lines } = perform({ root: t.testdir({}), native: ['image'], uid: 1000 });
+  t.equal(code, 0);
+  t.match(said.at(-1), 'As root: apt-get update && apt-get install --no-install-recommends g++ libjpeg62-turbo-dev');
+  t.notMatch(lines.join('\n'), /apt-get (update|install)/);
+  t.end();
+});
+
+t.test('a Debian package that fails is a line, and is not tried at every start', (t) => {
+  const root = t.testdir({});
+  const answers = {
+    'apt-get update': { status: 100, stdout: '', stderr: 'E: could not resolve' },
+    'apt-get install -y': { status: 100, stdout: '', stderr: 'E: no network' },
+  };
+  const first = perform({ root, native: ['dlib'], answers });
+  t.equal(first.code, 0);
+  t.match(
+    first.said.join('\n'),
+    /apt-get update failed \(E: could not resolve\)[\s\S]*Not installed \(E: no network\).*Again: /,
+  );
+  t.same(perform({ root, native: ['dlib'], answers }).lines, []);
+  t.match(perform({ root, native: ['dlib'], answers, again: true }).lines.join('\n'), /apt-get install -y/);
+  t.end();
+});
+
+t.test('packages that apt does not know are left out', (t) => {
+  const answers = { '--assume-no': { status: 100, stdout: '', stderr: 'E: Unable to locate package libdlib-dev' } };
+  const { code, said, lines } = perform({ root: t.testdir({}), native: ['dlib'], answers });
+  t.equal(code, 0);
+  t.match(said.at(-1), /apt does not know all of g\+\+ libdlib-dev/);
+  t.notMatch(lines.join('\n'), /install -y/);
+  t.end();
+});
+
+t.test('machines without apt are told what works there', (t) => {
+  const where = (platform: NodeJS.Platform) =>
+    perform({ root: t.testdir({}), native: ['torch'], platform, answers: { 'apt-get': absent } }).said.at(-1);
+  t.match(where('linux'), /No apt-get here.*sharp for pictures and wasm for training/);
+  t.match(where('darwin'), /On macOS patchstream works with its npm packages/);
+  t.match(where('win32'), /On Windows patchstream works with its npm packages/);
+  t.match(perform({ root: t.testdir({}), platform: 'win32' }).lines, [/^npm\.cmd ci/]);
+  t.end();
+});
+
+t.test('PATCHSTREAM_SETUP chooses', (t) => {
+  t.match(perform({ root: t.testdir({}), native: ['torch'], choice: 'minimal' }).lines, [/npm ci/]);
+  t.match(
+    perform({ root: t.testdir({}), choice: 'bench' }).lines.join('\n'),
+    /install -y .* python3-torch python3-torchvision/,
+  );
+  t.end();
+});
+
+t.test('npm is the one that runs us, where it says so', (t) => {
+  const { lines } = perform({ root: t.testdir({}), env: { npm_execpath: '/opt/npm/bin/npm-cli.js' } });
+  t.match(lines[0], `${process.execPath} /opt/npm/bin/npm-cli.js ci`);
+  t.end();
+});
+
+t.test('only wasm trains until a faster backend is there', (t) => {
+  const root = t.testdir({});
+  t.equal(onlyWasm(root), true);
+  mkdirSync(join(root, 'node_modules', '@tensorflow', 'tfjs-node'), { recursive: true });
+  t.equal(onlyWasm(root), false);
+  t.end();
+});
+
+t.test('the stamp tells what was done', (t) => {
+  const root = t.testdir({});
+  perform({ root });
+  const stamp = JSON.parse(readFileSync(join(root, 'node_modules', '.patchstream-setup.json'), 'utf8'));
+  t.match(stamp, { lock: /^[0-9a-f]{32}$/, toolchain: `linux-${process.arch}`, native: String });
+  t.end();
+});
