@@ -25,15 +25,10 @@ export function linear(x: tf.Tensor, weight: tf.Tensor, bias?: tf.Tensor): tf.Te
     saved: [a, w] as tf.Tensor2D[],
     backward: (dy, [savedA, savedW]) => {
       const grads = [tf.matMul(dy, savedW!, false, true), tf.matMul(savedA!, dy, true, false)];
-      return b === undefined ? grads : [...grads, sumRows(dy)];
+      return b === undefined ? grads : [...grads, dy.sum(0)];
     },
   }));
   return y.reshape([...x.shape.slice(0, -1), outer]);
-}
-
-/** Sums of columns, [rows, n] -> [n], as a product with ones: ten times faster on wasm than a sum over the first axis, and no slower elsewhere. */
-export function sumRows(x: tf.Tensor): tf.Tensor {
-  return tf.matMul(tf.ones([1, x.shape[0]!]), x).reshape([x.shape[1]!]);
 }
 
 /**
@@ -56,7 +51,7 @@ export function layerNorm(x: tf.Tensor, gain: tf.Tensor, bias: tf.Tensor, eps = 
         const dUnit = dy.mul(g);
         const along = dUnit.mul(unit).mean(-1, true);
         const dx = dUnit.sub(dUnit.mean(-1, true)).sub(unit.mul(along)).mul(scale);
-        return [dx, sumRows(dy.mul(unit)), sumRows(dy)];
+        return [dx, dy.mul(unit).sum(0), dy.sum(0)];
       },
     };
   });
@@ -144,7 +139,7 @@ export function conv3x3(x: tf.Tensor4D, weight: tf.Tensor4D, bias: tf.Tensor1D):
         return tf.matMul(shifted.reshape([N * H * W, C]), rows, true, false);
       });
       const dx = tf.conv2dTranspose(dy as tf.Tensor4D, w as tf.Tensor4D, [N, H, W, C], 1, 'same');
-      return [dx, tf.stack(taps).reshape([3, 3, C, F]), sumRows(rows)];
+      return [dx, tf.stack(taps).reshape([3, 3, C, F]), rows.sum(0)];
     },
   })) as tf.Tensor4D;
 }

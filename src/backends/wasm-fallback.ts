@@ -66,9 +66,16 @@ function onHost(
     return out;
   };
   try {
-    const hostInputs: Record<string, tf.TensorInfo> = {};
-    for (const [name, x] of Object.entries(inputs)) if (x != null) hostInputs[name] = toHost(x);
-    const out = kernel.kernelFunc({ inputs: hostInputs, attrs: attrs as tf.NamedAttrMap, backend: host });
+    // Kernels of any number of inputs (Einsum) get an array; optional inputs may be missing.
+    const hostInputs: Record<string, tf.TensorInfo> | tf.TensorInfo[] = Array.isArray(inputs)
+      ? (inputs as tf.TensorInfo[]).map(toHost)
+      : Object.fromEntries(
+          Object.entries(inputs)
+            .filter((entry): entry is [string, tf.TensorInfo] => entry[1] != null)
+            .map(([name, x]) => [name, toHost(x)]),
+        );
+    const call = { inputs: hostInputs as tf.NamedTensorInfoMap, attrs: attrs as tf.NamedAttrMap, backend: host };
+    const out = kernel.kernelFunc(call);
     return Array.isArray(out) ? out.map(toDevice) : toDevice(out);
   } finally {
     for (const dataId of written) host.disposeData(dataId, true);

@@ -27,6 +27,7 @@ export interface WasmBackend {
   makeOutput(shape: number[], dtype: tf.DataType): tf.TensorInfo;
   typedArrayFromHeap(x: tf.TensorInfo): tf.TypedArray;
   disposeData(dataId: object): boolean;
+  incRef(dataId: object): void;
 }
 
 type KernelCall = Parameters<tf.KernelFunc>[0];
@@ -35,6 +36,7 @@ type KernelCall = Parameters<tf.KernelFunc>[0];
 export function registerWasmKernels(): void {
   replace('BatchMatMul', batchMatMul);
   replace('Slice', slice);
+  replace('Identity', identity);
   const add = (kernelName: string, kernelFunc: tf.KernelFunc) =>
     tf.registerKernel({ kernelName, backendName: 'wasm', kernelFunc });
   add('PatchstreamGelu', ({ inputs, backend }) => {
@@ -143,6 +145,14 @@ function slice(call: KernelCall, original: tf.KernelFunc): tf.TensorInfo {
   const length = tf.util.sizeFromShape(count!) * bytes;
   backend.wasm.HEAPU8.copyWithin(backend.dataIdMap.get(out.dataId).memoryOffset, offset, offset + length);
   return out;
+}
+
+/** tfjs' kernel copies; sharing is safe, for no kernel changes a tensor in place. Whatever a gradient saves is cloned through here. */
+function identity(call: KernelCall, original: tf.KernelFunc): tf.TensorInfo {
+  const x = call.inputs.x!;
+  if (x.dtype === 'string') return original(call) as tf.TensorInfo;
+  (call.backend as WasmBackend).incRef(x.dataId);
+  return { dataId: x.dataId, shape: x.shape, dtype: x.dtype };
 }
 
 /** A float32 output of the shape of `x`, filled by a plain loop over the heap. */

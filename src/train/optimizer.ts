@@ -64,12 +64,17 @@ export function adamw(decays: (name: string) => boolean, options: AdamWOptions =
 }
 
 function zerosLike(params: Readonly<Record<string, tf.Variable>>): Record<string, tf.Variable> {
-  const entries = Object.entries(params).map(([name, { shape }]) => [name, tf.tidy(() => tf.variable(tf.zeros(shape), false))] as const);
+  const entries = Object.entries(params).map(
+    ([name, { shape }]) => [name, tf.tidy(() => tf.variable(tf.zeros(shape), false))] as const,
+  );
   return Object.fromEntries(entries);
 }
 
 /** The names that are decayed and those that are not, for the report: together every parameter, once. */
-export function decayGroups(names: Iterable<string>, decays: (name: string) => boolean): { decayed: string[]; free: string[] } {
+export function decayGroups(
+  names: Iterable<string>,
+  decays: (name: string) => boolean,
+): { decayed: string[]; free: string[] } {
   const groups = { decayed: [] as string[], free: [] as string[] };
   for (const name of names) groups[decays(name) ? 'decayed' : 'free'].push(name);
   return groups;
@@ -77,5 +82,6 @@ export function decayGroups(names: Iterable<string>, decays: (name: string) => b
 
 /** Frees a state's variables. */
 export function disposeState(state: OptimizerState): void {
-  for (const variables of [state.first, state.second]) for (const variable of Object.values(variables)) variable.dispose();
+  for (const variables of [state.first, state.second])
+    for (const variable of Object.values(variables)) variable.dispose();
 }

@@ -1,0 +1,288 @@
+import { readFileSync } from 'node:fs';
+import t from 'tap';
+import { gradients } from '../../src/backends/gradients.ts';
+import * as tf from '../../src/backends/tf.ts';
+import { uploadAll } from '../../src/backends/upload.ts';
+import { prepareWasm } from '../../src/backends/wasm.ts';
+import { encoderSizes, type LomarShape } from '../../src/models/lomar.options.ts';
+import { lomar } from '../../src/models/lomar.ts';
+import type { HostBatch, Model } from '../../src/models/model.ts';
+import { Random } from '../../src/random.ts';
+import { adamw, disposeState } from '../../src/train/optimizer.ts';
+import { expectClose, expectNoTensorLeak, relativeL2 } from '../kit/tensors.ts';
+
+await prepareWasm((message) => t.comment(message));
+
+const nano: LomarShape = { ...encoderSizes.nano, patch: 8, K: 5, target: 'patchNorm', rpeScaled: false };
+
+/** The formulas of bench/parity/lomar.py: waves in the file's layout. */
+function formulaParameters(model: Model): Record<string, tf.Variable> {
+  const entries = model.parameters.map((name, index) => {
+    const { shape, fromFile } = model.stored(name);
+    const count = shape.reduce((product, side) => product * side, 1);
+    const centre = name.endsWith('weight') && name.includes('norm') ? 1 : 0;
+    const spread = shape.length === 1 ? 0.1 : 0.15;
+    const wave = Float32Array.from(
+      { length: count },
+      (_, j) => centre + spread * Math.cos(0.61 * j + 1.7 * index + 0.13 * ((j * j) % 101)),
+    );
+    const memory = [...shape];
+    const values = fromFile(wave);
+    return [name, tf.tidy(() => tf.variable(tf.tensor(values, memoryShape(memory, name))))] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+function memoryShape(file: number[], name: string): number[] {
+  if (name.includes('lookup_table')) return file.slice(1);
+  if (file.length === 2) return [file[1]!, file[0]!];
+  return file.length === 4 ? [file[1]! * file[2]! * file[3]!, file[0]!] : file;
+}
+
+const formulaBatch: HostBatch = {
+  picture: {
+    dtype: 'uint8',
+    shape: [2, 64, 64, 3],
+    data: Uint8Array.from(
+      { length: 2 * 64 * 64 * 3 },
+      (_, i) => (31 * i + 7 * ((i * i) % 251) + Math.floor(i / 97)) % 256,
+    ),
+  },
+  windows: { dtype: 'int32', shape: [2, 2, 2], data: Int32Array.of(1, 2, 3, 0, 0, 3, 2, 1) },
+  masks: {
+    dtype: 'uint8',
+    shape: [2, 2, 25],
+    data: Uint8Array.from({ length: 100 }, (_, i) => ((7 * (i % 25) + 3 * Math.floor(i / 25)) % 5 < 3 ? 1 : 0)),
+  },
+};
+
+interface Slot {
+  readonly from: number;
+  readonly count: number;
+}
+interface Expected {
+  readonly loss: number;
+  readonly prediction: Slot;
+  readonly gradients: Readonly<Record<string, Slot & { stride: number; norm: number }>>;
+  readonly pixels: { loss: number; norms: Readonly<Record<string, number>> };
+  readonly patchNormScaled: { loss: number; norms: Readonly<Record<string, number>> };
+}
+const fixture = (name: string) => readFileSync(new URL(`../../fixtures/expected/${name}`, import.meta.url));
+const expected = JSON.parse(fixture('lomar-nano.json').toString()) as Expected;
+const bytes = fixture('lomar-nano.bin');
+const expectedNumbers = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+const slot = ({ from, count }: Slot) => expectedNumbers.subarray(from, from + count);
+
+/** Mean loss and gradients of a batch, as arrays in memory layout. */
+function measure(
+  model: Model,
+  params: Record<string, tf.Variable>,
+  batch: HostBatch,
+): { loss: number; grads: Record<string, Float32Array> } {
+  return tf.tidy(() => {
+    const inputs = uploadAll(model.inputs(batch));
+    let count = 0;
+    const { value, gradients: found } = gradients(() => {
+      const loss = model.loss(params, inputs);
+      count = loss.count;
+      return loss.sum;
+    }, params);
+    const entries = Object.entries(found).map(
+      ([name, gradient]) => [name, gradient.div(count).dataSync() as Float32Array] as const,
+    );
+    return { loss: value.dataSync()[0]! / count, grads: Object.fromEntries(entries) };
+  });
+}
+
+const norm = (values: ArrayLike<number>) => Math.sqrt(Array.from(values).reduce((sum, v) => sum + v * v, 0));
+const tolerance = 1e-3;
+
+t.test('loss, prediction and every gradient are those of float64', (t) => {
+  const model = lomar(nano);
+  const params = formulaParameters(model);
+  const { loss, grads } = measure(model, params, formulaBatch);
+  t.ok(Math.abs(loss / expected.loss - 1) < 1e-5, `loss ${loss}, float64 ${expected.loss}`);
+  for (const [name, where] of Object.entries(expected.gradients)) {
+    const found = model.stored(name).toFile(grads[name]!);
+    expectClose(
+      t,
+      found.filter((_, i) => i % where.stride === 0),
+      slot(where),
+      tolerance,
+      name,
+    );
+    t.ok(Math.abs(norm(found) / where.norm - 1) < tolerance, `${name}: norm of all`);
+  }
+  t.equal(Object.keys(grads).length, Object.keys(expected.gradients).length);
+
+  // Predictions of the target `pixels` are the head's own.
+  const plain = lomar({ ...nano, target: 'pixels' });
+  const inputs = tf.tidy(() => uploadAll(plain.inputs(formulaBatch)));
+  const prediction = plain.reconstruct(params, inputs);
+  t.same(prediction.shape, [2, 2, 25, 192]);
+  expectClose(t, prediction.dataSync(), slot(expected.prediction), 1e-5, 'prediction');
+  tf.dispose([prediction, inputs, params] as tf.TensorContainer);
+  model.dispose();
+  plain.dispose();
+  t.end();
+});
+
+t.test('so are the target `pixels` and scaled queries', (t) => {
+  for (const [shape, want] of [
+    [{ ...nano, target: 'pixels' as const }, expected.pixels],
+    [{ ...nano, rpeScaled: true }, expected.patchNormScaled],
+  ] as const) {
+    const model = lomar(shape);
+    const params = formulaParameters(model);
+    const { loss, grads } = measure(model, params, formulaBatch);
+    t.ok(Math.abs(loss / want.loss - 1) < 1e-5, `loss ${loss}, float64 ${want.loss}`);
+    for (const [name, length] of Object.entries(want.norms))
+      t.ok(Math.abs(norm(grads[name]!) / length - 1) < tolerance, name);
+    tf.dispose(params);
+    model.dispose();
+  }
+  t.end();
+});
+
+/** A smooth batch of N pictures, each with its own windows and 15 hidden patches per window. */
+function batchOf(N: number, first = 0): HostBatch {
+  const M = 2;
+  const picture = new Uint8Array(N * 64 * 64 * 3);
+  const windows = new Int32Array(N * M * 2);
+  const masks = new Uint8Array(N * M * 25);
+  for (let n = 0; n < N; n++) {
+    const random = new Random(5, 'batch', `${first + n}`);
+    const phase = random.between(0, 6);
+    for (let i = 0; i < 64 * 64 * 3; i++)
+      picture[n * 64 * 64 * 3 + i] = 128 + 100 * Math.sin(phase + i / 400 + (i % 3)) + random.between(-20, 20);
+    for (let view = 0; view < M; view++) {
+      windows.set([random.integer(4), random.integer(4)], (n * M + view) * 2);
+      for (const hidden of random.permutation(25).subarray(0, 15)) masks[(n * M + view) * 25 + hidden] = 1;
+    }
+  }
+  return {
+    picture: { dtype: 'uint8', shape: [N, 64, 64, 3], data: picture },
+    windows: { dtype: 'int32', shape: [N, M, 2], data: windows },
+    masks: { dtype: 'uint8', shape: [N, M, 25], data: masks },
+  };
+}
+
+t.test('micro-batches of 1, 4 and 16 accumulate to one gradient', (t) => {
+  const model = lomar(nano);
+  const params = formulaParameters(model);
+  const accumulated = [16, 4, 1].map((micro) => {
+    const sum: Record<string, Float32Array> = {};
+    for (let first = 0; first < 16; first += micro) {
+      for (const [name, gradient] of Object.entries(measure(model, params, batchOf(micro, first)).grads)) {
+        const total = sum[name] ?? new Float32Array(gradient.length);
+        sum[name] = total.map((v, i) => v + (gradient[i]! * micro) / 16);
+      }
+    }
+    return sum;
+  });
+  const flat = accumulated.map((sum) => Float32Array.from(model.parameters.flatMap((name) => [...sum[name]!])));
+  t.ok(relativeL2(flat[1]!, flat[0]!) < 1e-5, `4: ${relativeL2(flat[1]!, flat[0]!)}`);
+  t.ok(relativeL2(flat[2]!, flat[0]!) < 1e-5, `1: ${relativeL2(flat[2]!, flat[0]!)}`);
+  for (const name of model.parameters) {
+    for (const other of [1, 2])
+      t.ok(relativeL2(accumulated[other]![name]!, accumulated[0]![name]!) < 1e-5, `${name}, ${[16, 4, 1][other]}`);
+  }
+  tf.dispose(params);
+  model.dispose();
+  t.end();
+});
+
+t.test('fresh: masked tokens of a window are alike, and the first step moves every table', async (t) => {
+  const model = lomar({ ...nano, target: 'pixels' });
+  const params = model.init((name) => new Random(7, name, 'init'));
+  const batch = batchOf(2);
+  const inputs = tf.tidy(() => uploadAll(model.inputs(batch)));
+  const before = tf.tidy(() => model.reconstruct(params, inputs).arraySync()) as number[][][][];
+  const masks = tf.tidy(() => inputs.masks!.arraySync()) as number[][][];
+  for (let n = 0; n < 2; n++) {
+    for (let view = 0; view < 2; view++) {
+      const hidden = before[n]![view]!.filter((_, token) => masks[n]![view]![token] === 1);
+      t.ok(
+        hidden.every((token) => relativeL2(token, hidden[0]!) < 1e-5),
+        `image ${n}, window ${view}: hidden tokens alike`,
+      );
+    }
+  }
+  const optimizer = adamw((name) => model.decays(name));
+  const state = optimizer.init(params);
+  const { value, gradients: found } = gradients(() => model.loss(params, inputs).sum, params);
+  optimizer.update(params, found, state, { lr: 1e-3, scale: 1 / 4 });
+  for (let i = 0; i < 4; i++) {
+    const moved = tf.tidy(() => params[`blocks.${i}.attn.rpe_k.lookup_table_weight`]!.abs().max().dataSync()[0]!);
+    t.ok(moved > 1e-4, `table ${i} moved by ${moved}`);
+  }
+  const after = tf.tidy(() => model.reconstruct(params, inputs).arraySync()) as number[][][][];
+  const hidden = after[0]![0]!.filter((_, token) => masks[0]![0]![token] === 1);
+  t.notOk(
+    hidden.every((token) => relativeL2(token, hidden[0]!) < 1e-5),
+    'and then they differ',
+  );
+  tf.dispose([value, found, inputs, params] as tf.TensorContainer);
+  disposeState(state);
+  model.dispose();
+});
+
+t.test('reconstruction of patchNorm is shown in the true patch’s mean and spread', (t) => {
+  const [model, plain] = [lomar(nano), lomar({ ...nano, target: 'pixels' })];
+  const params = formulaParameters(model);
+  tf.tidy(() => {
+    const inputs = uploadAll(model.inputs(batchOf(1)));
+    const head = plain.reconstruct(params, inputs);
+    const shown = model.reconstruct(params, inputs);
+    const scale = shown.sub(shown.mean(-1, true)).square().mean().sqrt().dataSync()[0]!;
+    const headScale = head.sub(head.mean(-1, true)).square().mean().sqrt().dataSync()[0]!;
+    t.not(scale, headScale);
+    const pixels = tf.tensor(
+      Float32Array.from(
+        inputs.patches!.dataSync(),
+        (v, i) => (v / 255 - [0.485, 0.456, 0.406][i % 3]!) / [0.229, 0.224, 0.225][i % 3]!,
+      ),
+      [1, 2, 25, 192],
+    );
+    const mean = pixels.mean(-1, true);
+    const variance = pixels
+      .sub(mean)
+      .square()
+      .mean(-1, true)
+      .mul(192 / 191);
+    expectClose(t, shown.dataSync(), head.mul(variance.add(1e-6).sqrt()).add(mean).dataSync(), 1e-5);
+  });
+  tf.dispose(params);
+  model.dispose();
+  plain.dispose();
+  t.end();
+});
+
+t.test('a window with nothing hidden counts zero, and a step leaks nothing', async (t) => {
+  const model = lomar(nano);
+  const params = model.init((name) => new Random(7, name, 'init'));
+  const open = { ...batchOf(1), masks: { dtype: 'uint8', shape: [1, 2, 25], data: new Uint8Array(50) } } as const;
+  t.equal(measure(model, params, open).loss, 0);
+  const optimizer = adamw((name) => model.decays(name));
+  const state = optimizer.init(params);
+  await expectNoTensorLeak(t, () => {
+    const inputs = uploadAll(model.inputs(batchOf(2)));
+    const { value, gradients: found } = gradients(() => model.loss(params, inputs).sum, params);
+    optimizer.update(params, found, state, { lr: 1e-3 });
+    const shown = model.reconstruct(params, inputs);
+    tf.dispose([value, found, inputs, shown] as tf.TensorContainer);
+  });
+  tf.dispose(params);
+  disposeState(state);
+  model.dispose();
+});
+
+t.test('a field that is not what the stages promise is an error with its name', (t) => {
+  const model = lomar(nano);
+  const { windows, ...without } = formulaBatch;
+  t.throws(() => model.inputs(without), /MODEL_FIELD: field windows .* must be int32 of rank 3; got nothing/);
+  const bytes = { ...windows!, dtype: 'uint8' as const };
+  t.throws(() => model.inputs({ ...without, windows: bytes }), /MODEL_FIELD: .* got uint8 \[2, 2, 2\]/);
+  t.throws(() => model.stored('cls_tokem'), /MODEL_PARAMETER: .* Try cls_token/);
+  t.end();
+});
