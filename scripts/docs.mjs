@@ -4,8 +4,8 @@
  */
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { build } from './build.mjs';
+import { fileURLToPath } from 'node:url';
+import { createJiti } from 'jiti';
 import { isMain } from './lib/main.mjs';
 import { readIfThere } from './lib/stamp.mjs';
 
@@ -33,15 +33,27 @@ ${rows.join('\n')}
 `;
 }
 
+/**
+ * Loads a file of src as it stands, so that a page can be made while another part does not compile.
+ *
+ * @template T
+ * @param {string} name
+ * @returns {Promise<T>}
+ */
+const source = (name) => createJiti(import.meta.url).import(join(root, 'src', name));
+
+/** @returns {Promise<string>} */
+async function errors() {
+  /** @type {{ catalogue: Record<string, string> }} */
+  const { catalogue } = await source('errors.ts');
+  return errorsPage(catalogue);
+}
+
 /** What is written where. @type {Record<string, () => Promise<string>>} */
-const pages = {
-  'docs/errors.md': async () =>
-    errorsPage((await import(pathToFileURL(join(root, 'dist', 'errors.js')).href)).catalogue),
-};
+const pages = { 'docs/errors.md': errors };
 
 /** @param {boolean} checkOnly */
 async function main(checkOnly) {
-  if (build(root) !== 0) return 1;
   let stale = 0;
   for (const [name, page] of Object.entries(pages)) {
     const text = await page();

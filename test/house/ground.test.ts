@@ -1,0 +1,58 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { filesBelow } from '../../scripts/lib/stamp.mjs';
+
+const root = process.cwd();
+const folders = ['.ci', 'bench', 'bin', 'docs', 'fixtures', 'pipelines', 'schema', 'scripts', 'src', 'test'];
+const isText = (name: string) => /(\.(ts|mjs|js|json|jsonl|md|yaml|yml|cc|h|txt|svg)|\/run|^\.\w+|LICENSE)$/.test(name);
+
+const texts = new Map(
+  [
+    ...readdirSync(root, { withFileTypes: true }).flatMap((entry) => (entry.isFile() ? [entry.name] : [])),
+    ...folders.flatMap((folder) => filesBelow(root, folder)),
+  ]
+    .filter((name) => isText(name) && !name.includes('.tap') && existsSync(join(root, name)))
+    .map((name) => [name, readFileSync(join(root, name), 'utf8')]),
+);
+
+/** The lines of the files in `folder` that match. */
+function found(pattern: RegExp, folder = '') {
+  return [...texts]
+    .filter(([name]) => name.startsWith(folder))
+    .flatMap(([name, text]) =>
+      text.split('\n').flatMap((line, index) => (pattern.test(line) ? [`${name}:${index + 1}: ${line.trim()}`] : [])),
+    );
+}
+
+t.test('no chance but the keyed generator', (t) => {
+  t.same(found(/Math\.random\(/, 'src/'), []);
+  t.end();
+});
+
+t.test('no registry and no path of a development machine', (t) => {
+  // Put together here, so that this file does not find itself.
+  const hosts = ['npmjs', 'npmmirror', 'pythonhosted', 'artifactory'].map((host) => `${host}\\.`);
+  const paths = ['work', 'root', 'Users', 'home/\\w+'].map((name) => `(^|[\\s"'\`(=])/${name}/`);
+  t.same(found(new RegExp([...hosts, ...paths].join('|'))), []);
+  t.notMatch(texts.get('package-lock.json'), '"resolved"');
+  t.end();
+});
+
+t.test('no `any`, nothing put off', (t) => {
+  t.same(
+    found(/(:|\bas|<) ?any\b(?=[\s;,)>[\]=|&]|$)/, 'src/').filter((line) => !/:\d+: (\/\/|\*)/.test(line)),
+    [],
+  );
+  t.same(found(new RegExp(`\\b(${['TO', 'FIX'].map((a, i) => a + ['DO', 'ME'][i]).join('|')})\\b`), 'src/'), []);
+  t.end();
+});
+
+t.test('no source grows past 320 lines', (t) => {
+  const long = [...texts]
+    .filter(([name]) => name.startsWith('src/') && name.endsWith('.ts'))
+    .map(([name, text]) => ({ name, lines: text.split('\n').length - 1 }))
+    .filter(({ lines }) => lines > 320);
+  t.same(long, []);
+  t.end();
+});
