@@ -24,6 +24,9 @@ export const catalogue = {
   FUNCTION_BARE:
     'a stage must be made by a stage factory, each(fn) or operator(op); got a bare function. Write each({name}) for a function of one sample, operator({name}) for an rxjs operator.',
   NOTHING_LEFT: 'at least one sample must come through; all {seen} failed or were dropped. {first}',
+  BATCH_EMPTY:
+    'a batch must have a field of fixed size (a picture, a number, an array of numbers); the samples have {found}. Put `decode` and `resize` before it.',
+  FIELD_SHAPE: 'the field {field} must be {expected} in every sample; got {found}.',
   RUN_CANCELLED: 'the run was cancelled by {cause}.',
 
   // backends, models
@@ -91,6 +94,8 @@ export const catalogue = {
     'the stage must say what it does to the spec; it threw {found}. Mend `check` or `output` of its definition.',
   FIELD_MISSING: '{owner} must get samples with `{field}`; got {fields}. {advice}',
   FIELD_LOOSE: 'what enters a batch must have a fixed size; `{field}` has none. {advice}',
+  CELLS_TOO_FEW:
+    '`cells` must be at least twice the micro-batch plus a cell per thread, {needed}; got {cells}. Raise `cells` or leave it out.',
   MICRO_BATCH: '`microBatch` must divide `batch`, {batch}; got {found}. {advice}',
   ARGUMENT: 'the command line must be one that `{command} --help` shows; got {found}. {advice}',
   // vision, datasets, stages
@@ -105,6 +110,27 @@ export const catalogue = {
     'width and height of a picture must be integers from 1 to 65535, in pixels; got {found}. Look at what computes them.',
   PICTURE_ROOM:
     'a picture of {width}×{height} px must be given exactly {needed} bytes; got {found}. Look at what computes the size.',
+  CROP_LARGE:
+    'a crop must fit into the picture of {width}×{height} px; got {crop}. Put `resize` before it, or crop less.',
+  SIZE_VARIES:
+    '`{stage}` must get pictures of one size; got pictures of any size. Put `resize`, `center-crop` or `random-resized-crop` before it.',
+  STAGE_ORDER:
+    '`{stage}` must come before {later}, which rely on the picture as it is there; got it after. Move it up.',
+  RANGE_ORDER: '`{option}` must be [low, high] with low at most high; got [{low}, {high}]. Swap the two.',
+  PICTURE_SQUARE:
+    'the picture must be square to be cut into a grid of patches; got {width}×{height} px. Resize or crop it to one side.',
+  PATCH_SIDE: 'patch must divide the side of the picture, {side} px; got {patch}. Try {suggestion}.',
+  PATCH_TWO:
+    'all stages must cut the picture into the same patches, here of {patch} px; got {found}. Leave `patch` out, or make the two equal.',
+  WINDOW_SIZE:
+    'size of a window must be at most the side of the grid, {side} patches; got {size}. Try {side} or less, or a smaller patch.',
+  WINDOW_VIEWS:
+    'views must be at most {most} (grid {side} − window {size} + 1), because no two windows share a row or a column; got {views}. Ask for fewer views, a smaller window or a smaller patch.',
+  MASK_GRID:
+    '`mask` must be told what to hide: the windows before it, or patches of the whole picture; got neither. Put `windows` before it, or give `patch`.',
+  MASK_COUNT:
+    'ratio must hide at least one of {n} patches and leave at least one; got {ratio}, which hides {hidden}. Try 0.5 or 0.75.',
+  DOWNSAMPLE_SIZE: 'the low-resolution picture must be smaller than the picture of {size}; got {found}. Try factor 2.',
 } as const;
 
 export type ErrorCode = keyof typeof catalogue;

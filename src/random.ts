@@ -90,7 +90,10 @@ const stageHashes = new Map<string, number>();
 /** The hash of a stage's id (`mask`, `mask#2`, or an explicit id): the second word of the generator's key. */
 export function hashStage(id: string): number {
   let hash = stageHashes.get(id);
-  if (hash === undefined) stageHashes.set(id, (hash = murmur3(id, 0)));
+  if (hash === undefined) {
+    hash = murmur3(id, 0);
+    stageHashes.set(id, hash);
+  }
   return hash;
 }
 

@@ -1,0 +1,137 @@
+import { Observable } from 'rxjs';
+import type { HostTensor } from '../models/model.ts';
+import { batcher, type CellBatch } from '../streams/batcher.ts';
+import { feed } from '../streams/feed.ts';
+import { iterate } from '../streams/iterate.ts';
+import type { Carried } from '../streams/permits.ts';
+import { Ring } from '../streams/ring.ts';
+import { type CellLayout, CellReader } from '../train/cells.ts';
+import type { Picture } from '../vision/picture.ts';
+import type { Spec } from '../vision/spec.ts';
+import type { Definition } from './definition.ts';
+import type { Loader } from './engine.ts';
+import { layoutOf, writeCell } from './layout.ts';
+import { type OpenOptions, openLoader } from './open.ts';
+import { builtin } from './builtin.ts';
+import { soundPipeline } from './check.ts';
+
+/** How batches are made. */
+export interface BatchOptions extends OpenOptions {
+  /** Lend the arrays until the next iteration instead of giving them away: no memory is allocated per batch. */
+  readonly views?: boolean;
+}
+
+type FieldNames<S> = {
+  [K in keyof S]: K extends 'key' | 'position' | 'epoch' | 'bytes'
+    ? never
+    : S[K] extends Picture | number | Uint8Array | Int32Array | Float32Array
+      ? K
+      : never;
+}[keyof S];
+
+/** Samples as arrays: each field of theirs, row by row. Pictures are uint8 [n, H, W, 3]; a number per sample is [n]. */
+export interface Batch<S = Record<string, Picture>> {
+  /** n; the last batch of a pass may be shorter. */
+  readonly size: number;
+  readonly keys: readonly string[];
+  readonly positions: readonly number[];
+  readonly epochs: readonly number[];
+  readonly fields: { readonly [K in FieldNames<S>]: HostTensor };
+}
+
+/**
+ * Batches of `n` rendered samples, in an order that depends on nothing but the seed. One pass in listing order unless `epochs` and
+ * `shuffle` say more. The stream goes as fast as the loop asks: a slow loop stops the source. Leaving the loop ends everything.
+ *
+ * @throws every problem of the definition at the first iteration, and the run's error where it happens.
+ */
+export async function* batches<S>(definition: Definition, n: number, options: BatchOptions = {}): AsyncGenerator<Batch<S>> {
+  const opened = await openLoader(soundPipeline(definition, builtin, { ends: false }), options);
+  try {
+    const cells = definition.cells ?? defaultCells(n, opened.threads);
+    let reader: CellReader | undefined;
+    for await (const { list, ring, layout } of iterate(opened.loader.samples.pipe(toCells(opened.loader, opened.spec, n, cells)))) {
+      if (reader === undefined || !options.views) reader = new CellReader(ring.memory, layout);
+      const fields = reader.read(list.cells);
+      ring.free(list.cells);
+      const { keys, positions, epochs } = list;
+      yield { size: keys.length, keys, positions, epochs, fields } as unknown as Batch<S>;
+    }
+    opened.finish();
+  } finally {
+    await opened.close();
+  }
+}
+
+/** The samples one by one, as they leave the last stage, not rendered; with the options of `batches`. */
+export async function* samples<S>(definition: Definition, options: OpenOptions = {}): AsyncGenerator<S> {
+  const opened = await openLoader(soundPipeline(definition, builtin, { ends: false }), options);
+  try {
+    for await (const { sample, permit } of iterate(opened.loader.samples)) {
+      // The sample is the caller's until it asks for the next.
+      try {
+        yield sample as S;
+      } finally {
+        permit.return();
+      }
+    }
+    opened.finish();
+  } finally {
+    await opened.close();
+  }
+}
+
+/** C, the cells of a ring, where nothing is said: 3 × the micro-batch, at least 2 × it and one per thread. */
+export function defaultCells(micro: number, threads: number): number {
+  return Math.max(3 * micro, 2 * micro + threads);
+}
+
+/** A list of cells together with the ring they lie in. */
+export interface Listed {
+  readonly list: CellBatch;
+  readonly ring: Ring;
+  readonly layout: CellLayout;
+}
+
+/**
+ * The batcher of a chain whose cell may depend on the first sample: the ring is made when that arrives.
+ *
+ * @param cells how many rendered samples may wait.
+ */
+export function toCells(loader: Loader, spec: Spec, size: number, cells: number) {
+  return (source: Observable<Carried>): Observable<Listed> =>
+    new Observable((subscriber) => {
+      let push: ((carried: Carried) => void) | undefined;
+      let end = () => subscriber.complete();
+
+      const begin = (first: Carried) => {
+        const layout = layoutOf(spec, first.sample);
+        const ring = new Ring(cells, layout.cellBytes);
+        const write = (sample: Carried['sample'], cell: Parameters<typeof writeCell>[1]) => writeCell(sample, cell, layout);
+        const render = batcher({ permits: loader.permits, ring, size, write, ...loader.around('render') });
+        const input = new Observable<Carried>((inner) => {
+          push = (carried) => inner.next(carried);
+          end = () => inner.complete();
+        });
+        feed(input.pipe(render), subscriber, {
+          next: (list) => subscriber.next({ list, ring, layout }),
+          complete: () => subscriber.complete(),
+        });
+      };
+
+      feed(source, subscriber, {
+        next(carried) {
+          if (push === undefined) {
+            try {
+              begin(carried);
+            } catch (error) {
+              carried.permit.return();
+              throw error;
+            }
+          }
+          push!(carried);
+        },
+        complete: () => end(),
+      });
+    });
+}

@@ -1,0 +1,4 @@
+import { createRegistry } from './registry.ts';
+
+/** What patchstream itself brings. */
+export const builtin = createRegistry({});

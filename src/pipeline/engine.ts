@@ -1,0 +1,104 @@
+import { asyncScheduler, type Observable, type SchedulerLike } from 'rxjs';
+import type { Fields, OpenSource } from '../datasets/source.ts';
+import { Random } from '../random.ts';
+import { Budget, defaultMaxFailures, type Failure, type MaxFailures } from '../streams/failures.ts';
+import { gate } from '../streams/gate.ts';
+import { StageMeter, type StageStats } from '../streams/meter.ts';
+import { order } from '../streams/order.ts';
+import { type Carried, Permits } from '../streams/permits.ts';
+import { runOperator } from '../streams/run-operator.ts';
+import { runStage } from '../streams/run-stage.ts';
+import type { Sample } from '../streams/sample.ts';
+import type { StagePolicy, Work } from '../streams/stage.ts';
+import type { ResolvedStage } from './fold.ts';
+
+const defaultTimeoutSeconds = 60;
+
+export interface LoaderOptions {
+  readonly seed: number;
+  readonly stages: readonly ResolvedStage[];
+  readonly threads: number;
+  readonly permits: number;
+  readonly shuffle: boolean;
+  /** First and one past the last position. */
+  readonly start?: number;
+  readonly end: number;
+  readonly onFailure: (failure: Failure) => void;
+  readonly signal: AbortSignal;
+  readonly scheduler?: SchedulerLike;
+}
+
+/** What is put around one stage: its identity, concurrency, time-out, failures and meter. */
+export interface Around {
+  readonly id: string;
+  readonly concurrency: number;
+  readonly timeoutSeconds: number;
+  readonly budget: Budget;
+  readonly meter: StageMeter;
+  readonly scheduler: SchedulerLike;
+}
+
+/** The samples of a run on their way through its stages, and everything that counts them. Cold: it begins when `samples` is subscribed. */
+export interface Loader {
+  readonly samples: Observable<Carried>;
+  readonly permits: Permits;
+  /** One entry per stage, the source first. */
+  stats(): StageStats[];
+  /** What the end of the chain (batcher, sink) is run with, so that it is counted as a stage like the others. */
+  around(id: string, policy?: StagePolicy): Around;
+}
+
+interface Ticket extends Sample {
+  readonly index: number;
+}
+
+/**
+ * Joins an open source and stages into one stream with permits: gate → read → stage → stage … . The order of samples is a pure function
+ * of (count, seed, epoch); concurrency and timing change nothing but the time.
+ */
+export function loader(source: OpenSource, options: LoaderOptions): Loader {
+  const { seed, stages, threads, shuffle, start = 0, end, onFailure, signal, scheduler = asyncScheduler } = options;
+  const permits = new Permits(options.permits);
+  const meters: StageMeter[] = [];
+
+  const around = (id: string, policy: StagePolicy = {}): Around => {
+    const meter = new StageMeter(`${meters.length}:${id}`, scheduler);
+    meters.push(meter);
+    const max = (policy.maxFailures ?? defaultMaxFailures) as MaxFailures;
+    return {
+      id,
+      concurrency: policy.concurrency ?? threads,
+      timeoutSeconds: policy.timeout ?? defaultTimeoutSeconds,
+      budget: new Budget(id, max, onFailure),
+      meter,
+      scheduler,
+    };
+  };
+
+  const placeOf = order(source.count, seed, shuffle);
+  const ticket = (position: number): Ticket => {
+    const { epoch, index } = placeOf(position);
+    return { key: source.key(index), position, epoch, index };
+  };
+  const read = ({ key, position, epoch, index }: Ticket): Sample | Promise<Sample> => {
+    const fields = source.read(index, signal);
+    const join = (fields: Fields): Sample => Object.assign({ key, position, epoch }, fields);
+    return fields instanceof Promise ? fields.then(join) : join(fields);
+  };
+
+  // Reading waits for disks, not for cores: more at a time than there are threads.
+  const reading = around('source', { concurrency: Math.max(8, 2 * threads) });
+  let samples: Observable<Carried> = gate(permits, ticket, { start, end, scheduler }).pipe(
+    runStage((sample) => read(sample as Ticket), reading),
+  );
+  for (const { id, stage, policy, options: own, definition, before } of stages) {
+    if (stage.kind === 'operator') {
+      samples = samples.pipe(runOperator(stage.operator, { ...around(id, policy), holds: stage.holds }));
+      continue;
+    }
+    const work = (stage.kind === 'each' ? stage.work : definition!.run(own, before, { id, seed })) as Work<Sample, Sample>;
+    const drawn = (sample: Sample) => work(sample, new Random(seed, id, sample.key, sample.epoch));
+    samples = samples.pipe(runStage(drawn, around(id, policy)));
+  }
+  return { samples, permits, around, stats: () => meters.map((meter) => meter.stats()) };
+}

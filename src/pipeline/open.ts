@@ -1,0 +1,89 @@
+import type { OpenSource } from '../datasets/source.ts';
+import { fail, messageOf, printable } from '../errors.ts';
+import type { Failure } from '../streams/failures.ts';
+import type { Spec } from '../vision/spec.ts';
+import { type Loader, loader } from './engine.ts';
+import type { Resolved } from './resolve.ts';
+
+/** What of a run is not in its definition. */
+export interface OpenOptions {
+  /** Passes over the source. Default 1; Infinity for as long as someone asks. */
+  readonly epochs?: number;
+  /** A new order in each epoch, a pure function of the seed. Default: listing order. */
+  readonly shuffle?: boolean;
+  /** The position to begin at, to go on where an earlier run stood. */
+  readonly start?: number;
+  readonly signal?: AbortSignal;
+  /** Hears of each sample that failed. */
+  readonly onFailure?: (failure: Failure) => void;
+  /** Hears lines about long preparations. */
+  readonly onLine?: (text: string) => void;
+  /** A folder in which a source may keep what it has listed. */
+  readonly cache?: string;
+}
+
+/** A source that is open, with its stages behind it, not yet begun. */
+export interface Opened {
+  readonly source: OpenSource;
+  readonly loader: Loader;
+  readonly spec: Spec;
+  readonly threads: number;
+  /** Samples that the run will read. */
+  readonly total: number;
+  /** To be called when the run has come to its end. @throws NOTHING_LEFT when no sample came through. */
+  finish(): void;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the source of a checked pipeline and joins its stages to it.
+ *
+ * @throws what the source says when it cannot be opened.
+ */
+export async function openLoader(
+  { definition, source: from, stages, spec, capacity }: Pick<Resolved, 'definition' | 'source' | 'stages' | 'spec' | 'capacity'>,
+  options: OpenOptions = {},
+): Promise<Opened> {
+  const { epochs = 1, shuffle = false, start = 0, onFailure, onLine, cache } = options;
+  const abort = new AbortController();
+  const signal = options.signal === undefined ? abort.signal : AbortSignal.any([abort.signal, options.signal]);
+  const source = await from!.definition.open(from!.options, {
+    base: definition.base,
+    signal,
+    progress: (text) => onLine?.(text),
+    ...(cache !== undefined && { cache }),
+  });
+  const first: Failure[] = [];
+  const total = epochs * source.count;
+  const running = loader(source, {
+    seed: definition.seed,
+    stages,
+    threads: capacity.threads,
+    permits: capacity.permits,
+    shuffle,
+    start,
+    end: total,
+    signal,
+    onFailure: (failure) => {
+      if (first.length < 3) first.push(failure);
+      onFailure?.(failure);
+    },
+  });
+  return {
+    source,
+    loader: running,
+    spec,
+    threads: capacity.threads,
+    total: total - start,
+    finish() {
+      const last = running.stats().at(-1)!;
+      if (last.out > 0 || running.permits.issued === 0) return;
+      const why = first.map(({ stage, key, error }) => `${printable(key)} in ${stage}: ${messageOf(error)}`).join('; ');
+      throw fail('NOTHING_LEFT', { seen: running.permits.issued, first: why && `The first: ${why}.` });
+    },
+    async close() {
+      abort.abort();
+      await source.close?.();
+    },
+  };
+}

@@ -1,0 +1,90 @@
+import { asyncScheduler, Observable, type OperatorFunction, type SchedulerLike } from 'rxjs';
+import { fail } from '../errors.ts';
+import type { Budget } from './failures.ts';
+import { feed } from './feed.ts';
+import { inOrder } from './in-order.ts';
+import { isPromise, mapOrdered } from './map-ordered.ts';
+import type { StageMeter } from './meter.ts';
+import type { Carried, Permits } from './permits.ts';
+import type { Sample } from './sample.ts';
+
+export interface DrainOptions<W> {
+  readonly permits: Permits;
+  /** Does the work of one sample; called for several at a time. */
+  write(sample: Sample): PromiseLike<W>;
+  /** Enters what was written, one at a time, in the order of positions. */
+  commit(written: W): void | PromiseLike<void>;
+  /** True for an error of `write` that no further sample can survive, such as a full disk. */
+  fatal(error: unknown): boolean;
+  readonly concurrency: number;
+  readonly timeoutSeconds: number;
+  readonly budget: Budget;
+  readonly meter: StageMeter;
+  readonly start?: number;
+  readonly scheduler?: SchedulerLike;
+}
+
+type Attempt<W> = { readonly carried: Carried; readonly written: W } | { readonly carried: Carried; readonly error: unknown };
+
+/**
+ * The end of a job: samples are written, several at a time, and committed in the order of their positions; then their permits return.
+ * Emits each sample that was committed. A failed write is counted like that of any stage; a fatal one ends the run.
+ */
+export function drain<W>({
+  permits,
+  write,
+  commit,
+  fatal,
+  concurrency,
+  timeoutSeconds,
+  budget,
+  meter,
+  start = 0,
+  scheduler = asyncScheduler,
+}: DrainOptions<W>): OperatorFunction<Carried, Sample> {
+  const where = `stage ${budget.stage}`;
+  const giveBack = ({ permit }: Carried) => permit.return();
+
+  const attempt = (carried: Carried): PromiseLike<Attempt<W>> =>
+    write(carried.sample).then(
+      (written) => ({ carried, written }),
+      (error: unknown) => ({ carried, error }),
+    );
+  const writes = mapOrdered(attempt, {
+    concurrency,
+    scheduler,
+    watch: meter,
+    abandon: giveBack,
+    timeout: {
+      milliseconds: timeoutSeconds * 1000,
+      late: (carried) => ({ carried, error: fail('STAGE_TIMEOUT', { seconds: timeoutSeconds }, { where }) }),
+      stuck: (places) => fail('STAGE_STUCK', { concurrency: places, seconds: timeoutSeconds }, { where }),
+    },
+  });
+  const enter = (result: Attempt<W>): Attempt<W> | PromiseLike<Attempt<W>> => {
+    if ('error' in result) return result;
+    const entered = commit(result.written);
+    return isPromise(entered) ? entered.then(() => result) : result;
+  };
+  const commits = mapOrdered(enter, { scheduler, abandon: ({ carried }) => giveBack(carried) });
+
+  return (source) =>
+    new Observable((subscriber) => {
+      feed(source.pipe(inOrder(permits, start), writes, commits), subscriber, {
+        complete: () => subscriber.complete(),
+        next(result) {
+          const { carried } = result;
+          if (!('error' in result)) {
+            meter.out++;
+            giveBack(carried);
+            subscriber.next(carried.sample);
+            return;
+          }
+          meter.failures++;
+          const ends = fatal(result.error) ? result.error : budget.spend(carried.sample, result.error, meter.in);
+          giveBack(carried);
+          if (ends !== undefined) subscriber.error(ends);
+        },
+      });
+    });
+}
