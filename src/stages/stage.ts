@@ -26,8 +26,11 @@ export interface StageDefinition<Options = unknown, In = never, Out = unknown> {
   readonly needs: readonly string[];
   /** True when the work draws from `random`. */
   readonly random?: boolean;
-  /** The stage that takes this one's place in evaluation, where nothing is random. */
-  twin?(options: Options): { readonly name: string; readonly options: unknown };
+  /**
+   * The stage that takes this one's place in evaluation, where pictures are not changed at random; null where nothing takes it. A random
+   * stage without this function stays as it is (`windows`, `mask`): evaluation gives it a fixed seed.
+   */
+  twin?(options: Options): { readonly name: string; readonly options: unknown } | null;
   /** Rules across options and with the incoming spec. Called with parsed options; opens nothing. */
   check?(options: Options, spec: Spec): Iterable<Refusal>;
   /** The spec after the stage. Called only when `check` found nothing. */

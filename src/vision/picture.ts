@@ -1,3 +1,6 @@
+import { fail } from '../errors.ts';
+import { renderPixels } from './render.ts';
+
 /** A rectangle in pixels of the picture as it stands (after orientation and the operations before). Integers. */
 export interface Box {
   readonly left: number;
@@ -11,4 +14,173 @@ export interface Pixels {
   readonly width: number;
   readonly height: number;
   readonly data: Uint8Array;
+}
+
+/** How pixels between pixels are made. When a picture gets smaller every kernel but `nearest` is stretched, so that nothing aliases (as in Pillow). */
+export const kernels = ['nearest', 'bilinear', 'bicubic', 'lanczos'] as const;
+export type Kernel = (typeof kernels)[number];
+
+/** How a picture is brought to a size of other proportions: cut what juts out, leave a border, or distort. */
+export const fits = ['cover', 'contain', 'fill'] as const;
+export type Fit = (typeof fits)[number];
+
+/** Red, green, blue, 0–255. */
+export type Colour = readonly [number, number, number];
+
+export interface ResizeOptions {
+  readonly width: number;
+  readonly height: number;
+  /** Default `cover`. */
+  readonly fit?: Fit;
+  /** Default `bicubic`. */
+  readonly kernel?: Kernel;
+  /** The colour of the border of `contain`. Default black. */
+  readonly background?: Colour;
+}
+
+/** Where a picture's pixels come from. */
+export type Origin =
+  /** An encoded file. `orientation` is EXIF's 1–8. */
+  | {
+      readonly kind: 'encoded';
+      readonly bytes: Uint8Array;
+      readonly orientation: number;
+      readonly alpha: boolean;
+      readonly maxPixels: number;
+    }
+  /** Pixels as they are: [height, width, channels] uint8, grey or RGB. */
+  | {
+      readonly kind: 'raw';
+      readonly data: Uint8Array;
+      readonly width: number;
+      readonly height: number;
+      readonly channels: 1 | 3;
+    };
+
+/** One thing to be done to the pixels. `settle` is nothing but a promise: the pixels are rounded to uint8 here. */
+export type Operation =
+  | { readonly kind: 'crop'; readonly box: Box }
+  | { readonly kind: 'resize'; readonly width: number; readonly height: number; readonly kernel: Kernel }
+  | {
+      readonly kind: 'pad';
+      readonly width: number;
+      readonly height: number;
+      readonly left: number;
+      readonly top: number;
+      readonly background: Colour;
+    }
+  | { readonly kind: 'flip' }
+  | { readonly kind: 'settle' };
+
+/**
+ * An image and what is to be done to it. Immutable and lazy: `crop`, `resize` and `flip` only describe, and give a new picture; pixels
+ * are made once, by `render`, straight into where they are wanted. Made by `openPicture` (encoded bytes) and `rawPicture`.
+ * `width` and `height` are in pixels, after orientation and all operations.
+ */
+export class Picture {
+  readonly width: number;
+  readonly height: number;
+  readonly origin: Origin;
+  /** The picture this one was made from, and how; absent at the origin. */
+  readonly from: { readonly picture: Picture; readonly operation: Operation } | undefined;
+
+  constructor(origin: Origin, width: number, height: number, from?: { picture: Picture; operation: Operation }) {
+    this.origin = origin;
+    this.width = width;
+    this.height = height;
+    this.from = from;
+  }
+
+  /** The encoded file, when there is one. */
+  get bytes(): Uint8Array | undefined {
+    return this.origin.kind === 'encoded' ? this.origin.bytes : undefined;
+  }
+
+  /** EXIF's orientation of the file, 1–8; 1 for raw pixels. Pixels are always rendered upright. */
+  get orientation(): number {
+    return this.origin.kind === 'encoded' ? this.origin.orientation : 1;
+  }
+
+  /** The part of the picture in `box`. @throws PICTURE_BOX when the box has no pixels, juts out or is not of integers. */
+  crop(box: Box): Picture {
+    const { left, top, width, height } = box;
+    const inside =
+      [left, top, width, height].every(Number.isInteger) &&
+      left >= 0 &&
+      top >= 0 &&
+      width > 0 &&
+      height > 0 &&
+      left + width <= this.width &&
+      top + height <= this.height;
+    if (!inside) {
+      throw fail('PICTURE_BOX', {
+        width: this.width,
+        height: this.height,
+        box: `${width}×${height} at left ${left}, top ${top}`,
+      });
+    }
+    if (width === this.width && height === this.height) return this;
+    return this.#with({ kind: 'crop', box: { left, top, width, height } }, width, height);
+  }
+
+  /**
+   * The picture in another size. `cover` scales until the size is filled and cuts what juts out on both sides; `contain` scales until
+   * all of it is inside and fills the border with `background`; `fill` distorts.
+   * @throws PICTURE_SIZE when width or height is not an integer of at least 1.
+   */
+  resize({ width, height, fit = 'cover', kernel = 'bicubic', background = [0, 0, 0] }: ResizeOptions): Picture {
+    if (![width, height].every((side) => Number.isInteger(side) && side >= 1 && side <= 65535)) {
+      throw fail('PICTURE_SIZE', { found: `${width}×${height}` });
+    }
+    if (fit === 'fill') return this.#scale(width, height, kernel);
+    const across = width / this.width;
+    const down = height / this.height;
+    const scale = fit === 'cover' ? Math.max(across, down) : Math.min(across, down);
+    // The side that decides is exact; only the other one is rounded.
+    const scaledWidth = scale === across ? width : Math.max(1, Math.round(this.width * scale));
+    const scaledHeight = scale === down ? height : Math.max(1, Math.round(this.height * scale));
+    const scaled = this.#scale(scaledWidth, scaledHeight, kernel);
+    if (fit === 'cover') {
+      const left = Math.floor((scaledWidth - width) / 2);
+      const top = Math.floor((scaledHeight - height) / 2);
+      return scaled.crop({ left, top, width, height });
+    }
+    if (scaledWidth === width && scaledHeight === height) return scaled;
+    const left = Math.floor((width - scaledWidth) / 2);
+    const top = Math.floor((height - scaledHeight) / 2);
+    return scaled.#with({ kind: 'pad', width, height, left, top, background }, width, height);
+  }
+
+  /** The picture mirrored left to right. */
+  flip(): Picture {
+    return this.#with({ kind: 'flip' }, this.width, this.height);
+  }
+
+  /** The same picture with its pixels rounded to uint8 here, so that what is made from it is made from what `pixels` would show. */
+  settle(): Picture {
+    return this.from?.operation.kind === 'settle' ? this : this.#with({ kind: 'settle' }, this.width, this.height);
+  }
+
+  /** Renders the picture into memory of its own: uint8 RGB [height, width, 3]. @throws PICTURE_BROKEN when the file is damaged. */
+  pixels(): Promise<Pixels> {
+    return renderPixels(this);
+  }
+
+  #scale(width: number, height: number, kernel: Kernel): Picture {
+    if (width === this.width && height === this.height) return this;
+    return this.#with({ kind: 'resize', width, height, kernel }, width, height);
+  }
+
+  #with(operation: Operation, width: number, height: number): Picture {
+    return new Picture(this.origin, width, height, { picture: this, operation });
+  }
+}
+
+/** A picture over pixels that are already decoded: [height, width] grey or [height, width, 3] RGB, uint8. @throws PICTURE_ROOM when the length does not fit. */
+export function rawPicture(raw: { data: Uint8Array; width: number; height: number; channels: 1 | 3 }): Picture {
+  const { data, width, height, channels } = raw;
+  if (data.length !== width * height * channels) {
+    throw fail('PICTURE_ROOM', { width, height, needed: width * height * channels, found: data.length });
+  }
+  return new Picture({ kind: 'raw', data, width, height, channels }, width, height);
 }

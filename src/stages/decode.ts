@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import type { Sample } from '../streams/sample.ts';
+import { pictureFormats } from '../vision/formats.ts';
+import { commonFormats, defaultMaxPixels, openPicture } from '../vision/open.ts';
+import { defineStage } from './stage.ts';
+
+/**
+ * Opens the bytes of a sample as a picture. Nothing is decoded yet: the first bytes say what the file is, its header how large, and
+ * EXIF how it stands; crop, resize and flip then only describe, and pixels are made once, when the sample is written into its batch.
+ * A sample fails with PICTURE_EMPTY, PICTURE_FORMAT, PICTURE_LIMIT or PICTURE_BROKEN.
+ */
+export const decode = defineStage({
+  name: 'decode',
+  summary: 'Opens the file as a picture: checks what it is and how large, and turns it upright.',
+  options: z.strictObject({
+    formats: z
+      .array(z.enum(pictureFormats))
+      .min(1)
+      .optional()
+      .describe(
+        "The formats that are let through, whatever the files are called. Default: the source's, else jpeg, png and webp.",
+      ),
+    maxPixels: z
+      .int()
+      .min(1)
+      .default(defaultMaxPixels)
+      .describe(
+        'The most pixels a picture may have, width times height, judged by its header before any memory is taken.',
+      ),
+  }),
+  needs: ['bytes'],
+  output: (spec) => {
+    const { size: _, ...rest } = spec;
+    return { ...rest, fields: { ...spec.fields, picture: 'picture' } };
+  },
+  run: ({ formats, maxPixels }, spec) => {
+    const options = { formats: formats ?? spec.formats ?? commonFormats, maxPixels };
+    return async (sample: Sample & { readonly bytes: Uint8Array }) => ({
+      ...sample,
+      picture: await openPicture(sample.bytes, options),
+    });
+  },
+});

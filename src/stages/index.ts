@@ -1,0 +1,13 @@
+import { centerCrop } from './center-crop.ts';
+import { decode } from './decode.ts';
+import { downsample } from './downsample.ts';
+import { mask } from './mask.ts';
+import { randomFlip } from './random-flip.ts';
+import { randomResizedCrop } from './random-resized-crop.ts';
+import { resize } from './resize.ts';
+import { windows } from './windows.ts';
+
+/** Every stage that comes with patchstream, in the order of a usual chain. A registry is made from this list. */
+export const stages = [decode, resize, centerCrop, randomResizedCrop, randomFlip, downsample, windows, mask] as const;
+
+export { centerCrop, decode, downsample, mask, randomFlip, randomResizedCrop, resize, windows };

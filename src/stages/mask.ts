@@ -1,0 +1,88 @@
+import { z } from 'zod';
+import { fail, type Refusal } from '../errors.ts';
+import type { Random } from '../random.ts';
+import type { Sample } from '../streams/sample.ts';
+import { hiddenInWindow, hiddenOnGrid, sampleMasks } from '../vision/masks.ts';
+import { checkGrid, sideOf } from './grid.ts';
+import { isFixed, type WithPicture } from './size.ts';
+import { defineStage } from './stage.ts';
+
+/**
+ * Adds `masks`, uint8, 1 hidden and 0 visible: [M, K²] in windows, each window on its own (LoMaR, section 3.3), or, without windows,
+ * [n] over the whole grid (MAE). Exactly ⌊K² · ratio⌋ patches of a window are hidden, or n − ⌊n (1 − ratio)⌋ of the grid, as the
+ * published codes count.
+ */
+export const mask = defineStage({
+  name: 'mask',
+  summary: 'Hides a share of the patches of each window, or of the whole picture, at random.',
+  options: z.strictObject({
+    ratio: z
+      .number()
+      .gt(0)
+      .lt(1)
+      .default(0.8)
+      .describe(
+        'Share of the patches that is hidden, above 0 and below 1; LoMaR 0.8 of a window, MAE 0.75 of the picture.',
+      ),
+    patch: z
+      .int()
+      .min(1)
+      .max(1024)
+      .optional()
+      .describe(
+        'Side of a patch in pixels, to hide patches of the whole picture; left out after `windows`, which knows it.',
+      ),
+  }),
+  shorthand: 'ratio',
+  needs: ['picture'],
+  random: true,
+  check: function* ({ ratio, patch }, spec) {
+    if (patch === undefined && spec.windows === undefined && spec.grid === undefined) {
+      if (!spec.open) yield { error: fail('MASK_GRID', {}) };
+      return;
+    }
+    if (patch !== undefined) {
+      const refusals = checkGrid('mask', patch, spec);
+      yield* refusals;
+      if (refusals.length > 0) return;
+    }
+    if (spec.windows !== undefined)
+      yield* countError(spec.windows.K ** 2, hiddenInWindow(spec.windows.K, ratio), ratio);
+    else if (isFixed(spec)) {
+      const n = (spec.size[0] / (patch ?? spec.grid!.patch)) ** 2;
+      yield* countError(n, hiddenOnGrid(n, ratio), ratio);
+    }
+  },
+  output: (spec, { patch }) => {
+    const shaped = (shape: readonly number[]) => ({
+      ...spec,
+      fields: { ...spec.fields, masks: { dtype: 'uint8', shape } as const },
+    });
+    if (spec.windows !== undefined) return shaped([spec.windows.M, spec.windows.K ** 2]);
+    const p = patch ?? spec.grid?.patch;
+    if (p === undefined || !isFixed(spec)) return { ...spec, open: true };
+    const side = spec.size[0] / p;
+    return { ...shaped([side ** 2]), grid: { patch: p, side } };
+  },
+  run: ({ ratio, patch }, spec) => {
+    if (spec.windows !== undefined) {
+      const { K, M } = spec.windows;
+      const hidden = hiddenInWindow(K, ratio);
+      return (sample: Sample & WithPicture, random: Random) => ({
+        ...sample,
+        masks: sampleMasks(M, K * K, hidden, random),
+      });
+    }
+    const p = patch ?? spec.grid?.patch;
+    if (p === undefined) throw fail('MASK_GRID', {});
+    const sideIn = sideOf(p, spec);
+    return (sample: Sample & WithPicture, random: Random) => {
+      const n = sideIn(sample.picture) ** 2;
+      return { ...sample, masks: sampleMasks(1, n, hiddenOnGrid(n, ratio), random) };
+    };
+  },
+});
+
+function countError(n: number, hidden: number, ratio: number): Refusal[] {
+  return hidden > 0 && hidden < n ? [] : [{ option: 'ratio', error: fail('MASK_COUNT', { n, ratio, hidden }) }];
+}
