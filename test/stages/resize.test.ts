@@ -1,0 +1,58 @@
+import t from 'tap';
+import { resize } from '../../src/stages/resize.ts';
+import { rawPicture } from '../../src/vision/picture.ts';
+import * as kit from '../kit/pictures.ts';
+import { anyPictures, picturesOf, refuses, stageOf } from '../kit/stages.ts';
+
+const picture = rawPicture({ ...kit.ramp, channels: 3 });
+
+t.test('2 × 2 of a 4 × 4 ramp: each pixel is near the mean of its quarter', async (t) => {
+  const sample = stageOf(resize, { size: 2, kernel: 'bilinear' }, anyPictures).run({ picture });
+  const rows = kit.rowsOf(await sample.picture.pixels());
+  const means = [
+    [40, 72],
+    [168, 200],
+  ];
+  for (const [y, x] of [
+    [0, 0],
+    [0, 1],
+    [1, 0],
+    [1, 1],
+  ] as const)
+    t.ok(Math.abs(rows[y]![x]! - means[y]![x]!) <= 12, `${rows[y]![x]}`);
+});
+
+t.test('to any size, also larger', async (t) => {
+  for (const [size, width, height] of [
+    [100, 100, 100],
+    [8, 8, 8],
+    [[3, 5], 5, 3],
+  ] as const) {
+    for (const fit of ['cover', 'contain', 'fill']) {
+      const pixels = await stageOf(resize, { size, fit }, anyPictures).run({ picture }).picture.pixels();
+      t.same([pixels.width, pixels.height], [width, height]);
+    }
+  }
+});
+
+t.test('spec and options', async (t) => {
+  t.same(stageOf(resize, { size: [3, 5] }, anyPictures).output.size, [3, 5]);
+  t.same(resize.definition.shorthand, 'size');
+  for (const options of [
+    {},
+    { size: 0 },
+    { size: 1.5 },
+    { size: [1, 2, 3] },
+    { size: 4, fit: 'crop' },
+    { size: 4, kernel: 'cubic' },
+    { size: 4, background: [256, 0, 0] },
+    { size: 4, more: 1 },
+  ]) {
+    t.ok(refuses(resize, options), JSON.stringify(options));
+  }
+  t.same(stageOf(resize, { size: 4 }, { ...picturesOf(8), grid: { patch: 4, side: 2 } }).codes, ['STAGE_ORDER']);
+  t.same(
+    stageOf(resize, { size: 4 }, { fields: { picture: 'picture', lr: { picture: [2, 2] } }, size: [8, 8] }).codes,
+    ['STAGE_ORDER'],
+  );
+});
