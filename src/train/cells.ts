@@ -1,6 +1,6 @@
 import { fail } from '../errors.ts';
 import type { HostBatch, HostTensor } from '../models/model.ts';
-import type { Spec } from '../vision/spec.ts';
+import type { FieldSpec, Numbers, Spec } from '../vision/spec.ts';
 
 /** One field of a sample inside its cell. `offset` in bytes from the cell's beginning, a multiple of 64. */
 export interface CellField {
@@ -34,18 +34,23 @@ export function fieldBytes({ dtype, shape }: Pick<CellField, 'dtype' | 'shape'>)
 export function cellLayout(model: { name: string; fields: readonly string[] }, spec: Spec): CellLayout {
   let at = 0;
   const fields = model.fields.map((name): CellField => {
-    const known = spec.fields[name];
     const missing = (needs: string, stage: string) => fail('TRAIN_SPEC', { model: model.name, needs, stage });
+    const known = spec.fields[name];
     if (known === undefined || known === 'bytes') throw missing(`the field ${name}`, stageFor(name));
-    if (known === 'picture' && spec.size === undefined) {
-      throw missing('pictures of one size', 'resize or random-resized-crop');
-    }
-    const numbers = known === 'picture' ? { dtype: 'uint8' as const, shape: [...spec.size!, 3] } : known;
+    const numbers = numbersOf(known, spec);
+    if (numbers === undefined) throw missing('pictures of one size', 'resize or random-resized-crop');
     const field = { name, dtype: numbers.dtype, shape: numbers.shape, offset: at };
     at += aligned(fieldBytes(field));
     return field;
   });
   return { fields, cellBytes: at };
+}
+
+/** What a field is in a cell: a picture is its bytes; undefined where its size is not fixed. */
+function numbersOf(field: Exclude<FieldSpec, 'bytes'>, spec: Spec): Numbers | undefined {
+  if (field !== 'picture' && 'dtype' in field) return field;
+  const size = field === 'picture' ? spec.size : field.picture;
+  return size ? { dtype: 'uint8', shape: [...size, 3] } : undefined;
 }
 
 function aligned(bytes: number): number {

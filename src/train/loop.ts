@@ -102,12 +102,12 @@ export async function train(options: LoopOptions): Promise<LoopEnd> {
       const measured = await gradient.measure();
       const epoch = epochOf(gathered.positions[0]!, count);
       const lr = schedule({ step: at.step, epoch });
-      if (measured.finite) gradient.update(lr);
-      else if (options.onNotANumber === 'skip') skipped += 1;
-      else throw notANumber(at.step, measured.loss, measured.gradNorm, gathered.keys);
+      const { loss, gradNorm, paramNorm, finite } = measured;
+      if (finite) gradient.update(lr);
+      else if (options.onNotANumber === 'stop') throw notANumber(at.step, loss, gradNorm, gathered.keys);
       gradient.clear();
 
-      const { loss, gradNorm, paramNorm } = measured;
+      skipped += finite ? 0 : 1;
       const { dataWaitMs, permitWaitMs } = gathered;
       const now = performance.now();
       await onStep({
@@ -118,10 +118,10 @@ export async function train(options: LoopOptions): Promise<LoopEnd> {
         paramNorm,
         lr,
         imagesPerSecond: (1000 * batch) / Math.max(1e-3, now - clock),
-        dataWaitMs: Math.round(dataWaitMs * 1000) / 1000,
-        permitWaitMs: Math.round(permitWaitMs * 1000) / 1000,
+        dataWaitMs: milliseconds(dataWaitMs),
+        permitWaitMs: milliseconds(permitWaitMs),
         keys: digestKeys(gathered.keys),
-        ...(measured.finite ? {} : { skipped: true as const }),
+        ...skippedIf(!finite),
       });
       at = { step: at.step + 1, position: gathered.positions.at(-1)! + 1 };
       gathered = nothing();
@@ -141,6 +141,15 @@ export async function train(options: LoopOptions): Promise<LoopEnd> {
 /** What a step has gathered before its first micro-batch. */
 function nothing() {
   return { keys: [] as string[], positions: [] as number[], dataWaitMs: 0, permitWaitMs: 0 };
+}
+
+function skippedIf(skipped: boolean): { readonly skipped?: true } {
+  return skipped ? { skipped } : {};
+}
+
+/** Rounded to microseconds, for a row that people read. */
+function milliseconds(value: number): number {
+  return Math.round(value * 1000) / 1000;
 }
 
 /** The fractional epoch of a position. */

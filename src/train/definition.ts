@@ -1,0 +1,126 @@
+import type { Spec } from '../vision/spec.ts';
+import { type Length, type Schedule, type ScheduleOptions, schedule } from './schedule.ts';
+
+/** A model by its name and options, and what the chain before it makes: enough to build it in any thread. */
+export interface ModelPlan {
+  readonly name: string;
+  readonly options: unknown;
+  /** The chain's spec at its end. */
+  readonly spec: Spec;
+}
+
+type Optional<T> = T | undefined;
+
+/** The resolved train section as JSON: everything that the trainer's thread needs to know. */
+export interface TrainDefinition {
+  readonly model: ModelPlan;
+  /** Samples per step. */
+  readonly batch: number;
+  /** The run's length: steps, or epochs (then the loader ends the data, and the schedule counts epochs). */
+  readonly length: Length;
+  /** Samples per epoch; left out for an endless source. */
+  readonly count?: Optional<number>;
+  readonly seed: number;
+  readonly optimizer: {
+    readonly adamw?: Optional<{
+      readonly lr?: Optional<number>;
+      readonly baseLr?: Optional<number>;
+      readonly weightDecay: number;
+      readonly betas: readonly [number, number];
+      readonly eps: number;
+    }>;
+  };
+  readonly schedule: {
+    readonly cosine?: Optional<Warmup & { readonly minLr: number }>;
+    readonly constant?: Optional<Warmup>;
+  };
+  readonly onNotANumber: 'stop' | 'skip';
+  readonly checkpoint: {
+    readonly everySteps?: Optional<number>;
+    readonly everyEpochs?: Optional<number>;
+    readonly keep: number;
+  };
+  readonly backend: 'auto' | 'tensorflow' | 'torch' | 'wasm';
+  /** auto, cpu, mps, cuda or cuda:<number>. */
+  readonly device: string;
+  /** The run's folder: `metrics.jsonl` and `checkpoints/` are written there. */
+  readonly folder: string;
+  /** Checkpoints of this folder are deleted and training begins anew. */
+  readonly fresh?: boolean;
+  /** A checkpoint's folder or a .safetensors file to take the first weights from. */
+  readonly init?: Optional<string>;
+  /** What else decides the weights: the resolved source and stages. A checkpoint made with another is refused. */
+  readonly data?: unknown;
+}
+
+interface Warmup {
+  readonly warmupSteps?: Optional<number>;
+  readonly warmupEpochs?: Optional<number>;
+}
+
+/** Steps between checkpoints where the definition names none: a killed quickstart loses seconds, a large model writes rarely. */
+const everyStepsByDefault = 100;
+
+/** The optimizer's options as `adamw` takes them. */
+export function adamwOptions({ optimizer: { adamw } }: Pick<TrainDefinition, 'optimizer'>) {
+  if (adamw === undefined) return {};
+  const [beta1, beta2] = adamw.betas;
+  return { beta1, beta2, eps: adamw.eps, weightDecay: adamw.weightDecay };
+}
+
+/**
+ * The learning rate of every step.
+ * @throws SCHEDULE_RATE
+ */
+export function scheduleOf(definition: TrainDefinition): Schedule {
+  const { lr, baseLr } = definition.optimizer.adamw ?? { baseLr: 1.5e-4 };
+  const { cosine, constant } = definition.schedule;
+  const named = cosine ?? constant ?? {};
+  const options: ScheduleOptions = {
+    shape: cosine === undefined && constant !== undefined ? 'constant' : 'cosine',
+    ...(lr === undefined ? {} : { lr }),
+    ...(baseLr === undefined ? {} : { baseLr }),
+    ...(cosine === undefined ? {} : { minLr: cosine.minLr }),
+    ...warmup(named),
+  };
+  return schedule(options, { batch: definition.batch, length: definition.length });
+}
+
+function warmup({ warmupSteps, warmupEpochs }: Warmup): { readonly warmup?: Length } {
+  if (warmupSteps !== undefined) return { warmup: { steps: warmupSteps } };
+  if (warmupEpochs !== undefined) return { warmup: { epochs: warmupEpochs } };
+  return {};
+}
+
+/** Steps after which the trainer ends by itself; Infinity when the data ends the run. */
+export function stepsOf({ length }: Pick<TrainDefinition, 'length'>): number {
+  return 'steps' in length ? length.steps : Number.POSITIVE_INFINITY;
+}
+
+/** Whether a checkpoint is due after a step; the returned function is asked once per step, in order. */
+export function checkpointRule({ checkpoint }: Pick<TrainDefinition, 'checkpoint'>, fromEpoch: number) {
+  const { everySteps, everyEpochs } = checkpoint;
+  let passed = everyEpochs === undefined ? 0 : Math.floor(fromEpoch / everyEpochs);
+  return ({ step }: { step: number }, epoch: number): boolean => {
+    if (everyEpochs === undefined) return step % (everySteps ?? everyStepsByDefault) === 0;
+    const periods = Math.floor(epoch / everyEpochs);
+    const due = periods > passed;
+    passed = periods;
+    return due;
+  };
+}
+
+/** The part of a definition that decides the weights, for the checkpoint's digest: not the backend, nor where and how often is saved. */
+export function decisive({
+  model,
+  batch,
+  length,
+  count,
+  seed,
+  optimizer,
+  schedule,
+  onNotANumber,
+  data,
+}: TrainDefinition) {
+  return { model, batch, length, count, seed, optimizer, schedule, onNotANumber, data };
+}

@@ -1,0 +1,33 @@
+import { fail, nearest } from '../errors.ts';
+import { lomarOptions, lomarShape } from '../models/lomar.options.ts';
+import { lomar } from '../models/lomar.ts';
+import type { Model } from '../models/model.ts';
+import type { Spec } from '../vision/spec.ts';
+import type { ModelPlan } from './definition.ts';
+
+/** Makes a model from its options and what the chain before it makes. */
+export type ModelBuilder = (options: unknown, spec: Spec) => Model;
+
+/** Our models by name. The trainer's thread builds from here; option schemas for `check` stand in `models/<name>.options.ts`. */
+const builders: Readonly<Record<string, ModelBuilder>> = {
+  lomar: (options, spec) => lomar(lomarShape(lomarOptions.parse(options ?? {}), spec)),
+};
+
+/**
+ * Builds the model of a plan.
+ * @param more models of the user's own, by name.
+ * @throws MODEL_UNKNOWN, and what the model says of its options and spec.
+ */
+export function buildModel(
+  { name, options, spec }: ModelPlan,
+  more: Readonly<Record<string, ModelBuilder>> = {},
+): Model {
+  const all = { ...builders, ...more };
+  if (!Object.hasOwn(all, name)) {
+    const names = Object.keys(all);
+    const near = nearest(name, names);
+    const suggestion = near === undefined ? 'Models of your own come by `use:`.' : `Did you mean ${near}?`;
+    throw fail('MODEL_UNKNOWN', { known: names.join(', '), name, suggestion });
+  }
+  return all[name]!(options, spec);
+}

@@ -1,0 +1,155 @@
+import { readFileSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type BackendChoice, type BackendWish, chooseBackend } from '../backends/choose.ts';
+import * as tf from '../backends/tf.ts';
+import { fail } from '../errors.ts';
+import type { Model } from '../models/model.ts';
+import { Random } from '../random.ts';
+import { type Checkpoint, checkpointFolder, digestDefinition, newestCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import { adamwOptions, checkpointRule, decisive, scheduleOf, stepsOf, type TrainDefinition } from './definition.ts';
+import type { LoopOptions, Progress } from './loop.ts';
+import { openMetrics } from './metrics.ts';
+import { buildModel } from './models.ts';
+import { adamw, disposeState } from './optimizer.ts';
+import { loadCheckpoint, loadParams, modelTensors, optimizerTensors, readWeights } from './weights.ts';
+
+/** A run that is ready to train: all of the loop's options but where micro-batches come from and when it is told to stop. */
+export interface Session {
+  readonly loop: Omit<LoopOptions, 'next' | 'stopping'> & { readonly from: Progress };
+  readonly choice: BackendChoice;
+  /** The checkpoint that the run goes on from, if any. */
+  readonly resumed: string | undefined;
+  /** Frees tensors and closes files. */
+  close(): Promise<void>;
+}
+
+export interface SessionOptions {
+  /** A model made in the running program, instead of one built by name. */
+  readonly model?: Model | undefined;
+  /** Hears what the user should know: the backend taken, a broken checkpoint passed over. */
+  note?(text: string): void;
+  /** Hears of each checkpoint once it is whole. */
+  saved?(path: string, step: number): void;
+}
+
+/**
+ * Opens a run's folder: chooses the backend, builds the model, takes up the newest whole checkpoint or starts from fresh parameters,
+ * and cuts `metrics.jsonl` to where it goes on.
+ * @throws CHECKPOINT_MISMATCH when the folder holds a checkpoint of another definition; errors of backend and model.
+ */
+export async function openSession(definition: TrainDefinition, options: SessionOptions = {}): Promise<Session> {
+  const { note = () => {}, saved = () => {} } = options;
+  const { folder, seed, checkpoint } = definition;
+  const checkpoints = checkpointFolder(folder);
+  await mkdir(folder, { recursive: true });
+  if (definition.fresh === true) await rm(checkpoints, { recursive: true, force: true });
+  const newest = await newestCheckpoint(checkpoints, (error) => note(error.message));
+  const digest = digestDefinition(decisive(definition));
+  refuseForeign(newest, digest);
+
+  const choice = await takeBackend(definition, note);
+  const model = options.model ?? buildModel(definition.model);
+  const optimizer = adamw(model.decays, adamwOptions(definition));
+  const params = model.init((parameter) => new Random(seed, 'init', parameter));
+  const state = optimizer.init(params);
+  const dispose = () => {
+    tf.dispose(params);
+    disposeState(state);
+    model.dispose();
+  };
+  try {
+    if (newest !== undefined) loadCheckpoint(model, params, state, newest);
+    else if (definition.init !== undefined) {
+      loadParams(model, params, await readWeights(definition.init), definition.init);
+    }
+    const from = { step: newest?.state.step ?? 0, position: newest?.state.position ?? 0 };
+    const metrics = await openMetrics(join(folder, 'metrics.jsonl'), from.step);
+
+    const save = async ({ step, position }: Progress) => {
+      // Rows first: a checkpoint must never be ahead of the metrics it is resumed with.
+      await metrics.sync();
+      const whole = {
+        state: { step, position, updates: state.step, seed, versions: versions(), definition: digest },
+        model: await modelTensors(model, params),
+        optimizer: await optimizerTensors(model, state),
+      };
+      saved(await saveCheckpoint(checkpoints, whole, checkpoint.keep), step);
+    };
+    return {
+      loop: {
+        model,
+        params,
+        optimizer,
+        state,
+        schedule: scheduleOf(definition),
+        batch: definition.batch,
+        steps: stepsOf(definition),
+        count: definition.count,
+        from,
+        onNotANumber: definition.onNotANumber,
+        onStep: (measures) => metrics.append(measures),
+        save,
+        due: checkpointRule(definition, definition.count === undefined ? 0 : from.position / definition.count),
+      },
+      choice,
+      resumed: newest?.path,
+      close: async () => {
+        dispose();
+        await metrics.close();
+      },
+    };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}
+
+/**
+ * The model of a definition with the weights of a file, to predict with: on the backend that the definition names.
+ * The caller owns `params` and calls `dispose`.
+ */
+export async function openModel(
+  definition: Pick<TrainDefinition, 'model' | 'backend' | 'device'>,
+  weights: string,
+  { model: given, note = () => {} }: Pick<SessionOptions, 'model' | 'note'> = {},
+) {
+  const stored = await readWeights(weights);
+  const choice = await takeBackend(definition, note);
+  const model = given ?? buildModel(definition.model);
+  const params = model.init((parameter) => new Random(0, 'init', parameter));
+  const dispose = () => {
+    tf.dispose(params);
+    model.dispose();
+  };
+  try {
+    loadParams(model, params, stored, weights);
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+  return { model, params, choice, dispose };
+}
+
+function refuseForeign(newest: Checkpoint | undefined, digest: string): void {
+  if (newest === undefined || newest.state.definition === digest) return;
+  const found = 'it was made with another model, data, batch, length, seed, optimizer or schedule';
+  throw fail('CHECKPOINT_MISMATCH', { found }, { where: newest.path });
+}
+
+async function takeBackend(
+  { backend, device }: Pick<TrainDefinition, 'backend' | 'device'>,
+  note: (text: string) => void,
+): Promise<BackendChoice> {
+  const named = (device === 'cuda' ? 'cuda:0' : device) as NonNullable<BackendWish['device']>;
+  if (!['auto', 'cpu', 'cuda:0', 'mps'].includes(named)) {
+    throw fail('DEVICE_MISSING', { device, found: 'backends of this release, which take cuda:0 alone' });
+  }
+  return chooseBackend({ backend, device: named }, { warn: note });
+}
+
+/** Versions that a checkpoint was made with, for those who compare two. */
+function versions(): Record<string, string> {
+  const own = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+  return { patchstream: own.version, tfjs: tf.version.tfjs, node: process.versions.node };
+}

@@ -1,0 +1,84 @@
+import { readFile, stat } from 'node:fs/promises';
+import * as tf from '../backends/tf.ts';
+import { fail, messageOf } from '../errors.ts';
+import type { Model } from '../models/model.ts';
+import { type Checkpoint, fromFile } from './checkpoint.ts';
+import type { OptimizerState } from './optimizer.ts';
+import { decodeSafetensors, type FloatTensor, type Safetensors } from './safetensors.ts';
+
+const moments = { first: 'exp_avg.', second: 'exp_avg_sq.' } as const;
+
+/** Parameters in the layout of files, read from the backend. */
+export async function modelTensors(
+  model: Model,
+  params: Readonly<Record<string, tf.Tensor>>,
+): Promise<Map<string, FloatTensor>> {
+  return collect(model, params, '');
+}
+
+/** The optimizer's moments in the layout of files, read from the backend: `exp_avg.<name>`, `exp_avg_sq.<name>`. */
+export async function optimizerTensors(model: Model, state: OptimizerState): Promise<Map<string, FloatTensor>> {
+  const first = await collect(model, state.first, moments.first);
+  const second = await collect(model, state.second, moments.second);
+  return new Map([...first, ...second]);
+}
+
+async function collect(model: Model, values: Readonly<Record<string, tf.Tensor>>, prefix: string) {
+  const tensors = new Map<string, FloatTensor>();
+  for (const [name, tensor] of Object.entries(values)) {
+    const { shape, toFile } = model.stored(name);
+    tensors.set(prefix + name, { shape, data: toFile((await tensor.data()) as Float32Array) });
+  }
+  return tensors;
+}
+
+/**
+ * Gives parameters the values of a file.
+ * @throws CHECKPOINT_MISMATCH when the file is of another model.
+ */
+export function loadParams(
+  model: Model,
+  params: Readonly<Record<string, tf.Variable>>,
+  stored: Safetensors,
+  where: string,
+): void {
+  assign(params, fromFile(stored, Object.keys(params), model.stored, { where }));
+}
+
+/** Gives parameters and moments the values of a checkpoint, bit for bit as they were saved. */
+export function loadCheckpoint(
+  model: Model,
+  params: Readonly<Record<string, tf.Variable>>,
+  state: OptimizerState,
+  checkpoint: Checkpoint,
+): void {
+  const where = checkpoint.path;
+  loadParams(model, params, checkpoint.model, where);
+  for (const moment of ['first', 'second'] as const) {
+    const variables = state[moment];
+    const options = { prefix: moments[moment], where };
+    assign(variables, fromFile(checkpoint.optimizer, Object.keys(variables), model.stored, options));
+  }
+  state.step = checkpoint.state.updates;
+}
+
+/**
+ * The tensors of a weights file: a `.safetensors` file, or a checkpoint's folder.
+ * @throws CHECKPOINT_BROKEN when there is none, SAFETENSORS_INVALID.
+ */
+export async function readWeights(path: string): Promise<Safetensors> {
+  try {
+    const file = (await stat(path)).isDirectory() ? `${path}/model.safetensors` : path;
+    return decodeSafetensors(await readFile(file), file);
+  } catch (cause) {
+    throw fail('CHECKPOINT_BROKEN', { found: messageOf(cause) }, { where: path, cause });
+  }
+}
+
+function assign(variables: Readonly<Record<string, tf.Variable>>, values: ReadonlyMap<string, Float32Array>): void {
+  for (const [name, variable] of Object.entries(variables)) {
+    const fresh = tf.tensor(values.get(name)!, variable.shape);
+    variable.assign(fresh);
+    fresh.dispose();
+  }
+}

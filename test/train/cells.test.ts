@@ -1,0 +1,58 @@
+import t from 'tap';
+import { CellReader, cellLayout } from '../../src/train/cells.ts';
+import type { Spec } from '../../src/vision/spec.ts';
+
+const spec: Spec = {
+  fields: {
+    picture: 'picture',
+    bytes: 'bytes',
+    lr: { picture: [2, 2] },
+    windows: { dtype: 'int32', shape: [3, 2] },
+    label: { dtype: 'int32', shape: [] },
+  },
+  size: [5, 5],
+};
+
+t.test('fields lie in the order of the model, each at a multiple of 64 bytes', (t) => {
+  const layout = cellLayout({ name: 'm', fields: ['label', 'picture', 'windows', 'lr'] }, spec);
+  t.same(layout, {
+    cellBytes: 320,
+    fields: [
+      { name: 'label', dtype: 'int32', shape: [], offset: 0 },
+      { name: 'picture', dtype: 'uint8', shape: [5, 5, 3], offset: 64 },
+      { name: 'windows', dtype: 'int32', shape: [3, 2], offset: 192 },
+      { name: 'lr', dtype: 'uint8', shape: [2, 2, 3], offset: 256 },
+    ],
+  });
+  t.end();
+});
+
+t.test('what the chain does not make is named with the stage that would', (t) => {
+  const layout =
+    (field: string, of: Spec = spec) =>
+    () =>
+      cellLayout({ name: 'm', fields: [field] }, of);
+  t.throws(layout('masks'), { code: 'TRAIN_SPEC', message: /the field masks.*: mask\./ });
+  t.throws(layout('bytes'), { code: 'TRAIN_SPEC' });
+  t.throws(layout('picture', { fields: { picture: 'picture' } }), { code: 'TRAIN_SPEC', message: /resize/ });
+  t.throws(layout('lr', { fields: { lr: { picture: null } } }), { code: 'TRAIN_SPEC' });
+  t.end();
+});
+
+t.test('cells are copied out in the order of the list', (t) => {
+  const layout = cellLayout({ name: 'm', fields: ['label', 'windows'] }, spec);
+  const memory = new SharedArrayBuffer(4 * layout.cellBytes);
+  for (let cell = 0; cell < 4; cell++) {
+    new Int32Array(memory, cell * layout.cellBytes, 1).fill(cell);
+    new Int32Array(memory, cell * layout.cellBytes + 64, 6).fill(10 * cell);
+  }
+  const reader = new CellReader(memory, layout);
+  const two = reader.read(Uint32Array.of(3, 1));
+  t.same(two.label, { dtype: 'int32', shape: [2], data: Int32Array.of(3, 1) });
+  t.same(two.windows!.shape, [2, 3, 2]);
+  t.same([...two.windows!.data], [30, 30, 30, 30, 30, 30, 10, 10, 10, 10, 10, 10]);
+  new Uint8Array(memory).fill(0);
+  t.same([...two.label!.data], [3, 1], 'a copy: cells may be used again');
+  t.same([...reader.read(Uint32Array.of(0)).label!.data], [0], 'lists may differ in length');
+  t.end();
+});
