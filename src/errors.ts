@@ -27,6 +27,7 @@ export const catalogue = {
   BATCH_EMPTY:
     'a batch must have a field of fixed size (a picture, a number, an array of numbers); the samples have {found}. Put `decode` and `resize` before it.',
   FIELD_SHAPE: 'the field {field} must be {expected} in every sample; got {found}.',
+  OUTPUT_FOLDER: 'the folder of the run must be one that can be written to; got: {found}. Choose another `output`, or make room.',
   RUN_CANCELLED: 'the run was cancelled by {cause}.',
 
   // backends, models

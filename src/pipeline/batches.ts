@@ -8,12 +8,12 @@ import { Ring } from '../streams/ring.ts';
 import { type CellLayout, CellReader } from '../train/cells.ts';
 import type { Picture } from '../vision/picture.ts';
 import type { Spec } from '../vision/spec.ts';
+import { builtin } from './builtin.ts';
+import { soundPipeline } from './check.ts';
 import type { Definition } from './definition.ts';
 import type { Loader } from './engine.ts';
 import { layoutOf, writeCell } from './layout.ts';
 import { type OpenOptions, openLoader } from './open.ts';
-import { builtin } from './builtin.ts';
-import { soundPipeline } from './check.ts';
 
 /** How batches are made. */
 export interface BatchOptions extends OpenOptions {
@@ -45,12 +45,17 @@ export interface Batch<S = Record<string, Picture>> {
  *
  * @throws every problem of the definition at the first iteration, and the run's error where it happens.
  */
-export async function* batches<S>(definition: Definition, n: number, options: BatchOptions = {}): AsyncGenerator<Batch<S>> {
+export async function* batches<S>(
+  definition: Definition,
+  n: number,
+  options: BatchOptions = {},
+): AsyncGenerator<Batch<S>> {
   const opened = await openLoader(soundPipeline(definition, builtin, { ends: false }), options);
   try {
     const cells = definition.cells ?? defaultCells(n, opened.threads);
+    const rendered = opened.loader.samples.pipe(toCells(opened.loader, opened.spec, n, cells));
     let reader: CellReader | undefined;
-    for await (const { list, ring, layout } of iterate(opened.loader.samples.pipe(toCells(opened.loader, opened.spec, n, cells)))) {
+    for await (const { list, ring, layout } of iterate(rendered, options.signal)) {
       if (reader === undefined || !options.views) reader = new CellReader(ring.memory, layout);
       const fields = reader.read(list.cells);
       ring.free(list.cells);
@@ -67,7 +72,7 @@ export async function* batches<S>(definition: Definition, n: number, options: Ba
 export async function* samples<S>(definition: Definition, options: OpenOptions = {}): AsyncGenerator<S> {
   const opened = await openLoader(soundPipeline(definition, builtin, { ends: false }), options);
   try {
-    for await (const { sample, permit } of iterate(opened.loader.samples)) {
+    for await (const { sample, permit } of iterate(opened.loader.samples, options.signal)) {
       // The sample is the caller's until it asks for the next.
       try {
         yield sample as S;
@@ -107,7 +112,8 @@ export function toCells(loader: Loader, spec: Spec, size: number, cells: number)
       const begin = (first: Carried) => {
         const layout = layoutOf(spec, first.sample);
         const ring = new Ring(cells, layout.cellBytes);
-        const write = (sample: Carried['sample'], cell: Parameters<typeof writeCell>[1]) => writeCell(sample, cell, layout);
+        const write = (sample: Carried['sample'], cell: Parameters<typeof writeCell>[1]) =>
+          writeCell(sample, cell, layout);
         const render = batcher({ permits: loader.permits, ring, size, write, ...loader.around('render') });
         const input = new Observable<Carried>((inner) => {
           push = (carried) => inner.next(carried);

@@ -96,7 +96,10 @@ export function loader(source: OpenSource, options: LoaderOptions): Loader {
       samples = samples.pipe(runOperator(stage.operator, { ...around(id, policy), holds: stage.holds }));
       continue;
     }
-    const work = (stage.kind === 'each' ? stage.work : definition!.run(own, before, { id, seed })) as Work<Sample, Sample>;
+    const work = (stage.kind === 'each' ? stage.work : definition!.run(own, before, { id, seed })) as Work<
+      Sample,
+      Sample
+    >;
     const drawn = (sample: Sample) => work(sample, new Random(seed, id, sample.key, sample.epoch));
     samples = samples.pipe(runStage(drawn, around(id, policy)));
   }

@@ -20,6 +20,21 @@ export interface OpenOptions {
   readonly onLine?: (text: string) => void;
   /** A folder in which a source may keep what it has listed. */
   readonly cache?: string;
+  /** The source, where it is open already (`openSource`); it is closed with the loader. */
+  readonly source?: OpenSource;
+}
+
+type Readable = Pick<Resolved, 'definition' | 'source' | 'stages' | 'spec' | 'capacity'>;
+
+/** Opens the source of a checked pipeline. @throws what the source says when it cannot be opened. */
+export function openSource({ definition, source }: Readable, options: OpenOptions): Promise<OpenSource> {
+  const { signal = new AbortController().signal, onLine = () => {}, cache } = options;
+  return source!.definition.open(source!.options, {
+    base: definition.base,
+    signal,
+    progress: onLine,
+    ...(cache !== undefined && { cache }),
+  });
 }
 
 /** A source that is open, with its stages behind it, not yet begun. */
@@ -40,19 +55,13 @@ export interface Opened {
  *
  * @throws what the source says when it cannot be opened.
  */
-export async function openLoader(
-  { definition, source: from, stages, spec, capacity }: Pick<Resolved, 'definition' | 'source' | 'stages' | 'spec' | 'capacity'>,
-  options: OpenOptions = {},
-): Promise<Opened> {
-  const { epochs = 1, shuffle = false, start = 0, onFailure, onLine, cache } = options;
+export async function openLoader(resolved: Readable, options: OpenOptions = {}): Promise<Opened> {
+  const { definition, stages, spec, capacity } = resolved;
+  const { epochs = 1, shuffle = false, start = 0, onFailure } = options;
+  // Reads under way end when the run does, for whatever cause.
   const abort = new AbortController();
   const signal = options.signal === undefined ? abort.signal : AbortSignal.any([abort.signal, options.signal]);
-  const source = await from!.definition.open(from!.options, {
-    base: definition.base,
-    signal,
-    progress: (text) => onLine?.(text),
-    ...(cache !== undefined && { cache }),
-  });
+  const source = options.source ?? (await openSource(resolved, { ...options, signal }));
   const first: Failure[] = [];
   const total = epochs * source.count;
   const running = loader(source, {

@@ -29,6 +29,8 @@ export interface BatcherOptions {
   readonly timeoutSeconds: number;
   readonly budget: Budget;
   readonly meter: StageMeter;
+  /** Batches do not cross epochs: what an epoch's end leaves of one is thrown away. */
+  readonly dropLast?: boolean;
   /** The first position of the run, when it was resumed. */
   readonly start?: number;
   readonly scheduler?: SchedulerLike;
@@ -55,6 +57,7 @@ export function batcher({
   timeoutSeconds,
   budget,
   meter,
+  dropLast = false,
   start = 0,
   scheduler = asyncScheduler,
 }: BatcherOptions): OperatorFunction<Carried, CellBatch> {
@@ -141,6 +144,10 @@ export function batcher({
           placed.delete(carried);
           if (error === undefined) {
             meter.out++;
+            if (dropLast && batch.samples.length > 0 && batch.samples[0]!.epoch !== carried.sample.epoch) {
+              ring.free(batch.cells);
+              batch = { cells: [], samples: [] };
+            }
             batch.cells.push(cell.index);
             batch.samples.push(carried.sample);
             if (batch.cells.length === size) emit();

@@ -24,7 +24,9 @@ export interface DrainOptions<W> {
   readonly scheduler?: SchedulerLike;
 }
 
-type Attempt<W> = { readonly carried: Carried; readonly written: W } | { readonly carried: Carried; readonly error: unknown };
+type Attempt<W> =
+  | { readonly carried: Carried; readonly written: W }
+  | { readonly carried: Carried; readonly error: unknown };
 
 /**
  * The end of a job: samples are written, several at a time, and committed in the order of their positions; then their permits return.

@@ -2,9 +2,10 @@ import type { Observable } from 'rxjs';
 
 /**
  * An observable as an async iterable, for `for await`. Values wait in a queue until they are asked for; what is in front of it (a ring
- * of cells, permits) bounds that. Leaving the loop unsubscribes; an error is thrown after the values before it.
+ * of cells, permits) bounds that. Leaving the loop unsubscribes; an error is thrown after the values before it. Aborting `signal`
+ * unsubscribes at once and ends the loop.
  */
-export async function* iterate<T>(source: Observable<T>): AsyncGenerator<T, void, undefined> {
+export async function* iterate<T>(source: Observable<T>, signal?: AbortSignal): AsyncGenerator<T, void, undefined> {
   const queue: T[] = [];
   let ended = false;
   let failure: { readonly error: unknown } | undefined;
@@ -27,6 +28,14 @@ export async function* iterate<T>(source: Observable<T>): AsyncGenerator<T, void
       heard();
     },
   });
+  const abort = () => {
+    subscription.unsubscribe();
+    queue.length = 0;
+    ended = true;
+    heard();
+  };
+  if (signal?.aborted) abort();
+  signal?.addEventListener('abort', abort, { once: true });
   try {
     for (;;) {
       if (queue.length > 0) {
@@ -42,6 +51,7 @@ export async function* iterate<T>(source: Observable<T>): AsyncGenerator<T, void
       }
     }
   } finally {
+    signal?.removeEventListener('abort', abort);
     subscription.unsubscribe();
   }
 }

@@ -15,6 +15,8 @@ export class Permits {
   readonly #waiters = new Set<() => void>();
   readonly #watchers = new Set<(permit: Permit) => void>();
   #most = 0;
+  #refusedSince: number | undefined;
+  #waited = 0;
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -38,9 +40,21 @@ export class Permits {
     return this.#most;
   }
 
+  /** Milliseconds in which a sample stood ready to be read and all permits were out: what comes after is slower than the source. */
+  get waitedMs(): number {
+    return this.#waited + (this.#refusedSince === undefined ? 0 : performance.now() - this.#refusedSince);
+  }
+
   /** A permit for the sample at `position`, or nothing when all are out. */
   take(position: number): Permit | undefined {
-    if (this.open >= this.capacity) return undefined;
+    if (this.open >= this.capacity) {
+      this.#refusedSince ??= performance.now();
+      return undefined;
+    }
+    if (this.#refusedSince !== undefined) {
+      this.#waited += performance.now() - this.#refusedSince;
+      this.#refusedSince = undefined;
+    }
     this.#issued++;
     if (this.open > this.#most) this.#most = this.open;
     return new Permit(this, position);

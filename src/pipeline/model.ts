@@ -1,0 +1,52 @@
+import type { z } from 'zod';
+import type { Refusal } from '../errors.ts';
+import { splitPolicy } from '../stages/stage.ts';
+import type { Spec } from '../vision/spec.ts';
+
+/** A model as `check` and `describe` know it: its options and the fields it reads. The tensors stand in `models/<name>.ts`, which only a run loads. */
+export interface ModelDefinition<Options = unknown> {
+  readonly name: string;
+  readonly summary: string;
+  readonly options: z.ZodType<Options>;
+  readonly shorthand?: string;
+  /** The fields of a sample that it reads, in the order in which they lie in a cell. */
+  readonly fields: readonly string[];
+  /** Rules across options and with the spec at the end of the chain. Not called for an open spec. */
+  check?(options: Options, spec: Spec): Iterable<Refusal>;
+  /** Parameters, and multiply-adds of one forward pass per image. Called only when `check` found nothing. */
+  cost?(options: Options, spec: Spec): { readonly parameters: number; readonly macs: number } | undefined;
+  /** What one sample puts through the network, from which `microBatch: auto` is chosen. Called only when `check` found nothing. */
+  work?(options: Options, spec: Spec): ModelWork | undefined;
+}
+
+/** Tokens of one sample (all its sequences), width D, depth L and heads h of the network, tokens of one sequence. */
+export interface ModelWork {
+  readonly tokens: number;
+  readonly width: number;
+  readonly depth: number;
+  readonly heads: number;
+  readonly sequence: number;
+}
+
+/** A value that may stand as `train.model`. */
+export interface ModelValue {
+  readonly model: { readonly name: string; readonly options: unknown; readonly definition: ModelDefinition };
+}
+
+/** The factory of a model: `lomar({ size: 'tiny' })` is a value for `train.model`. */
+export interface ModelFactory<Input, Options> {
+  (options?: Input): ModelValue;
+  readonly definition: ModelDefinition<Options>;
+}
+
+/** Makes a model known to pipelines by its name and options. */
+export function defineModel<Schema extends z.ZodType>(
+  definition: Omit<ModelDefinition<z.output<Schema>>, 'options'> & { readonly options: Schema },
+): ModelFactory<z.input<Schema>, z.output<Schema>> {
+  const known = Object.freeze(definition) as unknown as ModelDefinition<z.output<Schema>>;
+  const factory = (options: z.input<Schema> | undefined): ModelValue => {
+    const { own } = splitPolicy(options ?? {}, definition.shorthand);
+    return { model: { name: definition.name, options: own, definition: known as ModelDefinition } };
+  };
+  return Object.assign(factory, { definition: known });
+}

@@ -1,0 +1,61 @@
+import type { StageStats } from '../streams/meter.ts';
+import type { Progress, RunEvent } from './events.ts';
+
+const everyMs = 250;
+
+/** Tells of a run's progress a few times a second, until `stop`. */
+export class ProgressTicker {
+  readonly #timer: NodeJS.Timeout;
+  readonly #began = performance.now();
+  readonly #tell: () => void;
+
+  /**
+   * @param look what is done, of how many, and further values to show.
+   * @param perDone images in one of `done`: 1 of a job, the batch of a training.
+   */
+  constructor(
+    onEvent: (event: RunEvent) => void,
+    look: () => { done: number; total?: number; stats: readonly StageStats[]; values?: Record<string, number> },
+    { perDone = 1, before = 0 } = {},
+  ) {
+    this.#tell = () => {
+      const { done, total, stats, values } = look();
+      const seconds = (performance.now() - this.#began) / 1000;
+      const rate = seconds > 0 ? (done - before) / seconds : 0;
+      const known = total !== undefined && Number.isFinite(total);
+      const waiting = stats.reduce<StageStats | undefined>(
+        (most, stage) => (stage.waiting > (most?.waiting ?? 0) ? stage : most),
+        undefined,
+      );
+      onEvent({
+        type: 'progress',
+        done,
+        imagesPerSecond: rate * perDone,
+        failures: stats.reduce((sum, { failures }) => sum + failures, 0),
+        ...(known && { total }),
+        ...(known && rate > 0 && { secondsLeft: (total - done) / rate }),
+        ...(waiting && { waiting: { stage: waiting.stage, permits: waiting.waiting } }),
+        ...(values && { values }),
+      } satisfies Progress);
+    };
+    this.#timer = setInterval(this.#tell, everyMs);
+    this.#timer.unref();
+  }
+
+  /** Tells once more and ends. */
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#tell();
+  }
+}
+
+/** Failures and drops of all stages together. */
+export function totals(stats: readonly StageStats[]): { failures: number; drops: number } {
+  let failures = 0;
+  let drops = 0;
+  for (const stage of stats) {
+    failures += stage.failures;
+    for (const count of Object.values(stage.drops)) drops += count;
+  }
+  return { failures, drops };
+}

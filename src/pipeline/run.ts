@@ -1,0 +1,38 @@
+import { builtin } from './builtin.ts';
+import { soundPipeline } from './check.ts';
+import type { RunContext } from './context.ts';
+import type { Definition } from './definition.ts';
+import type { RunEvent, RunSummary } from './events.ts';
+import { RunFolder } from './folder.ts';
+import { resolvedJson } from './resolved-json.ts';
+import { runJob } from './run-job.ts';
+import { runTraining } from './run-training.ts';
+
+export interface RunOptions {
+  /** Aborted, the run ends as soon as what is under way is safe, and throws RUN_CANCELLED with the signal's reason. */
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: RunEvent) => void;
+  /** Runs again what has been run to its end, and trains from the beginning. */
+  readonly fresh?: boolean;
+}
+
+/**
+ * Runs a pipeline to its end: a job into its sink, or a training. What has been run to its end is not run again, but told.
+ *
+ * @throws PIPELINE_PROBLEMS; RUN_CANCELLED; what ends the run.
+ */
+export async function run(definition: Definition, options: RunOptions = {}): Promise<RunSummary> {
+  const { signal = new AbortController().signal, onEvent = () => {}, fresh = false } = options;
+  const resolved = soundPipeline(definition, builtin);
+  const folder = await RunFolder.open(definition.output, resolvedJson(resolved));
+  const before = fresh ? undefined : await folder.finished();
+  if (before !== undefined) {
+    const told = `This run is finished; --fresh runs it again.`;
+    return { ...before, lines: [told, ...before.lines] };
+  }
+  await folder.begin();
+  const context: RunContext = { folder, signal, onEvent, fresh };
+  const summary = await (resolved.train === undefined ? runJob(resolved, context) : runTraining(resolved, context));
+  await folder.finish(summary);
+  return summary;
+}
