@@ -1,0 +1,101 @@
+import { basename, resolve } from 'node:path';
+import type { Sink } from '../datasets/sink.ts';
+import type { Source } from '../datasets/source.ts';
+import { fail } from '../errors.ts';
+import type { Stage } from '../streams/stage.ts';
+import type { ModelValue } from './model.ts';
+import type { Origin } from './problem.ts';
+import type { EvaluateInput, TrainInput } from './train.options.ts';
+
+/** A pipeline as it was written, in a file or in a program: immutable and plain. Nothing starts when it is made; `check` says what is wrong with it. */
+export interface Definition<S = unknown> {
+  readonly name: string;
+  readonly seed: number;
+  readonly source: Source;
+  readonly stages: readonly Stage[];
+  readonly sink?: Sink;
+  readonly train?: Train;
+  readonly evaluate?: Evaluate;
+  /** The run's own folder, absolute. */
+  readonly output: string;
+  readonly permits?: number;
+  readonly threads?: number;
+  readonly memory?: number | string;
+  readonly cells?: number;
+  /** The file it was read from, absolute. */
+  readonly file?: string;
+  /** Relative paths start here: the folder of the file, or the working directory. */
+  readonly base: string;
+  /** Modules named under `use`, absolute: a worker thread loads them again. */
+  readonly uses?: readonly string[];
+  /** Where each value was written. Absent for definitions made in a program. */
+  readonly origin?: Origin;
+  readonly types?: S;
+}
+
+/** The section `train`, as written. */
+export interface Train extends TrainInput {
+  readonly model: ModelValue;
+}
+
+/** The section `evaluate`, as written. */
+export interface Evaluate extends EvaluateInput {
+  readonly source?: Source;
+  readonly stages?: readonly Stage[];
+}
+
+/** What a pipeline may say beside its source and stages. */
+export interface Rest {
+  readonly name?: string;
+  readonly seed?: number;
+  readonly sink?: Sink;
+  readonly train?: Train;
+  readonly evaluate?: Evaluate;
+  /** The run's folder. Relative paths start at the file's folder, or the working directory. */
+  readonly output?: string;
+  readonly permits?: number;
+  readonly threads?: number;
+  readonly memory?: number | string;
+  readonly cells?: number;
+}
+
+type Written = Rest & { readonly source: Source; readonly stages: readonly Stage[] };
+
+// What each definition was made from, so that a file which exports one can be given its own name and folder.
+const written = new WeakMap<Definition, Written>();
+
+/** The definition that a file exports, with relative paths and the default name taken from that file. */
+export function placed(definition: Definition, place: Pick<Definition, 'file' | 'base'>): Definition {
+  return define(written.get(definition) ?? definition, place);
+}
+
+/** A definition from its parts, with name, seed and output filled in. Values that are no stages are refused here, where the stack shows the line. */
+export function define(
+  parts: Written,
+  place: Pick<Definition, 'file' | 'base' | 'origin' | 'uses'> = { base: process.cwd() },
+): Definition {
+  for (const stage of parts.stages as readonly unknown[]) refuseBare(stage);
+  const { source, stages, sink, train, evaluate, seed = 0, permits, threads, memory, cells } = parts;
+  const name = parts.name ?? (place.file === undefined ? 'pipeline' : basename(place.file).replace(/\.\w+$/, ''));
+  const output = parts.output === undefined ? resolve('runs', String(name)) : resolve(place.base, String(parts.output));
+  const rest = { sink, train, evaluate, permits, threads, memory, cells };
+  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
+  const definition = Object.freeze({
+    name,
+    seed,
+    source,
+    stages: Object.freeze([...stages]),
+    ...given,
+    output,
+    ...place,
+  });
+  written.set(definition, parts);
+  return definition;
+}
+
+function refuseBare(stage: unknown): void {
+  if (typeof stage === 'function') throw fail('FUNCTION_BARE', { name: stage.name || 'fn' });
+  if (typeof stage !== 'object' || stage === null || !('stage' in stage)) {
+    throw fail('STAGE_VALUE', { found: stage === null ? 'null' : typeof stage });
+  }
+}

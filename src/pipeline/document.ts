@@ -1,0 +1,201 @@
+import {
+  type Alias,
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type ParsedNode,
+  parseDocument,
+  Scalar,
+  type YAMLMap,
+} from 'yaml';
+import { fail } from '../errors.ts';
+import type { MapNode, Node, Place } from './locate.ts';
+import { placeText } from './locate.ts';
+import type { Problem } from './problem.ts';
+
+/** A pipeline file is written by hand: what is larger or deeper than this is a mistake, or an attack. */
+export const limits = { bytes: 1 << 20, depth: 64, nodes: 50_000 } as const;
+
+// Keys that mean something to JavaScript objects; no option has such a name.
+const treacherous: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
+
+/**
+ * Reads YAML text to nodes that keep their places. Every problem is collected: syntax, warnings (unknown tags among them), duplicate
+ * keys, control characters, and documents that are too deep or grow too large through their aliases. `root` is absent when nothing
+ * can be made of the text.
+ */
+export function readDocument(text: string, file: string): { root?: Node; problems: Problem[] } {
+  const lines = new LineCounter();
+  const problems: Problem[] = [];
+  const report = (found: string, offset: number, advice: string) => {
+    const { line, col } = lines.linePos(offset);
+    const place = { file, line, column: col };
+    problems.push({ error: fail('PIPELINE_YAML', { found, advice }, { where: placeText(place) }), place });
+  };
+  const reader: Reader = { file, lines, report, nodes: 0, full: false };
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) lines.addNewLine(at + 1);
+  lines.lineStarts.unshift(0);
+  const control = text.search(/[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u);
+  if (control !== -1) {
+    report(
+      `the character ${text.codePointAt(control)!}`,
+      control,
+      'Save the file as UTF-8 text without control characters.',
+    );
+    return { problems };
+  }
+  const deep = tooDeep(text);
+  if (deep !== undefined) {
+    report(`more than ${limits.depth} levels`, deep, 'Write it flatter.');
+    return { problems };
+  }
+  const document = parse(text);
+  if (document === undefined) {
+    report(`more than ${limits.depth} levels`, 0, 'Write it flatter.');
+    return { problems };
+  }
+  for (const { code, message, pos } of [...document.errors, ...document.warnings]) {
+    report(firstLine(message), pos[0], advices[code] ?? 'Mend the line.');
+  }
+  if (document.contents === null) {
+    if (problems.length === 0) report('an empty file', 0, 'Begin with `source:` and `stages:`.');
+    return { problems };
+  }
+  const root = toNode(document.contents, document, reader, 0);
+  return { root, problems };
+}
+
+/** undefined where the nesting is too deep for the composer, which recurses. */
+function parse(text: string): Document.Parsed | undefined {
+  try {
+    return parseDocument(text, { uniqueKeys: true, prettyErrors: false });
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
+const advices: Readonly<Record<string, string>> = {
+  DUPLICATE_KEY: 'Keep one of the two.',
+  TAG_RESOLVE_FAILED: 'Leave the tag out.',
+  MULTIPLE_DOCS: 'Write one pipeline per file.',
+  TAB_AS_INDENT: 'Indent with spaces.',
+  BAD_INDENT: 'Line it up with its neighbours.',
+};
+
+interface Reader {
+  readonly file: string;
+  readonly lines: LineCounter;
+  readonly report: (found: string, offset: number, advice: string) => void;
+  nodes: number;
+  full: boolean;
+}
+
+/** The offset where flow brackets nest deeper than the limit: yaml's composer recurses, so this is asked before it runs. */
+function tooDeep(text: string): number | undefined {
+  let depth = 0;
+  for (let i = 0; i < text.length; i++) {
+    const char = text[i];
+    if (char === '[' || char === '{') depth++;
+    else if (char === ']' || char === '}') depth = Math.max(0, depth - 1);
+    if (depth > limits.depth) return i;
+  }
+  return undefined;
+}
+
+function toNode(
+  yaml: ParsedNode | Alias | null,
+  document: Document,
+  reader: Reader,
+  depth: number,
+  key?: Place,
+  offset = 0,
+): Node {
+  const start = yaml?.range?.[0] ?? offset;
+  const place = placeOf(start, reader);
+  const located = key === undefined ? { place } : { place, key };
+  const nothing: Node = { kind: 'scalar', value: null, bare: true, ...located };
+  if (yaml === null || reader.full) return nothing;
+  if (++reader.nodes > limits.nodes || depth > limits.depth) {
+    reader.full = true;
+    const found =
+      depth > limits.depth ? `more than ${limits.depth} levels` : `more than ${limits.nodes} values, aliases spelt out`;
+    reader.report(found, start, 'Write it smaller.');
+    return nothing;
+  }
+  if (isAlias(yaml)) {
+    const target = yaml.resolve(document);
+    // An alias to nothing was reported by the parser; one that holds itself ends at the depth limit.
+    if (target === undefined) return nothing;
+    return { ...toNode(target as ParsedNode, document, reader, depth + 1), ...located };
+  }
+  if (isMap(yaml)) return { kind: 'map', entries: entriesOf(yaml, document, reader, depth), ...located };
+  if (isSeq(yaml)) {
+    const items = yaml.items.map((item) =>
+      toNode(item as ParsedNode | null, document, reader, depth + 1, undefined, start),
+    );
+    return { kind: 'list', items, ...located };
+  }
+  return scalar(yaml, located, reader, start);
+}
+
+function scalar(yaml: Scalar, located: { place: Place; key?: Place }, reader: Reader, start: number): Node {
+  const { value } = yaml;
+  if (value !== null && !['string', 'number', 'boolean'].includes(typeof value)) {
+    reader.report(`a value of type ${typeof value}`, start, 'Write text, a number, true or false.');
+  }
+  return {
+    kind: 'scalar',
+    value: value as string | number | boolean | null,
+    bare: yaml.type === Scalar.PLAIN,
+    ...located,
+  };
+}
+
+function entriesOf(map: YAMLMap, document: Document, reader: Reader, depth: number): Map<string, Node> {
+  const own = new Map<string, Node>();
+  const merged = new Map<string, Node>();
+  for (const { key, value } of map.items) {
+    const start = (key as ParsedNode | null)?.range?.[0] ?? map.range?.[0] ?? 0;
+    const node = toNode(value as ParsedNode | null, document, reader, depth + 1, placeOf(start, reader), start);
+    if (!isScalar(key) || typeof key.value === 'object') {
+      reader.report('a key that is no plain name', start, 'Write a name before the colon.');
+    } else if (key.value === '<<' && key.type === Scalar.PLAIN) mergeInto(merged, node, start, reader);
+    else if (treacherous.has(String(key.value))) reader.report(`the key ${key.value}`, start, 'Leave it out.');
+    else own.set(String(key.value), node);
+  }
+  // What a map says itself goes before what it merges in, wherever `<<` stands.
+  for (const [name, node] of merged) if (!own.has(name)) own.set(name, node);
+  return own;
+}
+
+function mergeInto(merged: Map<string, Node>, node: Node, start: number, reader: Reader): void {
+  for (const base of node.kind === 'list' ? node.items : [node]) {
+    if (base.kind !== 'map')
+      reader.report('a merge key of something else than a map', start, 'Name a map: `<<: *base`.');
+    else for (const [inner, value] of base.entries) if (!merged.has(inner)) merged.set(inner, value);
+  }
+}
+
+function placeOf(offset: number, { file, lines }: Reader): Place {
+  const { line, col } = lines.linePos(offset);
+  return { file, line, column: col };
+}
+
+function firstLine(message: string): string {
+  return message.split('\n', 1)[0]!.replace(/[.:]$/, '');
+}
+
+/** One map laid over another: maps are merged, everything else (lists too) is replaced. Places stay those of the file that wrote the value. */
+export function mergeNodes(base: Node, over: Node): Node {
+  if (base.kind !== 'map' || over.kind !== 'map') return over;
+  const entries = new Map(base.entries);
+  for (const [name, node] of over.entries) {
+    const below = entries.get(name);
+    entries.set(name, below === undefined ? node : mergeNodes(below, node));
+  }
+  return { ...over, entries } satisfies MapNode;
+}

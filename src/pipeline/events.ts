@@ -1,0 +1,42 @@
+/** What a run says while it goes. */
+export type RunEvent = Progress | SampleFailure | Line;
+
+export interface Progress {
+  readonly type: 'progress';
+  /** Samples (of a job) or steps (of a training) that are done. */
+  readonly done: number;
+  /** How many there will be; absent when the source is endless. */
+  readonly total?: number;
+  readonly imagesPerSecond: number;
+  readonly secondsLeft?: number;
+  /** The stage in front of which most permits wait: the bottleneck. */
+  readonly waiting?: { readonly stage: string; readonly permits: number };
+  readonly failures: number;
+  /** Further numbers to show: loss, learning rate. */
+  readonly values?: Readonly<Record<string, number>>;
+}
+
+/** A sample that failed and was counted. */
+export interface SampleFailure {
+  readonly type: 'failure';
+  readonly stage: string;
+  readonly key: string;
+  readonly error: string;
+}
+
+/** A line for the user. */
+export interface Line {
+  readonly type: 'line';
+  readonly text: string;
+}
+
+/** What a run says at its end. */
+export interface RunSummary {
+  /** Where the results are, for people. */
+  readonly lines: readonly string[];
+  readonly done: number;
+  readonly failures: number;
+  readonly drops: number;
+  readonly seconds: number;
+  readonly files: readonly string[];
+}

@@ -1,0 +1,148 @@
+import { resolve } from 'node:path';
+import { parseDocument } from 'yaml';
+import { fail, messageOf, nearest, PatchstreamError } from '../errors.ts';
+import type { StageKind } from '../streams/stage.ts';
+import type { Definition } from './definition.ts';
+import type { Path, Place } from './locate.ts';
+import { topKeys } from './parse.ts';
+import type { Origin, Problem } from './problem.ts';
+import { stageIds } from './stage-ids.ts';
+
+/**
+ * Lays values of the command line over a definition: `train.epochs=1`, `stages.2.ratio=0.5`, or by the stage's name or id,
+ * `stages.mask.ratio=0.5`. A value is read as YAML; `null` takes an option out. Relative paths start at the working directory.
+ */
+export function override(
+  definition: Definition,
+  sets: readonly string[],
+): { definition: Definition; problems: Problem[] } {
+  let current = definition;
+  const problems: Problem[] = [];
+  const placed: { path: Path; place: Place }[] = [];
+  for (const set of sets) {
+    const place: Place = { file: `--set ${set}` };
+    try {
+      const { next, path } = overrideOne(current, set);
+      placed.push({ path, place });
+      current = next;
+    } catch (error) {
+      if (!(error instanceof PatchstreamError)) throw error;
+      problems.push({ error: new PatchstreamError(error.code, error.text, place.file), place });
+    }
+  }
+  const below = definition.origin;
+  const origin: Origin = {
+    place(path, key) {
+      const over = placed.findLast(({ path: set }) => set.every((part, i) => part === path[i]));
+      return over?.place ?? below?.place(path, key);
+    },
+    secrets: below?.secrets ?? [],
+  };
+  return { definition: Object.freeze(placed.length > 0 ? { ...current, origin } : current), problems };
+}
+
+function overrideOne(definition: Definition, set: string): { next: Definition; path: Path } {
+  const equals = set.indexOf('=');
+  const keys = set.slice(0, Math.max(0, equals)).split('.');
+  if (equals < 1 || keys.includes('')) throw refuse(`'${set}'`, 'Write it as `--set train.epochs=1`.');
+  const [top, ...inner] = keys as [string, ...string[]];
+  const names = topKeys.filter((key) => key !== 'use' && key !== 'extends');
+  if (!names.includes(top)) {
+    const slip = nearest(top, names);
+    throw refuse(`\`${top}\``, slip ? `Did you mean \`${slip}\`?` : `It may begin with ${names.join(', ')}.`);
+  }
+  if (inner.length === 0 && ['source', 'stages', 'sink', 'train', 'evaluate'].includes(top)) {
+    throw refuse(`\`${top}\` as a whole`, `Set one of its options: \`${top}.option=value\`.`);
+  }
+  const value = readValue(set.slice(equals + 1));
+  const [changed, path] = put((definition as unknown as Record<string, unknown>)[top], inner, value, [top]);
+  const next: Record<string, unknown> = { ...definition, [top]: changed };
+  if (changed === undefined) delete next[top];
+  if (top === 'output') next.output = resolve(String(value));
+  if (top === 'name' && definition.output === resolve('runs', definition.name))
+    next.output = resolve('runs', String(value));
+  return { next: next as unknown as Definition, path };
+}
+
+function readValue(text: string): unknown {
+  if (text === '') return '';
+  const document = parseDocument(text, { prettyErrors: false });
+  const wrong = document.errors[0] ?? document.warnings[0];
+  if (wrong) throw refuse(`'${text}'`, `The value must be YAML: ${messageOf(wrong)}. Quote it.`);
+  try {
+    return document.toJS({ maxAliasCount: 10 }) ?? undefined;
+  } catch (cause) {
+    throw refuse(`'${text}'`, `The value must be YAML: ${messageOf(cause)}. Quote it.`);
+  }
+}
+
+function refuse(found: string, advice: string): PatchstreamError {
+  return fail('SET_PATH', { found, advice });
+}
+
+/** `target` with `value` at `keys`, and the path at which it then stands. */
+function put(target: unknown, keys: readonly string[], value: unknown, path: Path): [unknown, Path] {
+  const [key, ...rest] = keys;
+  if (key === undefined) return [value, path];
+  if (['__proto__', 'constructor', 'prototype'].includes(key)) throw refuse(`\`${key}\``, 'Name an option.');
+  if (Array.isArray(target)) return putItem(target, key, rest, value, path);
+  if (target !== undefined && (typeof target !== 'object' || target === null)) {
+    throw refuse(
+      `\`${keys.join('.')}\` below \`${path.join('.')}\`, which is no map`,
+      `Set \`${path.join('.')}\` itself.`,
+    );
+  }
+  const map = { ...target } as Record<string, unknown>;
+  const carrier = (['stage', 'source', 'sink', 'model'] as const).find((kind) => isCarrier(map[kind]));
+  if (carrier) {
+    const [changed, where] = putOption(map[carrier] as Carried, keys, value, path);
+    return [{ ...map, [carrier]: changed }, where];
+  }
+  const [changed, where] = put(Object.hasOwn(map, key) ? map[key] : undefined, rest, value, [...path, key]);
+  if (changed === undefined) delete map[key];
+  else map[key] = changed;
+  return [map, where];
+}
+
+function putItem(
+  list: readonly unknown[],
+  key: string,
+  rest: readonly string[],
+  value: unknown,
+  path: Path,
+): [unknown, Path] {
+  const kinds = list.map((item) => (item as { stage?: StageKind } | null)?.stage).filter((kind) => kind !== undefined);
+  const ids = kinds.length === list.length ? stageIds(kinds) : [];
+  const index = /^\d+$/.test(key) ? Number(key) : ids.indexOf(key);
+  if (index < 0 || index >= list.length) {
+    const slip = nearest(key, ids);
+    const known = ids.length > 0 ? `0 to ${list.length - 1}, ${ids.join(', ')}` : `0 to ${list.length - 1}`;
+    throw refuse(`\`${key}\` in \`${path.join('.')}\``, slip ? `Did you mean \`${slip}\`?` : `It has ${known}.`);
+  }
+  if (rest.length === 0 && ids.length > 0)
+    throw refuse(
+      `the stage \`${key}\` as a whole`,
+      `Set one of its options: \`${[...path, key].join('.')}.option=value\`.`,
+    );
+  const [changed, where] = put(list[index], rest, value, [...path, index]);
+  return [list.with(index, changed), where];
+}
+
+interface Carried {
+  readonly name: string;
+  readonly options?: unknown;
+  readonly policy?: Readonly<Record<string, unknown>>;
+}
+
+function isCarrier(value: unknown): value is Carried {
+  return typeof value === 'object' && value !== null && 'name' in value && ('options' in value || 'policy' in value);
+}
+
+function putOption(carried: Carried, keys: readonly string[], value: unknown, path: Path): [Carried, Path] {
+  // `stages.2.mask.ratio` and `stages.2.ratio` are the same option.
+  const own = keys[0] === carried.name && keys.length > 1 ? keys.slice(1) : keys;
+  const policy = carried.policy !== undefined && ['id', 'concurrency', 'timeout', 'maxFailures'].includes(own[0]!);
+  const part = policy || !('options' in carried) ? 'policy' : 'options';
+  const [changed, where] = put(carried[part] ?? {}, own, value, [...path, carried.name]);
+  return [{ ...carried, [part]: changed }, where];
+}

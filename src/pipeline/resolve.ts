@@ -1,0 +1,93 @@
+import { availableParallelism } from 'node:os';
+import { fail } from '../errors.ts';
+import type { Spec } from '../vision/spec.ts';
+import type { Definition } from './definition.ts';
+import { checkEnds, checkSink, checkTrain, type ResolvedSink, type ResolvedTrain } from './ends.ts';
+import { checkEvaluate, checkSource, openSpec, type ResolvedEvaluate, type ResolvedSource } from './evaluate.ts';
+import { foldStages, type ResolvedStage } from './fold.ts';
+import { parseOptions } from './options.ts';
+import { type Problem, Problems } from './problem.ts';
+import type { Registry } from './registry.ts';
+import { bytesOf, settings } from './settings.ts';
+
+/** A definition with every option parsed and every spec known: what is built, and what `describe` shows. Parts that have problems are absent. */
+export interface Resolved {
+  readonly definition: Definition;
+  readonly problems: readonly Problem[];
+  readonly source?: ResolvedSource;
+  readonly stages: readonly ResolvedStage[];
+  /** At the end of the chain. */
+  readonly spec: Spec;
+  readonly sink?: ResolvedSink;
+  readonly train?: ResolvedTrain;
+  readonly evaluate?: ResolvedEvaluate;
+  readonly capacity: Capacity;
+}
+
+/** How much may be under way. */
+export interface Capacity {
+  readonly threads: number;
+  readonly permits: number;
+  /** The least permits with which the chain can run: threads + Σ (holds + 1) over the stages that hold. */
+  readonly needed: number;
+  /** As set; absent where the run chooses. */
+  readonly cells?: number;
+  /** In bytes, as set. */
+  readonly memory?: number;
+}
+
+/**
+ * Parses and checks all of a definition and never stops at the first problem. Opens no data.
+ *
+ * @param ends ask for a sink or training, as a run does; batches taken in a program need neither.
+ */
+export function resolvePipeline(definition: Definition, registry: Registry, { ends = true } = {}): Resolved {
+  const problems = new Problems({ origin: definition.origin, file: definition.file });
+  checkSettings(definition, problems);
+  if (ends) checkEnds(definition, problems);
+  const source = checkSource(definition.source, ['source'], problems);
+  const start = source?.spec ?? openSpec;
+  const stages = foldStages(definition.stages, start, ['stages'], registry, problems);
+  const spec = stages.at(-1)?.after ?? start;
+  const capacity = capacityOf(definition, stages);
+  checkCapacity(definition, capacity, problems);
+  const sink = checkSink(definition, spec, problems);
+  const train = checkTrain(definition, spec, registry, problems);
+  const evaluate = checkEvaluate(definition, stages, registry, problems);
+  const parts = Object.fromEntries(
+    Object.entries({ source, sink, train, evaluate }).filter(([, part]) => part !== undefined),
+  );
+  return Object.freeze({ definition, problems: problems.sorted(), stages, spec, capacity, ...parts });
+}
+
+function checkSettings(definition: Definition, problems: Problems): void {
+  const { name, seed, output, permits, threads, memory, cells } = definition;
+  const own = Object.entries({ name, seed, output, permits, threads, memory, cells }).filter(
+    ([, value]) => value !== undefined,
+  );
+  for (const { error, path } of parseOptions(settings, Object.fromEntries(own), 'a pipeline').problems)
+    problems.add(error, path);
+}
+
+function capacityOf(definition: Definition, stages: readonly ResolvedStage[]): Capacity {
+  const threads = typeof definition.threads === 'number' ? definition.threads : availableParallelism();
+  const needed = threads + stages.reduce((sum, { holds }) => sum + (holds > 0 ? holds + 1 : 0), 0);
+  const permits = typeof definition.permits === 'number' ? definition.permits : Math.max(32, 4 * threads, needed);
+  const { cells, memory } = definition;
+  const sized = memory !== undefined && settings.shape.memory.safeParse(memory).success ? bytesOf(memory) : undefined;
+  return {
+    threads,
+    permits,
+    needed,
+    ...(cells !== undefined && { cells }),
+    ...(sized !== undefined && { memory: sized }),
+  };
+}
+
+function checkCapacity({ train }: Definition, { permits, needed, cells, threads }: Capacity, problems: Problems): void {
+  if (permits < needed) problems.add(fail('PERMITS_TOO_FEW', { needed, permits }), ['permits']);
+  const micro = train?.microBatch;
+  if (typeof cells === 'number' && typeof micro === 'number' && cells < 2 * micro + threads) {
+    problems.add(fail('CELLS_TOO_FEW', { needed: 2 * micro + threads, cells }), ['cells']);
+  }
+}

@@ -1,0 +1,37 @@
+import { z } from 'zod';
+
+/** The options at the top of a pipeline, beside source, stages, sink, train and evaluate. */
+export const settings = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[\w][\w.-]{0,99}$/, 'letters, digits, `.`, `_` and `-`, at most 100')
+    .describe('Name of the pipeline and of its run. Default: the name of its file.'),
+  seed: z.int().min(0).max(4_294_967_295).default(0).describe('The seed of all chance.'),
+  output: z.string().min(1).describe('The run’s folder. Default: runs/<name>, in the working directory.'),
+  permits: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .optional()
+    .describe('Most samples in flight. Default: 4 × threads, at least 32.'),
+  threads: z.int().min(1).max(1024).optional().describe('Loader threads. Default: one per core.'),
+  memory: z
+    .union([z.int().min(1), z.string().regex(/^\d+(\.\d+)?\s*[KMGT]i?B$/, 'a number of bytes, or a size such as 4GB')])
+    .optional()
+    .describe('Most memory of the loader: bytes, or a size such as 4GB. Default: half of what is free.'),
+  cells: z
+    .int()
+    .min(2)
+    .max(1_000_000)
+    .optional()
+    .describe('Rendered samples that wait for the trainer. Default: 3 × the micro-batch.'),
+});
+
+export type Settings = z.output<typeof settings>;
+
+/** Bytes of a size such as `512MB` or `4GB` (powers of 1024), or of a number. */
+export function bytesOf(size: number | string): number {
+  if (typeof size === 'number') return size;
+  const [, number, unit] = /^([\d.]+)\s*([KMGT])/.exec(size) ?? [];
+  return Math.floor(Number(number) * 1024 ** ('KMGT'.indexOf(unit!) + 1));
+}

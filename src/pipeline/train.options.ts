@@ -1,0 +1,147 @@
+import { z } from 'zod';
+
+const adamw = z
+  .strictObject({
+    lr: z.number().positive().optional().describe('Highest learning rate, absolute. Exactly one of lr and baseLr.'),
+    baseLr: z
+      .number()
+      .positive()
+      .optional()
+      .describe('Highest learning rate for a batch of 256; the rate is baseLr · batch / 256.'),
+    weightDecay: z.number().min(0).default(0.05).describe('Decoupled weight decay; biases and norms are left out.'),
+    betas: z
+      .tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)])
+      .default([0.9, 0.95])
+      .describe('Decay rates of the two moments.'),
+    eps: z.number().positive().default(1e-8).describe('Added to the root of the second moment.'),
+  })
+  .describe('Adam with decoupled weight decay.');
+
+const cosine = z
+  .strictObject({
+    warmupSteps: z.int().min(0).optional().describe('Steps of linear rise from 0. Default: none.'),
+    warmupEpochs: z.number().min(0).optional().describe('Epochs of linear rise from 0, instead of warmupSteps.'),
+    minLr: z.number().min(0).default(0).describe('Learning rate at the end.'),
+  })
+  .describe('A linear rise, then half a cosine.');
+
+const constant = z
+  .strictObject({
+    warmupSteps: z.int().min(0).optional().describe('Steps of linear rise from 0. Default: none.'),
+    warmupEpochs: z.number().min(0).optional().describe('Epochs of linear rise from 0, instead of warmupSteps.'),
+  })
+  .describe('A linear rise, then one rate.');
+
+const checkpoint = z
+  .strictObject({
+    everySteps: z.int().min(1).optional().describe('Steps between checkpoints.'),
+    everyEpochs: z.number().positive().optional().describe('Epochs between checkpoints, instead of everySteps.'),
+    keep: z.int().min(1).default(2).describe('How many checkpoints are kept; the last always is.'),
+  })
+  .describe('When checkpoints are written. One is always written at the end and when a run is stopped.');
+
+/** The options of `train`. `model` is looked up by its name; its own options are the model's. */
+export const trainOptions = z.strictObject({
+  model: z.unknown().describe('The model, by name: `{ lomar: { size: tiny } }`.'),
+  batch: z
+    .int()
+    .min(1)
+    .max(1_048_576)
+    .describe('Samples per optimizer step. Part of the method: it never changes by itself.'),
+  microBatch: z
+    .union([z.literal('auto'), z.int().min(1)])
+    .default('auto')
+    .describe(
+      'Samples per forward and backward pass (the ghost batch); divides batch. Changes speed and memory, never the result.',
+    ),
+  steps: z.int().min(1).optional().describe('Length of the run in steps. Exactly one of steps and epochs.'),
+  epochs: z.number().positive().optional().describe('Length of the run in passes over the source.'),
+  optimizer: z
+    .strictObject({ adamw: adamw.optional() })
+    .default({ adamw: { baseLr: 1.5e-4, weightDecay: 0.05, betas: [0.9, 0.95], eps: 1e-8 } })
+    .describe('The optimizer, by name. Default: adamw with baseLr 1.5e-4.'),
+  schedule: z
+    .strictObject({ cosine: cosine.optional(), constant: constant.optional() })
+    .default({ cosine: { minLr: 0 } })
+    .describe('How the learning rate changes, by name. Default: cosine without warm-up.'),
+  dropLast: z
+    .boolean()
+    .default(false)
+    .describe('End each epoch at its last full batch, as the papers do; otherwise batches cross epochs.'),
+  backend: z.enum(['auto', 'tensorflow', 'torch', 'wasm']).default('auto').describe('Where tensors are computed.'),
+  device: z
+    .string()
+    .regex(/^(auto|cpu|mps|cuda(:\d+)?)$/, 'auto, cpu, mps, cuda or cuda:<number>')
+    .default('auto')
+    .describe('The device: auto, cpu, cuda:0, mps.'),
+  precision: z.enum(['float32', 'bfloat16']).default('float32').describe('Number format of products.'),
+  onNotANumber: z
+    .enum(['stop', 'skip'])
+    .default('stop')
+    .describe('What happens when a loss is not a number: stop the run, or skip the step and say so.'),
+  checkpoint: checkpoint.prefault({}),
+  thread: z
+    .enum(['worker', 'main'])
+    .default('worker')
+    .describe('The thread that trains: one of its own, or the calling one.'),
+  init: z.string().min(1).optional().describe('A checkpoint to start from: a folder or a .safetensors file.'),
+});
+
+/** `train` as written, and as parsed. */
+export type TrainInput = Omit<z.input<typeof trainOptions>, 'model'>;
+export type TrainOptions = Omit<z.output<typeof trainOptions>, 'model'>;
+
+/** What a reconstruction can be compared with. */
+export const baselines = ['mean-patch', 'nearest-patch', 'smooth-fill'] as const;
+const baseline = z.enum(baselines);
+
+const beside = z
+  .union([baseline, z.array(baseline).min(1)])
+  .default([...baselines])
+  .transform((names) => (typeof names === 'string' ? [names] : names))
+  .describe('What it is compared with.');
+
+const measure = z.strictObject({
+  reconstruction: z
+    .strictObject({
+      beside,
+      pictures: z.int().min(0).max(64).default(8).describe('How many reconstructions are drawn.'),
+    })
+    .optional()
+    .describe('Mean squared error over hidden pixels, beside simple ways of filling them.'),
+  knn: z
+    .strictObject({ k: z.int().min(1).default(20).describe('Neighbours that vote.') })
+    .optional()
+    .describe('Accuracy of a vote among the nearest training samples by feature.'),
+});
+
+/** The options of `evaluate`. The short form `{ reconstruction: { on, beside } }` names its folder and one measure; the full form names source, stages and measures. */
+export const evaluateOptions = z.strictObject({
+  every: z.number().positive().optional().describe('Epochs between evaluations while training.'),
+  at: z
+    .array(z.enum(['start', 'end']))
+    .min(1)
+    .default(['end'])
+    .describe('When else it is evaluated.'),
+  source: z.unknown().optional().describe('The samples it is evaluated on, as `source` of the pipeline.'),
+  stages: z
+    .unknown()
+    .optional()
+    .describe('The stages; by default those of the pipeline, random ones replaced by their deterministic twins.'),
+  measures: z
+    .array(z.union([z.literal('classify'), measure]))
+    .min(1)
+    .optional()
+    .describe('What is measured.'),
+  reconstruction: z
+    .strictObject({
+      on: z.string().min(1).describe('A folder of pictures that are not trained on.'),
+      beside,
+      pictures: z.int().min(0).max(64).default(8).describe('How many reconstructions are drawn.'),
+    })
+    .optional()
+    .describe('Short for a reconstruction measure on an image folder.'),
+});
+
+export type EvaluateInput = Omit<z.input<typeof evaluateOptions>, 'source' | 'stages'>;
+export type Measure = 'classify' | z.output<typeof measure>;
