@@ -1,4 +1,7 @@
+import { sinks, sources } from '../datasets/index.ts';
+import { stages } from '../stages/index.ts';
+import { models } from './models.ts';
 import { createRegistry } from './registry.ts';
 
-/** What patchstream itself brings. */
-export const builtin = createRegistry({});
+/** What patchstream itself brings: every stage, source, sink and model of this release. */
+export const builtin = createRegistry({ stages, sources, sinks, models });

@@ -1,0 +1,41 @@
+// The library's only door: every public name, listed by hand. A test holds the list.
+
+export { idx, imageFolder, images } from './datasets/index.ts';
+export { defineSink, type OpenSink, type Sink, type SinkContext, type SinkDefinition } from './datasets/sink.ts';
+export {
+  defineSource,
+  type Fields,
+  type OpenSource,
+  type Source,
+  type SourceContext,
+  type SourceDefinition,
+} from './datasets/source.ts';
+export { catalogue, type ErrorCode, fail, PatchstreamError, type Refusal } from './errors.ts';
+export type { HostTensor } from './models/model.ts';
+export type { Batch, BatchOptions } from './pipeline/batches.ts';
+export { builtin } from './pipeline/builtin.ts';
+export { type Checked, check, checkFile, PipelineProblems } from './pipeline/check.ts';
+export { definePipeline, type Pipeline, pipeline } from './pipeline/define.ts';
+export type { Definition } from './pipeline/definition.ts';
+export type { RunEvent, RunSummary } from './pipeline/events.ts';
+export { lomar } from './pipeline/models.ts';
+export type { OpenOptions } from './pipeline/open.ts';
+export type { Problem } from './pipeline/problem.ts';
+export { createRegistry, type Registry } from './pipeline/registry.ts';
+export { type RunOptions, run } from './pipeline/run.ts';
+export { Random } from './random.ts';
+export {
+  centerCrop,
+  decode,
+  downsample,
+  mask,
+  randomFlip,
+  randomResizedCrop,
+  resize,
+  windows,
+} from './stages/index.ts';
+export { defineStage, type StageContext, type StageDefinition, type StageFactory } from './stages/stage.ts';
+export { Drop, drop, type Sample } from './streams/sample.ts';
+export { each, operator, type Stage, type StagePolicy } from './streams/stage.ts';
+export { type Box, Picture, type Pixels } from './vision/picture.ts';
+export type { FieldSpec, Spec } from './vision/spec.ts';
