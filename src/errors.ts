@@ -27,12 +27,15 @@ export const catalogue = {
   BATCH_EMPTY:
     'a batch must have a field of fixed size (a picture, a number, an array of numbers); the samples have {found}. Put `decode` and `resize` before it.',
   FIELD_SHAPE: 'the field {field} must be {expected} in every sample; got {found}.',
-  OUTPUT_FOLDER: 'the folder of the run must be one that can be written to; got: {found}. Choose another `output`, or make room.',
+  OUTPUT_FOLDER:
+    'the folder of the run must be one that can be written to; got: {found}. Choose another `output`, or make room.',
   RUN_CANCELLED: 'the run was cancelled by {cause}.',
 
   // backends, models
   BACKEND_WASM:
     "tfjs' wasm backend must start; {found}. Run `npm ci` again, and look whether node_modules/@tensorflow/tfjs-backend-wasm is complete.",
+  BACKEND_MEMORY:
+    "tfjs' wasm backend must find {needed} MiB more in its heap, which has {heap} MiB and can grow to 4096 at most; it found none. Lower `microBatch`.",
   BACKEND_MISSING: 'backend {backend} must be installed to be asked for by name; {found}. {remedy}',
   DEVICE_MISSING:
     'device {device} must be there to be asked for by name; got {found}. Say `device: cpu`, or leave it out.',
@@ -132,6 +135,27 @@ export const catalogue = {
   MASK_COUNT:
     'ratio must hide at least one of {n} patches and leave at least one; got {ratio}, which hides {hidden}. Try 0.5 or 0.75.',
   DOWNSAMPLE_SIZE: 'the low-resolution picture must be smaller than the picture of {size}; got {found}. Try factor 2.',
+  FOLDER_MISSING: 'the folder {path} must exist; got nothing there. {advice}',
+  FOLDER_FILE: 'the source must be given a folder; got the file {path}. Give the folder it lies in.',
+  FOLDER_UNREADABLE: 'the folder {path} must be readable; got {reason}. Give this user the right to read it.',
+  FOLDER_EMPTY:
+    'the folder {path} must hold pictures ({endings}); got {found}. Look at `path`, or name more `formats`.',
+  FOLDER_CLASSES:
+    'with `labels`, every picture must lie in the folder of its class; got {file} beside these folders. Move it, or leave `labels` out.',
+  FILE_UNREADABLE: 'the file {file} must be readable; got {reason}. Look whether it is still there, and whose it is.',
+  FILE_LARGE:
+    'a file must have at most {limit} bytes; got {size}. Raise `maxBytes` if that is meant, or remove the file.',
+  IDX_HEADER:
+    'an idx file of {what} must begin with {expected}; got {found}. Look whether images and labels are swapped, or the download went wrong.',
+  IDX_LENGTH:
+    'an idx file must be as long as its header says, {expected} bytes; got {found}. The file is damaged: fetch it again.',
+  IDX_LIMIT:
+    'an idx file must announce at least 1 and at most {limit} bytes; got {shape} in its header. Raise `maxBytes` if that is meant; else the file is damaged.',
+  IDX_COUNTS:
+    'there must be one label for each image; got {images} images and {labels} labels. Look whether both files are of the same part.',
+  SINK_WRITE: 'the sink must be able to write {file}; got {reason}. {advice}',
+  SHEET_COLUMN:
+    'a column `{column}` of the sheet must have something to show; got samples without `{field}`. Add the stage `{stage}`, or leave the column out.',
 } as const;
 
 export type ErrorCode = keyof typeof catalogue;
@@ -204,14 +228,18 @@ export function nearest(name: string, names: Iterable<string>): string | undefin
   return best;
 }
 
+// Two neighbours that changed places are one slip: `trian`, `winodws`.
 function editDistance(a: string, b: string): number {
+  let before: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const row = [i];
     for (let j = 1; j <= b.length; j++) {
       row[j] = Math.min(previous[j]! + 1, row[j - 1]! + 1, previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      if (swapped) row[j] = Math.min(row[j]!, before[j - 2]! + 1);
     }
-    previous = row;
+    [before, previous] = [previous, row];
   }
   return previous[b.length]!;
 }

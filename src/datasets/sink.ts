@@ -34,3 +34,24 @@ export interface SinkDefinition<Options = unknown> {
 export interface Sink {
   readonly sink: { readonly name: string; readonly options: unknown; readonly definition: SinkDefinition };
 }
+
+/** The factory of a sink: `images({ sheet: false })` is a value for `sink`. `definition` is what registries list. */
+export interface SinkFactory<Input, Options> {
+  (options?: Input): Sink;
+  readonly definition: SinkDefinition<Options>;
+}
+
+/** Makes a sink from its definition. */
+export function defineSink<Schema extends z.ZodType, Written>(
+  definition: Omit<SinkDefinition<z.output<Schema>>, 'options' | 'open'> & {
+    readonly options: Schema;
+    open(options: z.output<Schema>, context: SinkContext): Promise<OpenSink<Written>>;
+  },
+): SinkFactory<z.input<Schema>, z.output<Schema>> {
+  const factory = (options: unknown = {}) => ({
+    sink: { name: definition.name, options, definition: definition as unknown as SinkDefinition },
+  });
+  return Object.assign(factory, {
+    definition: Object.freeze(definition) as unknown as SinkDefinition<z.output<Schema>>,
+  });
+}

@@ -1,9 +1,10 @@
 import type { z } from 'zod';
 import type { Refusal } from '../errors.ts';
+import type { Sample } from '../streams/sample.ts';
 import type { Spec } from '../vision/spec.ts';
 
 /** A source that is open: samples by index, in listing order. Reading may happen many at a time and in any order. */
-export interface OpenSource {
+export interface OpenSource<F extends Fields = Fields> {
   /** How many samples an epoch has, `repeat` included. */
   readonly count: number;
   /** Names of the classes, when the samples have labels. */
@@ -11,7 +12,7 @@ export interface OpenSource {
   /** The key of sample `index`, without reading it. */
   key(index: number): string;
   /** The fields of sample `index` (`bytes`, or `picture`; `label`). A failure here is a failure of that sample alone. */
-  read(index: number, signal: AbortSignal): Fields | Promise<Fields>;
+  read(index: number, signal: AbortSignal): F | Promise<F>;
   close?(): Promise<void>;
 }
 
@@ -42,4 +43,30 @@ export interface SourceDefinition<Options = unknown> {
 export interface Source<S = unknown> {
   readonly source: { readonly name: string; readonly options: unknown; readonly definition: SourceDefinition };
   readonly types?: S;
+}
+
+/** The factory of a source: `imageFolder('./photos')` is a value for `source`. `definition` is what registries list. */
+export interface SourceFactory<Input, Options, S> {
+  (options?: Input): Source<S>;
+  readonly definition: SourceDefinition<Options>;
+}
+
+/**
+ * Makes a source from its definition. `open` lists what there is; `read` gives the fields of one sample, whose types the compiler takes
+ * from here. A bare value stands for the option `shorthand`.
+ */
+export function defineSource<Schema extends z.ZodType, F extends Fields>(
+  definition: Omit<SourceDefinition<z.output<Schema>>, 'options' | 'open'> & {
+    readonly options: Schema;
+    open(options: z.output<Schema>, context: SourceContext): Promise<OpenSource<F>>;
+  },
+): SourceFactory<z.input<Schema> | string, z.output<Schema>, Sample & F> {
+  const factory = (options: unknown = {}) => {
+    const written =
+      typeof options === 'object' || definition.shorthand === undefined ? options : { [definition.shorthand]: options };
+    return {
+      source: { name: definition.name, options: written, definition: definition as unknown as SourceDefinition },
+    };
+  };
+  return Object.assign(factory, { definition: Object.freeze(definition) as SourceDefinition<z.output<Schema>> });
 }

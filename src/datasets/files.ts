@@ -1,0 +1,105 @@
+import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { fail, messageOf, nearest } from '../errors.ts';
+
+/** The code of an error of the operating system (`ENOENT`), if it is one. */
+export function systemCode(error: unknown): string | undefined {
+  return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+}
+
+/** Reads a whole file. @throws FILE_UNREADABLE, FILE_LARGE (before anything is read) */
+export async function readWhole(
+  path: string,
+  name: string,
+  { maxBytes, signal }: { maxBytes: number; signal?: AbortSignal },
+): Promise<Uint8Array> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(path, 'r');
+    const { size } = await handle.stat();
+    if (size > maxBytes) throw fail('FILE_LARGE', { limit: maxBytes, size });
+    return await handle.readFile(signal === undefined ? {} : { signal });
+  } catch (error) {
+    if (systemCode(error) === undefined || signal?.aborted) throw error;
+    throw fail('FILE_UNREADABLE', { file: name, reason: messageOf(error) }, { cause: error });
+  } finally {
+    await handle?.close();
+  }
+}
+
+export interface Listing {
+  /** Paths relative to the folder, with forward slashes, in the order of their UTF-16 code units. */
+  readonly files: readonly string[];
+  /** How many other files were passed over. */
+  readonly others: number;
+}
+
+/**
+ * Lists the files of a folder and of all folders in it whose name `wanted` accepts. Hidden names (`.x`) are passed over; links are
+ * followed, each real folder is entered once, so that a link to a folder above does not go round for ever; a link to nothing is
+ * passed over.
+ * @throws FOLDER_MISSING, FOLDER_FILE, FOLDER_UNREADABLE
+ */
+export async function listFiles(
+  root: string,
+  wanted: (name: string) => boolean,
+  { signal, progress }: { signal?: AbortSignal; progress?: (text: string) => void } = {},
+): Promise<Listing> {
+  const top = await stat(root).catch((error: unknown) => missing(root, error));
+  if (!top.isDirectory()) throw fail('FOLDER_FILE', { path: root });
+  const files: string[] = [];
+  const entered = new Set([`${top.dev}:${top.ino}`]);
+  const folders = [''];
+  let others = 0;
+  let told = Date.now() + 2000;
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    signal?.throwIfAborted();
+    if (Date.now() > told) {
+      progress?.(`listing ${root}: ${files.length} files so far`);
+      told = Date.now() + 5000;
+    }
+    const inside: string[] = [];
+    for (const entry of await entriesOf(join(root, folder))) {
+      if (entry.name.startsWith('.')) continue;
+      const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
+      // Links and folders are looked at once more, for what they lead to and for who they are.
+      const real = entry.isFile() ? entry : await stat(join(root, path)).catch(() => undefined);
+      if (real?.isFile()) {
+        if (wanted(entry.name)) files.push(path);
+        else others++;
+      } else if (real?.isDirectory() && 'ino' in real && !entered.has(`${real.dev}:${real.ino}`)) {
+        entered.add(`${real.dev}:${real.ino}`);
+        inside.push(path);
+      }
+    }
+    folders.push(...inside.reverse());
+  }
+  return { files: files.sort(byCodeUnit), others };
+}
+
+async function entriesOf(path: string) {
+  try {
+    const entries = await readdir(path, { withFileTypes: true });
+    // In order, so that of two links to one folder it is always the same that counts.
+    return entries.sort((a, b) => byCodeUnit(a.name, b.name));
+  } catch (error) {
+    throw fail('FOLDER_UNREADABLE', { path, reason: messageOf(error) }, { cause: error });
+  }
+}
+
+function byCodeUnit(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+async function missing(path: string, cause: unknown): Promise<never> {
+  if (systemCode(cause) !== 'ENOENT' && systemCode(cause) !== 'ENOTDIR') {
+    throw fail('FOLDER_UNREADABLE', { path, reason: messageOf(cause) }, { cause });
+  }
+  const beside = await readdir(dirname(path)).catch(() => []);
+  const meant = nearest(basename(path), beside);
+  const advice =
+    meant === undefined
+      ? 'Look at `path`: relative paths start at the pipeline file.'
+      : `Did you mean ${join(dirname(path), meant)}?`;
+  throw fail('FOLDER_MISSING', { path, advice }, { cause });
+}

@@ -1,0 +1,170 @@
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { z } from 'zod';
+import { fail, messageOf, PatchstreamError } from '../errors.ts';
+import { type Picture, rawPicture } from '../vision/picture.ts';
+import { systemCode } from './files.ts';
+import { defineSource } from './source.ts';
+
+/** What a sample of an idx file has: a raw grey picture, and its label where there is a file of labels. */
+export type IdxFields = { readonly picture: Picture; readonly label?: number };
+
+/**
+ * The format of MNIST: a file of images (magic 0x00000803: count, height, width as big-endian integers, then uint8 grey pixels), and one
+ * of labels (0x00000801), plain or gzip. Keys are the name of the file of images, a slash and the image's number: `train-images-idx3-ubyte/7`.
+ * The samples have pictures, so the chain needs no `decode`.
+ * Opening throws FILE_UNREADABLE, IDX_HEADER, IDX_LENGTH, IDX_LIMIT, IDX_COUNTS.
+ */
+export const idx = defineSource({
+  name: 'idx',
+  summary: "Images and labels in the format of MNIST's files, plain or gzip.",
+  options: z.strictObject({
+    images: z.string().min(1).describe('The file of images; a relative path starts at the pipeline file.'),
+    labels: z.string().min(1).optional().describe('The file of labels, one for each image.'),
+    maxBytes: z
+      .int()
+      .min(1)
+      .default(2 ** 30)
+      .describe('The most bytes that a file may hold when it is unpacked; more fails before memory is taken.'),
+  }),
+  shorthand: 'images',
+  spec: ({ labels }) => ({
+    fields:
+      labels === undefined ? { picture: 'picture' } : { picture: 'picture', label: { dtype: 'int32', shape: [] } },
+  }),
+  async open({ images, labels, maxBytes }, { base }) {
+    const file = await readIdx(resolve(base, images), 'images', maxBytes);
+    const [count, height, width] = file.shape as [number, number, number];
+    const marks = labels === undefined ? undefined : (await readIdx(resolve(base, labels), 'labels', maxBytes)).data;
+    if (marks !== undefined && marks.length !== count)
+      throw fail('IDX_COUNTS', { images: count, labels: marks.length });
+    const name = basename(images).replace(/\.gz$/, '');
+    const size = height * width;
+    return {
+      count,
+      ...(marks === undefined
+        ? {}
+        : {
+            classNames: Array.from({ length: marks.reduce((most, mark) => Math.max(most, mark), 0) + 1 }, (_, i) =>
+              String(i),
+            ),
+          }),
+      key: (index) => `${name}/${index}`,
+      read(index): IdxFields {
+        const data = file.data.subarray(index * size, (index + 1) * size);
+        const picture = rawPicture({ data, width, height, channels: 1 });
+        return marks === undefined ? { picture } : { picture, label: marks[index]! };
+      },
+    };
+  },
+});
+
+const kinds = {
+  images: { magic: 0x0803, dimensions: 3 },
+  labels: { magic: 0x0801, dimensions: 1 },
+} as const;
+
+/** Reads an idx file of bytes. The header is judged, also against the size of the file, before memory for the data is taken. */
+async function readIdx(path: string, what: keyof typeof kinds, maxBytes: number): Promise<Collected> {
+  let handle: FileHandle | undefined;
+  let collector: IdxCollector | undefined;
+  try {
+    handle = await open(path, 'r');
+    const { size } = await handle.stat();
+    const { bytesRead, buffer } = await handle.read(Buffer.alloc(2), 0, 2, 0);
+    const packed = bytesRead === 2 && buffer.readUInt16BE(0) === 0x1f8b;
+    // Deflate packs at most 1032 to 1: a header that asks for more than that lies.
+    collector = new IdxCollector(what, { maxBytes, most: packed ? size * 1032 : size, path });
+    const collect = async (chunks: AsyncIterable<Buffer>) => {
+      for await (const chunk of chunks) collector!.add(chunk);
+    };
+    const stream = createReadStream(path);
+    await (packed ? pipeline(stream, createGunzip(), collect) : pipeline(stream, collect));
+    return collector.end();
+  } catch (error) {
+    const code = error instanceof PatchstreamError ? undefined : systemCode(error);
+    if (code?.startsWith('Z_')) throw collector!.wrongLength(`${messageOf(error)} while unpacking`, error);
+    if (code === undefined) throw error;
+    throw fail('FILE_UNREADABLE', { file: path, reason: messageOf(error) }, { cause: error });
+  } finally {
+    await handle?.close();
+  }
+}
+
+interface Collected {
+  readonly shape: readonly number[];
+  readonly data: Uint8Array;
+}
+
+/** Takes an idx file in pieces of any size: first the header, then as many bytes as it announces, no more. */
+class IdxCollector {
+  readonly #what: keyof typeof kinds;
+  readonly #limits: { readonly maxBytes: number; readonly most: number; readonly path: string };
+  #head = Buffer.alloc(0);
+  #body: Collected | undefined;
+  #filled = 0;
+
+  constructor(what: keyof typeof kinds, limits: { maxBytes: number; most: number; path: string }) {
+    this.#what = what;
+    this.#limits = limits;
+  }
+
+  add(chunk: Buffer): void {
+    let rest = chunk;
+    if (this.#body === undefined) {
+      this.#head = Buffer.concat([this.#head, chunk]);
+      const length = 4 + 4 * kinds[this.#what].dimensions;
+      if (this.#head.length < length) return;
+      this.#body = this.#allocate(this.#readHeader(this.#head));
+      rest = this.#head.subarray(length);
+    }
+    const { data } = this.#body;
+    if (this.#filled + rest.length > data.length) throw this.wrongLength('more');
+    data.set(rest, this.#filled);
+    this.#filled += rest.length;
+  }
+
+  end(): Collected {
+    if (this.#body === undefined) {
+      throw this.#wrongHeader(`a file of ${this.#head.length} bytes`);
+    }
+    if (this.#filled < this.#body.data.length) throw this.wrongLength(this.#filled);
+    return this.#body;
+  }
+
+  wrongLength(found: string | number, cause?: unknown): PatchstreamError {
+    const expected = this.#body?.data.length ?? 'after its header';
+    return fail('IDX_LENGTH', { expected, found }, { where: this.#limits.path, cause });
+  }
+
+  #readHeader(head: Buffer): number[] {
+    const { magic, dimensions } = kinds[this.#what];
+    const found = head.readUInt32BE(0);
+    if (found !== magic) throw this.#wrongHeader(hex(found));
+    return Array.from({ length: dimensions }, (_, i) => head.readUInt32BE(4 + 4 * i));
+  }
+
+  #allocate(shape: readonly number[]): Collected {
+    const { maxBytes, most, path } = this.#limits;
+    const size = shape.reduce((product, side) => product * side, 1);
+    if (size < 1 || size > maxBytes)
+      throw fail('IDX_LIMIT', { limit: maxBytes, shape: shape.join(' × ') }, { where: path });
+    if (size > most) throw fail('IDX_LENGTH', { expected: size, found: `no more than ${most}` }, { where: path });
+    return { shape, data: new Uint8Array(size) };
+  }
+
+  #wrongHeader(found: string): PatchstreamError {
+    return fail(
+      'IDX_HEADER',
+      { what: this.#what, expected: hex(kinds[this.#what].magic), found },
+      { where: this.#limits.path },
+    );
+  }
+}
+
+function hex(word: number): string {
+  return `0x${word.toString(16).padStart(8, '0')}`;
+}
