@@ -1,10 +1,12 @@
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { fail, messageOf, nearest } from '../errors.ts';
+import { fail, messageOf, nearest, PatchstreamError } from '../errors.ts';
 
 /** The code of an error of the operating system (`ENOENT`), if it is one. */
 export function systemCode(error: unknown): string | undefined {
-  return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  return error instanceof Error && !(error instanceof PatchstreamError)
+    ? (error as NodeJS.ErrnoException).code
+    : undefined;
 }
 
 /** Reads a whole file. @throws FILE_UNREADABLE, FILE_LARGE (before anything is read) */

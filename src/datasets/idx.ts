@@ -85,7 +85,9 @@ async function readIdx(path: string, what: keyof typeof kinds, maxBytes: number)
     await (packed ? pipeline(stream, createGunzip(), collect) : pipeline(stream, collect));
     return collector.end();
   } catch (error) {
-    const code = error instanceof PatchstreamError ? undefined : systemCode(error);
+    // A pipeline that is ended from within reports that it was aborted; what ended it is with the collector.
+    if (collector?.failure !== undefined) throw collector.failure;
+    const code = systemCode(error);
     if (code?.startsWith('Z_')) throw collector!.wrongLength(`${messageOf(error)} while unpacking`, error);
     if (code === undefined) throw error;
     throw fail('FILE_UNREADABLE', { file: path, reason: messageOf(error) }, { cause: error });
@@ -112,7 +114,19 @@ class IdxCollector {
     this.#limits = limits;
   }
 
+  /** What was wrong with the bytes, once something was. */
+  failure: PatchstreamError | undefined;
+
   add(chunk: Buffer): void {
+    try {
+      this.#take(chunk);
+    } catch (error) {
+      if (error instanceof PatchstreamError) this.failure = error;
+      throw error;
+    }
+  }
+
+  #take(chunk: Buffer): void {
     let rest = chunk;
     if (this.#body === undefined) {
       this.#head = Buffer.concat([this.#head, chunk]);
@@ -129,6 +143,7 @@ class IdxCollector {
 
   end(): Collected {
     if (this.#body === undefined) {
+      if (this.#head.length >= 4) this.#checkMagic(this.#head);
       throw this.#wrongHeader(`a file of ${this.#head.length} bytes`);
     }
     if (this.#filled < this.#body.data.length) throw this.wrongLength(this.#filled);
@@ -141,10 +156,14 @@ class IdxCollector {
   }
 
   #readHeader(head: Buffer): number[] {
-    const { magic, dimensions } = kinds[this.#what];
-    const found = head.readUInt32BE(0);
-    if (found !== magic) throw this.#wrongHeader(hex(found));
+    this.#checkMagic(head);
+    const { dimensions } = kinds[this.#what];
     return Array.from({ length: dimensions }, (_, i) => head.readUInt32BE(4 + 4 * i));
+  }
+
+  #checkMagic(head: Buffer): void {
+    const found = head.readUInt32BE(0);
+    if (found !== kinds[this.#what].magic) throw this.#wrongHeader(hex(found));
   }
 
   #allocate(shape: readonly number[]): Collected {

@@ -1,0 +1,138 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import t from 'tap';
+import { fileName, images } from '../../src/datasets/images.ts';
+import { rawPicture } from '../../src/vision/picture.ts';
+import type { Spec } from '../../src/vision/spec.ts';
+import * as kit from '../kit/pictures.ts';
+
+const { definition } = images;
+const picture = rawPicture({ ...kit.gradient(16, 16), channels: 3 });
+const spec: Spec = {
+  fields: {
+    picture: 'picture',
+    lr: { picture: [4, 4] },
+    windows: { dtype: 'int32', shape: [1, 2] },
+    masks: { dtype: 'uint8', shape: [1, 4] },
+  },
+  size: [16, 16],
+  grid: { patch: 4, side: 4 },
+  windows: { K: 2, M: 1 },
+};
+const sample = (position: number, more = {}) => ({
+  key: `dir/${position}.jpg`,
+  position,
+  epoch: 0,
+  picture,
+  lr: picture.settle().resize({ width: 4, height: 4 }),
+  windows: Int32Array.of(1, 1),
+  masks: Uint8Array.of(1, 0, 0, 1),
+  ...more,
+});
+
+async function open(output: string, written = {}, chain = spec) {
+  return definition.open(definition.options.parse(written), { base: output, output, spec: chain, name: 'test' });
+}
+
+t.test('pictures, a manifest in order, a sheet', async (t) => {
+  const output = t.testdir({});
+  const sink = await open(output);
+  const written = await Promise.all([
+    sink.write(sample(2, { label: 3 })),
+    sink.write(sample(5, { key: '../../etc/passwd' })),
+  ]);
+  for (const one of written) await sink.commit(one);
+  const { files } = await sink.close();
+  const rows = readFileSync(join(output, 'manifest.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  t.same(rows, [
+    { position: 2, key: 'dir/2.jpg', file: 'images/000002-dir-2.png', width: 16, height: 16, label: 3 },
+    { position: 5, key: '../../etc/passwd', file: 'images/000005-etc-passwd.png', width: 16, height: 16 },
+  ]);
+  t.same(readdirSync(join(output, 'images')).sort(), ['000002-dir-2.png', '000005-etc-passwd.png']);
+  const back = await sharp(join(output, rows[0].file)).raw().toBuffer();
+  t.same([...back], [...kit.gradient(16, 16).data], 'PNG keeps every pixel');
+  t.same(files, [join(output, 'manifest.jsonl'), join(output, 'sheet.png')]);
+  const sheet = await sharp(join(output, 'sheet.png')).metadata();
+  t.ok(sheet.width > 4 * 192 && sheet.height > 2 * 192, `${sheet.width}×${sheet.height}: two rows of four columns`);
+});
+
+t.test('only what is asked for', async (t) => {
+  const output = t.testdir({});
+  const sink = await open(output, { pictures: false, sheet: { columns: ['masked', 'crop'], rows: 1, scale: 2 } });
+  for (const position of [0, 1]) await sink.commit(await sink.write(sample(position)));
+  await sink.close();
+  t.same(readdirSync(output), ['sheet.png']);
+  t.ok((await sharp(join(output, 'sheet.png')).metadata()).width < 200);
+  const none = await open(join(output, 'b'), { format: 'jpeg', sheet: false, path: 'jpegs' });
+  await none.commit(await none.write(sample(0)));
+  await none.close();
+  t.ok(existsSync(join(output, 'b/jpegs/images/000000-dir-0.jpg')));
+});
+
+t.test('names are safe, whatever the key', async (t) => {
+  const names = [
+    'a/b.jpg',
+    '../../x',
+    'C:\\con.png',
+    'a\n\u202eb.png',
+    '',
+    '…',
+    'ключ/ü.webp#3',
+    `${'long'.repeat(99)}.png`,
+  ].map((key, i) => fileName(key, i));
+  t.same(names.slice(0, 7), [
+    '000000-a-b',
+    '000001-x',
+    '000002-C-con',
+    '000003-a-b',
+    '000004-sample',
+    '000005-sample',
+    '000006-ключ-ü-3',
+  ]);
+  t.ok(names[7]!.length < 80);
+});
+
+t.test('what cannot be written ends with SINK_WRITE', async (t) => {
+  const output = t.testdir({ file: 'in the way' });
+  await t.rejects(open(join(output, 'file')), { code: 'SINK_WRITE' });
+  const sink = await open(output);
+  await rm(join(output, 'images'), { recursive: true });
+  await t.rejects(sink.write(sample(0)), { code: 'SINK_WRITE', cause: { code: 'ENOENT' } });
+  await sink.close();
+});
+
+t.test('a full disk says so', { skip: !existsSync('/dev/full') && 'no /dev/full here' }, async (t) => {
+  const output = t.testdir({ 'manifest.jsonl': t.fixture('symlink', '/dev/full') });
+  const sink = await open(output);
+  const written = await sink.write(sample(0));
+  await t.rejects(async () => sink.commit(written), {
+    code: 'SINK_WRITE',
+    message: /got a full disk\. Make room/,
+    cause: { code: 'ENOSPC' },
+  });
+  await sink.close();
+});
+
+t.test('check: a column needs its field', async (t) => {
+  const refusals = [
+    ...definition.check!(definition.options.parse({ sheet: { columns: ['crop', 'lr'] } }), {
+      fields: { picture: 'picture' },
+    }),
+  ];
+  t.match(refusals, [{ option: 'sheet.columns.1', error: { code: 'SHEET_COLUMN' } }]);
+  for (const options of [
+    { format: 'gif' },
+    { quality: 0 },
+    { sheet: true },
+    { sheet: { columns: ['x'] } },
+    { sheet: { rows: 0 } },
+    { folder: 'x' },
+  ]) {
+    t.notOk(definition.options.safeParse(options).success);
+  }
+});
