@@ -4,9 +4,10 @@ import { prepareWasm } from '../../src/backends/wasm.ts';
 import { Random } from '../../src/random.ts';
 import { type LoopOptions, type Progress, train } from '../../src/train/loop.ts';
 import { digestKeys, type Measures } from '../../src/train/metrics.ts';
+import { buildModel } from '../../src/train/models.ts';
 import { adamw, disposeState } from '../../src/train/optimizer.ts';
 import { Step } from '../../src/train/step.ts';
-import { linearFields, linearModel, linearStream } from '../kit/train.ts';
+import { linearFields, linearModel, linearStream, smallDefinition, smallFields } from '../kit/train.ts';
 
 const model = linearModel();
 const optimizer = adamw(model.decays, {});
@@ -170,4 +171,30 @@ t.test('300 steps leave no tensor behind', async (t) => {
   const onStep = () => void counts.add(tf.memory().numTensors);
   await run({ next: linearStream({ end: 10_000, batch: 8, microBatch: 4 }), batch: 8, steps: 300, onStep });
   t.equal(counts.size, 1, [...counts].join());
+});
+
+t.test('300 steps of LoMaR in micro-batches leave no tensor behind', async (t) => {
+  const lomar = buildModel(smallDefinition('').model);
+  const adam = adamw(lomar.decays);
+  const params = lomar.init((name) => new Random(7, 'init', name));
+  const stream = linearStream({ end: 1200, batch: 4, microBatch: 2 });
+  const counts = new Set<number>();
+  const learner = { model: lomar, params, optimizer: adam, state: adam.init(params) };
+  const { step } = await train({
+    ...learner,
+    next: async () => {
+      const micro = await stream();
+      return micro && { ...micro, fields: smallFields(micro.positions) };
+    },
+    schedule: () => 1e-3,
+    batch: 4,
+    steps: 300,
+    onNotANumber: 'stop',
+    onStep: () => void counts.add(tf.memory().numTensors),
+  });
+  t.equal(step, 300);
+  t.equal(counts.size, 1, [...counts].join());
+  tf.dispose(params);
+  disposeState(learner.state);
+  lomar.dispose();
 });

@@ -1,0 +1,65 @@
+import t from 'tap';
+import { digestDefinition } from '../../src/train/checkpoint.ts';
+import { adamwOptions, checkpointRule, decisive, scheduleOf, stepsOf } from '../../src/train/definition.ts';
+import { buildModel } from '../../src/train/models.ts';
+import { linearModel, smallDefinition, smallSpec } from '../kit/train.ts';
+
+t.test('the rate follows optimizer and schedule', (t) => {
+  const adamw = { weightDecay: 0.05, betas: [0.9, 0.95] as const, eps: 1e-8 };
+  const at = (step: number, epoch = 0) => ({ step, epoch });
+  const cosine = scheduleOf(smallDefinition(''));
+  t.same([cosine(at(0)), cosine(at(1)), cosine(at(2)), cosine(at(8))], [0, 1.5e-3, 3e-3, 0]);
+  const constant = scheduleOf(smallDefinition('', { schedule: { constant: { warmupSteps: 4 } } }));
+  t.same([constant(at(1)), constant(at(7))], [3e-3 / 4, 3e-3]);
+  // models.md's vector: base rate 1.5e-4, batch 4096, 400 epochs, 20 of warm-up.
+  const long = scheduleOf(
+    smallDefinition('', {
+      batch: 4096,
+      length: { epochs: 400 },
+      optimizer: { adamw: { ...adamw, baseLr: 1.5e-4 } },
+      schedule: { cosine: { warmupEpochs: 20, minLr: 0 } },
+    }),
+  );
+  for (const [epoch, rate] of [
+    [0, 0],
+    [10, 1.2e-3],
+    [20, 2.4e-3],
+    [210, 1.2e-3],
+    [400, 0],
+  ] as const) {
+    t.ok(Math.abs(long(at(0, epoch)) - rate) < 1e-9, `epoch ${epoch}`);
+  }
+  t.same(adamwOptions(smallDefinition('')), { beta1: 0.9, beta2: 0.95, eps: 1e-8, weightDecay: 0.05 });
+  t.equal(stepsOf({ length: { epochs: 3 } }), Number.POSITIVE_INFINITY);
+  t.end();
+});
+
+t.test('checkpoints by steps, by epochs, and by default', (t) => {
+  const due = (checkpoint: { everySteps?: number; everyEpochs?: number }, from: number, epochs: number[]) => {
+    const rule = checkpointRule({ checkpoint: { ...checkpoint, keep: 1 } }, from);
+    return epochs.flatMap((epoch, i) => (rule({ step: i + 1 }, epoch) ? [i + 1] : []));
+  };
+  t.same(due({ everySteps: 2 }, 0, [0, 0, 0, 0, 0]), [2, 4]);
+  t.same(due({ everyEpochs: 1 }, 0, [0.4, 0.8, 1.2, 1.6, 2]), [3, 5]);
+  t.same(due({ everyEpochs: 1 }, 1.2, [1.6, 2]), [2], 'a resumed run goes on counting');
+  t.same(due({}, 0, new Array(250).fill(0)), [100, 200]);
+  t.end();
+});
+
+t.test('what decides the weights is in the digest, and nothing else', (t) => {
+  const digest = (change: Parameters<typeof smallDefinition>[1]) =>
+    digestDefinition(decisive(smallDefinition('', change)));
+  t.equal(digest({}), digest({ folder: 'elsewhere', backend: 'auto', checkpoint: { keep: 9 }, fresh: true }));
+  t.not(digest({}), digest({ seed: 8 }));
+  t.not(digest({}), digest({ data: { stages: [] } }));
+  t.end();
+});
+
+t.test('models are built by name, the user’s too', (t) => {
+  t.throws(() => buildModel({ name: 'bert', options: {}, spec: smallSpec }), { code: 'MODEL_UNKNOWN' });
+  t.throws(() => buildModel({ name: 'toString', options: {}, spec: smallSpec }), { code: 'MODEL_UNKNOWN' });
+  t.throws(() => buildModel({ name: 'lomar', options: {}, spec: { fields: {} } }), { code: 'MODEL_PATCH' });
+  const mine = buildModel({ name: 'mine', options: {}, spec: smallSpec }, { mine: () => linearModel() });
+  t.equal(mine.name, 'linear');
+  t.end();
+});
