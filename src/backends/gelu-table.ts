@@ -1,6 +1,7 @@
 /**
- * GELU on plain arrays: x·Φ(x) with Φ and its density φ read from a table and carried to x by their Taylor series. A loop over this
- * takes 5 ns an element where `erf` of tfjs' wasm backend takes 15; the error is below float32's rounding (1e-9 before it).
+ * GELU on plain arrays: Φ and its density φ are read from a table and carried to x by their Taylor series. The loop takes 9 ns an element
+ * for value and slope together, where tfjs' wasm backend takes 15 for `erf` and 7 more for the slope's `exp`; its error, 1e-9, is
+ * below float32's rounding.
  */
 const reach = 16;
 const perUnit = 128;
@@ -20,31 +21,23 @@ for (let i = 0; i <= cells; i++) {
   if (i < cells) cumulative[i + 1] = cumulative[i]! + area;
 }
 
-/** y = x·Φ(x), element by element. Source: Hendrycks and Gimpel 2016, the exact form. */
-export function gelu(x: Float32Array, y: Float32Array): void {
+/** y = x·Φ(x) and slope = Φ(x) + x·φ(x), element by element. Source: Hendrycks and Gimpel 2016, the exact form. */
+export function gelu(x: Float32Array, y: Float32Array, slope: Float32Array): void {
   for (let i = 0; i < y.length; i++) {
     const v = x[i]!;
     if (v > -reach && v < reach) {
       const cell = ((v + reach) * perUnit + 0.5) | 0;
       const z = cell / perUnit - reach;
       const step = v - z;
-      const taylor = step * (1 + step * (-0.5 * z + (step * (z * z - 1)) / 6));
-      y[i] = v * (cumulative[cell]! + density[cell]! * taylor);
-    } else y[i] = Math.max(v, 0);
-  }
-}
-
-/** dx = dy·(Φ(x) + x·φ(x)), element by element. */
-export function geluGrad(x: Float32Array, dy: Float32Array, dx: Float32Array): void {
-  for (let i = 0; i < dx.length; i++) {
-    const v = x[i]!;
-    if (v > -reach && v < reach) {
-      const cell = ((v + reach) * perUnit + 0.5) | 0;
-      const z = cell / perUnit - reach;
-      const step = v - z;
       const curve = 0.5 * (z * z - 1) * step;
-      const taylor = step * (1 + step * (-0.5 * z + curve / 3)) + v * (1 + step * (curve - z));
-      dx[i] = dy[i]! * (cumulative[cell]! + density[cell]! * taylor);
-    } else dx[i] = v < 0 ? 0 : dy[i]!;
+      const phiHere = density[cell]!;
+      const share = cumulative[cell]! + phiHere * step * (1 + step * (-0.5 * z + curve / 3));
+      y[i] = v * share;
+      slope[i] = share + v * phiHere * (1 + step * (curve - z));
+    } else {
+      y[i] = Math.max(v, 0);
+      // What is no number stays none.
+      slope[i] = v < 0 ? 0 : v > 0 ? 1 : v;
+    }
   }
 }

@@ -21,7 +21,8 @@ export function withGradient<I extends tf.Tensor[], S extends readonly tf.Tensor
     const save = args.pop() as unknown as tf.GradSaveFunc;
     const { value, saved, backward } = forward(...(args as unknown as I));
     save([...saved]);
-    const gradFunc = (dy: tf.Tensor, kept: tf.Tensor[]) => [...backward(dy, kept as unknown as S)];
+    // tfjs tidies its own gradients as they go, but keeps all that a custom one makes until the last is done.
+    const gradFunc = (dy: tf.Tensor, kept: tf.Tensor[]) => tf.tidy(() => [...backward(dy, kept as unknown as S)]);
     return { value, gradFunc };
   });
   return custom(...inputs);

@@ -31,6 +31,15 @@ export function linear(x: tf.Tensor, weight: tf.Tensor, bias?: tf.Tensor): tf.Te
   return y.reshape([...x.shape.slice(0, -1), outer]);
 }
 
+/** x + change, of one shape. Its gradient keeps neither, where tfjs' keeps both for the sake of their shapes. */
+export function residual(x: tf.Tensor, change: tf.Tensor): tf.Tensor {
+  return withGradient([x, change], (a, b) => ({
+    value: a.add(b),
+    saved: [],
+    backward: (dy) => [dy.clone(), dy.clone()],
+  }));
+}
+
 /**
  * Layer normalisation over the last axis: (x − mean)/√(var + eps)·gain + bias, var over n, not n − 1.
  * Source: Ba, Kiros and Hinton 2016.
@@ -65,12 +74,9 @@ export function layerNorm(x: tf.Tensor, gain: tf.Tensor, bias: tf.Tensor, eps = 
  */
 export function gelu(x: tf.Tensor): tf.Tensor {
   return withGradient([x], (a): Forward<tf.Tensor[]> => {
-    const value = fused('PatchstreamGelu', { x: a });
-    if (value !== undefined) {
-      const backward = (dy: tf.Tensor, [a]: tf.Tensor[]) => [
-        fused('PatchstreamGeluGrad', { x: a!, dy }) ?? dy.mul(geluSlope(a!, normalCdf(a!))),
-      ];
-      return { value, saved: [a], backward };
+    const [y, slope] = fused('PatchstreamGelu', { x: a }) ?? [];
+    if (y !== undefined && slope !== undefined) {
+      return { value: y, saved: [slope], backward: (dy, [slope]) => [dy.mul(slope!)] };
     }
     // The cumulative share is kept, so that the error function, the dear part, is computed once.
     const cdf = normalCdf(a);

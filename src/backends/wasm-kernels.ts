@@ -1,4 +1,4 @@
-import { gelu, geluGrad } from './gelu-table.ts';
+import { gelu } from './gelu-table.ts';
 import * as tf from './tf.ts';
 
 /** The parts of tfjs' wasm backend that these kernels stand on (4.22); `prepareWasm` is tested against the installed version. */
@@ -37,15 +37,10 @@ export function registerWasmKernels(): void {
   replace('BatchMatMul', batchMatMul);
   replace('Slice', slice);
   replace('Identity', identity);
-  const add = (kernelName: string, kernelFunc: tf.KernelFunc) =>
-    tf.registerKernel({ kernelName, backendName: 'wasm', kernelFunc });
-  add('PatchstreamGelu', ({ inputs, backend }) => {
-    const x = inputs.x!;
-    return onHeap(backend as WasmBackend, x, (out, array) => gelu(array(x), out));
-  });
-  add('PatchstreamGeluGrad', ({ inputs, backend }) => {
-    const [x, dy] = [inputs.x!, inputs.dy!];
-    return onHeap(backend as WasmBackend, x, (out, array) => geluGrad(array(x), array(dy), out));
+  tf.registerKernel({
+    kernelName: 'PatchstreamGelu',
+    backendName: 'wasm',
+    kernelFunc: ({ inputs, backend }) => fusedGelu(inputs.x!, backend as WasmBackend),
   });
 }
 
@@ -155,17 +150,10 @@ function identity(call: KernelCall, original: tf.KernelFunc): tf.TensorInfo {
   return { dataId: x.dataId, shape: x.shape, dtype: x.dtype };
 }
 
-/** A float32 output of the shape of `x`, filled by a plain loop over the heap. */
-function onHeap(
-  backend: WasmBackend,
-  x: tf.TensorInfo,
-  fill: (out: Float32Array, array: HeapArray) => void,
-): tf.TensorInfo {
-  const out = backend.makeOutput(x.shape, 'float32');
-  // Arrays are taken after the allocation, which may have grown and so moved the heap.
-  const array: HeapArray = (info) => backend.typedArrayFromHeap(info) as Float32Array;
-  fill(array(out), array);
-  return out;
+function fusedGelu(x: tf.TensorInfo, backend: WasmBackend): tf.TensorInfo[] {
+  const outputs = [backend.makeOutput(x.shape, 'float32'), backend.makeOutput(x.shape, 'float32')];
+  // Arrays are taken after the allocations, which may have grown and so moved the heap.
+  const [from, y, slope] = [x, ...outputs].map((info) => backend.typedArrayFromHeap(info) as Float32Array);
+  gelu(from!, y!, slope!);
+  return outputs;
 }
-
-type HeapArray = (info: tf.TensorInfo) => Float32Array;

@@ -4,7 +4,7 @@ import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import { fail } from '../errors.ts';
 import * as tf from './tf.ts';
 import { registerHostKernels, type Warn } from './wasm-fallback.ts';
-import { registerWasmKernels } from './wasm-kernels.ts';
+import { registerWasmKernels, type WasmBackend } from './wasm-kernels.ts';
 
 let prepared: Promise<void> | undefined;
 
@@ -39,6 +39,20 @@ async function start(warn: Warn): Promise<void> {
       }
     }
   }
+  refuseWhenFull(tf.backend() as unknown as WasmBackend);
   registerHostKernels('wasm', warn);
   registerWasmKernels();
+}
+
+/** tfjs does not look at what `malloc` answers: without this, a full heap is written from its first byte on. */
+function refuseWhenFull({ wasm }: WasmBackend): void {
+  // The loader's functions replace themselves on the object when first called.
+  wasm._free(wasm._malloc(8));
+  const malloc = wasm._malloc;
+  wasm._malloc = (bytes) => {
+    const offset = malloc(bytes);
+    if (offset !== 0 || bytes === 0) return offset;
+    const mebibytes = (count: number) => Math.ceil(count / 2 ** 20);
+    throw fail('BACKEND_MEMORY', { needed: mebibytes(bytes), heap: mebibytes(wasm.HEAPU8.length) });
+  };
 }

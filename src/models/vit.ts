@@ -1,10 +1,10 @@
-import { attention, gelu, layerNorm, linear, type RelativePositions } from '../backends/ops.ts';
-import type { Tensor, Tensor3D } from '../backends/tf.ts';
+import { attention, gelu, layerNorm, linear, type RelativePositions, residual } from '../backends/ops.ts';
+import * as tf from '../backends/tf.ts';
 import { fail, nearest } from '../errors.ts';
 import type { Params } from './model.ts';
 
 /** The parameter `name`. @throws MODEL_PARAMETER when there is none. */
-export function parameter(params: Params, name: string): Tensor {
+export function parameter(params: Params, name: string): tf.Tensor {
   const found = params[name];
   if (found === undefined)
     throw fail('MODEL_PARAMETER', { name, suggestion: nearest(name, Object.keys(params)) ?? 'another file' });
@@ -12,12 +12,12 @@ export function parameter(params: Params, name: string): Tensor {
 }
 
 /** The linear map `name` (`.weight`, `.bias`) on the last axis: [..., in] -> [..., out]. */
-export function project(params: Params, name: string, x: Tensor): Tensor {
+export function project(params: Params, name: string, x: tf.Tensor): tf.Tensor {
   return linear(x, parameter(params, `${name}.weight`), parameter(params, `${name}.bias`));
 }
 
 /** The layer normalisation `name` on the last axis, eps 1e-6. Same shape. */
-export function norm(params: Params, name: string, x: Tensor): Tensor {
+export function norm(params: Params, name: string, x: tf.Tensor): tf.Tensor {
   return layerNorm(x, parameter(params, `${name}.weight`), parameter(params, `${name}.bias`));
 }
 
@@ -32,14 +32,17 @@ export function norm(params: Params, name: string, x: Tensor): Tensor {
 export function block(
   params: Params,
   prefix: string,
-  x: Tensor,
+  x: tf.Tensor,
   heads: number,
   relative?: Omit<RelativePositions, 'table'>,
-): Tensor {
-  const table = relative && { ...relative, table: parameter(params, `${prefix}.attn.rpe_k.lookup_table_weight`) };
-  const qkv = project(params, `${prefix}.attn.qkv`, norm(params, `${prefix}.norm1`, x));
-  const mixed = attention(qkv as Tensor3D, heads, table);
-  const attended = x.add(project(params, `${prefix}.attn.proj`, mixed));
-  const hidden = gelu(project(params, `${prefix}.mlp.fc1`, norm(params, `${prefix}.norm2`, attended)));
-  return attended.add(project(params, `${prefix}.mlp.fc2`, hidden));
+): tf.Tensor {
+  // What gradients need they have kept; the rest goes at the end of the block, not of the step.
+  return tf.tidy(() => {
+    const table = relative && { ...relative, table: parameter(params, `${prefix}.attn.rpe_k.lookup_table_weight`) };
+    const qkv = project(params, `${prefix}.attn.qkv`, norm(params, `${prefix}.norm1`, x));
+    const mixed = attention(qkv as tf.Tensor3D, heads, table);
+    const attended = residual(x, project(params, `${prefix}.attn.proj`, mixed));
+    const hidden = gelu(project(params, `${prefix}.mlp.fc1`, norm(params, `${prefix}.norm2`, attended)));
+    return residual(attended, project(params, `${prefix}.mlp.fc2`, hidden));
+  });
 }

@@ -9,6 +9,12 @@ const listeners = () => [process.listenerCount('uncaughtException'), process.lis
 const before = listeners();
 await prepareWasm((message) => warnings.push(message));
 
+const allocate = () =>
+  (tf.backend() as unknown as { makeOutput(shape: number[], dtype: 'float32'): tf.TensorInfo }).makeOutput(
+    [2 ** 26],
+    'float32',
+  );
+
 const tensor = (shape: number[], index = 0) => tf.tensor(Float32Array.from(waves(shape, index).data), shape);
 
 t.test('it is tfjs’ backend now, and leaves the process’ listeners alone', async (t) => {
@@ -155,6 +161,20 @@ t.test('kernels that wasm lacks give what tfjs-cpu gives', (t) => {
     const product = tf.einsum('ij,kj->ik', x, tensor([2, 3], 1));
     expectClose(t, product.dataSync(), tf.matMul(x, tensor([2, 3], 1), false, true).dataSync(), 1e-6);
   });
+  t.end();
+});
+
+t.test('a full heap is an error that says so, and what there was is as it was', (t) => {
+  const kept = tf.tensor1d([1, 2, 3]);
+  const large: tf.Tensor[] = [];
+  const fill = () => {
+    // Only asked for, never touched: the pages cost nothing.
+    for (let i = 0; i < 64; i++) large.push(tf.engine().makeTensorFromTensorInfo(allocate()));
+  };
+  t.throws(fill, /BACKEND_MEMORY: .* Lower `microBatch`/);
+  tf.dispose(large);
+  t.same([...kept.add(1).dataSync()], [2, 3, 4]);
+  kept.dispose();
   t.end();
 });
 

@@ -1,0 +1,58 @@
+import t from 'tap';
+import { Constants } from '../../src/backends/constants.ts';
+import * as tf from '../../src/backends/tf.ts';
+import { upload, uploadAll } from '../../src/backends/upload.ts';
+import { prepareWasm } from '../../src/backends/wasm.ts';
+import { expectNoTensorLeak } from '../kit/tensors.ts';
+
+await prepareWasm();
+
+t.test('bytes become float32, the others keep their type', async (t) => {
+  await expectNoTensorLeak(t, () => {
+    const fields = uploadAll({
+      picture: { dtype: 'uint8', shape: [2, 2], data: Uint8Array.of(0, 1, 128, 255) },
+      label: { dtype: 'int32', shape: [2], data: Int32Array.of(-1, 7) },
+      box: { dtype: 'float32', shape: [1, 2], data: Float32Array.of(0.5, -0.5) },
+    });
+    t.same([fields.picture!.dtype, fields.label!.dtype, fields.box!.dtype], ['float32', 'int32', 'float32']);
+    t.same([...fields.picture!.dataSync()], [0, 1, 128, 255]);
+    t.same([...fields.label!.dataSync()], [-1, 7]);
+    t.same(fields.box!.shape, [1, 2]);
+    tf.dispose(fields);
+  });
+});
+
+t.test('the copy is made at once: the host’s memory may be used again, shared memory too', async (t) => {
+  const data = new Uint8Array(new SharedArrayBuffer(3)).fill(4);
+  await tf.setBackend('cpu');
+  const onCpu = upload({ dtype: 'uint8', shape: [3], data });
+  const floats = new Float32Array(new SharedArrayBuffer(8)).fill(4);
+  const floatsOnCpu = upload({ dtype: 'float32', shape: [2], data: floats });
+  data.fill(9);
+  floats.fill(9);
+  t.same([...onCpu.dataSync(), ...floatsOnCpu.dataSync()], [4, 4, 4, 4, 4]);
+  tf.dispose([onCpu, floatsOnCpu]);
+  await tf.setBackend('wasm');
+});
+
+t.test('constants are made once per backend, outlive a tidy, and are freed together', async (t) => {
+  const constants = new Constants();
+  let made = 0;
+  const make = () => {
+    made += 1;
+    return tf.ones([1]).add(1);
+  };
+  const get = () => constants.get('twos', make);
+  await expectNoTensorLeak(t, async () => {
+    tf.tidy(() => get());
+    t.same([...get().dataSync()], [2]);
+    t.equal(made, 1);
+    await tf.setBackend('cpu');
+    get();
+    t.equal(made, 2);
+    await tf.setBackend('wasm');
+    constants.dispose();
+  });
+  t.notOk(get().isDisposed, 'and may be made again');
+  constants.dispose();
+});
