@@ -39,9 +39,12 @@ export interface StageDefinition<Options = unknown, In = never, Out = unknown> {
   run(options: Options, spec: Spec, context: StageContext): (sample: In, random: Random) => Out;
 }
 
-/** The factory of a stage: `mask({ ratio: 0.8 })` is a value for `stages`. `definition` is what registries list. */
-export interface StageFactory<Input, Options, In, Out> {
-  (options?: Input & StagePolicy): Stage<In, Travels<Out>>;
+/**
+ * The factory of a stage: `mask({ ratio: 0.8 })` is a value for `stages`, and so is `mask(0.8)`, where the bare value stands for the option
+ * `shorthand`. `definition` is what registries list.
+ */
+export interface StageFactory<Input, Options, In, Out, Bare = never> {
+  (options?: (Input & StagePolicy) | Bare): Stage<In, Travels<Out>>;
   readonly definition: StageDefinition<Options, In, Out>;
 }
 
@@ -49,19 +52,23 @@ export interface StageFactory<Input, Options, In, Out> {
  * Makes a stage from its definition. The work is a plain function from sample to sample (or several, or `drop('reason')`, or a
  * promise); concurrency, order, permits, time-outs, failures and meters are put around it by the run.
  */
-export function defineStage<Schema extends z.ZodType, In extends object, Out>(
-  definition: Omit<StageDefinition<z.output<Schema>, In & Sample, Out>, 'options'> & { readonly options: Schema },
-): StageFactory<z.input<Schema>, z.output<Schema>, In & Sample, Out> {
-  const factory = (options: (z.input<Schema> & StagePolicy) | undefined) => {
-    const { own, policy } = splitPolicy(options ?? {}, definition.shorthand);
+export function defineStage<
+  Schema extends z.ZodType,
+  In extends object,
+  Out,
+  const Short extends keyof z.input<Schema> & string = never,
+>(
+  definition: Omit<StageDefinition<z.output<Schema>, In & Sample, Out>, 'options' | 'shorthand'> & {
+    readonly options: Schema;
+    readonly shorthand?: Short;
+  },
+): StageFactory<z.input<Schema>, z.output<Schema>, In & Sample, Out, Short> {
+  const factory = (written: unknown = {}) => {
+    const { own, policy } = splitPolicy(written, definition.shorthand);
     return { stage: { kind: 'defined' as const, name: definition.name, policy, options: own, definition } };
   };
-  return Object.assign(factory, { definition: Object.freeze(definition) }) as unknown as StageFactory<
-    z.input<Schema>,
-    z.output<Schema>,
-    In & Sample,
-    Out
-  >;
+  const known = Object.freeze(definition) as unknown as StageDefinition<z.output<Schema>, In & Sample, Out>;
+  return Object.assign(factory, { definition: known });
 }
 
 const policyKeys: readonly string[] = ['id', 'concurrency', 'timeout', 'maxFailures'] satisfies (keyof StagePolicy)[];
