@@ -1,5 +1,6 @@
 import {
   type Alias,
+  type CST,
   type Document,
   isAlias,
   isMap,
@@ -7,6 +8,7 @@ import {
   isSeq,
   LineCounter,
   type ParsedNode,
+  Parser,
   parseDocument,
   Scalar,
   type YAMLMap,
@@ -52,14 +54,19 @@ export function readDocument(text: string, file: string): { root?: Node; problem
     report(`more than ${limits.depth} levels`, deep, 'Write it flatter.');
     return { problems };
   }
-  const document = parse(text);
-  if (document === undefined) {
-    report(`more than ${limits.depth} levels`, 0, 'Write it flatter.');
-    return { problems };
+  const document = parseDocument(text, { uniqueKeys: true, prettyErrors: false });
+  const broken = document.errors.filter(({ code }) => !repairable.has(code));
+  const telling = document.errors.filter(({ code }) => repairable.has(code));
+  // After the first break the parser is out of step: what it says of the rest of the file, and what is left of the tree, is noise.
+  for (const { code, message, pos } of [...broken.slice(0, 1), ...telling, ...document.warnings]) {
+    const unquoted = text[pos[0] - 1] === '$' && text[pos[0]] === '{';
+    report(
+      firstLine(message),
+      pos[0],
+      unquoted ? 'Between brackets a reference needs quotes.' : (advices[code] ?? 'Mend the line.'),
+    );
   }
-  for (const { code, message, pos } of [...document.errors, ...document.warnings]) {
-    report(firstLine(message), pos[0], advices[code] ?? 'Mend the line.');
-  }
+  if (broken.length > 0) return { problems };
   if (document.contents === null) {
     if (problems.length === 0) report('an empty file', 0, 'Begin with `source:` and `stages:`.');
     return { problems };
@@ -68,15 +75,8 @@ export function readDocument(text: string, file: string): { root?: Node; problem
   return { root, problems };
 }
 
-/** undefined where the nesting is too deep for the composer, which recurses. */
-function parse(text: string): Document.Parsed | undefined {
-  try {
-    return parseDocument(text, { uniqueKeys: true, prettyErrors: false });
-  } catch (error) {
-    if (error instanceof RangeError) return undefined;
-    throw error;
-  }
-}
+// Errors that leave the tree whole.
+const repairable: ReadonlySet<string> = new Set(['DUPLICATE_KEY', 'TAG_RESOLVE_FAILED', 'BAD_ALIAS']);
 
 const advices: Readonly<Record<string, string>> = {
   DUPLICATE_KEY: 'Keep one of the two.',
@@ -94,14 +94,25 @@ interface Reader {
   full: boolean;
 }
 
-/** The offset where flow brackets nest deeper than the limit: yaml's composer recurses, so this is asked before it runs. */
+/**
+ * The offset of the first collection that lies deeper than the limit. Asked of yaml's flat pass before its second one runs, which recurses
+ * and, near the end of the stack, does not throw but ends the process.
+ */
 function tooDeep(text: string): number | undefined {
-  let depth = 0;
-  for (let i = 0; i < text.length; i++) {
-    const char = text[i];
-    if (char === '[' || char === '{') depth++;
-    else if (char === ']' || char === '}') depth = Math.max(0, depth - 1);
-    if (depth > limits.depth) return i;
+  const open: { token: CST.Token; depth: number }[] = [...new Parser().parse(text)].map((token) => ({
+    token,
+    depth: 0,
+  }));
+  for (let next = open.pop(); next; next = open.pop()) {
+    const { token, depth } = next;
+    if (depth > limits.depth) return token.offset;
+    const inner =
+      token.type === 'document'
+        ? [token.value]
+        : 'items' in token
+          ? token.items.flatMap((item) => [item.key, item.value])
+          : [];
+    for (const below of inner) if (below) open.push({ token: below, depth: depth + 1 });
   }
   return undefined;
 }
@@ -117,7 +128,7 @@ function toNode(
   const start = yaml?.range?.[0] ?? offset;
   const place = placeOf(start, reader);
   const located = key === undefined ? { place } : { place, key };
-  const nothing: Node = { kind: 'scalar', value: null, bare: true, ...located };
+  const nothing: Node = { kind: 'scalar', value: null, ...located };
   if (yaml === null || reader.full) return nothing;
   if (++reader.nodes > limits.nodes || depth > limits.depth) {
     reader.full = true;
@@ -128,8 +139,15 @@ function toNode(
   }
   if (isAlias(yaml)) {
     const target = yaml.resolve(document);
-    // An alias to nothing was reported by the parser; one that holds itself ends at the depth limit.
-    if (target === undefined) return nothing;
+    // One that holds itself ends at the depth limit.
+    if (target === undefined) {
+      reader.report(
+        `*${yaml.source}, which names nothing above it`,
+        start,
+        'Name an anchor `&name` that stands before it.',
+      );
+      return nothing;
+    }
     return { ...toNode(target as ParsedNode, document, reader, depth + 1), ...located };
   }
   if (isMap(yaml)) return { kind: 'map', entries: entriesOf(yaml, document, reader, depth), ...located };
@@ -150,7 +168,6 @@ function scalar(yaml: Scalar, located: { place: Place; key?: Place }, reader: Re
   return {
     kind: 'scalar',
     value: value as string | number | boolean | null,
-    bare: yaml.type === Scalar.PLAIN,
     ...located,
   };
 }

@@ -8,8 +8,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 const reference = /\$\{([A-Za-z_]\w*)(?::-([^}]*))?\}/g;
 
 /**
- * Puts values of the environment into strings: `${NAME}`, or `${NAME:-default}`. A value that stands without quotes and is nothing but
- * a reference is read as YAML would read it, so that `epochs: ${EPOCHS:-3}` is a number. Values from the environment are secrets: they
+ * Puts values of the environment into strings: `${NAME}`, or `${NAME:-default}`. A value that is nothing but a reference, in quotes or
+ * not (between brackets YAML wants quotes), becomes a number or a truth value where it reads as one: `epochs: ${EPOCHS:-3}`. Values from the environment are secrets: they
  * are shown as `${NAME}` wherever a definition is shown; defaults stand in the file and are not.
  */
 export function substitute(
@@ -33,7 +33,7 @@ export function substitute(
       });
       return shown;
     });
-    const whole = node.bare && /^\$\{[^}]*\}$/.test(text);
+    const whole = /^\$\{[^}]*\}$/.test(text);
     return { ...node, value: whole ? read(value) : value };
   };
   const walk = (node: Node): Node => {
@@ -47,5 +47,8 @@ export function substitute(
 
 function read(text: string): string | number | boolean {
   if (text === 'true' || text === 'false') return text === 'true';
-  return /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text) ? Number(text) : text;
+  // A number as one writes it: '007' and '1.50' are names.
+  return /^-?\d/.test(text) && (String(Number(text)) === text || /^-?\d+(\.\d+)?e[-+]?\d+$/i.test(text))
+    ? Number(text)
+    : text;
 }

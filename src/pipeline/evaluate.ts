@@ -67,6 +67,13 @@ export function checkEvaluate(
   problems: Problems,
 ): ResolvedEvaluate | undefined {
   if (evaluate === undefined) return undefined;
+  if (typeof evaluate !== 'object' || evaluate === null || Array.isArray(evaluate)) {
+    const advice = 'Write `evaluate: { reconstruction: { on: ./folder } }`.';
+    problems.add(fail('OPTION_VALUE', { option: 'evaluate', expected: 'a map', found: found(evaluate), advice }), [
+      'evaluate',
+    ]);
+    return undefined;
+  }
   const { source: _source, stages: _stages, ...own } = evaluate;
   const schema = evaluateOptions.omit({ source: true, stages: true });
   const { value, problems: wrong } = parseOptions(schema, own, 'evaluate', ['source', 'stages']);

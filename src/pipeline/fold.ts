@@ -202,7 +202,9 @@ export function looseFields(
       return [fail('FIELD_MISSING', { owner, field, fields: fieldList(spec), advice })];
     }
     if (known === 'bytes') return [fail('FIELD_LOOSE', { field, advice: 'Put `decode` and `resize` before it.' })];
-    if (known === 'picture' && spec.size === undefined) {
+    const size =
+      known === 'picture' ? spec.size : typeof known === 'object' && 'picture' in known ? known.picture : 'fixed';
+    if (!size) {
       return [
         fail('FIELD_LOOSE', { field, advice: 'Put `resize`, or another stage that fixes the size, into the chain.' }),
       ];

@@ -32,8 +32,6 @@ export interface ListNode extends Located {
 export interface ScalarNode extends Located {
   readonly kind: 'scalar';
   readonly value: string | number | boolean | null;
-  /** Written without quotes: a substituted value is then read again, so that `${EPOCHS}` may be a number. */
-  readonly bare: boolean;
 }
 
 /** The node at `path`, or the deepest one on the way there: what is missing is reported at its parent. */

@@ -66,7 +66,11 @@ export class Problems {
 
 /** Problems by file, line and column; those of one place stay in the order in which they were found, equal ones are told once. */
 export function sortProblems(problems: readonly Problem[]): Problem[] {
-  const once = new Map(problems.map((problem) => [problem.error.message, problem]));
+  const spot = ({ place }: Problem) => (place ? placeText(place) : '');
+  const unset = new Set(problems.filter(({ error }) => error.code === 'ENVIRONMENT_MISSING').map(spot));
+  // A value that the environment did not give is of the wrong kind as well; that need not be said.
+  const telling = problems.filter((problem) => problem.error.code !== 'OPTION_VALUE' || !unset.has(spot(problem)));
+  const once = new Map(telling.map((problem) => [problem.error.message, problem]));
   const files = [...new Set(problems.map(({ place }) => place?.file))];
   const rank = ({ place }: Problem) => [files.indexOf(place?.file), place?.line ?? 0, place?.column ?? 0] as const;
   return [...once.values()].sort((a, b) => {

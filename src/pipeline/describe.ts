@@ -1,0 +1,117 @@
+import type { FieldSpec, Numbers, Spec } from '../vision/spec.ts';
+import { redact } from './problem.ts';
+import type { Resolved } from './resolve.ts';
+
+/** A pipeline as `describe` shows it: plain data, without anything that came from the environment. */
+export interface Description {
+  readonly name: string;
+  readonly seed: number;
+  readonly output: string;
+  /** The source, the stages in order, and the sink or the model. */
+  readonly chain: readonly Link[];
+  readonly memory: readonly MemoryPart[];
+  readonly model?: { readonly parameters: number; readonly macs: number };
+  readonly train?: unknown;
+  readonly evaluate?: unknown;
+}
+
+export interface Link {
+  readonly kind: 'source' | 'stage' | 'sink' | 'model';
+  readonly id: string;
+  readonly options: unknown;
+  /** Fields of the samples behind it: `picture uint8 [64, 64, 3]`. */
+  readonly gives: readonly string[];
+  /** Sizes behind it are a guess, since a stage before has an unknown effect. */
+  readonly guess: boolean;
+}
+
+export interface MemoryPart {
+  readonly what: string;
+  readonly count: number;
+  /** Bytes of one; absent where only the data can tell. */
+  readonly bytes?: number;
+}
+
+/** Describes a resolved pipeline. Pure; `text` and `mermaid` draw it. */
+export function describe({ definition, source, stages, spec, sink, train, evaluate, capacity }: Resolved): Description {
+  const { name, seed, output, origin } = definition;
+  const chain: Link[] = [
+    ...(source ? [link('source', source.name, source.options, source.spec)] : []),
+    ...stages.map(({ id, options, after }) => link('stage', id, options ?? {}, after)),
+    ...(sink ? [link('sink', sink.name, sink.options)] : []),
+    ...(train ? [link('model', train.model.name, train.model.options)] : []),
+  ];
+  const micro = train && (train.microBatch === 'auto' ? train.batch : train.microBatch);
+  const cell = train && cellBytes(spec, train.model.definition.fields);
+  const cells = capacity.cells ?? (micro && 3 * micro);
+  const memory: MemoryPart[] = [
+    { what: 'encoded files, one per permit', count: capacity.permits },
+    ...(cells === undefined
+      ? []
+      : [{ what: 'cells of rendered samples', count: cells, ...(cell !== undefined && { bytes: cell }) }]),
+  ];
+  const model = train && !spec.open ? train.model.definition.cost?.(train.model.options, spec) : undefined;
+  const rest = { ...(train && { train: withoutModel(train) }), ...(evaluate && { evaluate: shownEvaluate(evaluate) }) };
+  const whole: Description = { name, seed, output, chain, memory, ...(model && { model }), ...rest };
+  return redactValue(whole, (text) => redact(text, origin?.secrets ?? [])) as Description;
+}
+
+function withoutModel(train: NonNullable<Resolved['train']>): unknown {
+  const { model: _, ...rest } = train;
+  return rest;
+}
+
+function shownEvaluate({ source, stages, spec: _, ...rest }: NonNullable<Resolved['evaluate']>): unknown {
+  return {
+    source: { [source.name]: source.options },
+    stages: stages.map(({ id, options }) => ({ [id]: options ?? {} })),
+    ...rest,
+  };
+}
+
+function link(kind: Link['kind'], id: string, options: unknown, spec?: Spec): Link {
+  const gives = spec
+    ? Object.entries(spec.fields).map(([field, type]) => `${field} ${fieldText(type, spec)}`.trim())
+    : [];
+  return { kind, id, options, gives, guess: spec?.open === true };
+}
+
+/** `uint8 [64, 64, 3]`; of a picture without a size `of its own size`. */
+export function fieldText(field: FieldSpec, spec: Spec): string {
+  if (field === 'bytes') return '';
+  const known = numbersOf(field, spec);
+  return known ? `${known.dtype} [${known.shape.join(', ')}]` : 'of its own size';
+}
+
+/** A field as it lies in a cell; undefined while it has no fixed size. */
+function numbersOf(field: FieldSpec, spec: Spec): Numbers | undefined {
+  if (field === 'bytes') return undefined;
+  if (typeof field === 'object' && 'dtype' in field) return field;
+  const size = field === 'picture' ? spec.size : field.picture;
+  return size ? { dtype: 'uint8', shape: [...size, 3] } : undefined;
+}
+
+/** Bytes of a cell: each field aligned to 64 bytes; undefined while a field has no size. */
+export function cellBytes(spec: Spec, fields: readonly string[]): number | undefined {
+  let total = 0;
+  for (const name of fields) {
+    const field = spec.fields[name];
+    const known = field && numbersOf(field, spec);
+    if (known === undefined) return undefined;
+    const values = known.shape.reduce((product, n) => product * n, 1);
+    total += Math.ceil((values * (known.dtype === 'uint8' ? 1 : 4)) / 64) * 64;
+  }
+  return total;
+}
+
+/** A plain value with every text in it redacted; a number or truth value that is a secret as a whole is shown as its reference. */
+export function redactValue(value: unknown, hide: (text: string) => string): unknown {
+  if (typeof value === 'string') return hide(value);
+  if (typeof value === 'number' || typeof value === 'boolean') {
+    const text = hide(String(value));
+    return text === String(value) ? value : text;
+  }
+  if (Array.isArray(value)) return value.map((inner) => redactValue(inner, hide));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, redactValue(inner, hide)]));
+}

@@ -1,0 +1,148 @@
+import { optionRows } from './draw.ts';
+import { type JsonSchema, jsonSchema } from './options.ts';
+import { policyOptions } from './policy.ts';
+import type { Registry } from './registry.ts';
+import { settings } from './settings.ts';
+import { baselines, evaluateOptions, trainOptions } from './train.options.ts';
+
+interface Described {
+  readonly name: string;
+  readonly summary: string;
+  readonly shorthand?: string;
+  readonly options: Parameters<typeof jsonSchema>[0];
+}
+
+/**
+ * The JSON schema of pipeline files, for completion in editors: every stage, source, sink and model with its options. It is as strict as
+ * `check` about names only in files without `use` and `extends`, which may bring more.
+ */
+export function pipelineSchema(registry: Registry): JsonSchema & { readonly $schema: string } {
+  const stages = [...registry.stages.values()];
+  const kinds = { stage: stages, source: registry.sources, sink: registry.sinks, model: registry.models };
+  const named = (list: Iterable<Described>, extra?: JsonSchema) => nameOrMap([...list], extra);
+  const top = jsonSchema(settings).properties ?? {};
+  const stageList = { type: 'array', items: { $ref: '#/$defs/stage' } } as const;
+  const modules = { type: 'array', items: { type: 'string' } } as const;
+  const path = { type: 'string' } as const;
+  const train = jsonSchema(trainOptions);
+  const evaluate = jsonSchema(evaluateOptions);
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    type: 'object',
+    description: 'A pipeline of patchstream.',
+    properties: {
+      ...top,
+      extends: {
+        anyOf: [path, modules],
+        description: 'Files that this one is laid over: maps are merged, lists replaced.',
+      },
+      use: {
+        anyOf: [path, modules],
+        description: 'Modules that bring further stages, sources, sinks and models. Their code runs.',
+      },
+      source: { ...named(kinds.source.values()), description: 'Where the samples come from.' },
+      stages: { ...stageList, description: 'What is done to each sample, in order.' },
+      sink: { ...named(kinds.sink.values()), description: 'Where the samples go: the end of a job.' },
+      train: {
+        ...train,
+        properties: { ...train.properties, model: named(kinds.model.values()) },
+        description: 'The training that the pipeline feeds.',
+      },
+      evaluate: {
+        ...evaluate,
+        properties: { ...evaluate.properties, source: named(kinds.source.values()), stages: stageList },
+        description: `How the model is measured, beside ${baselines.join(', ')}.`,
+      },
+    },
+    additionalProperties: false,
+    allOf: [closed(stages)],
+    $defs: { stage: named(stages, jsonSchema(policyOptions)) },
+  };
+}
+
+/** `decode`, or `resize: { size: 100 }`, or `resize: 100`. One object schema with a property per name: editors then complete each. */
+function nameOrMap(list: readonly Described[], extra?: JsonSchema): JsonSchema {
+  const properties = Object.fromEntries(
+    list.map(({ name, summary, shorthand, options }) => {
+      const own = jsonSchema(options);
+      const whole = { ...own, properties: { ...own.properties, ...extra?.properties } };
+      const short = shorthand === undefined ? undefined : own.properties?.[shorthand];
+      return [name, { description: summary, anyOf: [whole, { type: 'null' }, ...(short ? [short] : [])] }];
+    }),
+  );
+  const bare = list.filter(({ options }) => (jsonSchema(options).required ?? []).length === 0).map(({ name }) => name);
+  const map = { type: 'object', properties, minProperties: 1, maxProperties: 1 };
+  return {
+    anyOf: [...(bare.length > 0 ? [{ type: 'string', enum: bare }] : []), { type: 'string' }, map],
+  } as JsonSchema;
+}
+
+function closed(stages: readonly Described[]): JsonSchema {
+  const names = stages.map(({ name }) => name);
+  const strict = { anyOf: [{ enum: names }, { type: 'object', propertyNames: { enum: names } }] };
+  const rule = {
+    if: { not: { anyOf: [{ required: ['use'] }, { required: ['extends'] }] } },
+    // biome-ignore lint/suspicious/noThenProperty: the word of JSON schema
+    then: { properties: { stages: { items: strict } } },
+  };
+  return rule as JsonSchema;
+}
+
+/** The page `docs/stages.md`: everything a pipeline file can name, with its options. */
+export function stagesPage(registry: Registry): string {
+  const section = (title: string, list: Iterable<Described>) =>
+    [...list].length === 0
+      ? []
+      : [
+          `## ${title}`,
+          '',
+          ...[...list].flatMap((one) => [`### \`${one.name}\``, '', one.summary, '', ...markdown(one), '']),
+        ];
+  return [
+    '# Stages, sources, sinks and models',
+    '',
+    'What a pipeline file can name. This page is made by `npm run schema` from the options; `patchstream describe <name>` prints the same. For completion',
+    'in editors that speak the YAML language server, begin a file with `# yaml-language-server: $schema=<path to patchstream>/schema/pipeline.schema.json`.',
+    '',
+    ...section('Sources', registry.sources.values()),
+    ...section('Stages', registry.stages.values()),
+    '### Options of every stage',
+    '',
+    ...rowsOf(jsonSchema(policyOptions)),
+    '',
+    ...section('Sinks', registry.sinks.values()),
+    ...section('Models', registry.models.values()),
+    '## `train`',
+    '',
+    ...rowsOf(jsonSchema(trainOptions)),
+    '',
+    '## `evaluate`',
+    '',
+    ...rowsOf(jsonSchema(evaluateOptions)),
+    '',
+    '## At the top of the file',
+    '',
+    ...rowsOf(jsonSchema(settings)),
+    '',
+  ].join('\n');
+}
+
+function markdown({ name, shorthand, options }: Described): string[] {
+  const short =
+    shorthand === undefined ? [] : [`\`${name}: value\` is short for \`${name}: { ${shorthand}: value }\`.`, ''];
+  return [...short, ...rowsOf(jsonSchema(options))];
+}
+
+function rowsOf(schema: JsonSchema): string[] {
+  const rows = optionRows(schema);
+  if (rows.length === 0) return ['No options.'];
+  const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
+  return [
+    '| option | takes | default | |',
+    '| --- | --- | --- | --- |',
+    ...rows.map(
+      (row) =>
+        `| \`${row.name}\` | ${cell(row.type)} | ${row.default === '' ? '' : cell(row.default)} | ${cell(row.about)} |`,
+    ),
+  ];
+}
