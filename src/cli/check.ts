@@ -1,0 +1,50 @@
+import { fail, printable } from '../errors.ts';
+import { builtin } from '../pipeline/builtin.ts';
+import { checkFile } from '../pipeline/check.ts';
+import { shownFile } from '../pipeline/locate.ts';
+import type { Problem } from '../pipeline/problem.ts';
+import { type Command, exits, setOption } from './command.ts';
+
+/** `patchstream check <pipeline>…` */
+export const check: Command = {
+  name: 'check',
+  usage: '<pipeline>…',
+  summary: 'Say everything that is wrong with pipeline files, with line and column. Opens no data.',
+  options: { set: setOption, json: { type: 'boolean', about: 'Print one JSON value: files, and their problems.' } },
+  async run(given, { stdout, stderr, env }) {
+    if (given.words.length === 0) {
+      throw fail('ARGUMENT', {
+        command: 'patchstream check',
+        found: 'no <pipeline>',
+        advice: 'Write `patchstream check pipeline.yaml`.',
+      });
+    }
+    const files: { file: string; problems: readonly Problem[] }[] = [];
+    for (const file of given.words) {
+      const { problems } = await checkFile(file, { registry: builtin, set: given.list('set'), environment: env });
+      files.push({ file, problems });
+    }
+    const count = files.reduce((sum, { problems }) => sum + problems.length, 0);
+    if (given.flag('json')) {
+      const json = files.map(({ file, problems }) => ({ file, problems: problems.map(problemJson) }));
+      stdout.write(`${JSON.stringify(json, null, 2)}\n`);
+      return count > 0 ? exits.usage : exits.ok;
+    }
+    for (const { file, problems } of files) {
+      for (const line of problemLines(problems)) stderr.write(`${line}\n`);
+      if (problems.length === 0) stdout.write(`${printable(shownFile(file))}: no problems\n`);
+    }
+    if (count > 0) stderr.write(`${count} ${count === 1 ? 'problem' : 'problems'}\n`);
+    return count > 0 ? exits.usage : exits.ok;
+  },
+};
+
+/** A problem for programs. */
+function problemJson({ error, place }: Problem): Record<string, unknown> {
+  return { code: error.code, message: error.text, where: error.where, ...place };
+}
+
+/** Problems as lines that editors and terminals make into links: the place first. */
+export function problemLines(problems: readonly Problem[]): string[] {
+  return problems.map(({ error }) => `${error.where ?? ''}: ${error.text} [${error.code}]`.replace(/^: /, ''));
+}

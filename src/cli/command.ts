@@ -1,0 +1,109 @@
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { fail, nearest } from '../errors.ts';
+
+/** Where a verb reads and writes; a test gives its own. */
+export interface Terminal {
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  on(signal: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
+  off(signal: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
+  exit(code: number): never;
+}
+
+export interface Output {
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
+  write(text: string): unknown;
+}
+
+/** What a verb ends with. */
+export const exits = { ok: 0, failed: 1, usage: 2, SIGINT: 130, SIGTERM: 143 } as const;
+
+/** One verb of the command line. */
+export interface Command {
+  readonly name: string;
+  /** What stands behind the verb: `<pipeline>`. */
+  readonly usage: string;
+  readonly summary: string;
+  readonly options: Readonly<Record<string, CommandOption>>;
+  /** Returns the exit code. Errors it throws are shown, and exit 1. */
+  run(given: Given, terminal: Terminal): Promise<number>;
+}
+
+export interface CommandOption {
+  readonly type: 'boolean' | 'string';
+  readonly multiple?: true;
+  readonly about: string;
+  /** What the value is called in the help. */
+  readonly value?: string;
+}
+
+/** The command line of a verb, parsed. */
+export interface Given {
+  readonly words: readonly string[];
+  flag(name: string): boolean;
+  text(name: string): string | undefined;
+  list(name: string): readonly string[];
+}
+
+/**
+ * Parses what stands behind a verb.
+ *
+ * @throws ARGUMENT for an option that the verb does not have, with the nearest one that it has.
+ */
+export function parseGiven(command: Command, args: readonly string[]): Given {
+  const options: NonNullable<ParseArgsConfig['options']> = { help: { type: 'boolean', short: 'h' } };
+  for (const [name, { type, multiple }] of Object.entries(command.options))
+    options[name] = { type, multiple: multiple ?? false };
+  try {
+    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
+    return {
+      words: positionals,
+      flag: (name) => values[name] === true,
+      text: (name) => (typeof values[name] === 'string' ? values[name] : undefined),
+      list: (name) => (Array.isArray(values[name]) ? values[name].filter((value) => typeof value === 'string') : []),
+    };
+  } catch (cause) {
+    const names = Object.keys(options).map((name) => `--${name}`);
+    const unknown = args.find((arg) => arg.startsWith('--') && !names.includes(arg.split('=', 1)[0]!));
+    const slip = unknown && nearest(unknown.split('=', 1)[0]!, names);
+    const found = unknown ?? (cause as Error).message;
+    throw fail('ARGUMENT', {
+      command: `patchstream ${command.name}`,
+      found,
+      advice: slip ? `Did you mean \`${slip}\`?` : `It knows ${names.join(', ')}.`,
+    });
+  }
+}
+
+/** The one word a verb needs. @throws ARGUMENT when there is none, or more. */
+export function onlyWord(command: Command, { words }: Given): string {
+  const [word, ...more] = words;
+  if (word !== undefined && more.length === 0) return word;
+  const found = word === undefined ? `no ${command.usage}` : words.join(' ');
+  throw fail('ARGUMENT', {
+    command: `patchstream ${command.name}`,
+    found,
+    advice: `Write \`patchstream ${command.name} ${command.usage}\`.`,
+  });
+}
+
+/** The help of one verb. */
+export function helpOf({ name, usage, summary, options }: Command): string {
+  const rows = Object.entries({ ...options, help: { type: 'boolean', about: 'Show this.' } as CommandOption }).map(
+    ([option, { type, value = 'value', about }]) =>
+      [`--${option}${type === 'string' ? ` <${value}>` : ''}`, about] as const,
+  );
+  const width = Math.max(...rows.map(([left]) => left.length));
+  const lines = rows.map(([left, about]) => `  ${left.padEnd(width)}  ${about}`);
+  return `patchstream ${name} ${usage}\n\n${summary}\n\n${lines.join('\n')}\n`;
+}
+
+/** The option `--set`, which all verbs that read a pipeline have. */
+export const setOption: CommandOption = {
+  type: 'string',
+  multiple: true,
+  value: 'path=value',
+  about: 'Lay a value over the file: train.epochs=1, stages.mask.ratio=0.5; null takes one out. May be repeated.',
+};

@@ -1,0 +1,92 @@
+import { createRequire } from 'node:module';
+import { availableParallelism, freemem, totalmem } from 'node:os';
+import sharp from 'sharp';
+import { printable } from '../errors.ts';
+import { sizeText } from '../pipeline/draw.ts';
+import { type Command, exits } from './command.ts';
+import { version } from './version.ts';
+
+/** One thing that was looked at. */
+interface Finding {
+  readonly what: string;
+  readonly found: string;
+  readonly ok: boolean;
+  /** The command that mends it, or makes it faster. */
+  readonly mend?: string;
+}
+
+/** `patchstream doctor` */
+export const doctor: Command = {
+  name: 'doctor',
+  usage: '',
+  summary: 'Say what this machine offers, what is missing, and the command that mends it.',
+  options: { json: { type: 'boolean', about: 'Print one JSON value.' } },
+  async run(given, { stdout }) {
+    const findings = examine();
+    const ok = findings.every((finding) => finding.ok);
+    if (given.flag('json')) {
+      stdout.write(`${JSON.stringify({ ok, findings }, null, 2)}\n`);
+    } else {
+      const width = Math.max(...findings.map(({ what }) => what.length));
+      for (const { what, found, mend } of findings) {
+        stdout.write(`${what.padEnd(width)}  ${printable(found)}\n`);
+        if (mend) stdout.write(`${' '.repeat(width)}  → ${mend}\n`);
+      }
+    }
+    return ok ? exits.ok : exits.failed;
+  },
+};
+
+function examine(): Finding[] {
+  return [
+    { what: 'patchstream', found: version(), ok: true },
+    node(),
+    {
+      what: 'machine',
+      found: `${process.platform} ${process.arch}, ${availableParallelism()} cores, ${sizeText(freemem())} of ${sizeText(totalmem())} free`,
+      ok: true,
+    },
+    { what: 'sharp', found: `${sharp.versions.sharp}, libvips ${sharp.versions.vips}`, ok: true },
+    backend('wasm', '@tensorflow/tfjs-backend-wasm', 'npm install @tensorflow/tfjs-backend-wasm', true),
+    tensorflow(),
+    { what: 'native parts', found: 'none in this release', ok: true },
+  ];
+}
+
+function node(): Finding {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const ok = major > 20 || (major === 20 && minor >= 9);
+  return { what: 'node', found: process.versions.node, ok, ...(!ok && { mend: 'install Node 20.9 or later' }) };
+}
+
+/** Whether a package is there, and in which version; it is not loaded. */
+function packageVersion(name: string): string | undefined {
+  const require = createRequire(import.meta.url);
+  try {
+    return (require(`${name}/package.json`) as { version: string }).version;
+  } catch {
+    return undefined;
+  }
+}
+
+function backend(what: string, name: string, mend: string, needed: boolean): Finding {
+  const found = packageVersion(name);
+  return {
+    what: `backend ${what}`,
+    found: found === undefined ? `not installed (${name})` : found,
+    ok: found !== undefined || !needed,
+    ...(found === undefined && { mend }),
+  };
+}
+
+function tensorflow(): Finding {
+  const gpu = packageVersion('@tensorflow/tfjs-node-gpu');
+  if (gpu !== undefined) return { what: 'backend tensorflow', found: `${gpu} (tfjs-node-gpu)`, ok: true };
+  const finding = backend(
+    'tensorflow',
+    '@tensorflow/tfjs-node',
+    'faster training: npm install @tensorflow/tfjs-node, or tfjs-node-gpu with a GPU',
+    false,
+  );
+  return finding;
+}

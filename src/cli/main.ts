@@ -1,0 +1,50 @@
+import { messageOf, nearest, PatchstreamError, printable } from '../errors.ts';
+import { check } from './check.ts';
+import { type Command, exits, helpOf, parseGiven, type Terminal } from './command.ts';
+import { describe } from './describe.ts';
+import { doctor } from './doctor.ts';
+import { run } from './run.ts';
+import { version } from './version.ts';
+
+/** Every verb, in the order of the help. */
+export const commands: readonly Command[] = [run, check, describe, doctor];
+
+/** The command line: runs a verb and returns the exit code. Nothing from outside reaches the terminal unescaped. */
+export async function main(args: readonly string[], terminal: Terminal): Promise<number> {
+  const [verb, ...rest] = args;
+  if (verb === undefined || verb === 'help' || verb === '--help' || verb === '-h') {
+    const about = commands.find(({ name }) => name === rest[0]);
+    terminal.stdout.write(about ? helpOf(about) : help());
+    return verb === undefined ? exits.usage : exits.ok;
+  }
+  if (verb === '--version' || verb === '-v') {
+    terminal.stdout.write(`${version()}\n`);
+    return exits.ok;
+  }
+  const command = commands.find(({ name }) => name === verb);
+  if (command === undefined) {
+    const names = commands.map(({ name }) => name);
+    const slip = nearest(verb, names);
+    const advice = slip ? `Did you mean \`${slip}\`?` : `The verbs are ${names.join(', ')}.`;
+    terminal.stderr.write(`patchstream: there is no verb \`${printable(verb)}\`. ${advice}\n`);
+    return exits.usage;
+  }
+  try {
+    const given = parseGiven(command, rest);
+    if (given.flag('help')) {
+      terminal.stdout.write(helpOf(command));
+      return exits.ok;
+    }
+    return await command.run(given, terminal);
+  } catch (error) {
+    terminal.stderr.write(`${messageOf(error)}\n`);
+    if (terminal.env.PATCHSTREAM_DEBUG && error instanceof Error) terminal.stderr.write(`${error.stack}\n`);
+    return error instanceof PatchstreamError && error.code === 'ARGUMENT' ? exits.usage : exits.failed;
+  }
+}
+
+function help(): string {
+  const width = Math.max(...commands.map(({ name, usage }) => name.length + usage.length + 1));
+  const lines = commands.map(({ name, usage, summary }) => `  ${`${name} ${usage}`.padEnd(width)}  ${summary}`);
+  return `patchstream: image patches, streamed\n\n${lines.join('\n')}\n\n  patchstream <verb> --help    what a verb takes\n  patchstream --version\n`;
+}

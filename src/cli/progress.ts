@@ -1,0 +1,139 @@
+import { printable } from '../errors.ts';
+import type { Progress, RunEvent, RunSummary } from '../pipeline/events.ts';
+import type { Output } from './command.ts';
+
+/** Shows a run while it goes. */
+export interface View {
+  event(event: RunEvent): void;
+  /** Takes away what is not to stay, and shows the end. */
+  end(summary?: RunSummary): void;
+}
+
+/** A bar on a terminal, plain lines every few seconds elsewhere, or JSON lines for programs. */
+export function viewOf({
+  out,
+  log,
+  json,
+  now = Date.now,
+}: {
+  out: Output;
+  log: Output;
+  json: boolean;
+  now?: () => number;
+}): View {
+  if (json) return jsonView(out);
+  return log.isTTY ? barView(out, log, now) : plainView(out, log, now);
+}
+
+function jsonView(out: Output): View {
+  return {
+    event: (event) => out.write(`${JSON.stringify(event)}\n`),
+    end: (summary) => summary && out.write(`${JSON.stringify({ type: 'end', ...summary })}\n`),
+  };
+}
+
+const barEvery = 100;
+const lineEvery = 5000;
+/** Failures beyond these are counted, not shown: a broken data set would bury everything else. */
+const shownFailures = 10;
+
+function barView(out: Output, log: Output, now: () => number): View {
+  let last = Number.NEGATIVE_INFINITY;
+  let latest: Progress | undefined;
+  let failures = 0;
+  const clear = () => log.write('\r\u001b[K');
+  const draw = () => {
+    if (latest) log.write(`\r\u001b[K${barText(latest, log.columns ?? 80)}`);
+  };
+  return {
+    event(event) {
+      if (event.type === 'progress') {
+        latest = event;
+        const finished = event.total !== undefined && event.done >= event.total;
+        if (now() - last < barEvery && !finished) return;
+        last = now();
+        draw();
+        return;
+      }
+      if (event.type === 'failure' && ++failures > shownFailures) return;
+      clear();
+      log.write(`${eventText(event)}\n`);
+      draw();
+    },
+    end(summary) {
+      clear();
+      if (summary) endLines(summary, out);
+    },
+  };
+}
+
+function plainView(out: Output, log: Output, now: () => number): View {
+  let last = now();
+  let failures = 0;
+  return {
+    event(event) {
+      if (event.type === 'progress') {
+        if (now() - last < lineEvery) return;
+        last = now();
+        log.write(`${progressText(event)}\n`);
+      } else if (event.type === 'line' || ++failures <= shownFailures) log.write(`${eventText(event)}\n`);
+    },
+    end: (summary) => summary && endLines(summary, out),
+  };
+}
+
+function endLines({ lines, done, failures, drops, seconds }: RunSummary, out: Output): void {
+  const counted = [
+    `${done} done`,
+    ...(failures > 0 ? [`${failures} failed`] : []),
+    ...(drops > 0 ? [`${drops} dropped`] : []),
+  ];
+  out.write(`${counted.join(', ')} in ${durationText(seconds)}\n`);
+  for (const line of lines) out.write(`${printable(line)}\n`);
+}
+
+function eventText(event: Exclude<RunEvent, Progress>): string {
+  if (event.type === 'line') return printable(event.text);
+  return `failed in ${printable(event.stage)}: ${printable(event.key)}: ${printable(event.error)}`;
+}
+
+/** `████░░░░  45%  920/2048  812 images/s  1 s left  12 wait for resize`, no wider than the terminal. */
+export function barText(progress: Progress, columns: number): string {
+  const { done, total } = progress;
+  const rest = progressText(progress);
+  const width = Math.min(30, columns - rest.length - 3);
+  if (total === undefined || total === 0 || width < 5) return rest.slice(0, columns - 1);
+  const full = Math.round(width * Math.min(1, done / total));
+  return `${'█'.repeat(full)}${'░'.repeat(width - full)}  ${rest}`;
+}
+
+/** One line of progress. */
+export function progressText({
+  done,
+  total,
+  imagesPerSecond,
+  secondsLeft,
+  waiting,
+  failures,
+  values,
+}: Progress): string {
+  const share = total ? `${Math.floor((100 * done) / total)}%  ` : '';
+  const parts = [
+    `${share}${done}${total === undefined ? '' : `/${total}`}`,
+    ...Object.entries(values ?? {}).map(([name, value]) => `${printable(name)} ${Number(value.toPrecision(4))}`),
+    `${imagesPerSecond < 10 ? imagesPerSecond.toFixed(1) : Math.round(imagesPerSecond)} images/s`,
+    ...(secondsLeft === undefined ? [] : [`${durationText(secondsLeft)} left`]),
+    ...(waiting === undefined ? [] : [`${waiting.permits} wait for ${printable(waiting.stage)}`]),
+    ...(failures > 0 ? [`${failures} failed`] : []),
+  ];
+  return parts.join('  ');
+}
+
+/** `4.2 s`, `3 min 20 s`, `2 h 5 min` */
+export function durationText(seconds: number): string {
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}

@@ -1,0 +1,93 @@
+import { messageOf, PatchstreamError } from '../errors.ts';
+import { builtin } from '../pipeline/builtin.ts';
+import { checkFile } from '../pipeline/check.ts';
+import { redact } from '../pipeline/problem.ts';
+import { run as runPipeline } from '../pipeline/run.ts';
+import { problemLines } from './check.ts';
+import { type Command, exits, type Given, onlyWord, setOption, type Terminal } from './command.ts';
+import { viewOf } from './progress.ts';
+
+/** `patchstream run <pipeline>` */
+export const run: Command = {
+  name: 'run',
+  usage: '<pipeline>',
+  summary: 'Run a pipeline to its end: a job into its sink, or a training.',
+  options: {
+    set: setOption,
+    seed: { type: 'string', value: 'number', about: 'The seed of all chance; short for --set seed=number.' },
+    threads: { type: 'string', value: 'number', about: 'Loader threads; short for --set threads=number.' },
+    fresh: { type: 'boolean', about: 'Start anew, whatever an earlier run has left.' },
+    json: { type: 'boolean', about: 'Print events as JSON, one per line.' },
+  },
+  async run(given, terminal) {
+    const { stdout, stderr, env } = terminal;
+    const file = onlyWord(run, given);
+    const { resolved, problems } = await checkFile(file, { registry: builtin, set: setsOf(given), environment: env });
+    for (const line of problemLines(problems)) stderr.write(`${line}\n`);
+    if (resolved === undefined || problems.length > 0) return exits.usage;
+    const { definition } = resolved;
+    const hide = (text: string) => redact(text, definition.origin?.secrets ?? []);
+    const view = viewOf({ out: hidden(stdout, hide), log: hidden(stderr, hide), json: given.flag('json') });
+    const stop = signals(terminal, () => stderr.write('\nstopping after what is under way; again stops at once\n'));
+    try {
+      const options = { signal: stop.signal, fresh: given.flag('fresh'), onEvent: view.event };
+      view.end(await runPipeline(definition, options));
+      return exits.ok;
+    } catch (error) {
+      view.end();
+      if (given.flag('json')) stdout.write(`${hide(JSON.stringify({ type: 'error', ...errorJson(error) }))}\n`);
+      stderr.write(`${hide(messageOf(error))}\n`);
+      return stop.received() ? exits[stop.received()!] : exits.failed;
+    } finally {
+      stop.forget();
+    }
+  },
+};
+
+function setsOf(given: Given): string[] {
+  const short = ['seed', 'threads'].flatMap((name) => {
+    const value = given.text(name);
+    return value === undefined ? [] : [`${name}=${value}`];
+  });
+  return [...given.list('set'), ...short];
+}
+
+function errorJson(error: unknown): Record<string, unknown> {
+  if (error instanceof PatchstreamError) return { code: error.code, message: error.text, where: error.where };
+  return { message: messageOf(error) };
+}
+
+function hidden(output: Terminal['stdout'], hide: (text: string) => string): Terminal['stdout'] {
+  return {
+    get isTTY() {
+      return output.isTTY;
+    },
+    get columns() {
+      return output.columns;
+    },
+    write: (text) => output.write(hide(text)),
+  };
+}
+
+type Signal = 'SIGINT' | 'SIGTERM';
+
+/** The first signal asks the run to end well, the second ends the process. */
+function signals(terminal: Terminal, say: () => void) {
+  const controller = new AbortController();
+  let received: Signal | undefined;
+  const listen = (signal: Signal) => () => {
+    if (received !== undefined) terminal.exit(exits[signal]);
+    received = signal;
+    say();
+    controller.abort(signal);
+  };
+  const listeners = (['SIGINT', 'SIGTERM'] as const).map((signal) => [signal, listen(signal)] as const);
+  for (const [signal, listener] of listeners) terminal.on(signal, listener);
+  return {
+    signal: controller.signal,
+    received: () => received,
+    forget: () => {
+      for (const [signal, listener] of listeners) terminal.off(signal, listener);
+    },
+  };
+}
