@@ -17,8 +17,9 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
  * @param {Record<string, string>} catalogue
  */
 export function errorsPage(catalogue) {
+  // A `<` outside of code would begin a tag.
   /** @param {string} text */
-  const cell = (text) => text.replaceAll('|', '\\|').replaceAll('<', '&lt;').replaceAll('{', '&#123;');
+  const cell = (text) => text.replaceAll('|', '\\|').replace(/`[^`]*`|</g, (part) => (part === '<' ? '&lt;' : part));
   const rows = Object.keys(catalogue)
     .sort()
     .map((code) => `| \`${code}\` | ${cell(catalogue[code] ?? '')} |`);

@@ -1,6 +1,7 @@
 /**
- * `npm start [-- arguments]`: runs the quickstart through the command line, in this very process. So a signal that reaches this process reaches the run,
- * on Windows too, where a script cannot begin with `exec`; sh itself gives way to a single command.
+ * `npm start [-- arguments]`: runs the quickstart through the command line, in this very process, so that a signal to it reaches the run. In package.json
+ * the script begins with `exec`, since sh would otherwise stay between npm and us and keep SIGINT for itself; Windows, whose cmd has no exec, is
+ * served by `node scripts/start.mjs`.
  */
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -1,0 +1,74 @@
+/* IMPORTANT
+ * This snapshot file is auto-generated, but designed for humans.
+ * It should be checked into source control and tracked carefully.
+ * Re-generate by setting TAP_SNAPSHOT=1 and running tests.
+ * Make sure to inspect the output below.  Do not ignore changes!
+ */
+'use strict'
+exports[`test/house/door.test.ts > TAP > the public names > must match snapshot 1`] = `
+Drop
+PatchstreamError
+Picture
+PipelineProblems
+Random
+builtin
+catalogue
+centerCrop
+check
+checkFile
+createRegistry
+decode
+definePipeline
+defineSink
+defineSource
+defineStage
+downsample
+drop
+each
+fail
+idx
+imageFolder
+images
+lomar
+mask
+operator
+pipeline
+randomFlip
+randomResizedCrop
+resize
+run
+type Batch
+type BatchOptions
+type Box
+type Checked
+type Definition
+type ErrorCode
+type FieldSpec
+type Fields
+type HostTensor
+type OpenOptions
+type OpenSink
+type OpenSource
+type Pipeline
+type Pixels
+type Problem
+type Refusal
+type Registry
+type RunEvent
+type RunOptions
+type RunSummary
+type Sample
+type Sink
+type SinkContext
+type SinkDefinition
+type Source
+type SourceContext
+type SourceDefinition
+type Spec
+type Stage
+type StageContext
+type StageDefinition
+type StageFactory
+type StagePolicy
+windows
+`
