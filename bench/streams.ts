@@ -8,6 +8,7 @@ import { filter, lastValueFrom, map } from 'rxjs';
 import { batcher } from '../src/streams/batcher.ts';
 import { Budget } from '../src/streams/failures.ts';
 import { gate } from '../src/streams/gate.ts';
+import { inOrder } from '../src/streams/in-order.ts';
 import { StageMeter } from '../src/streams/meter.ts';
 import { order } from '../src/streams/order.ts';
 import { Permits } from '../src/streams/permits.ts';
@@ -61,7 +62,8 @@ async function orchestrated(): Promise<number> {
         filter(() => true),
         { ...around('operator'), holds: 0 },
       ),
-      batcher({ permits, ring, size: 32, write: () => Promise.resolve(), ...around('render') }),
+      inOrder(permits),
+      batcher({ ring, size: 32, write: () => Promise.resolve(), ...around('render') }),
       map(({ cells }) => ring.free(cells)),
     ),
   );

@@ -12,6 +12,7 @@ import { builtin } from './builtin.ts';
 import { soundPipeline } from './check.ts';
 import type { Definition } from './definition.ts';
 import type { Loader } from './engine.ts';
+import { looseFields } from './fold.ts';
 import { layoutOf, writeCell } from './layout.ts';
 import { type OpenOptions, openLoader } from './open.ts';
 
@@ -50,10 +51,18 @@ export async function* batches<S>(
   n: number,
   options: BatchOptions = {},
 ): AsyncGenerator<Batch<S>> {
-  const opened = await openLoader(soundPipeline(definition, builtin, { ends: false }), options);
+  const sound = soundPipeline(definition, builtin, { ends: false });
+  const loose = looseFields(
+    sound.spec,
+    Object.keys(sound.spec.fields).filter(isPicture(sound.spec)),
+    'a batch',
+    builtin,
+  );
+  if (loose[0] !== undefined) throw loose[0];
+  const opened = await openLoader(sound, options);
   try {
     const cells = definition.cells ?? defaultCells(n, opened.threads);
-    const rendered = opened.loader.samples.pipe(toCells(opened.loader, opened.spec, n, cells));
+    const rendered = opened.loader.ordered.pipe(toCells(opened.loader, opened.spec, n, cells));
     let reader: CellReader | undefined;
     for await (const { list, ring, layout } of iterate(rendered, options.signal)) {
       if (reader === undefined || !options.views) reader = new CellReader(ring.memory, layout);
@@ -67,6 +76,8 @@ export async function* batches<S>(
     await opened.close();
   }
 }
+
+const isPicture = (spec: Spec) => (field: string) => spec.fields[field] === 'picture';
 
 /** The samples one by one, as they leave the last stage, not rendered; with the options of `batches`. */
 export async function* samples<S>(definition: Definition, options: OpenOptions = {}): AsyncGenerator<S> {
@@ -114,7 +125,7 @@ export function toCells(loader: Loader, spec: Spec, size: number, cells: number)
         const ring = new Ring(cells, layout.cellBytes);
         const write = (sample: Carried['sample'], cell: Parameters<typeof writeCell>[1]) =>
           writeCell(sample, cell, layout);
-        const render = batcher({ permits: loader.permits, ring, size, write, ...loader.around('render') });
+        const render = batcher({ ring, size, write, ...loader.around('render') });
         const input = new Observable<Carried>((inner) => {
           push = (carried) => inner.next(carried);
           end = () => inner.complete();

@@ -3,6 +3,7 @@ import type { Fields, OpenSource } from '../datasets/source.ts';
 import { Random } from '../random.ts';
 import { Budget, defaultMaxFailures, type Failure, type MaxFailures } from '../streams/failures.ts';
 import { gate } from '../streams/gate.ts';
+import { inOrder } from '../streams/in-order.ts';
 import { StageMeter, type StageStats } from '../streams/meter.ts';
 import { order } from '../streams/order.ts';
 import { type Carried, Permits } from '../streams/permits.ts';
@@ -40,7 +41,10 @@ export interface Around {
 
 /** The samples of a run on their way through its stages, and everything that counts them. Cold: it begins when `samples` is subscribed. */
 export interface Loader {
+  /** The samples as they leave the last stage; by then operators may have changed their order. */
   readonly samples: Observable<Carried>;
+  /** The same in the order of positions, which is what batchers and sinks want. */
+  readonly ordered: Observable<Carried>;
   readonly permits: Permits;
   /** One entry per stage, the source first. */
   stats(): StageStats[];
@@ -103,5 +107,11 @@ export function loader(source: OpenSource, options: LoaderOptions): Loader {
     const drawn = (sample: Sample) => work(sample, new Random(seed, id, sample.key, sample.epoch));
     samples = samples.pipe(runStage(drawn, around(id, policy)));
   }
-  return { samples, permits, around, stats: () => meters.map((meter) => meter.stats()) };
+  return {
+    samples,
+    ordered: samples.pipe(inOrder(permits, start)),
+    permits,
+    around,
+    stats: () => meters.map((meter) => meter.stats()),
+  };
 }

@@ -36,13 +36,12 @@ export async function runJob(resolved: Resolved, { folder, signal, onEvent }: Ru
     let closed: Awaited<ReturnType<typeof sink.close>>;
     try {
       const writing = drain({
-        permits: loader.permits,
         write: (sample) => sink.write(sample as Sample & Fields),
         commit: (written) => sink.commit(written),
         fatal: endsTheSink,
         ...loader.around(target.name),
       });
-      for await (const _ of iterate(loader.samples.pipe(writing), signal)) done++;
+      for await (const _ of iterate(loader.ordered.pipe(writing), signal)) done++;
     } finally {
       ticker.stop();
       closed = await sink.close();

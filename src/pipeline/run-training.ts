@@ -91,7 +91,6 @@ export async function runTraining(
       layout,
       microBatch: micro.microBatch,
       signal,
-      start: ready.position,
     });
     // Whichever fails first ends the other: a loader's error stops the trainer, a trainer's error ends the loop that feeds it.
     await end.catch((error: unknown) => {
@@ -123,29 +122,26 @@ interface Feeding {
   readonly layout: CellLayout;
   readonly microBatch: number;
   readonly signal: AbortSignal;
-  readonly start: number;
 }
 
 /** Sends the loader's cells to the trainer, a micro-batch at a time, as fast as it takes them. */
 async function feedTrainer(
   { loader }: Opened,
   trainer: Awaited<ReturnType<typeof startTrainer>>,
-  { train, ring, layout, microBatch, signal, start }: Feeding,
+  { train, ring, layout, microBatch, signal }: Feeding,
 ): Promise<void> {
   const render = batcher({
-    permits: loader.permits,
     ring,
     size: microBatch,
     write: (sample, cell) => writeCell(sample, cell, layout),
     dropLast: train.dropLast,
-    start,
     ...loader.around('render'),
   });
   const perStep = train.batch / microBatch;
   let batchIndex = 0;
   let epoch = -1;
   let waited = 0;
-  for await (const { cells, keys, positions, epochs } of iterate(loader.samples.pipe(render), signal)) {
+  for await (const { cells, keys, positions, epochs } of iterate(loader.ordered.pipe(render), signal)) {
     // The run's last samples, fewer than a micro-batch: they cannot fill a step.
     if (keys.length < microBatch) break;
     if (train.dropLast && epochs[0] !== epoch) {

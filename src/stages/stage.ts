@@ -39,12 +39,22 @@ export interface StageDefinition<Options = unknown, In = never, Out = unknown> {
   run(options: Options, spec: Spec, context: StageContext): (sample: In, random: Random) => Out;
 }
 
+/** What a factory is called with: the options, or the bare value of the option `Short`. */
+type Written<Input, Short> =
+  | (Input & StagePolicy)
+  | (Short extends keyof Input ? Exclude<Input[Short], undefined> : never);
+
+/** Options may be left out when all of them have defaults. */
+type Arguments<Input, Short> = Record<never, never> extends Input
+  ? [options?: Written<Input, Short>]
+  : [options: Written<Input, Short>];
+
 /**
  * The factory of a stage: `mask({ ratio: 0.8 })` is a value for `stages`, and so is `mask(0.8)`, where the bare value stands for the option
  * `shorthand`. `definition` is what registries list.
  */
-export interface StageFactory<Input, Options, In, Out, Bare = never> {
-  (options?: (Input & StagePolicy) | Bare): Stage<In, Travels<Out>>;
+export interface StageFactory<Input, Options, In, Out, Short = never> {
+  (...written: Arguments<Input, Short>): Stage<In, Travels<Out>>;
   readonly definition: StageDefinition<Options, In, Out>;
 }
 

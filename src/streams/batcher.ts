@@ -2,10 +2,9 @@ import { asyncScheduler, Observable, type OperatorFunction, type SchedulerLike }
 import { fail } from '../errors.ts';
 import type { Budget } from './failures.ts';
 import { feed } from './feed.ts';
-import { inOrder } from './in-order.ts';
 import { mapOrdered } from './map-ordered.ts';
 import type { StageMeter } from './meter.ts';
-import type { Carried, Permits } from './permits.ts';
+import type { Carried } from './permits.ts';
 import type { Cell, Ring } from './ring.ts';
 import type { Sample } from './sample.ts';
 
@@ -19,7 +18,6 @@ export interface CellBatch {
 }
 
 export interface BatcherOptions {
-  readonly permits: Permits;
   readonly ring: Ring;
   /** Samples per emitted list: the micro-batch. */
   readonly size: number;
@@ -31,8 +29,6 @@ export interface BatcherOptions {
   readonly meter: StageMeter;
   /** Batches do not cross epochs: what an epoch's end leaves of one is thrown away. */
   readonly dropLast?: boolean;
-  /** The first position of the run, when it was resumed. */
-  readonly start?: number;
   readonly scheduler?: SchedulerLike;
 }
 
@@ -43,13 +39,12 @@ interface Written {
 }
 
 /**
- * From samples to batches of cells. Samples are brought into the order of their positions, given the next free cells, and written,
+ * From samples to batches of cells. Samples come in the order of their positions (`inOrder`), are given the next free cells, and written,
  * several at once; when a write ends, well or badly, the permit returns. Commit is in order: a failed sample's cell goes back and the
  * next sample in order takes its place in the batch, so batch s is the samples [s·size, (s+1)·size) of those that succeed, whatever the
  * timing. When no cell is free the batcher waits, permits run out, and the source stops. The last batch may be short.
  */
 export function batcher({
-  permits,
   ring,
   size,
   write,
@@ -58,7 +53,6 @@ export function batcher({
   budget,
   meter,
   dropLast = false,
-  start = 0,
   scheduler = asyncScheduler,
 }: BatcherOptions): OperatorFunction<Carried, CellBatch> {
   const where = `stage ${budget.stage}`;
@@ -139,7 +133,7 @@ export function batcher({
         },
       });
 
-      feed(source.pipe(inOrder(permits, start), writes), subscriber, {
+      feed(source.pipe(writes), subscriber, {
         next({ carried, cell, error }) {
           placed.delete(carried);
           if (error === undefined) {

@@ -2,14 +2,12 @@ import { asyncScheduler, Observable, type OperatorFunction, type SchedulerLike }
 import { fail } from '../errors.ts';
 import type { Budget } from './failures.ts';
 import { feed } from './feed.ts';
-import { inOrder } from './in-order.ts';
 import { isPromise, mapOrdered } from './map-ordered.ts';
 import type { StageMeter } from './meter.ts';
-import type { Carried, Permits } from './permits.ts';
+import type { Carried } from './permits.ts';
 import type { Sample } from './sample.ts';
 
 export interface DrainOptions<W> {
-  readonly permits: Permits;
   /** Does the work of one sample; called for several at a time. */
   write(sample: Sample): PromiseLike<W>;
   /** Enters what was written, one at a time, in the order of positions. */
@@ -20,7 +18,6 @@ export interface DrainOptions<W> {
   readonly timeoutSeconds: number;
   readonly budget: Budget;
   readonly meter: StageMeter;
-  readonly start?: number;
   readonly scheduler?: SchedulerLike;
 }
 
@@ -29,11 +26,10 @@ type Attempt<W> =
   | { readonly carried: Carried; readonly error: unknown };
 
 /**
- * The end of a job: samples are written, several at a time, and committed in the order of their positions; then their permits return.
+ * The end of a job: samples, which come in the order of their positions (`inOrder`), are written, several at a time, and committed in the order of their positions; then their permits return.
  * Emits each sample that was committed. A failed write is counted like that of any stage; a fatal one ends the run.
  */
 export function drain<W>({
-  permits,
   write,
   commit,
   fatal,
@@ -41,7 +37,6 @@ export function drain<W>({
   timeoutSeconds,
   budget,
   meter,
-  start = 0,
   scheduler = asyncScheduler,
 }: DrainOptions<W>): OperatorFunction<Carried, Sample> {
   const where = `stage ${budget.stage}`;
@@ -72,7 +67,7 @@ export function drain<W>({
 
   return (source) =>
     new Observable((subscriber) => {
-      feed(source.pipe(inOrder(permits, start), writes, commits), subscriber, {
+      feed(source.pipe(writes, commits), subscriber, {
         complete: () => subscriber.complete(),
         next(result) {
           const { carried } = result;

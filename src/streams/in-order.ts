@@ -4,7 +4,8 @@ import type { Carried, Permits } from './permits.ts';
 
 /**
  * Brings samples back into the order of their positions, the parts of a sample in the order of their numbers. A position is passed
- * over when its permit has returned: its sample failed or was dropped. Keeps no more samples than there are permits.
+ * over when its permit has returned: its sample failed or was dropped. Keeps no more samples than there are permits. It has to be
+ * subscribed before the source begins, or it would not know of what was dropped until then.
  */
 export function inOrder(permits: Permits, start = 0): OperatorFunction<Carried, Carried> {
   return (source) =>

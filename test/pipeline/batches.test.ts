@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import { filter, map } from 'rxjs';
 import t from 'tap';
+import { imageFolder } from '../../src/datasets/index.ts';
 import { type BatchOptions, batches } from '../../src/pipeline/batches.ts';
 import { definePipeline, pipeline } from '../../src/pipeline/define.ts';
-import { imageFolder } from '../../src/datasets/index.ts';
 import { Random } from '../../src/random.ts';
 import { decode, mask, randomFlip, randomResizedCrop, resize, windows } from '../../src/stages/index.ts';
+import type { Failure } from '../../src/streams/failures.ts';
 import { drop, type Sample } from '../../src/streams/sample.ts';
 import { each, operator } from '../../src/streams/stage.ts';
-import type { Failure } from '../../src/streams/failures.ts';
 import { pictureFolder, writeFiles } from '../kit/folder.ts';
 import { gradient, jpeg } from '../kit/pictures.ts';
 
@@ -35,43 +35,50 @@ async function digest(source: AsyncIterable<{ keys: readonly string[]; fields: o
   return { keys, hash: hash.digest('hex') };
 }
 
-t.test('one seed gives byte-equal batches in the same order, at concurrency 1, 4 and 16, with broken files and random delays', async (t) => {
-  const root = t.testdir();
-  const { broken } = await pictureFolder(root, 300, 0.03);
-  t.ok(broken >= 4, `${broken} broken files`);
-  const failures: Failure[] = [];
-  const make = (concurrency: number, salt: string) =>
-    definePipeline({
-      ...pipeline(
-        imageFolder(root),
-        unevenly(`${salt}-read`),
-        decode({ concurrency, maxFailures: '10%' }),
-        unevenly(`${salt}-decode`),
-        randomResizedCrop({ size: 16, concurrency }),
-        randomFlip(),
-        windows({ patch: 4, size: 2, views: 2 }),
-        mask({ ratio: 0.5 }),
-      ),
-      seed: 11,
-      threads: concurrency,
-    });
-  const options: BatchOptions = { epochs: 4, shuffle: true, onFailure: (failure) => failures.push(failure) };
-  const runs = [];
-  for (const concurrency of [1, 4, 16]) {
-    runs.push(await digest(batches(make(concurrency, `delay-${concurrency}`), 16, options), 50));
-  }
-  t.equal(runs[0]!.keys.length, 50);
-  t.ok(failures.length > 0);
-  t.strictSame(runs[1], runs[0]);
-  t.strictSame(runs[2], runs[0]);
-  const other = await digest(batches({ ...make(4, 'x'), seed: 12 }, 16, options), 50);
-  t.not(other.hash, runs[0]!.hash, 'another seed gives other batches');
-  t.end();
-});
+t.test(
+  'one seed gives byte-equal batches in the same order, at concurrency 1, 4 and 16, with broken files and random delays',
+  async (t) => {
+    const root = t.testdir();
+    const { broken } = await pictureFolder(root, 300, 0.03);
+    t.ok(broken >= 4, `${broken} broken files`);
+    const failures: Failure[] = [];
+    const make = (concurrency: number, salt: string) =>
+      definePipeline({
+        ...pipeline(
+          imageFolder(root),
+          unevenly(`${salt}-read`),
+          decode({ concurrency, maxFailures: '10%' }),
+          unevenly(`${salt}-decode`),
+          randomResizedCrop({ size: 16, concurrency }),
+          randomFlip(),
+          windows({ patch: 4, size: 2, views: 2 }),
+          mask({ ratio: 0.5 }),
+        ),
+        seed: 11,
+        threads: concurrency,
+      });
+    const options: BatchOptions = { epochs: 4, shuffle: true, onFailure: (failure) => failures.push(failure) };
+    const runs = [];
+    for (const concurrency of [1, 4, 16]) {
+      runs.push(await digest(batches(make(concurrency, `delay-${concurrency}`), 16, options), 50));
+    }
+    t.equal(runs[0]!.keys.length, 50);
+    t.ok(failures.length > 0);
+    t.strictSame(runs[1], runs[0]);
+    t.strictSame(runs[2], runs[0]);
+    const other = await digest(batches({ ...make(4, 'x'), seed: 12 }, 16, options), 50);
+    t.not(other.hash, runs[0]!.hash, 'another seed gives other batches');
+    t.end();
+  },
+);
 
 t.test('a batch is arrays: pictures, numbers, the fields of users', async (t) => {
   const root = t.testdir();
-  writeFiles(root, { 'cat/a.jpg': await jpeg(gradient(12, 9)), 'dog/b.jpg': await jpeg(gradient(9, 12)), 'dog/c.jpg': await jpeg(gradient(5, 5)) });
+  writeFiles(root, {
+    'cat/a.jpg': await jpeg(gradient(12, 9)),
+    'dog/b.jpg': await jpeg(gradient(9, 12)),
+    'dog/c.jpg': await jpeg(gradient(5, 5)),
+  });
   const source = pipeline(
     imageFolder({ path: root, labels: true }),
     decode(),
@@ -92,7 +99,11 @@ t.test('a batch is arrays: pictures, numbers, the fields of users', async (t) =>
   t.equal(first!.fields.picture.data.length, 2 * 8 * 8 * 3);
   t.match(first!.fields.bright, { dtype: 'float32', shape: [2], data: Float32Array.of(6, 4.5) });
   t.match(first!.fields.place, { dtype: 'int32', shape: [2, 2], data: Int32Array.of(0, 7, 1, 7) });
-  t.match((first!.fields as unknown as Record<string, unknown>).label, { dtype: 'int32', shape: [2], data: Int32Array.of(0, 1) });
+  t.match((first!.fields as unknown as Record<string, unknown>).label, {
+    dtype: 'int32',
+    shape: [2],
+    data: Int32Array.of(0, 1),
+  });
   t.end();
 });
 
@@ -132,7 +143,7 @@ t.test('custom stages that misbehave give clear errors, and nothing hangs', asyn
   await pictureFolder(root, 150);
   const drain = async (stage: ReturnType<typeof each<Sample, Sample>>, more: object = {}) => {
     const definition = definePipeline({ ...pipeline(imageFolder(root), stage, decode(), resize(8)), ...more });
-    for await (const _ of batches(definition, 8)) continue;
+    for await (const _ of batches(definition, 8));
   };
   await t.rejects(
     drain(
@@ -145,16 +156,24 @@ t.test('custom stages that misbehave give clear errors, and nothing hangs', asyn
     ),
     { code: 'STAGE_BUDGET', where: 'stage mine', message: /no 00000\.jpg/ },
   );
-  await t.rejects(drain(each((() => undefined) as unknown as (s: Sample) => Sample, { name: 'mine' })), { code: 'STAGE_OUTPUT', where: 'stage mine' });
+  await t.rejects(drain(each((() => undefined) as unknown as (s: Sample) => Sample, { name: 'mine' })), {
+    code: 'STAGE_OUTPUT',
+    where: 'stage mine',
+  });
   await t.rejects(drain(each(() => new Promise<Sample>(() => {}), { name: 'mine', timeout: 0.05, concurrency: 2 })), {
     code: 'STAGE_STUCK',
     where: 'stage mine',
   });
-  await t.rejects(drain(each(() => drop('nothing is good enough') as unknown as Sample, { name: 'mine' })), { code: 'NOTHING_LEFT' });
-  await t.rejects(drain(each((s: Sample) => ({ ...s, n: new Float32Array(s.position % 2 === 0 ? 2 : 3) }), { name: 'mine' })), {
-    code: 'STAGE_BUDGET',
-    message: /FIELD_SHAPE: .*float32 \[2\]/,
+  await t.rejects(drain(each(() => drop('nothing is good enough') as unknown as Sample, { name: 'mine' })), {
+    code: 'NOTHING_LEFT',
   });
+  await t.rejects(
+    drain(each((s: Sample) => ({ ...s, n: new Float32Array(s.position % 2 === 0 ? 2 : 3) }), { name: 'mine' })),
+    {
+      code: 'STAGE_BUDGET',
+      message: /FIELD_SHAPE: .*float32 \[2\]/,
+    },
+  );
   t.end();
 });
 
@@ -164,7 +183,7 @@ t.test('pictures of different sizes cannot lie in one batch', async (t) => {
   const loose = pipeline(imageFolder(root), decode());
   await t.rejects(
     (async () => {
-      for await (const _ of loose.batches(4)) continue;
+      for await (const _ of loose.batches(4));
     })(),
     { message: /resize/ },
   );

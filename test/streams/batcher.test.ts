@@ -3,6 +3,7 @@ import t from 'tap';
 import { batcher, type CellBatch } from '../../src/streams/batcher.ts';
 import { Budget, type Failure } from '../../src/streams/failures.ts';
 import { gate } from '../../src/streams/gate.ts';
+import { inOrder } from '../../src/streams/in-order.ts';
 import { StageMeter } from '../../src/streams/meter.ts';
 import { Permits } from '../../src/streams/permits.ts';
 import { Ring } from '../../src/streams/ring.ts';
@@ -65,8 +66,8 @@ function run({
   })
     .pipe(
       runStage(work, around('work')),
+      inOrder(permits),
       batcher({
-        permits,
         ring,
         size,
         write: (sample, cell) => {
