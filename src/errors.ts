@@ -76,7 +76,8 @@ export const catalogue = {
   PIPELINE_EXPORT:
     'a pipeline module must export a pipeline as its default; got {found}. Write `export default definePipeline(…)`.',
   PIPELINE_ENDS: 'a pipeline must end in either `train` or `sink`; got {found}. {advice}',
-  PIPELINE_PROBLEMS: 'a pipeline must have no problems; got {count}. {first} Run `patchstream check` to see them all.',
+  PIPELINE_PROBLEMS:
+    'a pipeline must have no problems; got {count}: {list} Mend them; `patchstream check` shows those of a file with their lines.',
   EXTENDS_CIRCLE: '`extends` must end at a file that extends nothing; got a circle, {circle}. Take one link out.',
   ENVIRONMENT_MISSING: 'the environment variable {name} must be set; got nothing. {advice}',
   SET_PATH: '`--set` must name an option as path=value; got {found}. {advice}',

@@ -27,14 +27,17 @@ export async function checkFile(file: string, options: LoadOptions): Promise<Che
   return { resolved, registry, problems: sortProblems([...problems, ...resolved.problems]) };
 }
 
+/** How many problems the message of one error holds; all are in its `problems`. */
+const most = 5;
+
 /** The problems of a pipeline as one error. */
 export class PipelineProblems extends PatchstreamError {
   readonly problems: readonly Problem[];
 
   constructor(problems: readonly Problem[], file?: string) {
-    const count = problems.length === 1 ? 'one' : problems.length;
-    const first = problems[0]?.error.message ?? '';
-    const { text } = fail('PIPELINE_PROBLEMS', { count, first: problems.length > 1 ? `The first: ${first}` : first });
+    const told = problems.slice(0, most).map(({ error }) => error.message);
+    const more = problems.length > most ? [`and ${problems.length - most} more`] : [];
+    const { text } = fail('PIPELINE_PROBLEMS', { count: problems.length, list: [...told, ...more].join(' | ') });
     super('PIPELINE_PROBLEMS', text, file, problems[0]?.error);
     this.problems = problems;
   }

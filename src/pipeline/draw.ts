@@ -1,5 +1,6 @@
 import { printable } from '../errors.ts';
 import type { Description, Link, MemoryPart } from './describe.ts';
+import { shownFile } from './locate.ts';
 import { type JsonSchema, jsonSchema, typeText } from './options.ts';
 import { policyOptions } from './policy.ts';
 import type { Registry } from './registry.ts';
@@ -8,7 +9,7 @@ import type { Registry } from './registry.ts';
 export function drawText(description: Description): string {
   const { name, seed, output, chain, memory, model, train, evaluate } = description;
   const width = Math.max(...chain.map(({ id }) => id.length), 6);
-  const lines = [`${name}   seed ${seed}   output ${output}`, ''];
+  const lines = [`${name}   seed ${seed}   output ${shownFile(output)}`, ''];
   for (const { id, options, gives, guess } of chain) {
     lines.push(`${id.padEnd(width)}  ${optionsText(options)}`.trimEnd());
     if (gives.length > 0)

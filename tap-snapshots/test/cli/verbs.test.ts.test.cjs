@@ -1,0 +1,60 @@
+/* IMPORTANT
+ * This snapshot file is auto-generated, but designed for humans.
+ * It should be checked into source control and tracked carefully.
+ * Re-generate by setting TAP_SNAPSHOT=1 and running tests.
+ * Make sure to inspect the output below.  Do not ignore changes!
+ */
+'use strict'
+exports[`test/cli/verbs.test.ts > TAP > check > must match snapshot 1`] = `
+bad.yaml:3:10: a stage must be one that is registered; got \`dekode\`. Did you mean \`decode\`? [NAME_UNKNOWN]
+1 problem
+
+`
+
+exports[`test/cli/verbs.test.ts > TAP > describe > must match snapshot 1`] = `
+good   seed 0   output run
+
+image-folder  path \${PHOTOS}  repeat 1  labels false  formats ["jpeg","png","webp"]  maxBytes 268435456
+                ↓ bytes
+decode        maxPixels 134217728
+                ↓ bytes   picture of its own size
+resize        size 64  fit cover  kernel bicubic  background [0,0,0]
+                ↓ bytes   picture uint8 [64, 64, 3]
+windows       patch 8  size 5  views 2  mode perImage  group 256
+                ↓ bytes   picture uint8 [64, 64, 3]   windows int32 [2, 2]
+mask          ratio 0.5
+                ↓ bytes   picture uint8 [64, 64, 3]   windows int32 [2, 2]   masks uint8 [2, 25]
+images        pictures true  format png  quality 90  sheet {"rows":8}
+
+memory  40 × encoded files, one per permit
+
+`
+
+exports[`test/cli/verbs.test.ts > TAP > describe > must match snapshot 2`] = `
+flowchart LR
+  n0[("image-folder")]
+  n1["decode"]
+  n2["resize"]
+  n3["windows"]
+  n4["mask"]
+  n5[/"images"/]
+  n0 -->|"bytes"| n1
+  n1 -->|"bytes<br/>picture of its own size"| n2
+  n2 -->|"bytes<br/>picture uint8 [64, 64, 3]"| n3
+  n3 -->|"bytes<br/>picture uint8 [64, 64, 3]<br/>windows int32 [2, 2]"| n4
+  n4 -->|"bytes<br/>picture uint8 [64, 64, 3]<br/>windows int32 [2, 2]<br/>masks uint8 [2, 25]"| n5
+
+`
+
+exports[`test/cli/verbs.test.ts > TAP > help, version, and words that are no verbs > must match snapshot 1`] = `
+patchstream: image patches, streamed
+
+  run <pipeline>                Run a pipeline to its end: a job into its sink, or a training.
+  check <pipeline>…             Say everything that is wrong with pipeline files, with line and column. Opens no data.
+  describe <pipeline or stage>  Show a pipeline: options, the chain with shapes on its edges, memory. Or what a stage takes.
+  doctor                        Say what this machine offers, what is missing, and the command that mends it.
+
+  patchstream <verb> --help    what a verb takes
+  patchstream --version
+
+`

@@ -1,0 +1,144 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references in pipeline files look like templates
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { patchstream } from '../kit/terminal.ts';
+
+t.cleanSnapshot = (text) => text.replaceAll(/(\/[^\s"]*)?\.tap\/fixtures\/[^:/\s"]+\//g, '');
+
+const good = `
+source: { image-folder: { path: ./photos } }
+stages: [decode, resize: 64, windows: { patch: 8, size: 5, views: 2 }, mask: 0.5]
+sink: images
+`;
+
+t.test('help, version, and words that are no verbs', async (t) => {
+  const help = await patchstream(['--help']);
+  t.equal(help.code, 0);
+  t.matchSnapshot(help.out);
+  for (const verb of ['run', 'check', 'describe', 'doctor']) {
+    const own = await patchstream([verb, '--help']);
+    t.equal(own.code, 0);
+    t.match(own.out, new RegExp(`^patchstream ${verb} `));
+    t.equal((await patchstream(['help', verb])).out, own.out);
+  }
+  t.match(await patchstream(['--version']), { code: 0, out: /^\d+\.\d+\.\d+\n$/ });
+  t.match(await patchstream([]), { code: 2 });
+  t.match(await patchstream(['chek']), { code: 2, err: /Did you mean `check`/ });
+  t.match(await patchstream(['\u001b[2Jx']), { code: 2, err: /there is no verb `\\u\{1b\}\[2Jx`/ });
+  t.match(await patchstream(['run', '--frsh', 'x']), { code: 2, err: /Did you mean `--fresh`/ });
+  t.match(await patchstream(['run']), { code: 2, err: /got no <pipeline>/ });
+  t.match(await patchstream(['run', 'a.yaml', 'b.yaml']), { code: 2, err: /got a\.yaml b\.yaml/ });
+});
+
+t.test('check', async (t) => {
+  const dir = t.testdir({
+    'good.yaml': good,
+    'bad.yaml': good.replace('decode', 'dekode').replace('size: 5', 'size: 50'),
+  });
+  t.match(await patchstream(['check', join(dir, 'good.yaml')]), { code: 0, out: /good\.yaml: no problems/, err: '' });
+  const bad = await patchstream(['check', join(dir, 'bad.yaml')]);
+  t.equal(bad.code, 2);
+  t.matchSnapshot(bad.err);
+  const json = await patchstream(['check', '--json', join(dir, 'good.yaml'), join(dir, 'bad.yaml')]);
+  const [first, second] = JSON.parse(json.out);
+  t.same(first.problems, []);
+  t.match(second.problems[0], { code: 'NAME_UNKNOWN', line: 3, column: 10 });
+  t.equal(json.code, 2);
+  t.match(await patchstream(['check', join(dir, 'good.yaml'), '--set', 'stages.mask.ratio=7']), {
+    code: 2,
+    err: /^--set stages\.mask\.ratio=7, stage mask: `ratio`/,
+  });
+  t.match(await patchstream(['check', join(dir, 'none.yaml')]), { code: 2, err: /ENOENT/ });
+  t.match(await patchstream(['check']), { code: 2 });
+});
+
+t.test('describe', async (t) => {
+  const secret = good.replace('./photos', '"${PHOTOS}"');
+  const dir = t.testdir({ 'good.yaml': `name: good\noutput: ./run\npermits: 40\n${secret}` });
+  const file = join(dir, 'good.yaml');
+  const env = { PHOTOS: '/very/secret' };
+  const text = await patchstream(['describe', file], { env });
+  t.matchSnapshot(text.out);
+  const mermaid = await patchstream(['describe', '--mermaid', file], { env });
+  t.matchSnapshot(mermaid.out);
+  const json = await patchstream(['describe', '--json', file], { env });
+  t.match(JSON.parse(json.out).chain[0], { kind: 'source', id: 'image-folder', options: { path: '${PHOTOS}' } });
+  for (const { out, err } of [text, mermaid, json]) t.notMatch(out + err, /secret/);
+  t.match(await patchstream(['describe', 'mask']), { code: 0, out: /ratio .* 0\.8/ });
+  t.match(await patchstream(['describe', 'maks']), { code: 2, err: /Did you mean `mask`/ });
+  t.match(await patchstream(['describe', file]), { code: 2, err: /PHOTOS must be set/ });
+});
+
+t.test('doctor', async (t) => {
+  const json = JSON.parse((await patchstream(['doctor', '--json'])).out);
+  t.equal(json.ok, true);
+  t.match(
+    json.findings.map(({ what }: { what: string }) => what),
+    ['patchstream', 'node', 'machine', 'sharp', 'backend wasm'],
+  );
+  t.match(await patchstream(['doctor']), { code: 0, out: /native parts +none in this release/ });
+});
+
+/** A folder with a pipeline and a few of the fixtures' photos. */
+function job(t: { testdir(files: Record<string, string>): string }, text = good): string {
+  const dir = t.testdir({ 'job.yaml': `${text}output: ./run\n` });
+  mkdirSync(join(dir, 'photos'));
+  cpSync('fixtures/photos', join(dir, 'photos'), { recursive: true });
+  return join(dir, 'job.yaml');
+}
+
+t.test('run: to its end, once', async (t) => {
+  const file = job(t);
+  const first = await patchstream(['run', file, '--seed', '3']);
+  t.equal(first.code, 0, first.err);
+  t.match(first.out, /^\d+ done in /);
+  t.match(await patchstream(['run', file, '--seed', '3']), { code: 0, out: /--fresh/ });
+  const bar = await patchstream(['run', file, '--fresh'], { tty: true });
+  t.match(bar, { code: 0, err: /█.* images\/s/ });
+  const json = await patchstream(['run', file, '--fresh', '--json']);
+  const events = json.out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { type: string });
+  t.equal(events.at(-1)?.type, 'end');
+});
+
+t.test('run: problems, failures and signals by their exit codes', async (t) => {
+  const file = job(t);
+  t.match(await patchstream(['run', file, '--set', 'seed=x']), { code: 2, err: /`seed` must be/ });
+  t.match(await patchstream(['run', file, '--set', 'source.path=./none', '--json']), {
+    code: 1,
+    out: /"type":"error"/,
+  });
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    const set = ['--set', 'source.repeat=10000', '--fresh', '--json'];
+    const stopped = await patchstream(['run', file, ...set], { during: (send) => setTimeout(send, 20, signal) });
+    t.equal(stopped.code, code);
+    t.match(stopped.err, new RegExp(`cancelled by ${signal}`));
+    t.equal(stopped.listening, 0, 'no listener stays behind');
+  }
+});
+
+t.test('a second signal ends the process', async (t) => {
+  const file = job(t);
+  const send = (to: (signal: string) => void) => {
+    to('SIGINT');
+    t.throws(() => to('SIGINT'), /exit 130/);
+  };
+  const stopped = await patchstream(['run', file, '--set', 'source.repeat=10000', '--json'], { during: send });
+  t.equal(stopped.code, 130);
+});
+
+t.test('the program itself says what to do when it was not built', async (t) => {
+  const dir = t.testdir({});
+  mkdirSync(join(dir, 'bin'));
+  cpSync('bin/patchstream.mjs', join(dir, 'bin/patchstream.mjs'));
+  const { status, stderr } = spawnSync(join(dir, 'bin/patchstream.mjs'), ['check'], { encoding: 'utf8' });
+  t.equal(status, 2);
+  t.match(stderr, /dist is missing/);
+});
