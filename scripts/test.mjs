@@ -66,14 +66,9 @@ async function main(args) {
   });
   const status = await new Promise((resolve) => {
     child.on('error', () => resolve(1));
-    child.on('exit', (code) => {
-      // What a broken test left running may hold our pipe open for ever; the runner itself has said all.
-      const given = setTimeout(() => child.stdout.destroy(), 2000);
-      child.stdout.on('close', () => {
-        clearTimeout(given);
-        resolve(code ?? 1);
-      });
-    });
+    child.on('close', (code) => resolve(code ?? 1));
+    // What a broken test left running may hold our pipe open for ever; the runner itself has said all by then.
+    child.on('exit', () => setTimeout(() => child.stdout.destroy(), 2000).unref());
   });
   const { failed, line } = readTotals(output, status);
   process.stdout.write(`\n${line}\n`);

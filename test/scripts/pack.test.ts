@@ -30,7 +30,7 @@ function everyOther<T>() {
 
 export default definePipeline({
   source: imageFolder('./photos'),
-  stages: [decode(), landscape, operator(everyOther()), resize(32)],
+  stages: [decode(), landscape, operator(everyOther<Sample>()), resize(32)],
   sink: images(),
   output: './out',
 });
