@@ -1,0 +1,171 @@
+import { EventEmitter, once } from 'node:events';
+import { existsSync, readFileSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import t from 'tap';
+import { imageFolder, images } from '../../src/datasets/index.ts';
+import { definePipeline, pipeline } from '../../src/pipeline/define.ts';
+import type { RunEvent } from '../../src/pipeline/events.ts';
+import { run } from '../../src/pipeline/run.ts';
+import { decode, downsample, mask, resize, windows } from '../../src/stages/index.ts';
+import type { Sample } from '../../src/streams/sample.ts';
+import { each } from '../../src/streams/stage.ts';
+import { pictureFolder, writeFiles } from '../kit/folder.ts';
+import { brokenFiles } from '../kit/pictures.ts';
+
+const rowsOf = (file: string) =>
+  readFileSync(file, 'utf8')
+    .trim()
+    .split('\n')
+    .map((row) => JSON.parse(row) as Record<string, unknown>);
+
+t.test('a job writes pictures in order, a manifest, a sheet, and what happened', async (t) => {
+  const root = t.testdir();
+  const photos = join(root, 'photos');
+  const output = join(root, 'out');
+  await pictureFolder(photos, 20);
+  const broken = await brokenFiles();
+  writeFiles(photos, Object.fromEntries(broken.map(({ name, bytes }) => [`broken/${name}`, bytes])));
+  const job = definePipeline({
+    ...pipeline(
+      imageFolder(photos),
+      decode(),
+      resize(32),
+      downsample(4),
+      windows({ patch: 8, size: 2, views: 2 }),
+      mask(0.5),
+    ),
+    sink: images({ sheet: { rows: 3 } }),
+    output,
+  });
+  const events: RunEvent[] = [];
+  const summary = await run(job, { onEvent: (event) => events.push(event) });
+  t.match(summary, { done: 20, failures: broken.length, drops: 0 });
+  const manifest = rowsOf(join(output, 'manifest.jsonl'));
+  t.strictSame(
+    manifest.map(({ key }) => key),
+    Array.from({ length: 20 }, (_, i) => `${String(i).padStart(5, '0')}.jpg`),
+  );
+  t.ok(manifest.every(({ file }) => existsSync(join(output, file as string))));
+  t.match(await sharp(join(output, 'sheet.png')).metadata(), { format: 'png' });
+
+  const quarantine = rowsOf(join(output, 'quarantine.jsonl'));
+  t.strictSame(
+    new Map(quarantine.map(({ key, error }) => [key, (error as string).split(':')[0]])),
+    new Map(broken.map(({ name, code }) => [`broken/${name}`, code])),
+  );
+  t.equal(events.filter(({ type }) => type === 'failure').length, broken.length);
+  const last = events.filter((event) => event.type === 'progress').at(-1);
+  t.match(last, { done: 20, total: 25, failures: 5 });
+  t.match(rowsOf(join(output, 'events.jsonl')), [{ event: 'start' }, { event: 'end', how: 'completed' }]);
+  t.match(JSON.parse(readFileSync(join(output, 'pipeline.json'), 'utf8')), {
+    stages: [{ decode: {} }, { resize: { size: 32 } }],
+  });
+
+  const again = await run(job);
+  t.match(again.lines[0], /finished/);
+  t.equal(again.done, 20);
+  const fresh = await run(job, { fresh: true });
+  t.notMatch(fresh.lines[0], /finished/);
+  t.end();
+});
+
+t.test('a cancelled job ends at once, keeps what it has written, and says so', async (t) => {
+  const root = t.testdir();
+  await pictureFolder(join(root, 'photos'), 60);
+  const abort = new AbortController();
+  const reached = new EventEmitter();
+  const output = join(root, 'out');
+  const job = definePipeline({
+    ...pipeline(
+      imageFolder(join(root, 'photos')),
+      each(async <S extends Sample>(sample: S) => {
+        if (sample.position === 30) {
+          reached.emit('reached');
+          // Never goes on by itself: only the cancellation ends it.
+          await new Promise(() => {});
+        }
+        return sample;
+      }),
+      decode(),
+      resize(8),
+    ),
+    sink: images({ sheet: false }),
+    output,
+  });
+  const ended = run(job, { signal: abort.signal });
+  await once(reached, 'reached');
+  abort.abort('SIGINT');
+  await t.rejects(ended, { code: 'RUN_CANCELLED', message: /SIGINT/ });
+  t.match(rowsOf(join(output, 'events.jsonl')).at(-1), { event: 'end', how: 'cancelled' });
+  t.notOk(existsSync(join(output, 'finished.json')));
+  t.end();
+});
+
+t.test('folders that cannot be read or written', async (t) => {
+  const root = t.testdir({ empty: {}, 'a-file': 'x', texts: { 'a.txt': 'x' } });
+  await pictureFolder(join(root, 'photos'), 3);
+  const job = (from: string, output: string) =>
+    run(
+      definePipeline({
+        ...pipeline(imageFolder(join(root, from)), decode(), resize(8)),
+        sink: images(),
+        output: join(root, output),
+      }),
+    );
+  await t.rejects(job('missing', 'o1'), { code: 'FOLDER_MISSING' });
+  await t.rejects(job('empty', 'o2'), { code: 'FOLDER_EMPTY' });
+  await t.rejects(job('texts', 'o3'), { code: 'FOLDER_EMPTY' });
+  await t.rejects(job('a-file', 'o4'), { code: 'FOLDER_FILE' });
+  await t.rejects(job('photos', 'a-file/out'), { code: 'OUTPUT_FOLDER' });
+  t.end();
+});
+
+t.test('a folder of which nothing can be used is an error, not an empty result', async (t) => {
+  const root = t.testdir();
+  writeFiles(join(root, 'photos'), Object.fromEntries((await brokenFiles()).map(({ name, bytes }) => [name, bytes])));
+  const job = definePipeline({
+    ...pipeline(imageFolder(join(root, 'photos')), decode(), resize(8)),
+    sink: images(),
+    output: join(root, 'out'),
+  });
+  await t.rejects(run(job), { code: 'NOTHING_LEFT', message: /PICTURE_/ });
+  t.end();
+});
+
+t.test('a disk that is full ends the run with the reason', async (t) => {
+  if (!existsSync('/dev/full')) return t.end();
+  const root = t.testdir({ out: { images: {} } });
+  const photos = join(root, 'photos');
+  await pictureFolder(photos, 3);
+  // The manifest goes to a device on which every write fails like on a full disk.
+  symlinkSync('/dev/full', join(root, 'out', 'manifest.jsonl'));
+  const job = definePipeline({
+    ...pipeline(imageFolder(photos), decode(), resize(8)),
+    sink: images({ sheet: false }),
+    output: join(root, 'out'),
+  });
+  await t.rejects(run(job), { code: 'SINK_WRITE', cause: { code: 'ENOSPC' } });
+  t.end();
+});
+
+t.test('hostile file names are escaped wherever they are shown', async (t) => {
+  const root = t.testdir();
+  const photos = join(root, 'photos');
+  await pictureFolder(photos, 2);
+  const name = 'evil\u001b[2J\u202egpj.jpg';
+  writeFiles(photos, { [name]: 'text' });
+  const output = join(root, 'out');
+  const events: RunEvent[] = [];
+  const job = definePipeline({
+    ...pipeline(imageFolder(photos), decode({ maxFailures: 0 }), resize(8)),
+    sink: images(),
+    output,
+  });
+  const error = (await run(job, { onEvent: (event) => events.push(event) }).catch((e: unknown) => e)) as Error;
+  t.match(error, { code: 'STAGE_BUDGET' });
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: looking for them is the test
+  t.notMatch(error.message, /[\u0000-\u001f\u202e]/);
+  t.match(error.message, 'evil\\u{1b}[2J\\u{202e}gpj.jpg');
+  t.end();
+});
