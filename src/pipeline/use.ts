@@ -1,5 +1,8 @@
+import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { createJiti } from 'jiti';
+import * as rxjs from 'rxjs';
+import * as zod from 'zod';
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
 import type { Listed, Registry } from './registry.ts';
 
@@ -10,8 +13,24 @@ type Carrier = { readonly definition: { readonly name: string } };
  * errors and samples are ours. The module's top level runs: this is the one place where a pipeline names code.
  */
 export async function importModule(file: string): Promise<Readonly<Record<string, unknown>>> {
-  const jiti = createJiti(import.meta.url, { virtualModules: await door(), fsCache: false, interopDefault: false });
+  const virtualModules = { ...(await door()), ...lent(file) };
+  const jiti = createJiti(import.meta.url, { virtualModules, fsCache: false, interopDefault: false });
   return (await jiti.import(pathToFileURL(file).href)) as Readonly<Record<string, unknown>>;
+}
+
+// What a stage is written with. Lent to modules that cannot find a copy of their own, as beside a pipeline file outside any package.
+const tools: Readonly<Record<string, unknown>> = { zod, rxjs };
+
+function lent(file: string): Record<string, unknown> {
+  const { resolve } = createRequire(file);
+  const missing = Object.entries(tools).filter(([name]) => {
+    try {
+      return resolve(name) === '';
+    } catch {
+      return true;
+    }
+  });
+  return Object.fromEntries(missing);
 }
 
 let opened: Promise<Record<string, unknown>> | undefined;
