@@ -55,7 +55,8 @@ async function weights(folder: string): Promise<{ names: string[]; model: Buffer
   return { names, model: await read('model.safetensors'), optimizer: await read('optimizer.safetensors') };
 }
 
-const folders = { main: t.testdir(), worker: `${t.testdirName}-worker`, killed: `${t.testdirName}-killed` };
+const root = t.testdir({ main: {}, worker: {} });
+const folders = { main: join(root, 'main'), worker: join(root, 'worker') };
 let whole: Ran;
 
 t.test('a run in the calling thread: rows, checkpoints, cells', async (t) => {
