@@ -29,6 +29,12 @@ export const catalogue = {
   FIELD_SHAPE: 'the field {field} must be {expected} in every sample; got {found}.',
   OUTPUT_FOLDER:
     'the folder of the run must be one that can be written to; got: {found}. Choose another `output`, or make room.',
+  EVALUATE_MISSING:
+    'a pipeline must say `train` and on what to `evaluate`; this one does not. Add `evaluate: { reconstruction: { on: ./folder } }`.',
+  CHECKPOINT_NONE:
+    'a trained model must lie in {folder}; there is no checkpoint. Run the pipeline first, or name one with --checkpoint.',
+  MODEL_RESTORES:
+    'a reconstruction error needs a model that restores pixels; {model} does not. Leave `reconstruction` out.',
   RUN_CANCELLED: 'the run was cancelled by {cause}.',
 
   // backends, models

@@ -3,11 +3,12 @@ import { check } from './check.ts';
 import { type Command, exits, helpOf, parseGiven, type Terminal } from './command.ts';
 import { describe } from './describe.ts';
 import { doctor } from './doctor.ts';
+import { evaluate, reconstruct } from './evaluate.ts';
 import { run } from './run.ts';
 import { version } from './version.ts';
 
 /** Every verb, in the order of the help. */
-export const commands: readonly Command[] = [run, check, describe, doctor];
+export const commands: readonly Command[] = [run, evaluate, reconstruct, check, describe, doctor];
 
 /** The command line: runs a verb and returns the exit code. Nothing from outside reaches the terminal unescaped. */
 export async function main(args: readonly string[], terminal: Terminal): Promise<number> {

@@ -14,7 +14,7 @@ import type { Definition } from './definition.ts';
 import type { Loader } from './engine.ts';
 import { looseFields } from './fold.ts';
 import { layoutOf, writeCell } from './layout.ts';
-import { type OpenOptions, openLoader } from './open.ts';
+import { type Opened, type OpenOptions, openLoader } from './open.ts';
 
 /** How batches are made. */
 export interface BatchOptions extends OpenOptions {
@@ -59,21 +59,29 @@ export async function* batches<S>(
     builtin,
   );
   if (loose[0] !== undefined) throw loose[0];
-  const opened = await openLoader(sound, options);
+  yield* batchesOf(await openLoader(sound, options), n, { ...options, cells: definition.cells });
+}
+
+/** The batches of a loader, which is closed at the end. */
+export async function* batchesOf<S>(
+  opened: Opened,
+  n: number,
+  { views = false, signal, cells }: BatchOptions & { readonly cells?: number | undefined } = {},
+): AsyncGenerator<Batch<S>> {
+  const { loader, spec, threads, finish, close } = opened;
   try {
-    const cells = definition.cells ?? defaultCells(n, opened.threads);
-    const rendered = opened.loader.ordered.pipe(toCells(opened.loader, opened.spec, n, cells));
+    const rendered = loader.ordered.pipe(toCells(loader, spec, n, cells ?? defaultCells(n, threads)));
     let reader: CellReader | undefined;
-    for await (const { list, ring, layout } of iterate(rendered, options.signal)) {
-      if (reader === undefined || !options.views) reader = new CellReader(ring.memory, layout);
+    for await (const { list, ring, layout } of iterate(rendered, signal)) {
+      if (reader === undefined || !views) reader = new CellReader(ring.memory, layout);
       const fields = reader.read(list.cells);
       ring.free(list.cells);
       const { keys, positions, epochs } = list;
       yield { size: keys.length, keys, positions, epochs, fields } as unknown as Batch<S>;
     }
-    opened.finish();
+    finish();
   } finally {
-    await opened.close();
+    await close();
   }
 }
 

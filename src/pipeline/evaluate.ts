@@ -20,8 +20,6 @@ export interface ResolvedSource {
 
 /** `evaluate`, parsed, in its full form. */
 export interface ResolvedEvaluate {
-  readonly every?: number;
-  readonly at: readonly ('start' | 'end')[];
   readonly source: ResolvedSource;
   readonly stages: readonly ResolvedStage[];
   readonly spec: Spec;
@@ -89,12 +87,12 @@ export function checkEvaluate(
   const heard = evaluate.stages ? problems : problems.silent();
   const folded = foldStages(stages, source?.spec ?? openSpec, ['evaluate', 'stages'], registry, heard);
   if (value === undefined || source === undefined) return undefined;
-  const { every, at, measures } = value;
+  const { measures } = value;
   const measured: readonly Measure[] = short
     ? [{ reconstruction: { beside: short.beside, pictures: short.pictures } }]
     : (measures ?? []);
   const spec = folded.at(-1)?.after ?? source.spec;
-  return { ...(every !== undefined && { every }), at, source, stages: folded, spec, measures: measured };
+  return { source, stages: folded, spec, measures: measured };
 }
 
 function sourceOf(

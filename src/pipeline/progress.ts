@@ -8,6 +8,7 @@ export class ProgressTicker {
   readonly #timer: NodeJS.Timeout;
   readonly #began = performance.now();
   readonly #tell: () => void;
+  #stopped = false;
 
   /**
    * @param look what is done, of how many, and further values to show.
@@ -44,6 +45,8 @@ export class ProgressTicker {
 
   /** Tells once more and ends. */
   stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
     clearInterval(this.#timer);
     this.#tell();
   }

@@ -15,7 +15,6 @@ export function resolvedJson({ definition, source, stages, sink, train, evaluate
     ...(train && { train: { model: { [model!.name]: model!.options }, ...training } }),
     ...(evaluate && {
       evaluate: {
-        at: evaluate.at,
         source: { [evaluate.source.name]: evaluate.source.options },
         stages: evaluate.stages.map(stageJson),
         measures: evaluate.measures,

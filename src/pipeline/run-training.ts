@@ -17,6 +17,7 @@ import { type Opened, openLoader, openSource } from './open.ts';
 import { ProgressTicker, totals } from './progress.ts';
 import type { Resolved } from './resolve.ts';
 import { resolvedJson } from './resolved-json.ts';
+import { tellTraining } from './tell-training.ts';
 
 /** Tokens per pass beyond which a larger micro-batch computes no faster on a few cores. */
 const enoughTokens = 2000;
@@ -104,10 +105,13 @@ export async function runTraining(
     }
     if (step === ready.step && ended === 'data') opened.finish();
     how = 'completed';
-    const lines = [`${step} steps of ${train.batch}, the last with loss ${last?.loss.toPrecision(4) ?? '-'}.`];
-    if (skipped > 0) lines.push(`${skipped} steps were skipped because their loss was not a number.`);
+    ticker.stop();
+    const lines = [`${step} steps of ${train.batch} samples.`];
+    if (skipped > 0) lines.push(`${skipped} of them were skipped because their loss was not a number.`);
     const seconds = (performance.now() - began) / 1000;
-    return { lines, files: [], done: step, seconds, ...totals(opened.loader.stats()) };
+    const told = await tellTraining(resolved, { folder: folder.path, seconds, ready, signal, line });
+    lines.push(...told.lines);
+    return { lines, files: told.files, done: step, seconds, ...totals(opened.loader.stats()) };
   } finally {
     ticker.stop();
     signal.removeEventListener('abort', stop);

@@ -74,7 +74,6 @@ export const trainOptions = z.strictObject({
     .regex(/^(auto|cpu|mps|cuda(:\d+)?)$/, 'auto, cpu, mps, cuda or cuda:<number>')
     .default('auto')
     .describe('The device: auto, cpu, cuda:0, mps.'),
-  precision: z.enum(['float32', 'bfloat16']).default('float32').describe('Number format of products.'),
   onNotANumber: z
     .enum(['stop', 'skip'])
     .default('stop')
@@ -91,57 +90,39 @@ export const trainOptions = z.strictObject({
 export type TrainInput = Omit<z.input<typeof trainOptions>, 'model'>;
 export type TrainOptions = Omit<z.output<typeof trainOptions>, 'model'>;
 
-/** What a reconstruction can be compared with. */
+/** Simple ways to fill hidden pixels, which a reconstruction is compared with. */
 export const baselines = ['mean-patch', 'nearest-patch', 'smooth-fill'] as const;
-const baseline = z.enum(baselines);
 
-const beside = z
-  .union([baseline, z.array(baseline).min(1)])
-  .default([...baselines])
-  .transform((names) => (typeof names === 'string' ? [names] : names))
-  .describe('What it is compared with.');
+const reconstruction = {
+  beside: z
+    .enum(baselines)
+    .default('smooth-fill')
+    .describe('The simple restorer that the verdict compares with; all three are measured and written down.'),
+  pictures: z.int().min(0).max(64).default(8).describe('How many reconstructions are drawn.'),
+};
 
 const measure = z.strictObject({
   reconstruction: z
-    .strictObject({
-      beside,
-      pictures: z.int().min(0).max(64).default(8).describe('How many reconstructions are drawn.'),
-    })
-    .optional()
+    .strictObject(reconstruction)
     .describe('Mean squared error over hidden pixels, beside simple ways of filling them.'),
-  knn: z
-    .strictObject({ k: z.int().min(1).default(20).describe('Neighbours that vote.') })
-    .optional()
-    .describe('Accuracy of a vote among the nearest training samples by feature.'),
 });
 
-/** The options of `evaluate`. The short form `{ reconstruction: { on, beside } }` names its folder and one measure; the full form names source, stages and measures. */
+/** The options of `evaluate`, which runs at the end of a training. The short form `{ reconstruction: { on, beside } }` names its folder and one measure; the full form names source, stages and measures. */
 export const evaluateOptions = z.strictObject({
-  every: z.number().positive().optional().describe('Epochs between evaluations while training.'),
-  at: z
-    .array(z.enum(['start', 'end']))
-    .min(1)
-    .default(['end'])
-    .describe('When else it is evaluated.'),
   source: z.unknown().optional().describe('The samples it is evaluated on, as `source` of the pipeline.'),
   stages: z
     .unknown()
     .optional()
     .describe('The stages; by default those of the pipeline, random ones replaced by their deterministic twins.'),
-  measures: z
-    .array(z.union([z.literal('classify'), measure]))
-    .min(1)
-    .optional()
-    .describe('What is measured.'),
+  measures: z.array(measure).length(1).optional().describe('What is measured.'),
   reconstruction: z
     .strictObject({
       on: z.string().min(1).describe('A folder of pictures that are not trained on.'),
-      beside,
-      pictures: z.int().min(0).max(64).default(8).describe('How many reconstructions are drawn.'),
+      ...reconstruction,
     })
     .optional()
     .describe('Short for a reconstruction measure on an image folder.'),
 });
 
 export type EvaluateInput = Omit<z.input<typeof evaluateOptions>, 'source' | 'stages'>;
-export type Measure = 'classify' | z.output<typeof measure>;
+export type Measure = z.output<typeof measure>;

@@ -45,9 +45,8 @@ type Written<Input, Short> =
   | (Short extends keyof Input ? Exclude<Input[Short], undefined> : never);
 
 /** Options may be left out when all of them have defaults. */
-type Arguments<Input, Short> = Record<never, never> extends Input
-  ? [options?: Written<Input, Short>]
-  : [options: Written<Input, Short>];
+type Arguments<Input, Short> =
+  Record<never, never> extends Input ? [options?: Written<Input, Short>] : [options: Written<Input, Short>];
 
 /**
  * The factory of a stage: `mask({ ratio: 0.8 })` is a value for `stages`, and so is `mask(0.8)`, where the bare value stands for the option

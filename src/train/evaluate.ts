@@ -183,6 +183,11 @@ export async function writeEvaluation(folder: string, errors: ReconstructionErro
   return path;
 }
 
+/** The error of one of the simple restorers; undefined when it was not measured. */
+export function baselineError(errors: ReconstructionErrors, baseline: Baseline): number | undefined {
+  return errors[restorers[baseline][0]];
+}
+
 /** The errors as a table for people: one line per restorer, the best first. */
 export function describeErrors(errors: ReconstructionErrors): string[] {
   const names: Record<string, string> = {

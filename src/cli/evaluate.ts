@@ -1,0 +1,80 @@
+import { join } from 'node:path';
+import { builtin } from '../pipeline/builtin.ts';
+import { checkFile } from '../pipeline/check.ts';
+import { drawReconstruction, evaluateModel } from '../pipeline/evaluation.ts';
+import type { Resolved } from '../pipeline/resolve.ts';
+import { evaluationLines } from '../pipeline/tell-training.ts';
+import { problemLines } from './check.ts';
+import { type Command, type CommandOption, exits, type Given, onlyWord, setOption, type Terminal } from './command.ts';
+
+const shared: Readonly<Record<string, CommandOption>> = {
+  set: setOption,
+  on: { type: 'string', value: 'folder', about: 'A folder of pictures, instead of the one that `evaluate` names.' },
+  checkpoint: {
+    type: 'string',
+    value: 'path',
+    about: "A checkpoint's folder or a .safetensors file, instead of the run's newest checkpoint.",
+  },
+};
+
+/** `patchstream evaluate <pipeline>` */
+export const evaluate: Command = {
+  name: 'evaluate',
+  usage: '<pipeline>',
+  summary: 'Measure what a trained model restores of pictures that it was not trained on.',
+  options: { ...shared, json: { type: 'boolean', about: 'Print the numbers as JSON.' } },
+  async run(given, terminal) {
+    const resolved = await resolvedOf(evaluate, given, terminal);
+    if (resolved === undefined) return exits.usage;
+    const made = await evaluateModel(resolved, { ...optionsOf(given, terminal), pictures: 0 });
+    const { errors, images, hidden, notes } = made;
+    if (given.flag('json')) terminal.stdout.write(`${JSON.stringify({ ...errors, images, hidden, notes })}\n`);
+    else terminal.stdout.write(`${(await evaluationLines(resolved, made)).join('\n')}\n`);
+    return exits.ok;
+  },
+};
+
+/** `patchstream reconstruct <pipeline>` */
+export const reconstruct: Command = {
+  name: 'reconstruct',
+  usage: '<pipeline>',
+  summary: 'Draw image, windows, masked and restored, for pictures that a trained model has not seen.',
+  options: {
+    ...shared,
+    pictures: { type: 'string', value: 'number', about: 'How many pictures to draw, 1 to 64. Default 8.' },
+    output: {
+      type: 'string',
+      value: 'file',
+      about: "The PNG to write. Default: reconstruction.png in the run's folder.",
+    },
+  },
+  async run(given, terminal) {
+    const count = given.text('pictures') ?? '8';
+    if (!/^\d+$/.test(count) || Number(count) < 1 || Number(count) > 64) {
+      terminal.stderr.write(`--pictures must be a number from 1 to 64; got ${JSON.stringify(count)}.\n`);
+      return exits.usage;
+    }
+    const resolved = await resolvedOf(reconstruct, given, terminal);
+    if (resolved === undefined) return exits.usage;
+    const made = await evaluateModel(resolved, { ...optionsOf(given, terminal), pictures: Number(count) });
+    const path = given.text('output') ?? join(resolved.definition.output, 'reconstruction.png');
+    terminal.stdout.write(`restored pictures: ${await drawReconstruction(made, path)}\n`);
+    return exits.ok;
+  },
+};
+
+function optionsOf(given: Given, { stderr }: Terminal) {
+  return {
+    on: given.text('on'),
+    checkpoint: given.text('checkpoint'),
+    onLine: (text: string) => stderr.write(`${text}\n`),
+  };
+}
+
+/** The pipeline of the command line, or undefined after its problems have been told. */
+async function resolvedOf(command: Command, given: Given, { stderr, env }: Terminal): Promise<Resolved | undefined> {
+  const file = onlyWord(command, given);
+  const { resolved, problems } = await checkFile(file, { registry: builtin, set: given.list('set'), environment: env });
+  for (const line of problemLines(problems)) stderr.write(`${line}\n`);
+  return problems.length > 0 ? undefined : resolved;
+}
