@@ -9,7 +9,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { onlyWasm } from './setup.mjs';
 
 /** The pipeline that `npm start` runs. */
-const quickstart = 'pipelines/crops-quickstart.yaml';
+const quickstart = 'pipelines/lomar-quickstart.yaml';
 /** As many steps as wasm takes in the time that libtorch needs for all of them. */
 const shortened = 'train.steps=400';
 

@@ -29,6 +29,8 @@ export const catalogue = {
   FIELD_SHAPE: 'the field {field} must be {expected} in every sample; got {found}.',
   OUTPUT_FOLDER:
     'the folder of the run must be one that can be written to; got: {found}. Choose another `output`, or make room.',
+  EVALUATE_TRAIN:
+    '`evaluate` measures what `train` has trained; this pipeline trains nothing. Take it out, or add a section `train`.',
   EVALUATE_MISSING:
     'a pipeline must say `train` and on what to `evaluate`; this one does not. Add `evaluate: { reconstruction: { on: ./folder } }`.',
   CHECKPOINT_NONE:

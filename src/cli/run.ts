@@ -22,7 +22,11 @@ export const run: Command = {
   async run(given, terminal) {
     const { stdout, stderr, env } = terminal;
     const file = onlyWord(run, given);
-    const { resolved, problems } = await checkFile(file, { registry: builtin, set: setsOf(given), environment: env });
+    const { resolved, registry, problems } = await checkFile(file, {
+      registry: builtin,
+      set: setsOf(given),
+      environment: env,
+    });
     for (const line of problemLines(problems)) stderr.write(`${line}\n`);
     if (resolved === undefined || problems.length > 0) return exits.usage;
     const { definition } = resolved;
@@ -30,7 +34,7 @@ export const run: Command = {
     const view = viewOf({ out: hidden(stdout, hide), log: hidden(stderr, hide), json: given.flag('json') });
     const stop = signals(terminal, () => stderr.write('\nstopping after what is under way; again stops at once\n'));
     try {
-      const options = { signal: stop.signal, fresh: given.flag('fresh'), onEvent: view.event };
+      const options = { registry, signal: stop.signal, fresh: given.flag('fresh'), onEvent: view.event };
       view.end(await runPipeline(definition, options));
       return exits.ok;
     } catch (error) {

@@ -133,7 +133,7 @@ export function toCells(loader: Loader, spec: Spec, size: number, cells: number)
         const ring = new Ring(cells, layout.cellBytes);
         const write = (sample: Carried['sample'], cell: Parameters<typeof writeCell>[1]) =>
           writeCell(sample, cell, layout);
-        const render = batcher({ ring, size, write, ...loader.around('render') });
+        const render = batcher({ ring, size, write, ...loader.ending('render') });
         const input = new Observable<Carried>((inner) => {
           push = (carried) => inner.next(carried);
           end = () => inner.complete();

@@ -20,7 +20,6 @@ export interface Definition<S = unknown> {
   readonly output: string;
   readonly permits?: number;
   readonly threads?: number;
-  readonly memory?: number | string;
   readonly cells?: number;
   /** The file it was read from, absolute. */
   readonly file?: string;
@@ -55,7 +54,6 @@ export interface Rest {
   readonly output?: string;
   readonly permits?: number;
   readonly threads?: number;
-  readonly memory?: number | string;
   readonly cells?: number;
 }
 
@@ -75,10 +73,10 @@ export function define(
   place: Pick<Definition, 'file' | 'base' | 'origin' | 'uses'> = { base: process.cwd() },
 ): Definition {
   for (const stage of parts.stages as readonly unknown[]) refuseBare(stage);
-  const { source, stages, sink, train, evaluate, seed = 0, permits, threads, memory, cells } = parts;
+  const { source, stages, sink, train, evaluate, seed = 0, permits, threads, cells } = parts;
   const name = parts.name ?? (place.file === undefined ? 'pipeline' : basename(place.file).replace(/\.\w+$/, ''));
   const output = parts.output === undefined ? resolve('runs', String(name)) : resolve(place.base, String(parts.output));
-  const rest = { sink, train, evaluate, permits, threads, memory, cells };
+  const rest = { sink, train, evaluate, permits, threads, cells };
   const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
   const definition = Object.freeze({
     name,

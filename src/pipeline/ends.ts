@@ -24,7 +24,7 @@ export interface ResolvedSink {
 type Raw = Readonly<Record<string, unknown>>;
 
 /** A run ends in a sink or in training, in one of them. */
-export function checkEnds({ train, sink }: Definition, problems: Problems): void {
+export function checkEnds({ train, sink, evaluate }: Definition, problems: Problems): void {
   if (train !== undefined && sink !== undefined) {
     problems.add(
       fail('PIPELINE_ENDS', { found: 'both', advice: 'Take one out, or write two files, one with `extends`.' }),
@@ -35,6 +35,8 @@ export function checkEnds({ train, sink }: Definition, problems: Problems): void
   if (train === undefined && sink === undefined) {
     problems.add(fail('PIPELINE_ENDS', { found: 'neither', advice: 'Add `sink: images`, or a section `train`.' }), []);
   }
+  if (evaluate !== undefined && train === undefined)
+    problems.add(fail('EVALUATE_TRAIN', {}), ['evaluate'], { key: true });
 }
 
 /** Parses the sink's options and asks it about the chain's end. */

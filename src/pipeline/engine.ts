@@ -48,8 +48,11 @@ export interface Loader {
   readonly permits: Permits;
   /** One entry per stage, the source first. */
   stats(): StageStats[];
-  /** What the end of the chain (batcher, sink) is run with, so that it is counted as a stage like the others. */
-  around(id: string, policy?: StagePolicy): Around;
+  /**
+   * What the end of the chain (batcher, sink) is run with, so that it is counted as a stage like the others. Pictures are lazy and a
+   * damaged file shows here: what `decode` allows for failures and time holds here too.
+   */
+  ending(id: string): Around;
 }
 
 interface Ticket extends Sample {
@@ -107,11 +110,13 @@ export function loader(source: OpenSource, options: LoaderOptions): Loader {
     const drawn = (sample: Sample) => work(sample, new Random(seed, id, sample.key, sample.epoch));
     samples = samples.pipe(runStage(drawn, around(id, policy)));
   }
-  return {
-    samples,
-    ordered: samples.pipe(inOrder(permits, start)),
-    permits,
-    around,
-    stats: () => meters.map((meter) => meter.stats()),
-  };
+  const ordered = samples.pipe(inOrder(permits, start));
+  const ending = (id: string) => around(id, rendering(stages));
+  return { samples, ordered, permits, ending, stats: () => meters.map((meter) => meter.stats()) };
+}
+
+/** The part of `decode`'s policy that holds where its pictures are rendered. */
+function rendering(stages: readonly ResolvedStage[]): StagePolicy {
+  const { maxFailures, timeout } = stages.find(({ name }) => name === 'decode')?.policy ?? {};
+  return { ...(maxFailures !== undefined && { maxFailures }), ...(timeout !== undefined && { timeout }) };
 }

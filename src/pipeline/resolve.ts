@@ -8,7 +8,7 @@ import { foldStages, type ResolvedStage } from './fold.ts';
 import { parseOptions } from './options.ts';
 import { type Problem, Problems } from './problem.ts';
 import type { Registry } from './registry.ts';
-import { bytesOf, settings } from './settings.ts';
+import { settings } from './settings.ts';
 
 /** A definition with every option parsed and every spec known: what is built, and what `describe` shows. Parts that have problems are absent. */
 export interface Resolved {
@@ -32,8 +32,6 @@ export interface Capacity {
   readonly needed: number;
   /** As set; absent where the run chooses. */
   readonly cells?: number;
-  /** In bytes, as set. */
-  readonly memory?: number;
 }
 
 /**
@@ -61,8 +59,8 @@ export function resolvePipeline(definition: Definition, registry: Registry, { en
 }
 
 function checkSettings(definition: Definition, problems: Problems): void {
-  const { name, seed, output, permits, threads, memory, cells } = definition;
-  const own = Object.entries({ name, seed, output, permits, threads, memory, cells }).filter(
+  const { name, seed, output, permits, threads, cells } = definition;
+  const own = Object.entries({ name, seed, output, permits, threads, cells }).filter(
     ([, value]) => value !== undefined,
   );
   for (const { error, path } of parseOptions(settings, Object.fromEntries(own), 'a pipeline').problems)
@@ -73,14 +71,12 @@ function capacityOf(definition: Definition, stages: readonly ResolvedStage[]): C
   const threads = typeof definition.threads === 'number' ? definition.threads : availableParallelism();
   const needed = threads + stages.reduce((sum, { holds }) => sum + (holds > 0 ? holds + 1 : 0), 0);
   const permits = typeof definition.permits === 'number' ? definition.permits : Math.max(32, 4 * threads, needed);
-  const { cells, memory } = definition;
-  const sized = memory !== undefined && settings.shape.memory.safeParse(memory).success ? bytesOf(memory) : undefined;
+  const { cells } = definition;
   return {
     threads,
     permits,
     needed,
     ...(cells !== undefined && { cells }),
-    ...(sized !== undefined && { memory: sized }),
   };
 }
 

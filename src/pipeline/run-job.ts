@@ -39,7 +39,7 @@ export async function runJob(resolved: Resolved, { folder, signal, onEvent }: Ru
         write: (sample) => sink.write(sample as Sample & Fields),
         commit: (written) => sink.commit(written),
         fatal: endsTheSink,
-        ...loader.around(target.name),
+        ...loader.ending(target.name),
       });
       for await (const _ of iterate(loader.ordered.pipe(writing), signal)) done++;
     } finally {

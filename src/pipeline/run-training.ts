@@ -139,7 +139,7 @@ async function feedTrainer(
     size: microBatch,
     write: (sample, cell) => writeCell(sample, cell, layout),
     dropLast: train.dropLast,
-    ...loader.around('render'),
+    ...loader.ending('render'),
   });
   const perStep = train.batch / microBatch;
   let batchIndex = 0;

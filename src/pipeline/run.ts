@@ -4,6 +4,7 @@ import type { RunContext } from './context.ts';
 import type { Definition } from './definition.ts';
 import type { RunEvent, RunSummary } from './events.ts';
 import { RunFolder } from './folder.ts';
+import type { Registry } from './registry.ts';
 import { resolvedJson } from './resolved-json.ts';
 import { runJob } from './run-job.ts';
 import { runTraining } from './run-training.ts';
@@ -12,6 +13,8 @@ export interface RunOptions {
   /** Aborted, the run ends as soon as what is under way is safe, and throws RUN_CANCELLED with the signal's reason. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: RunEvent) => void;
+  /** What the pipeline's names stand for, where `use` adds some. Default: `builtin`. */
+  readonly registry?: Registry;
   /** Runs again what has been run to its end, and trains from the beginning. */
   readonly fresh?: boolean;
 }
@@ -23,7 +26,7 @@ export interface RunOptions {
  */
 export async function run(definition: Definition, options: RunOptions = {}): Promise<RunSummary> {
   const { signal = new AbortController().signal, onEvent = () => {}, fresh = false } = options;
-  const resolved = soundPipeline(definition, builtin);
+  const resolved = soundPipeline(definition, options.registry ?? builtin);
   const folder = await RunFolder.open(definition.output, resolvedJson(resolved));
   const before = fresh ? undefined : await folder.finished();
   if (before !== undefined) {

@@ -15,10 +15,6 @@ export const settings = z.strictObject({
     .optional()
     .describe('Most samples in flight. Default: 4 × threads, at least 32.'),
   threads: z.int().min(1).max(1024).optional().describe('Loader threads. Default: one per core.'),
-  memory: z
-    .union([z.int().min(1), z.string().regex(/^\d+(\.\d+)?\s*[KMGT]i?B$/, 'a number of bytes, or a size such as 4GB')])
-    .optional()
-    .describe('Most memory of the loader: bytes, or a size such as 4GB. Default: half of what is free.'),
   cells: z
     .int()
     .min(2)
@@ -28,10 +24,3 @@ export const settings = z.strictObject({
 });
 
 export type Settings = z.output<typeof settings>;
-
-/** Bytes of a size such as `512MB` or `4GB` (powers of 1024), or of a number. */
-export function bytesOf(size: number | string): number {
-  if (typeof size === 'number') return size;
-  const [, number, unit] = /^([\d.]+)\s*([KMGT])/.exec(size) ?? [];
-  return Math.floor(Number(number) * 1024 ** ('KMGT'.indexOf(unit!) + 1));
-}

@@ -128,7 +128,7 @@ t.test('a pipeline ends in training or a sink', async (t) => {
 t.test('evaluate, short and full', async (t) => {
   const short = await problemsIn(t, `${sound}evaluate: { reconstruction: { on: ../held-out, beside: smooth-fill } }\n`);
   t.same(short.texts, []);
-  t.same(short.resolved?.evaluate?.measures, [{ reconstruction: { beside: ['smooth-fill'], pictures: 8 } }]);
+  t.same(short.resolved?.evaluate?.measures, [{ reconstruction: { beside: 'smooth-fill', pictures: 8 } }]);
   t.equal(short.resolved?.evaluate?.stages.length, 4);
   const full = await problemsIn(
     t,
@@ -150,6 +150,6 @@ t.test('stages: entries that are none, ids, policies', async (t) => {
 });
 
 t.test('settings at the top', async (t) => {
-  const { codes } = await problemsIn(t, `${sound}sede: 3\nthreads: 4\npermits: 2\nmemory: lots\n`);
+  const { codes } = await problemsIn(t, `${sound}sede: 3\nthreads: 4\npermits: 2\ncells: lots\n`);
   t.same(codes, ['OPTION_UNKNOWN', 'PERMITS_TOO_FEW', 'OPTION_VALUE']);
 });

@@ -79,7 +79,7 @@ t.test('values of the wrong kind everywhere are problems, not crashes', async (t
     'seed',
     'output',
     'permits',
-    'memory',
+    'cells',
   ];
   for (const value of ['null', '3', 'text', '[]', '[[1]]', '{}', '{ a: { b: c } }', 'true', '""']) {
     for (const key of whole) {

@@ -16,7 +16,7 @@ function tree(t: Test, pipeline: string, bin: string) {
   });
   cpSync(join(root, 'scripts'), join(folder, 'scripts'), { recursive: true });
   mkdirSync(join(folder, 'pipelines'));
-  writeFileSync(join(folder, 'pipelines', 'crops-quickstart.yaml'), pipeline);
+  writeFileSync(join(folder, 'pipelines', 'lomar-quickstart.yaml'), pipeline);
   return folder;
 }
 
@@ -54,7 +54,7 @@ const given = (output: string) => JSON.parse(output.split('\n').find((line) => l
 t.test('runs the quickstart with the arguments of the user', async (t) => {
   const { output, code } = await start(tree(t, 'name: x\n', echo), process.execPath, ['scripts/start.mjs', '--fresh']);
   t.equal(code, 0);
-  t.same(given(output), ['run', 'pipelines/crops-quickstart.yaml', '--fresh']);
+  t.same(given(output), ['run', 'pipelines/lomar-quickstart.yaml', '--fresh']);
 });
 
 t.test('training is shortened where only wasm trains, and the user has the last word', async (t) => {

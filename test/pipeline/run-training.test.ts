@@ -1,0 +1,189 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { imageFolder } from '../../src/datasets/index.ts';
+import { definePipeline, pipeline } from '../../src/pipeline/define.ts';
+import type { RunEvent } from '../../src/pipeline/events.ts';
+import { lomar } from '../../src/pipeline/models.ts';
+import { run } from '../../src/pipeline/run.ts';
+import { decode, mask, randomResizedCrop, windows } from '../../src/stages/index.ts';
+import type { Measures } from '../../src/train/metrics.ts';
+import { pictureFolder, writeFiles } from '../kit/folder.ts';
+import { gradient, jpeg } from '../kit/pictures.ts';
+
+/** A training that takes a second: LoMaR 32 wide, two blocks, windows of 3 × 3 patches of 32 × 32 pictures. */
+function training(
+  root: string,
+  name: string,
+  { threads = 2, thread = 'worker' as 'worker' | 'main', steps = 12, microBatch = 4 } = {},
+) {
+  return definePipeline({
+    ...pipeline(
+      imageFolder({ path: join(root, 'photos'), repeat: 4 }),
+      decode({ maxFailures: '20%' }),
+      randomResizedCrop({ size: 32 }),
+      windows({ patch: 8, size: 3, views: 2 }),
+      mask(0.5),
+    ),
+    name,
+    seed: 5,
+    threads,
+    train: {
+      model: lomar({ width: 32, depth: 2, heads: 2, target: 'pixels' }),
+      batch: 8,
+      microBatch,
+      steps,
+      thread,
+      backend: 'wasm',
+      optimizer: { adamw: { lr: 1e-3 } },
+      checkpoint: { everySteps: 5 },
+    },
+    evaluate: { reconstruction: { on: join(root, 'held-out') } },
+    output: join(root, name),
+  });
+}
+
+async function photos(root: string) {
+  await pictureFolder(join(root, 'photos'), 30, 0.1);
+  writeFiles(join(root, 'held-out'), { 'a.jpg': await jpeg(gradient(40, 32)), 'b.jpg': await jpeg(gradient(32, 50)) });
+}
+
+const rows = (folder: string) =>
+  readFileSync(join(folder, 'metrics.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((row) => JSON.parse(row) as Measures);
+const course = (folder: string) =>
+  rows(folder).map(({ step, epoch, loss, gradNorm, lr, keys }) => ({ step, epoch, loss, gradNorm, lr, keys }));
+const weights = (folder: string) => {
+  const last = readdirSync(join(folder, 'checkpoints')).sort().at(-1)!;
+  return { last, bytes: readFileSync(join(folder, 'checkpoints', last, 'model.safetensors')) };
+};
+
+t.test(
+  'one seed gives equal losses at loader concurrency 1 and 8, in a worker and in the calling thread',
+  async (t) => {
+    const root = t.testdir();
+    await photos(root);
+    const events: RunEvent[] = [];
+    const summary = await run(training(root, 'one', { threads: 1 }), { onEvent: (event) => events.push(event) });
+    await run(training(root, 'eight', { threads: 8 }));
+    await run(training(root, 'main', { threads: 3, thread: 'main' }));
+    t.equal(rows(join(root, 'one')).length, 12);
+    t.strictSame(course(join(root, 'eight')), course(join(root, 'one')));
+    t.strictSame(course(join(root, 'main')), course(join(root, 'one')));
+    t.ok(weights(join(root, 'main')).bytes.equals(weights(join(root, 'one')).bytes), 'the same weights');
+
+    t.match(summary, { done: 12 });
+    for (const name of [
+      'pipeline.json',
+      'metrics.jsonl',
+      'evaluation.json',
+      'reconstruction.png',
+      'loss.svg',
+      'report.html',
+      'quarantine.jsonl',
+    ]) {
+      t.ok(existsSync(join(root, 'one', name)), name);
+    }
+    const errors = JSON.parse(readFileSync(join(root, 'one', 'evaluation.json'), 'utf8')) as Record<string, number>;
+    t.strictSame(Object.keys(errors).sort(), ['meanPatch', 'nearestPatch', 'ours', 'smoothFill']);
+    t.ok(Object.values(errors).every((error) => error > 0 && Number.isFinite(error)));
+    t.match(summary.lines.join('\n'), /this model[\s\S]*mean patch|mean patch[\s\S]*this model/);
+    const last = events.filter((event) => event.type === 'progress').at(-1);
+    t.match(last, { done: 12, total: 12, values: { loss: Number } });
+    t.end();
+  },
+);
+
+t.test('a run killed in the middle and started again ends as the undisturbed one, bit for bit', async (t) => {
+  const root = t.testdir();
+  await photos(root);
+  await run(training(root, 'whole', { steps: 60 }));
+
+  // The other one in a process of its own, which is killed without a chance to say anything once step 40 is on the disk.
+  writeFiles(root, {
+    'train.yaml': `
+name: broken
+seed: 5
+threads: 3
+source: { image-folder: { path: photos, repeat: 4 } }
+stages:
+  - decode: { maxFailures: 20% }
+  - random-resized-crop: { size: 32 }
+  - windows: { patch: 8, size: 3, views: 2 }
+  - mask: 0.5
+train:
+  model: { lomar: { width: 32, depth: 2, heads: 2, target: pixels } }
+  batch: 8
+  microBatch: 4
+  steps: 60
+  backend: wasm
+  optimizer: { adamw: { lr: 1.0e-3 } }
+  checkpoint: { everySteps: 5 }
+evaluate: { reconstruction: { on: held-out } }
+output: broken
+`,
+  });
+  const verb = ['bin/patchstream.mjs', 'run', join(root, 'train.yaml'), '--json'];
+  const first = spawn(process.execPath, verb, { stdio: ['ignore', 'pipe', 'inherit'] });
+  let seen = '';
+  first.stdout.on('data', (chunk: Buffer) => {
+    seen += chunk.toString();
+    const steps = [...seen.matchAll(/"type":"progress","done":(\d+)/g)].map(([, done]) => Number(done));
+    if ((steps.at(-1) ?? 0) >= 40) first.kill('SIGKILL');
+  });
+  const [code, signal] = (await once(first, 'exit')) as [number | null, string | null];
+  t.strictSame({ code, signal }, { code: null, signal: 'SIGKILL' });
+  t.notOk(existsSync(join(root, 'broken', 'finished.json')));
+
+  const second = spawn(process.execPath, verb, { stdio: ['ignore', 'ignore', 'inherit'] });
+  t.strictSame(await once(second, 'exit'), [0, null]);
+  t.strictSame(course(join(root, 'broken')), course(join(root, 'whole')), 'the same course');
+  t.equal(weights(join(root, 'broken')).last, 'step-00000060');
+  t.ok(weights(join(root, 'broken')).bytes.equals(weights(join(root, 'whole')).bytes), 'the same weights');
+  t.end();
+});
+
+t.test('a cancelled training saves, and goes on from there', async (t) => {
+  const root = t.testdir();
+  await photos(root);
+  const abort = new AbortController();
+  const definition = training(root, 'stopped', { steps: 500 });
+  const onEvent = (event: RunEvent) => {
+    if (event.type === 'progress' && event.done >= 3) abort.abort('SIGTERM');
+  };
+  await t.rejects(run(definition, { signal: abort.signal, onEvent }), { code: 'RUN_CANCELLED' });
+  const { last } = weights(join(root, 'stopped'));
+  t.ok(last >= 'step-00000003', last);
+  const events: string[] = [];
+  const again = new AbortController();
+  await t.rejects(
+    run(definition, {
+      signal: again.signal,
+      onEvent(event) {
+        if (event.type === 'line') events.push(event.text);
+        if (event.type === 'progress' && event.done >= 8) again.abort('SIGTERM');
+      },
+    }),
+    { code: 'RUN_CANCELLED' },
+  );
+  t.ok(events.some((text) => text.startsWith('Going on after step')));
+  t.end();
+});
+
+t.test('the loader’s end is the trainer’s end: errors of either side end both', async (t) => {
+  const root = t.testdir();
+  await photos(root);
+  const definition = training(root, 'bad', { steps: 500 });
+  writeFiles(
+    join(root, 'photos'),
+    Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`zz${i}.jpg`, 'no picture'])),
+  );
+  await t.rejects(run(definition), { code: 'STAGE_BUDGET', where: 'stage decode' });
+  const impossible = training(root, 'impossible', { microBatch: 3 });
+  await t.rejects(run(impossible), { code: 'PIPELINE_PROBLEMS' });
+  t.end();
+});
