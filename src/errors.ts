@@ -29,6 +29,11 @@ export const catalogue = {
   FIELD_SHAPE: 'the field {field} must be {expected} in every sample; got {found}.',
   OUTPUT_FOLDER:
     'the folder of the run must be one that can be written to; got: {found}. Choose another `output`, or make room.',
+  TRAIN_TOO_FEW:
+    'a training must have the samples of one step at least, {batch}; got {found}. Take a smaller `batch`, `repeat` the source, or train for more epochs.',
+  EVALUATE_SHAPE:
+    'a model is evaluated on what it was trained on, {expected}; got {found}. Give `evaluate` the same `patch` and `size`, or leave its stages out.',
+  EVALUATE_ON: '--on replaces the folder of an image-folder; this pipeline evaluates on {source}. Leave --on out.',
   EVALUATE_TRAIN:
     '`evaluate` measures what `train` has trained; this pipeline trains nothing. Take it out, or add a section `train`.',
   EVALUATE_MISSING:

@@ -1,9 +1,11 @@
 import { join } from 'node:path';
+import { messageOf, printable } from '../errors.ts';
 import { builtin } from '../pipeline/builtin.ts';
 import { checkFile } from '../pipeline/check.ts';
 import { drawReconstruction, evaluateModel } from '../pipeline/evaluation.ts';
 import type { Resolved } from '../pipeline/resolve.ts';
 import { evaluationLines } from '../pipeline/tell-training.ts';
+import type { Failure } from '../streams/failures.ts';
 import { problemLines } from './check.ts';
 import { type Command, type CommandOption, exits, type Given, onlyWord, setOption, type Terminal } from './command.ts';
 
@@ -67,7 +69,9 @@ function optionsOf(given: Given, { stderr }: Terminal) {
   return {
     on: given.text('on'),
     checkpoint: given.text('checkpoint'),
-    onLine: (text: string) => stderr.write(`${text}\n`),
+    onLine: (text: string) => stderr.write(`${printable(text)}\n`),
+    onFailure: ({ stage, key, error }: Failure) =>
+      stderr.write(`failed in ${printable(stage)}: ${printable(key)}: ${messageOf(error)}\n`),
   };
 }
 

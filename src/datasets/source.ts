@@ -21,8 +21,6 @@ export type Fields = Readonly<Record<string, unknown>>;
 export interface SourceContext {
   /** Relative paths of options start here: the pipeline file's folder, or the working directory. */
   readonly base: string;
-  /** A folder where a source may keep what it has listed; absent when the run has none. */
-  readonly cache?: string;
   readonly signal: AbortSignal;
   /** A line for the user, for work that takes long before the first sample. */
   progress(text: string): void;

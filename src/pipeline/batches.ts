@@ -9,6 +9,7 @@ import { type CellLayout, CellReader } from '../train/cells.ts';
 import type { Picture } from '../vision/picture.ts';
 import type { Spec } from '../vision/spec.ts';
 import { builtin } from './builtin.ts';
+import { cellsOf } from './cells.ts';
 import { soundPipeline } from './check.ts';
 import type { Definition } from './definition.ts';
 import type { Loader } from './engine.ts';
@@ -70,7 +71,7 @@ export async function* batchesOf<S>(
 ): AsyncGenerator<Batch<S>> {
   const { loader, spec, threads, finish, close } = opened;
   try {
-    const rendered = loader.ordered.pipe(toCells(loader, spec, n, cells ?? defaultCells(n, threads)));
+    const rendered = loader.ordered.pipe(toCells(loader, spec, n, cellsOf(cells, n, threads)));
     let reader: CellReader | undefined;
     for await (const { list, ring, layout } of iterate(rendered, signal)) {
       if (reader === undefined || !views) reader = new CellReader(ring.memory, layout);
@@ -103,11 +104,6 @@ export async function* samples<S>(definition: Definition, options: OpenOptions =
   } finally {
     await opened.close();
   }
-}
-
-/** C, the cells of a ring, where nothing is said: 3 × the micro-batch, at least 2 × it and one per thread. */
-export function defaultCells(micro: number, threads: number): number {
-  return Math.max(3 * micro, 2 * micro + threads);
 }
 
 /** A list of cells together with the ring they lie in. */

@@ -1,4 +1,5 @@
 import type { FieldSpec, Numbers, Spec } from '../vision/spec.ts';
+import { cellsOf } from './cells.ts';
 import { redact } from './problem.ts';
 import type { Resolved } from './resolve.ts';
 
@@ -43,7 +44,7 @@ export function describe({ definition, source, stages, spec, sink, train, evalua
   ];
   const micro = train && (train.microBatch === 'auto' ? train.batch : train.microBatch);
   const cell = train && cellBytes(spec, train.model.definition.fields);
-  const cells = capacity.cells ?? (micro && 3 * micro);
+  const cells = capacity.cells ?? (micro === undefined ? undefined : cellsOf(undefined, micro, capacity.threads));
   const memory: MemoryPart[] = [
     { what: 'encoded files, one per permit', count: capacity.permits },
     ...(cells === undefined

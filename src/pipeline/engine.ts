@@ -117,6 +117,7 @@ export function loader(source: OpenSource, options: LoaderOptions): Loader {
 
 /** The part of `decode`'s policy that holds where its pictures are rendered. */
 function rendering(stages: readonly ResolvedStage[]): StagePolicy {
-  const { maxFailures, timeout } = stages.find(({ name }) => name === 'decode')?.policy ?? {};
+  const { maxFailures, timeout } =
+    stages.find(({ name, definition }) => definition !== undefined && name === 'decode')?.policy ?? {};
   return { ...(maxFailures !== undefined && { maxFailures }), ...(timeout !== undefined && { timeout }) };
 }

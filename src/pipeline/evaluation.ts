@@ -2,11 +2,13 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fail } from '../errors.ts';
 import type { HostBatch } from '../models/model.ts';
+import type { Failure } from '../streams/failures.ts';
 import { checkpointFolder, newestCheckpoint } from '../train/checkpoint.ts';
 import type { HeldOut, Reconstruction } from '../train/evaluate.ts';
 import { batchesOf } from './batches.ts';
+import { cancelled } from './context.ts';
 import type { ResolvedEvaluate } from './evaluate.ts';
-import { openLoader } from './open.ts';
+import { openLoader, openSource } from './open.ts';
 import type { Resolved } from './resolve.ts';
 
 export interface EvaluationOptions {
@@ -18,6 +20,8 @@ export interface EvaluationOptions {
   /** How many reconstructions to return for drawing, instead of what `evaluate` says. */
   readonly pictures?: number | undefined;
   readonly onLine?: (text: string) => void;
+  /** Hears of each held-out sample that failed. */
+  readonly onFailure?: ((failure: Failure) => void) | undefined;
 }
 
 /** Samples per pass of the model; changes speed and memory, never the result. */
@@ -33,7 +37,7 @@ export async function evaluateModel(resolved: Resolved, options: EvaluationOptio
   const { train } = resolved;
   const evaluate = evaluationOf(resolved, options.on);
   if (train === undefined || evaluate === undefined) throw fail('EVALUATE_MISSING', {});
-  const { onLine = () => {}, signal } = options;
+  const { onLine = () => {}, signal, onFailure } = options;
   const weights = options.checkpoint ?? (await newest(resolved.definition.output, onLine));
   const { model } = train;
   // Only here, so that jobs and checks never load tfjs.
@@ -53,14 +57,17 @@ export async function evaluateModel(resolved: Resolved, options: EvaluationOptio
         capacity: resolved.capacity,
         definition: { ...resolved.definition, seed: 0 },
       },
-      { onLine, ...(signal && { signal }) },
+      { onLine, ...(signal && { signal }), ...(onFailure && { onFailure }) },
     );
-    return await evaluateReconstruction({
+    const made = await evaluateReconstruction({
       model: opened.model,
       params: opened.params,
       batches: heldOut(batchesOf(loader, perPass, { ...(signal && { signal }) })),
       pictures: options.pictures ?? evaluate.measures[0]?.reconstruction.pictures ?? 8,
     });
+    // What came before the cancellation is not an evaluation.
+    if (signal?.aborted) throw cancelled(signal);
+    return made;
   } finally {
     opened.dispose();
   }
@@ -74,10 +81,19 @@ export async function drawReconstruction({ examples }: Reconstruction, path: str
   return path;
 }
 
+/** Opens what the pipeline is to be evaluated on, and closes it again: a folder that is missing is told before the training. */
+export async function probeHeldOut(resolved: Resolved, options: { readonly signal: AbortSignal }): Promise<void> {
+  const { evaluate, definition } = resolved;
+  if (evaluate === undefined) return;
+  const source = await openSource({ definition, source: evaluate.source }, options);
+  await source.close?.();
+}
+
 /** The pipeline's `evaluate`, on another folder when one is named. */
 function evaluationOf({ evaluate }: Resolved, on: string | undefined): ResolvedEvaluate | undefined {
   if (evaluate === undefined || on === undefined) return evaluate;
   const { source } = evaluate;
+  if (source.name !== 'image-folder') throw fail('EVALUATE_ON', { source: source.name });
   return { ...evaluate, source: { ...source, options: { ...(source.options as object), path: resolve(on) } } };
 }
 

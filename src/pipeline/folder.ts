@@ -28,12 +28,12 @@ export class RunFolder {
   /**
    * Makes the folder and writes the resolved pipeline into it.
    *
-   * @param resolved the pipeline as JSON, without secrets.
+   * @param resolved the pipeline as JSON, without secrets. @param decisive the part of it that decides the results.
    * @throws OUTPUT_FOLDER when it cannot be made or written.
    */
-  static async open(path: string, resolved: unknown): Promise<RunFolder> {
+  static async open(path: string, resolved: unknown, decisive: unknown): Promise<RunFolder> {
     const text = `${JSON.stringify(resolved, null, 2)}\n`;
-    const digest = createHash('sha256').update(text).digest('hex').slice(0, 16);
+    const digest = createHash('sha256').update(JSON.stringify(decisive)).digest('hex').slice(0, 16);
     try {
       await mkdir(path, { recursive: true });
       await writeFile(join(path, 'pipeline.json'), text);
@@ -55,10 +55,10 @@ export class RunFolder {
     }
   }
 
-  /** Begins a run: what an earlier one said of its end and its failures goes. */
-  async begin(): Promise<void> {
+  /** Begins a run: what an earlier one said of its end goes, and its failures unless this one may go on from where it stood. */
+  async begin({ goesOn }: { readonly goesOn: boolean }): Promise<void> {
     await rm(join(this.path, 'finished.json'), { force: true });
-    await rm(join(this.path, 'quarantine.jsonl'), { force: true });
+    if (!goesOn) await rm(join(this.path, 'quarantine.jsonl'), { force: true });
     this.#append('events.jsonl', { event: 'start', digest: this.#digest });
   }
 

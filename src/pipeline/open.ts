@@ -18,8 +18,6 @@ export interface OpenOptions {
   readonly onFailure?: (failure: Failure) => void;
   /** Hears lines about long preparations. */
   readonly onLine?: (text: string) => void;
-  /** A folder in which a source may keep what it has listed. */
-  readonly cache?: string;
   /** The source, where it is open already (`openSource`); it is closed with the loader. */
   readonly source?: OpenSource;
 }
@@ -27,13 +25,15 @@ export interface OpenOptions {
 type Readable = Pick<Resolved, 'definition' | 'source' | 'stages' | 'spec' | 'capacity'>;
 
 /** Opens the source of a checked pipeline. @throws what the source says when it cannot be opened. */
-export function openSource({ definition, source }: Readable, options: OpenOptions): Promise<OpenSource> {
-  const { signal = new AbortController().signal, onLine = () => {}, cache } = options;
+export function openSource(
+  { definition, source }: Pick<Readable, 'definition' | 'source'>,
+  options: OpenOptions,
+): Promise<OpenSource> {
+  const { signal = new AbortController().signal, onLine = () => {} } = options;
   return source!.definition.open(source!.options, {
     base: definition.base,
     signal,
     progress: onLine,
-    ...(cache !== undefined && { cache }),
   });
 }
 
@@ -63,7 +63,7 @@ export async function openLoader(resolved: Readable, options: OpenOptions = {}):
   const signal = options.signal === undefined ? abort.signal : AbortSignal.any([abort.signal, options.signal]);
   const source = options.source ?? (await openSource(resolved, { ...options, signal }));
   const first: Failure[] = [];
-  const total = epochs * source.count;
+  const total = Math.floor(epochs * source.count);
   const running = loader(source, {
     seed: definition.seed,
     stages,

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { fail } from '../errors.ts';
 import type { Spec } from '../vision/spec.ts';
 import type { Definition } from './definition.ts';
-import { checkEnds, checkSink, checkTrain, type ResolvedSink, type ResolvedTrain } from './ends.ts';
+import { checkEnds, checkHeldOut, checkSink, checkTrain, type ResolvedSink, type ResolvedTrain } from './ends.ts';
 import { checkEvaluate, checkSource, openSpec, type ResolvedEvaluate, type ResolvedSource } from './evaluate.ts';
 import { foldStages, type ResolvedStage } from './fold.ts';
 import { parseOptions } from './options.ts';
@@ -52,6 +52,7 @@ export function resolvePipeline(definition: Definition, registry: Registry, { en
   const sink = checkSink(definition, spec, problems);
   const train = checkTrain(definition, spec, registry, problems);
   const evaluate = checkEvaluate(definition, stages, registry, problems);
+  if (train !== undefined && evaluate !== undefined) checkHeldOut(train, spec, evaluate, registry, problems);
   const parts = Object.fromEntries(
     Object.entries({ source, sink, train, evaluate }).filter(([, part]) => part !== undefined),
   );

@@ -3,6 +3,21 @@ import type { ResolvedStage } from './fold.ts';
 import { redact } from './problem.ts';
 import type { Resolved } from './resolve.ts';
 
+/** The part of a resolved pipeline that decides what comes out of it: not how many work on it at a time, nor what may fail. For digests. */
+export function decisiveJson(resolved: Resolved) {
+  const { name, seed, source, sink, train, evaluate } = resolvedJson(resolved);
+  const {
+    microBatch: _m,
+    checkpoint: _c,
+    thread: _t,
+    backend: _b,
+    device: _d,
+    ...training
+  } = (train ?? {}) as Record<string, unknown>;
+  const stages = resolved.stages.map((stage) => ({ id: stage.id, ...stageJson({ ...stage, policy: {} }) }));
+  return { name, seed, source, stages, sink, train: train && training, evaluate };
+}
+
 /** A pipeline with every default filled in, as JSON for the run's folder, the report and digests. Values from the environment stand as `${NAME}`. */
 export function resolvedJson({ definition, source, stages, sink, train, evaluate, capacity }: Resolved) {
   const { name, seed, origin } = definition;

@@ -15,7 +15,6 @@ export async function runJob(resolved: Resolved, { folder, signal, onEvent }: Ru
   const { definition, spec } = resolved;
   const { loader, finish, close, total } = await openLoader(resolved, {
     signal,
-    cache: folder.path,
     onLine: (text) => onEvent({ type: 'line', text }),
     onFailure(failure) {
       folder.quarantine(failure);

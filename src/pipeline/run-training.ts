@@ -1,22 +1,27 @@
-import { freemem } from 'node:os';
-import { messageOf } from '../errors.ts';
+import { totalmem } from 'node:os';
+import { resolve } from 'node:path';
+import type { OpenSource } from '../datasets/source.ts';
+import { fail, messageOf } from '../errors.ts';
 import { batcher } from '../streams/batcher.ts';
+import type { Failure } from '../streams/failures.ts';
 import { iterate } from '../streams/iterate.ts';
 import { Ring } from '../streams/ring.ts';
 import { type CellLayout, cellLayout } from '../train/cells.ts';
 import type { TrainDefinition } from '../train/definition.ts';
+import type { LoopEnd } from '../train/loop.ts';
 import type { Measures } from '../train/metrics.ts';
 import { chooseMicroBatch, type MicroBatchChoice } from '../train/microbatch.ts';
-import { startTrainer } from '../train/trainer.ts';
-import { defaultCells } from './batches.ts';
+import { startTrainer, type Trainer } from '../train/trainer.ts';
+import { cellsOf } from './cells.ts';
 import { cancelled, type RunContext } from './context.ts';
 import type { ResolvedTrain } from './ends.ts';
+import { probeHeldOut } from './evaluation.ts';
 import type { RunSummary } from './events.ts';
 import { writeCell } from './layout.ts';
 import { type Opened, openLoader, openSource } from './open.ts';
 import { ProgressTicker, totals } from './progress.ts';
 import type { Resolved } from './resolve.ts';
-import { resolvedJson } from './resolved-json.ts';
+import { decisiveJson } from './resolved-json.ts';
 import { tellTraining } from './tell-training.ts';
 
 /** Tokens per pass beyond which a larger micro-batch computes no faster on a few cores. */
@@ -26,29 +31,97 @@ const enoughTokens = 2000;
  * A training: the loader fills cells in this thread, the trainer empties them in its own, a list of cells for each micro-batch. When the
  * trainer is slower the ring fills, permits run out and the source stops; when the loader is slower the trainer waits for lists.
  */
-export async function runTraining(
-  resolved: Resolved,
-  { folder, signal, onEvent, fresh }: RunContext,
-): Promise<RunSummary> {
+export async function runTraining(resolved: Resolved, context: RunContext): Promise<RunSummary> {
+  const { folder, signal, onEvent } = context;
   const began = performance.now();
+  const line = (text: string) => onEvent({ type: 'line', text });
+  const onFailure = (failure: Failure) => {
+    folder.quarantine(failure);
+    onEvent({ type: 'failure', stage: failure.stage, key: failure.key, error: messageOf(failure.error) });
+  };
+  let source: OpenSource | undefined;
+  let opened: Opened | undefined;
+  let how = 'failed';
+  try {
+    // Said before hours of training, not after.
+    await probeHeldOut(resolved, { signal });
+    source = await openSource(resolved, { signal, onLine: line });
+    const plan = planOf(resolved, source);
+    line(`Micro-batch ${plan.micro.reason}`);
+    const reading = { signal, source, shuffle: true, epochs: plan.epochs, onFailure };
+    // From where the trainer stands, which only it can tell.
+    const openAt = async (start: number) => {
+      opened = await openLoader(resolved, { ...reading, start });
+      return opened;
+    };
+    const trained = await trainOn(openAt, plan, resolved, context);
+    const { end, ready, loader, finish } = trained;
+    if (signal.aborted) throw cancelled(signal);
+    if (end.step === 0) {
+      finish();
+      throw fail('TRAIN_TOO_FEW', { batch: plan.train.batch, found: trained.leftOver });
+    }
+    const seconds = (performance.now() - began) / 1000;
+    const told = await tellTraining(resolved, { folder: folder.path, seconds, ready, signal, line, onFailure });
+    if (signal.aborted) throw cancelled(signal);
+    how = 'completed';
+    const lines = [...stepLines(trained, plan.train), ...told.lines];
+    return { lines, files: told.files, done: end.step, seconds, ...totals(loader.stats()) };
+  } catch (error) {
+    if (signal.aborted) how = 'cancelled';
+    throw error;
+  } finally {
+    folder.ended(how, opened?.loader.stats() ?? []);
+    await (opened?.close() ?? source?.close?.());
+  }
+}
+
+/** What is fixed before the first sample is read. */
+interface Plan {
+  readonly train: ResolvedTrain;
+  readonly layout: CellLayout;
+  readonly micro: MicroBatchChoice;
+  readonly ring: Ring;
+  readonly count: number;
+  /** Passes that the loader may need at most; the trainer ends it where steps are counted. */
+  readonly epochs: number;
+  readonly length: TrainDefinition['length'];
+  readonly total: number;
+}
+
+function planOf(resolved: Resolved, { count }: OpenSource): Plan {
   const train = resolved.train!;
   const { spec, definition, capacity } = resolved;
-  const line = (text: string) => onEvent({ type: 'line', text });
   const layout = cellLayout({ name: train.model.name, fields: train.model.definition.fields }, spec);
   const micro = microBatchOf(train, resolved, layout);
-  line(`Micro-batch ${micro.reason}`);
+  const ring = new Ring(cellsOf(definition.cells, micro.microBatch, capacity.threads), layout.cellBytes);
+  if (train.steps !== undefined) {
+    const { steps } = train;
+    return { train, layout, micro, ring, count, epochs: Number.POSITIVE_INFINITY, length: { steps }, total: steps };
+  }
+  const epochs = train.epochs!;
+  return { train, layout, micro, ring, count, epochs, length: { epochs }, total: stepsIn(epochs, count, train) };
+}
 
-  const cells = definition.cells ?? defaultCells(micro.microBatch, capacity.threads);
-  const ring = new Ring(cells, layout.cellBytes);
-  const reading = { signal, onLine: line, cache: folder.path };
-  const source = await openSource(resolved, reading);
-  const { count } = source;
-  const length = train.steps !== undefined ? { steps: train.steps } : { epochs: train.epochs! };
-  const total = 'steps' in length ? length.steps : stepsIn(length.epochs, count, train);
+interface Trained extends Pick<Opened, 'loader' | 'finish'> {
+  readonly end: LoopEnd;
+  readonly ready: Trainer['ready'];
+  /** Samples at the end of the data that did not fill a step. */
+  readonly leftOver: number;
+}
 
-  let opened: Opened | undefined;
+/** Starts the trainer, feeds it until it is done, and ends it whatever happens on either side. */
+async function trainOn(
+  openAt: (start: number) => Promise<Opened>,
+  plan: Plan,
+  resolved: Resolved,
+  context: RunContext,
+): Promise<Trained> {
+  const { folder, signal, onEvent, fresh } = context;
+  const { train, ring, layout, length, count, total } = plan;
+  const line = (text: string) => onEvent({ type: 'line', text });
   let last: Measures | undefined;
-  let how = 'failed';
+  let opened: Opened | undefined;
   const trainer = await startTrainer({
     definition: trainDefinition(resolved, { length, count, folder: folder.path, fresh }),
     memory: ring.memory,
@@ -75,65 +148,27 @@ export async function runTraining(
   });
   const ticker = new ProgressTicker(onEvent, look, { perDone: train.batch, before: ready.step });
   try {
-    opened = await openLoader(resolved, {
-      ...reading,
-      source,
-      shuffle: true,
-      epochs: 'epochs' in length ? length.epochs : Number.POSITIVE_INFINITY,
-      start: ready.position,
-      onFailure(failure) {
-        folder.quarantine(failure);
-        onEvent({ type: 'failure', stage: failure.stage, key: failure.key, error: messageOf(failure.error) });
-      },
-    });
-    const end = feedTrainer(opened, trainer, {
-      train,
-      ring,
-      layout,
-      microBatch: micro.microBatch,
-      signal,
-    });
-    // Whichever fails first ends the other: a loader's error stops the trainer, a trainer's error ends the loop that feeds it.
-    await end.catch((error: unknown) => {
-      trainer.stop();
-      return trainer.done.catch(() => {}).then(() => Promise.reject(error));
-    });
-    const { ended, step, skipped } = await trainer.done;
-    if (signal.aborted) {
-      how = 'cancelled';
-      throw cancelled(signal);
-    }
-    if (step === ready.step && ended === 'data') opened.finish();
-    how = 'completed';
-    ticker.stop();
-    const lines = [`${step} steps of ${train.batch} samples.`];
-    if (skipped > 0) lines.push(`${skipped} of them were skipped because their loss was not a number.`);
-    const seconds = (performance.now() - began) / 1000;
-    const told = await tellTraining(resolved, { folder: folder.path, seconds, ready, signal, line });
-    lines.push(...told.lines);
-    return { lines, files: told.files, done: step, seconds, ...totals(opened.loader.stats()) };
+    opened = await openAt(ready.position);
+    const leftOver = await feedTrainer(opened, trainer, plan);
+    return { ...opened, end: await trainer.done, ready, leftOver };
+  } catch (error) {
+    // Whichever side fails first ends the other; what the trainer says after that is not the cause.
+    trainer.stop();
+    trainer.end();
+    await trainer.done.catch(() => {});
+    throw error;
   } finally {
     ticker.stop();
     signal.removeEventListener('abort', stop);
-    folder.ended(how, opened?.loader.stats() ?? []);
-    await opened?.close();
   }
 }
 
-interface Feeding {
-  readonly train: ResolvedTrain;
-  readonly ring: Ring;
-  readonly layout: CellLayout;
-  readonly microBatch: number;
-  readonly signal: AbortSignal;
-}
-
-/** Sends the loader's cells to the trainer, a micro-batch at a time, as fast as it takes them. */
+/** Sends the loader's cells to the trainer, a micro-batch at a time, as fast as it takes them. Returns how many samples were left over. */
 async function feedTrainer(
   { loader }: Opened,
-  trainer: Awaited<ReturnType<typeof startTrainer>>,
-  { train, ring, layout, microBatch, signal }: Feeding,
-): Promise<void> {
+  trainer: Trainer,
+  { train, ring, layout, micro: { microBatch } }: Plan,
+): Promise<number> {
   const render = batcher({
     ring,
     size: microBatch,
@@ -145,19 +180,31 @@ async function feedTrainer(
   let batchIndex = 0;
   let epoch = -1;
   let waited = 0;
-  for await (const { cells, keys, positions, epochs } of iterate(loader.ordered.pipe(render), signal)) {
-    // The run's last samples, fewer than a micro-batch: they cannot fill a step.
-    if (keys.length < microBatch) break;
+  // Not ended by the run's signal: a step that is under way is to be finished. The trainer, which is told, then takes no more.
+  for await (const { cells, keys, positions, epochs } of iterate(loader.ordered.pipe(render))) {
     if (train.dropLast && epochs[0] !== epoch) {
       epoch = epochs[0]!;
       batchIndex = 0;
     }
+    // The run's last samples, fewer than a micro-batch: they cannot fill a step.
+    if (keys.length < microBatch) {
+      trainer.end();
+      return batchIndex * microBatch + keys.length;
+    }
     const permitWaitMs = loader.permits.waitedMs - waited;
     waited += permitWaitMs;
-    if (!(await trainer.send({ cells, keys, positions, batchIndex, permitWaitMs }))) break;
+    if (!(await trainer.send({ cells, keys, positions, batchIndex, permitWaitMs }))) return 0;
     batchIndex = (batchIndex + 1) % perStep;
   }
   trainer.end();
+  return batchIndex * microBatch;
+}
+
+function stepLines({ end, leftOver }: Trained, { batch }: ResolvedTrain): string[] {
+  const lines = [`${end.step} steps of ${batch} samples.`];
+  if (end.skipped > 0) lines.push(`${end.skipped} of them were skipped because their loss was not a number.`);
+  if (leftOver > 0) lines.push(`The last ${leftOver} samples did not fill a step and were left out.`);
+  return lines;
 }
 
 function microBatchOf(train: ResolvedTrain, { spec }: Resolved, layout: CellLayout): MicroBatchChoice {
@@ -165,19 +212,23 @@ function microBatchOf(train: ResolvedTrain, { spec }: Resolved, layout: CellLayo
   if (microBatch !== 'auto') return { microBatch, reason: `${microBatch} of ${batch}: as asked.` };
   const work = model.definition.work?.(model.options, spec);
   if (work === undefined) return { microBatch: batch, reason: `${batch}: the model does not say what a sample takes.` };
-  return chooseMicroBatch({ ...work, batch, cellBytes: layout.cellBytes, memory: freemem() / 2, enoughTokens });
+  // Of the memory that the machine has, not of what is free right now: a run that goes on must choose as it did before.
+  return chooseMicroBatch({ ...work, batch, cellBytes: layout.cellBytes, memory: totalmem() / 4, enoughTokens });
 }
 
 function stepsIn(epochs: number, count: number, { batch, dropLast }: ResolvedTrain): number {
-  return dropLast ? Math.floor(count / batch) * epochs : Math.floor((epochs * count) / batch);
+  if (!dropLast) return Math.floor(Math.floor(epochs * count) / batch);
+  const whole = Math.floor(epochs);
+  return whole * Math.floor(count / batch) + Math.floor(Math.floor((epochs - whole) * count) / batch);
 }
 
 function trainDefinition(
   resolved: Resolved,
   run: Pick<TrainDefinition, 'length' | 'count' | 'folder' | 'fresh'>,
 ): TrainDefinition {
-  const { model, batch, optimizer, schedule, onNotANumber, checkpoint, backend, device, init } = resolved.train!;
-  const { source, stages } = resolvedJson(resolved);
+  const { model, batch, optimizer, schedule, onNotANumber, checkpoint, backend, device, init, dropLast } =
+    resolved.train!;
+  const { source, stages } = decisiveJson(resolved);
   return {
     ...run,
     model: { name: model.name, options: model.options, spec: resolved.spec },
@@ -189,7 +240,7 @@ function trainDefinition(
     checkpoint,
     backend,
     device,
-    init,
-    data: { source, stages },
+    init: init === undefined ? undefined : resolve(resolved.definition.base, init),
+    data: { source, stages, dropLast },
   } as TrainDefinition;
 }

@@ -5,7 +5,7 @@ import type { Definition } from './definition.ts';
 import type { RunEvent, RunSummary } from './events.ts';
 import { RunFolder } from './folder.ts';
 import type { Registry } from './registry.ts';
-import { resolvedJson } from './resolved-json.ts';
+import { decisiveJson, resolvedJson } from './resolved-json.ts';
 import { runJob } from './run-job.ts';
 import { runTraining } from './run-training.ts';
 
@@ -27,13 +27,13 @@ export interface RunOptions {
 export async function run(definition: Definition, options: RunOptions = {}): Promise<RunSummary> {
   const { signal = new AbortController().signal, onEvent = () => {}, fresh = false } = options;
   const resolved = soundPipeline(definition, options.registry ?? builtin);
-  const folder = await RunFolder.open(definition.output, resolvedJson(resolved));
+  const folder = await RunFolder.open(definition.output, resolvedJson(resolved), decisiveJson(resolved));
   const before = fresh ? undefined : await folder.finished();
   if (before !== undefined) {
     const told = `This run is finished; --fresh runs it again.`;
     return { ...before, lines: [told, ...before.lines] };
   }
-  await folder.begin();
+  await folder.begin({ goesOn: resolved.train !== undefined && !fresh });
   const context: RunContext = { folder, signal, onEvent, fresh };
   const summary = await (resolved.train === undefined ? runJob(resolved, context) : runTraining(resolved, context));
   await folder.finish(summary);

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Failure } from '../streams/failures.ts';
 import { lossChart } from '../train/chart.ts';
 import { readMetrics } from '../train/metrics.ts';
 import type { Ready } from '../train/protocol.ts';
@@ -15,13 +16,14 @@ export interface Telling {
   readonly ready: Ready;
   readonly signal: AbortSignal;
   readonly line: (text: string) => void;
+  readonly onFailure: (failure: Failure) => void;
 }
 
 /**
  * What a finished training leaves for people: `evaluation.json` and `reconstruction.png` where the pipeline says on what to evaluate,
  * `loss.svg`, and `report.html`, which holds all of it. Returns the lines for the terminal and the files.
  */
-export async function tellTraining(resolved: Resolved, { folder, seconds, ready, signal, line }: Telling) {
+export async function tellTraining(resolved: Resolved, { folder, seconds, ready, signal, line, onFailure }: Telling) {
   const { definition, train, evaluate } = resolved;
   const file = (name: string) => join(folder, name);
   const rows = readMetrics(await readFile(file('metrics.jsonl'), 'utf8'));
@@ -31,7 +33,7 @@ export async function tellTraining(resolved: Resolved, { folder, seconds, ready,
   const lines: string[] = [];
   let held: Awaited<ReturnType<typeof heldOut>> | undefined;
   if (evaluate !== undefined) {
-    held = await heldOut(resolved, { folder, signal, line });
+    held = await heldOut(resolved, { folder, signal, line, onFailure });
     lines.push(...held.lines);
     files.push(...held.files);
   }
@@ -52,9 +54,16 @@ export async function tellTraining(resolved: Resolved, { folder, seconds, ready,
   return { lines: [...lines, `report: ${file('report.html')}`], files: [...files, file('report.html')] };
 }
 
-async function heldOut(resolved: Resolved, { folder, signal, line }: Pick<Telling, 'folder' | 'signal' | 'line'>) {
+async function heldOut(
+  resolved: Resolved,
+  { folder, signal, line, onFailure }: Pick<Telling, 'folder' | 'signal' | 'line' | 'onFailure'>,
+) {
   const { writeEvaluation } = await import('../train/evaluate.ts');
-  const made = await evaluateModel(resolved, { signal, onLine: line });
+  const made = await evaluateModel(resolved, {
+    signal,
+    onLine: line,
+    onFailure: (failure) => onFailure({ ...failure, stage: `evaluate/${failure.stage}` }),
+  });
   const figure = await drawReconstruction(made, join(folder, 'reconstruction.png'));
   const evaluation = await writeEvaluation(folder, made.errors);
   const { lines, files } = { lines: await evaluationLines(resolved, made), files: [evaluation, figure] };

@@ -91,7 +91,8 @@ export function runOperator(
         input.next(carried.sample);
         feeding = false;
         if (holds === 0) {
-          inside.pop();
+          // Gone already when the operator completed with it.
+          if (inside.pop() !== guest) return;
           if (!subscriber.closed) release(guest);
           else carried.permit.return();
         } else if (!subscriber.closed) {
@@ -174,6 +175,9 @@ export function runOperator(
         complete() {
           // Whatever still has its turn goes out; the rest was kept back for good, and returns its permits below.
           endTurns();
+          // An operator that completes while it is fed, such as take(n), has answered for the sample that it was fed.
+          const fed = feeding && holds === 0 ? inside.pop() : undefined;
+          if (fed !== undefined) release(fed);
           if (subscriber.closed) return;
           for (const _ of inside) meter.dropped('not let out');
           subscriber.complete();

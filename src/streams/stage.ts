@@ -75,13 +75,21 @@ export function each<S extends Sample, R>(
   return { stage: { kind: 'each', name, policy: rest, work: fn as unknown as Work<Sample, Sample> } };
 }
 
+/** How an operator is run: as every stage, and how many samples it may keep back. */
+export type OperatorPolicy = StagePolicy & { readonly name?: string; readonly holds?: number };
+
 /**
  * A stage from an rxjs operator over samples. `holds` is how many samples the operator may keep back: 0 (the default) for one that
  * answers at once, such as `map` or `filter`; n for one that waits or collects. What it does not let out is dropped and counted.
  */
 export function operator<S extends Sample, T extends Sample>(
   op: OperatorFunction<S, T>,
-  { holds = 0, name = 'operator', ...policy }: StagePolicy & { readonly name?: string; readonly holds?: number } = {},
+  policy?: OperatorPolicy,
+): Stage<S, T>;
+export function operator<S extends Sample>(op: OperatorFunction<S, S>, policy?: OperatorPolicy): Stage<S, S>;
+export function operator<S extends Sample, T extends Sample>(
+  op: OperatorFunction<S, T>,
+  { holds = 0, name = 'operator', ...policy }: OperatorPolicy = {},
 ): Stage<S, T> {
   return {
     stage: { kind: 'operator', name, policy, operator: op as unknown as OperatorFunction<Sample, Sample>, holds },

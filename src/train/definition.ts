@@ -49,7 +49,7 @@ export interface TrainDefinition {
   readonly fresh?: boolean;
   /** A checkpoint's folder or a .safetensors file to take the first weights from. */
   readonly init?: Optional<string>;
-  /** What else decides the weights: the resolved source and stages. A checkpoint made with another is refused. */
+  /** What else decides the weights: the resolved source and stages, `dropLast`. A checkpoint made with another is refused. */
   readonly data?: unknown;
 }
 
@@ -120,7 +120,8 @@ export function decisive({
   optimizer,
   schedule,
   onNotANumber,
+  init,
   data,
 }: TrainDefinition) {
-  return { model, batch, length, count, seed, optimizer, schedule, onNotANumber, data };
+  return { model, batch, length, count, seed, optimizer, schedule, onNotANumber, init, data };
 }

@@ -27,8 +27,8 @@ export interface Progress {
 }
 
 export interface LoopOptions extends Learner {
-  /** The next micro-batch, or undefined when there is none. */
-  next(): Promise<MicroBatch | undefined>;
+  /** The next micro-batch, or undefined when there is none. `midStep`: a step is under way and would be lost without it. */
+  next(midStep: boolean): Promise<MicroBatch | undefined>;
   readonly schedule: Schedule;
   /** Samples per step. */
   readonly batch: number;
@@ -80,7 +80,7 @@ export async function train(options: LoopOptions): Promise<LoopEnd> {
         break;
       }
       const asked = performance.now();
-      const micro = await next();
+      const micro = await next(gathered.keys.length > 0);
       if (micro === undefined) {
         ended = stopping() ? 'stopped' : 'data';
         break;

@@ -19,7 +19,7 @@ export interface Measures {
   readonly imagesPerSecond: number;
   /** Milliseconds in which the trainer had nothing to compute on. High: the loader is the bottleneck. */
   readonly dataWaitMs: number;
-  /** Milliseconds in which the loader had no permit or no free cell for the step's samples. High: the trainer is the bottleneck. */
+  /** Milliseconds in which the source stood ready and all permits were out. High: the trainer is the bottleneck. */
   readonly permitWaitMs: number;
   /** `digestKeys` of the step's samples: two runs that saw the same samples in the same order have the same. */
   readonly keys: string;

@@ -32,8 +32,8 @@ export async function serve(port: MessagePort, setup: TrainerSetup, model?: Mode
           await loop.onStep?.(measures);
           say({ type: 'step', measures });
         },
-        next: async () => {
-          const list = await inbox.next();
+        next: async (midStep) => {
+          const list = await inbox.next(midStep);
           if (list === undefined) return undefined;
           const fields = reader.read(list.cells);
           say({ type: 'freed', cells: list.cells });
@@ -76,11 +76,11 @@ class Inbox {
     });
   }
 
-  /** The next list; undefined when none is there and none will come, or the run is to stop. */
-  async next(): Promise<CellList | undefined> {
+  /** The next list; undefined when none is there and none will come, or the run is to stop and no step is under way. */
+  async next(midStep: boolean): Promise<CellList | undefined> {
     // One turn of the event loop, so that a `stop` is heard while lists are waiting, and a loader in this thread gets on.
     await new Promise(setImmediate);
-    while (this.#lists.length === 0 && !this.#ended && !this.stopping) {
+    while (this.#lists.length === 0 && !this.#ended && (midStep || !this.stopping)) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });

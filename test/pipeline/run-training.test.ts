@@ -187,3 +187,37 @@ t.test('the loader’s end is the trainer’s end: errors of either side end bot
   await t.rejects(run(impossible), { code: 'PIPELINE_PROBLEMS' });
   t.end();
 });
+
+t.test('what cannot become a training is told at once', async (t) => {
+  const root = t.testdir();
+  await photos(root);
+  const few = training(root, 'few');
+  await t.rejects(run({ ...few, cells: 4, train: { ...few.train!, microBatch: 'auto' } }), { code: 'CELLS_TOO_FEW' });
+  const { steps: _, ...rest } = few.train!;
+  const short = { ...few, output: join(root, 'short'), train: { ...rest, batch: 512, microBatch: 4, epochs: 1 } };
+  await t.rejects(run(short), { code: 'TRAIN_TOO_FEW', message: /512/ });
+  const blind = training(root, 'blind', { steps: 100_000 });
+  const elsewhere = { ...blind, evaluate: { reconstruction: { on: join(root, 'nowhere') } } };
+  await t.rejects(run(elsewhere), { code: 'FOLDER_MISSING' });
+  for (const name of ['few', 'short', 'blind']) {
+    const events = readFileSync(join(root, name, 'events.jsonl'), 'utf8')
+      .trim()
+      .split('\n');
+    t.match(JSON.parse(events.at(-1)!), { event: 'end', how: 'failed' }, name);
+  }
+  t.end();
+});
+
+t.test('how many work at a time does not make another run; what decides the weights does', async (t) => {
+  const root = t.testdir();
+  await photos(root);
+  const first = training(root, 'same', { steps: 4 });
+  await run(first);
+  const wider = { ...training(root, 'same', { steps: 4, threads: 5, microBatch: 8 }) };
+  t.match((await run(wider)).lines[0], /finished/);
+  const dropping = { ...first, train: { ...first.train!, dropLast: true } };
+  await t.rejects(run(dropping), { code: 'CHECKPOINT_MISMATCH' });
+  const fresh = await run(dropping, { fresh: true });
+  t.equal(fresh.done, 4);
+  t.end();
+});

@@ -12,6 +12,8 @@ import {
   of,
   pairwise,
   type SchedulerLike,
+  take,
+  takeWhile,
   throttleTime,
 } from 'rxjs';
 import t from 'tap';
@@ -231,6 +233,35 @@ t.test('what is not a sample, and what comes late, ends the run with the name of
     const { broken, error } = tryChain([neighbours.uneven!, link, neighbours.slow!], { count: 20, permits: 12 });
     t.strictSame(broken, [], name);
     t.match(error, { code, where: 'stage 1:x' }, name);
+  }
+  t.end();
+});
+
+t.test('an operator that completes ends the chain with what it has let out', (t) => {
+  const firsts: [string, Op, number, number][] = [
+    ['take(3)', take(3), 0, 3],
+    ['takeWhile', takeWhile((s) => s.position < 4, true), 0, 5],
+    ['take(3) that may hold', take(3), 2, 3],
+    [
+      'first pair',
+      (source) =>
+        source.pipe(
+          pairwise(),
+          take(1),
+          map(([, b]) => b),
+        ),
+      0,
+      1,
+    ],
+  ];
+  for (const [name, op, holds, expected] of firsts) {
+    for (const before of [neighbours.quick!, neighbours.uneven!]) {
+      const { keys, completed, broken } = tryChain([before, () => operator(op, { holds, name }), neighbours.slow!], {
+        count: 50,
+        permits: 12,
+      });
+      t.strictSame({ count: keys.length, completed, broken }, { count: expected, completed: true, broken: [] }, name);
+    }
   }
   t.end();
 });

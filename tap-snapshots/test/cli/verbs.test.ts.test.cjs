@@ -50,6 +50,8 @@ exports[`test/cli/verbs.test.ts > TAP > help, version, and words that are no ver
 patchstream: image patches, streamed
 
   run <pipeline>                Run a pipeline to its end: a job into its sink, or a training.
+  evaluate <pipeline>           Measure what a trained model restores of pictures that it was not trained on.
+  reconstruct <pipeline>        Draw image, windows, masked and restored, for pictures that a trained model has not seen.
   check <pipeline>…             Say everything that is wrong with pipeline files, with line and column. Opens no data.
   describe <pipeline or stage>  Show a pipeline: options, the chain with shapes on its edges, memory. Or what a stage takes.
   doctor                        Say what this machine offers, what is missing, and the command that mends it.
