@@ -48,7 +48,8 @@ export async function runTraining(resolved: Resolved, context: RunContext): Prom
     source = await openSource(resolved, { signal, onLine: line });
     const plan = planOf(resolved, source);
     line(`Micro-batch ${plan.micro.reason}`);
-    const reading = { signal, source, shuffle: true, epochs: plan.epochs, onFailure };
+    // Without the run's signal: a step that is under way when it comes still needs its samples.
+    const reading = { source, shuffle: true, epochs: plan.epochs, onFailure };
     // From where the trainer stands, which only it can tell.
     const openAt = async (start: number) => {
       opened = await openLoader(resolved, { ...reading, start });
