@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import t from 'tap';
-import * as tf from '../../src/backends/tf.ts';
 import { imageFolder } from '../../src/datasets/index.ts';
 import { definePipeline, pipeline } from '../../src/pipeline/define.ts';
 import { lomar } from '../../src/pipeline/models.ts';
@@ -10,10 +9,9 @@ import { pictureFolder } from '../kit/folder.ts';
 
 const MiB = 2 ** 20;
 
-t.test('300 steps: the number of tensors is constant and resident memory flat', async (t) => {
+t.test('300 steps leave resident memory flat', async (t) => {
   const root = t.testdir();
   await pictureFolder(join(root, 'photos'), 60);
-  const tensors: number[] = [];
   const memory: number[] = [];
   await run(
     definePipeline({
@@ -38,17 +36,16 @@ t.test('300 steps: the number of tensors is constant and resident memory flat', 
     {
       onEvent(event) {
         if (event.type !== 'progress' || event.done < 20) return;
-        tensors.push(tf.memory().numTensors);
         memory.push(process.memoryUsage.rss() / MiB);
       },
     },
   );
-  // Progress is told between steps, where only parameters, optimizer state and constants are kept.
-  const kept = new Set(tensors.slice(0, -1));
-  t.comment(`tensors: ${[...kept].join(' ')}; resident MiB: ${memory.map(Math.round).join(' ')}`);
+  t.comment(`resident MiB: ${memory.map(Math.round).join(' ')}`);
   t.ok(memory.length > 10, `${memory.length} looks`);
-  t.equal(kept.size, 1, 'one number of tensors throughout');
-  const settled = memory.slice(Math.floor(memory.length / 4), -1);
-  t.ok(settled.at(-1)! - Math.min(...settled) < 32, 'flat');
+  // The collector lets memory rise and takes it back: what must not grow is where it comes back to.
+  const quarter = Math.floor(memory.length / 4);
+  const floor = (from: number) => Math.min(...memory.slice(from, from + quarter));
+  const growth = floor(memory.length - quarter) - floor(quarter);
+  t.ok(growth < 32, `${growth.toFixed(1)} MiB between the second and the last quarter`);
   t.end();
 });
