@@ -23,7 +23,12 @@ export const catalogue = {
     'an operator must not fail, because rxjs cannot go on after an error; got: {reason}. Catch it inside (a function that may fail belongs in each(fn), which counts failures).',
   FUNCTION_BARE:
     'a stage must be made by a stage factory, each(fn) or operator(op); got a bare function. Write each({name}) for a function of one sample, operator({name}) for an rxjs operator.',
-  NOTHING_LEFT: 'at least one sample must come through; all {seen} failed or were dropped. {first}',
+  NOTHING_LEFT: 'at least one sample must come through; all {seen} failed or were dropped: {first}',
+  BATCH_SIZE: 'a batch must have a whole number of samples, at least 1; got {found}.',
+  EPOCHS: '`epochs` must be a number, 0 or more, or Infinity; got {found}.',
+  RUN_BUSY:
+    'a folder must belong to one run at a time; process {pid} is running in this one. Wait for it, or choose another `output`.',
+  MOST_FAILED: 'more samples must come through than fail; {failures} of {seen} failed: {first}',
   BATCH_EMPTY:
     'a batch must have a field of fixed size (a picture, a number, an array of numbers); the samples have {found}. Put `decode` and `resize` before it.',
   FIELD_SHAPE: 'the field {field} must be {expected} in every sample; got {found}.',
@@ -33,6 +38,9 @@ export const catalogue = {
     'a training must have the samples of one step at least, {batch}; got {found}. Take a smaller `batch`, `repeat` the source, or train for more epochs.',
   EVALUATE_SHAPE:
     'a model is evaluated on what it was trained on, {expected}; got {found}. Give `evaluate` the same `patch` and `size`, or leave its stages out.',
+  EVALUATE_FOLDER: '--on must name a folder, from the working directory; {path} is not there.',
+  OUTPUT_IN_SOURCE:
+    'results must not be written among the pictures they are made of, or the next run would read them; {output} lies in {source}. Choose another `output`.',
   EVALUATE_ON: '--on replaces the folder of an image-folder; this pipeline evaluates on {source}. Leave --on out.',
   EVALUATE_TRAIN:
     '`evaluate` measures what `train` has trained; this pipeline trains nothing. Take it out, or add a section `train`.',
@@ -65,6 +73,14 @@ export const catalogue = {
     'a safetensors file must {rule}; got {found}. Do not load it: fetch it again, or take an older checkpoint.',
   CHECKPOINT_BROKEN:
     'a checkpoint must be whole; {found}. An older one is taken if there is one; delete this folder to be rid of the message.',
+  CHECKPOINT_WRITE:
+    'a checkpoint must be written whole; got: {found}. Make room, or choose another `output`; the run goes on from its last checkpoint.',
+  WEIGHTS_BROKEN:
+    "weights must be a .safetensors file, or a checkpoint's folder with one in it; got: {found}. Look at the path.",
+  WEIGHTS_FOREIGN:
+    'weights must be of the model that the pipeline describes, {expected}; these are of {found}. Name the pipeline that trained them.',
+  WINDOW_OUTSIDE:
+    'a window of {K} × {K} patches must lie on the picture, {rows} × {columns} patches; got one at row {top}, column {left}.',
   CHECKPOINT_MISMATCH:
     'the checkpoint must fit the pipeline; {found}. Give the run another output folder, start afresh with --fresh, or change the pipeline back.',
   LOSS_NOT_A_NUMBER:

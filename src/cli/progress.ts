@@ -82,7 +82,12 @@ function plainView(out: Output, log: Output, now: () => number): View {
   };
 }
 
-function endLines({ lines, done, failures, drops, seconds }: RunSummary, out: Output): void {
+function endLines({ lines, done, failures, drops, seconds, earlier }: RunSummary, out: Output): void {
+  if (earlier) {
+    out.write('This run was finished earlier; --fresh runs it again.\n');
+    for (const line of lines) out.write(`${printable(line)}\n`);
+    return;
+  }
   const counted = [
     `${done} done`,
     ...(failures > 0 ? [`${failures} failed`] : []),
@@ -123,7 +128,7 @@ export function progressText({
     ...Object.entries(values ?? {}).map(([name, value]) => `${printable(name)} ${Number(value.toPrecision(4))}`),
     `${imagesPerSecond < 10 ? imagesPerSecond.toFixed(1) : Math.round(imagesPerSecond)} images/s`,
     ...(secondsLeft === undefined ? [] : [`${durationText(secondsLeft)} left`]),
-    ...(waiting === undefined ? [] : [`${waiting.permits} wait for ${printable(waiting.stage)}`]),
+    ...(waiting === undefined ? [] : [`${waiting.permits} wait for ${printable(waiting.stage.replace(/^\d+:/, ''))}`]),
     ...(failures > 0 ? [`${failures} failed`] : []),
   ];
   return parts.join('  ');

@@ -44,6 +44,7 @@ export const imageFolder = defineSource({
       .describe('The most bytes a file may have; a larger one fails before it is read.'),
   }),
   shorthand: 'path',
+  folder: ({ path }) => path,
   spec: ({ labels, formats }) => ({
     fields: labels ? { bytes: 'bytes', label: { dtype: 'int32', shape: [] } } : { bytes: 'bytes' },
     formats,

@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, rm, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import sharp from 'sharp';
 import { z } from 'zod';
@@ -200,6 +200,7 @@ class Files {
   static async open(folder: string, pictures: boolean): Promise<Files> {
     try {
       await mkdir(join(folder, pictures ? 'images' : '.'), { recursive: true });
+      if (pictures) await clearOwn(join(folder, 'images'));
       return new Files(folder, pictures ? await open(join(folder, 'manifest.jsonl'), 'w') : undefined);
     } catch (error) {
       throw cannotWrite(folder, error);
@@ -235,4 +236,11 @@ function cannotWrite(file: string, cause: unknown) {
     ? 'Make room on the disk, or choose another `output`.'
     : 'Look whose folder it is, or choose another `output`.';
   return fail('SINK_WRITE', { file, reason: full ? 'a full disk' : messageOf(cause), advice }, { cause });
+}
+
+/** Deletes the pictures of an earlier run, known by the names that this sink gives; anything else in the folder stays. */
+async function clearOwn(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (/^\d{6,}(-[\w.-]+)?\.(png|jpg)$/.test(name)) await rm(join(folder, name), { force: true });
+  }
 }

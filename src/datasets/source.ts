@@ -32,6 +32,8 @@ export interface SourceDefinition<Options = unknown> {
   readonly options: z.ZodType<Options>;
   readonly shorthand?: string;
   check?(options: Options): Iterable<Refusal>;
+  /** The folder that it reads, as written in its options, for sources that read one: nothing may be written there. */
+  folder?(options: Options): string;
   /** The spec of its samples, from the options alone; opens no data. */
   spec(options: Options): Spec;
   open(options: Options, context: SourceContext): Promise<OpenSource>;

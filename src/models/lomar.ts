@@ -150,6 +150,10 @@ function windowPatches(batch: HostBatch, { patch, K }: LomarShape): HostBatch {
     const start = Math.floor(view / M) * height * width * 3;
     const pixels = (picture.data as Uint8Array).subarray(start, start + height * width * 3);
     const [topPatch, leftPatch] = [windows.data[2 * view]!, windows.data[2 * view + 1]!];
+    const [rows, columns] = [Math.floor(height / patch), Math.floor(width / patch)];
+    if (topPatch < 0 || leftPatch < 0 || topPatch + K > rows || leftPatch + K > columns) {
+      throw fail('WINDOW_OUTSIDE', { K, rows, columns, top: topPatch, left: leftPatch });
+    }
     cutWindow(pixels, { widthPx: width, patch, K, topPatch, leftPatch }, patches, view * values);
   }
   return { patches: { dtype: 'uint8', shape: [N, M, K * K, patch * patch * 3], data: patches }, masks };

@@ -1,4 +1,5 @@
 import { Observable } from 'rxjs';
+import { fail } from '../errors.ts';
 import type { HostTensor } from '../models/model.ts';
 import { batcher, type CellBatch } from '../streams/batcher.ts';
 import { feed } from '../streams/feed.ts';
@@ -11,6 +12,7 @@ import type { Spec } from '../vision/spec.ts';
 import { builtin } from './builtin.ts';
 import { cellsOf } from './cells.ts';
 import { soundPipeline } from './check.ts';
+import { cancelled } from './context.ts';
 import type { Definition } from './definition.ts';
 import type { Loader } from './engine.ts';
 import { looseFields } from './fold.ts';
@@ -52,6 +54,7 @@ export async function* batches<S>(
   n: number,
   options: BatchOptions = {},
 ): AsyncGenerator<Batch<S>> {
+  if (!Number.isSafeInteger(n) || n < 1 || n > most) throw fail('BATCH_SIZE', { found: String(n) });
   const sound = soundPipeline(definition, builtin, { ends: false });
   const loose = looseFields(
     sound.spec,
@@ -80,11 +83,15 @@ export async function* batchesOf<S>(
       const { keys, positions, epochs } = list;
       yield { size: keys.length, keys, positions, epochs, fields } as unknown as Batch<S>;
     }
+    if (signal?.aborted) throw cancelled(signal);
     finish();
   } finally {
     await close();
   }
 }
+
+/** Samples of a batch; more could not lie in memory. */
+const most = 2 ** 24;
 
 const isPicture = (spec: Spec) => (field: string) => spec.fields[field] === 'picture';
 
@@ -100,6 +107,7 @@ export async function* samples<S>(definition: Definition, options: OpenOptions =
         permit.return();
       }
     }
+    if (options.signal?.aborted) throw cancelled(options.signal);
     opened.finish();
   } finally {
     await opened.close();

@@ -3,6 +3,7 @@ import type { Stage } from '../streams/stage.ts';
 import { type Batch, type BatchOptions, batches, samples } from './batches.ts';
 import type * as chain from './chain.ts';
 import { type Definition, define, type Rest } from './definition.ts';
+import type { OpenOptions } from './open.ts';
 
 /** A source and its stages, ready to be read in a program, or to be spread into `definePipeline`. S is the sample at its end. */
 export interface Pipeline<S> {
@@ -11,7 +12,7 @@ export interface Pipeline<S> {
   /** Batches of n samples, rendered into arrays that the caller owns. */
   readonly batches: (n: number, options?: BatchOptions) => AsyncIterable<Batch<S>>;
   /** The samples one by one, not rendered. */
-  readonly samples: () => AsyncIterable<S>;
+  readonly samples: (options?: OpenOptions) => AsyncIterable<S>;
 }
 
 /**
@@ -68,7 +69,7 @@ export function pipeline(source: Source, ...stages: readonly Stage[]): Pipeline<
     // The mark is for the compiler alone.
     stages: Object.freeze(stages) as chain.Checked<unknown>,
     batches: (n: number, options?: BatchOptions) => batches(definition(), n, options),
-    samples: () => samples(definition()),
+    samples: (options?: OpenOptions) => samples(definition(), options),
   });
 }
 

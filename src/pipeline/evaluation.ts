@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fail } from '../errors.ts';
@@ -93,6 +94,7 @@ export async function probeHeldOut(resolved: Resolved, options: { readonly signa
 function evaluationOf({ evaluate }: Resolved, on: string | undefined): ResolvedEvaluate | undefined {
   if (evaluate === undefined || on === undefined) return evaluate;
   const { source } = evaluate;
+  if (!existsSync(on)) throw fail('EVALUATE_FOLDER', { path: resolve(on) });
   if (source.name !== 'image-folder') throw fail('EVALUATE_ON', { source: source.name });
   return { ...evaluate, source: { ...source, options: { ...(source.options as object), path: resolve(on) } } };
 }

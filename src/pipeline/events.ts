@@ -32,6 +32,8 @@ export interface Line {
 
 /** What a run says at its end. */
 export interface RunSummary {
+  /** True when nothing was done now: this very pipeline had come to its end before. */
+  readonly earlier?: true;
   /** Where the results are, for people. */
   readonly lines: readonly string[];
   readonly done: number;

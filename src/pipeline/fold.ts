@@ -123,6 +123,7 @@ function checkStage({ definition, options, spec, id, at, giver, problems }: Chec
 function specAfter(definition: AnyStage, options: unknown, spec: Spec, id: string, at: Path, problems: Problems): Spec {
   try {
     const after = definition.output(spec, options);
+    if (typeof after?.fields !== 'object') throw new TypeError('its `output` gives no spec');
     return spec.open ? { ...after, open: true } : after;
   } catch (cause) {
     // Behind an open spec the stage was handed a guess, which it need not be able to continue.

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, messageOf } from '../errors.ts';
@@ -20,45 +20,74 @@ export class RunFolder {
   readonly path: string;
   readonly #digest: string;
 
-  private constructor(path: string, digest: string) {
+  readonly #resolved: string;
+
+  private constructor(path: string, digest: string, resolved: string) {
     this.path = path;
     this.#digest = digest;
+    this.#resolved = resolved;
   }
 
   /**
-   * Makes the folder and writes the resolved pipeline into it.
+   * Makes the folder. Nothing in it is changed before `begin`.
    *
    * @param resolved the pipeline as JSON, without secrets. @param decisive the part of it that decides the results.
-   * @throws OUTPUT_FOLDER when it cannot be made or written.
+   * @throws OUTPUT_FOLDER when it cannot be made.
    */
   static async open(path: string, resolved: unknown, decisive: unknown): Promise<RunFolder> {
-    const text = `${JSON.stringify(resolved, null, 2)}\n`;
     const digest = createHash('sha256').update(JSON.stringify(decisive)).digest('hex').slice(0, 16);
     try {
       await mkdir(path, { recursive: true });
-      await writeFile(join(path, 'pipeline.json'), text);
     } catch (cause) {
       throw fail('OUTPUT_FOLDER', { found: messageOf(cause) }, { where: path, cause });
     }
-    return new RunFolder(path, digest);
+    return new RunFolder(path, digest, `${JSON.stringify(resolved, null, 2)}\n`);
   }
 
-  /** The summary of an earlier run of this very pipeline that came to its end; undefined when there is none. */
+  /** The summary of an earlier run of this very pipeline that came to its end and whose files are there; undefined when there is none. */
   async finished(): Promise<RunSummary | undefined> {
     try {
-      const { format, digest, summary } = JSON.parse(
-        await readFile(join(this.path, 'finished.json'), 'utf8'),
-      ) as Finished;
-      return format === 1 && digest === this.#digest ? summary : undefined;
+      const text = await readFile(join(this.path, 'finished.json'), 'utf8');
+      const { format, digest, summary } = JSON.parse(text) as Finished;
+      const whole = format === 1 && digest === this.#digest && summary.files.every((file) => existsSync(file));
+      return whole ? summary : undefined;
     } catch {
       return undefined;
     }
   }
 
-  /** Begins a run: what an earlier one said of its end goes, and its failures unless this one may go on from where it stood. */
+  /** Takes the folder for this process. @throws RUN_BUSY while another one that lives has it; OUTPUT_FOLDER. */
+  async lock(): Promise<void> {
+    const path = join(this.path, 'run.lock');
+    try {
+      await writeFile(path, String(process.pid), { flag: 'wx' });
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') {
+        throw fail('OUTPUT_FOLDER', { found: messageOf(cause) }, { where: this.path, cause });
+      }
+      const pid = Number(await readFile(path, 'utf8').catch(() => ''));
+      if (lives(pid)) throw fail('RUN_BUSY', { pid }, { where: this.path });
+      // Left behind by a run that was killed.
+      await writeFile(path, String(process.pid));
+    }
+  }
+
+  async unlock(): Promise<void> {
+    await rm(join(this.path, 'run.lock'), { force: true });
+  }
+
+  /**
+   * Begins a run that is sure to begin: the resolved pipeline is written, what an earlier run said of its end goes, and its failures
+   * unless this one goes on from where it stood.
+   */
   async begin({ goesOn }: { readonly goesOn: boolean }): Promise<void> {
-    await rm(join(this.path, 'finished.json'), { force: true });
-    if (!goesOn) await rm(join(this.path, 'quarantine.jsonl'), { force: true });
+    try {
+      await writeFile(join(this.path, 'pipeline.json'), this.#resolved);
+      await rm(join(this.path, 'finished.json'), { force: true });
+      if (!goesOn) await rm(join(this.path, 'quarantine.jsonl'), { force: true });
+    } catch (cause) {
+      throw fail('OUTPUT_FOLDER', { found: messageOf(cause) }, { where: this.path, cause });
+    }
     this.#append('events.jsonl', { event: 'start', digest: this.#digest });
   }
 
@@ -75,8 +104,12 @@ export class RunFolder {
   async finish(summary: RunSummary): Promise<void> {
     const finished: Finished = { format: 1, digest: this.#digest, summary };
     const path = join(this.path, 'finished.json');
-    await writeFile(`${path}.tmp`, `${JSON.stringify(finished, null, 2)}\n`);
-    await rename(`${path}.tmp`, path);
+    try {
+      await writeFile(`${path}.tmp`, `${JSON.stringify(finished, null, 2)}\n`);
+      await rename(`${path}.tmp`, path);
+    } catch (cause) {
+      throw fail('OUTPUT_FOLDER', { found: messageOf(cause) }, { where: this.path, cause });
+    }
   }
 
   #append(file: string, row: Record<string, unknown>): void {
@@ -85,5 +118,16 @@ export class RunFolder {
     } catch (cause) {
       throw fail('OUTPUT_FOLDER', { found: messageOf(cause) }, { where: this.path, cause });
     }
+  }
+}
+
+/** True when there is a process of that number. */
+function lives(pid: number): boolean {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

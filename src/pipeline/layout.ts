@@ -66,6 +66,29 @@ export function writeCell(sample: Sample, cell: Cell, { fields }: CellLayout): v
   if (renderings.length > 0) return renderAll(renderings, () => cell.current);
 }
 
+/**
+ * Holds a sample to the spec at the end of its chain, for ends that need no cell.
+ *
+ * @throws FIELD_SHAPE when a field is missing or has another type or size than its stage has declared.
+ */
+export function checkFields(sample: Sample, spec: Spec): void {
+  if (spec.open) return;
+  for (const [name, known] of Object.entries(spec.fields)) {
+    const value = (sample as Sample & Record<string, unknown>)[name];
+    if (known === 'bytes') continue;
+    if (typeof known === 'object' && 'dtype' in known) {
+      bytesOf(value, { name, ...known, offset: 0 });
+      continue;
+    }
+    const size = known === 'picture' ? spec.size : known.picture;
+    const field = { name, dtype: 'uint8' as const, shape: [...(size ?? []), 3], offset: 0 };
+    if (!(value instanceof Picture)) throw mismatch(field, value === undefined ? 'nothing' : typeof value);
+    if (size && (value.height !== size[0] || value.width !== size[1])) {
+      throw mismatch(field, `a picture of ${value.height}×${value.width}`);
+    }
+  }
+}
+
 function bytesOf(value: unknown, field: CellField): Uint8Array {
   const { dtype } = field;
   if (typeof value === 'number' && field.shape.length === 0) {

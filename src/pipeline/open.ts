@@ -2,6 +2,7 @@ import type { OpenSource } from '../datasets/source.ts';
 import { fail, messageOf, printable } from '../errors.ts';
 import type { Failure } from '../streams/failures.ts';
 import type { Spec } from '../vision/spec.ts';
+import { cancelled } from './context.ts';
 import { type Loader, loader } from './engine.ts';
 import type { Resolved } from './resolve.ts';
 
@@ -58,6 +59,8 @@ export interface Opened {
 export async function openLoader(resolved: Readable, options: OpenOptions = {}): Promise<Opened> {
   const { definition, stages, spec, capacity } = resolved;
   const { epochs = 1, shuffle = false, start = 0, onFailure } = options;
+  if (!(epochs >= 0)) throw fail('EPOCHS', { found: String(epochs) });
+  if (options.signal?.aborted) throw cancelled(options.signal);
   // Reads under way end when the run does, for whatever cause.
   const abort = new AbortController();
   const signal = options.signal === undefined ? abort.signal : AbortSignal.any([abort.signal, options.signal]);
@@ -85,10 +88,19 @@ export async function openLoader(resolved: Readable, options: OpenOptions = {}):
     threads: capacity.threads,
     total: total - start,
     finish() {
-      const last = running.stats().at(-1)!;
-      if (last.out > 0 || running.permits.issued === 0) return;
+      const stats = running.stats();
+      const failures = stats.reduce((sum, stage) => sum + stage.failures, 0);
+      const { issued } = running.permits;
+      const { out } = stats.at(-1)!;
+      // A share is judged after a hundred samples; a short run ends here, and must not call it success when most was lost.
+      if (issued === 0 || (out > 0 && failures <= out)) return;
       const why = first.map(({ stage, key, error }) => `${printable(key)} in ${stage}: ${messageOf(error)}`).join('; ');
-      throw fail('NOTHING_LEFT', { seen: running.permits.issued, first: why && `The first: ${why}.` });
+      const drops = stats.flatMap(({ stage, drops }) =>
+        Object.entries(drops).map(([reason, count]) => `${count} dropped in ${stage.replace(/^\d+:/, '')} (${reason})`),
+      );
+      const told = [...drops, ...(why === '' ? [] : [`the first failures: ${why}`])].join('; ');
+      if (out > 0) throw fail('MOST_FAILED', { failures, seen: issued, first: told });
+      throw fail('NOTHING_LEFT', { seen: issued, first: told });
     },
     async close() {
       abort.abort();

@@ -52,6 +52,19 @@ export class ProgressTicker {
   }
 }
 
+/** What was lost on the way, for people: where samples failed, and where and why they were dropped. */
+export function lossLines(stats: readonly StageStats[], quarantine: string): string[] {
+  const name = ({ stage }: StageStats) => stage.replace(/^\d+:/, '');
+  const failed = stats.filter(({ failures }) => failures > 0).map((stage) => `${stage.failures} in ${name(stage)}`);
+  const dropped = stats.flatMap((stage) =>
+    Object.entries(stage.drops).map(([reason, count]) => `${count} in ${name(stage)} (${reason})`),
+  );
+  return [
+    ...(failed.length > 0 ? [`failed: ${failed.join(', ')}; listed in ${quarantine}`] : []),
+    ...(dropped.length > 0 ? [`dropped: ${dropped.join(', ')}`] : []),
+  ];
+}
+
 /** Failures and drops of all stages together. */
 export function totals(stats: readonly StageStats[]): { failures: number; drops: number } {
   let failures = 0;

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { resolve, sep } from 'node:path';
 import { fail } from '../errors.ts';
 import type { Spec } from '../vision/spec.ts';
 import type { Definition } from './definition.ts';
@@ -47,6 +48,7 @@ export function resolvePipeline(definition: Definition, registry: Registry, { en
   const start = source?.spec ?? openSpec;
   const stages = foldStages(definition.stages, start, ['stages'], registry, problems);
   const spec = stages.at(-1)?.after ?? start;
+  checkOverlap(definition, source, problems);
   const capacity = capacityOf(definition, stages);
   checkCapacity(definition, capacity, problems);
   const sink = checkSink(definition, spec, problems);
@@ -57,6 +59,16 @@ export function resolvePipeline(definition: Definition, registry: Registry, { en
     Object.entries({ source, sink, train, evaluate }).filter(([, part]) => part !== undefined),
   );
   return Object.freeze({ definition, problems: problems.sorted(), stages, spec, capacity, ...parts });
+}
+
+/** A run that writes among the pictures it reads would read its own results the next time. */
+function checkOverlap({ output, base }: Definition, source: ResolvedSource | undefined, problems: Problems): void {
+  const folder = source?.definition.folder?.(source.options);
+  if (folder === undefined || typeof output !== 'string') return;
+  const [from, to] = [resolve(base, folder), resolve(base, output)];
+  if (to === from || to.startsWith(`${from}${sep}`)) {
+    problems.add(fail('OUTPUT_IN_SOURCE', { output: to, source: from }), ['output']);
+  }
 }
 
 function checkSettings(definition: Definition, problems: Problems): void {

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Fields } from '../datasets/source.ts';
 import { messageOf, PatchstreamError } from '../errors.ts';
 import { drain } from '../streams/drain.ts';
@@ -5,8 +6,9 @@ import { iterate } from '../streams/iterate.ts';
 import type { Sample } from '../streams/sample.ts';
 import { cancelled, type RunContext } from './context.ts';
 import type { RunSummary } from './events.ts';
+import { checkFields } from './layout.ts';
 import { openLoader } from './open.ts';
-import { ProgressTicker, totals } from './progress.ts';
+import { lossLines, ProgressTicker, totals } from './progress.ts';
 import type { Resolved } from './resolve.ts';
 
 /** A job: one pass over the source in listing order, into the sink. Ends with what was written before also when it is cancelled. */
@@ -31,11 +33,15 @@ export async function runJob(resolved: Resolved, { folder, signal, onEvent }: Ru
       spec,
       name: definition.name,
     });
+    await folder.begin({ goesOn: false });
     const ticker = new ProgressTicker(onEvent, () => ({ done, total, stats: loader.stats() }));
     let closed: Awaited<ReturnType<typeof sink.close>>;
     try {
       const writing = drain({
-        write: (sample) => sink.write(sample as Sample & Fields),
+        write: async (sample) => {
+          checkFields(sample, spec);
+          return sink.write(sample as Sample & Fields);
+        },
         commit: (written) => sink.commit(written),
         fatal: endsTheSink,
         ...loader.ending(target.name),
@@ -52,7 +58,8 @@ export async function runJob(resolved: Resolved, { folder, signal, onEvent }: Ru
     finish();
     how = 'completed';
     const seconds = (performance.now() - began) / 1000;
-    return { lines: closed.lines, files: closed.files, done, seconds, ...totals(loader.stats()) };
+    const lines = [...closed.lines, ...lossLines(loader.stats(), join(folder.path, 'quarantine.jsonl'))];
+    return { lines, files: closed.files, done, seconds, ...totals(loader.stats()) };
   } finally {
     folder.ended(how, loader.stats());
     await close();

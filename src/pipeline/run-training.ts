@@ -1,5 +1,5 @@
 import { totalmem } from 'node:os';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { OpenSource } from '../datasets/source.ts';
 import { fail, messageOf } from '../errors.ts';
 import { batcher } from '../streams/batcher.ts';
@@ -19,7 +19,7 @@ import { probeHeldOut } from './evaluation.ts';
 import type { RunSummary } from './events.ts';
 import { writeCell } from './layout.ts';
 import { type Opened, openLoader, openSource } from './open.ts';
-import { ProgressTicker, totals } from './progress.ts';
+import { lossLines, ProgressTicker, totals } from './progress.ts';
 import type { Resolved } from './resolve.ts';
 import { decisiveJson } from './resolved-json.ts';
 import { tellTraining } from './tell-training.ts';
@@ -66,7 +66,8 @@ export async function runTraining(resolved: Resolved, context: RunContext): Prom
     const told = await tellTraining(resolved, { folder: folder.path, seconds, ready, signal, line, onFailure });
     if (signal.aborted) throw cancelled(signal);
     how = 'completed';
-    const lines = [...stepLines(trained, plan.train), ...told.lines];
+    const lost = lossLines(loader.stats(), join(folder.path, 'quarantine.jsonl'));
+    const lines = [...stepLines(trained, plan.train), ...lost, ...told.lines];
     return { lines, files: told.files, done: end.step, seconds, ...totals(loader.stats()) };
   } catch (error) {
     if (signal.aborted) how = 'cancelled';
@@ -136,6 +137,7 @@ async function trainOn(
   });
   const { ready } = trainer;
   line(`Training ${ready.parameters.toLocaleString('en')} parameters with ${ready.why}`);
+  await folder.begin({ goesOn: ready.resumed !== undefined });
   if (ready.resumed !== undefined) line(`Going on after step ${ready.step}, from ${ready.resumed}.`);
 
   const stop = () => trainer.stop();
@@ -181,8 +183,13 @@ async function feedTrainer(
   let batchIndex = 0;
   let epoch = -1;
   let waited = 0;
-  // Not ended by the run's signal: a step that is under way is to be finished. The trainer, which is told, then takes no more.
-  for await (const { cells, keys, positions, epochs } of iterate(loader.ordered.pipe(render))) {
+  // Ended by the trainer's end, not by the run's signal: a step that is under way is to be finished.
+  const over = new AbortController();
+  trainer.done.then(
+    () => over.abort(),
+    () => over.abort(),
+  );
+  for await (const { cells, keys, positions, epochs } of iterate(loader.ordered.pipe(render), over.signal)) {
     if (train.dropLast && epochs[0] !== epoch) {
       epoch = epochs[0]!;
       batchIndex = 0;

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { builtin } from './builtin.ts';
 import { soundPipeline } from './check.ts';
 import type { RunContext } from './context.ts';
@@ -27,15 +28,29 @@ export interface RunOptions {
 export async function run(definition: Definition, options: RunOptions = {}): Promise<RunSummary> {
   const { signal = new AbortController().signal, onEvent = () => {}, fresh = false } = options;
   const resolved = soundPipeline(definition, options.registry ?? builtin);
-  const folder = await RunFolder.open(definition.output, resolvedJson(resolved), decisiveJson(resolved));
+  const folder = await RunFolder.open(definition.output, resolvedJson(resolved), {
+    ...decisiveJson(resolved),
+    code: await codeOf(definition),
+  });
   const before = fresh ? undefined : await folder.finished();
   if (before !== undefined) {
-    const told = `This run is finished; --fresh runs it again.`;
-    return { ...before, lines: [told, ...before.lines] };
+    return { ...before, earlier: true };
   }
-  await folder.begin({ goesOn: resolved.train !== undefined && !fresh });
-  const context: RunContext = { folder, signal, onEvent, fresh };
-  const summary = await (resolved.train === undefined ? runJob(resolved, context) : runTraining(resolved, context));
-  await folder.finish(summary);
-  return summary;
+  await folder.lock();
+  try {
+    const context: RunContext = { folder, signal, onEvent, fresh };
+    const summary = await (resolved.train === undefined ? runJob(resolved, context) : runTraining(resolved, context));
+    await folder.finish(summary);
+    return summary;
+  } finally {
+    await folder.unlock();
+  }
+}
+
+/** What a digest of the pipeline cannot see otherwise: the text of the modules that it is written in, or that it uses. */
+async function codeOf({ file, uses = [], stages }: Definition): Promise<string[]> {
+  const written = file !== undefined && /\.m?[jt]s$/.test(file) ? [file] : [];
+  const texts = await Promise.all([...written, ...uses].map((path) => readFile(path, 'utf8').catch(() => '')));
+  const inline = stages.map(({ stage }) => (stage.kind === 'each' ? String(stage.work) : ''));
+  return [...texts, ...inline];
 }

@@ -90,13 +90,13 @@ function closed(stages: readonly Described[]): JsonSchema {
 
 /** The page `docs/stages.md`: everything a pipeline file can name, with its options. */
 export function stagesPage(registry: Registry): string {
-  const section = (title: string, list: Iterable<Described>) =>
-    [...list].length === 0
+  const section = (title: string, list: readonly Described[]) =>
+    list.length === 0
       ? []
       : [
           `## ${title}`,
           '',
-          ...[...list].flatMap((one) => [`### \`${one.name}\``, '', one.summary, '', ...markdown(one), '']),
+          ...list.flatMap((one) => [`### \`${one.name}\``, '', one.summary, '', ...markdown(one), '']),
         ];
   return [
     '# Stages, sources, sinks and models',
@@ -104,14 +104,14 @@ export function stagesPage(registry: Registry): string {
     'What a pipeline file can name. This page is made by `npm run schema` from the options; `patchstream describe <name>` prints the same. For completion',
     'in editors that speak the YAML language server, begin a file with `# yaml-language-server: $schema=<path to patchstream>/schema/pipeline.schema.json`.',
     '',
-    ...section('Sources', registry.sources.values()),
-    ...section('Stages', registry.stages.values()),
+    ...section('Sources', [...registry.sources.values()]),
+    ...section('Stages', [...registry.stages.values()]),
     '### Options of every stage',
     '',
     ...rowsOf(jsonSchema(policyOptions)),
     '',
-    ...section('Sinks', registry.sinks.values()),
-    ...section('Models', registry.models.values()),
+    ...section('Sinks', [...registry.sinks.values()]),
+    ...section('Models', [...registry.models.values()]),
     '## `train`',
     '',
     ...rowsOf(jsonSchema(trainOptions)),

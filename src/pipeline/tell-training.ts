@@ -87,7 +87,7 @@ export async function evaluationLines(
             : `${beside} restores better: ${theirs.toFixed(3)} against ${errors.ours.toFixed(3)}. Train longer.`,
         ];
   return [
-    `Error on the hidden pixels of ${images} held-out pictures (1 is guessing the mean colour):`,
+    `Error on the hidden pixels of ${images} pictures (1 is guessing the mean colour):`,
     ...describeErrors(errors).map((text) => `  ${text}`),
     ...verdict,
     ...notes,

@@ -60,8 +60,8 @@ export const mask = defineStage({
     });
     if (spec.windows !== undefined) return shaped([spec.windows.M, spec.windows.K ** 2]);
     const p = patch ?? spec.grid?.patch;
-    if (p === undefined || !isFixed(spec)) return { ...spec, open: true };
-    const side = spec.size[0] / p;
+    if (p === undefined || spec.size === undefined) return { ...spec, open: true };
+    const side = Math.floor(spec.size[0] / p);
     return { ...shaped([side ** 2]), grid: { patch: p, side } };
   },
   run: ({ ratio, patch }, spec) => {

@@ -55,7 +55,8 @@ export const windows = defineStage({
   output: (spec, { patch, size: K, views: M }) => ({
     ...spec,
     fields: { ...spec.fields, windows: { dtype: 'int32', shape: [M, 2] } },
-    ...(isFixed(spec) ? { grid: { patch, side: spec.size[0] / patch } } : {}),
+    // Behind a stage of unknown effect the size is a guess; what is read off it is checked again with every sample.
+    ...(spec.size === undefined ? {} : { grid: { patch, side: Math.floor(spec.size[0] / patch) } }),
     windows: { K, M },
   }),
   run: ({ patch, size: K, views: M, mode, group }, spec, { id, seed }) => {

@@ -29,11 +29,16 @@ export interface Checkpoint {
   readonly optimizer: Safetensors;
 }
 
+/** The name under which a model's file says what it is of. */
+export const aboutKey = 'patchstream.model';
+
 /** What is to be saved; names and layout as in the files. */
 export interface ToSave {
   readonly state: Omit<CheckpointState, 'format' | 'digests'>;
   readonly model: ReadonlyMap<string, FloatTensor>;
   readonly optimizer: ReadonlyMap<string, FloatTensor>;
+  /** What the weights are of, as text; written into the model's file, for those who read it elsewhere. */
+  readonly about?: string;
 }
 
 const parts = ['model.safetensors', 'optimizer.safetensors'] as const;
@@ -49,8 +54,19 @@ export function checkpointName(step: number): string {
  * `keep` are deleted. A kill at any point leaves either no checkpoint or a whole one.
  *
  * @returns its path.
+ * @throws CHECKPOINT_WRITE
  */
-export async function saveCheckpoint(folder: string, { state, model, optimizer }: ToSave, keep = 2): Promise<string> {
+export async function saveCheckpoint(folder: string, saved: ToSave, keep = 2): Promise<string> {
+  try {
+    return await writeCheckpoint(folder, saved, keep);
+  } catch (cause) {
+    // What is half written would keep a full disk full.
+    await clearLeftovers(folder).catch(() => {});
+    throw fail('CHECKPOINT_WRITE', { found: messageOf(cause) }, { where: folder, cause });
+  }
+}
+
+async function writeCheckpoint(folder: string, { state, model, optimizer, about }: ToSave, keep: number) {
   await mkdir(folder, { recursive: true });
   await clearLeftovers(folder);
   const path = join(folder, checkpointName(state.step));
@@ -59,7 +75,7 @@ export async function saveCheckpoint(folder: string, { state, model, optimizer }
   const digests = {
     'model.safetensors': await writeParts(
       join(temporary, 'model.safetensors'),
-      encodeSafetensors(model, { format: 'pt' }),
+      encodeSafetensors(model, { format: 'pt', ...(about !== undefined && { [aboutKey]: about }) }),
     ),
     'optimizer.safetensors': await writeParts(join(temporary, 'optimizer.safetensors'), encodeSafetensors(optimizer)),
   };
@@ -71,9 +87,10 @@ export async function saveCheckpoint(folder: string, { state, model, optimizer }
   await rename(temporary, path);
   await syncFolder(folder);
   const all = await checkpointNames(folder);
-  for (const name of all.slice(0, Math.max(0, all.length - Math.max(1, keep)))) {
-    await rm(join(folder, name), { recursive: true, force: true });
-  }
+  // Later ones were found broken on resume, or this run would have gone on from them: they must not push out the whole ones.
+  const here = all.indexOf(checkpointName(state.step));
+  const kept = new Set(all.slice(Math.max(0, here + 1 - Math.max(1, keep)), here + 1));
+  for (const name of all) if (!kept.has(name)) await rm(join(folder, name), { recursive: true, force: true });
   return path;
 }
 

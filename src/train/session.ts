@@ -6,7 +6,14 @@ import * as tf from '../backends/tf.ts';
 import { fail } from '../errors.ts';
 import type { Model } from '../models/model.ts';
 import { Random } from '../random.ts';
-import { type Checkpoint, checkpointFolder, digestDefinition, newestCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import {
+  aboutKey,
+  type Checkpoint,
+  checkpointFolder,
+  digestDefinition,
+  newestCheckpoint,
+  saveCheckpoint,
+} from './checkpoint.ts';
 import { adamwOptions, checkpointRule, decisive, scheduleOf, stepsOf, type TrainDefinition } from './definition.ts';
 import type { LoopOptions, Progress } from './loop.ts';
 import { openMetrics } from './metrics.ts';
@@ -44,7 +51,12 @@ export async function openSession(definition: TrainDefinition, options: SessionO
   const checkpoints = checkpointFolder(folder);
   await mkdir(folder, { recursive: true });
   if (definition.fresh === true) await rm(checkpoints, { recursive: true, force: true });
-  const newest = await newestCheckpoint(checkpoints, (error) => note(error.message));
+  let broken = false;
+  const newest = await newestCheckpoint(checkpoints, (error) => {
+    broken = true;
+    note(error.message);
+  });
+  if (broken && newest === undefined) note('No checkpoint is whole: the training starts from the beginning.');
   const digest = digestDefinition(decisive(definition));
   refuseForeign(newest, digest);
 
@@ -73,6 +85,7 @@ export async function openSession(definition: TrainDefinition, options: SessionO
         state: { step, position, updates: state.step, seed, versions: versions(), definition: digest },
         model: await modelTensors(model, params),
         optimizer: await optimizerTensors(model, state),
+        about: aboutModel(definition.model),
       };
       saved(await saveCheckpoint(checkpoints, whole, checkpoint.keep), step);
     };
@@ -115,6 +128,8 @@ export async function openModel(
   { model: given, note = () => {} }: Pick<SessionOptions, 'model' | 'note'> = {},
 ) {
   const stored = await readWeights(weights);
+  const [expected, found] = [aboutModel(definition.model), stored.metadata[aboutKey]];
+  if (found !== undefined && found !== expected) throw fail('WEIGHTS_FOREIGN', { expected, found }, { where: weights });
   const choice = await takeBackend(definition, note);
   const model = given ?? buildModel(definition.model);
   const params = model.init((parameter) => new Random(0, 'init', parameter));
@@ -129,6 +144,11 @@ export async function openModel(
     throw error;
   }
   return { model, params, choice, dispose };
+}
+
+/** A model in one line: its name, its options, and how the pictures are cut for it. */
+function aboutModel({ name, options, spec: { grid, windows } }: TrainDefinition['model']): string {
+  return JSON.stringify({ [name]: options, patch: grid?.patch, K: windows?.K });
 }
 
 function refuseForeign(newest: Checkpoint | undefined, digest: string): void {

@@ -64,14 +64,14 @@ export function loadCheckpoint(
 
 /**
  * The tensors of a weights file: a `.safetensors` file, or a checkpoint's folder.
- * @throws CHECKPOINT_BROKEN when there is none, SAFETENSORS_INVALID.
+ * @throws WEIGHTS_BROKEN when there is none, or it is no such file.
  */
 export async function readWeights(path: string): Promise<Safetensors> {
   try {
     const file = (await stat(path)).isDirectory() ? `${path}/model.safetensors` : path;
     return decodeSafetensors(await readFile(file), file);
   } catch (cause) {
-    throw fail('CHECKPOINT_BROKEN', { found: messageOf(cause) }, { where: path, cause });
+    throw fail('WEIGHTS_BROKEN', { found: messageOf(cause) }, { where: path, cause });
   }
 }
 

@@ -199,10 +199,44 @@ t.test('leaving the loop, and aborting, end everything', async (t) => {
   t.equal(seen, 2);
   const abort = new AbortController();
   const left: number[] = [];
-  for await (const { size } of chain.batches(4, { epochs: Number.POSITIVE_INFINITY, signal: abort.signal })) {
-    left.push(size);
-    if (left.length === 30) abort.abort();
-  }
+  const { signal } = abort;
+  const reading = async () => {
+    for await (const { size } of chain.batches(4, { epochs: Number.POSITIVE_INFINITY, signal })) {
+      left.push(size);
+      if (left.length === 30) abort.abort();
+    }
+  };
+  await t.rejects(reading(), { code: 'RUN_CANCELLED' }, 'an aborted pass is not a whole one');
   t.equal(left.length, 30);
+  await t.rejects(chain.batches(4, { signal })[Symbol.asyncIterator]().next(), { code: 'RUN_CANCELLED' });
+  await t.rejects(chain.samples({ signal })[Symbol.asyncIterator]().next(), { code: 'RUN_CANCELLED' });
+  t.end();
+});
+
+t.test('numbers that are none are refused', async (t) => {
+  const root = t.testdir();
+  await pictureFolder(root, 4);
+  const chain = pipeline(imageFolder(root), decode(), resize(8));
+  for (const n of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 1e9, '4' as unknown as number]) {
+    await t.rejects(chain.batches(n)[Symbol.asyncIterator]().next(), { code: 'BATCH_SIZE' }, String(n));
+  }
+  for (const epochs of [Number.NaN, -1]) {
+    await t.rejects(chain.batches(2, { epochs })[Symbol.asyncIterator]().next(), { code: 'EPOCHS' }, String(epochs));
+  }
+  t.same(await chain.batches(2, { epochs: 0 })[Symbol.asyncIterator]().next(), { done: true, value: undefined });
+  t.end();
+});
+
+t.test('a short pass of which most is lost is no success', async (t) => {
+  const root = t.testdir();
+  await pictureFolder(root, 5);
+  writeFiles(root, Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`x${i}.jpg`, 'text'])));
+  const chain = pipeline(imageFolder(root), decode(), resize(8));
+  const sizes: number[] = [];
+  const reading = async () => {
+    for await (const { size } of chain.batches(2)) sizes.push(size);
+  };
+  await t.rejects(reading(), { code: 'MOST_FAILED', message: /9 of 14/ });
+  t.strictSame(sizes, [2, 2, 1], 'after what came through');
   t.end();
 });

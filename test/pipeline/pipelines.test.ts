@@ -32,6 +32,13 @@ t.test('the schema completes every stage, source, sink and model', async (t) => 
   }
 });
 
+t.test('the page has a part for every stage, source, sink and model', async (t) => {
+  const page = stagesPage(builtin);
+  for (const known of [builtin.stages, builtin.sources, builtin.sinks, builtin.models]) {
+    for (const name of known.keys()) t.ok(page.includes(`\n### \`${name}\`\n`), name);
+  }
+});
+
 t.test('every option is described', async (t) => {
   for (const row of stagesPage(builtin)
     .split('\n')

@@ -4,11 +4,16 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { imageFolder } from '../../src/datasets/index.ts';
+import { builtin } from '../../src/pipeline/builtin.ts';
+import { soundPipeline } from '../../src/pipeline/check.ts';
 import { definePipeline, pipeline } from '../../src/pipeline/define.ts';
+import { evaluateModel } from '../../src/pipeline/evaluation.ts';
 import type { RunEvent } from '../../src/pipeline/events.ts';
 import { lomar } from '../../src/pipeline/models.ts';
 import { run } from '../../src/pipeline/run.ts';
 import { decode, mask, randomResizedCrop, windows } from '../../src/stages/index.ts';
+import type { Sample } from '../../src/streams/sample.ts';
+import { each } from '../../src/streams/stage.ts';
 import type { Measures } from '../../src/train/metrics.ts';
 import { pictureFolder, writeFiles } from '../kit/folder.ts';
 import { gradient, jpeg } from '../kit/pictures.ts';
@@ -214,10 +219,44 @@ t.test('how many work at a time does not make another run; what decides the weig
   const first = training(root, 'same', { steps: 4 });
   await run(first);
   const wider = { ...training(root, 'same', { steps: 4, threads: 5, microBatch: 8 }) };
-  t.match((await run(wider)).lines[0], /finished/);
+  t.equal((await run(wider)).earlier, true);
   const dropping = { ...first, train: { ...first.train!, dropLast: true } };
   await t.rejects(run(dropping), { code: 'CHECKPOINT_MISMATCH' });
   const fresh = await run(dropping, { fresh: true });
   t.equal(fresh.done, 4);
+  t.end();
+});
+
+t.test('a training whose loader never comes back is cancelled all the same', async (t) => {
+  const root = t.testdir();
+  await photos(root);
+  const stuck = training(root, 'stuck');
+  const never = each(() => new Promise<Sample>(() => {}), { name: 'never' });
+  const abort = new AbortController();
+  const ended = run(
+    { ...stuck, stages: [stuck.stages[0]!, never, ...stuck.stages.slice(1)] },
+    {
+      signal: abort.signal,
+      onEvent: (event) => {
+        if (event.type === 'line' && event.text.startsWith('Training')) setImmediate(() => abort.abort('SIGINT'));
+      },
+    },
+  );
+  await t.rejects(ended, { code: 'RUN_CANCELLED' });
+  t.end();
+});
+
+t.test('weights of another model are not evaluated as if they were this one’s', async (t) => {
+  const root = t.testdir();
+  await photos(root);
+  await run(training(root, 'pixels', { steps: 2 }));
+  const definition = training(root, 'pixels', { steps: 2 });
+  const sound = soundPipeline(definition, builtin);
+  t.ok((await evaluateModel(sound)).errors.ours > 0);
+  const options = { ...(sound.train!.model.options as object), target: 'patchNorm' };
+  const other = { ...sound, train: { ...sound.train!, model: { ...sound.train!.model, options } } };
+  await t.rejects(evaluateModel(other), { code: 'WEIGHTS_FOREIGN' });
+  await t.rejects(evaluateModel(sound, { checkpoint: join(root, 'photos', '00000.jpg') }), { code: 'WEIGHTS_BROKEN' });
+  await t.rejects(evaluateModel(sound, { on: join(root, 'nowhere') }), { code: 'EVALUATE_FOLDER' });
   t.end();
 });

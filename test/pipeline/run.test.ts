@@ -1,15 +1,17 @@
 import { EventEmitter, once } from 'node:events';
-import { existsSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import t from 'tap';
+import { z } from 'zod';
 import { imageFolder, images } from '../../src/datasets/index.ts';
 import { definePipeline, pipeline } from '../../src/pipeline/define.ts';
 import type { RunEvent } from '../../src/pipeline/events.ts';
 import { run } from '../../src/pipeline/run.ts';
 import { decode, downsample, mask, resize, windows } from '../../src/stages/index.ts';
-import type { Sample } from '../../src/streams/sample.ts';
-import { each } from '../../src/streams/stage.ts';
+import { defineStage } from '../../src/stages/stage.ts';
+import { drop, type Sample } from '../../src/streams/sample.ts';
+import { each, type Stage } from '../../src/streams/stage.ts';
 import { pictureFolder, writeFiles } from '../kit/folder.ts';
 import { brokenFiles } from '../kit/pictures.ts';
 
@@ -63,10 +65,10 @@ t.test('a job writes pictures in order, a manifest, a sheet, and what happened',
   });
 
   const again = await run(job);
-  t.match(again.lines[0], /finished/);
+  t.equal(again.earlier, true);
   t.equal(again.done, 20);
   const fresh = await run(job, { fresh: true });
-  t.notMatch(fresh.lines[0], /finished/);
+  t.equal(fresh.earlier, undefined);
   t.end();
 });
 
@@ -167,5 +169,97 @@ t.test('hostile file names are escaped wherever they are shown', async (t) => {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: looking for them is the test
   t.notMatch(error.message, /[\u0000-\u001f\u202e]/);
   t.match(error.message, 'evil\\u{1b}[2J\\u{202e}gpj.jpg');
+  t.end();
+});
+
+t.test('a folder belongs to one run at a time; one that was killed does not keep it', async (t) => {
+  const root = t.testdir();
+  await pictureFolder(join(root, 'photos'), 3);
+  const output = join(root, 'out');
+  const job = definePipeline({
+    ...pipeline(imageFolder(join(root, 'photos')), decode(), resize(8)),
+    sink: images(),
+    output,
+  });
+  writeFiles(output, { 'run.lock': String(process.ppid) });
+  await t.rejects(run(job), { code: 'RUN_BUSY' });
+  // No process has this number: it is above what systems give out.
+  writeFiles(output, { 'run.lock': '2147483646' });
+  t.equal((await run(job)).done, 3);
+  t.notOk(existsSync(join(output, 'run.lock')));
+  t.end();
+});
+
+t.test('a refused run leaves the record of the finished one; results that are gone are made again', async (t) => {
+  const root = t.testdir();
+  await pictureFolder(join(root, 'photos'), 3);
+  const output = join(root, 'out');
+  const from = (path: string) =>
+    definePipeline({ ...pipeline(imageFolder(join(root, path)), decode(), resize(8)), sink: images(), output });
+  await run(from('photos'));
+  const record = readFileSync(join(output, 'pipeline.json'), 'utf8');
+  await t.rejects(run(from('nowhere')), { code: 'FOLDER_MISSING' });
+  t.equal(readFileSync(join(output, 'pipeline.json'), 'utf8'), record);
+  t.equal((await run(from('photos'))).earlier, true);
+  rmSync(join(output, 'sheet.png'));
+  t.equal((await run(from('photos'))).earlier, undefined);
+  t.ok(existsSync(join(output, 'sheet.png')));
+  t.end();
+});
+
+t.test('a stage that gives other shapes than it has declared fails, in a job too', async (t) => {
+  const root = t.testdir();
+  await pictureFolder(join(root, 'photos'), 3);
+  const lying = defineStage({
+    name: 'lying',
+    summary: 'Declares three numbers and gives seven.',
+    options: z.strictObject({}),
+    needs: ['picture'],
+    output: (spec) => ({ ...spec, fields: { ...spec.fields, colours: { dtype: 'float32', shape: [3] } } }),
+    run: () => (sample: Sample) => ({ ...sample, colours: new Float32Array(7) }),
+  });
+  const job = definePipeline({
+    ...pipeline(imageFolder(join(root, 'photos')), decode(), resize(8), lying()),
+    sink: images(),
+    output: join(root, 'out'),
+  });
+  await t.rejects(run(job), { code: 'NOTHING_LEFT', message: /FIELD_SHAPE.*float32 \[3\].*Float32Array of 7/ });
+  t.end();
+});
+
+t.test('results are not written among the pictures they are made of', async (t) => {
+  const root = t.testdir();
+  await pictureFolder(join(root, 'photos'), 3);
+  const job = (output: string) =>
+    definePipeline({
+      ...pipeline(imageFolder(join(root, 'photos')), decode(), resize(8)),
+      sink: images(),
+      output: join(root, output),
+    });
+  await t.rejects(run(job('photos')), { code: 'PIPELINE_PROBLEMS', message: /OUTPUT_IN_SOURCE/ });
+  await t.rejects(run(job('photos/small')), { code: 'PIPELINE_PROBLEMS', message: /OUTPUT_IN_SOURCE/ });
+  t.equal((await run(job('photos-small'))).done, 3);
+  t.end();
+});
+
+t.test('what was lost is told with its place and reason, and another stage function is another run', async (t) => {
+  const root = t.testdir();
+  await pictureFolder(join(root, 'photos'), 6);
+  writeFiles(join(root, 'photos'), { 'x.jpg': 'text' });
+  const job = (stage: Stage<Sample, Sample>) =>
+    definePipeline({
+      ...pipeline(imageFolder(join(root, 'photos')), stage, decode(), resize(8)),
+      sink: images(),
+      output: join(root, 'out'),
+    });
+  const odd = job(each((s: Sample) => (s.position % 3 === 1 ? drop('odd') : s), { name: 'choose' }));
+  const summary = await run(odd);
+  t.match(summary.lines.join('\n'), /failed: 1 in decode; listed in .*quarantine\.jsonl\ndropped: 2 in choose \(odd\)/);
+  t.equal((await run(odd)).earlier, true);
+  t.equal((await run(job(each((s: Sample) => s, { name: 'choose' })))).earlier, undefined);
+  await t.rejects(run(job(each(() => drop('all') as unknown as Sample, { name: 'none' }))), {
+    code: 'NOTHING_LEFT',
+    message: /7 dropped in none \(all\)/,
+  });
   t.end();
 });

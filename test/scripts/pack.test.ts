@@ -81,7 +81,7 @@ t.test(
     }[];
     const files = (tarball?.files ?? []).map(({ path }) => path);
     const places = [...new Set(files.map((path) => path.split('/')[0]))].sort();
-    t.same(places, ['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'dist', 'package.json', 'schema']);
+    t.same(places, ['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'dist', 'docs', 'package.json', 'schema']);
     t.same(
       files.filter((path) => /\.test\.|(?<!\.d)\.ts$/.test(path)),
       [],

@@ -68,6 +68,18 @@ t.test('what a killed run left half-written is no checkpoint, and goes', async (
   t.same(await readdir(folder), ['step-00000002']);
 });
 
+t.test('broken checkpoints of later steps do not push out the whole ones', async (t) => {
+  const folder = t.testdir({ 'step-00000060': { 'state.json': 'cut' }, 'step-00000070': {} });
+  await saveCheckpoint(folder, toSave(10), 2);
+  await saveCheckpoint(folder, toSave(20), 2);
+  t.same(await checkpointNames(folder), ['step-00000010', 'step-00000020']);
+});
+
+t.test('a checkpoint that cannot be written is told, and leaves nothing behind', async (t) => {
+  const folder = t.testdir({ checkpoints: 'a file' });
+  await t.rejects(saveCheckpoint(`${folder}/checkpoints`, toSave(1)), { code: 'CHECKPOINT_WRITE' });
+});
+
 t.test('a checkpoint of another model is refused', async (t) => {
   const { model } = await readCheckpoint(await saveCheckpoint(t.testdir(), toSave(1)));
   t.throws(() => fromFile(model, ['bias'], plain), { code: 'CHECKPOINT_MISMATCH', message: /lacks bias/ });
