@@ -11,7 +11,7 @@ import { onlyWasm } from './setup.mjs';
 /** The pipeline that `npm start` runs. */
 const quickstart = 'pipelines/lomar-quickstart.yaml';
 /** As many steps as wasm takes in the time that libtorch needs for all of them. */
-const shortened = ['--set', 'train.steps=400', '--set', 'output=../runs/lomar-quickstart-400-steps'];
+const shortened = ['--set', 'train.steps=400', '--set', 'output=runs/lomar-quickstart-400-steps'];
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 process.chdir(root);

@@ -80,7 +80,7 @@ export function tryChain(links: readonly Link[], trial: Trial): Verdict {
       scheduler,
       concurrency: trial.concurrency ?? 4,
       timeoutSeconds: timeout ?? trial.timeoutSeconds ?? 60,
-      budget: new Budget(id, trial.count, (failure) => failures.push(failure)),
+      budget: new Budget(id, Number.POSITIVE_INFINITY, (failure) => failures.push(failure)),
     };
   };
 

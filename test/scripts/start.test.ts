@@ -64,7 +64,7 @@ t.test('training is shortened where only wasm trains, and the user has the last 
     '--set',
     'train.steps=400',
     '--set',
-    'output=../runs/lomar-quickstart-400-steps',
+    'output=runs/lomar-quickstart-400-steps',
     '--set',
     'train.steps=9',
   ]);
