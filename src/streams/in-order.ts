@@ -15,6 +15,13 @@ export function inOrder(permits: Permits, start = 0): OperatorFunction<Carried, 
       const gone = new Set<number>();
       let busy = false;
 
+      const send = (here: Carried[]) => {
+        for (const carried of here.sort(byPart)) {
+          if (subscriber.closed) carried.permit.return();
+          else subscriber.next(carried);
+        }
+      };
+
       const advance = () => {
         if (busy) return;
         busy = true;
@@ -22,11 +29,7 @@ export function inOrder(permits: Permits, start = 0): OperatorFunction<Carried, 
           const here = arrived.get(next);
           if (here !== undefined && here.length === here[0]!.permit.shares) {
             arrived.delete(next++);
-            here.sort(byPart);
-            for (const carried of here) {
-              if (subscriber.closed) carried.permit.return();
-              else subscriber.next(carried);
-            }
+            send(here);
           } else if (here === undefined && gone.delete(next)) {
             next++;
           } else {
@@ -53,6 +56,12 @@ export function inOrder(permits: Permits, start = 0): OperatorFunction<Carried, 
         },
         complete: () => {
           advance();
+          // An operator may complete early, such as take(n): what is missing before the samples that wait here will not come any more.
+          for (const position of [...arrived.keys()].sort((a, b) => a - b)) {
+            const here = arrived.get(position)!;
+            arrived.delete(position);
+            send(here);
+          }
           subscriber.complete();
         },
       });

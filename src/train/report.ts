@@ -48,7 +48,10 @@ export function reportHtml(content: ReportContent): string {
     ...notes.map((note) => `<p>${escapeHtml(note)}</p>`),
     ...(figure === undefined
       ? []
-      : [image('Held-out images: image, windows, masked, restored', 'image/png', Buffer.from(figure))]),
+      : [
+          image('Images: as they are, windows, masked, restored', 'image/png', Buffer.from(figure)),
+          '<p>Grey patches are hidden from the model; half grey ones in one of two windows that overlap there. Pale patches lie in no window.</p>',
+        ]),
     ...(chart === undefined ? [] : ['<h2>Training</h2>', image('Loss per step', 'image/svg+xml', Buffer.from(chart))]),
     stepTable(rows),
     '<h2>Pipeline</h2>',
