@@ -247,6 +247,11 @@ export function messageOf(error: unknown): string {
   return printable(String(error));
 }
 
+/** A message up to its first line end, real or as `messageOf` shows it: parsers and loaders append excerpts and stacks. */
+export function firstLine(message: string): string {
+  return message.split(/\n|\\n/, 1)[0]!;
+}
+
 /** The nearest of `names` to `name` by edit distance when it is near enough to be a slip, for suggestions. */
 export function nearest(name: string, names: Iterable<string>): string | undefined {
   let best: string | undefined;

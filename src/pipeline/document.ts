@@ -13,7 +13,7 @@ import {
   Scalar,
   type YAMLMap,
 } from 'yaml';
-import { fail } from '../errors.ts';
+import { fail, firstLine } from '../errors.ts';
 import type { MapNode, Node, Place } from './locate.ts';
 import { placeText } from './locate.ts';
 import type { Problem } from './problem.ts';
@@ -61,7 +61,7 @@ export function readDocument(text: string, file: string): { root?: Node; problem
   for (const { code, message, pos } of [...broken.slice(0, 1), ...telling, ...document.warnings]) {
     const unquoted = text[pos[0] - 1] === '$' && text[pos[0]] === '{';
     report(
-      firstLine(message),
+      firstLine(message).replace(/[.:]$/, ''),
       pos[0],
       unquoted ? 'Between brackets a reference needs quotes.' : (advices[code] ?? 'Mend the line.'),
     );
@@ -200,10 +200,6 @@ function mergeInto(merged: Map<string, Node>, node: Node, start: number, reader:
 function placeOf(offset: number, { file, lines }: Reader): Place {
   const { line, col } = lines.linePos(offset);
   return { file, line, column: col };
-}
-
-function firstLine(message: string): string {
-  return message.split('\n', 1)[0]!.replace(/[.:]$/, '');
 }
 
 /** One map laid over another: maps are merged, everything else (lists too) is replaced. Places stay those of the file that wrote the value. */

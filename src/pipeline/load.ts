@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, extname, resolve } from 'node:path';
-import { fail, messageOf, PatchstreamError } from '../errors.ts';
+import { fail, firstLine, messageOf, PatchstreamError } from '../errors.ts';
 import { type Definition, placed } from './definition.ts';
 import { limits, mergeNodes, readDocument } from './document.ts';
 import { type Environment, substitute } from './environment.ts';
@@ -56,7 +56,7 @@ async function loadModule(file: string, registry: Registry): Promise<Loaded> {
     const missing = await unreadable(file);
     if (missing) return { registry, problems: [missing] };
     const known =
-      cause instanceof PatchstreamError ? cause : fail('USE_MODULE', { found: messageOf(cause) }, { cause });
+      cause instanceof PatchstreamError ? cause : fail('USE_MODULE', { found: firstLine(messageOf(cause)) }, { cause });
     const error = new PatchstreamError(known.code, known.text, shownFile(file), cause);
     return { registry, problems: [{ error, place: { file } }] };
   }

@@ -3,7 +3,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { createJiti } from 'jiti';
 import * as rxjs from 'rxjs';
 import * as zod from 'zod';
-import { fail, messageOf, PatchstreamError } from '../errors.ts';
+import { fail, firstLine, messageOf, PatchstreamError } from '../errors.ts';
 import type { Listed, Registry } from './registry.ts';
 
 type Carrier = { readonly definition: { readonly name: string } };
@@ -54,7 +54,9 @@ export async function withModules(registry: Registry, files: readonly string[]):
     try {
       module = await importModule(file);
     } catch (cause) {
-      throw cause instanceof PatchstreamError ? cause : fail('USE_MODULE', { found: messageOf(cause) }, { cause });
+      throw cause instanceof PatchstreamError
+        ? cause
+        : fail('USE_MODULE', { found: firstLine(messageOf(cause)) }, { cause });
     }
     const listed = exportsOf(module);
     if (Object.values(listed).every((list) => list.length === 0)) {
