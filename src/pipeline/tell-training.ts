@@ -84,7 +84,7 @@ export async function evaluationLines(
       : [
           errors.ours < theirs
             ? `It restores better than ${beside}: ${errors.ours.toFixed(3)} against ${theirs.toFixed(3)}.`
-            : `${beside} restores better: ${theirs.toFixed(3)} against ${errors.ours.toFixed(3)}. Train longer.`,
+            : `${beside} restores better: ${theirs.toFixed(3)} against ${errors.ours.toFixed(3)}.`,
         ];
   return [
     `Error on the hidden pixels of ${images} pictures (1 is guessing the mean colour):`,

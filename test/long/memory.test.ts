@@ -8,8 +8,7 @@ import { openLoader } from '../../src/pipeline/open.ts';
 import { decode, mask, randomResizedCrop, windows } from '../../src/stages/index.ts';
 import { iterate } from '../../src/streams/iterate.ts';
 import { pictureFolder } from '../kit/folder.ts';
-
-const MiB = 2 ** 20;
+import { growth, residentMiB } from '../kit/memory.ts';
 
 t.test('20,000 images: resident memory stays flat and never more than P samples are open', async (t) => {
   const root = t.testdir();
@@ -31,7 +30,7 @@ t.test('20,000 images: resident memory stays flat and never more than P samples 
   for await (const { list, ring } of iterate(loader.ordered.pipe(toCells(loader, sound.spec, 32, 96)))) {
     seen += list.cells.length;
     ring.free(list.cells);
-    if (seen % 512 < 32) memory.push(process.memoryUsage.rss() / MiB);
+    if (seen % 512 < 32) memory.push(residentMiB());
   }
   await opened.close();
   const failures = loader.stats().reduce((sum, stage) => sum + stage.failures, 0);
@@ -39,10 +38,8 @@ t.test('20,000 images: resident memory stays flat and never more than P samples 
   t.equal(loader.permits.open, 0);
   t.ok(loader.permits.most <= sound.capacity.permits, `${loader.permits.most} of ${sound.capacity.permits} permits`);
   t.comment(`resident MiB: ${memory.map(Math.round).join(' ')}`);
-  // The collector lets memory rise and takes it back: what must not grow with the images is where it comes back to.
-  const quarter = Math.floor(memory.length / 4);
-  const floor = (from: number) => Math.min(...memory.slice(from, from + quarter));
-  const growth = floor(memory.length - quarter) - floor(quarter);
-  t.ok(growth < 32, `${growth.toFixed(1)} MiB between the second and the last quarter`);
+  // The first quarter warms up heaps and thread pools; from there on nothing may grow, not even for a moment.
+  const settled = memory.slice(Math.floor(memory.length / 4));
+  t.ok(growth(settled) < 32, `at most ${growth(settled).toFixed(1)} MiB above an earlier reading`);
   t.end();
 });
