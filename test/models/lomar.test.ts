@@ -7,15 +7,17 @@ import { prepareWasm } from '../../src/backends/wasm.ts';
 import { encoderSizes, type LomarShape } from '../../src/models/lomar.options.ts';
 import { lomar } from '../../src/models/lomar.ts';
 import type { HostBatch, Model } from '../../src/models/model.ts';
+import { project } from '../../src/models/vit.ts';
 import { Random } from '../../src/random.ts';
 import { adamw, disposeState } from '../../src/train/optimizer.ts';
+import { cutWindow, normalisePixels } from '../../src/vision/patches.ts';
 import { expectClose, expectNoTensorLeak, relativeL2 } from '../kit/tensors.ts';
 
 await prepareWasm((message) => t.comment(message));
 
 const nano: LomarShape = { ...encoderSizes.nano, patch: 8, K: 5, target: 'patchNorm', rpeScaled: false };
 
-/** The formulas of bench/parity/lomar.py: waves in the file's layout. */
+/** The formulas of bench/parity/expected.py: waves in the file's layout. */
 function formulaParameters(model: Model): Record<string, tf.Variable> {
   const entries = model.parameters.map((name, index) => {
     const { shape, fromFile } = model.stored(name);
@@ -237,13 +239,7 @@ t.test('reconstruction of patchNorm is shown in the true patch’s mean and spre
     const scale = shown.sub(shown.mean(-1, true)).square().mean().sqrt().dataSync()[0]!;
     const headScale = head.sub(head.mean(-1, true)).square().mean().sqrt().dataSync()[0]!;
     t.not(scale, headScale);
-    const pixels = tf.tensor(
-      Float32Array.from(
-        inputs.patches!.dataSync(),
-        (v, i) => (v / 255 - [0.485, 0.456, 0.406][i % 3]!) / [0.229, 0.224, 0.225][i % 3]!,
-      ),
-      [1, 2, 25, 192],
-    );
+    const pixels = tf.tensor(windowPixels(batchOf(1)), [1, 2, 25, 192]);
     const mean = pixels.mean(-1, true);
     const variance = pixels
       .sub(mean)
@@ -274,6 +270,41 @@ t.test('a window with nothing hidden counts zero, and a step leaks nothing', asy
   });
   tf.dispose(params);
   disposeState(state);
+  model.dispose();
+});
+
+/** The windows of a batch of 64 px pictures in normalised pixels, cut on the host: [N, 2, 25, 192]. */
+function windowPixels({ picture, windows }: HostBatch): Float32Array {
+  const shape = { widthPx: 64, patch: 8, K: 5 };
+  const out = new Uint8Array((windows!.data.length / 2) * 25 * 192);
+  for (let view = 0; view < windows!.data.length / 2; view++) {
+    const start = Math.floor(view / 2) * 64 * 64 * 3;
+    const pixels = (picture!.data as Uint8Array).subarray(start, start + 64 * 64 * 3);
+    const [topPatch, leftPatch] = [windows!.data[2 * view]!, windows!.data[2 * view + 1]!];
+    cutWindow(pixels, { ...shape, topPatch, leftPatch }, out, view * 25 * 192);
+  }
+  return normalisePixels(out);
+}
+
+t.test('whole pictures are encoded as one window of the grid’s size with nothing hidden', async (t) => {
+  const model = lomar({ ...nano, target: 'pixels' });
+  const params = formulaParameters(model);
+  const cropped = (batchOf(2).picture!.data as Uint8Array).subarray(0, 2 * 40 * 40 * 3);
+  const picture = { dtype: 'uint8', shape: [2, 40, 40, 3], data: cropped } as const;
+  const windows = { dtype: 'int32', shape: [2, 1, 2], data: new Int32Array(4) } as const;
+  const masks = { dtype: 'uint8', shape: [2, 1, 25], data: new Uint8Array(50) } as const;
+  const check = () => {
+    const inputs = uploadAll(model.inputs({ picture, windows, masks }));
+    const tokens = model.encode(params, inputs);
+    t.same(tokens.shape, [2, 26, 64]);
+    const restored = model.reconstruct(params, inputs);
+    const head = tf.tidy(() => project(params, 'decoder_pred', tokens.slice([0, 1, 0], [-1, -1, -1])));
+    expectClose(t, head.dataSync(), restored.dataSync(), 1e-6);
+    tf.dispose([inputs, tokens, restored, head] as tf.TensorContainer);
+  };
+  check();
+  await expectNoTensorLeak(t, check);
+  tf.dispose(params);
   model.dispose();
 });
 
