@@ -1,26 +1,23 @@
 import { Constants } from '../backends/constants.ts';
+import { gatherTokens } from '../backends/ops.ts';
 import * as tf from '../backends/tf.ts';
-import { fail, nearest } from '../errors.ts';
-import { channelMean, channelStd, cutWindow } from '../vision/patches.ts';
+import { fail } from '../errors.ts';
+import { field, input, learned } from './learned.ts';
 import { type LomarShape, lomarParameters } from './lomar.options.ts';
-import type { HostBatch, HostTensor, Model, Params } from './model.ts';
-import { decays, drawParameter, type Parameter, storedForm } from './parameters.ts';
-import { bucketCount, windowBuckets } from './relative.ts';
+import type { Encoder, HostBatch, Params, Restorer } from './model.ts';
+import { hiddenPatchLoss, normalised, patchesOf, shownPixels, targetOf } from './pixels.ts';
+import { bucketCount, gridBuckets } from './relative.ts';
 import { block, norm, parameter, project } from './vit.ts';
 
-/** A micro-batch on the backend: `patches` [N, M, K², p²·3], values 0–255, and `masks` [N, M, K²], 1 hidden. float32. */
+/**
+ * A micro-batch on the backend: `picture` [N, H, W, 3], values 0–255; `tokens` [N, M·K²] int32, the windows' places in the grid; `masks`
+ * [N, M, K²], 1 hidden. float32 but for the places.
+ */
 export type LomarInputs = Readonly<Record<string, tf.Tensor>>;
 
 /** LoMaR: masked reconstruction inside small windows, by a plain encoder with relative positions and one linear head. */
-export interface Lomar extends Model {
+export interface Lomar extends Restorer, Encoder {
   readonly shape: LomarShape;
-  /**
-   * The pixels that the model makes of a micro-batch, all tokens, hidden or not, in normalised pixels (with the target `patchNorm`, by the
-   * true patch's mean and spread). The caller owns the result.
-   *
-   * @returns [N, M, K², p²·3] float32.
-   */
-  reconstruct(params: Params, inputs: LomarInputs): tf.Tensor;
 }
 
 /**
@@ -29,47 +26,32 @@ export interface Lomar extends Model {
  */
 export function lomar(shape: LomarShape): Lomar {
   const constants = new Constants();
-  const parameters = new Map(lomarParameters(shape).map((each) => [each.name, each]));
-  const find = (name: string): Parameter => {
-    const found = parameters.get(name);
-    if (found === undefined)
-      throw fail('MODEL_PARAMETER', { name, suggestion: nearest(name, parameters.keys()) ?? 'cls_token' });
-    return found;
-  };
   return {
     name: 'lomar',
     shape,
     fields: ['picture', 'windows', 'masks'],
-    parameters: [...parameters.keys()],
-    init: (random) => {
-      const fresh: Record<string, tf.Variable> = {};
-      for (const [name, each] of parameters) {
-        fresh[name] = tf.tidy(() => tf.variable(tf.tensor(drawParameter(each, random(name)), [...each.shape])));
-      }
-      return fresh;
-    },
-    inputs: (batch) => windowPatches(batch, shape),
+    ...learned(lomarParameters(shape)),
+    inputs: (batch) => lomarInputs(batch, shape),
     loss: (params, inputs) => {
-      const pixels = normalised(inputs, shape, constants);
+      const pixels = windowPixels(inputs, shape, constants);
       const masks = input(inputs, 'masks').reshape([-1, shape.K ** 2]);
-      const prediction = predict(params, pixels, masks, shape, constants);
-      const target = shape.target === 'patchNorm' ? standardised(pixels) : pixels;
-      const perToken = prediction.squaredDifference(target).mean(-1);
-      // Each window counts by the mean over its hidden tokens; a window with nothing hidden counts zero.
-      const weights = masks.div(masks.sum(-1, true).maximum(1));
-      return { sum: perToken.mul(weights).sum(), count: pixels.shape[0]! };
+      return hiddenPatchLoss(predict(params, pixels, masks, shape, constants), targetOf(pixels, shape.target), masks);
     },
     reconstruct: (params, inputs) =>
       tf.tidy(() => {
-        const pixels = normalised(inputs, shape, constants);
+        const pixels = windowPixels(inputs, shape, constants);
         const masks = input(inputs, 'masks').reshape([-1, shape.K ** 2]);
-        const prediction = predict(params, pixels, masks, shape, constants);
-        const { mean, spread } = patchStatistics(pixels);
-        const shown = shape.target === 'patchNorm' ? prediction.mul(spread).add(mean) : prediction;
-        return shown.reshape(input(inputs, 'patches').shape);
+        const shown = shownPixels(predict(params, pixels, masks, shape, constants), pixels, shape.target);
+        return shown.reshape([...input(inputs, 'masks').shape, -1]);
       }),
-    stored: (name) => storedForm(find(name)),
-    decays: (name) => decays(find(name)),
+    encode: (params, inputs) =>
+      tf.tidy(() => {
+        const pictures = input(inputs, 'picture');
+        const patches = normalised(patchesOf(pictures, shape.patch), constants);
+        const tokens = project(params, 'patch_embed.proj', patches);
+        const [rows, columns] = [pictures.shape[1]! / shape.patch, pictures.shape[2]! / shape.patch];
+        return norm(params, 'norm', encoded(params, tokens, [rows, columns], shape, constants)) as tf.Tensor3D;
+      }),
     dispose: () => constants.dispose(),
   };
 }
@@ -82,88 +64,58 @@ function predict(
   shape: LomarShape,
   constants: Constants,
 ): tf.Tensor {
-  const { width: D, depth, heads, K } = shape;
   const hidden = masks.expandDims(-1);
   const embedded = project(params, 'patch_embed.proj', pixels);
   const tokens = embedded.mul(tf.sub(1, hidden)).add(parameter(params, 'mask_token').mul(hidden));
   // Added to zeros rather than tiled: a tile's gradient is a slice per window.
-  const cls = tf.zeros([pixels.shape[0]!, 1, D]).add(parameter(params, 'cls_token'));
-  const relative = { buckets: constants.get('buckets', () => oneHotBuckets(K)), scaled: shape.rpeScaled };
-  let x: tf.Tensor = tf.concat([cls, tokens], 1);
-  for (let i = 0; i < depth; i++) x = block(params, `blocks.${i}`, x, heads, relative);
+  const sequence = encoded(params, tokens, [shape.K, shape.K], shape, constants);
   // cls is dropped before the last normalisation, which acts on each token alone.
-  return project(params, 'decoder_pred', norm(params, 'norm', x.slice([0, 1, 0], [-1, -1, -1])));
+  return project(params, 'decoder_pred', norm(params, 'norm', sequence.slice([0, 1, 0], [-1, -1, -1])));
 }
 
-function oneHotBuckets(K: number): tf.Tensor {
-  const T = K * K + 1;
-  return tf.oneHot(tf.tensor(Int32Array.from(windowBuckets(K)), [T, T], 'int32'), bucketCount).toFloat();
+/** Tokens of a grid [B, rows·columns, D], a cls token in front, through the blocks: [B, rows·columns + 1, D], not yet normalised. */
+function encoded(
+  params: Params,
+  tokens: tf.Tensor,
+  grid: readonly [number, number],
+  { width: D, depth, heads, rpeScaled }: LomarShape,
+  constants: Constants,
+): tf.Tensor {
+  // Added to zeros rather than tiled: a tile's gradient is a slice per window.
+  const cls = tf.zeros([tokens.shape[0]!, 1, D]).add(parameter(params, 'cls_token'));
+  const buckets = constants.get(`buckets ${grid.join(' × ')}`, () => oneHotBuckets(...grid));
+  let x: tf.Tensor = tf.concat([cls, tokens], 1);
+  for (let i = 0; i < depth; i++) x = block(params, `blocks.${i}`, x, heads, { buckets, scaled: rpeScaled });
+  return x;
 }
 
-/** Patches in normalised pixels, [N·M, K², p²·3]. */
-function normalised(inputs: LomarInputs, { patch, K }: LomarShape, constants: Constants): tf.Tensor {
-  const values = patch * patch * 3;
-  const perValue = (of: (channel: number) => number) =>
-    tf.tensor1d(Array.from({ length: values }, (_, i) => of(i % 3)));
-  const scale = constants.get('scale', () => perValue((c) => 1 / channelStd[c]!));
-  const shift = constants.get('shift', () => perValue((c) => -channelMean[c]! / channelStd[c]!));
-  return input(inputs, 'patches')
-    .toFloat()
-    .reshape([-1, K * K, values])
-    .mul(scale)
-    .add(shift);
+/** The windows' patches in normalised pixels, [N·M, K², p²·3]. Embedding is linear patch by patch, so cutting the windows first is equal, and less work. */
+function windowPixels(inputs: LomarInputs, { patch, K }: LomarShape, constants: Constants): tf.Tensor {
+  const patches = patchesOf(input(inputs, 'picture'), patch);
+  const cut = gatherTokens(patches, input(inputs, 'tokens') as tf.Tensor2D);
+  return normalised(cut.reshape([-1, K * K, patch * patch * 3]), constants);
 }
 
-/** Mean and spread of each patch over its own values, the variance unbiased and with 1e-6 added: [..., 1]. Source: MAE's per-patch target. */
-function patchStatistics(pixels: tf.Tensor): { mean: tf.Tensor; spread: tf.Tensor } {
-  const values = pixels.shape[pixels.rank - 1]!;
-  const mean = pixels.mean(-1, true);
-  const variance = pixels
-    .sub(mean)
-    .square()
-    .sum(-1, true)
-    .div(values - 1);
-  return { mean, spread: variance.add(1e-6).sqrt() };
+function oneHotBuckets(rows: number, columns: number): tf.Tensor {
+  const T = rows * columns + 1;
+  return tf.oneHot(tf.tensor(Int32Array.from(gridBuckets(rows, columns)), [T, T], 'int32'), bucketCount).toFloat();
 }
 
-function standardised(pixels: tf.Tensor): tf.Tensor {
-  const { mean, spread } = patchStatistics(pixels);
-  return pixels.sub(mean).div(spread);
-}
-
-function input(inputs: LomarInputs, name: string): tf.Tensor {
-  const found = inputs[name];
-  if (found === undefined) throw fail('MODEL_FIELD', { field: name, expected: 'given', found: 'nothing' });
-  return found;
-}
-
-/** The windows' patches, cut on the host: embedding is linear patch by patch, so cutting first is equal and needs no gather on the backend. */
-function windowPatches(batch: HostBatch, { patch, K }: LomarShape): HostBatch {
+/** Pictures as they are, and the place of every window's patches in the picture's grid. */
+function lomarInputs(batch: HostBatch, { patch, K }: LomarShape): HostBatch {
   const picture = field(batch, 'picture', 'uint8', 4);
   const windows = field(batch, 'windows', 'int32', 3);
   const masks = field(batch, 'masks', 'uint8', 3);
-  const [N, height, width] = picture.shape as [number, number, number];
-  const M = windows.shape[1]!;
-  const values = K * K * patch * patch * 3;
-  const patches = new Uint8Array(N * M * values);
-  for (let view = 0; view < N * M; view++) {
-    const start = Math.floor(view / M) * height * width * 3;
-    const pixels = (picture.data as Uint8Array).subarray(start, start + height * width * 3);
-    const [topPatch, leftPatch] = [windows.data[2 * view]!, windows.data[2 * view + 1]!];
-    const [rows, columns] = [Math.floor(height / patch), Math.floor(width / patch)];
-    if (topPatch < 0 || leftPatch < 0 || topPatch + K > rows || leftPatch + K > columns) {
-      throw fail('WINDOW_OUTSIDE', { K, rows, columns, top: topPatch, left: leftPatch });
+  const [N, M] = windows.shape as [number, number];
+  const [rows, columns] = [Math.floor(picture.shape[1]! / patch), Math.floor(picture.shape[2]! / patch)];
+  const tokens = new Int32Array(N * M * K * K);
+  for (let view = 0, to = 0; view < N * M; view++) {
+    const [top, left] = [windows.data[2 * view]!, windows.data[2 * view + 1]!];
+    if (top < 0 || left < 0 || top + K > rows || left + K > columns) {
+      throw fail('WINDOW_OUTSIDE', { K, rows, columns, top, left });
     }
-    cutWindow(pixels, { widthPx: width, patch, K, topPatch, leftPatch }, patches, view * values);
+    for (let row = top; row < top + K; row++)
+      for (let column = left; column < left + K; column++) tokens[to++] = row * columns + column;
   }
-  return { patches: { dtype: 'uint8', shape: [N, M, K * K, patch * patch * 3], data: patches }, masks };
-}
-
-function field(batch: HostBatch, name: string, dtype: HostTensor['dtype'], rank: number): HostTensor {
-  const found = batch[name];
-  if (found === undefined || found.dtype !== dtype || found.shape.length !== rank) {
-    const what = found === undefined ? 'nothing' : `${found.dtype} [${found.shape.join(', ')}]`;
-    throw fail('MODEL_FIELD', { field: name, expected: `${dtype} of rank ${rank}`, found: what });
-  }
-  return found;
+  return { picture, tokens: { dtype: 'int32', shape: [N, M * K * K], data: tokens }, masks };
 }

@@ -1,7 +1,8 @@
-import type { Tensor, Variable } from '../backends/tf.ts';
+import type { Tensor, Tensor3D, Variable } from '../backends/tf.ts';
 import type { HostNumbers } from '../backends/upload.ts';
 import type { Random } from '../random.ts';
 import type { Stored } from './parameters.ts';
+import type { Target } from './pixels.ts';
 
 /** One field of a micro-batch on the host; the first dimension is N, the samples of the micro-batch. */
 export type HostTensor = HostNumbers;
@@ -28,8 +29,8 @@ export interface Model {
   /** Fresh parameters on the current backend; the caller owns them. Chance: one generator per parameter name. */
   init(random: (parameter: string) => Random): Record<string, Variable>;
   /**
-   * The step's inputs as the backend wants them, computed on the host from the cells (indices, masks as float). Shapes depend only on N,
-   * so that a step can be recorded. Pixels stay uint8 values; they are normalised on the backend.
+   * The step's inputs, from the cells: large fields (pictures) as they are, indices computed on the host from small ones. Shapes depend only
+   * on N, so that a step can be recorded. Pixels stay uint8 values; they are cut into patches and normalised on the backend.
    */
   inputs(batch: HostBatch): HostBatch;
   /** Scalar sum of the loss over the micro-batch and the number of its terms. Call inside `tf.tidy` / `variableGrads`. */
@@ -40,4 +41,38 @@ export interface Model {
   decays(name: string): boolean;
   /** Frees the constants that the model keeps on backends (never parameters). It may be used again afterwards. */
   dispose(): void;
+}
+
+/** A model that restores hidden patches of windows, or of the whole grid as one window. */
+export interface Restorer extends Model {
+  /** K patches along a side of a window; the grid's side where the whole grid is masked. */
+  readonly shape: { readonly patch: number; readonly K: number; readonly target: Target };
+  /**
+   * The pixels that the model makes of a micro-batch, all patches, hidden or not, in normalised pixels (with the target `patchNorm`, by the
+   * true patch's mean and spread). The caller owns the result.
+   *
+   * @returns [N, M, K², p²·3] float32, or [N, n, p²·3] where the whole grid is masked.
+   */
+  reconstruct(params: Params, inputs: Readonly<Record<string, Tensor>>): Tensor;
+}
+
+/** A model whose encoder makes features of whole pictures. */
+export interface Encoder extends Model {
+  /**
+   * Tokens of whole pictures, nothing hidden, after the last normalisation, the cls token first. The caller owns the result.
+   *
+   * @param inputs `picture` [N, H, W, 3] float32, values 0–255.
+   * @returns [N, n + 1, D].
+   */
+  encode(params: Params, inputs: Readonly<Record<string, Tensor>>): Tensor3D;
+}
+
+/** Whether a model restores pixels, so that it has a reconstruction error. */
+export function isRestorer(model: Model): model is Restorer {
+  return 'reconstruct' in model && 'shape' in model;
+}
+
+/** Whether a model has an encoder, so that its features can be evaluated. */
+export function isEncoder(model: Model): model is Encoder {
+  return 'encode' in model;
 }

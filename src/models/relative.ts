@@ -26,14 +26,15 @@ export function bucketOf(rowOffset: number, colOffset: number): number {
   return (piecewise(rowOffset) + reach) * span + piecewise(colOffset) + reach;
 }
 
-/** Buckets of all pairs of a K × K window with a cls token in front: [T, T], T = K² + 1, query first. */
-export function windowBuckets(K: number): Uint8Array {
-  const T = K * K + 1;
+/** Buckets of all pairs of a grid of rows × columns patches with a cls token in front: [T, T], T = rows·columns + 1, query first. */
+export function gridBuckets(rows: number, columns: number): Uint8Array {
+  const patches = rows * columns;
+  const T = patches + 1;
   const buckets = new Uint8Array(T * T).fill(clsBucket);
-  for (let i = 0; i < K * K; i++) {
-    for (let j = 0; j < K * K; j++) {
-      const rowOffset = Math.floor(i / K) - Math.floor(j / K);
-      buckets[(i + 1) * T + j + 1] = bucketOf(rowOffset, (i % K) - (j % K));
+  for (let i = 0; i < patches; i++) {
+    for (let j = 0; j < patches; j++) {
+      const rowOffset = Math.floor(i / columns) - Math.floor(j / columns);
+      buckets[(i + 1) * T + j + 1] = bucketOf(rowOffset, (i % columns) - (j % columns));
     }
   }
   return buckets;

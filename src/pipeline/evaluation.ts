@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fail } from '../errors.ts';
 import type { HostBatch } from '../models/model.ts';
+import { isRestorer } from '../models/model.ts';
 import type { Failure } from '../streams/failures.ts';
 import { checkpointFolder, newestCheckpoint } from '../train/checkpoint.ts';
 import type { HeldOut, Reconstruction } from '../train/evaluate.ts';
@@ -42,7 +43,7 @@ export async function evaluateModel(resolved: Resolved, options: EvaluationOptio
   const weights = options.checkpoint ?? (await newest(resolved.definition.output, onLine));
   const { model } = train;
   // Only here, so that jobs and checks never load tfjs.
-  const [{ openModel }, { evaluateReconstruction, isRestorer }] = await Promise.all([
+  const [{ openModel }, { evaluateReconstruction }] = await Promise.all([
     import('../train/session.ts'),
     import('../train/evaluate.ts'),
   ]);

@@ -3,20 +3,8 @@ import { join } from 'node:path';
 import * as tf from '../backends/tf.ts';
 import { uploadAll } from '../backends/upload.ts';
 import { fail } from '../errors.ts';
-import type { HostBatch, Model, Params } from '../models/model.ts';
+import type { HostBatch, Params, Restorer } from '../models/model.ts';
 import { hiddenError, meanPatch, nearestPatch, smoothFill, type WindowShape, windowPatches } from './reconstruction.ts';
-
-/** A model that restores pixels: LoMaR, and others that hide patches of windows. */
-export interface Restorer extends Model {
-  readonly shape: { readonly patch: number; readonly K: number; readonly target: 'patchNorm' | 'pixels' };
-  /** All patches of all windows in normalised pixels, [N, M, K², p²·3]; the caller owns the result. */
-  reconstruct(params: Params, inputs: Readonly<Record<string, tf.Tensor>>): tf.Tensor;
-}
-
-/** Whether a model restores pixels, so that it has a reconstruction error. */
-export function isRestorer(model: Model): model is Restorer {
-  return 'reconstruct' in model && 'shape' in model;
-}
 
 /** Held-out samples: `fields` holds picture uint8 [N, H, W, 3], windows int32 [N, M, 2], masks uint8 [N, M, K²]. */
 export interface HeldOut {

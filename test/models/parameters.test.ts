@@ -1,7 +1,7 @@
 import t from 'tap';
 import { lomarCost, lomarOptions, lomarParameters, lomarShape } from '../../src/models/lomar.options.ts';
 import { countParameters, decays, drawParameter, storedForm } from '../../src/models/parameters.ts';
-import { bucketCount, bucketOf, clsBucket, piecewise, windowBuckets } from '../../src/models/relative.ts';
+import { bucketCount, bucketOf, clsBucket, piecewise, gridBuckets } from '../../src/models/relative.ts';
 import { Random } from '../../src/random.ts';
 
 const spec = (patch: number, K: number) => ({ grid: { patch }, windows: { K } });
@@ -80,7 +80,7 @@ t.test('buckets of pairs', (t) => {
     ],
     [24, 23, 40, 0, 48, 10, 3],
   );
-  const buckets = windowBuckets(7);
+  const buckets = gridBuckets(7, 7);
   const at = (i: number, j: number) => buckets[i * 50 + j];
   t.equal(buckets.length, 2500);
   t.ok(Array.from({ length: 50 }, (_, i) => at(0, i) === 49 && at(i, 0) === 49).every(Boolean), 'cls row and column');

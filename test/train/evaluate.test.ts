@@ -3,16 +3,9 @@ import { join } from 'node:path';
 import t from 'tap';
 import * as tf from '../../src/backends/tf.ts';
 import { prepareWasm } from '../../src/backends/wasm.ts';
-import type { HostBatch } from '../../src/models/model.ts';
+import { type HostBatch, isRestorer, type Restorer } from '../../src/models/model.ts';
 import { Random } from '../../src/random.ts';
-import {
-  describeErrors,
-  evaluateReconstruction,
-  type HeldOut,
-  isRestorer,
-  type Restorer,
-  writeEvaluation,
-} from '../../src/train/evaluate.ts';
+import { describeErrors, evaluateReconstruction, type HeldOut, writeEvaluation } from '../../src/train/evaluate.ts';
 import { buildModel } from '../../src/train/models.ts';
 import { normalisePixels } from '../../src/vision/patches.ts';
 import { expectNoTensorLeak } from '../kit/tensors.ts';
