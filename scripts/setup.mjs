@@ -1,16 +1,18 @@
 /**
- * Makes a clone ready: npm packages, Debian packages where they help, dist. `npm start` and `npm test` run it first, so it imports nothing that is not
+ * Makes a clone ready: npm packages, Debian packages where they help, the native parts, dist. `npm start` and `npm test` run it first, so it imports nothing that is not
  * part of Node, says what it will install and how to undo it before it does, and is done in a moment when nothing is to do.
  *
- * `PATCHSTREAM_SETUP=minimal` takes npm packages alone; `=bench` adds PyTorch to measure against. `node scripts/setup.mjs --again` tries the optional parts anew.
+ * `PATCHSTREAM_SETUP=minimal` takes npm packages alone; `=bench` adds PyTorch to measure against. `LIBTORCH` is a folder of libtorch, or a python whose
+ * torch is taken. `node scripts/setup.mjs --again` tries the optional parts anew.
  */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from './build.mjs';
+import { buildAddons, namedLibraries } from './lib/addons.mjs';
 import { installGroups, wantedGroups } from './lib/debian.mjs';
 import { isMain } from './lib/main.mjs';
-import { run } from './lib/runner.mjs';
+import { run, start } from './lib/runner.mjs';
 import { digest, readIfThere, readStamp, writeStamp } from './lib/stamp.mjs';
 
 const here = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -33,6 +35,7 @@ const handedDown = [
  * @property {import('./lib/runner.mjs').Runner} runner
  * @property {(line: string) => void} say
  * @property {(root: string) => number} build
+ * @property {(root: string) => Promise<unknown>} addons builds the native parts, says what became of it, and never throws for what is optional
  * @property {boolean} again
  */
 
@@ -40,9 +43,9 @@ const handedDown = [
  * Sets up the tree at `root` and returns the exit code: 0 when the library can run, whatever became of the optional parts.
  *
  * @param {Surroundings} surroundings
- * @returns {number}
+ * @returns {Promise<number>}
  */
-export function setUp(surroundings) {
+export async function setUp(surroundings) {
   const { root, env, nodeVersion, say } = surroundings;
   const [major = 0, minor = 0] = nodeVersion.split('.').map(Number);
   if (major < leastNode[0] || (major === leastNode[0] && minor < leastNode[1])) {
@@ -52,7 +55,7 @@ export function setUp(surroundings) {
     return 1;
   }
   if (!installPackages(surroundings)) return 1;
-  const wanted = wantedGroups(root, env.PATCHSTREAM_SETUP);
+  const wanted = wantedGroups(root, env.PATCHSTREAM_SETUP, namedLibraries(root, env));
   const native = digest(
     ...wanted.map(({ name, packages }) => [name, ...packages].join(' ')),
     env.PATCHSTREAM_SETUP ?? '',
@@ -62,6 +65,7 @@ export function setUp(surroundings) {
     installGroups(wanted, surroundings);
     writeStamp(root, { native });
   }
+  if (env.PATCHSTREAM_SETUP !== 'minimal') await surroundings.addons(root);
   return surroundings.build(root);
 }
 
@@ -170,15 +174,20 @@ export function onlyWasm(root) {
 }
 
 if (isMain(import.meta.url)) {
-  process.exitCode = setUp({
+  const { env, platform } = process;
+  const again = process.argv.includes('--again');
+  /** @param {string} line */
+  const say = (line) => console.error(line);
+  process.exitCode = await setUp({
     root: here,
-    env: process.env,
-    platform: process.platform,
+    env,
+    platform,
     nodeVersion: process.versions.node,
     uid: process.getuid?.() ?? -1,
     runner: run,
-    say: (line) => console.error(line),
+    say,
     build: (root) => build(root),
-    again: process.argv.includes('--again'),
+    addons: (root) => buildAddons(root, { env, platform, runner: run, start, say, again }),
+    again,
   });
 }

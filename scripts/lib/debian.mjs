@@ -43,10 +43,13 @@ export const groups = [
  *
  * @param {string} root
  * @param {string | undefined} choice the value of PATCHSTREAM_SETUP
+ * @param {readonly string[]} [served] groups that the user has a library of their own for
  */
-export function wantedGroups(root, choice) {
+export function wantedGroups(root, choice, served = []) {
   if (choice === 'minimal') return [];
-  return groups.filter(({ tenant }) => (tenant === undefined ? choice === 'bench' : existsSync(join(root, tenant))));
+  return groups.filter(({ name, tenant }) =>
+    tenant === undefined ? choice === 'bench' : existsSync(join(root, tenant)) && !served.includes(name),
+  );
 }
 
 /**

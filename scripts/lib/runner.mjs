@@ -1,8 +1,9 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 
 /** @typedef {{ status: number, stdout: string, stderr: string }} Answer */
 /** @typedef {{ cwd?: string, env?: Record<string, string | undefined>, show?: boolean }} RunOptions */
 /** @typedef {(command: string, args: readonly string[], options?: RunOptions) => Answer} Runner */
+/** @typedef {(command: string, args: readonly string[], options?: { cwd?: string }) => Promise<Answer>} Starter */
 
 /**
  * Runs a command to its end. A command that does not exist answers 127 instead of throwing, so that callers have one way to fail.
@@ -24,4 +25,29 @@ export function run(command, args, { cwd, env = {}, show = false } = {}) {
   });
   if (answer.error !== undefined) return { status: 127, stdout: '', stderr: answer.error.message };
   return { status: answer.status ?? 1, stdout: answer.stdout ?? '', stderr: answer.stderr ?? '' };
+}
+
+/**
+ * Runs a command beside others, its messages in English; answers as `run` does.
+ *
+ * @type {Starter}
+ */
+export function start(command, args, { cwd } = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, {
+      cwd,
+      env: { ...process.env, LC_ALL: 'C' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      stderr += text;
+    });
+    child.on('error', (error) => resolve({ status: 127, stdout: '', stderr: error.message }));
+    child.on('close', (code) => resolve({ status: code ?? 1, stdout, stderr }));
+  });
 }

@@ -34,12 +34,13 @@ const lock = {
 };
 
 /** Runs set-up in a made-up tree on a made-up machine: npm and apt write down how they were called, and npm leaves what it leaves. */
-function perform(scene: Scene) {
+async function perform(scene: Scene) {
   const { root, native = [], platform = 'linux', uid = 0, choice, nodeVersion = '20.9.0', answers = {} } = scene;
   writeFileSync(join(root, 'package-lock.json'), JSON.stringify(lock));
   for (const name of native) mkdirSync(join(root, 'native', name), { recursive: true });
   const calls: Call[] = [];
   const said: string[] = [];
+  const built: string[] = [];
   const runner = (command: string, args: readonly string[], options: RunOptions = {}): Answer => {
     const line = [command, ...args].join(' ');
     calls.push({ line, env: options.env });
@@ -49,7 +50,7 @@ function perform(scene: Scene) {
     if (line.includes('npm ci')) install(root);
     return ok;
   };
-  const code = setUp({
+  const code = await setUp({
     root,
     env: { ...(choice === undefined ? {} : { PATCHSTREAM_SETUP: choice }), ...scene.env },
     platform,
@@ -58,9 +59,10 @@ function perform(scene: Scene) {
     runner,
     say: (line: string) => said.push(line),
     build: () => 0,
+    addons: async () => built.push('native'),
     again: scene.again ?? false,
   });
-  return { code, said, lines: calls.map(({ line }) => line), calls };
+  return { code, said, built, lines: calls.map(({ line }) => line), calls };
 }
 
 function install(root: string) {
@@ -69,8 +71,8 @@ function install(root: string) {
   writeFileSync(join(root, 'node_modules', '.package-lock.json'), JSON.stringify({ packages }));
 }
 
-t.test('a fresh clone: packages are announced, then installed with development and optional ones', (t) => {
-  const { code, said, calls } = perform({ root: t.testdir({}), env: { NODE_ENV: 'production' } });
+t.test('a fresh clone: packages are announced, then installed with development and optional ones', async (t) => {
+  const { code, said, calls } = await perform({ root: t.testdir({}), env: { NODE_ENV: 'production' } });
   t.equal(code, 0);
   t.match(said[0], /Installs 1 npm packages .* Undo: /);
   t.equal(calls.length, 1);
@@ -80,42 +82,42 @@ t.test('a fresh clone: packages are announced, then installed with development a
   t.end();
 });
 
-t.test('the second time nothing is run and nothing is said', (t) => {
+t.test('the second time nothing is run and nothing is said', async (t) => {
   const root = t.testdir({});
-  perform({ root });
-  const { code, said, lines } = perform({ root });
+  await perform({ root });
+  const { code, said, lines } = await perform({ root });
   t.same({ code, said, lines }, { code: 0, said: [], lines: [] });
   t.end();
 });
 
-t.test('node_modules that npm made by hand are taken as they are', (t) => {
+t.test('node_modules that npm made by hand are taken as they are', async (t) => {
   const root = t.testdir({});
   install(root);
-  t.same(perform({ root }).lines, []);
+  t.same((await perform({ root })).lines, []);
   t.end();
 });
 
-t.test('packages are installed again when npm has removed some since', (t) => {
+t.test('packages are installed again when npm has removed some since', async (t) => {
   const root = t.testdir({});
-  perform({ root });
+  await perform({ root });
   writeFileSync(join(root, 'node_modules', '.package-lock.json'), JSON.stringify({ packages: {} }));
-  t.match(perform({ root }).lines, [/npm ci/]);
+  t.match((await perform({ root })).lines, [/npm ci/]);
   t.end();
 });
 
-t.test('npm that failed is an error with what npm said, and leaves no stamp', (t) => {
+t.test('npm that failed is an error with what npm said, and leaves no stamp', async (t) => {
   const root = t.testdir({});
   const answers = { 'npm ci': { status: 1, stdout: '', stderr: 'ENOTFOUND registry' } };
-  const { code, said } = perform({ root, native: ['torch'], answers });
+  const { code, said } = await perform({ root, native: ['torch'], answers });
   t.equal(code, 1);
   t.match(said.join('\n'), /ENOTFOUND registry[\s\S]*npm ci failed \(exit code 1\)/);
   t.notOk(existsSync(join(root, 'node_modules', '.patchstream-setup.json')));
   t.end();
 });
 
-t.test('an old Node is refused before anything is done', (t) => {
+t.test('an old Node is refused before anything is done', async (t) => {
   for (const nodeVersion of ['18.20.1', '20.8.0']) {
-    const { code, said, lines } = perform({ root: t.testdir({}), nodeVersion });
+    const { code, said, lines } = await perform({ root: t.testdir({}), nodeVersion });
     t.equal(code, 1);
     t.same(lines, []);
     t.match(said, [`patchstream needs Node 20.9 or newer; this is ${nodeVersion}`]);
@@ -123,9 +125,9 @@ t.test('an old Node is refused before anything is done', (t) => {
   t.end();
 });
 
-t.test('root on Debian: only the groups whose folder is there', (t) => {
+t.test('root on Debian: only the groups whose folder is there', async (t) => {
   const answers = { '--assume-no': { status: 1, stdout: 'Need to get 2832 kB/71.4 MB of archives.', stderr: '' } };
-  const { code, said, lines, calls } = perform({ root: t.testdir({}), native: ['torch'], answers });
+  const { code, said, lines, calls } = await perform({ root: t.testdir({}), native: ['torch'], answers });
   t.equal(code, 0);
   const apt = lines.filter((line) => line.startsWith('apt-get') && !line.includes('--version'));
   t.match(apt, [
@@ -142,74 +144,74 @@ t.test('root on Debian: only the groups whose folder is there', (t) => {
   t.end();
 });
 
-t.test('what is installed already is not installed again', (t) => {
+t.test('what is installed already is not installed again', async (t) => {
   const answers = { 'dpkg-query': { status: 0, stdout: 'install ok installed', stderr: '' } };
-  const { said, lines } = perform({ root: t.testdir({}), native: ['torch', 'dlib', 'image'], answers });
+  const { said, lines } = await perform({ root: t.testdir({}), native: ['torch', 'dlib', 'image'], answers });
   t.notMatch(lines.join('\n'), /apt-get (update|install)/);
   t.equal(said.length, 1, 'only the npm packages are announced');
   t.end();
 });
 
-t.test('not root: the one command is named, nothing is run', (t) => {
-  const { code, said, lines } = perform({ root: t.testdir({}), native: ['image'], uid: 1000 });
+t.test('not root: the one command is named, nothing is run', async (t) => {
+  const { code, said, lines } = await perform({ root: t.testdir({}), native: ['image'], uid: 1000 });
   t.equal(code, 0);
   t.match(said.at(-1), 'As root: apt-get update && apt-get install --no-install-recommends g++ libjpeg62-turbo-dev');
   t.notMatch(lines.join('\n'), /apt-get (update|install)/);
   t.end();
 });
 
-t.test('a Debian package that fails is a line, and is not tried at every start', (t) => {
+t.test('a Debian package that fails is a line, and is not tried at every start', async (t) => {
   const root = t.testdir({});
   const answers = {
     'apt-get update': { status: 100, stdout: '', stderr: 'E: could not resolve' },
     'apt-get install -y': { status: 100, stdout: '', stderr: 'E: no network' },
   };
-  const first = perform({ root, native: ['dlib'], answers });
+  const first = await perform({ root, native: ['dlib'], answers });
   t.equal(first.code, 0);
   t.match(
     first.said.join('\n'),
     /apt-get update failed \(E: could not resolve\)[\s\S]*Not installed \(E: no network\).*Again: /,
   );
-  t.same(perform({ root, native: ['dlib'], answers }).lines, []);
-  t.match(perform({ root, native: ['dlib'], answers, again: true }).lines.join('\n'), /apt-get install -y/);
+  t.same((await perform({ root, native: ['dlib'], answers })).lines, []);
+  t.match((await perform({ root, native: ['dlib'], answers, again: true })).lines.join('\n'), /apt-get install -y/);
   t.end();
 });
 
-t.test('packages that apt does not know are left out', (t) => {
+t.test('packages that apt does not know are left out', async (t) => {
   const answers = { '--assume-no': { status: 100, stdout: '', stderr: 'E: Unable to locate package libdlib-dev' } };
-  const { code, said, lines } = perform({ root: t.testdir({}), native: ['dlib'], answers });
+  const { code, said, lines } = await perform({ root: t.testdir({}), native: ['dlib'], answers });
   t.equal(code, 0);
   t.match(said.at(-1), /apt does not know all of g\+\+ libdlib-dev/);
   t.notMatch(lines.join('\n'), /install -y/);
   t.end();
 });
 
-t.test('machines without apt are told what works there', (t) => {
-  const where = (platform: NodeJS.Platform) =>
-    perform({ root: t.testdir({}), native: ['torch'], platform, answers: { 'apt-get': absent } }).said.at(-1);
-  t.match(where('linux'), /No apt-get here.*sharp for pictures and wasm for training/);
-  t.match(where('darwin'), /On macOS patchstream works with its npm packages/);
-  t.match(where('win32'), /On Windows patchstream works with its npm packages/);
-  t.match(perform({ root: t.testdir({}), platform: 'win32' }).lines, [/^npm\.cmd ci/]);
+t.test('machines without apt are told what works there', async (t) => {
+  const where = async (platform: NodeJS.Platform) =>
+    (await perform({ root: t.testdir({}), native: ['torch'], platform, answers: { 'apt-get': absent } })).said.at(-1);
+  t.match(await where('linux'), /No apt-get here.*sharp for pictures and wasm for training/);
+  t.match(await where('darwin'), /On macOS patchstream works with its npm packages/);
+  t.match(await where('win32'), /On Windows patchstream works with its npm packages/);
+  t.match((await perform({ root: t.testdir({}), platform: 'win32' })).lines, [/^npm\.cmd ci/]);
   t.end();
 });
 
-t.test('PATCHSTREAM_SETUP chooses', (t) => {
-  t.match(perform({ root: t.testdir({}), native: ['torch'], choice: 'minimal' }).lines, [/npm ci/]);
+t.test('PATCHSTREAM_SETUP chooses', async (t) => {
+  t.match((await perform({ root: t.testdir({}), native: ['torch'], choice: 'minimal' })).lines, [/npm ci/]);
   t.match(
-    perform({ root: t.testdir({}), choice: 'bench' }).lines.join('\n'),
+    (await perform({ root: t.testdir({}), choice: 'bench' })).lines.join('\n'),
     /install -y .* python3-torch python3-torchvision/,
   );
   t.end();
 });
 
-t.test('npm is the one that runs us, where it says so', (t) => {
-  const { lines } = perform({ root: t.testdir({}), env: { npm_execpath: '/opt/npm/bin/npm-cli.js' } });
+t.test('npm is the one that runs us, where it says so', async (t) => {
+  const { lines } = await perform({ root: t.testdir({}), env: { npm_execpath: '/opt/npm/bin/npm-cli.js' } });
   t.match(lines[0], `${process.execPath} /opt/npm/bin/npm-cli.js ci`);
   t.end();
 });
 
-t.test('only wasm trains until a faster backend is there', (t) => {
+t.test('only wasm trains until a faster backend is there', async (t) => {
   const root = t.testdir({});
   t.equal(onlyWasm(root), true);
   mkdirSync(join(root, 'node_modules', '@tensorflow', 'tfjs-node'), { recursive: true });
@@ -217,9 +219,9 @@ t.test('only wasm trains until a faster backend is there', (t) => {
   t.end();
 });
 
-t.test('the stamp tells what was done', (t) => {
+t.test('the stamp tells what was done', async (t) => {
   const root = t.testdir({});
-  perform({ root });
+  await perform({ root });
   const stamp = JSON.parse(readFileSync(join(root, 'node_modules', '.patchstream-setup.json'), 'utf8'));
   t.match(stamp, { lock: /^[0-9a-f]{32}$/, toolchain: `linux-${process.arch}`, native: String });
   t.end();

@@ -1,0 +1,334 @@
+/**
+ * Builds the addons in native/: every .cc of a folder with one call of the compiler each, then one link, without node-gyp. All of it is optional: a
+ * build that fails says so in a line, and patchstream works without.
+ */
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism, totalmem } from 'node:os';
+import { basename, join } from 'node:path';
+import { findLibtorch } from './libtorch.mjs';
+import { digest, filesBelow, readIfThere } from './stamp.mjs';
+
+/**
+ * One addon: the folder `native/<name>`, and what it is built with.
+ *
+ * @typedef {object} Addon
+ * @property {string} name
+ * @property {string} variable the environment variable that says where the library is
+ * @property {string} without what serves instead
+ * @property {(wish: string, machine: import('./libtorch.mjs').Machine) => import('./libtorch.mjs').Library | string} find
+ */
+
+/** @type {readonly Addon[]} */
+export const addons = [{ name: 'torch', variable: 'LIBTORCH', without: 'wasm trains instead', find: findLibtorch }];
+
+/**
+ * What became of a build, kept beside it as `build.json`.
+ *
+ * @typedef {object} Outcome
+ * @property {string} digest of sources, compiler and library
+ * @property {boolean} built
+ * @property {string} library version and place
+ * @property {string} wish what the addon's variable said
+ * @property {string} [reason] the first error, when it failed
+ */
+
+/**
+ * @typedef {object} Surroundings
+ * @property {Record<string, string | undefined>} env
+ * @property {NodeJS.Platform} platform
+ * @property {import('./runner.mjs').Runner} runner
+ * @property {import('./runner.mjs').Starter} start
+ * @property {(line: string) => void} say
+ * @property {boolean} again try what failed once more
+ * @property {string} [system] the root that system paths begin with
+ */
+
+/**
+ * Builds what is not built from these sources, this compiler and this library. Returns false when a build that was wanted failed, and has then said
+ * why; a library that is not there is no failure unless it was named.
+ *
+ * @param {string} root
+ * @param {Surroundings} surroundings
+ * @returns {Promise<boolean>}
+ */
+export async function buildAddons(root, surroundings) {
+  let well = true;
+  for (const addon of addons) {
+    if (!existsSync(join(root, 'native', addon.name))) continue;
+    try {
+      if (!(await buildAddon(root, addon, surroundings))) well = false;
+    } catch (error) {
+      // Such as a folder that may not be written to.
+      surroundings.say(`native/${addon.name} is not built: ${/** @type {Error} */ (error).message}; ${addon.without}.`);
+      well = false;
+    }
+  }
+  return well;
+}
+
+/**
+ * The addons whose library is named by the environment, or was when they were last built: it is found there again without the variable, until
+ * that is set to nothing.
+ *
+ * @param {string} root
+ * @param {Record<string, string | undefined>} env
+ * @returns {string[]}
+ */
+export function namedLibraries(root, env) {
+  return addons.filter((addon) => wishFor(root, addon, env) !== '').map(({ name }) => name);
+}
+
+/**
+ * @param {string} root
+ * @param {Addon} addon
+ * @param {Record<string, string | undefined>} env
+ */
+const wishFor = (root, { name, variable }, env) => env[variable] ?? readOutcome(root, name)?.wish ?? '';
+
+/**
+ * @param {string} root
+ * @param {Addon} addon
+ * @param {Surroundings} surroundings
+ */
+async function buildAddon(root, addon, surroundings) {
+  const { env, platform, runner, say, again } = surroundings;
+  const folder = join('native', addon.name);
+  const before = readOutcome(root, addon.name);
+  const wish = wishFor(root, addon, env);
+  const machine = { platform, arch: process.arch, runner, ...(surroundings.system && { system: surroundings.system }) };
+  const library = addon.find(wish, machine);
+  if (typeof library === 'string') {
+    if (wish !== '') say(`${folder} is not built: ${library}; ${addon.without}.`);
+    return wish === '';
+  }
+  const compiler = env.CXX ?? (platform === 'darwin' ? 'clang++' : 'g++');
+  const version = runner(compiler, ['--version']);
+  if (version.status !== 0) {
+    say(`${folder} is not built: there is no compiler ${compiler}; ${addon.without}. Debian: apt-get install g++`);
+    return false;
+  }
+  const headers = nodeHeaders(root);
+  if (headers === undefined) {
+    say(`${folder} is not built: the package node-api-headers is not installed; ${addon.without}.`);
+    return false;
+  }
+  const flags = compileFlags(headers, library, platform);
+  const sources = sourcesOf(root, addon.name);
+  const shared = sources.filter((name) => !name.endsWith('.cc'));
+  const toolchain = digest(version.stdout, library.identity, ...flags, ...texts(root, shared));
+  const link = [...sharedFlags(platform), ...library.link];
+  const whole = digest(toolchain, ...link, ...texts(root, sources));
+  const target = join(root, folder, 'build', `${addon.name}.node`);
+  if (!again && before?.digest === whole && before.built === existsSync(target)) return before.built;
+
+  const named = `libtorch ${library.version} in ${library.place}`;
+  const plan = { root, name: addon.name, compiler, toolchain, flags, link, sources };
+  const missing = missingObjects(plan).length;
+  const jobs = workers();
+  const seconds = 10 + Math.ceil((missing * 15) / jobs / 10) * 10;
+  say(
+    `Builds ${folder} with ${named}: ${counted(missing, 'file')} on ${counted(jobs, 'core')}, about ${seconds} s. Undo: remove the folder ${folder}/build.`,
+  );
+  const reason = await make(plan, target, jobs, surroundings.start);
+  /** @type {Outcome} */
+  const outcome = { digest: whole, built: reason === undefined, library: named, wish, ...(reason && { reason }) };
+  writeOutcome(root, addon.name, outcome);
+  if (reason === undefined) return true;
+  // One of older sources would not fit the library above it.
+  rmSync(target, { force: true });
+  say(`${folder} is not built: ${reason} (all of it: ${folder}/build/build.log); ${addon.without}.`);
+  return false;
+}
+
+/**
+ * @typedef {object} Plan
+ * @property {string} root
+ * @property {string} name
+ * @property {string} compiler
+ * @property {string} toolchain digest of all that every object depends on
+ * @property {string[]} flags
+ * @property {string[]} link
+ * @property {string[]} sources
+ */
+
+/** The program of the trial: an addon that does not load is not built. */
+const loads = 'process.dlopen({ exports: {} }, process.argv[1])';
+
+/**
+ * Compiles what has no object yet and links; answers the first error, or nothing when all went well. What it makes has a name of its own until it
+ * is whole, so that a program that starts meanwhile finds the old addon or the new one.
+ *
+ * @param {Plan} plan
+ * @param {string} target
+ * @param {number} jobs
+ * @param {import('./runner.mjs').Starter} start
+ * @returns {Promise<string | undefined>}
+ */
+async function make(plan, target, jobs, start) {
+  const { root, name, compiler, flags, link } = plan;
+  const build = join(root, 'native', name, 'build');
+  mkdirSync(join(build, 'objects'), { recursive: true });
+  const log = [`${compiler} ${flags.join(' ')}`];
+  /** @type {string | undefined} */
+  let reason;
+  const waiting = missingObjects(plan);
+  const worker = async () => {
+    for (let next = waiting.shift(); next !== undefined && reason === undefined; next = waiting.shift()) {
+      const { source, object } = next;
+      const temporary = `${object}.${process.pid}`;
+      const answer = await start(compiler, [...flags, '-c', source, '-o', temporary], { cwd: root });
+      log.push(`-- ${source}`, answer.stdout + answer.stderr);
+      if (answer.status === 0) renameSync(temporary, object);
+      else reason ??= firstError(answer);
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, worker));
+  const objects = objectsOf(plan).map(({ object }) => object);
+  if (reason === undefined) {
+    const temporary = join(build, `${name}.${process.pid}.node`);
+    const linked = await start(compiler, ['-o', temporary, ...objects, ...link], { cwd: root });
+    const loaded =
+      linked.status === 0 ? await start(process.execPath, ['-e', loads, temporary], { cwd: root }) : linked;
+    log.push('-- link', linked.stdout + linked.stderr);
+    if (loaded !== linked) log.push('-- load', loaded.stdout + loaded.stderr);
+    if (loaded.status === 0) {
+      renameSync(temporary, target);
+      removeOthers(build, objects);
+    } else {
+      rmSync(temporary, { force: true });
+      reason = firstError(loaded);
+    }
+  }
+  writeFileSync(join(build, 'build.log'), `${log.join('\n')}\n`);
+  return reason;
+}
+
+/**
+ * Removes the objects of sources that have changed since.
+ *
+ * @param {string} build
+ * @param {string[]} objects
+ */
+function removeOthers(build, objects) {
+  const kept = new Set(objects.map((object) => basename(object)));
+  for (const name of filesBelow(build, 'objects')) {
+    if (!kept.has(basename(name)) && name.endsWith('.o')) rmSync(join(build, name), { force: true });
+  }
+}
+
+/**
+ * The object of every source, named after all that it is made from.
+ *
+ * @param {Plan} plan
+ */
+function objectsOf({ root, name, sources, toolchain }) {
+  return sources
+    .filter((source) => source.endsWith('.cc'))
+    .map((source) => ({
+      source,
+      object: join(
+        root,
+        'native',
+        name,
+        'build',
+        'objects',
+        `${basename(source, '.cc')}-${digest(toolchain, ...texts(root, [source]))}.o`,
+      ),
+    }));
+}
+
+/** @param {Plan} plan */
+const missingObjects = (plan) => objectsOf(plan).filter(({ object }) => !existsSync(object));
+
+/**
+ * The folder of Node's C headers, from the package that carries them.
+ *
+ * @param {string} root
+ */
+function nodeHeaders(root) {
+  try {
+    return join(createRequire(join(root, 'package.json')).resolve('node-api-headers/package.json'), '..', 'include');
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * @param {string} headers
+ * @param {import('./libtorch.mjs').Library} library
+ * @param {NodeJS.Platform} platform
+ */
+function compileFlags(headers, library, platform) {
+  return [
+    ...['-O3', '-fPIC', '-Wall', '-Wextra', '-fvisibility=hidden', '-DNAPI_VERSION=8'],
+    ...['-isystem', headers],
+    ...library.compile,
+    ...(platform === 'darwin' ? [] : ['-pthread']),
+  ];
+}
+
+/**
+ * With names bound when an addon is loaded, the trial after the build sees one that is missing.
+ *
+ * @param {NodeJS.Platform} platform
+ */
+const sharedFlags = (platform) =>
+  platform === 'darwin' ? ['-bundle', '-undefined', 'dynamic_lookup'] : ['-shared', '-pthread', '-Wl,-z,now'];
+
+/**
+ * @param {string} root
+ * @param {string} name
+ */
+function sourcesOf(root, name) {
+  const folder = `native/${name}`;
+  return filesBelow(root, folder).filter((file) => /\.(cc|h)$/.test(file) && !file.startsWith(`${folder}/build/`));
+}
+
+/**
+ * @param {string} root
+ * @param {string[]} names
+ */
+const texts = (root, names) => names.flatMap((name) => [name, readIfThere(join(root, name))]);
+
+/** As many compilers at a time as there are cores, but no more than the memory holds: each takes over a gigabyte. */
+const workers = () => Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / 2 ** 31)));
+
+/**
+ * @param {number} count
+ * @param {string} noun
+ */
+const counted = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;
+
+/** @param {import('./runner.mjs').Answer} answer */
+function firstError({ stdout, stderr, status }) {
+  const lines = `${stderr}\n${stdout}`.split('\n').map((line) => line.trim());
+  const error = [/\berror: /i, /undefined reference|cannot find|not found|Killed/].flatMap((pattern) =>
+    lines.filter((line) => pattern.test(line)),
+  )[0];
+  return error ?? lines.find((line) => line !== '') ?? `exit code ${status}`;
+}
+
+/**
+ * @param {string} root
+ * @param {string} name
+ * @returns {Outcome | undefined}
+ */
+function readOutcome(root, name) {
+  try {
+    return JSON.parse(readFileSync(join(root, 'native', name, 'build', 'build.json'), 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * @param {string} root
+ * @param {string} name
+ * @param {Outcome} outcome
+ */
+function writeOutcome(root, name, outcome) {
+  const path = join(root, 'native', name, 'build', 'build.json');
+  writeFileSync(`${path}.${process.pid}`, `${JSON.stringify(outcome, null, 2)}\n`);
+  renameSync(`${path}.${process.pid}`, path);
+}
