@@ -87,7 +87,8 @@ def measure(model, inputs, c):
     p = {name: values(i, name, shape) for i, (name, shape) in enumerate(model.shapes(c).items())}
     loss, prediction = model.loss(p, inputs, c)
     loss.backward()
-    return loss.item(), prediction.detach().flatten(), {name: v.grad.flatten() for name, v in p.items()}
+    gradients = {name: torch.zeros_like(v) if v.grad is None else v.grad for name, v in p.items()}
+    return loss.item(), prediction.detach().flatten(), {name: g.flatten() for name, g in gradients.items()}
 
 
 def write(name):

@@ -42,7 +42,8 @@ def module_shapes(kind, n):
         shapes.update(conv_shapes(f"{name}.fuse1", 2 * n, n, 1, bias=False))
         shapes.update(conv_shapes(f"{name}.fuse2", n, n, 3, bias=False))
         shapes.update(attention_shapes(f"{name}.ca", n))
-        shapes.update({f"{name}.scale{i}": (1,) for i in (3, 4, 5, 6)})
+        # ESRT declares the seventh and never uses it; it counts among the block's parameters.
+        shapes.update({f"{name}.scale{i}": (1,) for i in (3, 4, 5, 6, 7)})
     return {**shapes, **conv_shapes(f"{top}.fuse", 2 * n, n, 1, bias=False), **attention_shapes(f"{top}.ca", n)}
 
 

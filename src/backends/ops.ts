@@ -123,31 +123,36 @@ export function gatherTokens(x: tf.Tensor3D, ids: tf.Tensor2D): tf.Tensor3D {
  * 3 × 3 convolution, stride 1, zero border, so that the sides stay. The filter's gradient is nine products of shifted pictures: wasm has
  * no kernel for it.
  *
- * @param x [N, H, W, C]. @param weight [3, 3, C, F]. @param bias [F].
+ * @param x [N, H, W, C]. @param weight [3, 3, C, F]. @param bias [F], when there is one.
  * @returns [N, H, W, F].
  */
-export function conv3x3(x: tf.Tensor4D, weight: tf.Tensor4D, bias: tf.Tensor1D): tf.Tensor4D {
+export function conv3x3(x: tf.Tensor4D, weight: tf.Tensor4D, bias?: tf.Tensor1D): tf.Tensor4D {
   const [N, H, W, C] = x.shape;
   const F = weight.shape[3];
-  return withGradient([x, weight, bias] as [tf.Tensor, tf.Tensor, tf.Tensor], (a, w, b) => ({
-    value: tf.conv2d(a as tf.Tensor4D, w as tf.Tensor4D, 1, 'same').add(b),
-    saved: [a, w] as const,
-    backward: (dy, [a, w]) => {
-      const rows = dy.reshape([N * H * W, F]);
-      const bordered = a.pad([
-        [0, 0],
-        [1, 1],
-        [1, 1],
-        [0, 0],
-      ]);
-      const taps = Array.from({ length: 9 }, (_, tap) => {
-        const shifted = bordered.slice([0, Math.floor(tap / 3), tap % 3, 0], [N, H, W, C]);
-        return tf.matMul(shifted.reshape([N * H * W, C]), rows, true, false);
-      });
-      const dx = tf.conv2dTranspose(dy as tf.Tensor4D, w as tf.Tensor4D, [N, H, W, C], 1, 'same');
-      return [dx, tf.stack(taps).reshape([3, 3, C, F]), rows.sum(0)];
-    },
-  })) as tf.Tensor4D;
+  const inputs: tf.Tensor[] = bias === undefined ? [x, weight] : [x, weight, bias];
+  return withGradient(inputs, (...[a, w, b]) => {
+    const value = tf.conv2d(a as tf.Tensor4D, w as tf.Tensor4D, 1, 'same');
+    return {
+      value: b === undefined ? value : value.add(b),
+      saved: [a!, w!] as const,
+      backward: (dy, [a, w]) => {
+        const rows = dy.reshape([N * H * W, F]);
+        const bordered = a.pad([
+          [0, 0],
+          [1, 1],
+          [1, 1],
+          [0, 0],
+        ]);
+        const taps = Array.from({ length: 9 }, (_, tap) => {
+          const shifted = bordered.slice([0, Math.floor(tap / 3), tap % 3, 0], [N, H, W, C]);
+          return tf.matMul(shifted.reshape([N * H * W, C]), rows, true, false);
+        });
+        const dx = tf.conv2dTranspose(dy as tf.Tensor4D, w as tf.Tensor4D, [N, H, W, C], 1, 'same');
+        const grads = [dx, tf.stack(taps).reshape([3, 3, C, F])];
+        return b === undefined ? grads : [...grads, rows.sum(0)];
+      },
+    };
+  }) as tf.Tensor4D;
 }
 
 /** What one step of AdamW needs beside its tensors. `step` counts from 1. */

@@ -191,7 +191,7 @@ t.test('gatherTokens, with an id that comes twice', async (t) => {
   ids.dispose();
 });
 
-t.test('conv3x3', async (t) => {
+t.test('conv3x3, with a bias and without', async (t) => {
   const [N, H, W, C, F] = [2, 3, 4, 2, 3];
   const reference = (x: Float64Array, w: Float64Array, b: Float64Array) =>
     Float64Array.from({ length: N * H * W * F }, (_, at) => {
@@ -212,6 +212,8 @@ t.test('conv3x3', async (t) => {
   const operation = (x?: tf.Tensor, w?: tf.Tensor, b?: tf.Tensor) =>
     conv3x3(x as tf.Tensor4D, w as tf.Tensor4D, b as tf.Tensor1D);
   await expectOperation(t, operation, reference as never, [waves([N, H, W, C]), waves([3, 3, C, F], 1), waves([F], 2)]);
+  const bare = (x: Float64Array, w: Float64Array) => reference(x, w, new Float64Array(F));
+  await expectOperation(t, operation, bare as never, [waves([N, H, W, C]), waves([3, 3, C, F], 1)]);
 });
 
 t.test('adamw, two steps against float64', async (t) => {
