@@ -61,6 +61,10 @@ export const catalogue = {
   DEVICE_MISSING:
     'device {device} must be there to be asked for by name; got {found}. Say `device: cpu`, or leave it out.',
   MODEL_HEADS: 'width must be a multiple of heads; got width {width}, heads {heads}. Try heads {suggestion}.',
+  MODEL_POSITIONS:
+    'a model with fixed positions must have a width that is a multiple of 4; got {width}. Try {suggestion}.',
+  MASKS_UNEVEN:
+    'every picture must have as many of its {n} patches visible, at least one; got {found} after {first}. Hide a fixed share, as the stage `mask` does.',
   MODEL_PATCH:
     'a model needs one patch size, in pixels; {found}. Add the stage `windows`, or say `patch` in the options of the model.',
   MODEL_WINDOWS: 'LoMaR needs windows of patches; got none. Add the stage `windows` before `mask`.',

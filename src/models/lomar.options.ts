@@ -1,25 +1,17 @@
 import { z } from 'zod';
 import { fail } from '../errors.ts';
 import {
-  blockParameters,
-  countParameters,
-  linearParameters,
-  normParameters,
-  type Parameter,
-  patchEmbedParameters,
-  type TransformerShape,
-  tokenParameter,
-} from './parameters.ts';
+  blocksMacs,
+  type Cost,
+  type EncoderShape,
+  encoderFields,
+  encoderParameters,
+  encoderTransformer,
+  patchSize,
+  targetField,
+} from './encoder.options.ts';
+import { countParameters, linearParameters, type Parameter } from './parameters.ts';
 import { bucketCount } from './relative.ts';
-
-/** Widths, depths and heads by name. Sources: DeiT (tiny, small), MAE (base, large); nano is for tests and quickstarts. */
-export const encoderSizes = {
-  nano: { width: 64, depth: 4, heads: 2 },
-  tiny: { width: 192, depth: 12, heads: 3 },
-  small: { width: 384, depth: 12, heads: 6 },
-  base: { width: 768, depth: 12, heads: 12 },
-  large: { width: 1024, depth: 24, heads: 16 },
-} as const satisfies Record<string, TransformerShape>;
 
 /** Options of the model `lomar` (local masked reconstruction, arXiv 2206.00790). */
 export const lomarOptions = z.strictObject({
@@ -27,20 +19,8 @@ export const lomarOptions = z.strictObject({
     .enum(['nano', 'tiny', 'small', 'base', 'large'])
     .default('tiny')
     .describe('Encoder size: nano 64 wide, 4 blocks; tiny 192, 12; small 384, 12; base 768, 12; large 1024, 24.'),
-  width: z.int().positive().optional().describe('Width of a token, instead of the size’s. A multiple of `heads`.'),
-  depth: z.int().positive().optional().describe('Number of blocks, instead of the size’s.'),
-  heads: z.int().positive().optional().describe('Attention heads per block, instead of the size’s.'),
-  patch: z
-    .int()
-    .positive()
-    .optional()
-    .describe('Patch side in pixels. Comes from the stages where one of them sets it.'),
-  target: z
-    .enum(['patchNorm', 'pixels'])
-    .default('patchNorm')
-    .describe(
-      'What is reconstructed: pixels standardised within each patch (better features), or normalised pixels (can be looked at).',
-    ),
+  ...encoderFields,
+  target: targetField.default('patchNorm'),
   rpeScaled: z
     .boolean()
     .default(false)
@@ -52,8 +32,7 @@ export type LomarOptionsInput = z.input<typeof lomarOptions>;
 export type LomarOptions = z.output<typeof lomarOptions>;
 
 /** All that fixes the network. */
-export interface LomarShape extends TransformerShape {
-  readonly patch: number;
+export interface LomarShape extends EncoderShape {
   /** Window side K, in patches. */
   readonly K: number;
   readonly target: 'patchNorm' | 'pixels';
@@ -72,38 +51,19 @@ export interface LomarSpec {
  * @throws MODEL_PATCH without a patch size or with two, MODEL_WINDOWS without windows, MODEL_HEADS when heads do not divide the width.
  */
 export function lomarShape(options: LomarOptions, spec: LomarSpec): LomarShape {
-  const named = encoderSizes[options.size];
-  const { width = named.width, depth = named.depth, heads = named.heads, patch = spec.grid?.patch } = options;
-  if (patch === undefined) throw fail('MODEL_PATCH', { found: 'got none' });
-  if (spec.grid !== undefined && spec.grid.patch !== patch) {
-    throw fail('MODEL_PATCH', { found: `the stages say ${spec.grid.patch}, the model says ${patch}` });
-  }
+  const patch = patchSize(options.patch, spec.grid);
   if (spec.windows === undefined) throw fail('MODEL_WINDOWS', {});
-  if (width % heads !== 0) {
-    const divisors = Array.from({ length: width }, (_, i) => i + 1).filter((h) => width % h === 0);
-    const suggestion = divisors.reduce((best, h) => (Math.abs(h - heads) < Math.abs(best - heads) ? h : best), 1);
-    throw fail('MODEL_HEADS', { width, heads, suggestion });
-  }
-  return { width, depth, heads, patch, K: spec.windows.K, target: options.target, rpeScaled: options.rpeScaled };
+  const { target, rpeScaled } = options;
+  return { ...encoderTransformer(options), patch, K: spec.windows.K, target, rpeScaled };
 }
 
 /** Every trained parameter of the network, in the order of its layers. */
-export function lomarParameters({ width, depth, heads, patch }: LomarShape): Parameter[] {
+export function lomarParameters(shape: LomarShape): Parameter[] {
+  const { width, patch } = shape;
   return [
-    tokenParameter('cls_token', width),
-    tokenParameter('mask_token', width),
-    ...patchEmbedParameters(patch, width),
-    ...Array.from({ length: depth }, (_, i) => blockParameters(`blocks.${i}`, width, heads, bucketCount)).flat(),
-    ...normParameters('norm', width),
+    ...encoderParameters(shape, { maskWidth: width, buckets: bucketCount }),
     ...linearParameters('decoder_pred', width, patch * patch * 3),
   ];
-}
-
-/** What a network costs. */
-export interface Cost {
-  readonly parameters: number;
-  /** Multiply-adds of one forward pass per image; one is two FLOP, and a training step is three forward passes. */
-  readonly macs: number;
 }
 
 /**
@@ -119,10 +79,9 @@ export function lomarCost(
   const { width: D, depth: L, patch, K } = shape;
   const values = patch * patch * 3;
   const T = K * K + 1;
-  const block = 12 * T * D * D + 2 * T * T * D + bucketCount * T * D;
   const patches = (height / patch) * (width / patch);
   return {
     parameters: countParameters(lomarParameters(shape)),
-    macs: patches * values * D + M * T * values * D + M * L * block,
+    macs: patches * values * D + M * T * values * D + M * (blocksMacs(shape, T) + L * bucketCount * T * D),
   };
 }

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { lomarCost, lomarOptions, lomarParameters, lomarShape } from '../../src/models/lomar.options.ts';
 import { countParameters, decays, drawParameter, storedForm } from '../../src/models/parameters.ts';
-import { bucketCount, bucketOf, clsBucket, piecewise, gridBuckets } from '../../src/models/relative.ts';
+import { bucketCount, bucketOf, clsBucket, gridBuckets, piecewise } from '../../src/models/relative.ts';
 import { Random } from '../../src/random.ts';
 
 const spec = (patch: number, K: number) => ({ grid: { patch }, windows: { K } });

@@ -1,0 +1,26 @@
+import { fail } from '../errors.ts';
+
+/**
+ * MAE's fixed positions of a grid of patches with a cls token in front, pure arithmetic. With E = D/2 and ωₖ = 10000^(−k/(E/2)), a place x
+ * becomes sin(x·ω₀), sin(x·ω₁) …, then cos(x·ω₀) …: E numbers. A patch has those of its column, then those of its row; cls has zeros.
+ * Source: He et al. 2022, and the order of its published code.
+ *
+ * @returns [rows·columns + 1, D], row by row.
+ * @throws MODEL_POSITIONS for a width that is not a multiple of 4.
+ */
+export function gridPositions(rows: number, columns: number, width: number): Float32Array {
+  if (width % 4 !== 0) throw fail('MODEL_POSITIONS', { width, suggestion: 4 * Math.max(1, Math.round(width / 4)) });
+  const rates = width / 4;
+  const table = new Float32Array((rows * columns + 1) * width);
+  for (let patch = 0; patch < rows * columns; patch++) {
+    const at = (patch + 1) * width;
+    for (const [half, place] of [patch % columns, Math.floor(patch / columns)].entries()) {
+      for (let k = 0; k < rates; k++) {
+        const angle = place * 10_000 ** (-k / rates);
+        table[at + 2 * half * rates + k] = Math.sin(angle);
+        table[at + (2 * half + 1) * rates + k] = Math.cos(angle);
+      }
+    }
+  }
+  return table;
+}
