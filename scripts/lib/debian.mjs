@@ -14,13 +14,13 @@ import { join } from 'node:path';
 
 /** @type {readonly Group[]} */
 export const groups = [
-  { name: 'compiler', purpose: 'compiles the native parts', tenant: 'native', packages: ['g++'], download: '60 MB' },
+  { name: 'compiler', purpose: 'compiles the native parts', tenant: 'native', packages: ['g++'], download: '65 MB' },
   {
     name: 'torch',
     purpose: 'trains on libtorch',
     tenant: 'native/torch',
     packages: ['libtorch-dev', 'libopenblas0'],
-    download: '70 MB',
+    download: '235 MB',
   },
   { name: 'dlib', purpose: 'finds faces', tenant: 'native/dlib', packages: ['libdlib-dev'], download: '75 MB' },
   {
@@ -74,13 +74,13 @@ export function installGroups(wanted, { platform, uid, runner, say }) {
   if (platform !== 'linux') {
     const system = { darwin: 'macOS', win32: 'Windows' }[/** @type {string} */ (platform)] ?? platform;
     say(
-      `On ${system} patchstream works with its npm packages: sharp for pictures, wasm for training. Not here: ${names} (Debian and Ubuntu).`,
+      `On ${system} patchstream works with its npm packages: sharp for pictures, wasm for training. Not here: ${names} (Debian and Ubuntu).${byHand(wanted)}`,
     );
     return;
   }
   if (runner('apt-get', ['--version']).status !== 0) {
     say(
-      `No apt-get here, so without ${names}: patchstream works with its npm packages, sharp for pictures and wasm for training.`,
+      `No apt-get here, so without ${names}: patchstream works with its npm packages, sharp for pictures and wasm for training.${byHand(wanted)}`,
     );
     return;
   }
@@ -117,6 +117,16 @@ function isInstalled(name, runner) {
   const answer = runner('dpkg-query', ['-W', '-f=${Status}', name]);
   return answer.status === 0 && answer.stdout.includes('install ok installed');
 }
+
+/**
+ * How those without Debian's packages come to the part that counts most, where it is wanted.
+ *
+ * @param {readonly Group[]} wanted
+ */
+const byHand = (wanted) =>
+  wanted.some(({ name }) => name === 'torch')
+    ? ' Training is faster with a libtorch of your own: LIBTORCH=/path/to/libtorch, or LIBTORCH=python3 for the torch of pip.'
+    : '';
 
 /** @param {readonly Group[]} lacking */
 function describe(lacking) {

@@ -190,7 +190,7 @@ t.test('machines without apt are told what works there', async (t) => {
   const where = async (platform: NodeJS.Platform) =>
     (await perform({ root: t.testdir({}), native: ['torch'], platform, answers: { 'apt-get': absent } })).said.at(-1);
   t.match(await where('linux'), /No apt-get here.*sharp for pictures and wasm for training/);
-  t.match(await where('darwin'), /On macOS patchstream works with its npm packages/);
+  t.match(await where('darwin'), /On macOS patchstream works with its npm packages.*LIBTORCH=python3/);
   t.match(await where('win32'), /On Windows patchstream works with its npm packages/);
   t.match((await perform({ root: t.testdir({}), platform: 'win32' })).lines, [/^npm\.cmd ci/]);
   t.end();
@@ -202,6 +202,24 @@ t.test('PATCHSTREAM_SETUP chooses', async (t) => {
     (await perform({ root: t.testdir({}), choice: 'bench' })).lines.join('\n'),
     /install -y .* python3-torch python3-torchvision/,
   );
+  t.end();
+});
+
+t.test(
+  'native parts are built after Debian packages and at every start, since only they know what is new',
+  async (t) => {
+    const root = t.testdir({});
+    t.same((await perform({ root, native: ['torch'] })).built, ['native']);
+    t.same((await perform({ root })).built, ['native']);
+    t.same((await perform({ root, choice: 'minimal' })).built, []);
+    t.end();
+  },
+);
+
+t.test("a libtorch of the user leaves Debian's alone", async (t) => {
+  const { lines } = await perform({ root: t.testdir({}), native: ['torch'], env: { LIBTORCH: 'python3' } });
+  t.match(lines.join('\n'), /install -y .* g\+\+$/m);
+  t.notMatch(lines.join('\n'), 'libtorch-dev');
   t.end();
 });
 

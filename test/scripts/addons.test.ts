@@ -1,0 +1,289 @@
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { buildAddons, namedLibraries } from '../../scripts/lib/addons.mjs';
+import { findLibtorch } from '../../scripts/lib/libtorch.mjs';
+import type { Answer } from '../../scripts/lib/runner.mjs';
+import { filesBelow } from '../../scripts/lib/stamp.mjs';
+import { writeFiles } from '../kit/folder.ts';
+
+const ok: Answer = { status: 0, stdout: 'compiler 12\n', stderr: '' };
+const newStrings = '_ZN3c105ErrorC1ENS_14SourceLocationENSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEE';
+const oldStrings = '_ZN3c105ErrorC1ENS_14SourceLocationESs';
+
+/** The headers of a libtorch, as far as set-up reads them. */
+const headers = (prefix: string, minor = 13) => ({
+  [`${prefix}/torch/csrc/api/include/torch/version.h`]: `#define TORCH_VERSION_MAJOR 1\n#define TORCH_VERSION_MINOR ${minor}\n#define TORCH_VERSION_PATCH 2\n`,
+});
+
+/** A Debian with libtorch, and a tree with an addon of two sources and a header. */
+const machine = {
+  ...headers('system/usr/include'),
+  'system/usr/lib/libtorch_cpu.so': 'library',
+  'system/usr/lib/libc10.so': newStrings,
+};
+const tree = {
+  'native/torch/addon.cc': 'addon',
+  'native/torch/ops.cc': 'ops',
+  'native/torch/ops.h': 'header',
+  'node_modules/node-api-headers/package.json': '{}',
+};
+
+interface Scene {
+  readonly env?: Record<string, string>;
+  readonly again?: boolean;
+  readonly platform?: NodeJS.Platform;
+  /** The answer to a command line that contains the key. */
+  readonly answers?: Record<string, Answer>;
+}
+
+/** Builds in `root`: the compiler writes down how it was called and leaves what it was asked for. */
+async function perform(root: string, { env = {}, again = false, platform = 'linux', answers = {} }: Scene = {}) {
+  const lines: string[] = [];
+  const said: string[] = [];
+  let running = 0;
+  let most = 0;
+  const answer = (line: string) => Object.entries(answers).find(([part]) => line.includes(part))?.[1] ?? ok;
+  const well = await buildAddons(root, {
+    env,
+    platform,
+    again,
+    system: join(root, 'system'),
+    say: (line: string) => said.push(line),
+    runner: (command, args) => answer([command, ...args].join(' ')),
+    async start(command, args) {
+      const line = [command, ...args].join(' ');
+      lines.push(line);
+      most = Math.max(most, ++running);
+      await null;
+      running--;
+      const output = args[args.indexOf('-o') + 1];
+      const given = answer(line);
+      if (given.status === 0 && output !== undefined && args.includes('-o')) writeFileSync(output, line);
+      return given;
+    },
+  });
+  return { well, lines, said, most, compiled: lines.filter((line) => line.includes(' -c ')) };
+}
+
+const addonIn = (root: string) => join(root, 'native/torch/build/torch.node');
+
+t.test('an addon is announced, compiled file by file, linked, tried, and then left alone', async (t) => {
+  const root = t.testdir({});
+  writeFiles(root, { ...tree, ...machine });
+  const { well, said, lines, compiled } = await perform(root);
+  t.equal(well, true);
+  t.match(said, [
+    /^Builds native\/torch with libtorch 1\.13\.2 in .*: 2 files on \d+ cores?, about \d+ s\. Undo: remove/,
+  ]);
+  t.equal(compiled.length, 2);
+  t.match(
+    compiled[0],
+    /^g\+\+ -O3 -fPIC .*-std=c\+\+17 .*-D_GLIBCXX_USE_CXX11_ABI=1 .*-c native\/torch\/addon\.cc -o /,
+  );
+  t.notMatch(compiled[0], '-isystem system/usr/include ', 'the folder that the compiler knows is not named again');
+  const [link, trial] = lines.slice(2);
+  t.match(link, /-shared .*-Wl,--no-as-needed -ltorch -ltorch_cpu -lc10/);
+  t.notMatch(link, 'rpath');
+  t.match(trial, 'process.dlopen');
+  t.ok(existsSync(addonIn(root)));
+  t.same(
+    filesBelow(root, 'native/torch/build').filter((name) => /\.\d+(\.|$)/.test(name)),
+    [],
+    'nothing half is left',
+  );
+  t.same(await perform(root), { well: true, lines: [], said: [], most: 0, compiled: [] });
+  t.end();
+});
+
+t.test(
+  'only what changed is compiled again: a source alone, all of a header, of a library, of a lost addon nothing',
+  async (t) => {
+    const root = t.testdir({});
+    writeFiles(root, { ...tree, ...machine });
+    await perform(root);
+    writeFiles(root, { 'native/torch/ops.cc': 'changed' });
+    t.match((await perform(root)).compiled, [/ops\.cc/]);
+    writeFiles(root, { 'native/torch/ops.h': 'changed' });
+    t.equal((await perform(root)).compiled.length, 2);
+    writeFiles(root, headers('system/usr/include', 14));
+    t.match((await perform(root)).said, [/libtorch 1\.14\.2/]);
+    t.equal(filesBelow(root, 'native/torch/build/objects').length, 2, 'old objects are gone');
+    rmSync(addonIn(root));
+    t.match(await perform(root), { well: true, compiled: [], lines: [/-shared/, /dlopen/] });
+    t.ok(existsSync(addonIn(root)));
+    t.end();
+  },
+);
+
+t.test(
+  'a failed build is one line with its first error, takes the old addon away, and is tried again when asked',
+  async (t) => {
+    const root = t.testdir({});
+    writeFiles(root, { ...tree, ...machine });
+    await perform(root);
+    writeFiles(root, { 'native/torch/ops.cc': 'broken' });
+    const stderr = 'ops.cc: In function f:\nops.cc:3:1: error: expected ;\nops.cc:9:1: error: another\n';
+    const answers = { 'ops.cc -o': { status: 1, stdout: '', stderr } };
+    const { well, said } = await perform(root, { answers });
+    t.equal(well, false);
+    t.equal(
+      said[1],
+      'native/torch is not built: ops.cc:3:1: error: expected ; (all of it: native/torch/build/build.log); wasm trains instead.',
+    );
+    t.notOk(existsSync(addonIn(root)));
+    t.match(readFileSync(join(root, 'native/torch/build/build.log'), 'utf8'), stderr);
+    t.match(await perform(root), { well: false, lines: [], said: [] });
+    t.match(await perform(root, { again: true }), { well: true, compiled: [/ops\.cc/] });
+    t.ok(existsSync(addonIn(root)));
+    t.end();
+  },
+);
+
+t.test('an addon that does not link or load is not built', async (t) => {
+  const failed = (stderr: string) => ({ status: 1, stdout: '', stderr });
+  const link = t.testdir({});
+  writeFiles(link, { ...tree, ...machine });
+  const unlinked = await perform(link, { answers: { '-shared': failed('ld: cannot find -ltorch\n') } });
+  t.match(unlinked.said[1], 'not built: ld: cannot find -ltorch');
+  t.notOk(existsSync(addonIn(link)));
+  const unloaded = await perform(link, {
+    again: true,
+    answers: { dlopen: failed('node:internal\nError: torch.node: undefined symbol: f\n') },
+  });
+  t.match(unloaded.said[1], 'not built: Error: torch.node: undefined symbol: f');
+  t.notOk(existsSync(addonIn(link)));
+  t.same(
+    filesBelow(link, 'native/torch/build').filter((name) => name.endsWith('.node')),
+    [],
+  );
+  t.end();
+});
+
+t.test('what is lacking is said where it was asked for, and in one line', async (t) => {
+  const root = t.testdir({});
+  writeFiles(root, tree);
+  t.match(
+    await perform(root),
+    { well: true, said: [], lines: [] },
+    'no libtorch: Debian packages have been named before',
+  );
+  t.match(await perform(root, { env: { LIBTORCH: join(root, 'native') } }), {
+    well: false,
+    said: [/^native\/torch is not built: LIBTORCH=.*: no headers of torch in .*; wasm trains instead\.$/],
+  });
+  const absent = { status: 127, stdout: '', stderr: '' };
+  t.match((await perform(root, { env: { LIBTORCH: 'snake' }, answers: { snake: absent } })).said, [
+    'LIBTORCH=snake: neither a folder nor a program',
+  ]);
+  const empty = { status: 0, stdout: '\n', stderr: '' };
+  t.match((await perform(root, { env: { LIBTORCH: 'python3' }, answers: { python3: empty } })).said, [
+    'this python has no torch',
+  ]);
+  writeFiles(root, machine);
+  t.match((await perform(root, { answers: { '--version': absent } })).said, ['there is no compiler g++']);
+  t.end();
+});
+
+t.test('a named library is found again without its name, until the name is empty', async (t) => {
+  const root = t.testdir({});
+  const lib = join(root, 'own/lib');
+  writeFiles(root, {
+    ...tree,
+    ...machine,
+    ...headers('own/include', 9),
+    'own/lib/libtorch_cpu.so': '',
+    'own/lib/libc10.so': oldStrings,
+  });
+  const named = await perform(root, { env: { LIBTORCH: join(root, 'own'), CXX: 'c++' } });
+  t.match(named.said, [/libtorch 1\.9\.2 in .*own:/]);
+  t.match(named.compiled[0], /^c\+\+ .*own\/include .*-D_GLIBCXX_USE_CXX11_ABI=0 /);
+  t.match(named.lines.at(-2), `-Wl,-rpath,${lib}`);
+  t.same(namedLibraries(root, {}), ['torch']);
+  t.same((await perform(root, { env: { CXX: 'c++' } })).said, []);
+  t.same(namedLibraries(root, { LIBTORCH: '' }), []);
+  t.match((await perform(root, { env: { LIBTORCH: '' } })).said, [/libtorch 1\.13\.2/]);
+  t.same(namedLibraries(root, {}), []);
+  t.end();
+});
+
+t.test('a torch of pip: its folder is asked for, with cuda where it has it', (t) => {
+  const root = t.testdir({});
+  const torch = join(root, 'site/torch');
+  writeFiles(root, {
+    'site/torch/include/torch/headeronly/version.h':
+      '#define TORCH_VERSION_MAJOR 2\n#define TORCH_VERSION_MINOR 9\n#define TORCH_VERSION_PATCH 1\n',
+    'site/torch/include/torch/csrc/api/include/torch/all.h': '#error C++20 or later compatible compiler is required',
+    'site/torch/lib/libtorch_cpu.so': '',
+    'site/torch/lib/libc10.so': newStrings,
+  });
+  const asked: (readonly string[])[] = [];
+  const look = (system = root) =>
+    findLibtorch('python3', {
+      platform: 'linux',
+      arch: 'arm64',
+      system,
+      runner: (command, args) => {
+        asked.push([command, ...args]);
+        return { status: 0, stdout: `${torch}\n`, stderr: '' };
+      },
+    });
+  const plain = look();
+  if (typeof plain === 'string') throw new Error(plain);
+  t.match(asked[0]?.join(' '), /^python3 -c .*find_spec\('torch'\)/s);
+  t.equal(plain.version, '2.9.1');
+  t.equal(plain.compile[0], '-std=c++20');
+  t.notMatch(plain.link.join(' '), '_cuda');
+
+  writeFiles(root, { 'site/torch/lib/libtorch_cuda.so': '', 'site/torch/lib/libc10_cuda.so': '' });
+  const bare = look();
+  if (typeof bare === 'string') throw new Error(bare);
+  t.match(bare.link.join(' '), '-ltorch_cuda -lc10_cuda');
+  t.notMatch(bare.compile.join(' '), 'PATCHSTREAM_CUDA', 'without its headers no code that names cuda');
+
+  writeFiles(root, {
+    'site/nvidia/cuda_runtime/include/cuda_runtime_api.h': '',
+    'site/nvidia/cublas/include/cublas_v2.h': '',
+    'site/nvidia/cusparse/include/cusparse.h': '',
+    'site/nvidia/cusolver/include/cusolverDn.h': '',
+  });
+  const whole = look();
+  if (typeof whole === 'string') throw new Error(whole);
+  t.match(whole.compile.join(' '), /nvidia\/cublas\/include .*-DPATCHSTREAM_CUDA=1/);
+  t.end();
+});
+
+t.test('on Debian for ARM and on macOS', async (t) => {
+  const root = t.testdir({});
+  writeFiles(root, {
+    ...headers('system/usr/include'),
+    'system/usr/lib/aarch64-linux-gnu/libtorch_cpu.so': '',
+    'system/usr/lib/aarch64-linux-gnu/libc10.so': newStrings,
+  });
+  const runner = () => ok;
+  const system = join(root, 'system');
+  const arm = findLibtorch('', { platform: 'linux', arch: 'arm64', system, runner });
+  t.match(arm, { place: join(system, 'usr/lib/aarch64-linux-gnu') });
+  t.equal(
+    findLibtorch('', { platform: 'linux', arch: 'x64', system, runner }),
+    'no libtorch in the paths of the system',
+  );
+  writeFiles(root, {
+    ...tree,
+    ...headers('system/opt/homebrew/include'),
+    'system/opt/homebrew/lib/libtorch_cpu.dylib': '',
+  });
+  const { lines } = await perform(root, { platform: 'darwin' });
+  t.match(lines[0], /^clang\+\+ /);
+  t.match(lines[2], /-undefined dynamic_lookup .*-rpath,.*homebrew\/lib/);
+  t.end();
+});
+
+t.test('a folder that may not be written to is a line, not an end', async (t) => {
+  const root = t.testdir({});
+  writeFiles(root, { ...tree, ...machine, 'native/torch/build': 'a file where a folder should be' });
+  const { well, said } = await perform(root);
+  t.equal(well, false);
+  t.match(said.at(-1), /^native\/torch is not built: .*build.*; wasm trains instead\.$/);
+  t.end();
+});
