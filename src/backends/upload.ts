@@ -1,19 +1,27 @@
+import { gather, type HostNumbers, type HostRows, sizeOf } from './host-numbers.ts';
 import * as tf from './tf.ts';
 
-/** Numbers on the host, row by row. */
-export interface HostNumbers {
-  readonly dtype: 'uint8' | 'int32' | 'float32';
-  readonly shape: readonly number[];
-  readonly data: Uint8Array | Int32Array | Float32Array;
+/** A backend that picks rows out of memory itself. uint8 becomes float32 on the way. */
+interface TakesRows {
+  uploadRows(rows: HostRows, from: HostNumbers['dtype'], shape: number[], dtype: 'int32' | 'float32'): tf.TensorInfo;
 }
 
 /**
  * Copies host numbers to a tensor of the current backend; the caller owns it. uint8 becomes float32 (tfjs has no bytes), the others keep
  * their type. The copy is made now: the host's memory may be reused when this returns.
  */
-export function upload({ dtype, shape, data }: HostNumbers): tf.Tensor {
-  if (dtype === 'int32') return tf.tensor(Int32Array.from(data), [...shape], 'int32');
-  return tf.tensor(Float32Array.from(data), [...shape], 'float32');
+export function upload(numbers: HostNumbers): tf.Tensor {
+  const { dtype, rows } = numbers;
+  const shape = [...numbers.shape];
+  const target = dtype === 'int32' ? 'int32' : 'float32';
+  const backend = tf.backend() as Partial<TakesRows>;
+  if (rows !== undefined && backend.uploadRows !== undefined) {
+    return tf.engine().makeTensorFromTensorInfo(backend.uploadRows(rows, dtype, shape, target));
+  }
+  const values = target === 'int32' ? new Int32Array(sizeOf(shape)) : new Float32Array(sizeOf(shape));
+  if (rows === undefined) values.set(numbers.data);
+  else gather(rows, dtype, values);
+  return tf.tensor(values, shape, target);
 }
 
 /** Uploads each field of a micro-batch. The caller owns the tensors. */

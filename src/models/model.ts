@@ -1,5 +1,5 @@
+import type { HostNumbers } from '../backends/host-numbers.ts';
 import type { Tensor, Tensor3D, Variable } from '../backends/tf.ts';
-import type { HostNumbers } from '../backends/upload.ts';
 import type { Random } from '../random.ts';
 import type { Stored } from './parameters.ts';
 import type { Target } from './pixels.ts';

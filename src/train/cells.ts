@@ -1,3 +1,4 @@
+import { rowsOf } from '../backends/host-numbers.ts';
 import { fail } from '../errors.ts';
 import type { HostBatch, HostTensor } from '../models/model.ts';
 import type { FieldSpec, Numbers, Spec } from '../vision/spec.ts';
@@ -66,7 +67,7 @@ function stageFor(field: string): string {
 export class CellReader {
   readonly #memory: Uint8Array;
   readonly #layout: CellLayout;
-  #fields: HostBatch = {};
+  #copies = new Map<string, HostTensor>();
   #size = -1;
 
   constructor(memory: SharedArrayBuffer | ArrayBuffer, layout: CellLayout) {
@@ -79,27 +80,53 @@ export class CellReader {
    * values stand until the next call. Cells hold their fields side by side, so the copy goes field by field, even where cells are neighbours.
    */
   read(cells: Uint32Array): HostBatch {
-    const { fields, cellBytes } = this.#layout;
-    if (cells.length !== this.#size) this.#prepare(cells.length);
-    for (const field of fields) {
-      const bytes = fieldBytes(field);
-      const { data } = this.#fields[field.name]!;
-      const to = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-      for (let n = 0; n < cells.length; n++) {
-        const from = cells[n]! * cellBytes + field.offset;
-        to.set(this.#memory.subarray(from, from + bytes), n * bytes);
-      }
-    }
-    return this.#fields;
+    return this.#batch(cells, () => false);
   }
 
-  #prepare(size: number): void {
-    this.#size = size;
-    this.#fields = Object.fromEntries(
-      this.#layout.fields.map(({ name, dtype, shape }) => {
-        const length = shape.reduce((product, side) => product * side, size);
-        return [name, { dtype, shape: [size, ...shape], data: new arrayOf[dtype](length) }];
-      }),
+  /**
+   * The samples of `cells`, pictures left where they lie and the rest copied: models look at small fields on the host, and hand pictures
+   * on as they are. The cells must stay taken until the pictures have been uploaded. Otherwise as `read`.
+   */
+  lend(cells: Uint32Array): HostBatch {
+    return this.#batch(cells, isPicture);
+  }
+
+  #batch(cells: Uint32Array, isLent: (field: CellField) => boolean): HostBatch {
+    const { fields } = this.#layout;
+    if (cells.length !== this.#size) {
+      this.#size = cells.length;
+      this.#copies = new Map();
+    }
+    return Object.fromEntries(
+      fields.map((field) => [field.name, isLent(field) ? this.#lent(field, cells) : this.#copied(field, cells)]),
     );
   }
+
+  #lent(field: CellField, cells: Uint32Array): HostTensor {
+    const starts = Float64Array.from(cells, (cell) => cell * this.#layout.cellBytes + field.offset);
+    const rows = { memory: this.#memory, starts, bytes: fieldBytes(field) };
+    return rowsOf(field.dtype, [cells.length, ...field.shape], rows);
+  }
+
+  #copied(field: CellField, cells: Uint32Array): HostTensor {
+    const bytes = fieldBytes(field);
+    const copy = this.#copies.get(field.name) ?? emptyField(field, cells.length);
+    this.#copies.set(field.name, copy);
+    const to = new Uint8Array(copy.data.buffer, copy.data.byteOffset, copy.data.byteLength);
+    for (let n = 0; n < cells.length; n++) {
+      const from = cells[n]! * this.#layout.cellBytes + field.offset;
+      to.set(this.#memory.subarray(from, from + bytes), n * bytes);
+    }
+    return copy;
+  }
+}
+
+/** Pictures are the large fields: uint8 [H, W, 3]. */
+function isPicture({ dtype, shape }: CellField): boolean {
+  return dtype === 'uint8' && shape.length === 3;
+}
+
+function emptyField({ dtype, shape }: CellField, samples: number): HostTensor {
+  const length = shape.reduce((product, side) => product * side, samples);
+  return { dtype, shape: [samples, ...shape], data: new arrayOf[dtype](length) };
 }

@@ -6,8 +6,10 @@ import { type Learner, Step } from './step.ts';
 
 /** What one forward and backward pass takes. */
 export interface MicroBatch {
-  /** The samples' values; they are not read after the next call of `next`, so that a producer may use its memory again. */
+  /** The samples' values; they are not read after `release`, nor after the next call of `next`, so that a producer may use its memory again. */
   readonly fields: HostBatch;
+  /** Called once the values have been copied to the backend: memory that was lent for them may be used again. */
+  readonly release?: () => void;
   /** Sample keys, in order. */
   readonly keys: readonly string[];
   /** The samples' places in the run's order. */
@@ -96,7 +98,7 @@ export async function train(options: LoopOptions): Promise<LoopEnd> {
       if (gathered.keys.length > batch)
         throw fail('MICRO_BATCH_SIZE', { batch, got: gathered.keys.length, step: at.step });
 
-      gradient.add(micro.fields);
+      gradient.add(micro.fields, micro.release);
       if (gathered.keys.length < batch) continue;
 
       const measured = await gradient.measure();

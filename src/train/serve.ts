@@ -6,8 +6,8 @@ import { type CellList, type FromTrainer, packError, type ToTrainer, type Traine
 import { openSession } from './session.ts';
 
 /**
- * The trainer's side of the line, in a thread of its own or in the calling one: opens the run, takes lists of cells, copies them out and
- * frees them, trains, tells of each step, and says `done` or `error` at last. Never rejects: what is thrown is sent.
+ * The trainer's side of the line, in a thread of its own or in the calling one: opens the run, takes lists of cells, copies them to the
+ * backend and frees them, trains, tells of each step, and says `done` or `error` at last. Never rejects: what is thrown is sent.
  *
  * @param model one made in the running program; otherwise it is built by the definition's name.
  */
@@ -25,6 +25,11 @@ export async function serve(port: MessagePort, setup: TrainerSetup, model?: Mode
       const parameters = Object.values(loop.params).reduce((sum, { size }) => sum + size, 0);
       say({ type: 'ready', ready: { ...loop.from, ...choice, resumed, parameters } });
       const reader = new CellReader(setup.memory, setup.layout);
+      let held: Uint32Array | undefined;
+      const release = () => {
+        if (held !== undefined) say({ type: 'freed', cells: held });
+        held = undefined;
+      };
       const end = await train({
         ...loop,
         stopping: () => inbox.stopping,
@@ -33,13 +38,13 @@ export async function serve(port: MessagePort, setup: TrainerSetup, model?: Mode
           say({ type: 'step', measures });
         },
         next: async (midStep) => {
+          release();
           const list = await inbox.next(midStep);
           if (list === undefined) return undefined;
-          const fields = reader.read(list.cells);
-          say({ type: 'freed', cells: list.cells });
-          return { ...list, fields };
+          held = list.cells;
+          return { ...list, fields: reader.lend(list.cells), release };
         },
-      });
+      }).finally(release);
       say({ type: 'done', end });
     } finally {
       await session.close();

@@ -38,10 +38,15 @@ export class Step {
     this.#learner = learner;
   }
 
-  /** Forward, loss and gradient of one micro-batch, added to the step's. The values are copied before this returns. */
-  add(fields: HostBatch): void {
+  /**
+   * Forward, loss and gradient of one micro-batch, added to the step's.
+   *
+   * @param uploaded is called as soon as the values have been copied, before anything is computed.
+   */
+  add(fields: HostBatch, uploaded: () => void = () => {}): void {
     const { model, params } = this.#learner;
     const inputs = uploadAll(model.inputs(fields));
+    uploaded();
     try {
       const { value, gradients: fresh } = gradients(() => {
         const { sum, count } = model.loss(params, inputs);

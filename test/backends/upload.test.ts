@@ -1,5 +1,6 @@
 import t from 'tap';
 import { Constants } from '../../src/backends/constants.ts';
+import { rowsOf } from '../../src/backends/host-numbers.ts';
 import * as tf from '../../src/backends/tf.ts';
 import { upload, uploadAll } from '../../src/backends/upload.ts';
 import { prepareWasm } from '../../src/backends/wasm.ts';
@@ -33,6 +34,27 @@ t.test('the copy is made at once: the host’s memory may be used again, shared 
   t.same([...onCpu.dataSync(), ...floatsOnCpu.dataSync()], [4, 4, 4, 4, 4]);
   tf.dispose([onCpu, floatsOnCpu]);
   await tf.setBackend('wasm');
+});
+
+t.test('rows are taken from where they lie, neighbours or not, of any type', async (t) => {
+  await expectNoTensorLeak(t, () => {
+    const numbers = Float32Array.from({ length: 32 }, (_, i) => i - 7.5);
+    const integers = Int32Array.from({ length: 32 }, (_, i) => i - 7);
+    for (const values of [numbers, integers]) {
+      const dtype = values === numbers ? 'float32' : 'int32';
+      // A view that does not begin where its memory does.
+      const memory = new Uint8Array(values.buffer, 16, 112);
+      const rows = { memory, starts: Float64Array.of(64, 72, 0, 80), bytes: 8 };
+      const host = rowsOf(dtype, [4, 2], rows);
+      const expected = [20, 22, 4, 24].flatMap((at) => [values[at]!, values[at + 1]!]);
+      const tensor = upload(host);
+      t.equal(tensor.dtype, dtype);
+      t.same(tensor.shape, [4, 2]);
+      t.same([...tensor.dataSync()], expected);
+      t.same([...host.data], expected);
+      tensor.dispose();
+    }
+  });
 });
 
 t.test('constants are made once per backend, outlive a tidy, and are freed together', async (t) => {

@@ -149,7 +149,7 @@ export class SmallLoader {
   }
 
   readonly freed = (cells: Uint32Array): void => {
-    // A cell that is used before it was copied would show.
+    // A cell that is freed before it was copied would show.
     for (const cell of cells)
       new Uint8Array(this.memory, cell * this.layout.cellBytes, this.layout.cellBytes).fill(255);
     this.#free.push(...cells);

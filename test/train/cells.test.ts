@@ -1,4 +1,6 @@
 import t from 'tap';
+import * as tf from '../../src/backends/tf.ts';
+import { upload } from '../../src/backends/upload.ts';
 import { CellReader, cellLayout } from '../../src/train/cells.ts';
 import type { Spec } from '../../src/vision/spec.ts';
 
@@ -55,4 +57,30 @@ t.test('cells are copied out in the order of the list', (t) => {
   t.same([...two.label!.data], [3, 1], 'a copy: cells may be used again');
   t.same([...reader.read(Uint32Array.of(0)).label!.data], [0], 'lists may differ in length');
   t.end();
+});
+
+t.test('pictures are lent: uploaded from where they lie, and a cell overwritten later changes nothing', async (t) => {
+  const layout = cellLayout({ name: 'm', fields: ['label', 'picture'] }, spec);
+  const memory = new SharedArrayBuffer(4 * layout.cellBytes);
+  for (let cell = 0; cell < 4; cell++) {
+    new Int32Array(memory, cell * layout.cellBytes, 1).fill(cell);
+    for (let i = 0; i < 75; i++) new Uint8Array(memory, cell * layout.cellBytes + 64)[i] = 50 * cell + i;
+  }
+  await tf.setBackend('cpu');
+  const { label, picture } = new CellReader(memory, layout).lend(Uint32Array.of(3, 0, 1));
+  t.notOk(label!.rows, 'small fields are copied');
+  t.same([...label!.data], [3, 0, 1]);
+  t.match(picture, { dtype: 'uint8', shape: [3, 5, 5, 3], rows: { bytes: 75 } });
+  const uploaded = upload(picture!);
+  new Uint8Array(memory).fill(255);
+  t.same(
+    [...uploaded.dataSync()],
+    [3, 0, 1].flatMap((cell) => Array.from({ length: 75 }, (_, i) => 50 * cell + i)),
+  );
+  t.same([...label!.data], [3, 0, 1]);
+  t.ok(
+    picture!.data.every((value) => value === 255),
+    'read on the host it is copied then',
+  );
+  uploaded.dispose();
 });
