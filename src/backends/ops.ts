@@ -96,6 +96,28 @@ const geluSlope = (x: tf.Tensor, cdf: tf.Tensor) =>
     .add(cdf);
 
 /**
+ * x where it is positive, slope·x elsewhere, a slope for each channel. Source: He et al. 2015.
+ *
+ * @param x [..., C]. @param slope [C]. @returns the shape of x.
+ */
+export function prelu(x: tf.Tensor, slope: tf.Tensor): tf.Tensor {
+  const C = x.shape[x.rank - 1]!;
+  return withGradient([x, slope], (a, s) => {
+    const positive = a.relu();
+    return {
+      value: positive.add(a.sub(positive).mul(s)),
+      saved: [a, s] as const,
+      backward: (dy, [a, s]) => {
+        const isPositive = a.step();
+        const elsewhere = tf.sub(1, isPositive);
+        const dSlope = dy.mul(a).mul(elsewhere).reshape([-1, C]).sum(0);
+        return [dy.mul(isPositive.add(elsewhere.mul(s))), dSlope];
+      },
+    };
+  });
+}
+
+/**
  * Picks tokens by index, each sample its own. The gradient is a product with a one-hot matrix: `UnsortedSegmentSum` is missing on wasm,
  * and `batchDims` loops over samples.
  *

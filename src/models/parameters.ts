@@ -4,9 +4,17 @@ import type { Random } from '../random.ts';
 export interface Parameter {
   readonly name: string;
   readonly shape: readonly number[];
-  /** `linear`: [in, out] in memory, [out, in] in files. `patch`: [p·p·3, D] in memory, [D, 3, p, p] in files. `table`: a leading 1 in files. */
-  readonly layout: 'same' | 'linear' | 'patch' | 'table';
-  readonly start: 'zeros' | 'ones' | { readonly normal: number } | { readonly uniform: number };
+  /**
+   * `linear`: [in, out] in memory, [out, in] in files. `patch`: [p·p·3, D] in memory, [D, 3, p, p] in files. `conv`: [k, k, in, out] in
+   * memory, or [in, out] where k is 1; [out, in, k, k] in files. `table`: a leading 1 in files.
+   */
+  readonly layout: 'same' | 'linear' | 'patch' | 'conv' | 'table';
+  readonly start:
+    | 'zeros'
+    | 'ones'
+    | { readonly constant: number }
+    | { readonly normal: number }
+    | { readonly uniform: number };
 }
 
 /** Width, depth and heads of a transformer. */
@@ -84,6 +92,7 @@ export function drawParameter({ shape, start }: Parameter, random: Random): Floa
   const values = new Float32Array(sizeOf(shape));
   if (start === 'zeros') return values;
   if (start === 'ones') return values.fill(1);
+  if ('constant' in start) return values.fill(start.constant);
   const draw =
     'normal' in start ? () => start.normal * random.normal() : () => random.between(-start.uniform, start.uniform);
   for (let i = 0; i < values.length; i++) values[i] = draw();
@@ -108,10 +117,12 @@ export function storedForm({ shape, layout }: Parameter): Stored {
     const stored = layout === 'table' ? [1, ...shape] : shape;
     return { shape: stored, toFile: (data) => data.slice(), fromFile: (data) => data.slice() };
   }
-  const [inner, outer] = shape as [number, number];
-  const side = Math.sqrt(inner / 3);
-  // Where memory's input index stands in a file: patches run (row, col, channel) in memory, (channel, row, col) in files.
-  const place = (i: number) => (layout === 'patch' ? (i % 3) * side * side + Math.floor(i / 3) : i);
+  const outer = shape[shape.length - 1]!;
+  const inner = sizeOf(shape) / outer;
+  const side = layout === 'conv' ? (shape.length === 4 ? shape[0]! : 1) : Math.sqrt(inner / 3);
+  const channels = layout === 'linear' ? inner : inner / side ** 2;
+  // Where memory's input index stands in a file: (row, col, channel) in memory is (channel, row, col) in files.
+  const place = (i: number) => (layout === 'linear' ? i : (i % channels) * side * side + Math.floor(i / channels));
   const move = (data: Float32Array, fromFile: boolean) => {
     const out = new Float32Array(data.length);
     for (let i = 0; i < inner; i++) {
@@ -124,7 +135,7 @@ export function storedForm({ shape, layout }: Parameter): Stored {
     return out;
   };
   return {
-    shape: layout === 'patch' ? [outer, 3, side, side] : [outer, inner],
+    shape: layout === 'linear' ? [outer, inner] : [outer, channels, side, side],
     toFile: (data) => move(data, false),
     fromFile: (data) => move(data, true),
   };

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { composedOnly } from '../../src/backends/fused.ts';
-import { adamw, attention, conv3x3, gatherTokens, gelu, layerNorm, linear } from '../../src/backends/ops.ts';
+import { adamw, attention, conv3x3, gatherTokens, gelu, layerNorm, linear, prelu } from '../../src/backends/ops.ts';
 import * as tf from '../../src/backends/tf.ts';
 import { prepareWasm } from '../../src/backends/wasm.ts';
 import { expectClose, expectNoTensorLeak, expectOperation, waves } from '../kit/tensors.ts';
@@ -189,6 +189,11 @@ t.test('gatherTokens, with an id that comes twice', async (t) => {
     });
   await expectOperation(t, (x) => gatherTokens(x as tf.Tensor3D, ids), reference, [waves([2, 4, 3])]);
   ids.dispose();
+});
+
+t.test('prelu, a slope for each channel', async (t) => {
+  const reference = (x: Float64Array, slope: Float64Array) => x.map((v, i) => (v > 0 ? v : v * slope[i % 3]!));
+  await expectOperation(t, (x, s) => prelu(x!, s!), reference as never, [waves([2, 2, 5, 3]), waves([3], 1)]);
 });
 
 t.test('conv3x3, with a bias and without', async (t) => {
