@@ -46,17 +46,27 @@ export const catalogue = {
     '`evaluate` measures what `train` has trained; this pipeline trains nothing. Take it out, or add a section `train`.',
   EVALUATE_MISSING:
     'a pipeline must say `train` and on what to `evaluate`; this one does not. Add `evaluate: { reconstruction: { on: ./folder } }`.',
+  EVALUATE_RANDOM: 'features are measured on pictures that do not change at random; {stage} changes them. {advice}',
+  EVALUATE_TWICE: 'a reconstruction is measured on one set of pictures; got {found}. Take all but one out.',
+  RECONSTRUCTION_NONE:
+    'the pipeline must say on what to restore pictures; it measures {found}. Add `reconstruction: { on: ./folder }` to `evaluate`.',
+  LABELS_MISSING:
+    '{measure} needs pictures with labels; the source {source} gives {fields}. Give it its labels (`labels: true` for a folder of a folder per class, the file of `labels` for idx), or name another source.',
+  KNN_FEW:
+    '`k` must be at most the number of pictures that vote, {count}; got {k}. Lower `k`, or take more pictures `against`.',
+  CLASSES_DIFFER:
+    'both sets of pictures must have the same classes in the same order, {expected}; got {found}. Classes are folders in the order of their names: give both sets a folder for each.',
   CHECKPOINT_NONE:
     'a trained model must lie in {folder}; there is no checkpoint. Run the pipeline first, or name one with --checkpoint.',
   MODEL_RESTORES:
     'a reconstruction error needs a model that restores pixels; {model} does not. Leave `reconstruction` out.',
+  MODEL_ENCODES: '{measure} needs a model with an encoder of whole pictures; {model} has none. Leave `{measure}` out.',
   RUN_CANCELLED: 'the run was cancelled by {cause}.',
 
   // backends, models
   BACKEND_WASM:
     "tfjs' wasm backend must start; {found}. Run `npm ci` again, and look whether node_modules/@tensorflow/tfjs-backend-wasm is complete.",
-  BACKEND_MEMORY:
-    "tfjs' wasm backend must find {needed} MiB more in its heap, which has {heap} MiB and can grow to 4096 at most; it found none. Lower `microBatch`.",
+  BACKEND_MEMORY: 'the backend {backend} must find {needed} in {memory}; it found none. Lower `microBatch`.',
   BACKEND_MISSING: 'backend {backend} must be installed to be asked for by name; {found}. {remedy}',
   DEVICE_MISSING:
     'device {device} must be there to be asked for by name; got {found}. Say `device: cpu`, or leave it out.',
@@ -68,6 +78,8 @@ export const catalogue = {
   MODEL_PATCH:
     'a model needs one patch size, in pixels; {found}. Add the stage `windows`, or say `patch` in the options of the model.',
   MODEL_WINDOWS: 'LoMaR needs windows of patches; got none. Add the stage `windows` before `mask`.',
+  MODEL_WHOLE:
+    '{model} hides patches of the whole picture; got windows. Take the stage `windows` out and say `mask: { ratio: 0.75, patch: 16 }`.',
   MODEL_FIELD: 'field {field} of a micro-batch must be {expected}; got {found}. Look at the stages that make it.',
   MODEL_PARAMETER: 'a parameter of the model must be asked for by its name; got {name}. Try {suggestion}.',
   SCHEDULE_RATE:

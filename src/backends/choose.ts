@@ -1,7 +1,7 @@
 import { fail, messageOf } from '../errors.ts';
+import type { Warn } from './host-kernels.ts';
 import * as tf from './tf.ts';
 import { prepareWasm } from './wasm.ts';
-import type { Warn } from './wasm-fallback.ts';
 
 /** What a user may ask for. */
 export interface BackendWish {

@@ -2,8 +2,8 @@ import { createRequire } from 'node:module';
 import { dirname, sep } from 'node:path';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import { fail } from '../errors.ts';
+import { registerHostKernels, type Warn } from './host-kernels.ts';
 import * as tf from './tf.ts';
-import { registerHostKernels, type Warn } from './wasm-fallback.ts';
 import { registerWasmKernels, type WasmBackend } from './wasm-kernels.ts';
 
 let prepared: Promise<void> | undefined;
@@ -53,6 +53,7 @@ function refuseWhenFull({ wasm }: WasmBackend): void {
     const offset = malloc(bytes);
     if (offset !== 0 || bytes === 0) return offset;
     const mebibytes = (count: number) => Math.ceil(count / 2 ** 20);
-    throw fail('BACKEND_MEMORY', { needed: mebibytes(bytes), heap: mebibytes(wasm.HEAPU8.length) });
+    const memory = `its heap, which has ${mebibytes(wasm.HEAPU8.length)} MiB and can grow to 4096 at most`;
+    throw fail('BACKEND_MEMORY', { backend: 'wasm', needed: `${mebibytes(bytes)} MiB more`, memory });
   };
 }

@@ -3,14 +3,14 @@ import * as tf from './tf.ts';
 // tfjs-cpu's own backend object, as far as the fallback needs it.
 interface HostBackend {
   firstUse: boolean;
-  write(values: tf.DataTypeMap[keyof tf.DataTypeMap], shape: number[], dtype: tf.DataType): object;
-  readSync(dataId: object): tf.TypedArray;
+  write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): object;
+  readSync(dataId: object): tf.backend_util.BackendValues;
   disposeData(dataId: object, force?: boolean): boolean;
 }
 
 interface DeviceBackend {
-  readSync(dataId: object): tf.TypedArray;
-  makeOutput(shape: number[], dtype: tf.DataType, memoryOffset: undefined, values: tf.TypedArray): tf.TensorInfo;
+  readSync(dataId: object): tf.backend_util.BackendValues;
+  write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): object;
 }
 
 /** What the fallback says, once per kernel name. */
@@ -39,14 +39,15 @@ export function registerHostKernels(backendName: string, warn: Warn): string[] {
             `${backendName} has no kernel ${kernel.kernelName}: it runs on tfjs' cpu kernels through readback, which is slow.`,
           );
         }
-        return onHost(kernel, inputs, attrs ?? {}, backend as DeviceBackend);
+        return onHost(kernel, inputs, attrs ?? {}, backend as unknown as DeviceBackend);
       },
     });
   }
   return missing.map(({ kernelName }) => kernelName);
 }
 
-function onHost(
+/** Computes one call by tfjs-cpu's `kernel`: inputs are read back from `device`, outputs are written to it. */
+export function onHost(
   kernel: tf.KernelConfig,
   inputs: tf.NamedTensorInfoMap,
   attrs: object,
@@ -61,9 +62,8 @@ function onHost(
     return { dataId, shape: x.shape, dtype: x.dtype };
   };
   const toDevice = (x: tf.TensorInfo): tf.TensorInfo => {
-    const out = device.makeOutput(x.shape, x.dtype, undefined, host.readSync(x.dataId));
     written.push(x.dataId);
-    return out;
+    return { dataId: device.write(host.readSync(x.dataId), x.shape, x.dtype), shape: x.shape, dtype: x.dtype };
   };
   try {
     // Kernels of any number of inputs (Einsum) get an array; optional inputs may be missing.

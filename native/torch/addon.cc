@@ -1,0 +1,289 @@
+// The list of what JavaScript may call. Arguments are checked here and turned into plain values; what libtorch throws becomes a JavaScript
+// error, with `code: 'OUT_OF_MEMORY'` for memory that could not be had.
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <c10/core/InferenceMode.h>
+#include <node_api.h>
+#include <torch/version.h>
+
+#include <array>
+#include <cstring>
+#include <string>
+
+#include "environment.h"
+#include "upload.h"
+
+namespace patchstream {
+
+namespace {
+
+void check(napi_status status, const char* what) { TORCH_CHECK(status == napi_ok, what); }
+
+std::string firstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+bool meansMemory(const std::string& text) {
+  return text.find("can't allocate memory") != std::string::npos || text.find("not enough memory") != std::string::npos ||
+         text.find("out of memory") != std::string::npos;
+}
+
+void throwError(napi_env env, const std::string& text, bool memory) {
+  bool pending = false;
+  napi_is_exception_pending(env, &pending);
+  if (!pending) napi_throw_error(env, memory ? "OUT_OF_MEMORY" : "LIBTORCH", firstLine(text).c_str());
+}
+
+struct Arguments {
+  napi_env env;
+  Environment& state;
+  std::array<napi_value, 6> values;
+
+  int32_t integer(size_t i) const {
+    int32_t value = 0;
+    check(napi_get_value_int32(env, values[i], &value), "a number is needed");
+    return value;
+  }
+  std::string text(size_t i) const {
+    std::array<char, 64> buffer{};
+    size_t length = 0;
+    check(napi_get_value_string_utf8(env, values[i], buffer.data(), buffer.size(), &length), "a text is needed");
+    return {buffer.data(), length};
+  }
+  std::vector<int64_t> list(size_t i) const {
+    uint32_t length = 0;
+    check(napi_get_array_length(env, values[i], &length), "an array is needed");
+    std::vector<int64_t> items(length);
+    for (uint32_t at = 0; at < length; at++) {
+      napi_value item;
+      check(napi_get_element(env, values[i], at, &item), "an array is needed");
+      check(napi_get_value_int64(env, item, &items[at]), "an array of numbers is needed");
+    }
+    return items;
+  }
+};
+
+using Entry = napi_value (*)(const Arguments&);
+
+// Around every function: its environment, no gradients of libtorch's own, errors.
+template <Entry entry>
+napi_value call(napi_env env, napi_callback_info info) {
+  const c10::InferenceMode guard;
+  try {
+    void* state = nullptr;
+    check(napi_get_instance_data(env, &state), "no environment");
+    Arguments arguments{env, *static_cast<Environment*>(state), {}};
+    size_t count = arguments.values.size();
+    check(napi_get_cb_info(env, info, &count, arguments.values.data(), nullptr, nullptr), "no arguments");
+    return entry(arguments);
+  } catch (const c10::OutOfMemoryError& error) {
+    throwError(env, error.what_without_backtrace(), true);
+  } catch (const c10::Error& error) {
+    const std::string text = error.what_without_backtrace();
+    throwError(env, text, meansMemory(text));
+  } catch (const std::bad_alloc&) {
+    throwError(env, "out of memory", true);
+  } catch (const std::exception& error) {
+    throwError(env, error.what(), meansMemory(error.what()));
+  }
+  return nullptr;
+}
+
+napi_value number(napi_env env, double value) {
+  napi_value result;
+  check(napi_create_double(env, value, &result), "no number");
+  return result;
+}
+
+napi_value text(napi_env env, const std::string& value) {
+  napi_value result;
+  check(napi_create_string_utf8(env, value.c_str(), value.size(), &result), "no text");
+  return result;
+}
+
+napi_value boolean(napi_env env, bool value) {
+  napi_value result;
+  check(napi_get_boolean(env, value, &result), "no boolean");
+  return result;
+}
+
+// open(ints, numbers): the memory that calls share.
+napi_value open(const Arguments& given) {
+  Environment& state = given.state;
+  const View ints = viewOf(given.env, given.values[0]);
+  const View numbers = viewOf(given.env, given.values[1]);
+  TORCH_CHECK(ints.dtype == at::kInt && numbers.dtype == at::kDouble, "an Int32Array and a Float64Array are needed");
+  if (state.intsRef != nullptr) napi_delete_reference(given.env, state.intsRef);
+  if (state.numbersRef != nullptr) napi_delete_reference(given.env, state.numbersRef);
+  check(napi_create_reference(given.env, given.values[0], 1, &state.intsRef), "no reference");
+  check(napi_create_reference(given.env, given.values[1], 1, &state.numbersRef), "no reference");
+  state.ints = static_cast<int32_t*>(ints.data);
+  state.intCount = ints.length;
+  state.numbers = static_cast<double*>(numbers.data);
+  state.numberCount = numbers.length;
+  return nullptr;
+}
+
+// names(): the operations, in the order of their numbers.
+napi_value names(const Arguments& given) {
+  napi_value result;
+  check(napi_create_array(given.env, &result), "no array");
+  uint32_t at = 0;
+  for (const std::string& name : operations().names()) {
+    check(napi_set_element(given.env, result, at++, text(given.env, name)), "no array");
+  }
+  return result;
+}
+
+// Writes [handle, dtype, rank, sides…] of each output to the shared memory.
+void tell(Environment& state, const std::vector<at::Tensor>& outputs) {
+  size_t at = 0;
+  for (size_t i = 0; i < outputs.size(); i++) {
+    const at::Tensor& output = outputs[i];
+    TORCH_CHECK(at + 3 + output.dim() <= state.intCount, "too many outputs");
+    state.ints[at++] = state.outputHandles[i];
+    state.ints[at++] = numberOf(output.scalar_type());
+    state.ints[at++] = static_cast<int32_t>(output.dim());
+    for (const int64_t side : output.sizes()) state.ints[at++] = static_cast<int32_t>(side);
+  }
+}
+
+// run(opcode, inputCount, numberCount) -> outputCount.
+napi_value run(const Arguments& given) {
+  Environment& state = given.state;
+  const int32_t opcode = given.integer(0);
+  const size_t inputCount = given.integer(1);
+  const size_t numberCount = given.integer(2);
+  TORCH_CHECK(inputCount <= state.intCount && numberCount <= state.numberCount, "more than the shared memory holds");
+  state.inputHandles.assign(state.ints, state.ints + inputCount);
+  state.inputs.clear();
+  for (const Handle handle : state.inputHandles) {
+    state.inputs.push_back(handle < 0 ? at::Tensor() : state.table.get(handle));
+  }
+  Call made(state.inputs, state.numbers, static_cast<int>(numberCount), state.device);
+  operations().run(opcode, made);
+  state.outputHandles.clear();
+  for (const at::Tensor& output : made.outputs) {
+    numberOf(output.scalar_type());
+    state.outputHandles.push_back(state.table.put(output));
+  }
+  state.inputs.clear();
+  tell(state, made.outputs);
+  if (state.observer != nullptr) {
+    state.observer->ran(opcode, state.inputHandles, state.numbers, static_cast<int>(numberCount), state.outputHandles);
+  }
+  return number(given.env, static_cast<double>(made.outputs.size()));
+}
+
+napi_value keep(const Arguments& given, const at::Tensor& tensor) {
+  const Handle handle = given.state.table.put(tensor);
+  if (given.state.observer != nullptr) given.state.observer->uploaded(handle, given.state.table.get(handle));
+  return number(given.env, handle);
+}
+
+// upload(values, dtype, shape) -> handle.
+napi_value uploadValues(const Arguments& given) {
+  const View values = viewOf(given.env, given.values[0]);
+  return keep(given, upload(values, dtypeOf(given.integer(1)), given.list(2), given.state.device));
+}
+
+// uploadRows(memory, starts, rowBytes, sourceDtype, dtype, shape) -> handle. The source is a dtype of tfjs, or 4 for bytes.
+napi_value uploadPicked(const Arguments& given) {
+  const View memory = viewOf(given.env, given.values[0]);
+  const View starts = viewOf(given.env, given.values[1]);
+  const at::ScalarType source = given.integer(3) == 4 ? at::kByte : dtypeOf(given.integer(3));
+  return keep(given, uploadRows(memory, starts, given.integer(2), source, dtypeOf(given.integer(4)), given.list(5), given.state.device));
+}
+
+const at::Tensor& toRead(const Arguments& given) {
+  const Handle handle = given.integer(0);
+  const at::Tensor& tensor = given.state.table.get(handle);
+  if (given.state.observer != nullptr) given.state.observer->downloaded(handle);
+  return tensor;
+}
+
+// download(handle, into).
+napi_value download(const Arguments& given) {
+  copyInto(given.env, toRead(given).to(at::kCPU), given.values[1]);
+  return nullptr;
+}
+
+// downloadAsync(handle, into) -> Promise.
+napi_value downloadAsync(const Arguments& given) {
+  Environment& state = given.state;
+  if (state.readback == nullptr) state.readback = std::make_unique<Readback>(given.env);
+  return state.readback->read(toRead(given), given.values[1]);
+}
+
+// free(handle).
+napi_value release(const Arguments& given) {
+  const Handle handle = given.integer(0);
+  if (given.state.observer != nullptr) given.state.observer->freed(handle);
+  given.state.table.remove(handle);
+  return nullptr;
+}
+
+// memory() -> { bytes, tensors }.
+napi_value memory(const Arguments& given) {
+  napi_value result;
+  check(napi_create_object(given.env, &result), "no object");
+  const auto& table = given.state.table;
+  napi_set_named_property(given.env, result, "bytes", number(given.env, static_cast<double>(table.bytes())));
+  napi_set_named_property(given.env, result, "tensors", number(given.env, static_cast<double>(table.count())));
+  return result;
+}
+
+// setThreads(count): of libtorch's own pool, for calls from this thread.
+napi_value setThreads(const Arguments& given) {
+  at::set_num_threads(given.integer(0));
+  return nullptr;
+}
+
+// setDevice(name): 'cpu', 'cuda:0', 'mps'. Tensors that are there stay where they are.
+napi_value setDevice(const Arguments& given) {
+  const at::Device device(given.text(0));
+  // Fails here rather than in the first operation when the device does not work.
+  at::empty({1}, at::TensorOptions(device));
+  given.state.device = device;
+  return nullptr;
+}
+
+// info() -> { version, cuda, mps, threads }: what this libtorch is and what it sees.
+napi_value info(const Arguments& given) {
+  napi_value result;
+  check(napi_create_object(given.env, &result), "no object");
+  napi_set_named_property(given.env, result, "version", text(given.env, TORCH_VERSION));
+  napi_set_named_property(given.env, result, "cuda", boolean(given.env, at::hasCUDA()));
+  napi_set_named_property(given.env, result, "mps", boolean(given.env, at::hasMPS()));
+  napi_set_named_property(given.env, result, "threads", number(given.env, at::get_num_threads()));
+  return result;
+}
+
+}  // namespace
+
+}  // namespace patchstream
+
+NAPI_MODULE_INIT() {
+  using namespace patchstream;
+  // OpenMP's threads on top of OpenBLAS' own would fight for the cores. The number holds for the calling thread alone.
+  at::set_num_threads(1);
+  napi_set_instance_data(env, new Environment(), [](napi_env, void* state, void*) { delete static_cast<Environment*>(state); }, nullptr);
+  const std::pair<const char*, napi_callback> entries[] = {
+      {"open", call<open>},
+      {"names", call<names>},
+      {"run", call<run>},
+      {"upload", call<uploadValues>},
+      {"uploadRows", call<uploadPicked>},
+      {"download", call<download>},
+      {"downloadAsync", call<downloadAsync>},
+      {"free", call<release>},
+      {"memory", call<memory>},
+      {"setThreads", call<setThreads>},
+      {"setDevice", call<setDevice>},
+      {"info", call<info>},
+  };
+  for (const auto& [name, entry] : entries) {
+    napi_value function;
+    napi_create_function(env, name, NAPI_AUTO_LENGTH, entry, nullptr, &function);
+    napi_set_named_property(env, exports, name, function);
+  }
+  return exports;
+}

@@ -1,0 +1,113 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { fail, firstLine, messageOf } from './errors.ts';
+
+/** Why an addon cannot be had, in words for a user, and the command that mends it. */
+export interface Absent {
+  readonly found: string;
+  readonly remedy: string;
+}
+
+/** dtypes as `native/torch` numbers them. */
+export const torchDtypes = { float32: 0, int32: 1, bool: 2 } as const;
+
+/** What a tensor is uploaded from and downloaded into. May lie in a SharedArrayBuffer. */
+export type HostArray = Float32Array | Int32Array | Uint8Array;
+
+/**
+ * The functions of `native/torch/addon.cc`, as they are. Tensors are named by handles that `free` ends; a handle that was freed is an error.
+ * Loaded once in each thread, which has its own tensors.
+ */
+export interface TorchAddon {
+  /** Memory for the arguments and results of `run`, kept until the next `open`. */
+  open(ints: Int32Array, numbers: Float64Array): void;
+  /** The operations, in the order of their numbers. */
+  names(): string[];
+  /**
+   * Input handles are taken from the first ints (-1: not given), attributes from the first numbers; the outputs are written to the ints, one after
+   * another, as [handle, dtype, rank, sides…]. Returns their count.
+   */
+  run(opcode: number, inputCount: number, numberCount: number): number;
+  /** Copies; the array is free when it returns. Other dtypes are converted. */
+  upload(values: HostArray | Float64Array, dtype: number, shape: readonly number[]): number;
+  /** Rows of `rowBytes` that begin at `starts`; `source` is a dtype, or 4 for bytes. */
+  uploadRows(
+    memory: Uint8Array,
+    starts: Float64Array,
+    rowBytes: number,
+    source: number,
+    dtype: number,
+    shape: readonly number[],
+  ): number;
+  download(handle: number, into: HostArray): void;
+  /** The values as they are now, even if the tensor is freed or changed meanwhile. */
+  downloadAsync<A extends HostArray>(handle: number, into: A): Promise<A>;
+  free(handle: number): void;
+  memory(): { readonly bytes: number; readonly tensors: number };
+  setThreads(count: number): void;
+  setDevice(name: string): void;
+  info(): { readonly version: string; readonly cuda: boolean; readonly mps: boolean; readonly threads: number };
+}
+
+const require = createRequire(import.meta.url);
+const folder = new URL('../native/torch/build/', import.meta.url);
+let torch: TorchAddon | Absent | undefined;
+
+/** The addon over libtorch, or why it is not there. Looks for it once. */
+export function torchAddon(): TorchAddon | Absent {
+  torch ??= load();
+  return torch;
+}
+
+/** Whether `torchAddon` found none. */
+export function isAbsent(addon: TorchAddon | Absent): addon is Absent {
+  return 'remedy' in addon;
+}
+
+function load(): TorchAddon | Absent {
+  const path = fileURLToPath(new URL('torch.node', folder));
+  const remedy = 'Run `npx patchstream doctor` to see why.';
+  try {
+    return require(path) as TorchAddon;
+  } catch (cause) {
+    const reason = reasonOfBuild();
+    if (reason !== undefined) return { found: `its addon was not built (${reason})`, remedy };
+    if ((cause as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND')
+      return { found: 'its addon is not built', remedy };
+    return { found: `its addon does not load (${firstLine(messageOf(cause))})`, remedy };
+  }
+}
+
+/** What the build wrote down when it failed. */
+function reasonOfBuild(): string | undefined {
+  try {
+    const outcome: unknown = JSON.parse(readFileSync(new URL('build.json', folder), 'utf8'));
+    const { built, reason } = outcome as { built?: unknown; reason?: unknown };
+    return built === false && typeof reason === 'string' ? firstLine(reason) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Calls into the addon, and turns what it throws for want of memory into our own error. Everything else it throws is a mistake of the caller, told
+ * by libtorch's own words.
+ *
+ * @throws BACKEND_MEMORY when memory could not be had.
+ */
+export function guarded<T>(device: string, call: () => T): T {
+  try {
+    return call();
+  } catch (cause) {
+    throw outOfMemory(device, cause) ?? cause;
+  }
+}
+
+/** BACKEND_MEMORY for an addon's error about memory, else undefined. */
+export function outOfMemory(device: string, cause: unknown): Error | undefined {
+  if (!(cause instanceof Error) || (cause as NodeJS.ErrnoException).code !== 'OUT_OF_MEMORY') return undefined;
+  const bytes = /allocate (\d+) bytes/.exec(cause.message)?.[1];
+  const needed = bytes === undefined ? 'more' : `${Math.ceil(Number(bytes) / 2 ** 20)} MiB more`;
+  return fail('BACKEND_MEMORY', { backend: 'torch', needed, memory: `the memory of ${device}` }, { cause });
+}
