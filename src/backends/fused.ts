@@ -6,15 +6,42 @@ import * as tf from './tf.ts';
  *
  * - `PatchstreamGelu`: `{ x }` -> [y, slope], x·Φ(x) and its derivative Φ(x) + x·φ(x). Any shape, float32. The slope is asked for with the
  *   value because both come from the same dear part, and it takes the place of x in what the gradient keeps.
+ *
+ * Those of a training step change tensors in place, which nobody else may hold:
+ *
+ * - `PatchstreamAccumulate`: [sums…, tensors…], as many of each -> nothing. Each sum grows by its tensor.
+ * - `PatchstreamNorms`: [tensors…] -> [squares], the sum of squares of each, float32 [count], added up in float64.
+ * - `PatchstreamAdamW`: [parameters…, gradients…, firsts…, seconds…] -> nothing, by attributes `AdamWStep` with `scale` and `decays`; the
+ *   gradients are zero afterwards.
+ * - `PatchstreamZero`: [tensors…] -> nothing. All become zero.
  */
-export type FusedKernel = 'PatchstreamGelu';
+export type FusedKernel =
+  | 'PatchstreamGelu'
+  | 'PatchstreamAccumulate'
+  | 'PatchstreamNorms'
+  | 'PatchstreamAdamW'
+  | 'PatchstreamZero';
 
 let allowed = true;
 
-/** The fused kernel's outputs on the current backend, or undefined where the backend has none and the composed form must serve. */
-export function fused(name: FusedKernel, inputs: Readonly<Record<string, tf.Tensor>>): tf.Tensor[] | undefined {
-  if (!allowed || tf.getKernel(name, tf.getBackend()) === undefined) return undefined;
-  return tf.engine().runKernel(name, inputs as tf.NamedTensorMap) as tf.Tensor[];
+/** Whether the current backend has the kernel, and it may be used. */
+export function hasFused(name: FusedKernel): boolean {
+  return allowed && tf.getKernel(name, tf.getBackend()) !== undefined;
+}
+
+/**
+ * The fused kernel's outputs on the current backend, or undefined where the backend has none and the composed form must serve.
+ *
+ * @param inputs by name, or a list for kernels that take any number of them.
+ */
+export function fused(
+  name: FusedKernel,
+  inputs: Readonly<Record<string, tf.Tensor>> | readonly tf.Tensor[],
+  attrs: object = {},
+): tf.Tensor[] | undefined {
+  if (!hasFused(name)) return undefined;
+  // tfjs hands a list on as it is, though its type does not say so.
+  return tf.engine().runKernel(name, inputs as tf.NamedTensorMap, attrs as tf.NamedAttrMap) as tf.Tensor[];
 }
 
 /** Runs `f` with composed forms only, gradients included: for tests that hold the two forms together. */
