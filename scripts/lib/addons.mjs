@@ -80,6 +80,20 @@ export function namedLibraries(root, env) {
 }
 
 /**
+ * Why the library of an addon is not there, or nothing when it is.
+ *
+ * @param {string} root
+ * @param {string} name
+ * @param {Pick<Surroundings, 'env' | 'platform' | 'runner'>} surroundings
+ * @returns {string | undefined}
+ */
+export function missingLibrary(root, name, { env, platform, runner }) {
+  const addon = addons.find((addon) => addon.name === name);
+  const found = addon?.find(wishFor(root, addon, env), { platform, arch: process.arch, runner });
+  return typeof found === 'string' ? found : undefined;
+}
+
+/**
  * @param {string} root
  * @param {Addon} addon
  * @param {Record<string, string | undefined>} env

@@ -2,12 +2,15 @@ import { createRequire } from 'node:module';
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import sharp from 'sharp';
 import { printable } from '../errors.ts';
+import { torchAddon } from '../native.ts';
 import { sizeText } from '../pipeline/draw.ts';
+import { type Builder, builder } from './builder.ts';
 import { type Command, exits } from './command.ts';
+import { torchFinding } from './doctor-torch.ts';
 import { version } from './version.ts';
 
 /** One thing that was looked at. */
-interface Finding {
+export interface Finding {
   readonly what: string;
   readonly found: string;
   readonly ok: boolean;
@@ -20,9 +23,14 @@ export const doctor: Command = {
   name: 'doctor',
   usage: '',
   summary: 'Say what this machine offers, what is missing, and the command that mends it.',
-  options: { json: { type: 'boolean', about: 'Print one JSON value.' } },
-  async run(given, { stdout }) {
-    const findings = examine();
+  options: {
+    build: { type: 'boolean', about: 'First build the native parts that are missing, or failed before.' },
+    json: { type: 'boolean', about: 'Print one JSON value.' },
+  },
+  async run(given, { stdout, stderr, env }) {
+    const addons = await builder(env);
+    if (given.flag('build')) await addons.build((line) => stderr.write(`${printable(line)}\n`));
+    const findings = examine(addons);
     const ok = findings.every((finding) => finding.ok);
     if (given.flag('json')) {
       stdout.write(`${JSON.stringify({ ok, findings }, null, 2)}\n`);
@@ -37,7 +45,7 @@ export const doctor: Command = {
   },
 };
 
-function examine(): Finding[] {
+function examine(addons: Builder): Finding[] {
   return [
     { what: 'patchstream', found: version(), ok: true },
     node(),
@@ -48,8 +56,8 @@ function examine(): Finding[] {
     },
     { what: 'sharp', found: `${sharp.versions.sharp}, libvips ${sharp.versions.vips}`, ok: true },
     backend('wasm', '@tensorflow/tfjs-backend-wasm', 'npm install @tensorflow/tfjs-backend-wasm', true),
+    torchFinding(torchAddon(), () => addons.missingLibtorch()),
     tensorflow(),
-    { what: 'native parts', found: 'none in this release', ok: true },
   ];
 }
 
@@ -82,11 +90,10 @@ function backend(what: string, name: string, mend: string, needed: boolean): Fin
 function tensorflow(): Finding {
   const gpu = packageVersion('@tensorflow/tfjs-node-gpu');
   if (gpu !== undefined) return { what: 'backend tensorflow', found: `${gpu} (tfjs-node-gpu)`, ok: true };
-  const finding = backend(
+  return backend(
     'tensorflow',
     '@tensorflow/tfjs-node',
-    'faster training: npm install @tensorflow/tfjs-node, or tfjs-node-gpu with a GPU',
+    'where torch cannot be built: npm install @tensorflow/tfjs-node, or tfjs-node-gpu with a GPU',
     false,
   );
-  return finding;
 }

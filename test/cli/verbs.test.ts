@@ -71,16 +71,6 @@ t.test('describe', async (t) => {
   t.match(await patchstream(['describe', file]), { code: 2, err: /PHOTOS must be set/ });
 });
 
-t.test('doctor', async (t) => {
-  const json = JSON.parse((await patchstream(['doctor', '--json'])).out);
-  t.equal(json.ok, true);
-  t.match(
-    json.findings.map(({ what }: { what: string }) => what),
-    ['patchstream', 'node', 'machine', 'sharp', 'backend wasm'],
-  );
-  t.match(await patchstream(['doctor']), { code: 0, out: /native parts +none in this release/ });
-});
-
 /** A folder with a pipeline and a few of the fixtures' photos. */
 function job(t: { testdir(files: Record<string, string>): string }, text = good): string {
   const dir = t.testdir({ 'job.yaml': `${text}output: ./run\n` });

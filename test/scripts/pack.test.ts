@@ -81,7 +81,25 @@ t.test(
     }[];
     const files = (tarball?.files ?? []).map(({ path }) => path);
     const places = [...new Set(files.map((path) => path.split('/')[0]))].sort();
-    t.same(places, ['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'dist', 'docs', 'package.json', 'schema']);
+    t.same(places, [
+      'CHANGELOG.md',
+      'LICENSE',
+      'README.md',
+      'bin',
+      'dist',
+      'docs',
+      'native',
+      'package.json',
+      'schema',
+      'scripts',
+    ]);
+    const native = filesBelow(root, 'native').filter((path) => /^native\/\w+\/[^/]+\.(cc|h)$/.test(path));
+    t.ok(native.length > 0);
+    t.same(
+      files.filter((path) => path.startsWith('native/')).sort(),
+      native.sort(),
+      'all sources, nothing that was built',
+    );
     t.same(
       files.filter((path) => /\.test\.|(?<!\.d)\.ts$/.test(path)),
       [],
@@ -106,6 +124,20 @@ t.test(
     t.equal(ran.stderr.match(/landscape saw/g)?.length, 6, 'the stage saw every photograph');
     const written = filesBelow(folder, 'out').filter((name) => /\.(png|jpe?g|webp)$/.test(name));
     t.ok(written.length >= 3, written.join(' '));
+
+    const built = spawnSync('npx', ['--no-install', 'patchstream', 'doctor', '--build'], {
+      cwd: folder,
+      encoding: 'utf8',
+      shell: windows,
+      env: { ...process.env, LIBTORCH: 'nowhere' },
+    });
+    t.equal(built.status, 0, built.stderr);
+    t.match(
+      built.stderr,
+      'native/torch is not built: LIBTORCH=nowhere: neither a folder nor a program',
+      'it can build',
+    );
+    t.match(built.stdout, /backend torch .*its addon is not built.*\n.*LIBTORCH=/);
 
     const looped = call(folder, process.execPath, 'program.mjs');
     t.equal(looped.status, 0, looped.stderr);
