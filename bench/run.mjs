@@ -1,6 +1,7 @@
 /**
  * `npm run bench -- NAME`: runs `bench/NAME.ts`, prints its table and writes `bench/results/NAME.json`; without a name, the list.
- * A bench exports `run()`, which measures both sides in one go on this machine. `patchstream` in it is the built library.
+ * A bench exports `run(args)`, which measures both sides in one go on this machine; further arguments are its own, and a table that they
+ * made smaller is printed and not kept. `patchstream` in it is the built library.
  */
 import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
@@ -11,7 +12,13 @@ import { isMain } from '../scripts/lib/main.mjs';
 /**
  * One comparison. `ratio` is above 1 when ours is better, whichever way the unit counts.
  *
- * @typedef {{ what: string, ours: number, theirs: number, unit: string, ratio: number }} Row
+ * @typedef {{ what: string, ours: number, theirs: number, unit: string, ratio: number, more?: string }} Row
+ */
+
+/**
+ * One check of numbers: the run fails where the error is above the tolerance.
+ *
+ * @typedef {{ what: string, error: number, tolerance: number, where?: string }} Check
  */
 
 const folder = dirname(fileURLToPath(import.meta.url));
@@ -42,21 +49,14 @@ function number(value) {
 /**
  * The rows as text, in aligned columns.
  *
- * @param {readonly Row[]} rows
+ * @param {readonly (Row | Check)[]} rows
  */
 export function table(rows) {
-  const lines = [
-    ['what', 'ours', 'theirs', 'unit', 'ratio'],
-    ...rows.map(({ what, ours, theirs, unit, ratio }) => [
-      what,
-      number(ours),
-      number(theirs),
-      unit,
-      `${ratio.toFixed(2)}×`,
-    ]),
-  ];
+  const checks = rows.some((row) => 'tolerance' in row);
+  const head = checks ? ['what', 'error', 'tolerance', 'where'] : ['what', 'ours', 'theirs', 'unit', 'ratio'];
+  const lines = [head, ...rows.map(cells)];
   const widths = lines[0]?.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0))) ?? [];
-  const right = new Set([1, 2, 4]);
+  const right = new Set(checks ? [1, 2] : [1, 2, 4]);
   return lines
     .map((line) =>
       line
@@ -69,8 +69,26 @@ export function table(rows) {
     .join('\n');
 }
 
-/** @param {string | undefined} name */
-async function main(name) {
+/** @param {Row | Check} row */
+function cells(row) {
+  if ('tolerance' in row) {
+    const { what, error, tolerance, where = '' } = row;
+    return [what, error.toExponential(1), tolerance.toExponential(0), failed(row) ? `${where} FAILED`.trim() : where];
+  }
+  const { what, ours, theirs, unit, ratio, more } = row;
+  return [what, number(ours), number(theirs), unit, `${ratio.toFixed(2)}×`, ...(more === undefined ? [] : [more])];
+}
+
+/** @param {Row | Check} row */
+function failed(row) {
+  return 'tolerance' in row && !(row.error <= row.tolerance);
+}
+
+/**
+ * @param {string | undefined} name
+ * @param {readonly string[]} args
+ */
+async function main(name, args) {
   if (name === undefined || !existsSync(join(folder, `${name}.ts`))) {
     console.log(`npm run bench -- NAME, where NAME is one of: ${benches().join(', ') || '(none yet)'}`);
     return name === undefined ? 0 : 1;
@@ -78,18 +96,21 @@ async function main(name) {
   const { createJiti } = await import('jiti');
   // The sources inside `../src/` and the library are then two copies of one code: a bench uses the one or the other.
   const jiti = createJiti(import.meta.url, { alias: { patchstream: join(folder, '..', 'dist', 'index.js') } });
-  /** @type {{ run?: () => Promise<{ rows: Row[] }> }} */
+  /** @type {{ run?: (args: readonly string[]) => Promise<{ rows: (Row | Check)[], notes?: readonly string[] }> }} */
   const bench = await jiti.import(join(folder, `${name}.ts`));
   if (bench.run === undefined) throw new Error(`bench/${name}.ts must export run(); it does not.`);
-  const { rows } = await bench.run();
+  const { rows, notes = [] } = await bench.run(args);
   console.log(table(rows));
+  for (const note of notes) console.log(note);
+  const status = rows.some(failed) ? 1 : 0;
+  if (args.length > 0) return status;
   const results = join(folder, 'results');
   mkdirSync(results, { recursive: true });
   const path = join(results, `${name}.json`);
-  writeFileSync(`${path}.tmp`, `${JSON.stringify({ name, machine: machine(), rows }, null, 2)}\n`);
+  writeFileSync(`${path}.tmp`, `${JSON.stringify({ name, machine: machine(), notes, rows }, null, 2)}\n`);
   renameSync(`${path}.tmp`, path);
   console.log(`\nbench/results/${name}.json`);
-  return 0;
+  return status;
 }
 
-if (isMain(import.meta.url)) process.exitCode = await main(process.argv[2]);
+if (isMain(import.meta.url)) process.exitCode = await main(process.argv[2], process.argv.slice(3));

@@ -16,3 +16,21 @@ t.test('a table has its columns in line', (t) => {
   );
   t.end();
 });
+
+t.test('a table of checks says which failed', (t) => {
+  const rows = [
+    { what: 'loss', error: 2.4e-7, tolerance: 1e-4 },
+    { what: 'gradient', error: 0.012, tolerance: 1e-3, where: 'norm.weight' },
+    { what: 'no number', error: Number.NaN, tolerance: 1e-3 },
+  ];
+  t.equal(
+    table(rows),
+    [
+      'what        error  tolerance  where',
+      'loss       2.4e-7       1e-4',
+      'gradient   1.2e-2       1e-3  norm.weight FAILED',
+      'no number     NaN       1e-3  FAILED',
+    ].join('\n'),
+  );
+  t.end();
+});

@@ -1,0 +1,170 @@
+/**
+ * Do our models compute what the same models written plainly in PyTorch compute? Each is built with random parameters on every backend
+ * that this machine has, its weights go to Python as safetensors, and prediction, loss and the gradient of every parameter come back in
+ * float64 from `bench/parity/`. Arguments choose: `npm run bench -- parity torch lomar nano`.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chooseBackend } from '../src/backends/choose.ts';
+import { gradients } from '../src/backends/gradients.ts';
+import * as tf from '../src/backends/tf.ts';
+import { uploadAll } from '../src/backends/upload.ts';
+import { PatchstreamError } from '../src/errors.ts';
+import { type HostBatch, isRestorer, type Model } from '../src/models/model.ts';
+import { Random } from '../src/random.ts';
+import { buildModel } from '../src/train/models.ts';
+import { decodeSafetensors, encodeSafetensors, type FloatTensor, floatsOf } from '../src/train/safetensors.ts';
+import { modelTensors } from '../src/train/weights.ts';
+import { type ParityCase, parityCases } from './parity/cases.ts';
+import { type PythonPeer, startPython } from './peers/python.ts';
+
+interface Row {
+  readonly what: string;
+  readonly error: number;
+  readonly tolerance: number;
+  /** The parameter whose gradient is furthest off. */
+  readonly where?: string;
+}
+
+const tolerances = { forward: 1e-4, gradient: 1e-3 };
+const backends = ['wasm', 'torch', 'tensorflow'] as const;
+
+export async function run(wanted: readonly string[] = []): Promise<{ rows: Row[]; notes: string[] }> {
+  const python = await startPython('parity/answer.py');
+  const notes = [`Against PyTorch ${python.hello.torch} in float64 (${python.command}).`];
+  const rows: Row[] = [];
+  try {
+    for (const backend of backends.filter((name) => isWanted(name, backends, wanted))) {
+      try {
+        await chooseBackend({ backend, device: 'cpu' });
+      } catch (error) {
+        if (!(error instanceof PatchstreamError) || error.code !== 'BACKEND_MISSING') throw error;
+        notes.push(`Without ${backend}: ${error.message}`);
+        continue;
+      }
+      for (const each of parityCases) {
+        const chosen =
+          isWanted(each.model, new Set(parityCases.map(({ model }) => model)), wanted) &&
+          isWanted(each.size, new Set(parityCases.map(({ size }) => size)), wanted);
+        if (chosen) rows.push(...(await compare(each, backend, python)));
+      }
+    }
+  } finally {
+    python.close();
+  }
+  return { rows, notes };
+}
+
+/** Whether the arguments choose `name`: they name it, or none of its kind. */
+function isWanted(name: string, kind: Iterable<string>, wanted: readonly string[]): boolean {
+  return wanted.includes(name) || !Array.from(kind).some((other) => wanted.includes(other));
+}
+
+async function compare(each: ParityCase, backend: string, python: PythonPeer): Promise<Row[]> {
+  const model = buildModel({ name: each.model, options: each.options, spec: each.spec });
+  const params = noisyParameters(model);
+  const folder = mkdtempSync(join(tmpdir(), 'patchstream-parity-'));
+  try {
+    writeTensors(join(folder, 'model.safetensors'), await modelTensors(model, params));
+    writeTensors(join(folder, 'inputs.safetensors'), floats(each.batch));
+    const ours = await answerOf(model, params, each.batch);
+    await python.ask({ model: each.model, config: each.config, folder });
+    const path = join(folder, 'answer.safetensors');
+    const theirs = new Map(
+      Array.from(decodeSafetensors(readFileSync(path), path).tensors, ([name, stored]) => [name, floatsOf(stored)]),
+    );
+    return rowsOf(`${backend} ${each.what}`, ours, theirs);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+    tf.dispose(params);
+    model.dispose();
+  }
+}
+
+/** Fresh parameters with noise added to every one, so that no table or bias is zero and hides what it multiplies. */
+function noisyParameters(model: Model): Record<string, tf.Variable> {
+  const params = model.init((name) => new Random(0, name, 'parity'));
+  for (const [name, variable] of Object.entries(params)) {
+    const random = new Random(0, name, 'parity noise');
+    const noise = Float32Array.from({ length: variable.size }, () => 0.03 * random.normal());
+    tf.tidy(() => variable.assign(variable.add(tf.tensor(noise, variable.shape))));
+  }
+  return params;
+}
+
+/** Loss, pixels shown and gradients by the names of Python's answer, in the layout of files. */
+async function answerOf(
+  model: Model,
+  params: Record<string, tf.Variable>,
+  batch: HostBatch,
+): Promise<Map<string, Float32Array>> {
+  if (!isRestorer(model)) throw new Error(`${model.name} restores no pixels to compare.`);
+  const inputs = uploadAll(model.inputs(batch));
+  let terms = 1;
+  const { value, gradients: found } = gradients(() => {
+    const { sum, count } = model.loss(params, inputs);
+    terms = count;
+    return sum;
+  }, params);
+  const shown = model.reconstruct(params, inputs);
+  const answer = new Map([
+    ['loss', (await value.data()).map((sum) => sum / terms) as Float32Array],
+    ['prediction', (await shown.data()) as Float32Array],
+  ]);
+  for (const [name, gradient] of Object.entries(found)) {
+    const inFile = model.stored(name).toFile((await gradient.data()) as Float32Array);
+    answer.set(
+      `gradient.${name}`,
+      inFile.map((sum) => sum / terms),
+    );
+  }
+  tf.dispose([inputs, value, shown, found]);
+  return answer;
+}
+
+function rowsOf(
+  what: string,
+  ours: ReadonlyMap<string, Float32Array>,
+  theirs: ReadonlyMap<string, Float32Array>,
+): Row[] {
+  const error = (name: string) => {
+    const [mine, expected] = [ours.get(name), theirs.get(name)];
+    if (mine === undefined || mine.length !== expected?.length) {
+      throw new Error(
+        `${what}: ${name} has ${mine?.length ?? 'no'} numbers here and ${expected?.length ?? 'none'} there.`,
+      );
+    }
+    return relativeError(mine, expected);
+  };
+  const names = Array.from(theirs.keys()).filter((name) => name.startsWith('gradient.'));
+  const worst = names.reduce((most, name) => (error(name) > error(most) ? name : most));
+  const where = worst.slice('gradient.'.length);
+  return [
+    { what: `${what}: prediction`, error: error('prediction'), tolerance: tolerances.forward },
+    { what: `${what}: loss`, error: error('loss'), tolerance: tolerances.forward },
+    { what: `${what}: worst gradient of ${names.length}`, error: error(worst), tolerance: tolerances.gradient, where },
+  ];
+}
+
+/** L2 norm of the difference over the L2 norm of what is expected; NaN counts as infinitely wrong. */
+function relativeError(found: Float32Array, expected: Float32Array): number {
+  let difference = 0;
+  let norm = 0;
+  for (let i = 0; i < expected.length; i++) {
+    difference += (found[i]! - expected[i]!) ** 2;
+    norm += expected[i]! ** 2;
+  }
+  const error = Math.sqrt(difference / Math.max(norm, Number.MIN_VALUE));
+  return Number.isNaN(error) ? Number.POSITIVE_INFINITY : error;
+}
+
+function floats(batch: HostBatch): Map<string, FloatTensor> {
+  return new Map(
+    Object.entries(batch).map(([name, { shape, data }]) => [name, { shape, data: Float32Array.from(data) }]),
+  );
+}
+
+function writeTensors(path: string, tensors: ReadonlyMap<string, FloatTensor>): void {
+  writeFileSync(path, Buffer.concat(encodeSafetensors(tensors)));
+}
