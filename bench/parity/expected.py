@@ -14,6 +14,7 @@ import torch
 import lomar
 import mae
 import srmae
+import vit
 
 N, SIDE, PATCH = 2, 64, 8
 

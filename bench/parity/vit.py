@@ -114,6 +114,11 @@ def take(x, ids):
     return torch.gather(x, 1, ids[..., None].expand(-1, -1, x.shape[-1]))
 
 
+def gradient(parameter):
+    """Zeros for a parameter that the loss does not depend on."""
+    return torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+
+
 def encode(p, patches, kept, c):
     """MAE's and SRMAE's encoder on the visible patches: [N, n, p*p*3] and indices [N, keep] to [N, 1 + keep, D], normalised."""
     width, depth, heads = SIZES[c["size"]]
