@@ -44,10 +44,39 @@ export interface TorchAddon {
   /** The values as they are now, even if the tensor is freed or changed meanwhile. */
   downloadAsync<A extends HostArray>(handle: number, into: A): Promise<A>;
   free(handle: number): void;
+  /** Writes down what is run, uploaded and freed until `stop`. The tensors given here may be others in a replay. */
+  record(given: Int32Array): void;
+  /** Ends the recording; the program is kept until `discard`. */
+  stop(): number;
+  describe(program: number): ProgramAbout;
+  /** The first difference of a later recording from an earlier one. */
+  differ(earlier: number, later: number): ProgramDifference;
+  /** Does again what was recorded. False, with nothing done, when a tensor from before the recording was freed. */
+  replay(program: number, given: Int32Array): boolean;
+  discard(program: number): void;
+  /** Milliseconds spent in the addon so far: what is left of a step's time was spent in JavaScript. */
+  milliseconds(): number;
   memory(): { readonly bytes: number; readonly tensors: number };
   setThreads(count: number): void;
   setDevice(name: string): void;
   info(): { readonly version: string; readonly cuda: boolean; readonly mps: boolean; readonly threads: number };
+}
+
+/** What a recording holds. A program that reads, frees or keeps cannot be replayed. */
+export interface ProgramAbout {
+  /** Operations. */
+  readonly calls: number;
+  /** The operation whose output was read back while recording; empty when none was. */
+  readonly reads: string;
+  /** Whether a tensor from before was freed, and whether one that was made stayed. */
+  readonly frees: boolean;
+  readonly keeps: boolean;
+}
+
+/** `write`: other values were uploaded for this operation; `sequence`: the calls themselves differ, from this operation on. */
+export interface ProgramDifference {
+  readonly kind: 'none' | 'write' | 'sequence';
+  readonly operation: string;
 }
 
 const require = createRequire(import.meta.url);
@@ -67,7 +96,7 @@ export function isAbsent(addon: TorchAddon | Absent): addon is Absent {
 
 function load(): TorchAddon | Absent {
   const path = fileURLToPath(new URL('torch.node', folder));
-  const remedy = 'Run `npx patchstream doctor` to see why.';
+  const remedy = 'Run `npx patchstream doctor --build`, which builds it or says why not.';
   try {
     return require(path) as TorchAddon;
   } catch (cause) {

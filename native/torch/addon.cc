@@ -7,10 +7,13 @@
 #include <torch/version.h>
 
 #include <array>
+#include <chrono>
 #include <cstring>
 #include <string>
 
 #include "environment.h"
+#include "program.h"
+#include "threads.h"
 #include "upload.h"
 
 namespace patchstream {
@@ -63,6 +66,19 @@ struct Arguments {
 
 using Entry = napi_value (*)(const Arguments&);
 
+// Adds the time of a call to the environment's.
+class Stopwatch {
+ public:
+  explicit Stopwatch(Environment& state) : state_(state) {}
+  ~Stopwatch() {
+    state_.milliseconds += std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun_).count();
+  }
+
+ private:
+  Environment& state_;
+  std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
+};
+
 // Around every function: its environment, no gradients of libtorch's own, errors.
 template <Entry entry>
 napi_value call(napi_env env, napi_callback_info info) {
@@ -71,6 +87,7 @@ napi_value call(napi_env env, napi_callback_info info) {
     void* state = nullptr;
     check(napi_get_instance_data(env, &state), "no environment");
     Arguments arguments{env, *static_cast<Environment*>(state), {}};
+    const Stopwatch watch(arguments.state);
     size_t count = arguments.values.size();
     check(napi_get_cb_info(env, info, &count, arguments.values.data(), nullptr, nullptr), "no arguments");
     return entry(arguments);
@@ -221,6 +238,61 @@ napi_value release(const Arguments& given) {
   return nullptr;
 }
 
+std::vector<Handle> handlesIn(const Arguments& given, size_t i) {
+  const View view = viewOf(given.env, given.values[i]);
+  TORCH_CHECK(view.dtype == at::kInt, "an Int32Array of handles is needed");
+  const auto* handles = static_cast<const Handle*>(view.data);
+  return {handles, handles + view.length};
+}
+
+// record(given): writes down what follows, until `stop`. What is given may be other tensors in a replay.
+napi_value record(const Arguments& given) {
+  given.state.programs->record(given.state, handlesIn(given, 0));
+  return nullptr;
+}
+
+// stop() -> program.
+napi_value stop(const Arguments& given) { return number(given.env, given.state.programs->stop(given.state)); }
+
+// describe(program) -> { calls, reads, frees, keeps }.
+napi_value describe(const Arguments& given) {
+  const Program& program = given.state.programs->get(given.integer(0));
+  napi_value result;
+  check(napi_create_object(given.env, &result), "no object");
+  napi_set_named_property(given.env, result, "calls", number(given.env, static_cast<double>(program.calls())));
+  napi_set_named_property(given.env, result, "reads", text(given.env, program.reads()));
+  napi_set_named_property(given.env, result, "frees", boolean(given.env, program.frees()));
+  napi_set_named_property(given.env, result, "keeps", boolean(given.env, program.keeps()));
+  return result;
+}
+
+// differ(earlier, later) -> { kind, operation }.
+napi_value differ(const Arguments& given) {
+  const Programs& programs = *given.state.programs;
+  const Difference found = programs.get(given.integer(1)).from(programs.get(given.integer(0)));
+  const char* kinds[] = {"none", "write", "sequence"};
+  napi_value result;
+  check(napi_create_object(given.env, &result), "no object");
+  napi_set_named_property(given.env, result, "kind", text(given.env, kinds[found.kind]));
+  napi_set_named_property(given.env, result, "operation", text(given.env, found.operation));
+  return result;
+}
+
+// replay(program, given) -> whether it could: false when something that it needs was freed.
+napi_value replay(const Arguments& given) {
+  const Program& program = given.state.programs->get(given.integer(0));
+  return boolean(given.env, program.replay(given.state, handlesIn(given, 1)));
+}
+
+// discard(program).
+napi_value discard(const Arguments& given) {
+  given.state.programs->discard(given.integer(0));
+  return nullptr;
+}
+
+// milliseconds() that were spent in calls so far, this one not.
+napi_value milliseconds(const Arguments& given) { return number(given.env, given.state.milliseconds); }
+
 // memory() -> { bytes, tensors }.
 napi_value memory(const Arguments& given) {
   napi_value result;
@@ -231,9 +303,9 @@ napi_value memory(const Arguments& given) {
   return result;
 }
 
-// setThreads(count): of libtorch's own pool, for calls from this thread.
+// setThreads(count): see threads.h; for calls from this thread.
 napi_value setThreads(const Arguments& given) {
-  at::set_num_threads(given.integer(0));
+  patchstream::setThreads(given.integer(0));
   return nullptr;
 }
 
@@ -263,9 +335,10 @@ napi_value info(const Arguments& given) {
 
 NAPI_MODULE_INIT() {
   using namespace patchstream;
-  // OpenMP's threads on top of OpenBLAS' own would fight for the cores. The number holds for the calling thread alone.
-  at::set_num_threads(1);
-  napi_set_instance_data(env, new Environment(), [](napi_env, void* state, void*) { delete static_cast<Environment*>(state); }, nullptr);
+  patchstream::setThreads(defaultThreads());
+  auto* state = new Environment();
+  state->programs = std::make_shared<Programs>();
+  napi_set_instance_data(env, state, [](napi_env, void* state, void*) { delete static_cast<Environment*>(state); }, nullptr);
   const std::pair<const char*, napi_callback> entries[] = {
       {"open", call<open>},
       {"names", call<names>},
@@ -275,6 +348,13 @@ NAPI_MODULE_INIT() {
       {"download", call<download>},
       {"downloadAsync", call<downloadAsync>},
       {"free", call<release>},
+      {"record", call<record>},
+      {"stop", call<stop>},
+      {"describe", call<describe>},
+      {"differ", call<differ>},
+      {"replay", call<replay>},
+      {"discard", call<discard>},
+      {"milliseconds", call<milliseconds>},
       {"memory", call<memory>},
       {"setThreads", call<setThreads>},
       {"setDevice", call<setDevice>},

@@ -23,6 +23,8 @@ class Observer {
   virtual void freed(Handle handle) = 0;
 };
 
+class Programs;
+
 // All that one JavaScript thread has of libtorch. Made when the addon is loaded into the thread, torn down with it.
 struct Environment {
   Table table;
@@ -30,6 +32,9 @@ struct Environment {
   // Nobody, most of the time.
   Observer* observer = nullptr;
   std::unique_ptr<Readback> readback;
+  std::shared_ptr<Programs> programs;
+  // Time spent in here and not in JavaScript.
+  double milliseconds = 0;
 
   // The memory that calls and JavaScript share, and what keeps it.
   int32_t* ints = nullptr;

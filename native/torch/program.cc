@@ -1,0 +1,175 @@
+#include "program.h"
+
+#include <cstring>
+
+namespace patchstream {
+
+namespace {
+
+const std::string& nameOf(int32_t opcode) { return operations().names()[opcode]; }
+
+bool sameNumbers(const at::Tensor& a, const at::Tensor& b) {
+  if (a.scalar_type() != b.scalar_type() || a.sizes() != b.sizes()) return false;
+  // By their bytes, as what is not a number is no number's equal.
+  const at::Tensor x = a.to(at::kCPU);
+  const at::Tensor y = b.to(at::kCPU);
+  return std::memcmp(x.data_ptr(), y.data_ptr(), x.nbytes()) == 0;
+}
+
+}  // namespace
+
+bool Program::replay(const Environment& environment, const std::vector<Handle>& given) const {
+  std::vector<at::Tensor> tensors(places_.size());
+  for (size_t i = 0; i < places_.size(); i++) {
+    const Place& place = places_[i];
+    if (place.origin == Place::kGiven) {
+      TORCH_CHECK(i < given.size(), "a replay is given as many tensors as its recording");
+      tensors[i] = environment.table.get(given[i]);
+      TORCH_CHECK(tensors[i].sizes() == at::IntArrayRef(place.shape), "a replay is given tensors of its recording's shapes");
+    } else if (place.origin == Place::kOutside) {
+      if (!environment.table.holds(place.handle)) return false;
+      tensors[i] = environment.table.get(place.handle);
+    } else {
+      tensors[i] = place.tensor;
+    }
+  }
+  std::vector<at::Tensor> inputs;
+  for (const Instruction& instruction : instructions_) {
+    inputs.clear();
+    for (const int32_t place : instruction.inputs) inputs.push_back(place < 0 ? at::Tensor() : tensors[place]);
+    Call call(inputs, instruction.numbers.data(), static_cast<int>(instruction.numbers.size()), environment.device);
+    operations().run(instruction.opcode, call);
+    inputs.clear();
+    for (size_t i = 0; i < instruction.outputs.size(); i++) tensors[instruction.outputs[i]] = call.outputs[i].contiguous();
+    call.outputs.clear();
+    for (const int32_t place : instruction.last) tensors[place].reset();
+  }
+  return true;
+}
+
+Difference Program::from(const Program& earlier) const {
+  const size_t count = std::max(instructions_.size(), earlier.instructions_.size());
+  for (size_t i = 0; i < count; i++) {
+    const bool longer = i >= earlier.instructions_.size();
+    if (longer || i >= instructions_.size()) {
+      return {Difference::kSequence, nameOf((longer ? *this : earlier).instructions_[i].opcode)};
+    }
+    const Instruction& a = earlier.instructions_[i];
+    const Instruction& b = instructions_[i];
+    if (a.opcode != b.opcode || a.inputs != b.inputs || a.outputs != b.outputs || a.numbers != b.numbers) {
+      return {Difference::kSequence, nameOf(b.opcode)};
+    }
+  }
+  if (places_.size() != earlier.places_.size()) return {Difference::kSequence, ""};
+  for (size_t i = 0; i < places_.size(); i++) {
+    const Place& a = earlier.places_[i];
+    const Place& b = places_[i];
+    const std::string reader = readerOf(static_cast<int32_t>(i));
+    if (a.origin != b.origin || a.handle != b.handle || a.shape != b.shape) return {Difference::kSequence, reader};
+    if (b.origin == Place::kWritten && !sameNumbers(a.tensor, b.tensor)) return {Difference::kWrite, reader};
+  }
+  return {};
+}
+
+std::string Program::readerOf(int32_t place) const {
+  for (const Instruction& instruction : instructions_) {
+    for (const int32_t input : instruction.inputs) {
+      if (input != place) continue;
+      // A new shape or dtype tells nothing; what reads the result does.
+      const std::string& name = nameOf(instruction.opcode);
+      if (name != "Reshape" && name != "Cast") return name;
+      const std::string further = readerOf(instruction.outputs[0]);
+      return further.empty() ? name : further;
+    }
+  }
+  return "";
+}
+
+Recorder::Recorder(const Environment& environment, const std::vector<Handle>& given) {
+  for (const Handle handle : given) add(handle, {Place::kGiven, -1, {}, environment.table.get(handle).sizes().vec()});
+}
+
+int32_t Recorder::add(Handle handle, Place place) {
+  const auto number = static_cast<int32_t>(program_->places_.size());
+  program_->places_.push_back(std::move(place));
+  places_[handle] = number;
+  return number;
+}
+
+int32_t Recorder::find(Handle handle) {
+  const auto found = places_.find(handle);
+  return found == places_.end() ? add(handle, {Place::kOutside, handle, {}, {}}) : found->second;
+}
+
+void Recorder::ran(int32_t opcode, const std::vector<Handle>& inputs, const double* numbers, int count,
+                   const std::vector<Handle>& outputs) {
+  Instruction instruction{opcode, {}, {numbers, numbers + count}, {}, {}};
+  for (const Handle handle : inputs) instruction.inputs.push_back(handle < 0 ? -1 : find(handle));
+  for (const Handle handle : outputs) instruction.outputs.push_back(add(handle, {Place::kComputed, -1, {}, {}}));
+  program_->instructions_.push_back(std::move(instruction));
+}
+
+void Recorder::uploaded(Handle handle, const at::Tensor& tensor) { add(handle, {Place::kWritten, -1, tensor, {}}); }
+
+void Recorder::downloaded(Handle handle) {
+  if (!program_->reads_.empty()) return;
+  program_->reads_ = "an input";
+  const auto found = places_.find(handle);
+  if (found == places_.end()) return;
+  for (const Instruction& instruction : program_->instructions_) {
+    for (const int32_t output : instruction.outputs) {
+      if (output == found->second) program_->reads_ = nameOf(instruction.opcode);
+    }
+  }
+}
+
+void Recorder::freed(Handle handle) {
+  const auto found = places_.find(handle);
+  const auto origin = found == places_.end() ? Place::kOutside : program_->places_[found->second].origin;
+  if (origin == Place::kOutside || origin == Place::kGiven) program_->frees_ = true;
+  if (found != places_.end()) places_.erase(found);
+}
+
+std::unique_ptr<Program> Recorder::finish() {
+  for (const auto& [handle, number] : places_) {
+    const auto origin = program_->places_[number].origin;
+    if (origin == Place::kWritten || origin == Place::kComputed) program_->keeps_ = true;
+  }
+  // From behind: the first to name a computed place is the last to need it.
+  std::vector<bool> needed(program_->places_.size());
+  auto& instructions = program_->instructions_;
+  for (auto instruction = instructions.rbegin(); instruction != instructions.rend(); ++instruction) {
+    for (const auto* places : {&instruction->inputs, &instruction->outputs}) {
+      for (const int32_t place : *places) {
+        if (place < 0 || needed[place] || program_->places_[place].origin != Place::kComputed) continue;
+        needed[place] = true;
+        instruction->last.push_back(place);
+      }
+    }
+  }
+  return std::move(program_);
+}
+
+void Programs::record(Environment& environment, const std::vector<Handle>& given) {
+  TORCH_CHECK(recorder_ == nullptr, "a recording is under way");
+  recorder_ = std::make_unique<Recorder>(environment, given);
+  environment.observer = recorder_.get();
+}
+
+int32_t Programs::stop(Environment& environment) {
+  TORCH_CHECK(recorder_ != nullptr, "no recording is under way");
+  environment.observer = nullptr;
+  programs_[next_] = recorder_->finish();
+  recorder_.reset();
+  return next_++;
+}
+
+const Program& Programs::get(int32_t number) const {
+  const auto found = programs_.find(number);
+  TORCH_CHECK(found != programs_.end(), "no program ", number);
+  return *found->second;
+}
+
+void Programs::discard(int32_t number) { programs_.erase(number); }
+
+}  // namespace patchstream
