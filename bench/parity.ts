@@ -147,7 +147,7 @@ function rowsOf(
   ];
 }
 
-/** L2 norm of the difference over the L2 norm of what is expected; NaN counts as infinitely wrong. */
+/** L2 norm of the difference over that of what is expected, if that is not zero; NaN counts as infinitely wrong. */
 function relativeError(found: Float32Array, expected: Float32Array): number {
   let difference = 0;
   let norm = 0;
@@ -155,7 +155,7 @@ function relativeError(found: Float32Array, expected: Float32Array): number {
     difference += (found[i]! - expected[i]!) ** 2;
     norm += expected[i]! ** 2;
   }
-  const error = Math.sqrt(difference / Math.max(norm, Number.MIN_VALUE));
+  const error = Math.sqrt(difference / (norm === 0 ? 1 : norm));
   return Number.isNaN(error) ? Number.POSITIVE_INFINITY : error;
 }
 

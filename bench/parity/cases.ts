@@ -1,6 +1,6 @@
 import type { HostBatch, HostTensor } from '../../src/models/model.ts';
 import { Random } from '../../src/random.ts';
-import { sampleMasks } from '../../src/vision/masks.ts';
+import { hiddenOnGrid, sampleMasks } from '../../src/vision/masks.ts';
 import type { Spec } from '../../src/vision/spec.ts';
 import { sampleWindows } from '../../src/vision/windows.ts';
 
@@ -46,8 +46,44 @@ function lomarCase(size: 'nano' | 'tiny', target: string, rpeScaled: boolean): P
   };
 }
 
+const decoders = { nano: [64, 2, 2], tiny: [256, 4, 8] } as const;
+
+/** What MAE and SRMAE have in common: the whole grid masked, and a decoder. */
+function wholeCase(model: string, size: 'nano' | 'tiny', target: string): ParityCase {
+  const { side, patch } = sides[size];
+  const [decoderWidth, decoderDepth, decoderHeads] = decoders[size];
+  const n = (side / patch) ** 2;
+  const masks = sampleMasks(N, n, hiddenOnGrid(n, 0.75), new Random(2, 'masks', 'parity'));
+  return {
+    what: `${model} ${size} ${target}`,
+    model,
+    size,
+    options: { size, target, decoderWidth, decoderDepth, decoderHeads },
+    spec: { fields: {}, size: [side, side], grid: { patch, side: side / patch } },
+    config: { size, patch, decoder: decoders[size], target },
+    batch: { picture: picture('picture', side), masks: { dtype: 'uint8', shape: [N, n], data: masks } },
+  };
+}
+
+function srmaeCase(size: 'nano' | 'tiny', target: string, superResolution: string, factor: number): ParityCase {
+  const whole = wholeCase('srmae', size, target);
+  return {
+    ...whole,
+    what: `${whole.what} ${superResolution} ×${factor}`,
+    options: { ...whole.options, superResolution },
+    config: { ...whole.config, superResolution },
+    batch: { ...whole.batch, lr: picture('lr', Math.round(sides[size].side / factor)) },
+  };
+}
+
 export const parityCases: readonly ParityCase[] = [
   lomarCase('nano', 'pixels', false),
   lomarCase('nano', 'patchNorm', true),
   lomarCase('tiny', 'patchNorm', false),
+  wholeCase('mae', 'nano', 'pixels'),
+  wholeCase('mae', 'tiny', 'patchNorm'),
+  srmaeCase('nano', 'pixels', 'hpb', 4),
+  srmaeCase('nano', 'patchNorm', 'residual', 3),
+  srmaeCase('nano', 'pixels', 'none', 2),
+  srmaeCase('tiny', 'pixels', 'hpb', 4),
 ];
