@@ -54,6 +54,10 @@ export const catalogue = {
     '{measure} needs pictures with labels; the source {source} gives {fields}. Give it its labels (`labels: true` for a folder of a folder per class, the file of `labels` for idx), or name another source.',
   KNN_FEW:
     '`k` must be at most the number of pictures that vote, {count}; got {k}. Lower `k`, or take more pictures `against`.',
+  LABEL_NUMBER:
+    'a label must be a whole number from 0, the rank of a class; got {found}. Mend the labels of the source.',
+  FEATURE_NOT_A_NUMBER:
+    'features must be finite numbers; the encoder makes others. The training has diverged: lower its learning rate.',
   CLASSES_DIFFER:
     'both sets of pictures must have the same classes in the same order, {expected}; got {found}. Classes are folders in the order of their names: give both sets a folder for each.',
   CHECKPOINT_NONE:
@@ -70,6 +74,8 @@ export const catalogue = {
   BACKEND_MISSING: 'backend {backend} must be installed to be asked for by name; {found}. {remedy}',
   DEVICE_MISSING:
     'device {device} must be there to be asked for by name; got {found}. Say `device: cpu`, or leave it out.',
+  STEP_WRITE:
+    'a training step must bring along the same values each time, so that it can be replayed; other values were written for its operation {operation}. Give what changes from step to step as inputs of the model, and make chance on the backend no part of its loss.',
   MODEL_HEADS: 'width must be a multiple of heads; got width {width}, heads {heads}. Try heads {suggestion}.',
   MODEL_POSITIONS:
     'a model with fixed positions must have a width that is a multiple of 4; got {width}. Try {suggestion}.',
@@ -80,6 +86,7 @@ export const catalogue = {
   MODEL_WINDOWS: 'LoMaR needs windows of patches; got none. Add the stage `windows` before `mask`.',
   MODEL_WHOLE:
     '{model} hides patches of the whole picture; got windows. Take the stage `windows` out and say `mask: { ratio: 0.75, patch: 16 }`.',
+  MODEL_SUPER_RESOLUTION: 'the super-resolution module `{module}` must get {expected}; got {found}. {advice}',
   MODEL_FIELD: 'field {field} of a micro-batch must be {expected}; got {found}. Look at the stages that make it.',
   MODEL_PARAMETER: 'a parameter of the model must be asked for by its name; got {name}. Try {suggestion}.',
   SCHEDULE_RATE:

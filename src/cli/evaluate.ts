@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import { messageOf, printable } from '../errors.ts';
 import { builtin } from '../pipeline/builtin.ts';
 import { checkFile } from '../pipeline/check.ts';
-import { drawReconstruction, evaluateModel } from '../pipeline/evaluation.ts';
+import { drawReconstruction, type Evaluation, evaluateModel, reconstructionOf } from '../pipeline/evaluation.ts';
 import type { Resolved } from '../pipeline/resolve.ts';
-import { evaluationLines } from '../pipeline/tell-training.ts';
+import { evaluationLines } from '../pipeline/tell-evaluation.ts';
 import type { Failure } from '../streams/failures.ts';
 import { problemLines } from './check.ts';
 import { type Command, type CommandOption, exits, type Given, onlyWord, setOption, type Terminal } from './command.ts';
@@ -23,14 +23,13 @@ const shared: Readonly<Record<string, CommandOption>> = {
 export const evaluate: Command = {
   name: 'evaluate',
   usage: '<pipeline>',
-  summary: 'Measure what a trained model restores of pictures that it was not trained on.',
+  summary: 'Measure a trained model on pictures that it was not trained on, as the pipeline says under `evaluate`.',
   options: { ...shared, json: { type: 'boolean', about: 'Print the numbers as JSON.' } },
   async run(given, terminal) {
     const resolved = await resolvedOf(evaluate, given, terminal);
     if (resolved === undefined) return exits.usage;
     const made = await evaluateModel(resolved, { ...optionsOf(given, terminal), pictures: 0 });
-    const { errors, images, hidden, notes } = made;
-    if (given.flag('json')) terminal.stdout.write(`${JSON.stringify({ ...errors, images, hidden, notes })}\n`);
+    if (given.flag('json')) terminal.stdout.write(`${JSON.stringify(numbersOf(made))}\n`);
     else terminal.stdout.write(`${(await evaluationLines(resolved, made)).join('\n')}\n`);
     return exits.ok;
   },
@@ -58,12 +57,21 @@ export const reconstruct: Command = {
     }
     const resolved = await resolvedOf(reconstruct, given, terminal);
     if (resolved === undefined) return exits.usage;
-    const made = await evaluateModel(resolved, { ...optionsOf(given, terminal), pictures: Number(count) });
+    const measures = [reconstructionOf(resolved)];
+    const options = { ...optionsOf(given, terminal), measures, pictures: Number(count) };
+    const { reconstruction } = await evaluateModel(resolved, options);
     const path = given.text('output') ?? join(resolved.definition.output, 'reconstruction.png');
-    terminal.stdout.write(`restored pictures: ${await drawReconstruction(made, path)}\n`);
+    terminal.stdout.write(`restored pictures: ${await drawReconstruction(reconstruction!, path)}\n`);
     return exits.ok;
   },
 };
+
+/** The numbers of an evaluation as one flat map: those of the reconstruction, and each measure of features by its id. */
+function numbersOf({ reconstruction, features }: Evaluation): object {
+  const { errors, images, hidden, notes } = reconstruction ?? {};
+  const byId = features.map(({ id, kind: _, ...result }) => [id, result] as const);
+  return { ...errors, ...(reconstruction && { images, hidden, notes }), ...Object.fromEntries(byId) };
+}
 
 function optionsOf(given: Given, { stderr }: Terminal) {
   return {

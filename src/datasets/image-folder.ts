@@ -45,6 +45,7 @@ export const imageFolder = defineSource({
   }),
   shorthand: 'path',
   folder: ({ path }) => path,
+  once: (options) => ({ ...options, repeat: 1 }),
   spec: ({ labels, formats }) => ({
     fields: labels ? { bytes: 'bytes', label: { dtype: 'int32', shape: [] } } : { bytes: 'bytes' },
     formats,

@@ -66,15 +66,22 @@ export async function* batches<S>(
   yield* batchesOf(await openLoader(sound, options), n, { ...options, cells: definition.cells });
 }
 
+/** What the callers inside decide of batches. */
+interface Cutting {
+  readonly cells?: number | undefined;
+  /** The fields that are wanted, where not all are: what is not wanted is not rendered. */
+  readonly fields?: readonly string[];
+}
+
 /** The batches of a loader, which is closed at the end. */
 export async function* batchesOf<S>(
   opened: Opened,
   n: number,
-  { views = false, signal, cells }: BatchOptions & { readonly cells?: number | undefined } = {},
+  { views = false, signal, cells, fields: only }: BatchOptions & Cutting = {},
 ): AsyncGenerator<Batch<S>> {
   const { loader, spec, threads, finish, close } = opened;
   try {
-    const rendered = loader.ordered.pipe(toCells(loader, spec, n, cellsOf(cells, n, threads)));
+    const rendered = loader.ordered.pipe(toCells(loader, spec, n, cellsOf(cells, n, threads), only));
     let reader: CellReader | undefined;
     for await (const { list, ring, layout } of iterate(rendered, signal)) {
       if (reader === undefined || !views) reader = new CellReader(ring.memory, layout);
@@ -124,16 +131,16 @@ export interface Listed {
 /**
  * The batcher of a chain whose cell may depend on the first sample: the ring is made when that arrives.
  *
- * @param cells how many rendered samples may wait.
+ * @param cells how many rendered samples may wait. @param only the fields that are wanted; all by default.
  */
-export function toCells(loader: Loader, spec: Spec, size: number, cells: number) {
+export function toCells(loader: Loader, spec: Spec, size: number, cells: number, only?: readonly string[]) {
   return (source: Observable<Carried>): Observable<Listed> =>
     new Observable((subscriber) => {
       let push: ((carried: Carried) => void) | undefined;
       let end = () => subscriber.complete();
 
       const begin = (first: Carried) => {
-        const layout = layoutOf(spec, first.sample);
+        const layout = layoutOf(spec, first.sample, only);
         const ring = new Ring(cells, layout.cellBytes);
         const write = (sample: Carried['sample'], cell: Parameters<typeof writeCell>[1]) =>
           writeCell(sample, cell, layout);

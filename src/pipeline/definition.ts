@@ -3,9 +3,10 @@ import type { Sink } from '../datasets/sink.ts';
 import type { Source } from '../datasets/source.ts';
 import { fail } from '../errors.ts';
 import type { Stage } from '../streams/stage.ts';
+import type { WrittenMeasures, WrittenTiming } from './evaluate.options.ts';
 import type { ModelValue } from './model.ts';
 import type { Origin } from './problem.ts';
-import type { EvaluateInput, TrainInput } from './train.options.ts';
+import type { TrainInput } from './train.options.ts';
 
 /** A pipeline as it was written, in a file or in a program: immutable and plain. Nothing starts when it is made; `check` says what is wrong with it. */
 export interface Definition<S = unknown> {
@@ -37,10 +38,30 @@ export interface Train extends TrainInput {
   readonly model: ModelValue;
 }
 
-/** The section `evaluate`, as written. */
-export interface Evaluate extends EvaluateInput {
+/** Where a measure's samples come from: a folder of pictures, or a source. */
+export type MeasuredOn = string | Source;
+
+/** What is measured, by name. */
+export interface Measures {
+  readonly reconstruction?: WrittenMeasures['reconstruction'] & OnOne;
+  readonly knn?: WrittenMeasures['knn'] & OnTwo;
+  readonly linear?: WrittenMeasures['linear'] & OnTwo;
+}
+
+interface OnOne {
+  readonly on?: MeasuredOn;
+  readonly stages?: readonly Stage[];
+}
+
+interface OnTwo extends OnOne {
+  readonly against?: MeasuredOn;
+}
+
+/** The section `evaluate`, as written: each measure once by its name, or a list of `measures`. */
+export interface Evaluate extends WrittenTiming, Measures {
   readonly source?: Source;
   readonly stages?: readonly Stage[];
+  readonly measures?: readonly Measures[];
 }
 
 /** What a pipeline may say beside its source and stages. */

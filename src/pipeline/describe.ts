@@ -1,7 +1,8 @@
 import type { FieldSpec, Numbers, Spec } from '../vision/spec.ts';
 import { cellsOf } from './cells.ts';
-import { redact } from './problem.ts';
+import { redact, redactValue } from './problem.ts';
 import type { Resolved } from './resolve.ts';
+import { measureJson } from './resolved-json.ts';
 
 /** A pipeline as `describe` shows it: plain data, without anything that came from the environment. */
 export interface Description {
@@ -62,12 +63,8 @@ function withoutModel(train: NonNullable<Resolved['train']>): unknown {
   return rest;
 }
 
-function shownEvaluate({ source, stages, spec: _, ...rest }: NonNullable<Resolved['evaluate']>): unknown {
-  return {
-    source: { [source.name]: source.options },
-    stages: stages.map(({ id, options }) => ({ [id]: options ?? {} })),
-    ...rest,
-  };
+function shownEvaluate({ measures, ...timing }: NonNullable<Resolved['evaluate']>): unknown {
+  return { ...timing, ...Object.fromEntries(measures.map((each) => [each.id, measureJson(each)[each.kind]])) };
 }
 
 function link(kind: Link['kind'], id: string, options: unknown, spec?: Spec): Link {
@@ -103,16 +100,4 @@ export function cellBytes(spec: Spec, fields: readonly string[]): number | undef
     total += Math.ceil((values * (known.dtype === 'uint8' ? 1 : 4)) / 64) * 64;
   }
   return total;
-}
-
-/** A plain value with every text in it redacted; a number or truth value that is a secret as a whole is shown as its reference. */
-export function redactValue(value: unknown, hide: (text: string) => string): unknown {
-  if (typeof value === 'string') return hide(value);
-  if (typeof value === 'number' || typeof value === 'boolean') {
-    const text = hide(String(value));
-    return text === String(value) ? value : text;
-  }
-  if (Array.isArray(value)) return value.map((inner) => redactValue(inner, hide));
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, redactValue(inner, hide)]));
 }

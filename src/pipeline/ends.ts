@@ -53,24 +53,6 @@ export function checkSink({ sink }: Definition, spec: Spec, problems: Problems):
   return { name, options: value, definition };
 }
 
-/** What the model is evaluated on must be cut as what it is trained on. */
-export function checkHeldOut(
-  { model }: ResolvedTrain,
-  trained: Spec,
-  { spec }: { readonly spec: Spec },
-  registry: Registry,
-  problems: Problems,
-): void {
-  const loose = looseFields(spec, model.definition.fields, `model ${model.name}`, registry);
-  for (const error of loose) problems.add(error, ['evaluate', 'stages'], { key: true });
-  if (loose.length > 0 || spec.open || trained.open) return;
-  const shapeOf = ({ grid, windows }: Spec) => `patches of ${grid?.patch} px, windows of ${windows?.K} × ${windows?.K}`;
-  if (shapeOf(spec) !== shapeOf(trained)) {
-    const error = fail('EVALUATE_SHAPE', { expected: shapeOf(trained), found: shapeOf(spec) });
-    problems.add(error, ['evaluate', 'stages'], { key: true });
-  }
-}
-
 /** Parses `train` and its model's options, and checks their rules and what the chain gives the model. */
 export function checkTrain(
   { train }: Definition,

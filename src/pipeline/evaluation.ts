@@ -3,13 +3,15 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fail } from '../errors.ts';
 import type { HostBatch } from '../models/model.ts';
-import { isRestorer } from '../models/model.ts';
+import { isEncoder, isRestorer } from '../models/model.ts';
 import type { Failure } from '../streams/failures.ts';
 import { checkpointFolder, newestCheckpoint } from '../train/checkpoint.ts';
 import type { HeldOut, Reconstruction } from '../train/evaluate.ts';
+import type { OpenModel } from '../train/session.ts';
 import { batchesOf } from './batches.ts';
 import { cancelled } from './context.ts';
-import type { ResolvedEvaluate } from './evaluate.ts';
+import type { HeldOutChain, ReconstructionMeasure, ResolvedMeasure } from './evaluate.ts';
+import { type FeatureResult, measureFeatures, probeFeatures } from './features.ts';
 import { openLoader, openSource } from './open.ts';
 import type { Resolved } from './resolve.ts';
 
@@ -17,7 +19,11 @@ export interface EvaluationOptions {
   readonly signal?: AbortSignal;
   /** A checkpoint's folder or a .safetensors file; the run's newest checkpoint where nothing is said. */
   readonly checkpoint?: string | undefined;
-  /** Pictures to restore, instead of those that `evaluate` names: a folder. */
+  /** The weights that the training begins with, instead of a checkpoint's. */
+  readonly fresh?: boolean;
+  /** What is measured; all that the pipeline says by default. */
+  readonly measures?: readonly ResolvedMeasure[];
+  /** Pictures to measure on, instead of those that `evaluate` names: a folder. */
   readonly on?: string | undefined;
   /** How many reconstructions to return for drawing, instead of what `evaluate` says. */
   readonly pictures?: number | undefined;
@@ -26,56 +32,82 @@ export interface EvaluationOptions {
   readonly onFailure?: ((failure: Failure) => void) | undefined;
 }
 
-/** Samples per pass of the model; changes speed and memory, never the result. */
+/** What was measured of one state of the weights. */
+export interface Evaluation {
+  readonly reconstruction?: Reconstruction;
+  readonly features: readonly FeatureResult[];
+}
+
+/** Samples per pass of the model that restores; changes speed and memory, never the result. */
 const perPass = 16;
 
 /**
- * Measures what a trained model restores of pictures that it was not trained on: one pass in listing order, masks from seed 0.
+ * Measures a model on pictures that it was not trained on: one pass in listing order, masks from seed 0.
  * tfjs is loaded here, in the calling thread.
  *
- * @throws EVALUATE_MISSING when the pipeline does not say on what; CHECKPOINT_NONE when nothing has been trained; MODEL_RESTORES.
+ * @throws EVALUATE_MISSING when the pipeline does not say on what; CHECKPOINT_NONE when nothing has been trained; MODEL_RESTORES, MODEL_ENCODES.
  */
-export async function evaluateModel(resolved: Resolved, options: EvaluationOptions = {}): Promise<Reconstruction> {
-  const { train } = resolved;
-  const evaluate = evaluationOf(resolved, options.on);
+export async function evaluateModel(resolved: Resolved, options: EvaluationOptions = {}): Promise<Evaluation> {
+  const { train, evaluate } = resolved;
   if (train === undefined || evaluate === undefined) throw fail('EVALUATE_MISSING', {});
-  const { onLine = () => {}, signal, onFailure } = options;
-  const weights = options.checkpoint ?? (await newest(resolved.definition.output, onLine));
-  const { model } = train;
-  // Only here, so that jobs and checks never load tfjs.
-  const [{ openModel }, { evaluateReconstruction }] = await Promise.all([
-    import('../train/session.ts'),
-    import('../train/evaluate.ts'),
-  ]);
-  const plan = { name: model.name, options: model.options, spec: resolved.spec };
-  const opened = await openModel({ model: plan, backend: train.backend, device: train.device }, weights, {
-    note: onLine,
-  });
+  const measures = placedOn(options.measures ?? evaluate.measures, options.on);
+  const { onLine = () => {}, signal } = options;
+  const opened = await openedModel(resolved, options);
   try {
-    if (!isRestorer(opened.model)) throw fail('MODEL_RESTORES', { model: model.name });
-    const loader = await openLoader(
-      {
-        ...evaluate,
-        capacity: resolved.capacity,
-        definition: { ...resolved.definition, seed: 0 },
-      },
-      { onLine, ...(signal && { signal }), ...(onFailure && { onFailure }) },
-    );
-    const made = await evaluateReconstruction({
-      model: opened.model,
-      params: opened.params,
-      batches: heldOut(batchesOf(loader, perPass, { ...(signal && { signal }) })),
-      pictures: options.pictures ?? evaluate.measures[0]?.reconstruction.pictures ?? 8,
-    });
-    // What came before the cancellation is not an evaluation.
-    if (signal?.aborted) throw cancelled(signal);
-    return made;
+    let reconstruction: Reconstruction | undefined;
+    const features: FeatureResult[] = [];
+    for (const measure of measures) {
+      if (measure.kind === 'reconstruction') reconstruction = await restored(measure, opened, resolved, options);
+      else {
+        const { model, params } = opened;
+        if (!isEncoder(model)) throw fail('MODEL_ENCODES', { measure: measure.kind, model: model.name });
+        const context = { model, params, signal, onLine, onFailure: options.onFailure };
+        features.push(await measureFeatures(measure, resolved, context));
+      }
+      // What came before the cancellation is not an evaluation.
+      if (signal?.aborted) throw cancelled(signal);
+    }
+    return { features, ...(reconstruction && { reconstruction }) };
   } finally {
     opened.dispose();
   }
 }
 
-/** `reconstruction.png`: image, windows, masked, restored. Returns its path. */
+async function openedModel(resolved: Resolved, options: EvaluationOptions): Promise<OpenModel> {
+  const { definition, spec } = resolved;
+  const { model, backend, device, init } = resolved.train!;
+  const { onLine = () => {}, fresh, checkpoint } = options;
+  const weights = fresh ? undefined : (checkpoint ?? (await newest(definition.output, onLine)));
+  // Only here, so that jobs and checks never load tfjs.
+  const { openModel, openFreshModel } = await import('../train/session.ts');
+  const plan = { model: { name: model.name, options: model.options, spec }, backend, device };
+  if (weights !== undefined) return openModel(plan, weights, { note: onLine });
+  const start = init === undefined ? {} : { init: resolve(definition.base, init) };
+  return openFreshModel({ ...plan, seed: definition.seed, ...start }, { note: onLine });
+}
+
+async function restored(
+  { on, options: { pictures } }: ReconstructionMeasure,
+  { model, params }: OpenModel,
+  { definition, capacity, train }: Resolved,
+  options: EvaluationOptions,
+): Promise<Reconstruction> {
+  if (!isRestorer(model)) throw fail('MODEL_RESTORES', { model: train!.model.name });
+  const { onLine = () => {}, signal, onFailure } = options;
+  const loader = await openLoader(
+    { ...on, capacity, definition: { ...definition, seed: 0 } },
+    { onLine, ...(signal && { signal }), ...(onFailure && { onFailure }) },
+  );
+  const { evaluateReconstruction } = await import('../train/evaluate.ts');
+  return evaluateReconstruction({
+    model,
+    params,
+    batches: heldOut(batchesOf(loader, perPass, { ...(signal && { signal }) })),
+    pictures: options.pictures ?? pictures,
+  });
+}
+
+/** `reconstruction.png`: what the model is given, and what it makes of it. Returns its path. */
 export async function drawReconstruction({ examples }: Reconstruction, path: string): Promise<string> {
   const { reconstructionFigure } = await import('../train/figure.ts');
   await mkdir(dirname(path), { recursive: true });
@@ -86,18 +118,32 @@ export async function drawReconstruction({ examples }: Reconstruction, path: str
 /** Opens what the pipeline is to be evaluated on, and closes it again: a folder that is missing is told before the training. */
 export async function probeHeldOut(resolved: Resolved, options: { readonly signal: AbortSignal }): Promise<void> {
   const { evaluate, definition } = resolved;
-  if (evaluate === undefined) return;
-  const source = await openSource({ definition, source: evaluate.source }, options);
-  await source.close?.();
+  for (const measure of evaluate?.measures ?? []) {
+    if (measure.kind !== 'reconstruction') await probeFeatures(measure, resolved, options);
+    else await (await openSource({ definition, source: measure.on.source }, options)).close?.();
+  }
 }
 
-/** The pipeline's `evaluate`, on another folder when one is named. */
-function evaluationOf({ evaluate }: Resolved, on: string | undefined): ResolvedEvaluate | undefined {
-  if (evaluate === undefined || on === undefined) return evaluate;
-  const { source } = evaluate;
+/** The reconstruction among the pipeline's measures. @throws EVALUATE_MISSING, RECONSTRUCTION_NONE */
+export function reconstructionOf({ evaluate }: Resolved): ReconstructionMeasure {
+  if (evaluate === undefined) throw fail('EVALUATE_MISSING', {});
+  const found = evaluate.measures.find((measure) => measure.kind === 'reconstruction');
+  if (found === undefined)
+    throw fail('RECONSTRUCTION_NONE', { found: evaluate.measures.map(({ id }) => id).join(', ') });
+  return found;
+}
+
+/** The measures on another folder when one is named. */
+function placedOn(measures: readonly ResolvedMeasure[], on: string | undefined): readonly ResolvedMeasure[] {
+  if (on === undefined) return measures;
   if (!existsSync(on)) throw fail('EVALUATE_FOLDER', { path: resolve(on) });
+  return measures.map((measure) => ({ ...measure, on: inFolder(measure.on, resolve(on)) }));
+}
+
+function inFolder(chain: HeldOutChain, path: string): HeldOutChain {
+  const { source } = chain;
   if (source.name !== 'image-folder') throw fail('EVALUATE_ON', { source: source.name });
-  return { ...evaluate, source: { ...source, options: { ...(source.options as object), path: resolve(on) } } };
+  return { ...chain, source: { ...source, options: { ...(source.options as object), path } } };
 }
 
 async function newest(folder: string, onLine: (text: string) => void): Promise<string> {

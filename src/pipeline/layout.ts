@@ -17,13 +17,14 @@ const dtypes = new Map<unknown, Numbers['dtype']>([
  * The cell of a chain that ends in batches: every field that can lie in one (pictures, numbers and arrays of numbers), in the order in
  * which the stages added them. Types and shapes come from the spec, and from the first sample where the spec leaves them open.
  *
+ * @param only the fields that are wanted; all by default.
  * @throws BATCH_EMPTY when no field can lie in a cell.
  */
-export function layoutOf(spec: Spec, sample: Sample): CellLayout {
+export function layoutOf(spec: Spec, sample: Sample, only?: readonly string[]): CellLayout {
   let at = 0;
   const fields: CellField[] = [];
   for (const [name, value] of Object.entries(sample)) {
-    if (['key', 'position', 'epoch', 'bytes'].includes(name)) continue;
+    if (['key', 'position', 'epoch', 'bytes'].includes(name) || only?.includes(name) === false) continue;
     const numbers = numbersOf(value, spec.fields[name]);
     if (numbers === undefined) continue;
     const field = { name, ...numbers, offset: at };

@@ -4,7 +4,8 @@ import type { Source, SourceDefinition } from '../datasets/source.ts';
 import { fail, nearest } from '../errors.ts';
 import { splitPolicy } from '../stages/stage.ts';
 import type { Stage } from '../streams/stage.ts';
-import { type Definition, define, type Evaluate, type Rest, type Train } from './definition.ts';
+import { type Definition, define, type Evaluate, type Measures, type Rest, type Train } from './definition.ts';
+import { measureNames } from './evaluate.options.ts';
 import { child, type MapNode, type Node, type Path, placeAt, plain } from './locate.ts';
 import type { ModelDefinition, ModelValue } from './model.ts';
 import { found } from './options.ts';
@@ -175,12 +176,44 @@ function evaluateOf(node: Node, reader: Reader): Evaluate {
   const whole = plain(node);
   if (node.kind !== 'map') return whole as Evaluate;
   const source = node.entries.get('source');
-  const stages = node.entries.get('stages');
+  const measures = node.entries.get('measures');
+  const list = measures?.kind === 'list' ? measures.items : undefined;
+  const path: Path = ['evaluate'];
   return {
     ...(whole as Evaluate),
-    ...(source && { source: sourceOf(source, ['evaluate', 'source'], reader) }),
-    ...(stages && { stages: stagesOf(stages, ['evaluate', 'stages'], reader) }),
+    ...measuresOf(node, path, reader),
+    ...(source && { source: sourceOf(source, [...path, 'source'], reader) }),
+    ...stagesIn(node, path, reader),
+    ...(list && {
+      measures: list.map((item, i) => ({
+        ...(plain(item) as Measures),
+        ...(item.kind === 'map' && measuresOf(item, [...path, 'measures', i], reader)),
+      })),
+    }),
   };
+}
+
+/** The measures of a map, with the sources and stages that they name looked up. */
+function measuresOf(node: MapNode, path: Path, reader: Reader): Measures {
+  const known = measureNames.flatMap((name) => {
+    const measure = node.entries.get(name);
+    if (measure?.kind !== 'map') return [];
+    const at = [...path, name];
+    const sources = ['on', 'against'].flatMap((key) => {
+      const named = measure.entries.get(key);
+      // A text is a folder.
+      if (named === undefined || (named.kind === 'scalar' && typeof named.value === 'string')) return [];
+      return [[key, sourceOf(named, [...at, key], reader)] as const];
+    });
+    const whole = plain(measure) as object;
+    return [[name, { ...whole, ...Object.fromEntries(sources), ...stagesIn(measure, at, reader) }] as const];
+  });
+  return Object.fromEntries(known);
+}
+
+function stagesIn(node: MapNode, path: Path, reader: Reader): { readonly stages?: readonly Stage[] } {
+  const stages = node.entries.get('stages');
+  return stages ? { stages: stagesOf(stages, [...path, 'stages'], reader) } : {};
 }
 
 // Stand-ins for names that are not known. They accept all options and leave the spec open, so nothing is reported twice.

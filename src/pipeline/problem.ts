@@ -90,3 +90,15 @@ export function redact(text: string, secrets: readonly Secret[]): string {
   }
   return safe;
 }
+
+/** A plain value with every text in it redacted; a number or truth value that is a secret as a whole is shown as its reference. */
+export function redactValue(value: unknown, hide: (text: string) => string): unknown {
+  if (typeof value === 'string') return hide(value);
+  if (typeof value === 'number' || typeof value === 'boolean') {
+    const text = hide(String(value));
+    return text === String(value) ? value : text;
+  }
+  if (Array.isArray(value)) return value.map((inner) => redactValue(inner, hide));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, redactValue(inner, hide)]));
+}

@@ -3,9 +3,10 @@ import { resolve, sep } from 'node:path';
 import { fail } from '../errors.ts';
 import type { Spec } from '../vision/spec.ts';
 import type { Definition } from './definition.ts';
-import { checkEnds, checkHeldOut, checkSink, checkTrain, type ResolvedSink, type ResolvedTrain } from './ends.ts';
+import { checkEnds, checkSink, checkTrain, type ResolvedSink, type ResolvedTrain } from './ends.ts';
 import { checkEvaluate, checkSource, openSpec, type ResolvedEvaluate, type ResolvedSource } from './evaluate.ts';
 import { foldStages, type ResolvedStage } from './fold.ts';
+import { checkMeasures } from './measures.ts';
 import { parseOptions } from './options.ts';
 import { type Problem, Problems } from './problem.ts';
 import type { Registry } from './registry.ts';
@@ -53,8 +54,8 @@ export function resolvePipeline(definition: Definition, registry: Registry, { en
   checkCapacity(definition, capacity, problems);
   const sink = checkSink(definition, spec, problems);
   const train = checkTrain(definition, spec, registry, problems);
-  const evaluate = checkEvaluate(definition, stages, registry, problems);
-  if (train !== undefined && evaluate !== undefined) checkHeldOut(train, spec, evaluate, registry, problems);
+  const evaluate = checkEvaluate(definition, { source, stages }, registry, problems);
+  if (train !== undefined && evaluate !== undefined) checkMeasures(train, spec, evaluate, registry, problems);
   const parts = Object.fromEntries(
     Object.entries({ source, sink, train, evaluate }).filter(([, part]) => part !== undefined),
   );

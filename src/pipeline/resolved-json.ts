@@ -1,6 +1,6 @@
-import { redactValue } from './describe.ts';
+import type { ResolvedMeasure, ResolvedSource } from './evaluate.ts';
 import type { ResolvedStage } from './fold.ts';
-import { redact } from './problem.ts';
+import { redact, redactValue } from './problem.ts';
 import type { Resolved } from './resolve.ts';
 
 /** The part of a resolved pipeline that decides what comes out of it: not how many work on it at a time, nor what may fail. For digests. */
@@ -29,18 +29,20 @@ export function resolvedJson({ definition, source, stages, sink, train, evaluate
     stages: stages.map(stageJson),
     ...(sink && { sink: { [sink.name]: sink.options } }),
     ...(train && { train: { model: { [model!.name]: model!.options }, ...training } }),
-    ...(evaluate && {
-      evaluate: {
-        source: { [evaluate.source.name]: evaluate.source.options },
-        stages: evaluate.stages.map(stageJson),
-        measures: evaluate.measures,
-      },
-    }),
+    ...(evaluate && { evaluate: { ...evaluate, measures: evaluate.measures.map(measureJson) } }),
     permits: capacity.permits,
     threads: capacity.threads,
   };
   const hide = (text: string) => redact(text, origin?.secrets ?? []);
   return redactValue(json, hide) as typeof json;
+}
+
+/** A measure in the full form. */
+export function measureJson(measure: ResolvedMeasure): Record<string, unknown> {
+  const { kind, options, on } = measure;
+  const source = ({ name, options }: ResolvedSource) => ({ [name]: options });
+  const against = kind === 'reconstruction' ? {} : { against: source(measure.against.source) };
+  return { [kind]: { ...options, on: source(on.source), ...against, stages: on.stages.map(stageJson) } };
 }
 
 /** A stage as in a file. Functions and operators of a program have a name only. */

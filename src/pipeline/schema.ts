@@ -1,9 +1,10 @@
 import { optionRows } from './draw.ts';
+import { baselines, evaluateOptions, measureNames } from './evaluate.options.ts';
 import { type JsonSchema, jsonSchema } from './options.ts';
 import { policyOptions } from './policy.ts';
 import type { Registry } from './registry.ts';
 import { settings } from './settings.ts';
-import { baselines, evaluateOptions, trainOptions } from './train.options.ts';
+import { trainOptions } from './train.options.ts';
 
 interface Described {
   readonly name: string;
@@ -25,7 +26,7 @@ export function pipelineSchema(registry: Registry): JsonSchema & { readonly $sch
   const modules = { type: 'array', items: { type: 'string' } } as const;
   const path = { type: 'string' } as const;
   const train = jsonSchema(trainOptions);
-  const evaluate = jsonSchema(evaluateOptions);
+  const evaluate = withSources(jsonSchema(evaluateOptions), named(kinds.source.values()), stageList);
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     type: 'object',
@@ -50,7 +51,6 @@ export function pipelineSchema(registry: Registry): JsonSchema & { readonly $sch
       },
       evaluate: {
         ...evaluate,
-        properties: { ...evaluate.properties, source: named(kinds.source.values()), stages: stageList },
         description: `How the model is measured, beside ${baselines.join(', ')}.`,
       },
     },
@@ -58,6 +58,26 @@ export function pipelineSchema(registry: Registry): JsonSchema & { readonly $sch
     allOf: [closed(stages)],
     $defs: { stage: named(stages, jsonSchema(policyOptions)) },
   };
+}
+
+/** `evaluate` with what its sources and stages may be, at the top, in each measure and in the list of measures. */
+function withSources(evaluate: JsonSchema, source: JsonSchema, stages: JsonSchema): JsonSchema {
+  const known: Readonly<Record<string, JsonSchema>> = { source, stages, on: source, against: source };
+  const filled = ({ properties = {}, ...rest }: JsonSchema): JsonSchema => ({
+    ...rest,
+    properties: Object.fromEntries(
+      Object.entries(properties).map(([key, inner]) => {
+        const named = known[key];
+        if (named !== undefined) return [key, { ...named, description: inner.description }];
+        return [key, (measureNames as readonly string[]).includes(key) ? filled(inner) : inner];
+      }),
+    ),
+  });
+  const whole = filled(evaluate);
+  const { measures } = whole.properties ?? {};
+  const items = measures?.items;
+  if (typeof items !== 'object') return whole;
+  return { ...whole, properties: { ...whole.properties, measures: { ...measures, items: filled(items) } } };
 }
 
 /** `decode`, or `resize: { size: 100 }`, or `resize: 100`. One object schema with a property per name: editors then complete each. */

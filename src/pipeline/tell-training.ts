@@ -8,6 +8,7 @@ import { reportHtml } from '../train/report.ts';
 import { drawReconstruction, evaluateModel } from './evaluation.ts';
 import type { Resolved } from './resolve.ts';
 import { resolvedJson } from './resolved-json.ts';
+import { evaluationLines } from './tell-evaluation.ts';
 
 export interface Telling {
   /** The run's folder. */
@@ -48,7 +49,8 @@ export async function tellTraining(resolved: Resolved, { folder, seconds, ready,
       backend: ready.why,
       parameters: ready.parameters,
       chart,
-      ...(held && { errors: held.errors, notes: held.notes, figure: await readFile(held.figure) }),
+      ...(held?.reconstruction && { errors: held.reconstruction.errors, notes: held.reconstruction.notes }),
+      ...(held?.figure !== undefined && { figure: await readFile(held.figure) }),
     }),
   );
   return { lines: [...lines, `report: ${file('report.html')}`], files: [...files, file('report.html')] };
@@ -59,37 +61,19 @@ async function heldOut(
   { folder, signal, line, onFailure }: Pick<Telling, 'folder' | 'signal' | 'line' | 'onFailure'>,
 ) {
   const { writeEvaluation } = await import('../train/evaluate.ts');
-  const made = await evaluateModel(resolved, {
+  const { reconstruction, features } = await evaluateModel(resolved, {
     signal,
     onLine: line,
     onFailure: (failure) => onFailure({ ...failure, stage: `evaluate/${failure.stage}` }),
   });
-  const figure = await drawReconstruction(made, join(folder, 'reconstruction.png'));
-  const evaluation = await writeEvaluation(folder, made.errors);
-  const { lines, files } = { lines: await evaluationLines(resolved, made), files: [evaluation, figure] };
-  return { ...made, lines: [...lines, `restored pictures: ${figure}`], files, figure };
-}
-
-/** The numbers of an evaluation for the terminal: a table, the best first, and the verdict that the pipeline asks for. */
-export async function evaluationLines(
-  { evaluate }: Resolved,
-  { errors, images, notes }: Awaited<ReturnType<typeof evaluateModel>>,
-): Promise<string[]> {
-  const { baselineError, describeErrors } = await import('../train/evaluate.ts');
-  const beside = evaluate?.measures[0]?.reconstruction.beside ?? 'smooth-fill';
-  const theirs = baselineError(errors, beside);
-  const verdict =
-    theirs === undefined
-      ? []
-      : [
-          errors.ours < theirs
-            ? `It restores better than ${beside}: ${errors.ours.toFixed(3)} against ${theirs.toFixed(3)}.`
-            : `${beside} restores better: ${theirs.toFixed(3)} against ${errors.ours.toFixed(3)}.`,
-        ];
-  return [
-    `Error on the hidden pixels of ${images} pictures (1 is guessing the mean colour):`,
-    ...describeErrors(errors).map((text) => `  ${text}`),
-    ...verdict,
-    ...notes,
-  ];
+  const figure = reconstruction && (await drawReconstruction(reconstruction, join(folder, 'reconstruction.png')));
+  const evaluation = await writeEvaluation(folder, { ...reconstruction?.errors });
+  const lines = await evaluationLines(resolved, { features, ...(reconstruction && { reconstruction }) });
+  return {
+    reconstruction,
+    features,
+    figure,
+    lines: [...lines, ...(figure === undefined ? [] : [`restored pictures: ${figure}`])],
+    files: [evaluation, ...(figure === undefined ? [] : [figure])],
+  };
 }

@@ -4,9 +4,14 @@ import * as tf from '../backends/tf.ts';
 import { uploadAll } from '../backends/upload.ts';
 import { fail } from '../errors.ts';
 import type { HostBatch, Params, Restorer } from '../models/model.ts';
+import { type Pixels, rawPicture } from '../vision/picture.ts';
+import { repeatPixels } from '../vision/pixels.ts';
 import { hiddenError, meanPatch, nearestPatch, smoothFill, type WindowShape, windowPatches } from './reconstruction.ts';
 
-/** Held-out samples: `fields` holds picture uint8 [N, H, W, 3], windows int32 [N, M, 2], masks uint8 [N, M, K²]. */
+/**
+ * Held-out samples: `fields` holds picture uint8 [N, H, W, 3] and windows int32 [N, M, 2], masks uint8 [N, M, K²]; or, where the whole
+ * grid is masked, masks uint8 [N, n] and perhaps lr uint8 [N, h, w, 3], the picture at low resolution.
+ */
 export interface HeldOut {
   readonly fields: HostBatch;
   readonly keys: readonly string[];
@@ -18,6 +23,10 @@ export interface ReconstructionErrors {
   readonly meanPatch?: number;
   readonly nearestPatch?: number;
   readonly smoothFill?: number;
+  /** The low-resolution picture that the model is given, brought up by bicubic interpolation. */
+  readonly lowResolution?: number;
+  /** The same by repetition, as the model sees it. */
+  readonly lowResolutionNearest?: number;
 }
 
 /** The simple restorers that a model is measured against, by their names in pipeline files. */
@@ -26,8 +35,9 @@ const restorers = {
   'nearest-patch': ['nearestPatch', nearestPatch],
   'smooth-fill': ['smoothFill', smoothFill],
 } as const;
-export type Baseline = keyof typeof restorers;
-const allBaselines = Object.keys(restorers) as readonly Baseline[];
+type FromVisible = keyof typeof restorers;
+export type Baseline = FromVisible | 'low-resolution';
+const allBaselines = Object.keys(restorers) as readonly FromVisible[];
 
 /** One held-out image, for pictures. */
 export interface RestoredImage {
@@ -37,7 +47,12 @@ export interface RestoredImage {
   readonly height: number;
   readonly width: number;
   readonly shape: WindowShape;
+  /** One window without `windows` of its own where the whole grid is masked. */
   readonly windows: readonly RestoredWindow[];
+  /** True where the whole grid is masked. */
+  readonly whole: boolean;
+  /** The low-resolution picture that the model is given, by repetition and by bicubic interpolation, each in the picture's size. */
+  readonly low?: { readonly nearest: Pixels; readonly bicubic: Pixels };
 }
 
 export interface RestoredWindow {
@@ -64,16 +79,17 @@ export interface EvaluateOptions {
   readonly model: Restorer;
   readonly params: Params;
   readonly batches: Iterable<HeldOut> | AsyncIterable<HeldOut>;
-  /** All three by default. */
-  readonly beside?: readonly Baseline[];
+  /** Restorers that look at the visible patches; all three by default. */
+  readonly beside?: readonly FromVisible[];
   /** Images to return for pictures; 8 by default. */
   readonly pictures?: number;
 }
 
 /**
  * Held-out reconstruction error of a model beside simple restorers: the mean squared error in normalised pixels over the hidden pixels of
- * all windows. Leaves no tensor behind.
- * @throws RECONSTRUCTION_EMPTY when no pixel is hidden.
+ * all windows, the whole grid being one where there are none. A model that is given the picture at low resolution is also compared with
+ * that. Leaves no tensor behind.
+ * @throws RECONSTRUCTION_EMPTY when no pixel is hidden; MODEL_FIELD for a grid that is not the model's.
  */
 export async function evaluateReconstruction({
   model,
@@ -91,7 +107,7 @@ export async function evaluateReconstruction({
   for await (const { fields, keys } of batches) {
     const made = await reconstruct(model, params, fields);
     for (const [n, key] of keys.entries()) {
-      const image = imageOf(fields, n, key, made, shape);
+      const image = { ...imageOf(fields, n, key, made, shape), ...(await lowOf(model, fields, n)) };
       for (const { topPatch, leftPatch, mask, restored } of image.windows) {
         const patches = windowPatches(image.picture, image.width, topPatch, leftPatch, shape);
         const ours = hiddenError(restored, patches, mask);
@@ -100,6 +116,10 @@ export async function evaluateReconstruction({
         for (const baseline of beside) {
           const [name, restore] = restorers[baseline];
           sums[name]! += hiddenError(restore(patches, mask, shape), patches, mask).sum;
+        }
+        for (const [name, low] of lowErrors(image)) {
+          const given = windowPatches(low.data, low.width, topPatch, leftPatch, shape);
+          sums[name] = (sums[name] ?? 0) + hiddenError(given, patches, mask).sum;
         }
       }
       images += 1;
@@ -130,21 +150,47 @@ async function reconstruct(model: Restorer, params: Params, fields: HostBatch): 
 /** Image n of a micro-batch: views of the micro-batch's memory. */
 function imageOf(fields: HostBatch, n: number, key: string, made: Float32Array, shape: WindowShape): RestoredImage {
   const [, height, width] = fields.picture!.shape as [number, number, number];
-  const M = fields.windows!.shape[1]!;
+  const { windows, masks } = fields;
   const tokens = shape.K ** 2;
+  const side = shape.K * shape.p;
+  if (masks!.shape.at(-1) !== tokens || (windows === undefined && (height !== side || width !== side))) {
+    const expected = `${tokens} patches, the model's grid`;
+    throw fail('MODEL_FIELD', { field: 'masks', expected, found: `${masks!.shape.at(-1)} of ${width}×${height} px` });
+  }
+  const M = windows?.shape[1] ?? 1;
   const values = tokens * shape.p ** 2 * 3;
   const pixels = height * width * 3;
-  const windows = Array.from({ length: M }, (_, m): RestoredWindow => {
+  const restored = Array.from({ length: M }, (_, m): RestoredWindow => {
     const view = n * M + m;
     return {
-      topPatch: fields.windows!.data[2 * view]!,
-      leftPatch: fields.windows!.data[2 * view + 1]!,
-      mask: (fields.masks!.data as Uint8Array).subarray(view * tokens, (view + 1) * tokens),
+      topPatch: windows?.data[2 * view] ?? 0,
+      leftPatch: windows?.data[2 * view + 1] ?? 0,
+      mask: (masks!.data as Uint8Array).subarray(view * tokens, (view + 1) * tokens),
       restored: made.subarray(view * values, (view + 1) * values),
     };
   });
   const picture = (fields.picture!.data as Uint8Array).subarray(n * pixels, (n + 1) * pixels);
-  return { key, picture, height, width, shape, windows };
+  return { key, picture, height, width, shape, windows: restored, whole: windows === undefined };
+}
+
+/** What the model is given of image n at low resolution, if it is given any, in the size of the picture. */
+async function lowOf(model: Restorer, { picture, lr }: HostBatch, n: number): Promise<Pick<RestoredImage, 'low'>> {
+  if (lr === undefined || !model.fields.includes('lr')) return {};
+  const [, height, width] = picture!.shape as [number, number, number];
+  const [, rows, columns] = lr.shape as [number, number, number];
+  const size = rows * columns * 3;
+  const data = (lr.data as Uint8Array).slice(n * size, (n + 1) * size);
+  const small = { width: columns, height: rows, data };
+  const bicubic = rawPicture({ ...small, channels: 3 }).resize({ width, height, fit: 'fill', kernel: 'bicubic' });
+  return { low: { nearest: repeatPixels(small, width, height), bicubic: await bicubic.pixels() } };
+}
+
+function lowErrors({ low }: RestoredImage): [keyof ReconstructionErrors, Pixels][] {
+  if (low === undefined) return [];
+  return [
+    ['lowResolution', low.bicubic],
+    ['lowResolutionNearest', low.nearest],
+  ];
 }
 
 function copyOf(image: RestoredImage): RestoredImage {
@@ -163,8 +209,8 @@ function notesOn({ shape }: Restorer): string[] {
   ];
 }
 
-/** Writes `evaluation.json` into a run's folder, whole or not at all. Returns its path. */
-export async function writeEvaluation(folder: string, errors: ReconstructionErrors): Promise<string> {
+/** Writes `evaluation.json` into a run's folder, whole or not at all: the errors of a reconstruction, other measures by their ids. Returns its path. */
+export async function writeEvaluation(folder: string, errors: object): Promise<string> {
   const path = join(folder, 'evaluation.json');
   await writeFile(`${path}.tmp`, `${JSON.stringify(errors, undefined, 2)}\n`);
   await rename(`${path}.tmp`, path);
@@ -173,7 +219,7 @@ export async function writeEvaluation(folder: string, errors: ReconstructionErro
 
 /** The error of one of the simple restorers; undefined when it was not measured. */
 export function baselineError(errors: ReconstructionErrors, baseline: Baseline): number | undefined {
-  return errors[restorers[baseline][0]];
+  return errors[baseline === 'low-resolution' ? 'lowResolution' : restorers[baseline][0]];
 }
 
 /** The errors as a table for people: one line per restorer, the best first. */
@@ -183,8 +229,11 @@ export function describeErrors(errors: ReconstructionErrors): string[] {
     meanPatch: 'mean patch',
     nearestPatch: 'nearest patch',
     smoothFill: 'smooth fill',
+    lowResolution: 'low resolution, bicubic',
+    lowResolutionNearest: 'low resolution, nearest',
   };
+  const width = Math.max(13, ...Object.keys(errors).map((name) => (names[name] ?? name).length));
   return Object.entries(errors)
     .sort(([, a], [, b]) => a - b)
-    .map(([name, error]) => `${(names[name] ?? name).padEnd(13)} ${error.toFixed(4)}`);
+    .map(([name, error]) => `${(names[name] ?? name).padEnd(width)} ${error.toFixed(4)}`);
 }

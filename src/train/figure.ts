@@ -3,44 +3,53 @@ import type { Pixels } from '../vision/picture.ts';
 import { drawSheet, encodePng, enlarge, maskPatches, outlineWindows, type SheetRow } from '../vision/sheet.ts';
 import type { RestoredImage } from './evaluate.ts';
 
-/** What the tiles of a row show, from left to right. */
-export const reconstructionColumns = ['image', 'windows', 'masked', 'restored'] as const;
+/** What a tile of a row shows. */
+type Column = 'image' | 'windows' | 'low resolution' | 'masked' | 'restored' | 'original';
+
+/** What the tiles of a row show, from left to right: what the model is given first, then what it makes of it. */
+export function reconstructionColumns({ whole, low }: RestoredImage): readonly Column[] {
+  if (!whole) return ['image', 'windows', 'masked', 'restored'];
+  return [...(low === undefined ? [] : (['low resolution'] as const)), 'masked', 'restored', 'original'];
+}
 
 /**
  * `reconstruction.png` as bytes: a row per held-out image.
  * @param least small images are enlarged by repetition until they are at least so many pixels wide.
  */
 export async function reconstructionFigure(images: readonly RestoredImage[], least = 160): Promise<Uint8Array> {
+  const [first] = images;
   return encodePng(
     drawSheet(
-      reconstructionColumns,
+      first === undefined ? [] : reconstructionColumns(first),
       images.map((image) => reconstructionRow(image, least)),
     ),
   );
 }
 
 /**
- * One image as tiles: as it is; with its windows outlined; as the model sees it, hidden patches grey; and with the hidden patches
- * restored by the model. In the last two, patches of no window are dimmed, for the model has no part in them.
+ * One image as tiles: as it is; with its windows outlined; what the model is given of it at low resolution; as the model sees it, hidden
+ * patches grey; and with the hidden patches restored by the model. Patches of no window are dimmed in the last two, for the model has no
+ * part in them.
  */
 export function reconstructionRow(image: RestoredImage, least = 160): SheetRow {
-  const { width, height, picture, key, windows, shape } = image;
+  const { width, height, picture, key, windows, shape, whole, low } = image;
   const plain: Pixels = { width, height, data: picture };
   const scale = Math.max(1, Math.ceil(least / Math.max(width, height)));
   const patch = shape.p * scale;
   const corners = Int32Array.from(windows.flatMap(({ topPatch, leftPatch }) => [topPatch, leftPatch]));
-  const grid = { side: width / shape.p, patch, windows: { windows: corners, K: shape.K, patch } };
+  const framed = { windows: corners, K: shape.K, patch };
+  const grid = { side: width / shape.p, patch, ...(whole ? {} : { windows: framed }) };
   const masks = Uint8Array.from(windows.flatMap(({ mask }) => [...mask]));
   const tile = enlarge(plain, scale);
-  return {
-    caption: key,
-    tiles: [
-      tile,
-      outlineWindows(tile, grid.windows),
-      maskPatches(tile, masks, grid),
-      maskPatches(enlarge(restore(image), scale), new Uint8Array(masks.length), grid),
-    ],
+  const draw: Readonly<Record<Column, () => Pixels | undefined>> = {
+    image: () => tile,
+    original: () => tile,
+    windows: () => outlineWindows(tile, framed),
+    'low resolution': () => low && enlarge(low.nearest, scale),
+    masked: () => maskPatches(tile, masks, grid),
+    restored: () => maskPatches(enlarge(restore(image), scale), new Uint8Array(masks.length), grid),
   };
+  return { caption: key, tiles: reconstructionColumns(image).map((column) => draw[column]()) };
 }
 
 /** The image with its hidden patches as the model restored them; where several windows hide a patch, the mean of what they made of it. */

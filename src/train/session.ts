@@ -19,6 +19,7 @@ import type { LoopOptions, Progress } from './loop.ts';
 import { openMetrics } from './metrics.ts';
 import { buildModel } from './models.ts';
 import { adamw, disposeState } from './optimizer.ts';
+import type { Safetensors } from './safetensors.ts';
 import { loadCheckpoint, loadParams, modelTensors, optimizerTensors, readWeights } from './weights.ts';
 
 /** A run that is ready to train: all of the loop's options but where micro-batches come from and when it is told to stop. */
@@ -102,6 +103,7 @@ export async function openSession(definition: TrainDefinition, options: SessionO
         from,
         onNotANumber: definition.onNotANumber,
         onStep: (measures) => metrics.append(measures),
+        note,
         save,
         due: checkpointRule(definition, definition.count === undefined ? 0 : from.position / definition.count),
       },
@@ -118,27 +120,56 @@ export async function openSession(definition: TrainDefinition, options: SessionO
   }
 }
 
+/** A model with its parameters, to predict with. The caller owns `params` and calls `dispose`. */
+export interface OpenModel {
+  readonly model: Model;
+  readonly params: Record<string, tf.Variable>;
+  readonly choice: BackendChoice;
+  dispose(): void;
+}
+
+type ModelOptions = Pick<SessionOptions, 'model' | 'note'>;
+
 /**
- * The model of a definition with the weights of a file, to predict with: on the backend that the definition names.
- * The caller owns `params` and calls `dispose`.
+ * The model of a definition with the weights of a file, on the backend that the definition names.
+ * @throws WEIGHTS_BROKEN, WEIGHTS_FOREIGN, CHECKPOINT_MISMATCH, and what backend and model throw.
  */
 export async function openModel(
   definition: Pick<TrainDefinition, 'model' | 'backend' | 'device'>,
   weights: string,
-  { model: given, note = () => {} }: Pick<SessionOptions, 'model' | 'note'> = {},
-) {
+  options: ModelOptions = {},
+): Promise<OpenModel> {
   const stored = await readWeights(weights);
   const [expected, found] = [aboutModel(definition.model), stored.metadata[aboutKey]];
   if (found !== undefined && found !== expected) throw fail('WEIGHTS_FOREIGN', { expected, found }, { where: weights });
+  return modelWith(definition, 0, { stored, where: weights }, options);
+}
+
+/** The model of a definition as its training begins: fresh parameters, or those of `init`. Otherwise as `openModel`. */
+export async function openFreshModel(
+  definition: Pick<TrainDefinition, 'model' | 'backend' | 'device' | 'seed' | 'init'>,
+  options: ModelOptions = {},
+): Promise<OpenModel> {
+  const { init, seed } = definition;
+  const weights = init === undefined ? undefined : { stored: await readWeights(init), where: init };
+  return modelWith(definition, seed, weights, options);
+}
+
+async function modelWith(
+  definition: Pick<TrainDefinition, 'model' | 'backend' | 'device'>,
+  seed: number,
+  weights: { readonly stored: Safetensors; readonly where: string } | undefined,
+  { model: given, note = () => {} }: ModelOptions,
+): Promise<OpenModel> {
   const choice = await takeBackend(definition, note);
   const model = given ?? buildModel(definition.model);
-  const params = model.init((parameter) => new Random(0, 'init', parameter));
+  const params = model.init((parameter) => new Random(seed, 'init', parameter));
   const dispose = () => {
     tf.dispose(params);
     model.dispose();
   };
   try {
-    loadParams(model, params, stored, weights);
+    if (weights !== undefined) loadParams(model, params, weights.stored, weights.where);
   } catch (error) {
     dispose();
     throw error;

@@ -128,8 +128,9 @@ t.test('a pipeline ends in training or a sink', async (t) => {
 t.test('evaluate, short and full', async (t) => {
   const short = await problemsIn(t, `${sound}evaluate: { reconstruction: { on: ../held-out, beside: smooth-fill } }\n`);
   t.same(short.texts, []);
-  t.same(short.resolved?.evaluate?.measures, [{ reconstruction: { beside: 'smooth-fill', pictures: 8 } }]);
-  t.equal(short.resolved?.evaluate?.stages.length, 4);
+  const [measure] = short.resolved?.evaluate?.measures ?? [];
+  t.match(measure, { kind: 'reconstruction', id: 'reconstruction', options: { beside: 'smooth-fill', pictures: 8 } });
+  t.equal(measure?.on.stages.length, 4);
   const full = await problemsIn(
     t,
     `${sound}evaluate: { source: { image-folder: ./x }, measures: [{ reconstruction: {} }], stages: [decode, masc] }\n`,

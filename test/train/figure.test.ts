@@ -12,6 +12,7 @@ function image(): RestoredImage {
     height: 8,
     width: 8,
     shape: { p: 2, K: 2 },
+    whole: false,
     windows: [
       { topPatch: 0, leftPatch: 0, mask: Uint8Array.of(0, 1, 0, 1), restored: made(200) },
       { topPatch: 1, leftPatch: 1, mask: Uint8Array.of(1, 0, 0, 0), restored: made(50) },

@@ -1,0 +1,98 @@
+import { fail } from '../errors.ts';
+import type { Spec } from '../vision/spec.ts';
+import type { ResolvedTrain } from './ends.ts';
+import type {
+  FeatureMeasure,
+  HeldOutChain,
+  ReconstructionMeasure,
+  ResolvedEvaluate,
+  ResolvedMeasure,
+} from './evaluate.ts';
+import { fieldList, looseFields } from './fold.ts';
+import type { Path } from './locate.ts';
+import type { Problems } from './problem.ts';
+import type { Registry } from './registry.ts';
+
+/** Holds what is measured to what is trained: the model must be able to do it, on pictures cut as those it learns from. */
+export function checkMeasures(
+  train: ResolvedTrain,
+  trained: Spec,
+  { measures }: ResolvedEvaluate,
+  registry: Registry,
+  problems: Problems,
+): void {
+  for (const measure of measures) {
+    const checking = { train, trained, registry, problems };
+    if (measure.kind === 'reconstruction') checkReconstruction(measure, checking);
+    else checkFeatures(measure, checking);
+  }
+}
+
+interface Checking {
+  readonly train: ResolvedTrain;
+  readonly trained: Spec;
+  readonly registry: Registry;
+  readonly problems: Problems;
+}
+
+function checkReconstruction(measure: ReconstructionMeasure, { train, trained, registry, problems }: Checking): void {
+  const { model } = train;
+  const { on, options, path } = measure;
+  const say = (error: Parameters<Problems['add']>[0], at = path) => problems.add(error, at, { key: true });
+  if (model.definition.restores === false) say(fail('MODEL_RESTORES', { model: model.name }));
+  if (options.beside === 'low-resolution' && !model.definition.fields.includes('lr')) {
+    const [field, fields] = ['lr', model.definition.fields.join(', ')];
+    const advice = `Compare ${model.name} with another.`;
+    say(fail('FIELD_MISSING', { owner: 'beside low-resolution', field, fields, advice }), [...path, 'beside']);
+  }
+  const loose = looseFields(on.spec, model.definition.fields, `model ${model.name}`, registry);
+  for (const error of loose) say(error, stagesOf(measure));
+  if (loose.length > 0 || on.spec.open || trained.open) return;
+  const [expected, found] = [cutText(trained), cutText(on.spec)];
+  if (expected !== found) say(fail('EVALUATE_SHAPE', { expected, found }), stagesOf(measure));
+}
+
+/** How pictures are cut for a model: where windows are cut the picture's size does not matter. */
+function cutText({ grid, windows, size }: Spec): string {
+  const patches = `patches of ${grid?.patch} px`;
+  if (windows !== undefined) return `${patches}, windows of ${windows.K} × ${windows.K}`;
+  return `${patches}, pictures of ${size?.[1]}×${size?.[0]} px`;
+}
+
+function checkFeatures(measure: FeatureMeasure, { train, trained, registry, problems }: Checking): void {
+  const { kind, on, against, options, path } = measure;
+  const { model } = train;
+  const say = (error: Parameters<Problems['add']>[0], at = path) => problems.add(error, at, { key: true });
+  if (model.definition.encodes === false) say(fail('MODEL_ENCODES', { measure: kind, model: model.name }));
+  for (const [which, chain] of Object.entries({ on, against })) labelsIn(chain, which);
+  const { against: most = Number.POSITIVE_INFINITY } = options.limit;
+  if (measure.kind === 'knn' && measure.options.k > most) {
+    say(fail('KNN_FEW', { count: most, k: measure.options.k }), [...path, 'k']);
+  }
+  // Stages that were taken over from the training have had their twins put in.
+  for (const { name, definition, options } of on.stages) {
+    const twin = definition?.twin?.(options);
+    if (twin === undefined) continue;
+    const advice = twin === null ? 'Leave it out.' : `Write \`${twin.name}\` in its place.`;
+    say(fail('EVALUATE_RANDOM', { stage: name, advice }), stagesOf(measure));
+  }
+  const loose = looseFields(on.spec, ['picture'], kind, registry);
+  for (const error of loose) say(error, stagesOf(measure));
+  if (loose.length > 0 || on.spec.open || trained.open) return;
+  const [expected, found] = [sizeText(trained), sizeText(on.spec)];
+  if (expected !== found) say(fail('EVALUATE_SHAPE', { expected, found }), stagesOf(measure));
+
+  function labelsIn({ spec, source }: HeldOutChain, which: string): void {
+    if (spec.open || spec.fields.label !== undefined) return;
+    const slots = { measure: kind, source: source.name, fields: fieldList(source.spec) };
+    say(fail('LABELS_MISSING', slots), [...path, which]);
+  }
+}
+
+function sizeText({ size }: Spec): string {
+  return `pictures of ${size?.[1]}×${size?.[0]} px`;
+}
+
+function stagesOf({ path }: ResolvedMeasure): Path {
+  return [...path, 'stages'];
+}

@@ -1,0 +1,69 @@
+import * as tf from '../backends/tf.ts';
+import { upload } from '../backends/upload.ts';
+import { fail } from '../errors.ts';
+import type { Encoder, HostBatch, Params } from '../models/model.ts';
+
+/** What becomes of a picture's tokens: the mean over its patches, or the cls token. */
+export type Pool = 'mean' | 'cls';
+
+/** Features of labelled pictures, on the host. */
+export interface FeatureSet {
+  /** float32 [n, width], row by row. */
+  readonly values: Float32Array;
+  /** The class of each row, from 0. */
+  readonly labels: Int32Array;
+  readonly width: number;
+}
+
+/** Shares of the pictures, 0 to 1, whose class was the first answer, and among the first five. */
+export interface Accuracy {
+  readonly top1: number;
+  readonly top5: number;
+}
+
+export interface FeatureOptions {
+  readonly model: Encoder;
+  readonly params: Params;
+  /** `picture` uint8 [N, H, W, 3] and `label` int32 [N]; their memory may be used again once the next is asked for. */
+  readonly batches: Iterable<{ readonly fields: HostBatch }> | AsyncIterable<{ readonly fields: HostBatch }>;
+  /** As many pictures as may come: the room that is taken. */
+  readonly most: number;
+  readonly pool: Pool;
+}
+
+/**
+ * Features of whole pictures by a frozen encoder, after its last normalisation. One batch at a time is on the backend; leaves no tensor
+ * behind.
+ * @throws LABEL_NUMBER when a label is no class; FEATURE_NOT_A_NUMBER when the encoder has diverged.
+ */
+export async function featuresOf({ model, params, batches, most, pool }: FeatureOptions): Promise<FeatureSet> {
+  let values = new Float32Array(0);
+  const labels = new Int32Array(most);
+  let width = 0;
+  let count = 0;
+  for await (const { fields } of batches) {
+    const picture = upload(fields.picture!);
+    const pooled = tf.tidy(() => pooledTokens(model.encode(params, { picture }), pool));
+    picture.dispose();
+    const rows = (await pooled.data()) as Float32Array;
+    const [N, D] = pooled.shape as [number, number];
+    pooled.dispose();
+    if (rows.some((value) => !Number.isFinite(value))) throw fail('FEATURE_NOT_A_NUMBER', {});
+    if (count === 0) [values, width] = [new Float32Array(most * D), D];
+    values.set(rows, count * D);
+    for (let n = 0; n < N; n++) labels[count + n] = labelOf(fields.label!.data[n]!);
+    count += N;
+  }
+  return { values: values.subarray(0, count * width), labels: labels.subarray(0, count), width };
+}
+
+/** [N, n + 1, D], the cls token first, to [N, D]. */
+function pooledTokens(tokens: tf.Tensor3D, pool: Pool): tf.Tensor {
+  if (pool === 'cls') return tokens.slice([0, 0, 0], [-1, 1, -1]).squeeze([1]);
+  return tokens.slice([0, 1, 0], [-1, -1, -1]).mean(1);
+}
+
+function labelOf(label: number): number {
+  if (!Number.isInteger(label) || label < 0) throw fail('LABEL_NUMBER', { found: label });
+  return label;
+}
