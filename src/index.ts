@@ -18,7 +18,7 @@ export { type Checked, check, checkFile, PipelineProblems } from './pipeline/che
 export { definePipeline, type Pipeline, pipeline } from './pipeline/define.ts';
 export type { Definition } from './pipeline/definition.ts';
 export type { RunEvent, RunSummary } from './pipeline/events.ts';
-export { lomar } from './pipeline/models.ts';
+export { lomar, mae } from './pipeline/models.ts';
 export type { OpenOptions } from './pipeline/open.ts';
 export type { Problem } from './pipeline/problem.ts';
 export { createRegistry, type Registry } from './pipeline/registry.ts';

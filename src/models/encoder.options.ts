@@ -35,11 +35,13 @@ export const encoderFields = {
 };
 
 /** The option `target` of masked models. */
-export const targetField = z
-  .enum(['patchNorm', 'pixels'])
-  .describe(
-    'What is reconstructed: pixels standardised within each patch (better features), or normalised pixels (can be looked at).',
-  );
+export const targetOption = (standard: 'patchNorm' | 'pixels') =>
+  z
+    .enum(['patchNorm', 'pixels'])
+    .default(standard)
+    .describe(
+      'What is reconstructed: pixels standardised within each patch (better features), or normalised pixels (can be looked at).',
+    );
 
 /** The options of a light decoder. */
 export const decoderFields = {

@@ -8,7 +8,7 @@ import {
   encoderParameters,
   encoderTransformer,
   patchSize,
-  targetField,
+  targetOption,
 } from './encoder.options.ts';
 import { countParameters, linearParameters, type Parameter } from './parameters.ts';
 import { bucketCount } from './relative.ts';
@@ -20,7 +20,7 @@ export const lomarOptions = z.strictObject({
     .default('tiny')
     .describe('Encoder size: nano 64 wide, 4 blocks; tiny 192, 12; small 384, 12; base 768, 12; large 1024, 24.'),
   ...encoderFields,
-  target: targetField.default('patchNorm'),
+  target: targetOption('patchNorm'),
   rpeScaled: z
     .boolean()
     .default(false)

@@ -9,7 +9,7 @@ import { fail } from '../errors.ts';
  * @throws MODEL_POSITIONS for a width that is not a multiple of 4.
  */
 export function gridPositions(rows: number, columns: number, width: number): Float32Array {
-  if (width % 4 !== 0) throw fail('MODEL_POSITIONS', { width, suggestion: 4 * Math.max(1, Math.round(width / 4)) });
+  checkPositions(width);
   const rates = width / 4;
   const table = new Float32Array((rows * columns + 1) * width);
   for (let patch = 0; patch < rows * columns; patch++) {
@@ -23,4 +23,9 @@ export function gridPositions(rows: number, columns: number, width: number): Flo
     }
   }
   return table;
+}
+
+/** Refuses a width that sines and cosines of two axes cannot share. @throws MODEL_POSITIONS */
+export function checkPositions(width: number): void {
+  if (width % 4 !== 0) throw fail('MODEL_POSITIONS', { width, suggestion: 4 * Math.max(1, Math.round(width / 4)) });
 }

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Refusal } from '../errors.ts';
 import { splitPolicy } from '../stages/stage.ts';
+import type { MicroBatchNeeds, TransformerWork } from '../train/microbatch.ts';
 import type { Spec } from '../vision/spec.ts';
 
 /** A model as `check` and `describe` know it: its options and the fields it reads. The tensors stand in `models/<name>.ts`, which only a run loads. */
@@ -11,6 +12,10 @@ export interface ModelDefinition<Options = unknown> {
   readonly shorthand?: string;
   /** The fields of a sample that it reads, in the order in which they lie in a cell. */
   readonly fields: readonly string[];
+  /** False for a model that restores no pixels: it has no reconstruction error. */
+  readonly restores?: false;
+  /** False for a model without an encoder of whole pictures: it has no features to evaluate. */
+  readonly encodes?: false;
   /** Rules across options and with the spec at the end of the chain. Not called for an open spec. */
   check?(options: Options, spec: Spec): Iterable<Refusal>;
   /** Parameters, and multiply-adds of one forward pass per image. Called only when `check` found nothing. */
@@ -19,14 +24,8 @@ export interface ModelDefinition<Options = unknown> {
   work?(options: Options, spec: Spec): ModelWork | undefined;
 }
 
-/** Tokens of one sample (all its sequences), width D, depth L and heads h of the network, tokens of one sequence. */
-export interface ModelWork {
-  readonly tokens: number;
-  readonly width: number;
-  readonly depth: number;
-  readonly heads: number;
-  readonly sequence: number;
-}
+/** What one sample puts through the model's transformer, and through further ones. */
+export type ModelWork = Pick<MicroBatchNeeds, keyof TransformerWork | 'also'>;
 
 /** A value that may stand as `train.model`. */
 export interface ModelValue {

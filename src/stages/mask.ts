@@ -53,16 +53,20 @@ export const mask = defineStage({
       yield* countError(n, hiddenOnGrid(n, ratio), ratio);
     }
   },
-  output: (spec, { patch }) => {
-    const shaped = (shape: readonly number[]) => ({
+  output: (spec, { ratio, patch }) => {
+    const shaped = (shape: readonly number[], hidden: number) => ({
       ...spec,
       fields: { ...spec.fields, masks: { dtype: 'uint8', shape } as const },
+      hidden,
     });
-    if (spec.windows !== undefined) return shaped([spec.windows.M, spec.windows.K ** 2]);
+    if (spec.windows !== undefined) {
+      const { K, M } = spec.windows;
+      return shaped([M, K ** 2], hiddenInWindow(K, ratio));
+    }
     const p = patch ?? spec.grid?.patch;
     if (p === undefined || spec.size === undefined) return { ...spec, open: true };
     const side = Math.floor(spec.size[0] / p);
-    return { ...shaped([side ** 2]), grid: { patch: p, side } };
+    return { ...shaped([side ** 2], hiddenOnGrid(side ** 2, ratio)), grid: { patch: p, side } };
   },
   run: ({ ratio, patch }, spec) => {
     if (spec.windows !== undefined) {

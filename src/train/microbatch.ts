@@ -1,14 +1,20 @@
-/** What one micro-batch may take, and what one sample takes. */
-export interface MicroBatchNeeds {
-  /** Samples per optimizer step. */
-  readonly batch: number;
-  /** Tokens that one sample puts through the network: M·(K² + 1) for windows with a cls token each. */
+/** What one sample puts through a transformer. */
+export interface TransformerWork {
+  /** Tokens of all its sequences: M·(K² + 1) for windows with a cls token each. */
   readonly tokens: number;
   /** Width D and depth L of the network, heads h, tokens of one sequence. */
   readonly width: number;
   readonly depth: number;
   readonly heads: number;
   readonly sequence: number;
+}
+
+/** What one micro-batch may take, and what one sample takes. */
+export interface MicroBatchNeeds extends TransformerWork {
+  /** Further transformers of the model: a decoder. */
+  readonly also?: readonly TransformerWork[];
+  /** Samples per optimizer step. */
+  readonly batch: number;
   /** Bytes of one sample's cell. */
   readonly cellBytes: number;
   /** Bytes that the step may keep for its backward pass. */
@@ -30,7 +36,8 @@ export interface MicroBatchChoice {
  * largest that fits the memory when that is less. It changes speed and memory, never the result.
  */
 export function chooseMicroBatch(needs: MicroBatchNeeds): MicroBatchChoice {
-  const { batch, tokens, enoughTokens, memory, even = false } = needs;
+  const { batch, enoughTokens, memory, even = false } = needs;
+  const tokens = transformers(needs).reduce((sum, each) => sum + each.tokens, 0);
   const each = bytesPerSample(needs);
   const divisors: number[] = [];
   for (let n = 1; n <= batch; n++) if (batch % n === 0 && !(even && n % 2 === 1)) divisors.push(n);
@@ -55,9 +62,15 @@ export function chooseMicroBatch(needs: MicroBatchNeeds): MicroBatchChoice {
  * Bytes that one sample keeps between forward and backward, estimated high: in each block the float32 inputs of its products and
  * nonlinearities (34 widths per token, composed operations kept apart) and three score matrices per head; twice the picture as float32.
  */
-export function bytesPerSample({ tokens, width, depth, heads, sequence, cellBytes }: MicroBatchNeeds): number {
-  const block = tokens * (34 * width + 3 * heads * sequence);
-  return 4 * depth * block + 8 * cellBytes;
+export function bytesPerSample(needs: MicroBatchNeeds): number {
+  const kept = transformers(needs).map(
+    ({ tokens, width, depth, heads, sequence }) => depth * tokens * (34 * width + 3 * heads * sequence),
+  );
+  return 4 * kept.reduce((sum, values) => sum + values, 0) + 8 * needs.cellBytes;
+}
+
+function transformers(needs: MicroBatchNeeds): readonly TransformerWork[] {
+  return [needs, ...(needs.also ?? [])];
 }
 
 function megabytes(bytes: number): string {

@@ -1,6 +1,8 @@
 import { fail, nearest } from '../errors.ts';
 import { lomarOptions, lomarShape } from '../models/lomar.options.ts';
 import { lomar } from '../models/lomar.ts';
+import { maeOptions, maeShape } from '../models/mae.options.ts';
+import { mae } from '../models/mae.ts';
 import type { Model } from '../models/model.ts';
 import type { Spec } from '../vision/spec.ts';
 import type { ModelPlan } from './definition.ts';
@@ -11,6 +13,7 @@ export type ModelBuilder = (options: unknown, spec: Spec) => Model;
 /** Our models by name. The trainer's thread builds from here; option schemas for `check` stand in `models/<name>.options.ts`. */
 const builders: Readonly<Record<string, ModelBuilder>> = {
   lomar: (options, spec) => lomar(lomarShape(lomarOptions.parse(options ?? {}), spec)),
+  mae: (options, spec) => mae(maeShape(maeOptions.parse(options ?? {}), spec)),
 };
 
 /**

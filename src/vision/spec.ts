@@ -9,6 +9,8 @@ export interface Spec {
   readonly grid?: { readonly patch: number; readonly side: number };
   /** M windows of K × K patches. */
   readonly windows?: { readonly K: number; readonly M: number };
+  /** Patches that `mask` hides of each window, or of the whole picture where there are no windows. */
+  readonly hidden?: number;
   readonly classes?: number;
   /** The formats that the source lets through where they are more than JPEG, PNG and WebP; `decode` follows it. */
   readonly formats?: readonly Format[];

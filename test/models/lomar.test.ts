@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { gradients } from '../../src/backends/gradients.ts';
 import * as tf from '../../src/backends/tf.ts';
@@ -7,50 +6,20 @@ import { prepareWasm } from '../../src/backends/wasm.ts';
 import { encoderSizes } from '../../src/models/encoder.options.ts';
 import type { LomarShape } from '../../src/models/lomar.options.ts';
 import { lomar } from '../../src/models/lomar.ts';
-import type { HostBatch, Model } from '../../src/models/model.ts';
+import type { HostBatch } from '../../src/models/model.ts';
 import { project } from '../../src/models/vit.ts';
 import { Random } from '../../src/random.ts';
 import { adamw, disposeState } from '../../src/train/optimizer.ts';
 import { cutWindow, normalisePixels } from '../../src/vision/patches.ts';
+import { expectFloat64, expectNorms, formulaParameters, formulaPicture, measure, readExpected } from '../kit/models.ts';
 import { expectClose, expectNoTensorLeak, relativeL2 } from '../kit/tensors.ts';
 
 await prepareWasm((message) => t.comment(message));
 
 const nano: LomarShape = { ...encoderSizes.nano, patch: 8, K: 5, target: 'patchNorm', rpeScaled: false };
 
-/** The formulas of bench/parity/expected.py: waves in the file's layout. */
-function formulaParameters(model: Model): Record<string, tf.Variable> {
-  const entries = model.parameters.map((name, index) => {
-    const { shape, fromFile } = model.stored(name);
-    const count = shape.reduce((product, side) => product * side, 1);
-    const centre = name.endsWith('weight') && name.includes('norm') ? 1 : 0;
-    const spread = shape.length === 1 ? 0.1 : 0.15;
-    const wave = Float32Array.from(
-      { length: count },
-      (_, j) => centre + spread * Math.cos(0.61 * j + 1.7 * index + 0.13 * ((j * j) % 101)),
-    );
-    const memory = [...shape];
-    const values = fromFile(wave);
-    return [name, tf.tidy(() => tf.variable(tf.tensor(values, memoryShape(memory, name))))] as const;
-  });
-  return Object.fromEntries(entries);
-}
-
-function memoryShape(file: number[], name: string): number[] {
-  if (name.includes('lookup_table')) return file.slice(1);
-  if (file.length === 2) return [file[1]!, file[0]!];
-  return file.length === 4 ? [file[1]! * file[2]! * file[3]!, file[0]!] : file;
-}
-
 const formulaBatch: HostBatch = {
-  picture: {
-    dtype: 'uint8',
-    shape: [2, 64, 64, 3],
-    data: Uint8Array.from(
-      { length: 2 * 64 * 64 * 3 },
-      (_, i) => (31 * i + 7 * ((i * i) % 251) + Math.floor(i / 97)) % 256,
-    ),
-  },
+  picture: formulaPicture,
   windows: { dtype: 'int32', shape: [2, 2, 2], data: Int32Array.of(1, 2, 3, 0, 0, 3, 2, 1) },
   masks: {
     dtype: 'uint8',
@@ -59,71 +28,19 @@ const formulaBatch: HostBatch = {
   },
 };
 
-interface Slot {
-  readonly from: number;
-  readonly count: number;
-}
-interface Expected {
-  readonly loss: number;
-  readonly prediction: Slot;
-  readonly gradients: Readonly<Record<string, Slot & { stride: number; norm: number }>>;
-  readonly pixels: { loss: number; norms: Readonly<Record<string, number>> };
-  readonly patchNormScaled: { loss: number; norms: Readonly<Record<string, number>> };
-}
-const fixture = (name: string) => readFileSync(new URL(`../../fixtures/expected/${name}`, import.meta.url));
-const expected = JSON.parse(fixture('lomar-nano.json').toString()) as Expected;
-const bytes = fixture('lomar-nano.bin');
-const expectedNumbers = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
-const slot = ({ from, count }: Slot) => expectedNumbers.subarray(from, from + count);
-
-/** Mean loss and gradients of a batch, as arrays in memory layout. */
-function measure(
-  model: Model,
-  params: Record<string, tf.Variable>,
-  batch: HostBatch,
-): { loss: number; grads: Record<string, Float32Array> } {
-  return tf.tidy(() => {
-    const inputs = uploadAll(model.inputs(batch));
-    let count = 0;
-    const { value, gradients: found } = gradients(() => {
-      const loss = model.loss(params, inputs);
-      count = loss.count;
-      return loss.sum;
-    }, params);
-    const entries = Object.entries(found).map(
-      ([name, gradient]) => [name, gradient.div(count).dataSync() as Float32Array] as const,
-    );
-    return { loss: value.dataSync()[0]! / count, grads: Object.fromEntries(entries) };
-  });
-}
-
-const norm = (values: ArrayLike<number>) => Math.sqrt(Array.from(values).reduce((sum, v) => sum + v * v, 0));
-const tolerance = 1e-3;
+const expected = readExpected('lomar');
 
 t.test('loss, prediction and every gradient are those of float64', (t) => {
   const model = lomar(nano);
-  const params = formulaParameters(model);
-  const { loss, grads } = measure(model, params, formulaBatch);
-  t.ok(Math.abs(loss / expected.loss - 1) < 1e-5, `loss ${loss}, float64 ${expected.loss}`);
-  for (const [name, where] of Object.entries(expected.gradients)) {
-    const found = model.stored(name).toFile(grads[name]!);
-    expectClose(
-      t,
-      found.filter((_, i) => i % where.stride === 0),
-      slot(where),
-      tolerance,
-      name,
-    );
-    t.ok(Math.abs(norm(found) / where.norm - 1) < tolerance, `${name}: norm of all`);
-  }
-  t.equal(Object.keys(grads).length, Object.keys(expected.gradients).length);
+  expectFloat64(t, model, formulaBatch, expected);
 
   // Predictions of the target `pixels` are the head's own.
   const plain = lomar({ ...nano, target: 'pixels' });
+  const params = formulaParameters(plain);
   const inputs = tf.tidy(() => uploadAll(plain.inputs(formulaBatch)));
   const prediction = plain.reconstruct(params, inputs);
   t.same(prediction.shape, [2, 2, 25, 192]);
-  expectClose(t, prediction.dataSync(), slot(expected.prediction), 1e-5, 'prediction');
+  expectClose(t, prediction.dataSync(), expected.prediction, 1e-5, 'prediction');
   tf.dispose([prediction, inputs, params] as tf.TensorContainer);
   model.dispose();
   plain.dispose();
@@ -131,17 +48,12 @@ t.test('loss, prediction and every gradient are those of float64', (t) => {
 });
 
 t.test('so are the target `pixels` and scaled queries', (t) => {
-  for (const [shape, want] of [
-    [{ ...nano, target: 'pixels' as const }, expected.pixels],
-    [{ ...nano, rpeScaled: true }, expected.patchNormScaled],
+  for (const [shape, variant] of [
+    [{ ...nano, target: 'pixels' as const }, 'pixels'],
+    [{ ...nano, rpeScaled: true }, 'patchNormScaled'],
   ] as const) {
     const model = lomar(shape);
-    const params = formulaParameters(model);
-    const { loss, grads } = measure(model, params, formulaBatch);
-    t.ok(Math.abs(loss / want.loss - 1) < 1e-5, `loss ${loss}, float64 ${want.loss}`);
-    for (const [name, length] of Object.entries(want.norms))
-      t.ok(Math.abs(norm(grads[name]!) / length - 1) < tolerance, name);
-    tf.dispose(params);
+    expectNorms(t, model, formulaBatch, expected.variant(variant));
     model.dispose();
   }
   t.end();

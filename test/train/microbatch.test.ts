@@ -23,6 +23,13 @@ t.test('the smallest divisor that keeps the backend busy', (t) => {
   t.end();
 });
 
+t.test('a decoder counts too', (t) => {
+  const decoder = { tokens: 65, width: 32, depth: 2, heads: 2, sequence: 65 };
+  t.match(chooseMicroBatch({ ...needs, also: [decoder], enoughTokens: 400 }), { microBatch: 4, reason: /468 tokens/ });
+  t.equal(bytesPerSample({ ...needs, also: [decoder] }) - bytesPerSample(needs), 4 * 2 * 65 * (34 * 32 + 3 * 2 * 65));
+  t.end();
+});
+
 t.test('memory comes first', (t) => {
   const each = bytesPerSample(needs);
   t.match(chooseMicroBatch({ ...needs, memory: 5 * each }), { microBatch: 4, reason: /would not fit/ });

@@ -30,6 +30,7 @@ idx
 imageFolder
 images
 lomar
+mae
 mask
 operator
 pipeline
