@@ -44,6 +44,8 @@ export interface LoopOptions extends Learner {
   readonly onNotANumber: 'stop' | 'skip';
   /** Hears of every finished step, before a checkpoint may be saved. */
   onStep?(measures: Measures): void | Promise<void>;
+  /** Hears what the user should know of how the steps are computed. */
+  note?(text: string): void;
   /** Saves a checkpoint. Called when `due` says so and once at the end. */
   save?(at: Progress): Promise<void>;
   /** True when a checkpoint is due after this step. `epoch` is where the step ends. */
@@ -61,13 +63,14 @@ export interface LoopEnd extends Progress {
 
 /**
  * Trains: next micro-batch, forward, loss, gradients, accumulate; when the batch is full: measure, step, tell, save. A last batch that
- * stays short is thrown away. Between steps no tensor is kept but parameters, optimizer state and the model's constants.
+ * stays short is thrown away. Between steps no tensor is kept but parameters, optimizer state, the model's constants, and the sums of
+ * gradients where they are added up in place; at the end these go too.
  * @throws LOSS_NOT_A_NUMBER, MICRO_BATCH_SIZE, and whatever `next`, `save` and `onStep` throw.
  */
 export async function train(options: LoopOptions): Promise<LoopEnd> {
   const { batch, steps, schedule, count, next } = options;
   const { onStep = () => {}, save = async () => {}, due = () => false, stopping = () => false } = options;
-  const gradient = new Step(options);
+  const gradient = new Step(options, options.note);
   let at: Progress = options.from ?? { step: 0, position: 0 };
   let saved = at.step;
   let skipped = 0;
@@ -136,7 +139,7 @@ export async function train(options: LoopOptions): Promise<LoopEnd> {
     if (at.step > saved) await save(at);
     return { ...at, ended, skipped };
   } finally {
-    gradient.clear();
+    gradient.dispose();
   }
 }
 

@@ -1,5 +1,5 @@
-import { adamw as adamwStep } from '../backends/ops.ts';
 import * as tf from '../backends/tf.ts';
+import { adamwUpdate } from '../backends/updates.ts';
 
 /** What an optimizer keeps between steps: the number of steps made, and the moments of each parameter by name. */
 export interface OptimizerState {
@@ -13,16 +13,17 @@ export interface Optimizer {
   /** A fresh state for these parameters. The caller owns its variables. */
   init(params: Readonly<Record<string, tf.Variable>>): OptimizerState;
   /**
-   * One step: assigns new values to `params` and `state` and counts it. Gradients stay the caller's; nothing else is left behind.
+   * One step: gives new values to `params` and `state` and counts it. Gradients stay the caller's; nothing else is left behind.
    *
    * @param at `lr` the step's learning rate; `scale` multiplies every gradient first (1 / Σ count of the losses), 1 by default.
+   * @returns true when it has set the gradients to zero on the way, as backends do that change tensors in place.
    */
   update(
     params: Readonly<Record<string, tf.Variable>>,
     gradients: Readonly<Record<string, tf.Tensor>>,
     state: OptimizerState,
     at: { readonly lr: number; readonly scale?: number },
-  ): void;
+  ): boolean;
 }
 
 /** Options of AdamW. The defaults are those of MAE's and LoMaR's pre-training. */
@@ -44,21 +45,12 @@ export function adamw(decays: (name: string) => boolean, options: AdamWOptions =
     init: (params) => ({ step: 0, first: zerosLike(params), second: zerosLike(params) }),
     update: (params, gradients, state, { lr, scale = 1 }) => {
       state.step += 1;
-      const common = { lr, beta1, beta2, eps, step: state.step };
-      for (const [name, parameter] of Object.entries(params)) {
-        const gradient = gradients[name];
-        const first = state.first[name];
-        const second = state.second[name];
-        if (gradient === undefined || first === undefined || second === undefined) continue;
-        tf.tidy(() => {
-          const scaled = scale === 1 ? gradient : gradient.mul(scale);
-          const step = { ...common, weightDecay: decays(name) ? weightDecay : 0 };
-          const [newParameter, newFirst, newSecond] = adamwStep(parameter, scaled, first, second, step);
-          parameter.assign(newParameter);
-          first.assign(newFirst);
-          second.assign(newSecond);
-        });
-      }
+      const names = Object.keys(params).filter((name) => gradients[name] !== undefined);
+      const of = <T>(tensors: Readonly<Record<string, T>>) => names.map((name) => tensors[name]!);
+      return adamwUpdate(of(params), of(gradients), of(state.first), of(state.second), {
+        ...{ lr, beta1, beta2, eps, scale, step: state.step },
+        decays: names.map((name) => (decays(name) ? weightDecay : 0)),
+      });
     },
   };
 }

@@ -14,7 +14,7 @@ import {
   newestCheckpoint,
   saveCheckpoint,
 } from './checkpoint.ts';
-import { adamwOptions, checkpointRule, decisive, scheduleOf, stepsOf, type TrainDefinition } from './definition.ts';
+import { adamwOptions, decisive, saveRule, scheduleOf, stepsOf, type TrainDefinition } from './definition.ts';
 import type { LoopOptions, Progress } from './loop.ts';
 import { openMetrics } from './metrics.ts';
 import { buildModel } from './models.ts';
@@ -105,7 +105,7 @@ export async function openSession(definition: TrainDefinition, options: SessionO
         onStep: (measures) => metrics.append(measures),
         note,
         save,
-        due: checkpointRule(definition, definition.count === undefined ? 0 : from.position / definition.count),
+        due: saveRule(definition, definition.count === undefined ? 0 : from.position / definition.count),
       },
       choice,
       resumed: newest?.path,
@@ -128,6 +128,12 @@ export interface OpenModel {
   dispose(): void;
 }
 
+/** Weights read from a file, and which. */
+export interface StoredWeights {
+  readonly stored: Safetensors;
+  readonly where: string;
+}
+
 type ModelOptions = Pick<SessionOptions, 'model' | 'note'>;
 
 /**
@@ -136,13 +142,14 @@ type ModelOptions = Pick<SessionOptions, 'model' | 'note'>;
  */
 export async function openModel(
   definition: Pick<TrainDefinition, 'model' | 'backend' | 'device'>,
-  weights: string,
+  weights: string | StoredWeights,
   options: ModelOptions = {},
 ): Promise<OpenModel> {
-  const stored = await readWeights(weights);
+  const read = typeof weights === 'string' ? { stored: await readWeights(weights), where: weights } : weights;
+  const { stored, where } = read;
   const [expected, found] = [aboutModel(definition.model), stored.metadata[aboutKey]];
-  if (found !== undefined && found !== expected) throw fail('WEIGHTS_FOREIGN', { expected, found }, { where: weights });
-  return modelWith(definition, 0, { stored, where: weights }, options);
+  if (found !== undefined && found !== expected) throw fail('WEIGHTS_FOREIGN', { expected, found }, { where });
+  return modelWith(definition, 0, read, options);
 }
 
 /** The model of a definition as its training begins: fresh parameters, or those of `init`. Otherwise as `openModel`. */
@@ -158,7 +165,7 @@ export async function openFreshModel(
 async function modelWith(
   definition: Pick<TrainDefinition, 'model' | 'backend' | 'device'>,
   seed: number,
-  weights: { readonly stored: Safetensors; readonly where: string } | undefined,
+  weights: StoredWeights | undefined,
   { model: given, note = () => {} }: ModelOptions,
 ): Promise<OpenModel> {
   const choice = await takeBackend(definition, note);

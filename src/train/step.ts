@@ -1,5 +1,7 @@
 import { gradients } from '../backends/gradients.ts';
+import { backendMilliseconds, type Inputs, type Made, Replays } from '../backends/replay.ts';
 import * as tf from '../backends/tf.ts';
+import { Sums, sumsOfSquares } from '../backends/updates.ts';
 import { uploadAll } from '../backends/upload.ts';
 import type { HostBatch, Model } from '../models/model.ts';
 import type { Optimizer, OptimizerState } from './optimizer.ts';
@@ -24,84 +26,119 @@ export interface GradientMeasures {
   readonly finite: boolean;
 }
 
+/** What the newest micro-batch cost, on backends that tell. */
+export interface StepCost {
+  /** Operations that were replayed; 0 when they were called from JavaScript. */
+  readonly replayed: number;
+  /** Milliseconds spent in JavaScript. */
+  readonly javascriptMs: number | undefined;
+}
+
 /**
  * One optimizer step, gathered from micro-batches: each adds its loss, its gradient and its count; `update` divides once by Σ count, so
- * the cut into micro-batches does not change the result beyond rounding. Between steps it holds no tensor.
+ * the cut into micro-batches does not change the result beyond rounding. Where the backend can, micro-batches are recorded and replayed.
+ * Owned by whoever made it, who calls `dispose`.
  */
 export class Step {
   readonly #learner: Learner;
-  #gradients: Record<string, tf.Tensor> | undefined;
-  #loss: tf.Tensor | undefined;
+  /** The gradients in the order of the parameters, then the loss. */
+  readonly #sums = new Sums();
+  readonly #replays: Replays;
   #count = 0;
+  /** Gradients that are zero again: the update has cleared them. */
+  #cleared = 0;
+  #javascriptMs: number | undefined;
 
-  constructor(learner: Learner) {
+  /** @param note hears why micro-batches are not replayed. */
+  constructor(learner: Learner, note: (text: string) => void = () => {}) {
     this.#learner = learner;
+    this.#replays = new Replays((inputs) => this.#compute(inputs), this.#sums, note);
   }
 
   /**
    * Forward, loss and gradient of one micro-batch, added to the step's.
    *
    * @param uploaded is called as soon as the values have been copied, before anything is computed.
+   * @throws STEP_WRITE for a model that cannot be replayed rightly; BACKEND_MEMORY.
    */
   add(fields: HostBatch, uploaded: () => void = () => {}): void {
-    const { model, params } = this.#learner;
-    const inputs = uploadAll(model.inputs(fields));
+    const clock = watch();
+    const inputs = uploadAll(this.#learner.model.inputs(fields));
     uploaded();
     try {
-      const { value, gradients: fresh } = gradients(() => {
-        const { sum, count } = model.loss(params, inputs);
-        this.#count += count;
-        return sum;
-      }, params);
-      this.#loss = added(this.#loss, value);
-      const soFar = this.#gradients;
-      this.#gradients =
-        soFar === undefined
-          ? fresh
-          : Object.fromEntries(Object.entries(fresh).map(([name, grad]) => [name, added(soFar[name], grad)]));
+      this.#count += this.#replays.add(inputs);
     } finally {
       tf.dispose(inputs);
     }
+    this.#javascriptMs = clock();
+  }
+
+  /** What the newest `add` cost. */
+  get cost(): StepCost {
+    return { replayed: this.#replays.calls, javascriptMs: this.#javascriptMs };
   }
 
   /** Loss and norms of what was added. One reading from the backend: the squares are summed there, the sums on the host. */
   async measure(): Promise<GradientMeasures> {
-    const grads = Object.values(this.#gradients ?? {});
     const params = Object.values(this.#learner.params);
-    const sums = tf.tidy(() => {
-      const squares = [...grads, ...params].map((x) => x.square().sum());
-      return tf.stack([this.#loss ?? tf.scalar(0), ...squares]);
+    const sums = this.#sums.tensors;
+    const grads = sums.slice(0, -1);
+    const measured = tf.tidy(() => {
+      const loss = sums.at(-1) ?? tf.scalar(0);
+      return tf.concat([loss.reshape([1]), sumsOfSquares([...grads, ...params])]);
     });
-    const [loss = 0, ...squares] = await sums.data();
-    sums.dispose();
+    const [loss = 0, ...squares] = await measured.data();
+    measured.dispose();
     const count = Math.max(1, this.#count);
     const gradNorm = Math.sqrt(total(squares.slice(0, grads.length))) / count;
     const paramNorm = Math.sqrt(total(squares.slice(grads.length)));
     return { loss: loss / count, gradNorm, paramNorm, finite: Number.isFinite(loss) && Number.isFinite(gradNorm) };
   }
 
-  /** Moves the parameters by the mean of the added gradients. */
+  /** Moves the parameters by the mean of the added gradients, which are spent then. */
   update(lr: number): void {
-    if (this.#gradients === undefined) return;
     const { optimizer, params, state } = this.#learner;
-    optimizer.update(params, this.#gradients, state, { lr, scale: 1 / Math.max(1, this.#count) });
+    const names = Object.keys(params);
+    const grads = this.#sums.tensors.slice(0, -1);
+    if (grads.length === 0) return;
+    const byName = Object.fromEntries(names.map((name, i) => [name, grads[i]!]));
+    const cleared = optimizer.update(params, byName, state, { lr, scale: 1 / Math.max(1, this.#count) });
+    this.#cleared = cleared ? grads.length : 0;
   }
 
   /** Throws away what was added. */
   clear(): void {
-    tf.dispose([this.#gradients ?? {}, this.#loss ?? {}]);
-    this.#gradients = undefined;
-    this.#loss = undefined;
+    this.#sums.clear(this.#cleared);
+    this.#cleared = 0;
     this.#count = 0;
+  }
+
+  /** Frees all that it holds. */
+  dispose(): void {
+    this.#replays.dispose();
+    this.#sums.dispose();
+    this.#count = 0;
+  }
+
+  #compute(inputs: Inputs): Made {
+    const { model, params } = this.#learner;
+    let terms = 0;
+    const { value, gradients: fresh } = gradients(() => {
+      const { sum, count } = model.loss(params, inputs);
+      terms = count;
+      return sum;
+    }, params);
+    return { tensors: [...Object.values(fresh), value], count: terms };
   }
 }
 
-/** a + b, and neither is kept. */
-function added(a: tf.Tensor | undefined, b: tf.Tensor): tf.Tensor {
-  if (a === undefined) return b;
-  const sum = a.add(b);
-  tf.dispose([a, b]);
-  return sum;
+/** Starts a watch that tells the milliseconds spent in JavaScript since; undefined where the backend does not say. */
+function watch(): () => number | undefined {
+  const [begun, backend] = [performance.now(), backendMilliseconds()];
+  return () => {
+    const now = backendMilliseconds();
+    return backend === undefined || now === undefined ? undefined : performance.now() - begun - (now - backend);
+  };
 }
 
 function total(values: readonly number[]): number {

@@ -72,7 +72,7 @@ t.test('loss and norms of the first step, against plain arithmetic', async (t) =
   t.ok(Math.abs(measured.loss - loss) < 1e-5);
   t.ok(Math.abs(measured.gradNorm - Math.hypot(...gradient)) < 1e-5);
   t.ok(Math.abs(measured.paramNorm - Math.hypot(w0, w1, w2, bias)) < 1e-5);
-  step.clear();
+  step.dispose();
   tf.dispose(learner.params);
   disposeState(learner.state);
 });

@@ -19,7 +19,7 @@ function withStep(change: Partial<Model>, f: (step: Step) => void): void {
   try {
     f(step);
   } finally {
-    step.clear();
+    step.dispose();
     tf.dispose(params);
     disposeState(state);
   }

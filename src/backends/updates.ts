@@ -1,0 +1,113 @@
+import { fused, hasFused } from './fused.ts';
+import { type AdamWStep, adamw } from './ops.ts';
+import * as tf from './tf.ts';
+
+/**
+ * What a training step does with all of a model's tensors at once. Where the backend has kernels that change tensors in place, these serve,
+ * and tensors keep their memory from step to step, as recorded steps need it; elsewhere, new tensors take the place of old ones, for
+ * backends keep packed copies of weights by tensor.
+ */
+
+/** Whether the current backend changes sums, parameters and moments in place. */
+export function updatesInPlace(): boolean {
+  return hasFused('PatchstreamAccumulate') && hasFused('PatchstreamAdamW') && hasFused('PatchstreamZero');
+}
+
+/** Running sums of tensors of unchanging shapes. Owned by whoever made it, who calls `dispose`. */
+export class Sums {
+  #sums: readonly tf.Tensor[] | undefined;
+  #zero = true;
+
+  /** The sums so far, in the order of `add`; none when nothing was ever added. They stay this object's. */
+  get tensors(): readonly tf.Tensor[] {
+    return this.#sums ?? [];
+  }
+
+  /** Adds tensors, which become this object's to dispose. */
+  add(tensors: readonly tf.Tensor[]): void {
+    if (hasFused('PatchstreamAccumulate')) {
+      this.#sums ??= tensors.map(({ shape }) => tf.keep(tf.zeros(shape)));
+      fused('PatchstreamAccumulate', [...this.#sums, ...tensors]);
+      tf.dispose([...tensors]);
+    } else if (this.#sums === undefined) {
+      this.#sums = tensors;
+    } else {
+      const grown = this.#sums.map((sum, i) => sum.add(tensors[i]!));
+      tf.dispose([...this.#sums, ...tensors]);
+      this.#sums = grown;
+    }
+    this.#zero = false;
+  }
+
+  /** The sums as they would be after `add`, as new tensors; these become the caller's, `tensors` are disposed of. */
+  plus(tensors: readonly tf.Tensor[]): tf.Tensor[] {
+    const sums = tensors.map((x, i) => this.#sums?.[i]?.add(x) ?? x.clone());
+    tf.dispose([...tensors]);
+    return sums;
+  }
+
+  /** Says that a replay has added to them. */
+  grown(): void {
+    this.#zero = false;
+  }
+
+  /** Back to nothing. In place the tensors stay, as zeros. @param zeroed those that are zeros already, from the first on. */
+  clear(zeroed = 0): void {
+    if (this.#sums === undefined || this.#zero) return;
+    if (hasFused('PatchstreamZero')) {
+      fused('PatchstreamZero', this.#sums.slice(zeroed));
+      this.#zero = true;
+    } else this.dispose();
+  }
+
+  /** Frees what it holds. It may be used again. */
+  dispose(): void {
+    tf.dispose([...(this.#sums ?? [])]);
+    this.#sums = undefined;
+    this.#zero = true;
+  }
+}
+
+/** Σ x² of each tensor: float32 [count]. The caller owns it. */
+export function sumsOfSquares(tensors: readonly tf.Tensor[]): tf.Tensor1D {
+  return tf.tidy(() => {
+    const [squares] = fused('PatchstreamNorms', tensors) ?? [];
+    return (squares ?? tf.stack(tensors.map((x) => x.square().sum()))) as tf.Tensor1D;
+  });
+}
+
+/** One step of AdamW over a whole model: as `AdamWStep`, with one weight decay per parameter. */
+export interface AdamWUpdate extends Omit<AdamWStep, 'weightDecay'> {
+  /** Multiplies every gradient first. */
+  readonly scale: number;
+  readonly decays: readonly number[];
+}
+
+/**
+ * One step of AdamW, all parameters at once; each list has one tensor per parameter, of its shape. Source: as `adamw`.
+ *
+ * @returns true when the gradients were set to zero on the way; otherwise they are as they were.
+ */
+export function adamwUpdate(
+  parameters: readonly tf.Variable[],
+  gradients: readonly tf.Tensor[],
+  first: readonly tf.Variable[],
+  second: readonly tf.Variable[],
+  { scale, decays, ...step }: AdamWUpdate,
+): boolean {
+  if (updatesInPlace()) {
+    fused('PatchstreamAdamW', [...parameters, ...gradients, ...first, ...second], { scale, decays, ...step });
+    return true;
+  }
+  for (const [i, parameter] of parameters.entries()) {
+    tf.tidy(() => {
+      const gradient = scale === 1 ? gradients[i]! : gradients[i]!.mul(scale);
+      const at = { ...step, weightDecay: decays[i]! };
+      const [newParameter, newFirst, newSecond] = adamw(parameter, gradient, first[i]!, second[i]!, at);
+      parameter.assign(newParameter);
+      first[i]!.assign(newFirst);
+      second[i]!.assign(newSecond);
+    });
+  }
+  return false;
+}
