@@ -11,14 +11,16 @@ export {
   type SourceDefinition,
 } from './datasets/source.ts';
 export { catalogue, type ErrorCode, fail, PatchstreamError, type Refusal } from './errors.ts';
-export type { HostTensor } from './models/model.ts';
+export type { HostTensor, Loss, Model } from './models/model.ts';
+export type { SuperResolution } from './models/super-resolution.options.ts';
 export type { Batch, BatchOptions } from './pipeline/batches.ts';
 export { builtin } from './pipeline/builtin.ts';
 export { type Checked, check, checkFile, PipelineProblems } from './pipeline/check.ts';
 export { definePipeline, type Pipeline, pipeline } from './pipeline/define.ts';
 export type { Definition } from './pipeline/definition.ts';
 export type { RunEvent, RunSummary } from './pipeline/events.ts';
-export { lomar, mae } from './pipeline/models.ts';
+export { defineModel, type ModelDefinition } from './pipeline/model.ts';
+export { lomar, mae, srmae, srmaeWith } from './pipeline/models.ts';
 export type { OpenOptions } from './pipeline/open.ts';
 export type { Problem } from './pipeline/problem.ts';
 export { createRegistry, type Registry } from './pipeline/registry.ts';

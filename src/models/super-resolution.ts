@@ -3,32 +3,43 @@ import { conv3x3, linear, prelu, residual } from '../backends/ops.ts';
 import { enlarging, halving, mixCells } from '../backends/resample.ts';
 import * as tf from '../backends/tf.ts';
 import type { Params } from './model.ts';
-import type { SuperResolutionName } from './super-resolution.options.ts';
+import {
+  superResolutionPrefix as prefix,
+  type SuperResolution,
+  type SuperResolutionName,
+} from './super-resolution.options.ts';
 import { parameter } from './vit.ts';
 
 /**
- * Runs the super-resolution module `name` over a grid of tokens.
+ * Runs a super-resolution module over a grid of tokens.
  *
  * @param x [N, rows, columns, C]; for `hpb` at least 2 × 2 cells, and C a multiple of 16.
- * @param prefix of the module's parameters.
  * @returns the shape of x.
  */
 export function superResolve(
-  name: SuperResolutionName,
+  module: SuperResolutionName | SuperResolution,
   params: Params,
   x: tf.Tensor4D,
-  { prefix, constants }: { readonly prefix: string; readonly constants: Constants },
+  constants: Constants,
 ): tf.Tensor4D {
-  if (name === 'none') return x;
-  if (name === 'residual') return residual(x, reduced(params, prefix, x)) as tf.Tensor4D;
-  return highPreserving(params, prefix, x, constants);
+  if (typeof module === 'object') return module.apply(ownParameters(params), x);
+  if (module === 'none') return x;
+  if (module === 'residual') return residual(x, reduced(params, prefix, x)) as tf.Tensor4D;
+  return highPreserving(params, x, constants);
+}
+
+/** The parameters of a module of one's own by the names that it gave them. */
+function ownParameters(params: Params): Params {
+  const start = `${prefix}.`;
+  const own = Object.entries(params).filter(([name]) => name.startsWith(start));
+  return Object.fromEntries(own.map(([name, value]) => [name.slice(start.length), value]));
 }
 
 /**
  * ESRT's high-preserving block: details are taken out, what is left passes five times through one block at half the size, and both meet again.
  * Source: the code of ESRT (Lu et al. 2022).
  */
-function highPreserving(params: Params, prefix: string, x: tf.Tensor4D, constants: Constants): tf.Tensor4D {
+function highPreserving(params: Params, x: tf.Tensor4D, constants: Constants): tf.Tensor4D {
   const e = arfb(params, `${prefix}.arfb_in`, x);
   const { low, high, enlarge } = highFrequencies(e, constants);
   const detail = arfb(params, `${prefix}.arfb_high`, high);

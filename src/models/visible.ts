@@ -1,5 +1,6 @@
 import { fail } from '../errors.ts';
-import type { HostTensor } from './model.ts';
+import { field } from './learned.ts';
+import type { HostBatch, HostTensor } from './model.ts';
 
 /** Where visible and hidden patches stand, int32, each in raster order. */
 export interface Visibility {
@@ -9,6 +10,14 @@ export interface Visibility {
   readonly hide: HostTensor;
   /** [N, n], for each place its index in the visible ones followed by the hidden ones: a gather by it restores raster order. */
   readonly restore: HostTensor;
+}
+
+/** The field `masks` over whole grids, uint8 [N, side²]. @throws MODEL_FIELD when it is missing or of another shape. */
+export function gridMasks(batch: HostBatch, side: number): HostTensor {
+  const masks = field(batch, 'masks', 'uint8', 2);
+  if (masks.shape[1] === side ** 2) return masks;
+  const [expected, found] = [`uint8 [N, ${side ** 2}]`, `uint8 [${masks.shape.join(', ')}]`];
+  throw fail('MODEL_FIELD', { field: 'masks', expected, found });
 }
 
 /**

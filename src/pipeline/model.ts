@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Refusal } from '../errors.ts';
+import type { Model } from '../models/model.ts';
 import { splitPolicy } from '../stages/stage.ts';
 import type { MicroBatchNeeds, TransformerWork } from '../train/microbatch.ts';
 import type { Spec } from '../vision/spec.ts';
@@ -22,6 +23,8 @@ export interface ModelDefinition<Options = unknown> {
   cost?(options: Options, spec: Spec): { readonly parameters: number; readonly macs: number } | undefined;
   /** What one sample puts through the network, from which `microBatch: auto` is chosen. Called only when `check` found nothing. */
   work?(options: Options, spec: Spec): ModelWork | undefined;
+  /** Makes the model, where it is the user's own: it then trains in the calling thread. Ours are made by name in the trainer's. */
+  build?(options: Options, spec: Spec): Model | Promise<Model>;
 }
 
 /** What one sample puts through the model's transformer, and through further ones. */

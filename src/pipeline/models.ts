@@ -1,7 +1,11 @@
+import type { z } from 'zod';
 import { PatchstreamError, type Refusal } from '../errors.ts';
 import { lomarCost, lomarOptions, lomarShape } from '../models/lomar.options.ts';
-import { maeCost, maeOptions, maeShape } from '../models/mae.options.ts';
-import { defineModel, type ModelDefinition } from './model.ts';
+import { type MaeShape, maeCost, maeOptions, maeShape } from '../models/mae.options.ts';
+import { type SrmaeShape, srmaeCost, srmaeOptions, srmaeShape } from '../models/srmae.options.ts';
+import type { SuperResolution } from '../models/super-resolution.options.ts';
+import type { Spec } from '../vision/spec.ts';
+import { defineModel, type ModelDefinition, type ModelWork } from './model.ts';
 
 /** Local masked reconstruction (LoMaR, arXiv 2206.00790): hidden patches of small windows are restored from the visible ones around them. */
 export const lomar = defineModel({
@@ -38,10 +42,41 @@ export const mae = defineModel({
 /** Super-resolution masked autoencoder (SRMAE, arXiv 2308.08884): hidden patches are restored from the visible ones and a small picture. */
 export const srmae = defineModel({
   name: 'srmae',
-  summary: 'Restores the hidden patches of the whole picture from the visible ones and from the picture at low resolution (SRMAE).',
+  summary:
+    'Restores the hidden patches of the whole picture from the visible ones and from the picture at low resolution (SRMAE).',
   options: srmaeOptions,
-  ...srmaeRules((options: SrmaeOptions) => options),
+  ...srmaeRules(srmaeShape),
 });
+
+/**
+ * SRMAE with a super-resolution module of one's own, as a model named `srmae-<name>`: a value for `train.model` in a program, and for files
+ * an export of a module under `use`. It trains in the calling thread.
+ */
+export function srmaeWith(superResolution: SuperResolution) {
+  const options = srmaeOptions.omit({ superResolution: true });
+  const shapeOf = (own: z.output<typeof options>, spec: Spec) => srmaeShape({ ...own, superResolution }, spec);
+  return defineModel({
+    name: `srmae-${superResolution.name}`,
+    summary: `SRMAE with the super-resolution module ${superResolution.name}.`,
+    options,
+    ...srmaeRules(shapeOf),
+    build: async (own, spec) => (await import('../models/srmae.ts')).srmae(shapeOf(own, spec)),
+  });
+}
+
+/** What ESRT's block keeps for its backward pass, in blocks of the decoder; other modules are taken for as large. */
+const superResolutionBlocks = 4;
+
+function srmaeRules<Options>(shapeOf: (options: Options, spec: Spec) => SrmaeShape) {
+  return {
+    shorthand: 'size',
+    fields: ['picture', 'lr', 'masks'],
+    check: (options: Options, spec: Spec) => refusals(() => shapeOf(options, spec)),
+    work: (options: Options, spec: Spec) => asymmetricWork(shapeOf(options, spec), spec, superResolutionBlocks),
+    cost: (options: Options, spec: Spec) =>
+      spec.hidden === undefined ? undefined : srmaeCost(shapeOf(options, spec), spec.hidden),
+  };
+}
 
 /** What the two networks of an asymmetric model take; `more` blocks' worth beside the decoder's. */
 function asymmetricWork({ width, depth, heads, K, decoder }: MaeShape, { hidden = 0 }: Spec, more = 0): ModelWork {
@@ -62,4 +97,6 @@ function refusals(make: () => unknown): Refusal[] {
 }
 
 /** Every model a pipeline can name. Free of tfjs, so that `check` and `describe` start quickly. */
-export const models: readonly ModelDefinition[] = [lomar, mae].map(({ definition }) => definition as ModelDefinition);
+export const models: readonly ModelDefinition[] = [lomar, mae, srmae].map(
+  ({ definition }) => definition as ModelDefinition,
+);

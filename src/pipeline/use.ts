@@ -43,7 +43,7 @@ function door(): Promise<Record<string, unknown>> {
 }
 
 /**
- * A registry with the stages, sources and sinks that the modules export.
+ * A registry with the stages, sources, sinks and models that the modules export.
  *
  * @throws USE_MODULE when a module does not load, USE_EXPORTS when it exports nothing of ours, NAME_TAKEN.
  */
@@ -67,7 +67,7 @@ export async function withModules(registry: Registry, files: readonly string[]):
   return all;
 }
 
-function exportsOf(module: Readonly<Record<string, unknown>>): Required<Omit<Listed, 'models'>> {
+function exportsOf(module: Readonly<Record<string, unknown>>): Required<Listed> {
   const carriers = [...new Set(Object.values(module))].filter(isCarrier);
   const having = (...keys: readonly string[]) =>
     carriers.filter(({ definition }) => keys.every((key) => key in definition));
@@ -76,6 +76,7 @@ function exportsOf(module: Readonly<Record<string, unknown>>): Required<Omit<Lis
     stages: having('run', 'output'),
     sources,
     sinks: having('open').filter((carrier) => !sources.includes(carrier)),
+    models: having('fields', 'build'),
   };
 }
 

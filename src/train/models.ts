@@ -4,6 +4,8 @@ import { lomar } from '../models/lomar.ts';
 import { maeOptions, maeShape } from '../models/mae.options.ts';
 import { mae } from '../models/mae.ts';
 import type { Model } from '../models/model.ts';
+import { srmaeOptions, srmaeShape } from '../models/srmae.options.ts';
+import { srmae } from '../models/srmae.ts';
 import type { Spec } from '../vision/spec.ts';
 import type { ModelPlan } from './definition.ts';
 
@@ -14,6 +16,7 @@ export type ModelBuilder = (options: unknown, spec: Spec) => Model;
 const builders: Readonly<Record<string, ModelBuilder>> = {
   lomar: (options, spec) => lomar(lomarShape(lomarOptions.parse(options ?? {}), spec)),
   mae: (options, spec) => mae(maeShape(maeOptions.parse(options ?? {}), spec)),
+  srmae: (options, spec) => srmae(srmaeShape(srmaeOptions.parse(options ?? {}), spec)),
 };
 
 /**

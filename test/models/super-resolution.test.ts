@@ -102,8 +102,7 @@ for (const name of superResolutions) {
   t.test(`${name}: shapes, a gradient along a line on an odd grid, nothing leaks`, async (t) => {
     const constants = new Constants();
     const params = fresh(name, 16);
-    const run = (x: tf.Tensor) =>
-      superResolve(name, params, x as tf.Tensor4D, { prefix: 'super_resolution', constants }) as tf.Tensor4D;
+    const run = (x: tf.Tensor) => superResolve(name, params, x as tf.Tensor4D, constants);
     for (const [rows, columns] of [
       [4, 6],
       [5, 7],

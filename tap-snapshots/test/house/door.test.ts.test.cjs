@@ -18,6 +18,7 @@ check
 checkFile
 createRegistry
 decode
+defineModel
 definePipeline
 defineSink
 defineSource
@@ -38,6 +39,8 @@ randomFlip
 randomResizedCrop
 resize
 run
+srmae
+srmaeWith
 type Batch
 type BatchOptions
 type Box
@@ -47,6 +50,9 @@ type ErrorCode
 type FieldSpec
 type Fields
 type HostTensor
+type Loss
+type Model
+type ModelDefinition
 type OpenOptions
 type OpenSink
 type OpenSource
@@ -71,5 +77,6 @@ type StageContext
 type StageDefinition
 type StageFactory
 type StagePolicy
+type SuperResolution
 windows
 `
