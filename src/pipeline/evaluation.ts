@@ -81,9 +81,10 @@ async function openedModel(resolved: Resolved, options: EvaluationOptions): Prom
   // Only here, so that jobs and checks never load tfjs.
   const { openModel, openFreshModel } = await import('../train/session.ts');
   const plan = { model: { name: model.name, options: model.options, spec }, backend, device };
-  if (weights !== undefined) return openModel(plan, weights, { note: onLine });
+  const own = { model: await model.definition.build?.(model.options, spec), note: onLine };
+  if (weights !== undefined) return openModel(plan, weights, own);
   const start = init === undefined ? {} : { init: resolve(definition.base, init) };
-  return openFreshModel({ ...plan, seed: definition.seed, ...start }, { note: onLine });
+  return openFreshModel({ ...plan, seed: definition.seed, ...start }, own);
 }
 
 async function restored(

@@ -124,7 +124,10 @@ async function trainOn(
   const line = (text: string) => onEvent({ type: 'line', text });
   let last: Measures | undefined;
   let opened: Opened | undefined;
+  const model = await train.model.definition.build?.(train.model.options, resolved.spec);
+  if (model !== undefined && train.thread === 'worker') line('A model of your own trains in the calling thread.');
   const trainer = await startTrainer({
+    ...(model && { model }),
     definition: trainDefinition(resolved, { length, count, folder: folder.path, fresh }),
     memory: ring.memory,
     layout,
