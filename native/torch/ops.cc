@@ -13,6 +13,7 @@ const Operations& operations() {
     addConvolutions(made);
     addPools(made);
     addResizes(made);
+    addFused(made);
     return made;
   }();
   return all;

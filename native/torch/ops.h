@@ -96,5 +96,6 @@ void addIndexing(Operations& operations);
 void addConvolutions(Operations& operations);
 void addPools(Operations& operations);
 void addResizes(Operations& operations);
+void addFused(Operations& operations);
 
 }  // namespace patchstream

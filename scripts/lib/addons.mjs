@@ -276,9 +276,12 @@ function nodeHeaders(root) {
 function compileFlags(headers, library, platform) {
   return [
     ...['-O3', '-fPIC', '-Wall', '-Wextra', '-fvisibility=hidden', '-DNAPI_VERSION=8'],
+    // Loops over vectors of unnamed width; square roots and comparisons without errno and traps.
+    ...['-fno-math-errno', '-fno-trapping-math', '-Wno-psabi', '-Wno-ignored-attributes'],
     ...['-isystem', headers],
     ...library.compile,
-    ...(platform === 'darwin' ? [] : ['-pthread']),
+    // OpenMP's functions are not linked: those of the library that torch brings serve, so that there is one pool of threads.
+    ...(platform === 'darwin' ? [] : ['-pthread', '-fopenmp']),
   ];
 }
 

@@ -1,72 +1,135 @@
-import { withGradient } from './gradient.ts';
+import type { Constants } from './constants.ts';
+import { fused, hasFused } from './fused.ts';
+import { type Forward, withGradient } from './gradient.ts';
 import * as tf from './tf.ts';
 
 /** Relative positions of a sequence: which row of the table stands between a query and a key. */
 export interface RelativePositions {
   /** [d, buckets]: one vector per bucket, shared by all heads. */
   readonly table: tf.Tensor;
-  /** [T, T, buckets] float32, one-hot in the last axis: the bucket of (query i, key j). A constant of the model. */
-  readonly buckets: tf.Tensor;
+  /** The bucket of (query i, key j). A constant of the model. */
+  readonly buckets: PairBuckets;
   /** Scale the query by 1/√d in this term too, as iRPE does; LoMaR does not. */
   readonly scaled: boolean;
+}
+
+/** Which bucket a query and a key have, in the two forms that backends want; each is made when it is first asked for. */
+export interface PairBuckets {
+  /** [T, T] int32, query first. */
+  ids(): tf.Tensor;
+  /** [T, T, buckets] float32, one-hot in the last axis. */
+  oneHot(): tf.Tensor;
+}
+
+/**
+ * The buckets of all pairs of a sequence.
+ *
+ * @param constants keeps the tensors. @param name tells the sequence from others in `constants`.
+ * @param ids [T, T] row by row, query first, each 0 … count − 1.
+ */
+export function pairBuckets(
+  constants: Constants,
+  name: string,
+  count: number,
+  ids: () => ArrayLike<number>,
+): PairBuckets {
+  const matrix = () => {
+    const values = Int32Array.from(ids());
+    const T = Math.round(Math.sqrt(values.length));
+    return tf.tensor(values, [T, T], 'int32');
+  };
+  return {
+    ids: () => constants.get(`bucket ids ${name}`, matrix),
+    oneHot: () => constants.get(`buckets ${name}`, () => tf.oneHot(matrix(), count).toFloat()),
+  };
 }
 
 /**
  * Multi-head self-attention between the fused projection and the output projection: softmax(q·kᵀ/√d + q·R[id(i, j)])·v.
  * Sources: Vaswani et al. 2017; Wu et al. 2021 for the contextual relative term on keys.
  *
- * The heads go in front of the batch, so that one transpose of rank 4 serves q, k and v and each is one piece of memory. The gradient is
+ * Composed, the heads go in front of the batch, so that one transpose of rank 4 serves q, k and v and each is one piece of memory. The gradient is
  * written out: tfjs' own would transpose operands inside products and pad slices.
  *
  * @param qkv [B, T, 3·h·d], the three parts one after another. @param heads h.
  * @returns [B, T, h·d].
  */
 export function attention(qkv: tf.Tensor3D, heads: number, relative?: RelativePositions): tf.Tensor3D {
-  const [B, T, width] = qkv.shape;
+  const inputs: tf.Tensor[] = relative === undefined ? [qkv] : [qkv, relative.table];
+  const forward = (...[given, table]: tf.Tensor[]) =>
+    fusedForward(given!, table, heads, relative) ?? composedForward(given!, table, heads, relative);
+  return withGradient(inputs, forward) as tf.Tensor3D;
+}
+
+type MaybeTable = tf.Tensor | undefined;
+
+function fusedForward(
+  qkv: tf.Tensor,
+  table: MaybeTable,
+  heads: number,
+  relative: RelativePositions | undefined,
+): Forward<tf.Tensor[]> | undefined {
+  const attrs = { heads, scaled: relative?.scaled === true };
+  const positions = (table: MaybeTable): Readonly<Record<string, tf.Tensor>> =>
+    table === undefined || relative === undefined ? {} : { table, bucketIds: relative.buckets.ids() };
+  if (!hasFused('PatchstreamAttention')) return undefined;
+  const [value, saved] = fused('PatchstreamAttention', { qkv, ...positions(table) }, attrs)!;
+  return {
+    value: value!,
+    saved: [qkv, value!, saved!, ...(table === undefined ? [] : [table])],
+    backward: (dy, [qkv, y, saved, table]) =>
+      fused('PatchstreamAttentionGrad', { dy, qkv: qkv!, y: y!, saved: saved!, ...positions(table) }, attrs)!,
+  };
+}
+
+function composedForward(
+  given: tf.Tensor,
+  table: MaybeTable,
+  heads: number,
+  relative: RelativePositions | undefined,
+): Forward<tf.Tensor[]> {
+  const [B, T, width] = given.shape as [number, number, number];
   const d = width / (3 * heads);
   const sizes = { B, T, heads, d };
   const scale = d ** -0.5;
   const tableScale = relative?.scaled === true ? scale : 1;
-  const inputs: tf.Tensor[] = relative === undefined ? [qkv] : [qkv, relative.table];
-  return withGradient(inputs, (...[given, table]) => {
-    // [B, T, 3hd] -> [B, T, 3h, d] -> [3h, B, T, d]
-    const parts = given!.reshape([B, T, 3 * heads, d]).transpose([2, 0, 1, 3]);
-    const [q, k, v] = thirds(parts, sizes);
-    let logits = tf.matMul(q.mul(scale), k, false, true);
-    if (table !== undefined && relative !== undefined) {
-      // [hB·T, d]·[d, buckets] -> [hB, T, T]
-      const perBucket = tf.matMul(q.reshape([-1, d]).mul(tableScale), table);
-      logits = logits.add(toKeys(perBucket, relative.buckets, sizes));
-    }
-    const shares = tf.softmax(logits);
-    const mixed = tf.matMul(shares, v);
-    return {
-      value: join(mixed, sizes),
-      saved: [parts, shares, mixed, ...(table === undefined ? [] : [table])],
-      backward: (dy, [parts, shares, mixed, table]) => {
-        const [q, k, v] = thirds(parts!, sizes);
-        // [B, T, hd] -> [hB, T, d]
-        const dMixed = dy
-          .reshape([B, T, heads, d])
-          .transpose([2, 0, 1, 3])
-          .reshape([heads * B, T, d]);
-        const dv = tf.matMul(shares!, dMixed, true, false);
-        const dShares = tf.matMul(dMixed, v, false, true);
-        const dLogits = dShares.sub(dMixed.mul(mixed!).sum(-1, true)).mul(shares!);
-        let dq = tf.matMul(dLogits, k).mul(scale);
-        const dk = tf.matMul(dLogits, q, true, false).mul(scale);
-        const dTable: tf.Tensor[] = [];
-        if (table !== undefined && relative !== undefined) {
-          const dPerBucket = toBuckets(dLogits, relative.buckets).mul(tableScale);
-          dq = dq.add(tf.matMul(dPerBucket, table, false, true).reshape(dq.shape));
-          dTable.push(tf.matMul(q.reshape([-1, d]), dPerBucket, true, false));
-        }
-        // [3h, B, T, d] -> [B, T, 3h, d] -> [B, T, 3hd]
-        const dParts = tf.concat([dq, dk, dv], 0).reshape([3 * heads, B, T, d]);
-        return [dParts.transpose([1, 2, 0, 3]).reshape([B, T, width]), ...dTable];
-      },
-    };
-  }) as tf.Tensor3D;
+  // [B, T, 3hd] -> [B, T, 3h, d] -> [3h, B, T, d]
+  const parts = given.reshape([B, T, 3 * heads, d]).transpose([2, 0, 1, 3]);
+  const [q, k, v] = thirds(parts, sizes);
+  let logits = tf.matMul(q.mul(scale), k, false, true);
+  if (table !== undefined && relative !== undefined) {
+    // [hB·T, d]·[d, buckets] -> [hB, T, T]
+    const perBucket = tf.matMul(q.reshape([-1, d]).mul(tableScale), table);
+    logits = logits.add(toKeys(perBucket, relative.buckets.oneHot(), sizes));
+  }
+  const shares = tf.softmax(logits);
+  const mixed = tf.matMul(shares, v);
+  return {
+    value: join(mixed, sizes),
+    saved: [parts, shares, mixed, ...(table === undefined ? [] : [table])],
+    backward: (dy, [parts, shares, mixed, table]) => {
+      const [q, k, v] = thirds(parts!, sizes);
+      // [B, T, hd] -> [hB, T, d]
+      const dMixed = dy
+        .reshape([B, T, heads, d])
+        .transpose([2, 0, 1, 3])
+        .reshape([heads * B, T, d]);
+      const dv = tf.matMul(shares!, dMixed, true, false);
+      const dShares = tf.matMul(dMixed, v, false, true);
+      const dLogits = dShares.sub(dMixed.mul(mixed!).sum(-1, true)).mul(shares!);
+      let dq = tf.matMul(dLogits, k).mul(scale);
+      const dk = tf.matMul(dLogits, q, true, false).mul(scale);
+      const dTable: tf.Tensor[] = [];
+      if (table !== undefined && relative !== undefined) {
+        const dPerBucket = toBuckets(dLogits, relative.buckets.oneHot()).mul(tableScale);
+        dq = dq.add(tf.matMul(dPerBucket, table, false, true).reshape(dq.shape));
+        dTable.push(tf.matMul(q.reshape([-1, d]), dPerBucket, true, false));
+      }
+      // [3h, B, T, d] -> [B, T, 3h, d] -> [B, T, 3hd]
+      const dParts = tf.concat([dq, dk, dv], 0).reshape([3 * heads, B, T, d]);
+      return [dParts.transpose([1, 2, 0, 3]).reshape([B, T, width]), ...dTable];
+    },
+  };
 }
 
 interface Sizes {

@@ -4,8 +4,22 @@ import * as tf from './tf.ts';
  * Operations for which a backend may bring one kernel of its own instead of the composed form in plain tfjs. They are ordinary tfjs kernels
  * under names that tfjs does not use, so a backend offers one by `tf.registerKernel`, and nothing else has to know.
  *
+ * All tensors float32 but ids. Kernels named `…Grad` give the gradients by the inputs of their partner, in its order. What is called
+ * `saved` is for the partner alone, in a form that the backend chooses.
+ *
  * - `PatchstreamGelu`: `{ x }` -> [y, slope], x·Φ(x) and its derivative Φ(x) + x·φ(x). Any shape, float32. The slope is asked for with the
  *   value because both come from the same dear part, and it takes the place of x in what the gradient keeps.
+ *
+ * - `PatchstreamLinear`: `{ x [R, in], weight [in, out], bias? [out] }`, attribute `gelu` -> [y], with gelu [y, saved]: x·weight + bias,
+ *   and its gelu when asked for. `PatchstreamLinearGrad`: `{ dy, x, weight, saved? }`, attribute `bias`, whether there was one.
+ * - `PatchstreamLayerNorm`: `{ x [R, D], gain [D], bias [D] }`, attribute `eps` -> [y, mean [R], rstd [R]], rstd = 1/√(var + eps).
+ *   `PatchstreamLayerNormGrad`: `{ dy, x, mean, rstd, gain }`.
+ * - `PatchstreamAttention`: `{ qkv [B, T, 3hd], table? [d, buckets], bucketIds? [T, T] int32 }`, attributes `heads`, `scaled` as in
+ *   `attention.ts` -> [y, saved]. `PatchstreamAttentionGrad`: `{ dy, qkv, y, saved, table?, bucketIds? }`, the same attributes ->
+ *   [dqkv], with a table [dqkv, dTable].
+ * - `PatchstreamGatherTokens`: `{ x [N, n, D], ids [N, k] int32 }` -> [y]. `PatchstreamGatherTokensGrad`: `{ dy, ids }`, attribute `n`.
+ * - `PatchstreamConv3x3`: `{ x NHWC, weight [3, 3, C, F], bias? [F] }` -> [y]. `PatchstreamConv3x3Grad`: `{ dy, x, weight }`,
+ *   attribute `bias`, whether there was one.
  *
  * Those of a training step change tensors in place, which nobody else may hold:
  *
@@ -17,6 +31,16 @@ import * as tf from './tf.ts';
  */
 export type FusedKernel =
   | 'PatchstreamGelu'
+  | 'PatchstreamLinear'
+  | 'PatchstreamLinearGrad'
+  | 'PatchstreamLayerNorm'
+  | 'PatchstreamLayerNormGrad'
+  | 'PatchstreamAttention'
+  | 'PatchstreamAttentionGrad'
+  | 'PatchstreamGatherTokens'
+  | 'PatchstreamGatherTokensGrad'
+  | 'PatchstreamConv3x3'
+  | 'PatchstreamConv3x3Grad'
   | 'PatchstreamAccumulate'
   | 'PatchstreamNorms'
   | 'PatchstreamAdamW'

@@ -1,8 +1,8 @@
-import { fused } from './fused.ts';
+import { fused, hasFused } from './fused.ts';
 import { type Forward, withGradient } from './gradient.ts';
 import * as tf from './tf.ts';
 
-export { attention, type RelativePositions } from './attention.ts';
+export { attention, type PairBuckets, pairBuckets, type RelativePositions } from './attention.ts';
 
 /**
  * The operations that models are written in. Each has a composed form in plain tfjs, right on every backend, with a gradient of our own
@@ -21,14 +21,49 @@ export function linear(x: tf.Tensor, weight: tf.Tensor, bias?: tf.Tensor): tf.Te
   const rows = x.reshape([-1, inner]);
   const inputs = bias === undefined ? [rows, weight] : [rows, weight, bias];
   const y = withGradient(inputs, (...[a, w, b]) => ({
-    value: b === undefined ? tf.matMul(a!, w!) : tf.fused.matMul({ a: a as tf.Tensor2D, b: w as tf.Tensor2D, bias: b }),
-    saved: [a, w] as tf.Tensor2D[],
-    backward: (dy, [savedA, savedW]) => {
-      const grads = [tf.matMul(dy, savedW!, false, true), tf.matMul(savedA!, dy, true, false)];
-      return b === undefined ? grads : [...grads, dy.sum(0)];
+    value: fusedLinear(a!, w!, b, false)?.[0] ?? composedLinear(a!, w!, b),
+    saved: [a!, w!],
+    backward: (dy, [a, w]) => {
+      const named = { dy, x: a!, weight: w! };
+      const grads = fused('PatchstreamLinearGrad', named, { bias: b !== undefined });
+      if (grads !== undefined) return grads;
+      const products = [tf.matMul(dy, w!, false, true), tf.matMul(a!, dy, true, false)];
+      return b === undefined ? products : [...products, dy.sum(0)];
     },
   }));
   return y.reshape([...x.shape.slice(0, -1), outer]);
+}
+
+/**
+ * gelu(x·W + b), `linear` and `gelu` in one.
+ *
+ * @param x [..., in]. @param weight [in, out]. @param bias [out].
+ * @returns [..., out].
+ */
+export function linearGelu(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor): tf.Tensor {
+  if (!hasFused('PatchstreamLinear')) return gelu(linear(x, weight, bias));
+  const [inner, outer] = weight.shape as [number, number];
+  const y = withGradient([x.reshape([-1, inner]), weight, bias] as [tf.Tensor, tf.Tensor, tf.Tensor], (a, w, b) => {
+    const [value, saved] = fusedLinear(a, w, b, true)!;
+    return {
+      value: value!,
+      saved: [a, w, saved!],
+      backward: (dy, [a, w, saved]) => {
+        const named = { dy, x: a!, weight: w!, saved: saved! };
+        return fused('PatchstreamLinearGrad', named, { bias: true })!;
+      },
+    };
+  });
+  return y.reshape([...x.shape.slice(0, -1), outer]);
+}
+
+function fusedLinear(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor | undefined, gelu: boolean) {
+  return fused('PatchstreamLinear', bias === undefined ? { x, weight } : { x, weight, bias }, { gelu });
+}
+
+function composedLinear(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor | undefined): tf.Tensor {
+  if (bias === undefined) return tf.matMul(x, weight);
+  return tf.fused.matMul({ a: x as tf.Tensor2D, b: weight as tf.Tensor2D, bias });
 }
 
 /** x + change, of one shape. Its gradient keeps neither, where tfjs' keeps both for the sake of their shapes. */
@@ -49,18 +84,27 @@ export function residual(x: tf.Tensor, change: tf.Tensor): tf.Tensor {
  */
 export function layerNorm(x: tf.Tensor, gain: tf.Tensor, bias: tf.Tensor, eps = 1e-6): tf.Tensor {
   const rows = x.reshape([-1, x.shape[x.rank - 1]!]);
-  const y = withGradient([rows, gain, bias], (a, g, b) => {
+  const y = withGradient([rows, gain, bias], (a, g, b): Forward<tf.Tensor[]> => {
+    const [value, mean, rstd] = fused('PatchstreamLayerNorm', { x: a, gain: g, bias: b }, { eps }) ?? [];
+    if (value !== undefined && mean !== undefined && rstd !== undefined) {
+      return {
+        value,
+        saved: [a, mean, rstd, g],
+        backward: (dy, [a, mean, rstd, g]) =>
+          fused('PatchstreamLayerNormGrad', { dy, x: a!, mean: mean!, rstd: rstd!, gain: g! })!,
+      };
+    }
     const centred = a.sub(a.mean(-1, true));
     const scale = centred.square().mean(-1, true).add(eps).rsqrt();
     const unit = centred.mul(scale);
     return {
       value: unit.mul(g).add(b),
-      saved: [unit, scale, g] as const,
+      saved: [unit, scale, g],
       backward: (dy, [unit, scale, g]) => {
-        const dUnit = dy.mul(g);
-        const along = dUnit.mul(unit).mean(-1, true);
-        const dx = dUnit.sub(dUnit.mean(-1, true)).sub(unit.mul(along)).mul(scale);
-        return [dx, dy.mul(unit).sum(0), dy.sum(0)];
+        const dUnit = dy.mul(g!);
+        const along = dUnit.mul(unit!).mean(-1, true);
+        const dx = dUnit.sub(dUnit.mean(-1, true)).sub(unit!.mul(along)).mul(scale!);
+        return [dx, dy.mul(unit!).sum(0), dy.sum(0)];
       },
     };
   });
@@ -127,7 +171,15 @@ export function prelu(x: tf.Tensor, slope: tf.Tensor): tf.Tensor {
 export function gatherTokens(x: tf.Tensor3D, ids: tf.Tensor2D): tf.Tensor3D {
   const [N, n, D] = x.shape;
   const k = ids.shape[1];
-  return withGradient([x], (a) => {
+  return withGradient([x], (a): Forward<tf.Tensor[]> => {
+    const [value] = fused('PatchstreamGatherTokens', { x: a, ids }) ?? [];
+    if (value !== undefined) {
+      return {
+        value,
+        saved: [ids],
+        backward: (dy, [ids]) => fused('PatchstreamGatherTokensGrad', { dy, ids: ids! }, { n })!,
+      };
+    }
     const offsets = tf.range(0, N, 1, 'int32').mul(tf.scalar(n, 'int32')).reshape([N, 1]);
     const rows = ids
       .add(offsets)
@@ -153,11 +205,15 @@ export function conv3x3(x: tf.Tensor4D, weight: tf.Tensor4D, bias?: tf.Tensor1D)
   const F = weight.shape[3];
   const inputs: tf.Tensor[] = bias === undefined ? [x, weight] : [x, weight, bias];
   return withGradient(inputs, (...[a, w, b]) => {
-    const value = tf.conv2d(a as tf.Tensor4D, w as tf.Tensor4D, 1, 'same');
+    const named = { x: a!, weight: w! };
+    const [whole] = fused('PatchstreamConv3x3', b === undefined ? named : { ...named, bias: b }) ?? [];
+    const composed = () => tf.conv2d(a as tf.Tensor4D, w as tf.Tensor4D, 1, 'same');
     return {
-      value: b === undefined ? value : value.add(b),
+      value: whole ?? (b === undefined ? composed() : composed().add(b)),
       saved: [a!, w!] as const,
       backward: (dy, [a, w]) => {
+        const fusedGrads = fused('PatchstreamConv3x3Grad', { dy, x: a, weight: w }, { bias: b !== undefined });
+        if (fusedGrads !== undefined) return fusedGrads;
         const rows = dy.reshape([N * H * W, F]);
         const bordered = a.pad([
           [0, 0],

@@ -3,6 +3,7 @@ import { onHost } from './host-kernels.ts';
 import * as tf from './tf.ts';
 import { convolutions } from './torch-kernels/convolutions.ts';
 import { elementwise } from './torch-kernels/elementwise.ts';
+import { fusedKernels } from './torch-kernels/fused.ts';
 import { indexing } from './torch-kernels/indexing.ts';
 import { dtypeNumber, dtypes, type KernelTable, type Torch } from './torch-kernels/kernel.ts';
 import { products } from './torch-kernels/products.ts';
@@ -276,6 +277,7 @@ export const torchKernels: KernelTable = {
   ...indexing,
   ...convolutions,
   ...resizes,
+  ...fusedKernels,
 };
 
 /** Makes `torchKernels` known to tfjs as those of the backend `torch`. Calls over strings go to tfjs' cpu kernels. */

@@ -1,5 +1,5 @@
 import { Constants } from '../backends/constants.ts';
-import { gatherTokens } from '../backends/ops.ts';
+import { gatherTokens, pairBuckets } from '../backends/ops.ts';
 import * as tf from '../backends/tf.ts';
 import { fail } from '../errors.ts';
 import { field, input, learned } from './learned.ts';
@@ -83,7 +83,7 @@ function encoded(
 ): tf.Tensor {
   // Added to zeros rather than tiled: a tile's gradient is a slice per window.
   const cls = tf.zeros([tokens.shape[0]!, 1, D]).add(parameter(params, 'cls_token'));
-  const buckets = constants.get(`buckets ${grid.join(' × ')}`, () => oneHotBuckets(...grid));
+  const buckets = pairBuckets(constants, grid.join(' × '), bucketCount, () => gridBuckets(...grid));
   let x: tf.Tensor = tf.concat([cls, tokens], 1);
   for (let i = 0; i < depth; i++) x = block(params, `blocks.${i}`, x, heads, { buckets, scaled: rpeScaled });
   return x;
@@ -94,11 +94,6 @@ function windowPixels(inputs: LomarInputs, { patch, K }: LomarShape, constants: 
   const patches = patchesOf(input(inputs, 'picture'), patch);
   const cut = gatherTokens(patches, input(inputs, 'tokens') as tf.Tensor2D);
   return normalised(cut.reshape([-1, K * K, patch * patch * 3]), constants);
-}
-
-function oneHotBuckets(rows: number, columns: number): tf.Tensor {
-  const T = rows * columns + 1;
-  return tf.oneHot(tf.tensor(Int32Array.from(gridBuckets(rows, columns)), [T, T], 'int32'), bucketCount).toFloat();
 }
 
 /** Pictures as they are, and the place of every window's patches in the picture's grid. */

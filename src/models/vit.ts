@@ -1,4 +1,4 @@
-import { attention, gelu, layerNorm, linear, type RelativePositions, residual } from '../backends/ops.ts';
+import { attention, layerNorm, linear, linearGelu, type RelativePositions, residual } from '../backends/ops.ts';
 import * as tf from '../backends/tf.ts';
 import { fail, nearest } from '../errors.ts';
 import type { Params } from './model.ts';
@@ -42,7 +42,8 @@ export function block(
     const qkv = project(params, `${prefix}.attn.qkv`, norm(params, `${prefix}.norm1`, x));
     const mixed = attention(qkv as tf.Tensor3D, heads, table);
     const attended = residual(x, project(params, `${prefix}.attn.proj`, mixed));
-    const hidden = gelu(project(params, `${prefix}.mlp.fc1`, norm(params, `${prefix}.norm2`, attended)));
+    const [weight, bias] = [parameter(params, `${prefix}.mlp.fc1.weight`), parameter(params, `${prefix}.mlp.fc1.bias`)];
+    const hidden = linearGelu(norm(params, `${prefix}.norm2`, attended), weight, bias);
     return residual(attended, project(params, `${prefix}.mlp.fc2`, hidden));
   });
 }

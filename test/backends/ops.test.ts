@@ -1,6 +1,17 @@
 import t from 'tap';
+import { Constants } from '../../src/backends/constants.ts';
 import { composedOnly } from '../../src/backends/fused.ts';
-import { adamw, attention, conv3x3, gatherTokens, gelu, layerNorm, linear, prelu } from '../../src/backends/ops.ts';
+import {
+  adamw,
+  attention,
+  conv3x3,
+  gatherTokens,
+  gelu,
+  layerNorm,
+  linear,
+  pairBuckets,
+  prelu,
+} from '../../src/backends/ops.ts';
 import * as tf from '../../src/backends/tf.ts';
 import { prepareWasm } from '../../src/backends/wasm.ts';
 import { expectClose, expectNoTensorLeak, expectOperation, waves } from '../kit/tensors.ts';
@@ -98,17 +109,10 @@ t.test('the two forms of gelu agree far out, and at the ends', async (t) => {
 
 const [B, T, heads, d, buckets] = [2, 3, 2, 4, 5];
 const bucketOf = (i: number, j: number) => (3 * i + j) % buckets;
-const oneHot = () =>
-  tf
-    .oneHot(
-      tf.tensor(
-        Int32Array.from({ length: T * T }, (_, at) => bucketOf(Math.floor(at / T), at % T)),
-        [T, T],
-        'int32',
-      ),
-      buckets,
-    )
-    .toFloat();
+const bucketsOfPairs = (constants: Constants) =>
+  pairBuckets(constants, 'pairs', buckets, () =>
+    Int32Array.from({ length: T * T }, (_, at) => bucketOf(Math.floor(at / T), at % T)),
+  );
 
 function plainAttention(qkv: Float64Array, table: Float64Array | undefined, tableScale: number): Float64Array {
   const out = new Float64Array(B * T * heads * d);
@@ -143,24 +147,28 @@ t.test('attention', async (t) => {
 
 for (const scaled of [false, true]) {
   t.test(`attention with relative positions, ${scaled ? 'scaled' : 'unscaled'} queries`, async (t) => {
-    const bucketsOfPairs = oneHot();
+    const constants = new Constants();
+    const pairs = bucketsOfPairs(constants);
+    tf.dispose([pairs.ids().clone(), pairs.oneHot().clone()]);
     const operation = (qkv?: tf.Tensor, table?: tf.Tensor) =>
-      attention(qkv as tf.Tensor3D, heads, { table: table!, buckets: bucketsOfPairs, scaled });
+      attention(qkv as tf.Tensor3D, heads, { table: table!, buckets: pairs, scaled });
     const reference = (qkv: Float64Array, table: Float64Array) => plainAttention(qkv, table, scaled ? d ** -0.5 : 1);
     await expectOperation(t, operation, reference as never, [waves([B, T, 3 * heads * d]), waves([d, buckets], 1)]);
-    bucketsOfPairs.dispose();
+    constants.dispose();
   });
 }
 
 t.test('a table of zeros leaves plain attention, bit for bit', (t) => {
+  const constants = new Constants();
   const [plain, relative] = tf.tidy(() => {
     const qkv = tf.tensor(Float32Array.from(waves([B, T, 3 * heads * d]).data), [B, T, 3 * heads * d]) as tf.Tensor3D;
     const table = tf.zeros([d, buckets]);
     return [
       attention(qkv, heads).dataSync(),
-      attention(qkv, heads, { table, buckets: oneHot(), scaled: false }).dataSync(),
+      attention(qkv, heads, { table, buckets: bucketsOfPairs(constants), scaled: false }).dataSync(),
     ];
   });
+  constants.dispose();
   t.same(relative, plain);
   t.end();
 });

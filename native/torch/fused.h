@@ -1,0 +1,87 @@
+// The fused forms of the operations that models are written in (src/backends/ops): plain functions over float32 tensors, forward and
+// backward. On the CPU they are loops of our own around oneDNN's products; on other devices, ATen's operations composed. All tensors
+// that come in are dense and row-major, those that go out are new unless a function says otherwise.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <vector>
+
+namespace patchstream {
+
+struct Gelu {
+  at::Tensor y, slope;
+};
+// x·Φ(x) and its derivative. Any shape.
+Gelu geluWithSlope(const at::Tensor& x);
+
+struct Linear {
+  at::Tensor y, saved;
+};
+// x·weight + bias, x [R, in], weight [in, out], bias [out] or undefined. With `withGelu`, its gelu, and `saved` what the gradient needs.
+Linear linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool withGelu);
+
+struct LinearGrad {
+  at::Tensor dx, dWeight, dBias;
+};
+// `saved` is undefined without gelu; dBias is, without `withBias`.
+LinearGrad linearGrad(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& saved,
+                      bool withBias);
+
+struct LayerNorm {
+  at::Tensor y, mean, rstd;
+};
+// Over the last axis of x [R, D]; mean and rstd [R].
+LayerNorm layerNorm(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& bias, double eps);
+
+struct LayerNormGrad {
+  at::Tensor dx, dGain, dBias;
+};
+LayerNormGrad layerNormGrad(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& mean, const at::Tensor& rstd,
+                            const at::Tensor& gain);
+
+// softmax(q·kᵀ/√d + tableScale·q·table[:, bucketIds])·v for qkv [B, T, 3·heads·d]; table [d, buckets] and bucketIds int32 [T, T], or
+// both undefined. tableScale is 1/√d when `scaled`, else 1.
+struct AttentionSetting {
+  int64_t heads;
+  bool scaled;
+};
+struct Attention {
+  at::Tensor y, shares;  // [B, T, heads·d], [B, heads, T, T]
+};
+Attention attention(const at::Tensor& qkv, const at::Tensor& table, const at::Tensor& bucketIds, AttentionSetting at);
+
+struct AttentionGrad {
+  at::Tensor dqkv, dTable;
+};
+AttentionGrad attentionGrad(const at::Tensor& dy, const at::Tensor& qkv, const at::Tensor& y, const at::Tensor& shares,
+                            const at::Tensor& table, const at::Tensor& bucketIds, AttentionSetting at);
+
+// Rows of x [N, n, D] by ids int32 [N, k] -> [N, k, D]. An id outside 0 … n − 1 throws.
+at::Tensor gatherTokens(const at::Tensor& x, const at::Tensor& ids);
+// [N, k, D] -> [N, n, D], rows of one id added up.
+at::Tensor gatherTokensGrad(const at::Tensor& dy, const at::Tensor& ids, int64_t n);
+
+// 3 × 3, stride 1, zero border: x [N, H, W, C], weight [3, 3, C, F], bias [F] or undefined.
+at::Tensor conv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
+struct ConvGrad {
+  at::Tensor dx, dWeight, dBias;
+};
+ConvGrad conv3x3Grad(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, bool withBias);
+
+// sums[i] += gradients[i], in place. An undefined gradient is left out.
+void accumulate(const std::vector<at::Tensor>& sums, const std::vector<at::Tensor>& gradients);
+
+struct AdamW {
+  double lr, beta1, beta2, eps, scale;
+  int64_t step;                // counts from 1
+  std::vector<double> decays;  // weight decay, one per parameter
+};
+// One step of Adam with decoupled decay on scale·gradient, everything in place; the gradients are zero afterwards.
+void adamw(const std::vector<at::Tensor>& parameters, const std::vector<at::Tensor>& gradients,
+           const std::vector<at::Tensor>& first, const std::vector<at::Tensor>& second, const AdamW& at);
+
+// The sum of squares of each tensor, added up in float64: float32 [count] on the tensors' device.
+at::Tensor sumsOfSquares(const std::vector<at::Tensor>& tensors);
+
+}  // namespace patchstream

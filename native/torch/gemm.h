@@ -1,0 +1,19 @@
+// Products of float32 matrices in plain memory.
+#pragma once
+
+#include <cstdint>
+
+namespace patchstream {
+
+// A matrix in row-major memory: element (i, j) at data[i·stride + j], or at data[j·stride + i] when it is used transposed.
+struct Operand {
+  const float* data;
+  int64_t stride;
+  bool transposed = false;
+};
+
+// c = alpha·a·b + beta·c with a [m, k], b [k, n], c [m, n] of row stride `cStride`; beta = 0 reads nothing of c. On all threads, or on the
+// calling one when it stands in `parallel`. oneDNN's product where the process has it, ATen's otherwise.
+void gemm(int64_t m, int64_t n, int64_t k, float alpha, Operand a, Operand b, float beta, float* c, int64_t cStride);
+
+}  // namespace patchstream

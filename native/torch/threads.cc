@@ -1,0 +1,66 @@
+#include "threads.h"
+
+#include <ATen/Parallel.h>
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <exception>
+#include <vector>
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+namespace patchstream {
+
+namespace {
+
+void singleThreadedBlas() {
+  using SetThreads = void (*)(int);
+  static const auto set = reinterpret_cast<SetThreads>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads"));
+  if (set != nullptr) set(1);
+}
+
+}  // namespace
+
+int defaultThreads() {
+  const char* wish = std::getenv("OMP_NUM_THREADS");
+  if (wish != nullptr && std::atoi(wish) > 0) return std::atoi(wish);
+#ifdef _OPENMP
+  return omp_get_num_procs();
+#else
+  return at::get_num_threads();
+#endif
+}
+
+void setThreads(int count) {
+  at::set_num_threads(std::max(1, count));
+  singleThreadedBlas();
+}
+
+int threadCount() { return at::in_parallel_region() ? 1 : std::max(1, at::get_num_threads()); }
+
+void parallel(int64_t count, const std::function<void(int64_t, int64_t, int)>& work) {
+  const int parts = static_cast<int>(std::min<int64_t>(threadCount(), count));
+  if (parts <= 1) {
+    if (count > 0) work(0, count, 0);
+    return;
+  }
+  std::vector<std::exception_ptr> failures(parts);
+  const auto share = [&](int part) {
+    try {
+      work(count * part / parts, count * (part + 1) / parts, part);
+    } catch (...) {
+      failures[part] = std::current_exception();
+    }
+  };
+#ifdef _OPENMP
+#pragma omp parallel for schedule(static, 1) num_threads(parts)
+#endif
+  for (int part = 0; part < parts; part++) share(part);
+  for (const auto& failure : failures)
+    if (failure) std::rethrow_exception(failure);
+}
+
+}  // namespace patchstream

@@ -1,0 +1,22 @@
+// One owner of the cores: the OpenMP threads that ATen and oneDNN run on as well. OpenBLAS, which would bring threads of its own, is kept
+// to the calling one.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+namespace patchstream {
+
+// What OMP_NUM_THREADS says, else the cores that this process may use.
+int defaultThreads();
+
+// For the calling thread and what it starts from now on. At least 1.
+void setThreads(int count);
+
+int threadCount();
+
+// Calls work(begin, end, part) with consecutive shares of 0 … count, one per thread, and returns when all are done. The shares depend on
+// `count` and on threadCount() alone, so that sums made from them are the same in every run. An exception is thrown on, after all ended.
+void parallel(int64_t count, const std::function<void(int64_t begin, int64_t end, int part)>& work);
+
+}  // namespace patchstream
