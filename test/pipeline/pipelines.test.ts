@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { builtin } from '../../src/pipeline/builtin.ts';
 import { checkFile } from '../../src/pipeline/check.ts';
+import { describe } from '../../src/pipeline/describe.ts';
 import { pipelineSchema, stagesPage } from '../../src/pipeline/schema.ts';
 
 t.test('every file in pipelines/ has no problems, and says at its top what it is', async (t) => {
@@ -18,6 +19,70 @@ t.test('every file in pipelines/ has no problems, and says at its top what it is
     );
     t.match(readFileSync(file, 'utf8'), /^(#|\/\/|\/\*)/, `${name} begins with a comment`);
   }
+});
+
+/** Parameters, and multiply-adds of a forward pass per image in units of 10⁹: worked out by hand from the papers' formulas. */
+const costs: Readonly<Record<string, readonly [parameters: number, gmacs: number]>> = {
+  'lomar-quickstart.yaml': [231_424, 0.013_006_848],
+  'mae-quickstart.yaml': [329_280, 0.012_616_448],
+  'mae-in1k-224.yaml': [111_655_680, 9.78],
+  'lomar-in1k-224.yaml': [86_277_120, 17.5],
+  'lomar-in1k-384.yaml': [86_277_120, 26.41],
+  'lomar-in1k-448.yaml': [86_277_120, 39.57],
+};
+
+t.test('what describe says of their models is what the papers’ formulas say', async (t) => {
+  for (const [name, [parameters, gmacs]] of Object.entries(costs)) {
+    const { resolved } = await checkFile(join('pipelines', name), { registry: builtin, environment: {} });
+    const { model } = describe(resolved!);
+    t.equal(model?.parameters, parameters, `${name}: parameters`);
+    t.ok(Math.abs(model!.macs / 1e9 / gmacs - 1) < 0.01, `${name}: ${model!.macs} multiply-adds, ${gmacs} · 10⁹`);
+  }
+});
+
+t.test('the recipes as published: batch, rate, warm-up, length, crop, flip, target', async (t) => {
+  for (const [name, epochs, warmupEpochs] of [
+    ['mae-in1k-224.yaml', 800, 40],
+    ['lomar-in1k-224.yaml', 400, 20],
+    ['lomar-in1k-384.yaml', 300, 20],
+    ['lomar-in1k-448.yaml', 300, 20],
+  ] as const) {
+    const { resolved } = await checkFile(join('pipelines', name), {
+      registry: builtin,
+      environment: { IMAGENET: '/in1k' },
+    });
+    const { train, stages, source } = resolved!;
+    t.match(
+      train,
+      {
+        batch: 4096,
+        epochs,
+        dropLast: true,
+        optimizer: { adamw: { baseLr: 1.5e-4, weightDecay: 0.05, betas: [0.9, 0.95], eps: 1e-8 } },
+        schedule: { cosine: { warmupEpochs, minLr: 0 } },
+        model: { options: { size: 'base', target: 'patchNorm' } },
+      },
+      name,
+    );
+    t.match(source?.options, { path: '/in1k/train', labels: false });
+    const options = Object.fromEntries(stages.map((stage) => [stage.id, stage.options]));
+    t.match(options, {
+      'random-resized-crop': { scale: [0.2, 1], ratio: [3 / 4, 4 / 3], kernel: 'bicubic' },
+      'random-flip': { probability: 0.5 },
+      mask: { ratio: name.startsWith('mae') ? 0.75 : 0.8 },
+    });
+  }
+});
+
+t.test('other sizes of MAE by --set, the huge one with its patches of 14 px', async (t) => {
+  const of = async (...set: string[]) => {
+    const file = join('pipelines', 'mae-in1k-224.yaml');
+    const { resolved, problems } = await checkFile(file, { registry: builtin, environment: {}, set });
+    return problems.length > 0 ? problems.map(({ error }) => error.code) : describe(resolved!).model?.parameters;
+  };
+  t.equal(await of('train.model.mae.size=large'), 329_239_296);
+  t.equal(await of('train.model.mae.size=huge', 'stages.mask.patch=14'), 656_613_964);
+  t.same(await of('stages.mask.patch=15'), ['PATCH_SIDE']);
 });
 
 t.test('what is made from the options is what the options say: npm run schema', async (t) => {
