@@ -188,7 +188,10 @@ export function gatherTokens(x: tf.Tensor3D, ids: tf.Tensor2D): tf.Tensor3D {
     return {
       value: tf.gather(a.reshape([N * n, D]), rows).reshape([N, k, D]),
       saved: [ids],
-      backward: (dy, [ids]) => [tf.matMul(tf.oneHot(ids!, n).toFloat(), dy, true, false)],
+      backward: (dy, [ids]) => [
+        // tfjs' one-hot matrices have two columns at least.
+        n === 1 ? dy.sum(1, true) : tf.matMul(tf.oneHot(ids!, n).toFloat(), dy, true, false),
+      ],
     };
   }) as tf.Tensor3D;
 }

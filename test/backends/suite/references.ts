@@ -1,0 +1,132 @@
+/** The operations of models in float64, written as their formulas are: slow, and with no thought of how a backend does it. */
+
+/** [n, d]·[d, m]. */
+export function product(a: Float64Array, b: Float64Array, n: number, d: number, m: number): Float64Array {
+  const out = new Float64Array(n * m);
+  for (let i = 0; i < n; i++)
+    for (let k = 0; k < d; k++) for (let j = 0; j < m; j++) out[i * m + j]! += a[i * d + k]! * b[k * m + j]!;
+  return out;
+}
+
+/** Layer normalisation of rows of D, eps 1e-6. */
+export function normalisedRows(x: Float64Array, gain: Float64Array, bias: Float64Array): Float64Array {
+  const D = gain.length;
+  const out = new Float64Array(x.length);
+  for (let row = 0; row < x.length; row += D) {
+    const values = x.subarray(row, row + D);
+    const mean = values.reduce((a, b) => a + b) / D;
+    const variance = values.reduce((a, b) => a + (b - mean) ** 2, 0) / D;
+    for (let i = 0; i < D; i++) out[row + i] = ((values[i]! - mean) / Math.sqrt(variance + 1e-6)) * gain[i]! + bias[i]!;
+  }
+  return out;
+}
+
+/** x·Φ(x), Φ by Simpson's rule: no table and no error function shared with what is tested. */
+export function gaussianUnits(x: Float64Array): Float64Array {
+  return x.map((v) => v * normalCdf(v));
+}
+
+function normalCdf(x: number): number {
+  const steps = 400;
+  let sum = 0;
+  for (let i = 0; i <= steps; i++) {
+    const at = (x * i) / steps;
+    sum += Math.exp(-0.5 * at * at) * (i === 0 || i === steps ? 1 : i % 2 === 1 ? 4 : 2);
+  }
+  return 0.5 + (sum * x) / (3 * steps * Math.sqrt(2 * Math.PI));
+}
+
+/** Sizes of an attention: B sequences of T tokens, heads of d. */
+export interface AttentionSizes {
+  readonly B: number;
+  readonly T: number;
+  readonly heads: number;
+  readonly d: number;
+}
+
+/** The bucket of a pair of tokens in tests. */
+export const bucketOf = (i: number, j: number, buckets: number) => (3 * i + j) % buckets;
+
+/** softmax(q·kᵀ/√d + scale·q·table[bucket])·v of qkv [B, T, 3hd]; table [d, buckets]. */
+export function attended(
+  qkv: Float64Array,
+  { B, T, heads, d }: AttentionSizes,
+  table?: Float64Array,
+  tableScale = 1,
+): Float64Array {
+  const out = new Float64Array(B * T * heads * d);
+  const buckets = table === undefined ? 1 : table.length / d;
+  const at = (part: number, b: number, i: number, h: number, c: number) =>
+    qkv[(b * T + i) * 3 * heads * d + part * heads * d + h * d + c]!;
+  for (let b = 0; b < B; b++) {
+    for (let h = 0; h < heads; h++) {
+      for (let i = 0; i < T; i++) {
+        const shares = Array.from({ length: T }, (_, j) => {
+          let logit = 0;
+          for (let c = 0; c < d; c++) {
+            logit += (at(0, b, i, h, c) * at(1, b, j, h, c)) / Math.sqrt(d);
+            if (table !== undefined)
+              logit += at(0, b, i, h, c) * tableScale * table[c * buckets + bucketOf(i, j, buckets)]!;
+          }
+          return Math.exp(logit);
+        });
+        const total = shares.reduce((x, y) => x + y);
+        for (let c = 0; c < d; c++) {
+          for (let j = 0; j < T; j++)
+            out[(b * T + i) * heads * d + h * d + c]! += (shares[j]! / total) * at(2, b, j, h, c);
+        }
+      }
+    }
+  }
+  return out;
+}
+
+/** Rows of x [N, n, D] by ids [N, k]. */
+export function gathered(x: Float64Array, ids: readonly (readonly number[])[], n: number, D: number): Float64Array {
+  return Float64Array.from(
+    ids.flatMap((of, sample) => of.flatMap((id) => [...x.subarray((sample * n + id) * D, (sample * n + id + 1) * D)])),
+  );
+}
+
+/** 3 × 3 convolution of x [N, H, W, C] with w [3, 3, C, F], zero border, bias [F] or none. */
+export function convolved(
+  x: Float64Array,
+  w: Float64Array,
+  bias: Float64Array | undefined,
+  [N, H, W, C]: readonly [number, number, number, number],
+): Float64Array {
+  const F = w.length / (9 * C);
+  return Float64Array.from({ length: N * H * W * F }, (_, at) => {
+    const f = at % F;
+    const [col, row, n] = [Math.floor(at / F) % W, Math.floor(at / (F * W)) % H, Math.floor(at / (F * W * H))];
+    let sum = bias?.[f] ?? 0;
+    for (let tap = 0; tap < 9; tap++) {
+      const [r, c] = [row + Math.floor(tap / 3) - 1, col + (tap % 3) - 1];
+      if (r < 0 || r >= H || c < 0 || c >= W) continue;
+      for (let k = 0; k < C; k++) sum += x[((n * H + r) * W + c) * C + k]! * w[(tap * C + k) * F + f]!;
+    }
+    return sum;
+  });
+}
+
+/** Numbers of one parameter under AdamW. */
+export interface Moving {
+  readonly p: Float64Array;
+  readonly m: Float64Array;
+  readonly v: Float64Array;
+}
+
+/** One step of AdamW, by its formula. */
+export function adamwStep(
+  { p, m, v }: Moving,
+  g: Float64Array,
+  at: { lr: number; beta1: number; beta2: number; eps: number; weightDecay: number; step: number },
+): Moving {
+  const first = m.map((x, i) => at.beta1 * x + (1 - at.beta1) * g[i]!);
+  const second = v.map((x, i) => at.beta2 * x + (1 - at.beta2) * g[i]! ** 2);
+  const moved = p.map((x, i) => {
+    const change = first[i]! / (1 - at.beta1 ** at.step) / (Math.sqrt(second[i]! / (1 - at.beta2 ** at.step)) + at.eps);
+    return x - at.lr * at.weightDecay * x - at.lr * change;
+  });
+  return { p: moved, m: first, v: second };
+}
