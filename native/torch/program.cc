@@ -38,7 +38,12 @@ bool Program::replay(const Environment& environment, const std::vector<Handle>& 
     inputs.clear();
     for (const int32_t place : instruction.inputs) inputs.push_back(place < 0 ? at::Tensor() : tensors[place]);
     Call call(inputs, instruction.numbers.data(), static_cast<int>(instruction.numbers.size()), environment.device);
-    operations().run(instruction.opcode, call);
+    try {
+      operations().run(instruction.opcode, call);
+    } catch (c10::Error& error) {
+      error.add_context(nameOf(instruction.opcode));
+      throw;
+    }
     inputs.clear();
     for (size_t i = 0; i < instruction.outputs.size(); i++) tensors[instruction.outputs[i]] = call.outputs[i].contiguous();
     call.outputs.clear();

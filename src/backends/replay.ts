@@ -16,7 +16,7 @@ export interface Made {
 /** What is known of the micro-batches of one shape. */
 interface Plan {
   recordings: number;
-  /** The newest recording. */
+  /** The newest recording that could be replayed, if the newest can. */
   program: number | undefined;
   /** What its micro-batch returned. */
   count: number;
@@ -44,14 +44,19 @@ export class Replays {
   readonly #plans = new Map<string, Plan>();
   #backend: TorchBackend | undefined;
   /** Nothing is recorded any more. */
-  #over = false;
+  #over: boolean;
   #calls = 0;
 
-  /** @param note hears why nothing is replayed. */
-  constructor(compute: (inputs: Inputs) => Made, sums: Sums, note: (text: string) => void) {
+  /** @param options `note` hears why nothing is replayed; `replay: false` asks for that. */
+  constructor(
+    compute: (inputs: Inputs) => Made,
+    sums: Sums,
+    { note, replay }: { note(text: string): void; readonly replay: boolean },
+  ) {
     this.#compute = compute;
     this.#sums = sums;
     this.#note = note;
+    this.#over = !replay;
   }
 
   /** Operations of the newest replay; 0 when what was added last was computed. */
@@ -97,8 +102,7 @@ export class Replays {
   }
 
   #record({ addon }: TorchBackend, plan: Plan, inputs: Inputs, given: Int32Array): number {
-    const before = plan.program;
-    const { ready, count: countBefore } = plan;
+    const { program: before, ready, count: countBefore } = plan;
     addon.record(given);
     try {
       plan.count = this.#run(inputs);
@@ -106,23 +110,27 @@ export class Replays {
       addon.discard(addon.stop());
       throw error;
     }
-    plan.program = addon.stop();
-    plan.ready = false;
+    const program = addon.stop();
     // What was replayed and no longer can be is recorded anew, as often as at first.
     plan.recordings = ready ? 1 : plan.recordings + 1;
-    const { reads, frees, keeps } = addon.describe(plan.program);
+    plan.ready = false;
+    plan.program = undefined;
+    const { reads, frees, keeps } = addon.describe(program);
     let why = 'they follow the data';
     if (reads !== '') why = `they read back what ${reads} has computed`;
     else if (frees) why = 'they free tensors that were there before';
     else if (keeps) why = 'they keep tensors that they make';
-    else if (before !== undefined && !ready) {
-      const { kind, operation } = addon.differ(before, plan.program);
+    else plan.program = program;
+    if (plan.program === undefined) addon.discard(program);
+    if (before !== undefined) {
+      const { kind, operation } =
+        plan.program === undefined || ready ? { kind: undefined, operation: '' } : addon.differ(before, program);
+      addon.discard(before);
       if (kind === 'write') throw fail('STEP_WRITE', { operation });
       if (kind === 'sequence') why = `their operations differ from one to the next, at ${operation}`;
-      else if (plan.count !== countBefore) why = 'they count other terms each time';
-      else plan.ready = true;
+      else if (kind === 'none' && plan.count !== countBefore) why = 'they count other terms each time';
+      else plan.ready = kind === 'none';
     }
-    if (before !== undefined) addon.discard(before);
     if (!plan.ready && plan.recordings >= mostRecordings) this.#giveUp(why);
     return plan.count;
   }

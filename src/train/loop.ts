@@ -70,7 +70,7 @@ export interface LoopEnd extends Progress {
 export async function train(options: LoopOptions): Promise<LoopEnd> {
   const { batch, steps, schedule, count, next } = options;
   const { onStep = () => {}, save = async () => {}, due = () => false, stopping = () => false } = options;
-  const gradient = new Step(options, options.note);
+  const gradient = new Step(options, { note: (text) => options.note?.(text) });
   let at: Progress = options.from ?? { step: 0, position: 0 };
   let saved = at.step;
   let skipped = 0;

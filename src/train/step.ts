@@ -26,6 +26,13 @@ export interface GradientMeasures {
   readonly finite: boolean;
 }
 
+export interface StepOptions {
+  /** Hears why micro-batches are not replayed, where the backend could. */
+  note?(text: string): void;
+  /** False computes every micro-batch in JavaScript: to compare. */
+  readonly replay?: boolean;
+}
+
 /** What the newest micro-batch cost, on backends that tell. */
 export interface StepCost {
   /** Operations that were replayed; 0 when they were called from JavaScript. */
@@ -49,10 +56,9 @@ export class Step {
   #cleared = 0;
   #javascriptMs: number | undefined;
 
-  /** @param note hears why micro-batches are not replayed. */
-  constructor(learner: Learner, note: (text: string) => void = () => {}) {
+  constructor(learner: Learner, { note = () => {}, replay = true }: StepOptions = {}) {
     this.#learner = learner;
-    this.#replays = new Replays((inputs) => this.#compute(inputs), this.#sums, note);
+    this.#replays = new Replays((inputs) => this.#compute(inputs), this.#sums, { note, replay });
   }
 
   /**

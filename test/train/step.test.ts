@@ -1,11 +1,19 @@
 import t from 'tap';
 import * as tf from '../../src/backends/tf.ts';
+import type { TorchBackend } from '../../src/backends/torch.ts';
+import { prepareTorch } from '../../src/backends/torch-prepare.ts';
 import { prepareWasm } from '../../src/backends/wasm.ts';
 import type { Model } from '../../src/models/model.ts';
 import { Random } from '../../src/random.ts';
+import { buildModel } from '../../src/train/models.ts';
 import { adamw, disposeState } from '../../src/train/optimizer.ts';
-import { Step } from '../../src/train/step.ts';
-import { linearFields, linearModel } from '../kit/train.ts';
+import { Step, type StepOptions } from '../../src/train/step.ts';
+import { expectClose, expectNoTensorLeak } from '../kit/tensors.ts';
+import { withoutTorch } from '../kit/torch.ts';
+import { linearFields, linearModel, smallDefinition, smallFields } from '../kit/train.ts';
+
+const skip = { skip: withoutTorch };
+const torch = () => (tf.backend() as TorchBackend).addon;
 
 await prepareWasm();
 
@@ -43,4 +51,119 @@ t.test('memory that was lent is given back after the copy and before anything is
     t.same(heard, ['inputs', 'copied', 'loss']);
   });
   t.end();
+});
+
+/** What training made of LoMaR: the measures of each step, and the weights. */
+interface Trained {
+  readonly rows: readonly number[][];
+  readonly weights: readonly number[];
+  /** How often the model's loss was computed in JavaScript. */
+  readonly computed: number;
+  readonly notes: readonly string[];
+}
+
+/** Trains a small LoMaR on the current backend, in micro-batches of the sizes that `cut` gives for each step. */
+async function trained(
+  steps: number,
+  cut: (step: number) => readonly number[],
+  { after = () => {}, ...options }: StepOptions & { after?(step: number, now: Step): void } = {},
+): Promise<Trained> {
+  const lomar = buildModel(smallDefinition('').model);
+  let computed = 0;
+  const model: typeof lomar = {
+    ...lomar,
+    loss: (params, inputs) => {
+      computed += 1;
+      return lomar.loss(params, inputs);
+    },
+  };
+  const params = model.init((name) => new Random(7, 'init', name));
+  const optimizer = adamw(model.decays);
+  const state = optimizer.init(params);
+  const notes: string[] = [];
+  const step = new Step({ model, params, optimizer, state }, { ...options, note: (text) => void notes.push(text) });
+  const rows: number[][] = [];
+  let position = 0;
+  for (let i = 0; i < steps; i++) {
+    for (const size of cut(i)) {
+      step.add(smallFields(Array.from({ length: size }, () => position++)));
+    }
+    const { loss, gradNorm, paramNorm } = await step.measure();
+    rows.push([loss, gradNorm, paramNorm]);
+    step.update(1e-2);
+    step.clear();
+    after(i, step);
+  }
+  const weights = Object.values(params).flatMap((variable) => [...variable.dataSync()]);
+  step.dispose();
+  tf.dispose(params);
+  disposeState(state);
+  model.dispose();
+  return { rows, weights, computed, notes };
+}
+
+t.test('replayed steps are equal to computed ones, bit for bit, in micro-batches of any size', skip, async (t) => {
+  await prepareTorch('cpu');
+  torch().setThreads(1);
+  const cut = (step: number) => (step % 3 === 2 ? [6] : step % 2 === 0 ? [2, 2, 2] : [4, 2]);
+  await expectNoTensorLeak(t, async () => {
+    const before = torch().memory();
+    const replayed = await trained(20, cut);
+    const computed = await trained(20, cut, { replay: false });
+    t.same(replayed.rows, computed.rows);
+    t.same(replayed.weights, computed.weights);
+    t.same(replayed.notes, []);
+    t.equal(computed.computed, 41);
+    // The first of all makes constants; then two equal recordings and a comparison for each of three shapes.
+    t.equal(replayed.computed, 1 + 3 * 3);
+    t.same(torch().memory(), before);
+  });
+});
+
+t.test('replayed training is that of the composed operations', skip, async (t) => {
+  await prepareTorch('cpu');
+  const fast = await trained(6, () => [2, 2]);
+  await prepareWasm();
+  const plain = await trained(6, () => [2, 2]);
+  // Not the weights: what has no gradient, the keys' biases, moves by rounding alone.
+  expectClose(t, fast.rows.flat(), plain.rows.flat(), 1e-4);
+  t.equal(plain.computed, 12);
+});
+
+t.test('memory stays flat over replayed steps', skip, async (t) => {
+  await prepareTorch('cpu');
+  const [tensors, bytes, counts] = [new Set<number>(), new Set<number>(), new Set<number>()];
+  const after = (step: number, now: Step) => {
+    if (step < 4) return;
+    t.ok(now.cost.replayed > 50 && now.cost.javascriptMs! >= 0);
+    tensors.add(torch().memory().tensors);
+    bytes.add(torch().memory().bytes);
+    counts.add(tf.memory().numTensors);
+  };
+  const { computed } = await trained(60, () => [2, 2], { after });
+  t.equal(computed, 4);
+  t.same([tensors.size, bytes.size, counts.size], [1, 1, 1]);
+});
+
+t.test('steps that are not finite are cleared', skip, async (t) => {
+  await prepareTorch('cpu');
+  const broken = linearFields([0, 1]);
+  const model = linearModel();
+  const params = model.init((name) => new Random(7, 'init', name));
+  const optimizer = adamw(model.decays);
+  const state = optimizer.init(params);
+  const step = new Step({ model, params, optimizer, state });
+  for (let i = 0; i < 8; i++) {
+    const bad = i % 2 === 1;
+    step.add(bad ? { ...broken, label: { ...broken.label!, data: Float32Array.of(Number.NaN, 1) } } : broken);
+    const measured = await step.measure();
+    t.equal(measured.finite, !bad);
+    if (measured.finite) step.update(0.01);
+    step.clear();
+  }
+  t.ok(step.cost.replayed > 0);
+  t.ok(params.weight!.dataSync().every(Number.isFinite));
+  step.dispose();
+  tf.dispose(params);
+  disposeState(state);
 });
