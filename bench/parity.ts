@@ -18,6 +18,7 @@ import { decodeSafetensors, encodeSafetensors, type FloatTensor, floatsOf } from
 import { modelTensors } from '../src/train/weights.ts';
 import { type ParityCase, parityCases } from './parity/cases.ts';
 import { type PythonPeer, startPython } from './peers/python.ts';
+import { isWanted, refuseUnknown } from './peers/wanted.ts';
 
 interface Row {
   readonly what: string;
@@ -29,8 +30,11 @@ interface Row {
 
 const tolerances = { forward: 1e-4, gradient: 1e-3 };
 const backends = ['wasm', 'torch', 'tensorflow'] as const;
+const models = new Set(parityCases.map(({ model }) => model));
+const sizes = new Set(parityCases.map(({ size }) => size));
 
 export async function run(wanted: readonly string[] = []): Promise<{ rows: Row[]; notes: string[] }> {
+  refuseUnknown(wanted, backends, models, sizes);
   const python = await startPython('parity/answer.py');
   const notes = [`Against PyTorch ${python.hello.torch} in float64 (${python.command}).`];
   const rows: Row[] = [];
@@ -44,21 +48,14 @@ export async function run(wanted: readonly string[] = []): Promise<{ rows: Row[]
         continue;
       }
       for (const each of parityCases) {
-        const chosen =
-          isWanted(each.model, new Set(parityCases.map(({ model }) => model)), wanted) &&
-          isWanted(each.size, new Set(parityCases.map(({ size }) => size)), wanted);
-        if (chosen) rows.push(...(await compare(each, backend, python)));
+        if (!isWanted(each.model, models, wanted) || !isWanted(each.size, sizes, wanted)) continue;
+        rows.push(...(await compare(each, backend, python)));
       }
     }
   } finally {
     python.close();
   }
   return { rows, notes };
-}
-
-/** Whether the arguments choose `name`: they name it, or none of its kind. */
-function isWanted(name: string, kind: Iterable<string>, wanted: readonly string[]): boolean {
-  return wanted.includes(name) || !Array.from(kind).some((other) => wanted.includes(other));
 }
 
 async function compare(each: ParityCase, backend: string, python: PythonPeer): Promise<Row[]> {

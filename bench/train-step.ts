@@ -1,90 +1,173 @@
 /**
- * How much of this machine's wasm product rate does a training step reach? One step of LoMaR ViT-Tiny (224 px, patch 16, 4 windows of
- * 7 × 7, 80 % hidden, 8 images: forward, backward, AdamW), counted as 3 forward passes of 2 FLOP per multiply-add, against the
- * best rate of tfjs' wasm `matMul` in the same process. Both sides: best of several, after a warm-up, before and after each other.
+ * How long does a training step take, beside PyTorch eager on the same cores? LoMaR, MAE and SRMAE at the papers' settings (224 px, patch
+ * 16), float32, on micro-batches of noise. Ours is the training loop's step: upload, forward, backward, norms, AdamW. Theirs is
+ * `bench/peers/train_step.py`: clear gradients, forward, backward, AdamW, on the threads that suit it best. The sides alternate, and the
+ * median of the pairs' ratios is told. Arguments choose: `npm run bench -- train-step torch lomar tiny 16`.
  */
-import { gradients } from '../src/backends/gradients.ts';
+import { setTimeout } from 'node:timers/promises';
+import { chooseBackend } from '../src/backends/choose.ts';
+import { backendMilliseconds } from '../src/backends/replay.ts';
 import * as tf from '../src/backends/tf.ts';
-import { uploadAll } from '../src/backends/upload.ts';
-import { prepareWasm } from '../src/backends/wasm.ts';
-import { encoderSizes } from '../src/models/encoder.options.ts';
-import { type LomarShape, lomarCost } from '../src/models/lomar.options.ts';
-import { lomar } from '../src/models/lomar.ts';
-import type { HostBatch } from '../src/models/model.ts';
+import { PatchstreamError } from '../src/errors.ts';
 import { Random } from '../src/random.ts';
-import { adamw } from '../src/train/optimizer.ts';
+import { buildModel } from '../src/train/models.ts';
+import { adamw, disposeState } from '../src/train/optimizer.ts';
+import { Step } from '../src/train/step.ts';
+import { noiseBatch } from './peers/noise.ts';
+import { type PythonPeer, startPython } from './peers/python.ts';
+import { isWanted, refuseUnknown } from './peers/wanted.ts';
+import { microBatches, models, type Plan, planOf, sizes } from './train-step/plans.ts';
+import { wasmAgainstProducts } from './train-step/product-rate.ts';
 
-const [N, M, side] = [8, 4, 224];
-const shape: LomarShape = { ...encoderSizes.tiny, patch: 16, K: 7, target: 'patchNorm', rpeScaled: false };
-
-export async function run(): Promise<{
-  rows: { what: string; ours: number; theirs: number; unit: string; ratio: number }[];
-}> {
-  await prepareWasm();
-  const before = productRate();
-  const ours = stepRate();
-  const theirs = Math.max(before, productRate());
-  const what = 'wasm lomar tiny micro-batch 8 float32 against own matmul';
-  return { rows: [{ what, ours, theirs, unit: 'GFLOP/s', ratio: ours / theirs }] };
+interface Row {
+  readonly what: string;
+  readonly ours: number;
+  readonly theirs: number;
+  readonly unit: string;
+  readonly ratio: number;
+  readonly more?: string;
 }
 
-/** The least seconds of `times` runs, after `warm` runs that are not counted. */
-function bestOf(times: number, warm: number, f: () => void): number {
-  let best = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < warm + times; i++) {
-    const start = performance.now();
-    f();
-    if (i >= warm) best = Math.min(best, performance.now() - start);
+const backends = ['wasm', 'torch', 'tensorflow'] as const;
+/** Threads of PyTorch's own loops, and of OpenBLAS. */
+const threads = [1, 2, 4].flatMap((own) => [1, 2, 4].map((blas) => [own, blas] as const));
+/** OpenBLAS' threads go on looking for work for a while after a product. */
+const restMs = 100;
+
+export async function run(args: readonly string[] = []): Promise<{ rows: Row[]; notes: string[] }> {
+  refuseUnknown(args, backends, models, sizes, microBatches);
+  const rows: Row[] = [];
+  const notes: string[] = [];
+  if (args.length === 0 || (args.length === 1 && args[0] === 'wasm')) rows.push(await wasmAgainstProducts());
+  // Wasm's steps take minutes where the others take seconds: only when asked for.
+  const compared = backends.filter(
+    (name) => args.includes(name) || (name !== 'wasm' && isWanted(name, backends, args)),
+  );
+  if (args.length === 1 && args[0] === 'wasm') return { rows, notes };
+  const python = await startPython('peers/train_step.py');
+  notes.push(`PyTorch eager ${python.hello.torch} (${python.command})${python.hello.openblas ? ' on OpenBLAS' : ''}.`);
+  try {
+    for (const backend of compared) {
+      try {
+        await chooseBackend({ backend, device: 'cpu' });
+      } catch (error) {
+        if (!(error instanceof PatchstreamError) || error.code !== 'BACKEND_MISSING') throw error;
+        notes.push(`Without ${backend}: ${error.message}`);
+        continue;
+      }
+      for (const plan of plans(args)) rows.push(await compare(plan, backend, python));
+    }
+  } finally {
+    python.close();
   }
-  return best / 1000;
+  return { rows, notes };
 }
 
-/** GFLOP/s of the best of three products of kinds that the step is made of, and a large square one. */
-function productRate(): number {
-  const rates = [
-    [1024, 1024, 1024],
-    [1600, 768, 192],
-    [192, 1600, 768],
-  ].map(([n, d, m]) => {
-    const [a, b] = [tf.ones([n!, d!]), tf.ones([d!, m!])];
-    const seconds = bestOf(8, 3, () => tf.matMul(a, b).dispose());
-    tf.dispose([a, b]);
-    return (2 * n! * d! * m!) / seconds / 1e9;
-  });
-  return Math.max(...rates);
+function plans(args: readonly string[]): Plan[] {
+  return models
+    .filter((model) => isWanted(model, models, args))
+    .flatMap((model) =>
+      sizes
+        .filter((size) => isWanted(size, sizes, args))
+        .flatMap((size) =>
+          microBatches.filter((N) => isWanted(N, microBatches, args)).map((N) => planOf(model, size, Number(N))),
+        ),
+    );
 }
 
-/** GFLOP/s of a training step. */
-function stepRate(): number {
-  const model = lomar(shape);
-  const params = model.init((name) => new Random(0, name, 'bench'));
-  const optimizer = adamw((name) => model.decays(name));
+async function compare(plan: Plan, backend: string, python: PythonPeer): Promise<Row> {
+  const { model, size, N, config, noise } = plan;
+  const [own, blas] = await bestThreads(python, { model, config, N, side: noise.side });
+  const training = openTraining(plan);
+  try {
+    // A step is recorded, compared with a replay, and replayed.
+    for (let i = 0; i < 3; i++) await training.step();
+    const pairs: [ours: number, theirs: number][] = [];
+    for (let i = 0; i < (N === 16 ? 10 : 4); i++) {
+      const turns = { ours: () => training.step(), theirs: () => stepOf(python) };
+      const order = i % 2 === 0 ? (['ours', 'theirs'] as const) : (['theirs', 'ours'] as const);
+      const ms = { ours: 0, theirs: 0 };
+      for (const side of order) {
+        await setTimeout(restMs);
+        ms[side] = await turns[side]();
+      }
+      pairs.push([ms.ours, ms.theirs]);
+    }
+    return {
+      what: `${backend} ${model} ${size} micro-batch ${N} float32 against pytorch eager`,
+      ours: median(pairs.map(([ours]) => ours)),
+      theirs: median(pairs.map(([, theirs]) => theirs)),
+      unit: 'ms',
+      ratio: median(pairs.map(([ours, theirs]) => theirs / ours)),
+      more: `${training.told()}; pytorch on ${own} + ${blas} threads`,
+    };
+  } finally {
+    training.dispose();
+  }
+}
+
+/** Opens the training in Python and finds the threads that it is fastest on. It keeps them. */
+async function bestThreads(python: PythonPeer, training: object): Promise<readonly [own: number, blas: number]> {
+  await python.ask({ open: training });
+  const limit = Number(python.hello.cores);
+  const candidates = threads.filter(([own, blas]) => own <= limit && blas <= limit);
+  let best: { ms: number; threads: readonly [number, number] } | undefined;
+  for (const each of candidates) {
+    await python.ask({ threads: each });
+    await python.ask({ step: 1 });
+    const { ms } = await python.ask({ step: 2 });
+    if (best === undefined || Number(ms) < best.ms) best = { ms: Number(ms), threads: each };
+  }
+  if (best === undefined) throw new Error('PyTorch has no thread.');
+  await python.ask({ threads: best.threads });
+  await python.ask({ step: 1 });
+  return best.threads;
+}
+
+async function stepOf(python: PythonPeer): Promise<number> {
+  return Number((await python.ask({ step: 1 })).ms);
+}
+
+/** Our side: a model with fresh parameters, its optimizer, and a step of the training loop on one micro-batch. */
+function openTraining({ model: name, options, spec, noise }: Plan) {
+  const model = buildModel({ name, options, spec });
+  const params = model.init((parameter) => new Random(0, parameter, 'bench'));
+  const optimizer = adamw((parameter) => model.decays(parameter));
   const state = optimizer.init(params);
-  const batch = noise();
-  const seconds = bestOf(4, 2, () => {
-    const inputs = uploadAll(model.inputs(batch));
-    const { value, gradients: found } = gradients(() => model.loss(params, inputs).sum, params);
-    optimizer.update(params, found, state, { lr: 1e-4, scale: 1 / (N * M) });
-    value.dataSync();
-    tf.dispose([value, ...Object.values(found), ...Object.values(inputs)]);
-  });
-  const { macs } = lomarCost(shape, { size: [side, side], M });
-  return (N * macs * 3 * 2) / seconds / 1e9;
+  const heard: string[] = [];
+  const step = new Step({ model, params, optimizer, state }, { note: (text) => heard.push(text) });
+  const batch = noiseBatch(noise);
+  const javascript: number[] = [];
+  return {
+    step: async () => {
+      const [begun, inBackend] = [performance.now(), backendMilliseconds()];
+      step.add(batch);
+      await step.measure();
+      step.update(1e-4);
+      step.clear();
+      const ms = performance.now() - begun;
+      const now = backendMilliseconds();
+      if (inBackend !== undefined && now !== undefined) javascript.push(ms - (now - inBackend));
+      return ms;
+    },
+    /** What a step cost beside the backend's own time. */
+    told: () => {
+      const { replayed } = step.cost;
+      const calls = replayed > 0 ? `${replayed} calls replayed` : 'not replayed';
+      const own = javascript.length > 0 ? `, ${median(javascript).toFixed(1)} ms JavaScript` : '';
+      return [`${calls}${own}`, ...heard].join('; ');
+    },
+    dispose: () => {
+      step.dispose();
+      tf.dispose(params);
+      disposeState(state);
+      model.dispose();
+    },
+  };
 }
 
-function noise(): HostBatch {
-  const random = new Random(1, 'noise', 'bench');
-  const masks = new Uint8Array(N * M * 49);
-  for (let view = 0; view < N * M; view++)
-    for (const hidden of random.permutation(49).subarray(0, 39)) masks[view * 49 + hidden] = 1;
-  const bytes = Uint8Array.from({ length: N * side * side * 3 }, () => random.integer(256));
-  return {
-    picture: { dtype: 'uint8', shape: [N, side, side, 3], data: bytes },
-    windows: {
-      dtype: 'int32',
-      shape: [N, M, 2],
-      data: Int32Array.from({ length: N * M * 2 }, () => random.integer(8)),
-    },
-    masks: { dtype: 'uint8', shape: [N, M, 49], data: masks },
-  };
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

@@ -1,6 +1,7 @@
 """Answers bench/parity.ts in float64. Each line on stdin names a model, its configuration and a folder with `model.safetensors` and
 `inputs.safetensors`; `answer.safetensors` gets the loss, the pixels shown, and the gradient of every parameter (`gradient.<name>`)."""
 import json
+import math
 import sys
 
 import torch
@@ -21,9 +22,20 @@ def patches_of(name, inputs, c):
     return vit.patchify(vit.normalise(inputs["picture"], torch.float64), c["patch"]).flatten(1, 2)
 
 
+def check_positions(name, table):
+    """Files carry the fixed tables for other readers; here they are computed, and those of the file must be the same."""
+    expected = vit.positions(math.isqrt(table.shape[1] - 1), table.shape[2], torch.float64)
+    if (table[0] - expected).abs().max() > 1e-6:
+        raise ValueError(f"{name} is another table")
+
+
 def answer(name, c, folder):
     model = MODELS[name]
-    p = {k: v.requires_grad_() for k, v in tensors.read(f"{folder}/model.safetensors").items()}
+    stored = tensors.read(f"{folder}/model.safetensors")
+    for fixed in ("pos_embed", "decoder_pos_embed"):
+        if fixed in stored:
+            check_positions(fixed, stored.pop(fixed))
+    p = {k: v.requires_grad_() for k, v in stored.items()}
     expected = {k: tuple(shape) for k, shape in model.shapes(c).items()}
     found = {k: tuple(v.shape) for k, v in p.items()}
     if list(found.items()) != list(expected.items()):

@@ -1,8 +1,6 @@
-import type { HostBatch, HostTensor } from '../../src/models/model.ts';
-import { Random } from '../../src/random.ts';
-import { hiddenOnGrid, sampleMasks } from '../../src/vision/masks.ts';
+import type { HostBatch } from '../../src/models/model.ts';
 import type { Spec } from '../../src/vision/spec.ts';
-import { sampleWindows } from '../../src/vision/windows.ts';
+import { noiseBatch } from '../peers/noise.ts';
 
 /** One model to be compared: as ours is built (`options`, `spec`), as the Python one is (`config`), and what both are given. */
 export interface ParityCase {
@@ -17,43 +15,27 @@ export interface ParityCase {
 
 /** Pictures and patches of a size: 8 × 8 patches of nano, 6 × 6 of tiny, so that a gradient on the slowest backend takes seconds. */
 const sides = { nano: { side: 64, patch: 8, K: 5 }, tiny: { side: 96, patch: 16, K: 4 } } as const;
+const decoders = { nano: [64, 2, 2], tiny: [256, 4, 8] } as const;
 const N = 2;
-
-function picture(field: string, side: number): HostTensor {
-  const random = new Random(2, field, 'parity');
-  const data = Uint8Array.from({ length: N * side * side * 3 }, () => random.integer(256));
-  return { dtype: 'uint8', shape: [N, side, side, 3], data };
-}
 
 function lomarCase(size: 'nano' | 'tiny', target: string, rpeScaled: boolean): ParityCase {
   const { side, patch, K } = sides[size];
-  const M = 2;
-  const random = new Random(2, 'windows', 'parity');
-  const windows = Array.from({ length: N }, () => Array.from(sampleWindows(side / patch, K, M, random))).flat();
-  const masks = sampleMasks(N * M, K * K, Math.floor(0.6 * K * K), random);
+  const windows = { K, M: 2 };
   return {
     what: `lomar ${size} ${target}${rpeScaled ? ' scaled' : ''}`,
     model: 'lomar',
     size,
     options: { size, target, rpeScaled },
-    spec: { fields: {}, size: [side, side], grid: { patch, side: side / patch }, windows: { K, M } },
+    spec: { fields: {}, size: [side, side], grid: { patch, side: side / patch }, windows },
     config: { size, patch, K, target, rpeScaled },
-    batch: {
-      picture: picture('picture', side),
-      windows: { dtype: 'int32', shape: [N, M, 2], data: Int32Array.from(windows) },
-      masks: { dtype: 'uint8', shape: [N, M, K * K], data: masks },
-    },
+    batch: noiseBatch({ N, side, patch, ratio: 0.6, windows }),
   };
 }
 
-const decoders = { nano: [64, 2, 2], tiny: [256, 4, 8] } as const;
-
-/** What MAE and SRMAE have in common: the whole grid masked, and a decoder. */
-function wholeCase(model: string, size: 'nano' | 'tiny', target: string): ParityCase {
+/** MAE and SRMAE: the whole grid masked, and a decoder. */
+function wholeCase(model: string, size: 'nano' | 'tiny', target: string, factor?: number): ParityCase {
   const { side, patch } = sides[size];
   const [decoderWidth, decoderDepth, decoderHeads] = decoders[size];
-  const n = (side / patch) ** 2;
-  const masks = sampleMasks(N, n, hiddenOnGrid(n, 0.75), new Random(2, 'masks', 'parity'));
   return {
     what: `${model} ${size} ${target}`,
     model,
@@ -61,18 +43,17 @@ function wholeCase(model: string, size: 'nano' | 'tiny', target: string): Parity
     options: { size, target, decoderWidth, decoderDepth, decoderHeads },
     spec: { fields: {}, size: [side, side], grid: { patch, side: side / patch } },
     config: { size, patch, decoder: decoders[size], target },
-    batch: { picture: picture('picture', side), masks: { dtype: 'uint8', shape: [N, n], data: masks } },
+    batch: noiseBatch({ N, side, patch, ratio: 0.75, ...(factor !== undefined && { factor }) }),
   };
 }
 
 function srmaeCase(size: 'nano' | 'tiny', target: string, superResolution: string, factor: number): ParityCase {
-  const whole = wholeCase('srmae', size, target);
+  const whole = wholeCase('srmae', size, target, factor);
   return {
     ...whole,
     what: `${whole.what} ${superResolution} ×${factor}`,
     options: { ...whole.options, superResolution },
     config: { ...whole.config, superResolution },
-    batch: { ...whole.batch, lr: picture('lr', Math.round(sides[size].side / factor)) },
   };
 }
 
