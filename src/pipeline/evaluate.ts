@@ -183,7 +183,7 @@ function written(evaluate: Raw, problems: Problems): Written[] {
   if (measures === undefined || short.length > 0) {
     // Several names are several measures; beside a list, or with nothing at all, something is wrong.
     if (short.length === 0 || measures !== undefined) {
-      oneOf(evaluate, ['measures', short[0] ?? measureNames[0]!], ['evaluate'], problems);
+      oneOf(evaluate, ['measures', ...(short.length === 0 ? measureNames : short.slice(0, 1))], ['evaluate'], problems);
     }
     return short.map((kind) => ({ kind, options: evaluate[kind], path: ['evaluate', kind] }));
   }
@@ -212,7 +212,8 @@ function measureOf({ kind, id, options, path }: Written & { readonly id: string 
   if (whole === undefined) return undefined;
   const { on, against, stages, ...own } = whole;
   const rest = kind === 'reconstruction' && against !== undefined ? { ...own, against } : own;
-  const { value, problems: wrong } = parseOptions<unknown>(ownOptions[kind], rest, kind, ['on', 'against', 'stages']);
+  const also = kind === 'reconstruction' ? ['on', 'stages'] : ['on', 'against', 'stages'];
+  const { value, problems: wrong } = parseOptions<unknown>(ownOptions[kind], rest, kind, also);
   for (const { error, path: inner, key } of wrong) reader.problems.add(error, [...path, ...inner], { key });
   const labelled = kind !== 'reconstruction';
   const source = sourceOf(on, { kind, path, labelled, otherwise: reader.evaluate.source }, reader);

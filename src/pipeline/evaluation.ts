@@ -7,7 +7,7 @@ import { isEncoder, isRestorer } from '../models/model.ts';
 import type { Failure } from '../streams/failures.ts';
 import { checkpointFolder, newestCheckpoint } from '../train/checkpoint.ts';
 import type { HeldOut, Reconstruction } from '../train/evaluate.ts';
-import type { OpenModel } from '../train/session.ts';
+import type { OpenModel, StoredWeights } from '../train/session.ts';
 import { batchesOf } from './batches.ts';
 import { cancelled } from './context.ts';
 import type { HeldOutChain, ReconstructionMeasure, ResolvedMeasure } from './evaluate.ts';
@@ -21,6 +21,8 @@ export interface EvaluationOptions {
   readonly checkpoint?: string | undefined;
   /** The weights that the training begins with, instead of a checkpoint's. */
   readonly fresh?: boolean;
+  /** Weights that were read before, instead of a checkpoint's. */
+  readonly weights?: StoredWeights;
   /** What is measured; all that the pipeline says by default. */
   readonly measures?: readonly ResolvedMeasure[];
   /** Pictures to measure on, instead of those that `evaluate` names: a folder. */
@@ -77,7 +79,7 @@ async function openedModel(resolved: Resolved, options: EvaluationOptions): Prom
   const { definition, spec } = resolved;
   const { model, backend, device, init } = resolved.train!;
   const { onLine = () => {}, fresh, checkpoint } = options;
-  const weights = fresh ? undefined : (checkpoint ?? (await newest(definition.output, onLine)));
+  const weights = fresh ? undefined : (options.weights ?? checkpoint ?? (await newest(definition.output, onLine)));
   // Only here, so that jobs and checks never load tfjs.
   const { openModel, openFreshModel } = await import('../train/session.ts');
   const plan = { model: { name: model.name, options: model.options, spec }, backend, device };

@@ -14,6 +14,7 @@ import { chooseMicroBatch, type MicroBatchChoice } from '../train/microbatch.ts'
 import { startTrainer, type Trainer } from '../train/trainer.ts';
 import { cellsOf } from './cells.ts';
 import { cancelled, type RunContext } from './context.ts';
+import { Course } from './course.ts';
 import type { ResolvedTrain } from './ends.ts';
 import { probeHeldOut } from './evaluation.ts';
 import type { RunSummary } from './events.ts';
@@ -47,6 +48,16 @@ export async function runTraining(resolved: Resolved, context: RunContext): Prom
     await probeHeldOut(resolved, { signal });
     source = await openSource(resolved, { signal, onLine: line });
     const plan = planOf(resolved, source);
+    const { count } = plan;
+    const course = await Course.open(resolved, {
+      folder: folder.path,
+      count,
+      fresh: context.fresh,
+      signal,
+      line,
+      onFailure,
+    });
+    await course.start();
     line(`Micro-batch ${plan.micro.reason}`);
     // Without the run's signal: a step that is under way when it comes still needs its samples.
     const reading = { source, shuffle: true, epochs: plan.epochs, onFailure };
@@ -55,7 +66,7 @@ export async function runTraining(resolved: Resolved, context: RunContext): Prom
       opened = await openLoader(resolved, { ...reading, start });
       return opened;
     };
-    const trained = await trainOn(openAt, plan, resolved, context);
+    const trained = await trainOn(openAt, plan, resolved, { ...context, course });
     const { end, ready, loader, finish } = trained;
     if (signal.aborted) throw cancelled(signal);
     if (end.step === 0) {
@@ -63,7 +74,7 @@ export async function runTraining(resolved: Resolved, context: RunContext): Prom
       throw fail('TRAIN_TOO_FEW', { batch: plan.train.batch, found: trained.leftOver });
     }
     const seconds = (performance.now() - began) / 1000;
-    const told = await tellTraining(resolved, { folder: folder.path, seconds, ready, signal, line, onFailure });
+    const told = await tellTraining(resolved, { folder: folder.path, seconds, ready, end, count, course });
     if (signal.aborted) throw cancelled(signal);
     how = 'completed';
     const lost = lossLines(loader.stats(), join(folder.path, 'quarantine.jsonl'));
@@ -117,9 +128,9 @@ async function trainOn(
   openAt: (start: number) => Promise<Opened>,
   plan: Plan,
   resolved: Resolved,
-  context: RunContext,
+  context: RunContext & { readonly course: Course },
 ): Promise<Trained> {
-  const { folder, signal, onEvent, fresh } = context;
+  const { folder, signal, onEvent, fresh, course } = context;
   const { train, ring, layout, length, count, total } = plan;
   const line = (text: string) => onEvent({ type: 'line', text });
   let last: Measures | undefined;
@@ -136,11 +147,13 @@ async function trainOn(
     onStep: (measures) => {
       last = measures;
     },
+    onSaved: (path) => course.saved(path),
     onNote: line,
   });
   const { ready } = trainer;
   line(`Training ${ready.parameters.toLocaleString('en')} parameters with ${ready.why}`);
   await folder.begin({ goesOn: ready.resumed !== undefined });
+  await course.goOn(ready);
   if (ready.resumed !== undefined) line(`Going on after step ${ready.step}, from ${ready.resumed}.`);
 
   const stop = () => trainer.stop();
@@ -155,7 +168,7 @@ async function trainOn(
   const ticker = new ProgressTicker(onEvent, look, { perDone: train.batch, before: ready.step });
   try {
     opened = await openAt(ready.position);
-    const leftOver = await feedTrainer(opened, trainer, plan);
+    const leftOver = await feedTrainer(opened, trainer, plan, course);
     return { ...opened, end: await trainer.done, ready, leftOver };
   } catch (error) {
     // Whichever side fails first ends the other; what the trainer says after that is not the cause.
@@ -174,6 +187,7 @@ async function feedTrainer(
   { loader }: Opened,
   trainer: Trainer,
   { train, ring, layout, micro: { microBatch } }: Plan,
+  course: Course,
 ): Promise<number> {
   const render = batcher({
     ring,
@@ -202,6 +216,7 @@ async function feedTrainer(
       trainer.end();
       return batchIndex * microBatch + keys.length;
     }
+    await course.idle();
     const permitWaitMs = loader.permits.waitedMs - waited;
     waited += permitWaitMs;
     if (!(await trainer.send({ cells, keys, positions, batchIndex, permitWaitMs }))) return 0;
@@ -251,6 +266,7 @@ function trainDefinition(
     checkpoint,
     backend,
     device,
+    evaluate: resolved.evaluate?.every,
     init: init === undefined ? undefined : resolve(resolved.definition.base, init),
     data: { source, stages, dropLast },
   } as TrainDefinition;

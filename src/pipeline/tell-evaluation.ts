@@ -1,4 +1,6 @@
 import type { Reconstruction } from '../train/evaluate.ts';
+import type { ReportTable } from '../train/report.ts';
+import type { CourseRow } from './course.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { FeatureResult } from './features.ts';
 import type { Resolved } from './resolve.ts';
@@ -45,11 +47,15 @@ async function reconstructionLines(
 
 /** `k-NN accuracy at 8×8: 71.2 % before, 83.4 % after (k 20; 1,000 of 10,000 pictures, answers from 5,000 of 60,000)` */
 export function featureLine(result: FeatureResult, before?: FeatureResult): string {
-  const { k, images, of, against, againstOf } = result;
   const now = percent(result.top1);
   const values = before === undefined ? now : `${percent(before.top1)} before, ${now} after`;
+  return `${featureTitle(result)}: ${values} (${aboutText(result)})`;
+}
+
+/** `k 20; 1,000 of 10,000 pictures, answers from 5,000 of 60,000` */
+function aboutText({ k, images, of, against, againstOf }: FeatureResult): string {
   const pictures = `${share(images, of)} pictures, answers from ${share(against, againstOf)}`;
-  return `${featureTitle(result)}: ${values} (${k === undefined ? '' : `k ${k}; `}${pictures})`;
+  return `${k === undefined ? '' : `k ${k}; `}${pictures}`;
 }
 
 /** `k-NN accuracy at 8×8` */
@@ -66,4 +72,45 @@ export function percent(share: number): string {
 function share(count: number, of: number): string {
   const text = (value: number) => value.toLocaleString('en');
   return count === of ? text(count) : `${text(count)} of ${text(of)}`;
+}
+
+/** `evaluation.json`: the errors of a reconstruction, and each measure of features by its id, at the start and at the end. */
+export function evaluationJson({ reconstruction, features }: Evaluation, before: Before): object {
+  const ids = new Set([...before.keys(), ...features.map(({ id }) => id)]);
+  const byId = [...ids].map((id) => {
+    const [start, end] = [before.get(id), features.find((result) => result.id === id)];
+    const { id: _, kind: _kind, top1: _1, top5: _5, ...about } = (end ?? start)!;
+    const both = (key: 'top1' | 'top5') => ({ ...(start && { start: start[key] }), ...(end && { end: end[key] }) });
+    return [id, { ...about, top1: both('top1'), top5: both('top5') }] as const;
+  });
+  return { ...reconstruction?.errors, ...Object.fromEntries(byId) };
+}
+
+/** What the report shows of features, and of everything that was measured on the way. */
+export function evaluationTables({ features }: Evaluation, before: Before, rows: readonly CourseRow[]): ReportTable[] {
+  const shown = features.length > 0 ? features : [...before.values()];
+  if (shown.length === 0 && rows.length < 2) return [];
+  const cell = (value: number | undefined) => (value === undefined ? '' : percent(value));
+  const summary: ReportTable = {
+    title: 'Frozen features',
+    head: ['', 'top-1 before', 'top-1 after', 'top-5 before', 'top-5 after'],
+    rows: shown.map((result) => {
+      const [start, end] = [before.get(result.id), features.find(({ id }) => id === result.id)];
+      return [featureTitle(result), cell(start?.top1), cell(end?.top1), cell(start?.top5), cell(end?.top5)];
+    }),
+    about: shown.map((result) => `${featureTitle(result)}: ${aboutText(result)}.`).join(' '),
+  };
+  const ids = [...new Set(rows.flatMap((row) => row.features.map(({ id }) => id)))];
+  const restores = rows.some(({ reconstruction }) => reconstruction !== undefined);
+  const course: ReportTable = {
+    title: 'On the way',
+    head: ['after step', 'epoch', ...ids.map((id) => `${id}, top-1`), ...(restores ? ['reconstruction error'] : [])],
+    rows: rows.map(({ step, epoch, features, reconstruction }) => [
+      String(step),
+      epoch.toFixed(2),
+      ...ids.map((id) => cell(features.find((result) => result.id === id)?.top1)),
+      ...(restores ? [reconstruction?.ours.toFixed(4) ?? ''] : []),
+    ]),
+  };
+  return [...(shown.length > 0 ? [summary] : []), ...(rows.length > 2 ? [course] : [])];
 }

@@ -1,43 +1,40 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Failure } from '../streams/failures.ts';
 import { lossChart } from '../train/chart.ts';
+import type { Reconstruction } from '../train/evaluate.ts';
+import type { LoopEnd } from '../train/loop.ts';
 import { readMetrics } from '../train/metrics.ts';
 import type { Ready } from '../train/protocol.ts';
-import { reportHtml } from '../train/report.ts';
-import { drawReconstruction, evaluateModel } from './evaluation.ts';
+import { type ReportTable, reportHtml } from '../train/report.ts';
+import type { Course } from './course.ts';
+import { drawReconstruction } from './evaluation.ts';
 import type { Resolved } from './resolve.ts';
 import { resolvedJson } from './resolved-json.ts';
-import { evaluationLines } from './tell-evaluation.ts';
+import { evaluationJson, evaluationLines, evaluationTables } from './tell-evaluation.ts';
 
 export interface Telling {
   /** The run's folder. */
   readonly folder: string;
   readonly seconds: number;
   readonly ready: Ready;
-  readonly signal: AbortSignal;
-  readonly line: (text: string) => void;
-  readonly onFailure: (failure: Failure) => void;
+  readonly end: LoopEnd;
+  /** Samples per epoch. */
+  readonly count: number;
+  readonly course: Course;
 }
 
 /**
  * What a finished training leaves for people: `evaluation.json` and `reconstruction.png` where the pipeline says on what to evaluate,
  * `loss.svg`, and `report.html`, which holds all of it. Returns the lines for the terminal and the files.
  */
-export async function tellTraining(resolved: Resolved, { folder, seconds, ready, signal, line, onFailure }: Telling) {
-  const { definition, train, evaluate } = resolved;
+export async function tellTraining(resolved: Resolved, telling: Telling) {
+  const { definition, train } = resolved;
+  const { folder, seconds, ready } = telling;
   const file = (name: string) => join(folder, name);
   const rows = readMetrics(await readFile(file('metrics.jsonl'), 'utf8'));
   const chart = lossChart({ at: rows.map(({ step }) => step), values: rows.map(({ loss }) => loss) });
   await writeFile(file('loss.svg'), chart);
-  const files = [file('loss.svg'), file('metrics.jsonl')];
-  const lines: string[] = [];
-  let held: Awaited<ReturnType<typeof heldOut>> | undefined;
-  if (evaluate !== undefined) {
-    held = await heldOut(resolved, { folder, signal, line, onFailure });
-    lines.push(...held.lines);
-    files.push(...held.files);
-  }
+  const held = await heldOut(resolved, telling);
   await writeFile(
     file('report.html'),
     reportHtml({
@@ -49,30 +46,37 @@ export async function tellTraining(resolved: Resolved, { folder, seconds, ready,
       backend: ready.why,
       parameters: ready.parameters,
       chart,
-      ...(held?.reconstruction && { errors: held.reconstruction.errors, notes: held.reconstruction.notes }),
-      ...(held?.figure !== undefined && { figure: await readFile(held.figure) }),
+      tables: held.tables,
+      ...(held.reconstruction && { errors: held.reconstruction.errors, notes: held.reconstruction.notes }),
+      ...(held.figure !== undefined && { figure: await readFile(held.figure) }),
     }),
   );
-  return { lines: [...lines, `report: ${file('report.html')}`], files: [...files, file('report.html')] };
+  return {
+    lines: [...held.lines, `report: ${file('report.html')}`],
+    files: [file('loss.svg'), file('metrics.jsonl'), ...held.files, file('report.html')],
+  };
 }
 
-async function heldOut(
-  resolved: Resolved,
-  { folder, signal, line, onFailure }: Pick<Telling, 'folder' | 'signal' | 'line' | 'onFailure'>,
-) {
-  const { writeEvaluation } = await import('../train/evaluate.ts');
-  const { reconstruction, features } = await evaluateModel(resolved, {
-    signal,
-    onLine: line,
-    onFailure: (failure) => onFailure({ ...failure, stage: `evaluate/${failure.stage}` }),
-  });
+interface Held {
+  readonly reconstruction?: Reconstruction;
+  readonly figure?: string;
+  readonly tables: readonly ReportTable[];
+  readonly lines: readonly string[];
+  readonly files: readonly string[];
+}
+
+async function heldOut(resolved: Resolved, { folder, end, count, course }: Telling): Promise<Held> {
+  if (resolved.evaluate === undefined) return { lines: [], files: [], tables: [] };
+  const { features = [], reconstruction } = (await course.end({ step: end.step, epoch: end.position / count })) ?? {};
+  const made = { features, ...(reconstruction && { reconstruction }) };
   const figure = reconstruction && (await drawReconstruction(reconstruction, join(folder, 'reconstruction.png')));
-  const evaluation = await writeEvaluation(folder, { ...reconstruction?.errors });
-  const lines = await evaluationLines(resolved, { features, ...(reconstruction && { reconstruction }) });
+  const { writeEvaluation } = await import('../train/evaluate.ts');
+  const evaluation = await writeEvaluation(folder, evaluationJson(made, course.before));
+  const lines = await evaluationLines(resolved, made, course.before);
   return {
-    reconstruction,
-    features,
-    figure,
+    ...made,
+    ...(figure !== undefined && { figure }),
+    tables: evaluationTables(made, course.before, course.rows),
     lines: [...lines, ...(figure === undefined ? [] : [`restored pictures: ${figure}`])],
     files: [evaluation, ...(figure === undefined ? [] : [figure])],
   };

@@ -40,6 +40,11 @@ export interface TrainDefinition {
     readonly everyEpochs?: Optional<number>;
     readonly keep: number;
   };
+  /** Checkpoints are also written where the training is to be evaluated: exactly one of the two. */
+  readonly evaluate?: Optional<{
+    readonly steps?: Optional<number>;
+    readonly epochs?: Optional<number>;
+  }>;
   readonly backend: 'auto' | 'tensorflow' | 'torch' | 'wasm';
   /** auto, cpu, mps, cuda or cuda:<number>. */
   readonly device: string;
@@ -107,6 +112,20 @@ export function checkpointRule({ checkpoint }: Pick<TrainDefinition, 'checkpoint
     const due = periods > passed;
     passed = periods;
     return due;
+  };
+}
+
+/** Whether a checkpoint is due after a step, for its own sake or to be evaluated. Asked as `checkpointRule`. */
+export function saveRule(definition: Pick<TrainDefinition, 'checkpoint' | 'evaluate'>, fromEpoch: number) {
+  const own = checkpointRule(definition, fromEpoch);
+  const { evaluate } = definition;
+  if (evaluate === undefined) return own;
+  const every = { everySteps: evaluate.steps, everyEpochs: evaluate.epochs, keep: 1 };
+  const measured = checkpointRule({ checkpoint: every }, fromEpoch);
+  return (at: { step: number }, epoch: number): boolean => {
+    // Both count the periods that they are asked of.
+    const due = [own(at, epoch), measured(at, epoch)];
+    return due.includes(true);
   };
 }
 

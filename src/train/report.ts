@@ -18,12 +18,22 @@ export interface ReportContent {
   /** Numbers that were trained. */
   readonly parameters?: number;
   readonly errors?: ReconstructionErrors;
+  /** Further tables: what was measured of features, and on the way. */
+  readonly tables?: readonly ReportTable[];
   /** What a reader of the numbers must know. */
   readonly notes?: readonly string[];
   /** `loss.svg`. */
   readonly chart?: string;
   /** `reconstruction.png`. */
   readonly figure?: Uint8Array;
+}
+
+export interface ReportTable {
+  readonly title: string;
+  readonly head: readonly string[];
+  /** The first cell of each row is its heading. */
+  readonly rows: readonly (readonly string[])[];
+  readonly about?: string;
 }
 
 /** Text made safe to stand in a page, inside an element or an attribute in double quotes; line ends stay. */
@@ -40,16 +50,17 @@ export function escapeHtml(value: string): string {
  * images are data inside it, and its policy forbids scripts and requests.
  */
 export function reportHtml(content: ReportContent): string {
-  const { name, pipeline, rows, errors, notes = [], chart, figure } = content;
+  const { name, pipeline, rows, errors, tables = [], notes = [], chart, figure } = content;
   const parts = [
     `<h1>${escapeHtml(name)}</h1>`,
     table(summary(content)),
+    ...tables.flatMap(measureTable),
     ...(errors === undefined ? [] : ['<h2>Held-out reconstruction</h2>', errorTable(errors)]),
     ...notes.map((note) => `<p>${escapeHtml(note)}</p>`),
     ...(figure === undefined
       ? []
       : [
-          image('Images: as they are, windows, masked, restored', 'image/png', Buffer.from(figure)),
+          image('What the model is given of each picture, and what it makes of it', 'image/png', Buffer.from(figure)),
           '<p>Grey patches are hidden from the model; half grey ones in one of two windows that overlap there. Pale patches lie in no window.</p>',
         ]),
     ...(chart === undefined ? [] : ['<h2>Training</h2>', image('Loss per step', 'image/svg+xml', Buffer.from(chart))]),
@@ -119,12 +130,21 @@ function errorTable(errors: ReconstructionErrors): string {
     ['smoothFill', 'Smooth fill'],
     ['meanPatch', 'Mean patch'],
     ['nearestPatch', 'Nearest patch'],
+    ['lowResolution', 'Low-resolution picture, bicubic'],
+    ['lowResolutionNearest', 'Low-resolution picture, as the model sees it'],
   ];
   const rows = names.flatMap(([key, what]) => {
     const error = errors[key];
     return error === undefined ? [] : [`<tr><th>${what}</th><td class="number">${error.toFixed(4)}</td></tr>`];
   });
   return `<table><tr><th></th><th class="number">mean squared error, normalised pixels</th></tr>${rows.join('')}</table>`;
+}
+
+function measureTable({ title, head, rows, about }: ReportTable): string[] {
+  const cells = ([first = '', ...rest]: readonly string[], tag: 'th' | 'td') =>
+    `<tr><th>${escapeHtml(first)}</th>${rest.map((cell) => `<${tag} class="number">${escapeHtml(cell)}</${tag}>`).join('')}</tr>`;
+  const table = `<table>${cells(head, 'th')}${rows.map((row) => cells(row, 'td')).join('')}</table>`;
+  return [`<h2>${escapeHtml(title)}</h2>`, table, ...(about === undefined ? [] : [`<p>${escapeHtml(about)}</p>`])];
 }
 
 /** Ten rows at equal distances, the last among them. */

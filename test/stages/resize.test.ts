@@ -1,5 +1,6 @@
 import t from 'tap';
 import { resize } from '../../src/stages/resize.ts';
+import { openPicture } from '../../src/vision/open.ts';
 import { rawPicture } from '../../src/vision/picture.ts';
 import * as kit from '../kit/pictures.ts';
 import { anyPictures, picturesOf, refuses, stageOf } from '../kit/stages.ts';
@@ -55,4 +56,20 @@ t.test('spec and options', async (t) => {
     stageOf(resize, { size: 4 }, { fields: { picture: 'picture', lr: { picture: [2, 2] } }, size: [8, 8] }).codes,
     ['STAGE_ORDER'],
   );
+});
+
+t.test('two in a row go through the pixels of the first: what is gone is gone', async (t) => {
+  // A chequerboard of single pixels: its mean, whatever comes after.
+  const board = kit.pixelsOf(
+    Array.from({ length: 32 }, (_, y) => Array.from({ length: 32 }, (_, x) => ((x + y) % 2) * 255)),
+  );
+  const small = rawPicture({ ...board, channels: 3 }).resize({ width: 8, height: 8 });
+  const brought = await small.resize({ width: 32, height: 32 }).pixels();
+  const { data } = await small.pixels();
+  const again = await rawPicture({ data, width: 8, height: 8, channels: 3 }).resize({ width: 32, height: 32 }).pixels();
+  t.same(kit.rowsOf(brought), kit.rowsOf(again), 'as from 8 × 8 bytes, of raw pixels');
+  t.ok(Math.max(...brought.data) - Math.min(...brought.data) < 10, 'flat');
+  const file = await openPicture(await kit.png(board));
+  const decoded = await file.resize({ width: 8, height: 8 }).resize({ width: 32, height: 32 }).pixels();
+  t.same(kit.rowsOf(decoded), kit.rowsOf(again), 'and of a file, decoded and made small in one pass');
 });

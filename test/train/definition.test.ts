@@ -1,6 +1,6 @@
 import t from 'tap';
 import { digestDefinition } from '../../src/train/checkpoint.ts';
-import { adamwOptions, checkpointRule, decisive, scheduleOf, stepsOf } from '../../src/train/definition.ts';
+import { adamwOptions, checkpointRule, decisive, saveRule, scheduleOf, stepsOf } from '../../src/train/definition.ts';
 import { buildModel } from '../../src/train/models.ts';
 import { linearModel, smallDefinition, smallSpec } from '../kit/train.ts';
 
@@ -43,6 +43,9 @@ t.test('checkpoints by steps, by epochs, and by default', (t) => {
   t.same(due({ everyEpochs: 1 }, 0, [0.4, 0.8, 1.2, 1.6, 2]), [3, 5]);
   t.same(due({ everyEpochs: 1 }, 1.2, [1.6, 2]), [2], 'a resumed run goes on counting');
   t.same(due({}, 0, new Array(250).fill(0)), [100, 200]);
+  const both = saveRule({ checkpoint: { everySteps: 4, keep: 1 }, evaluate: { epochs: 1 } }, 0);
+  const saved = [0.4, 0.8, 1.2, 1.6, 2, 2.4].flatMap((epoch, i) => (both({ step: i + 1 }, epoch) ? [i + 1] : []));
+  t.same(saved, [3, 4, 5], 'also where the training is to be evaluated');
   t.end();
 });
 

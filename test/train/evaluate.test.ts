@@ -5,9 +5,16 @@ import * as tf from '../../src/backends/tf.ts';
 import { prepareWasm } from '../../src/backends/wasm.ts';
 import { type HostBatch, isRestorer, type Restorer } from '../../src/models/model.ts';
 import { Random } from '../../src/random.ts';
-import { describeErrors, evaluateReconstruction, type HeldOut, writeEvaluation } from '../../src/train/evaluate.ts';
+import {
+  baselineError,
+  describeErrors,
+  evaluateReconstruction,
+  type HeldOut,
+  writeEvaluation,
+} from '../../src/train/evaluate.ts';
 import { buildModel } from '../../src/train/models.ts';
 import { normalisePixels } from '../../src/vision/patches.ts';
+import { greyModel } from '../kit/grid-model.ts';
 import { expectNoTensorLeak } from '../kit/tensors.ts';
 import { linearModel, smallDefinition, smallFields } from '../kit/train.ts';
 
@@ -82,6 +89,72 @@ t.test('four numbers by hand, over micro-batches of different sizes', async (t) 
   t.equal(await writeEvaluation(folder, errors), join(folder, 'evaluation.json'));
   t.same(JSON.parse(await readFile(join(folder, 'evaluation.json'), 'utf8')), errors);
   t.match(describeErrors(errors), [/^this model/, /^smooth fill/, /^mean patch/, /^nearest patch/]);
+});
+
+t.test(
+  'the whole grid is one window, and a model that is given a low-resolution picture is compared with that',
+  async (t) => {
+    // Four patches of 1 px again; the low-resolution picture is one pixel, so that both ways of bringing it up are flat.
+    const { windows: _, ...whole } = fields(10, 20, 60, 130, 10, 20, 60, 70);
+    const masks = { ...whole.masks!, shape: [2, 4] };
+    const lr: HostBatch[string] = { dtype: 'uint8', shape: [2, 1, 1, 3], data: Uint8Array.of(55, 55, 55, 40, 40, 40) };
+    const batches: HeldOut[] = [{ fields: { ...whole, masks, lr }, keys: ['a', 'b'] }];
+    const given = greyModel({ patch: 1, K: 2, value: 100, lr: true });
+    const { errors, examples, hidden } = await evaluateReconstruction({ model: given, params: {}, batches });
+    const expected = {
+      ours: (error(30) + error(30)) / 2,
+      meanPatch: (error(100) + error(40)) / 2,
+      nearestPatch: (error(110) + error(50)) / 2,
+      smoothFill: (error(90) + error(30)) / 2,
+      lowResolution: (error(75) + error(30)) / 2,
+      lowResolutionNearest: (error(75) + error(30)) / 2,
+    };
+    t.same(Object.keys(errors), Object.keys(expected));
+    for (const [name, value] of Object.entries(expected)) {
+      const found = errors[name as keyof typeof errors]!;
+      t.ok(Math.abs(found - value) < 1e-5 * value, `${name}: ${found}, ${value}`);
+    }
+    t.equal(hidden, 6);
+    t.match(examples, [{ whole: true, low: { nearest: { width: 2, height: 2 } } }, { whole: true }]);
+    t.match(describeErrors(errors).join('\n'), /low resolution, bicubic +0\./);
+    t.equal(baselineError(errors, 'low-resolution'), errors.lowResolution);
+
+    const blind = await evaluateReconstruction({
+      model: greyModel({ patch: 1, K: 2, value: 100 }),
+      params: {},
+      batches,
+    });
+    t.same(
+      Object.keys(blind.errors),
+      ['ours', 'meanPatch', 'nearestPatch', 'smoothFill'],
+      'it is not given the picture',
+    );
+    t.notOk(blind.examples[0]!.low);
+    await t.rejects(evaluateReconstruction({ model: greyModel({ patch: 1, K: 3, value: 1 }), params: {}, batches }), {
+      code: 'MODEL_FIELD',
+    });
+  },
+);
+
+t.test('a picture brought up by repetition is blocks, by bicubic interpolation it is smooth', async (t) => {
+  const picture = new Uint8Array(4 * 4 * 3).map((_, i) => 40 * (Math.floor(i / 3) % 4));
+  const lr: HostBatch[string] = {
+    dtype: 'uint8',
+    shape: [1, 2, 2, 3],
+    data: Uint8Array.from([20, 100, 20, 100].flatMap((v) => [v, v, v])),
+  };
+  const masks: HostBatch[string] = { dtype: 'uint8', shape: [1, 4], data: Uint8Array.of(1, 1, 1, 0) };
+  const shape = { dtype: 'uint8' as const, shape: [1, 4, 4, 3], data: picture };
+  const model = greyModel({ patch: 2, K: 2, value: 0, lr: true });
+  const batches: HeldOut[] = [{ fields: { picture: shape, masks, lr }, keys: ['ramp'] }];
+  const { errors, examples } = await evaluateReconstruction({ model, params: {}, batches });
+  // Each pixel of a ramp in steps of 40 is 20 off its block.
+  t.ok(Math.abs(errors.lowResolutionNearest! - error(20)) < 1e-5, `${errors.lowResolutionNearest}`);
+  t.ok(errors.lowResolution! < errors.lowResolutionNearest!);
+  t.same(
+    [...examples[0]!.low!.nearest.data.subarray(0, 12)].filter((_, i) => i % 3 === 0),
+    [20, 20, 100, 100],
+  );
 });
 
 t.test('baselines can be chosen, and something must be hidden', async (t) => {

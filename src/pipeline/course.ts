@@ -1,0 +1,200 @@
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Failure } from '../streams/failures.ts';
+import { type CheckpointState, digestDefinition, readCheckpoint } from '../train/checkpoint.ts';
+import type { ReconstructionErrors } from '../train/evaluate.ts';
+import type { ResolvedEvaluate, ResolvedMeasure } from './evaluate.ts';
+import { type Evaluation, type EvaluationOptions, evaluateModel } from './evaluation.ts';
+import type { FeatureResult } from './features.ts';
+import type { Resolved } from './resolve.ts';
+import { decisiveJson } from './resolved-json.ts';
+import { evaluationLines } from './tell-evaluation.ts';
+
+/** A row of `evaluations.jsonl`: what was measured after so many steps; 0 is before the training. */
+export interface CourseRow {
+  readonly step: number;
+  readonly epoch: number;
+  /** Of the pipeline and its measures: rows of another are not taken for this one's. */
+  readonly digest: string;
+  readonly reconstruction?: ReconstructionErrors;
+  readonly features: readonly FeatureResult[];
+}
+
+export interface CourseOptions {
+  /** The run's folder. */
+  readonly folder: string;
+  /** Samples per epoch. */
+  readonly count: number;
+  readonly fresh: boolean;
+  readonly signal: AbortSignal;
+  readonly line: (text: string) => void;
+  readonly onFailure: (failure: Failure) => void;
+}
+
+/**
+ * The evaluations of a training: before the first step, every so often on a checkpoint, and at the end, kept in `evaluations.jsonl`. A run
+ * that goes on reads there what an earlier one has measured. The trainer runs out of samples while one is measured (`idle`), so that it
+ * does not run far ahead.
+ */
+export class Course {
+  readonly #resolved: Resolved;
+  readonly #options: CourseOptions;
+  readonly #digest: string;
+  #rows: CourseRow[] = [];
+  #queue: Promise<void> = Promise.resolve();
+
+  private constructor(resolved: Resolved, options: CourseOptions) {
+    this.#resolved = resolved;
+    this.#options = options;
+    const { evaluate, ...rest } = decisiveJson(resolved);
+    this.#digest = digestDefinition({ ...rest, measures: evaluate?.measures });
+  }
+
+  /** Reads what an earlier run of the same pipeline has measured. Changes nothing in the folder. */
+  static async open(resolved: Resolved, options: CourseOptions): Promise<Course> {
+    const course = new Course(resolved, options);
+    if (!options.fresh) course.#rows = (await readRows(course.#path)).filter(({ digest }) => digest === course.#digest);
+    return course;
+  }
+
+  get rows(): readonly CourseRow[] {
+    return this.#rows;
+  }
+
+  /** What was measured of frozen features before the first step, by the id of the measure. */
+  get before(): ReadonlyMap<string, FeatureResult> {
+    const start = this.#rows.find(({ step }) => step === 0);
+    return new Map(start?.features.map((result) => [result.id, result]));
+  }
+
+  /** Measures the weights that the training begins with, unless that is known. */
+  async start(): Promise<void> {
+    const wanted = measuresAt(this.#resolved.evaluate, 'start');
+    if (wanted.length === 0 || this.#rows.some(({ step }) => step === 0)) return;
+    const made = await this.#measure({ fresh: true }, wanted);
+    await this.#enter({ step: 0, epoch: 0 }, made, 'before the training');
+  }
+
+  /** The training goes on after so many steps; what was measured of later ones is forgotten. `resumed` is the checkpoint it goes on from. */
+  async goOn({ step, resumed }: { readonly step: number; readonly resumed?: string | undefined }): Promise<void> {
+    this.#rows = this.#rows.filter((row) => row.step <= step);
+    await this.#write();
+    if (resumed !== undefined) this.saved(resumed);
+  }
+
+  /** Hears of a checkpoint. It is measured when the steps or epochs of `every` have passed since the last evaluation. */
+  saved(path: string): void {
+    if (this.#resolved.evaluate?.every === undefined) return;
+    // Read at once: by the time its turn comes, later checkpoints may have taken its place.
+    const weights = this.#readDue(path);
+    weights.catch(() => {});
+    this.#queue = this.#queue.then(async () => {
+      const due = await weights;
+      if (due === undefined || !this.#isDue(due.at)) return;
+      const made = await this.#measure({ weights: due.weights }, this.#resolved.evaluate!.measures);
+      await this.#enter(due.at, made, `after step ${due.at.step}`);
+    });
+    this.#queue.catch(() => {});
+  }
+
+  /** Ends when nothing is being measured. @throws what a measure has thrown. */
+  idle(): Promise<void> {
+    return this.#queue;
+  }
+
+  /** Measures the weights at the end. What the last checkpoint's evaluation has measured of features is not measured again. */
+  async end(at: { readonly step: number; readonly epoch: number }): Promise<Evaluation | undefined> {
+    await this.idle();
+    const wanted = measuresAt(this.#resolved.evaluate, 'end');
+    if (wanted.length === 0) return undefined;
+    const known = this.#rows.find(({ step }) => step === at.step)?.features ?? [];
+    const isKnown = ({ id }: { readonly id: string }) => known.some((result) => result.id === id);
+    const made = await this.#measure(
+      {},
+      wanted.filter((measure) => !isKnown(measure)),
+    );
+    const byId = new Map([...known, ...made.features].map((result) => [result.id, result]));
+    const features = wanted.flatMap(({ id }) => byId.get(id) ?? []);
+    const whole = { ...made, features };
+    await this.#enter(at, whole);
+    return whole;
+  }
+
+  get #path(): string {
+    return join(this.#options.folder, 'evaluations.jsonl');
+  }
+
+  #measure(what: Pick<EvaluationOptions, 'fresh' | 'weights'>, measures: readonly ResolvedMeasure[]) {
+    const { signal, line, onFailure } = this.#options;
+    return evaluateModel(this.#resolved, {
+      ...what,
+      measures,
+      signal,
+      onLine: line,
+      onFailure: (failure) => onFailure({ ...failure, stage: `evaluate/${failure.stage}` }),
+    });
+  }
+
+  async #readDue(path: string) {
+    const { position, step } = JSON.parse(await readFile(join(path, 'state.json'), 'utf8')) as CheckpointState;
+    const at = { step, epoch: position / this.#options.count };
+    if (!this.#isDue(at)) return undefined;
+    return { at, weights: { stored: (await readCheckpoint(path)).model, where: path } };
+  }
+
+  #isDue(at: { readonly step: number; readonly epoch: number }): boolean {
+    const every = this.#resolved.evaluate?.every;
+    const last = this.#rows.at(-1) ?? { step: 0, epoch: 0 };
+    const periods = ({ step, epoch }: typeof at) =>
+      Math.floor(every?.steps === undefined ? epoch / (every?.epochs ?? Number.POSITIVE_INFINITY) : step / every.steps);
+    return periods(at) > periods(last);
+  }
+
+  async #enter(
+    { step, epoch }: { readonly step: number; readonly epoch: number },
+    made: Evaluation,
+    when?: string,
+  ): Promise<void> {
+    const { reconstruction, features } = made;
+    const row = {
+      step,
+      epoch,
+      digest: this.#digest,
+      ...(reconstruction && { reconstruction: reconstruction.errors }),
+      features,
+    };
+    this.#rows = [...this.#rows.filter((other) => other.step !== step), row];
+    await this.#write();
+    if (when === undefined) return;
+    for (const text of await evaluationLines(this.#resolved, { features })) this.#options.line(`${when}: ${text}`);
+    if (reconstruction)
+      this.#options.line(`${when}: error on the hidden pixels ${reconstruction.errors.ours.toFixed(4)}`);
+  }
+
+  async #write(): Promise<void> {
+    if (this.#resolved.evaluate === undefined) return;
+    if (this.#rows.length === 0) return rm(this.#path, { force: true });
+    await writeFile(`${this.#path}.tmp`, this.#rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+    await rename(`${this.#path}.tmp`, this.#path);
+  }
+}
+
+/** What is measured before the first step or after the last. */
+function measuresAt(evaluate: ResolvedEvaluate | undefined, moment: 'start' | 'end'): readonly ResolvedMeasure[] {
+  const { at, measures = [] } = evaluate ?? {};
+  if (at !== undefined) return at.includes(moment) ? measures : [];
+  return moment === 'end' ? measures : measures.filter(({ kind }) => kind !== 'reconstruction');
+}
+
+/** The rows of a file that may be missing, or broken: what cannot be read is measured again. */
+async function readRows(path: string): Promise<CourseRow[]> {
+  const text = await readFile(path, 'utf8').catch(() => '');
+  try {
+    return text
+      .split('\n')
+      .filter((row) => row !== '')
+      .map((row) => JSON.parse(row) as CourseRow);
+  } catch {
+    return [];
+  }
+}

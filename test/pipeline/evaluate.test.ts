@@ -1,0 +1,211 @@
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { builtin } from '../../src/pipeline/builtin.ts';
+import { checkFile } from '../../src/pipeline/check.ts';
+import type { CourseRow } from '../../src/pipeline/course.ts';
+import { evaluateModel } from '../../src/pipeline/evaluation.ts';
+import type { RunEvent } from '../../src/pipeline/events.ts';
+import { spread } from '../../src/pipeline/features.ts';
+import { run } from '../../src/pipeline/run.ts';
+import { Random } from '../../src/random.ts';
+import { writeFiles } from '../kit/folder.ts';
+import { png } from '../kit/pictures.ts';
+
+/** A folder per class: pictures that are flat, finely striped, or coarsely striped, with noise. */
+async function labelled(root: string, perClass: number): Promise<void> {
+  const bright = [() => false, (x: number) => x % 2 === 0, (x: number) => x % 8 < 4];
+  for (const [label, inside] of bright.entries()) {
+    for (let n = 0; n < perClass; n++) {
+      const random = new Random(1, root.slice(-5), `${label}/${n}`);
+      const data = new Uint8Array(16 * 16 * 3);
+      for (let i = 0; i < 256; i++) {
+        const value = (inside(i % 16) ? 200 : 20) + random.integer(20);
+        data.fill(value, 3 * i, 3 * i + 3);
+      }
+      writeFiles(root, { [`${'abc'[label]}/${n}.png`]: await png({ width: 16, height: 16, data }) });
+    }
+  }
+}
+
+const head = `
+name: tiny
+seed: 3
+threads: 2
+source: { image-folder: { path: train, labels: true, repeat: 3 } }
+stages:
+  - decode
+  - random-resized-crop: { size: 16, scale: [0.8, 1] }
+  - windows: { patch: 4, size: 3, views: 1 }
+  - mask: 0.5
+train:
+  model: { lomar: { width: 16, depth: 1, heads: 2, target: pixels } }
+  batch: 6
+  microBatch: 6
+  steps: 6
+  thread: main
+  backend: wasm
+  checkpoint: { everySteps: 6 }
+output: run
+`;
+const knn = 'k: 3, on: { image-folder: { path: test, labels: true } }';
+
+async function sound(root: string, text: string) {
+  writeFiles(root, { 'tiny.yaml': text });
+  const { resolved, problems } = await checkFile(join(root, 'tiny.yaml'), { registry: builtin });
+  return {
+    resolved: resolved!,
+    texts: problems.map(({ error }) => error.message),
+    codes: problems.map(({ error }) => error.code),
+  };
+}
+
+const rowsIn = (root: string) =>
+  readFileSync(join(root, 'run/evaluations.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((row) => JSON.parse(row) as CourseRow);
+
+t.test('before, on the way and after: files, lines, report; a run that goes on keeps what was measured', async (t) => {
+  const root = t.testdir();
+  await labelled(join(root, 'train'), 8);
+  await labelled(join(root, 'test'), 4);
+  const text = `${head}evaluate:
+  every: { steps: 2 }
+  knn: { ${knn} }
+  linear: { on: test, against: train, epochs: 20, limit: { on: 6 } }
+  reconstruction: { on: test }
+`;
+  const { resolved, texts } = await sound(root, text);
+  t.same(texts, []);
+  const lines: string[] = [];
+  const hear = (event: RunEvent) => event.type === 'line' && lines.push(event.text);
+  const summary = await run(resolved.definition, { onEvent: hear });
+  t.match(lines.join('\n'), /before the training: k-NN accuracy at 16×16: \d/);
+  t.match(lines.join('\n'), /after step 2: k-NN[\s\S]*after step 4: error on the hidden pixels \d/);
+  t.match(
+    summary.lines.join('\n'),
+    /k-NN accuracy at 16×16: [\d.]+ % before, [\d.]+ % after \(k 3; 12 pictures, answers from 24\)/,
+  );
+  t.match(summary.lines.join('\n'), /Linear accuracy at 16×16: [\d.]+ % before, [\d.]+ % after \(6 of 12 pictures/);
+
+  const rows = rowsIn(root);
+  t.same(
+    rows.map(({ step }) => step),
+    [0, 2, 4, 6],
+  );
+  t.equal(rows[0]!.reconstruction, undefined, 'a reconstruction is not measured before');
+  t.ok(rows[1]!.reconstruction!.ours > 0);
+  const json = JSON.parse(readFileSync(join(root, 'run/evaluation.json'), 'utf8')) as Record<string, unknown>;
+  t.same(Object.keys(json), ['ours', 'meanPatch', 'nearestPatch', 'smoothFill', 'knn', 'linear']);
+  t.match(json.knn, { k: 3, resolution: '16×16', classes: 3, images: 12, of: 12, against: 24, againstOf: 24 });
+  const { top1 } = json.knn as { top1: Record<string, number> };
+  // Patches of different brightness and texture: even features by chance tell them apart.
+  t.ok(top1.start! > 0.8 && top1.end! > 0.8, JSON.stringify(top1));
+  const report = readFileSync(join(root, 'run/report.html'), 'utf8');
+  t.match(report, /Frozen features[\s\S]*k-NN accuracy at 16×16[\s\S]*On the way[\s\S]*Held-out reconstruction/);
+
+  const evaluated = await evaluateModel(resolved);
+  t.same(
+    evaluated.features.map(({ id, top1 }) => [id, top1]),
+    rows.at(-1)!.features.map(({ id, top1 }) => [id, top1]),
+    'the verb measures what the run did',
+  );
+
+  // Killed after step 4: the row of step 6 is of a future that did not happen; the start is read, not measured.
+  const [start] = rows;
+  const marked = { ...start!, features: start!.features.map((result) => ({ ...result, top1: 0.125 })) };
+  const kept = [marked, ...rows.slice(1)].map((row) => `${JSON.stringify(row)}\n`).join('');
+  rmSync(join(root, 'run/checkpoints/step-00000006'), { recursive: true });
+  rmSync(join(root, 'run/finished.json'));
+  writeFiles(root, { 'run/evaluations.jsonl': kept });
+  const again = await run(resolved.definition);
+  t.match(again.lines.join('\n'), /k-NN accuracy at 16×16: 12\.5 % before/);
+  t.same(rowsIn(root).slice(1), rows.slice(1), 'and ends as the undisturbed one');
+
+  const fresh = await run(resolved.definition, { fresh: true });
+  t.notMatch(fresh.lines.join('\n'), /12\.5 % before/);
+  t.same(rowsIn(root), rows);
+});
+
+t.test('pictures that go through few pixels, two measures of a kind, epochs, only at the end', async (t) => {
+  const root = t.testdir();
+  await labelled(join(root, 'train'), 4);
+  await labelled(join(root, 'test'), 3);
+  const { resolved, texts } = await sound(
+    root,
+    `${head}evaluate:
+  at: [end]
+  every: { epochs: 0.25 }
+  measures:
+    - knn: { ${knn}, vote: majority, pool: cls }
+    - knn: { ${knn}, stages: [decode, { resize: 2 }, { resize: 16 }], limit: { against: 6 } }
+`,
+  );
+  t.same(texts, []);
+  const summary = await run(resolved.definition);
+  t.match(summary.lines, [
+    /./,
+    /^k-NN accuracy at 16×16: [\d.]+ % \(/,
+    /^k-NN accuracy at 2×2 \(knn#2\): [\d.]+ % \(.*6 of 12\)/,
+  ]);
+  // 36 samples an epoch, 6 a step: a quarter is over within steps 2, 3, 5 and 6.
+  t.same(
+    rowsIn(root).map(({ step }) => step),
+    [2, 3, 5, 6],
+  );
+  const json = JSON.parse(readFileSync(join(root, 'run/evaluation.json'), 'utf8')) as Record<string, { top1: object }>;
+  t.same(Object.keys(json), ['knn', 'knn#2']);
+  t.same(Object.keys(json.knn!.top1), ['end']);
+  t.notOk(existsSync(join(root, 'run/reconstruction.png')));
+});
+
+t.test('what does not fit is told before the training', async (t) => {
+  const root = t.testdir();
+  await labelled(join(root, 'train'), 3);
+  await labelled(join(root, 'test'), 2);
+  rmSync(join(root, 'test/a'), { recursive: true });
+  const shifted = await sound(root, `${head}evaluate: { knn: { ${knn} } }\n`);
+  await t.rejects(run(shifted.resolved.definition), { code: 'CLASSES_DIFFER' });
+  await labelled(join(root, 'test'), 2);
+  const many = await sound(root, `${head}evaluate: { knn: { on: test } }\n`);
+  await t.rejects(run(many.resolved.definition), { code: 'KNN_FEW' });
+  t.notOk(existsSync(join(root, 'run/checkpoints')));
+});
+
+t.test('check: measures that cannot be', async (t) => {
+  const root = t.testdir();
+  const check = (evaluate: string, change = (text: string) => text) =>
+    sound(root, change(`${head}evaluate: ${evaluate}\n`));
+  const results = [
+    await check('{ knn: {} }'),
+    await check('{ knn: { on: test } }', (text) => text.replace('labels: true, ', '')),
+    await check('{ source: { image-folder: test }, knn: { k: 3 } }'),
+    await check(`{ knn: { ${knn}, limit: { against: 2 } } }`),
+    await check(`{ knn: { ${knn}, stages: [decode, { random-resized-crop: 16 }, random-flip] } }`),
+    await check(`{ knn: { ${knn}, stages: [decode, { resize: 8 }] } }`),
+    await check(`{ knn: { ${knn}, stages: [decode] }, every: { steps: 2, epochs: 1 }, at: [middle] }`),
+    await check('{ measures: [{ knm: {} }, { knn: {}, linear: {} }, 3] }'),
+    await check('{ measures: [{ reconstruction: { on: a } }, { reconstruction: { on: b } }] }'),
+    await check('{ reconstruction: { on: a, against: b, beside: low-resolution } }'),
+    await check(`{ measures: [{ knn: { ${knn} } }], linear: { on: test } }`),
+    await check('{ every: { steps: 2 } }'),
+    await check('{ knn: { on: { idx: { images: a, labels: b } }, kk: 2 } }'),
+    await check('{ knn: { on: { idz: { images: a } } } }'),
+  ];
+  t.matchSnapshot(results.map(({ texts }) => texts.join('\n').replaceAll(root, '')).join('\n---\n'));
+  t.ok(results.every(({ codes }) => codes.length > 0));
+});
+
+t.test('a part of a source is spread over it', async (t) => {
+  const read = (index: number) => ({ label: index });
+  const whole = { count: 10, key: String, read };
+  const part = spread(whole, 4);
+  t.same(
+    [0, 1, 2, 3].map((index) => part.key(index)),
+    ['0', '2', '5', '7'],
+  );
+  t.same(part.read(3, new AbortController().signal), { label: 7 });
+  t.equal(spread(whole), whole);
+  t.equal(spread(whole, 11), whole);
+});
