@@ -1,9 +1,9 @@
 /**
  * `npm run bench -- NAME`: runs `bench/NAME.ts`, prints its table and writes `bench/results/NAME.json`; without a name, the list.
- * A bench exports `run(args)`, which measures both sides in one go on this machine; further arguments are its own, and a table that they
- * made smaller is printed and not kept. `patchstream` in it is the built library.
+ * A bench exports `run(args)`, which measures both sides in one go on this machine; further arguments are its own: of a table that they
+ * made smaller, the rows take the place of those before. `patchstream` in it is the built library.
  */
-import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -85,6 +85,23 @@ function failed(row) {
 }
 
 /**
+ * Results with the rows of a run of part of the bench in the place of those they repeat. What another machine, or another day, measured
+ * is dropped: one table never mixes two.
+ *
+ * @template {{ machine: object, rows: readonly { what: string }[] }} T
+ * @param {T} before
+ * @param {T} fresh
+ * @returns {T}
+ */
+export function merged(before, fresh) {
+  if (JSON.stringify(before.machine) !== JSON.stringify(fresh.machine)) return fresh;
+  const renewed = new Map(fresh.rows.map((row) => [row.what, row]));
+  const rows = before.rows.map((row) => renewed.get(row.what) ?? row);
+  const present = new Set(rows.map(({ what }) => what));
+  return { ...fresh, rows: [...rows, ...fresh.rows.filter(({ what }) => !present.has(what))] };
+}
+
+/**
  * @param {string | undefined} name
  * @param {readonly string[]} args
  */
@@ -103,11 +120,12 @@ async function main(name, args) {
   console.log(table(rows));
   for (const note of notes) console.log(note);
   const status = rows.some(failed) ? 1 : 0;
-  if (args.length > 0) return status;
   const results = join(folder, 'results');
   mkdirSync(results, { recursive: true });
   const path = join(results, `${name}.json`);
-  writeFileSync(`${path}.tmp`, `${JSON.stringify({ name, machine: machine(), notes, rows }, null, 2)}\n`);
+  const fresh = { name, machine: machine(), notes, rows };
+  const kept = args.length > 0 && existsSync(path) ? merged(JSON.parse(readFileSync(path, 'utf8')), fresh) : fresh;
+  writeFileSync(`${path}.tmp`, `${JSON.stringify(kept, null, 2)}\n`);
   renameSync(`${path}.tmp`, path);
   console.log(`\nbench/results/${name}.json`);
   return status;

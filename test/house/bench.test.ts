@@ -1,5 +1,5 @@
 import t from 'tap';
-import { table } from '../../bench/run.mjs';
+import { merged, table } from '../../bench/run.mjs';
 
 t.test('a table has its columns in line', (t) => {
   const rows = [
@@ -32,5 +32,21 @@ t.test('a table of checks says which failed', (t) => {
       'no number     NaN       1e-3  FAILED',
     ].join('\n'),
   );
+  t.end();
+});
+
+t.test('rows of part of a bench take the place of those before, measured on the same machine and day', (t) => {
+  const [old, other] = [
+    { what: 'a', ours: 1 },
+    { what: 'b', ours: 2 },
+  ];
+  const [renewed, added] = [
+    { what: 'b', ours: 3 },
+    { what: 'c', ours: 4 },
+  ];
+  const machine = { cores: 2, date: '2026-11-22' };
+  const fresh = { machine, notes: ['now'], rows: [renewed, added] };
+  t.same(merged({ machine, notes: ['then'], rows: [old, other] }, fresh), { ...fresh, rows: [old, renewed, added] });
+  t.same(merged({ machine: { ...machine, cores: 4 }, notes: [], rows: [old, other] }, fresh), fresh);
   t.end();
 });
