@@ -26,8 +26,8 @@ struct Geometry {
   at::Tensor bordered(const at::Tensor& x) const {
     return even() ? x : at::constant_pad_nd(x, {pads[2], pads[3], pads[0], pads[1]});
   }
-  at::Tensor withoutBorder(const at::Tensor& x, int64_t height, int64_t width) const {
-    return even() ? x : x.narrow(2, pads[0], height).narrow(3, pads[2], width);
+  at::Tensor withoutBorder(const at::Tensor& x) const {
+    return even() ? x : at::constant_pad_nd(x, {-pads[2], -pads[3], -pads[0], -pads[1]});
   }
 
   // [N, H, W, C] <-> [N, C, H, W], without moving anything.
@@ -46,8 +46,11 @@ struct Geometry {
 };
 
 at::Tensor convolve(const Geometry& geometry, const at::Tensor& x, const at::Tensor& filter, const at::Tensor& bias) {
-  const at::Tensor y = at::convolution(geometry.bordered(geometry.channelsFirst(asReal(x))), geometry.weight(asReal(filter)), bias,
-                                       geometry.strides, geometry.evenPads(), geometry.dilations, false, {0, 0}, geometry.groups);
+  at::Tensor weight = geometry.weight(asReal(filter));
+  // The way that libtorch takes for no pictures wants it so.
+  if (x.numel() == 0) weight = weight.contiguous();
+  const at::Tensor y = at::convolution(geometry.bordered(geometry.channelsFirst(asReal(x))), weight, bias, geometry.strides,
+                                       geometry.evenPads(), geometry.dilations, false, {0, 0}, geometry.groups);
   return asDtype(geometry.back(y), x.scalar_type());
 }
 
@@ -83,7 +86,7 @@ void addConvolutions(Operations& ops) {
     const at::Tensor x = geometry.channelsFirst(at::empty({1}, dy.options()).expand(shape));
     const at::Tensor bordered = geometry.even() ? x : x.new_empty({1}).expand(geometry.bordered(x).sizes());
     const auto grads = backward(geometry, dy, bordered, geometry.weight(call.input(1)), {true, false, false});
-    call.give(geometry.back(geometry.withoutBorder(std::get<0>(grads), x.size(2), x.size(3))));
+    call.give(geometry.back(geometry.withoutBorder(std::get<0>(grads))));
   });
   // x, dy. Attributes: the geometry, the shape of the filter as tfjs has it.
   ops.add("Conv2DBackpropFilter", [](Call& call) {

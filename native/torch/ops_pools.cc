@@ -18,8 +18,8 @@ struct Pool {
     const at::Tensor first = x.permute({0, 3, 1, 2});
     return padded() ? at::constant_pad_nd(first, {pads[2], pads[3], pads[0], pads[1]}, value) : first;
   }
-  at::Tensor withoutBorder(const at::Tensor& bordered, const at::Tensor& x) const {
-    const at::Tensor inner = padded() ? bordered.narrow(2, pads[0], x.size(1)).narrow(3, pads[2], x.size(2)) : bordered;
+  at::Tensor withoutBorder(const at::Tensor& bordered) const {
+    const at::Tensor inner = padded() ? at::constant_pad_nd(bordered, {-pads[2], -pads[3], -pads[0], -pads[1]}) : bordered;
     return inner.permute({0, 2, 3, 1});
   }
   at::Tensor sums(const at::Tensor& bordered) const {
@@ -53,7 +53,7 @@ void addPools(Operations& ops) {
         std::get<1>(at::max_pool2d_with_indices(bordered, pool.window, pool.strides, {0, 0}, {1, 1}, false));
     const at::Tensor dy = plain(call.input(0).permute({0, 3, 1, 2}));
     call.give(pool.withoutBorder(
-        at::max_pool2d_with_indices_backward(dy, bordered, pool.window, pool.strides, {0, 0}, {1, 1}, false, positions), x));
+        at::max_pool2d_with_indices_backward(dy, bordered, pool.window, pool.strides, {0, 0}, {1, 1}, false, positions)));
   });
   ops.add("AvgPool", [](Call& call) {
     const Pool pool(call);
@@ -68,7 +68,7 @@ void addPools(Operations& ops) {
     const at::Tensor& x = call.input(1);
     const at::Tensor shares = plain(call.input(0).permute({0, 3, 1, 2}) / pool.counts(x));
     const at::Tensor bordered = plain(pool.bordered(x, 0));
-    call.give(pool.withoutBorder(at::avg_pool2d_backward(shares, bordered, pool.window, pool.strides, {0, 0}, false, true, 1), x));
+    call.give(pool.withoutBorder(at::avg_pool2d_backward(shares, bordered, pool.window, pool.strides, {0, 0}, false, true, 1)));
   });
 }
 

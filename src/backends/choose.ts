@@ -1,6 +1,9 @@
 import { fail, messageOf } from '../errors.ts';
+import { type Absent, isAbsent, torchAddon } from '../native.ts';
 import type { Warn } from './host-kernels.ts';
 import * as tf from './tf.ts';
+import type { TorchDevice } from './torch.ts';
+import { prepareTorch, torchDevices } from './torch-prepare.ts';
 import { prepareWasm } from './wasm.ts';
 
 /** What a user may ask for. */
@@ -11,40 +14,63 @@ export interface BackendWish {
 
 /** What was taken, and one sentence that says which and why. It is tfjs' current backend. */
 export interface BackendChoice {
-  readonly backend: 'tensorflow' | 'wasm';
-  readonly device: 'cpu' | 'cuda:0';
+  readonly backend: 'tensorflow' | 'torch' | 'wasm';
+  readonly device: 'cpu' | 'cuda:0' | 'mps';
   readonly why: string;
 }
 
-/** For tests: how optional packages are loaded, and where warnings go. */
+/** libtorch as it is found: what it sees, the fastest device first, or why it is not there. */
+export type TorchFound = { readonly version: string; readonly devices: readonly TorchDevice[] } | Absent;
+
+/** For tests: how optional parts are found and loaded, and where warnings go. */
 export interface ChooseOptions {
   readonly load?: (name: string) => Promise<unknown>;
+  readonly torch?: { find(): TorchFound; prepare(device: TorchDevice, warn?: Warn): Promise<void> };
   readonly warn?: Warn;
+}
+
+type Device = NonNullable<BackendWish['device']>;
+
+// What is asked of each candidate: the device, how to load, and where to leave the reason for not being taken.
+interface Search {
+  readonly device: Device;
+  readonly load: (name: string) => Promise<unknown>;
+  readonly torch: NonNullable<ChooseOptions['torch']>;
+  readonly warn: Warn | undefined;
+  readonly reasons: string[];
 }
 
 const gpuPackage = '@tensorflow/tfjs-node-gpu';
 const cpuPackage = '@tensorflow/tfjs-node';
 
+const installedTorch: NonNullable<ChooseOptions['torch']> = {
+  find() {
+    const addon = torchAddon();
+    return isAbsent(addon) ? addon : { version: addon.info().version, devices: torchDevices() };
+  },
+  prepare: prepareTorch,
+};
+
 /**
- * Chooses a backend and makes it tfjs' current one. `auto` takes the user's own tfjs-node-gpu when it is installed and sees a GPU, then
- * tfjs-node, then wasm, which every machine has. The first two are optional and their absence is never an error unless asked for by name.
+ * Chooses a backend and makes it tfjs' current one. `auto` takes the user's own tfjs-node-gpu when it is installed and sees a GPU, then torch on a
+ * GPU, torch on the cpu, tfjs-node, then wasm, which every machine has. All but the last are optional and their absence is never an error unless
+ * asked for by name.
  *
  * @throws BACKEND_MISSING for a backend asked for by name that is not there, DEVICE_MISSING for such a device.
  */
 export async function chooseBackend(wish: BackendWish = {}, options: ChooseOptions = {}): Promise<BackendChoice> {
   const { backend = 'auto', device = 'auto' } = wish;
-  const { load = (name) => import(name), warn } = options;
-  if (backend === 'torch') {
-    throw fail('BACKEND_MISSING', {
-      backend,
-      found: 'it comes in a later release',
-      remedy: 'Say `backend: auto`, or install @tensorflow/tfjs-node-gpu for a GPU.',
-    });
-  }
-  const reasons: string[] = [];
-  if (backend !== 'wasm') {
-    const taken = await takeTensorflow(device, load, reasons);
+  const { load = (name) => import(name), torch = installedTorch, warn } = options;
+  const search: Search = { device, load, torch, warn, reasons: [] };
+  const candidates = { auto: [onGpu, onTorch, onCpu], tensorflow: [onGpu, onCpu], torch: [onTorch], wasm: [] }[backend];
+  for (const candidate of candidates) {
+    const taken = await candidate(search);
     if (taken !== undefined) return taken;
+  }
+  const { reasons } = search;
+  if (backend === 'torch') {
+    const found = torch.find();
+    if (isAbsentTorch(found)) throw fail('BACKEND_MISSING', { backend, found: found.found, remedy: found.remedy });
   }
   if (device === 'cuda:0' || device === 'mps') {
     const found = reasons.length === 0 ? 'the wasm backend, which has the cpu only' : reasons.join('; ');
@@ -58,35 +84,58 @@ export async function chooseBackend(wish: BackendWish = {}, options: ChooseOptio
   return { backend: 'wasm', device: 'cpu', why: `wasm on the cpu: ${because}.` };
 }
 
-async function takeTensorflow(
-  device: NonNullable<BackendWish['device']>,
-  load: (name: string) => Promise<unknown>,
-  reasons: string[],
-): Promise<BackendChoice | undefined> {
+/** tfjs-node-gpu, when it sees a GPU. */
+async function onGpu({ device, load, reasons }: Search): Promise<BackendChoice | undefined> {
+  if (device === 'cpu') return undefined;
   if (device === 'mps') {
     reasons.push('tensorflow has no mps');
     return undefined;
   }
-  const wantsGpu = device !== 'cpu';
-  const gpuLoaded = wantsGpu && (await tryLoad(gpuPackage, load, reasons));
-  if (gpuLoaded && (await tf.setBackend('tensorflow'))) {
-    // tfjs-node's backend says so of itself; tfjs' own type does not know it.
-    if ((tf.backend() as { isUsingGpuDevice?: boolean }).isUsingGpuDevice === true) {
-      return {
-        backend: 'tensorflow',
-        device: 'cuda:0',
-        why: `tensorflow on cuda:0: ${gpuPackage} is installed and sees a GPU.`,
-      };
-    }
+  if (!(await tryLoad(gpuPackage, load, reasons)) || !(await tf.setBackend('tensorflow'))) return undefined;
+  if (!seesGpu()) {
     reasons.push(`${gpuPackage} sees no GPU`);
+    return undefined;
   }
-  if (device === 'cuda:0') return undefined;
+  return {
+    backend: 'tensorflow',
+    device: 'cuda:0',
+    why: `tensorflow on cuda:0: ${gpuPackage} is installed and sees a GPU.`,
+  };
+}
+
+/** torch on the device asked for, else on the fastest it sees. */
+async function onTorch({ device, torch, warn, reasons }: Search): Promise<BackendChoice | undefined> {
+  const found = torch.find();
+  if (isAbsentTorch(found)) {
+    reasons.push(`torch is not there: ${found.found}`);
+    return undefined;
+  }
+  const taken = device === 'auto' ? found.devices[0] : found.devices.find((name) => name === device);
+  if (taken === undefined) {
+    reasons.push(`libtorch ${found.version} sees no ${device === 'auto' ? 'device' : device}`);
+    return undefined;
+  }
+  await torch.prepare(taken, warn);
+  const sees = taken === 'cpu' ? 'is installed' : 'is installed and sees a GPU';
+  const because = [`libtorch ${found.version} ${sees}`, ...reasons].join('; ');
+  return { backend: 'torch', device: taken, why: `torch on ${taken === 'cpu' ? 'the cpu' : taken}: ${because}.` };
+}
+
+/** tfjs-node, or tfjs-node-gpu without a GPU. */
+async function onCpu({ device, load, reasons }: Search): Promise<BackendChoice | undefined> {
+  if (device === 'cuda:0' || device === 'mps') return undefined;
+  const gpuLoaded = reasons.includes(`${gpuPackage} sees no GPU`);
   const loaded = gpuLoaded || (await tryLoad(cpuPackage, load, reasons));
   if (!loaded || !(await tf.setBackend('tensorflow'))) return undefined;
   const name = gpuLoaded ? gpuPackage : cpuPackage;
   const because = [`${name} is installed`, ...reasons].join('; ');
   return { backend: 'tensorflow', device: 'cpu', why: `tensorflow on the cpu: ${because}.` };
 }
+
+// tfjs-node's backend says so of itself; tfjs' own type does not know it.
+const seesGpu = () => (tf.backend() as { isUsingGpuDevice?: boolean }).isUsingGpuDevice === true;
+
+const isAbsentTorch = (found: TorchFound): found is Absent => 'remedy' in found;
 
 async function tryLoad(name: string, load: (name: string) => Promise<unknown>, reasons: string[]): Promise<boolean> {
   try {

@@ -1,6 +1,7 @@
 import t from 'tap';
-import { chooseBackend } from '../../src/backends/choose.ts';
+import { type ChooseOptions, chooseBackend, type TorchFound } from '../../src/backends/choose.ts';
 import * as tf from '../../src/backends/tf.ts';
+import { withoutTorch } from '../kit/torch.ts';
 
 // Stands for tfjs-node: an object registered as tfjs' backend `tensorflow`.
 function standIn(isUsingGpuDevice: boolean): void {
@@ -8,16 +9,25 @@ function standIn(isUsingGpuDevice: boolean): void {
   tf.registerBackend('tensorflow', () => ({ isUsingGpuDevice, dispose() {} }) as unknown as tf.KernelBackend);
 }
 
+// Stands for libtorch: what it finds, and which device was asked of it.
+function torchOf(found: TorchFound): { torch: NonNullable<ChooseOptions['torch']>; prepared: string[] } {
+  const prepared: string[] = [];
+  const prepare = async (device: string) => void prepared.push(device);
+  return { torch: { find: () => found, prepare }, prepared };
+}
+
+const none = torchOf({ found: 'its addon is not built', remedy: 'Build it.' });
+
 const absent = async (name: string) => {
   throw Object.assign(new Error(`Cannot find package '${name}'`), { code: 'ERR_MODULE_NOT_FOUND' });
 };
 
 t.test('auto falls to wasm and says why', async (t) => {
-  const choice = await chooseBackend();
+  const choice = await chooseBackend({}, none);
   t.match(choice, { backend: 'wasm', device: 'cpu' });
   t.equal(
     choice.why,
-    'wasm on the cpu: @tensorflow/tfjs-node-gpu is not installed; @tensorflow/tfjs-node is not installed.',
+    'wasm on the cpu: @tensorflow/tfjs-node-gpu is not installed; torch is not there: its addon is not built; @tensorflow/tfjs-node is not installed.',
   );
   t.equal(tf.getBackend(), 'wasm');
 });
@@ -26,7 +36,10 @@ t.test('a package that is broken is named with its complaint, and wasm taken', a
   const load = async () => {
     throw new Error('libtensorflow.so.2: cannot open');
   };
-  t.match((await chooseBackend({}, { load })).why, /tfjs-node did not load \(libtensorflow.so.2: cannot open\)/);
+  t.match(
+    (await chooseBackend({}, { load, ...none })).why,
+    /tfjs-node did not load \(libtensorflow.so.2: cannot open\)/,
+  );
 });
 
 t.test('the user’s own GPU comes first', async (t) => {
@@ -46,26 +59,62 @@ t.test('device cpu never loads the GPU package', async (t) => {
     asked.push(name);
     standIn(false);
   };
-  t.match(await chooseBackend({ device: 'cpu' }, { load }), { backend: 'tensorflow', device: 'cpu' });
+  t.match(await chooseBackend({ device: 'cpu' }, { load, ...none }), { backend: 'tensorflow', device: 'cpu' });
   t.same(asked, ['@tensorflow/tfjs-node']);
 });
 
 t.test('a GPU package without a GPU computes on the cpu, or refuses cuda:0', async (t) => {
   const load = async () => standIn(false);
-  t.match(await chooseBackend({}, { load }), { backend: 'tensorflow', device: 'cpu', why: /sees no GPU/ });
-  await t.rejects(chooseBackend({ device: 'cuda:0' }, { load }), { code: 'DEVICE_MISSING' });
+  t.match(await chooseBackend({}, { load, ...none }), { backend: 'tensorflow', device: 'cpu', why: /sees no GPU/ });
+  await t.rejects(chooseBackend({ device: 'cuda:0' }, { load, ...none }), { code: 'DEVICE_MISSING' });
 });
 
 t.test('what is asked for by name and is not there is an error', async (t) => {
-  await t.rejects(chooseBackend({ backend: 'torch' }), { code: 'BACKEND_MISSING', message: /later release/ });
+  await t.rejects(chooseBackend({ backend: 'torch' }, none), {
+    code: 'BACKEND_MISSING',
+    message: /not built. Build it./,
+  });
   await t.rejects(chooseBackend({ backend: 'tensorflow' }, { load: absent }), {
     code: 'BACKEND_MISSING',
     message: /npm install/,
   });
-  await t.rejects(chooseBackend({ device: 'mps' }, { load: absent }), { code: 'DEVICE_MISSING' });
+  await t.rejects(chooseBackend({ device: 'mps' }, { load: absent, ...none }), { code: 'DEVICE_MISSING' });
   await t.rejects(chooseBackend({ backend: 'wasm', device: 'cuda:0' }), { code: 'DEVICE_MISSING' });
 });
 
 t.test('wasm by name', async (t) => {
   t.match(await chooseBackend({ backend: 'wasm' }), { backend: 'wasm', why: 'wasm on the cpu: as asked.' });
+});
+
+t.test('torch comes after the user’s own GPU and before tfjs-node, on the fastest device it sees', async (t) => {
+  const both = torchOf({ version: '2.9.0', devices: ['cuda:0', 'cpu'] });
+  t.same(await chooseBackend({}, { load: absent, ...both }), {
+    backend: 'torch',
+    device: 'cuda:0',
+    why: 'torch on cuda:0: libtorch 2.9.0 is installed and sees a GPU; @tensorflow/tfjs-node-gpu is not installed.',
+  });
+  t.match(await chooseBackend({ device: 'cpu' }, { load: absent, ...both }), { backend: 'torch', device: 'cpu' });
+  t.same(both.prepared, ['cuda:0', 'cpu']);
+  const load = async () => standIn(true);
+  t.match(await chooseBackend({}, { load, ...both }), { backend: 'tensorflow', device: 'cuda:0' });
+});
+
+t.test('torch by name takes the device by name, or says that libtorch sees none', async (t) => {
+  const apple = torchOf({ version: '2.9.0', devices: ['mps', 'cpu'] });
+  t.match(await chooseBackend({ backend: 'torch', device: 'mps' }, apple), { device: 'mps' });
+  t.match(await chooseBackend({ device: 'mps' }, apple), { backend: 'torch', device: 'mps' });
+  await t.rejects(chooseBackend({ backend: 'torch', device: 'cuda:0' }, apple), {
+    code: 'DEVICE_MISSING',
+    message: /libtorch 2.9.0 sees no cuda:0/,
+  });
+});
+
+t.test('torch as it is installed here', { skip: withoutTorch }, async (t) => {
+  const choice = await chooseBackend({ backend: 'torch', device: 'cpu' });
+  t.match(choice, {
+    backend: 'torch',
+    device: 'cpu',
+    why: /^torch on the cpu: libtorch \d+\.\d+\.\d+ is installed\.$/,
+  });
+  t.equal(tf.getBackend(), 'torch');
 });

@@ -30,12 +30,34 @@ type Info = Pick<
   | 'effectiveFilterWidth'
 >;
 
-/** Padding above, below, left, right. Where sizes are rounded up, as much more behind as the last window needs. */
+/**
+ * Padding above, below, left, right. Behind it is what tfjs' size of the result asks for: more where sizes are rounded up, less where tfjs sizes both
+ * sides by the filter's height.
+ */
 function pads(info: Info): number[] {
   const { top, bottom, left, right } = info.padInfo;
-  const below = (info.outHeight - 1) * info.strideHeight + info.effectiveFilterHeight - info.inHeight - top;
-  const behind = (info.outWidth - 1) * info.strideWidth + info.effectiveFilterWidth - info.inWidth - left;
-  return [top, Math.max(bottom, below), left, Math.max(right, behind)];
+  const rows = {
+    size: info.inHeight,
+    out: info.outHeight,
+    stride: info.strideHeight,
+    filter: info.effectiveFilterHeight,
+  };
+  const columns = {
+    size: info.inWidth,
+    out: info.outWidth,
+    stride: info.strideWidth,
+    filter: info.effectiveFilterWidth,
+  };
+  return [top, after(top, bottom, rows), left, after(left, right, columns)];
+}
+
+function after(
+  before: number,
+  given: number,
+  { size, out, stride, filter }: { size: number; out: number; stride: number; filter: number },
+): number {
+  const fits = Math.floor((size + before + given - filter) / stride) + 1 === out;
+  return fits ? given : (out - 1) * stride + filter - size - before;
 }
 
 /** The geometry as native/torch reads it. */

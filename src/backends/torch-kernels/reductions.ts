@@ -28,7 +28,10 @@ const neighbours = ({ depthRadius, bias, alpha, beta }: tf.LRNAttrs) => [depthRa
 
 /** Kernels that bring many elements down to one, or carry them along an axis. */
 export const reductions: KernelTable = {
-  ...Object.fromEntries(['Sum', 'Mean', 'Prod', 'Max', 'Min', 'All', 'Any'].map(reduction)),
+  ...Object.fromEntries(['Sum', 'Mean', 'Prod', 'Min', 'All', 'Any'].map(reduction)),
+  Max: kernel<tf.MaxAttrs>((torch, { x }, { reductionIndices, keepDims }) =>
+    torch.one('Max', [x], [flag(keepDims), ...list(tf.util.parseAxisParam(reductionIndices, x!.shape))]),
+  ),
   ...Object.fromEntries(['ArgMax', 'ArgMin'].map(position)),
   ...Object.fromEntries(['Cumsum', 'Cumprod'].map(scan)),
   Softmax: kernel<tf.SoftmaxAttrs>((torch, { logits }, { dim }) => torch.one('Softmax', [logits], [dim])),
