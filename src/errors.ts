@@ -102,6 +102,10 @@ export const catalogue = {
     "weights must be a .safetensors file, or a checkpoint's folder with one in it; got: {found}. Look at the path.",
   WEIGHTS_FOREIGN:
     'weights must be of the model that the pipeline describes, {expected}; these are of {found}. Name the pipeline that trained them.',
+  WEIGHTS_MISMATCH:
+    'weights to begin with must be of the model {model}, or of its encoder alone; {found}. Set size, patch and decoder of the model as the weights have them, or take their encoder alone: `patchstream export --encoder`.',
+  EXPORT_EXISTS:
+    'weights are exported to a file of their own; {path} is there already. Name another with --output, or delete it.',
   WINDOW_OUTSIDE:
     'a window of {K} × {K} patches must lie on the picture, {rows} × {columns} patches; got one at row {top}, column {left}.',
   CHECKPOINT_MISMATCH:
@@ -206,6 +210,14 @@ export const catalogue = {
     'an idx file must announce at least 1 and at most {limit} bytes; got {shape} in its header. Raise `maxBytes` if that is meant; else the file is damaged.',
   IDX_COUNTS:
     'there must be one label for each image; got {images} images and {labels} labels. Look whether both files are of the same part.',
+  MAT_FORMAT:
+    'a MAT-file must {rule}; got {found}. Fetch it again; of SVHN, take train_32x32.mat, test_32x32.mat or extra_32x32.mat.',
+  MAT_LIMIT:
+    'an array of a MAT-file must hold at least 1 and at most {limit} bytes; got {name}, {shape}. Raise `maxBytes` if that is meant; else the file is damaged.',
+  EXPW_LINE:
+    'line {line} must be `name face top left right bottom confidence label`, the name that of a file in image/origin, the label from 0 to 6; got {found}. Mend the line, or fetch the list again.',
+  EXPW_EMPTY:
+    'at least one face must be {minSide} px wide and high and belong to the part asked for; got {found} faces in all. Lower `minSide`, or look at `path`.',
   SINK_WRITE: 'the sink must be able to write {file}; got {reason}. {advice}',
   SHEET_COLUMN:
     'a column `{column}` of the sheet must have something to show; got samples without `{field}`. Add the stage `{stage}`, or leave the column out.',

@@ -4,11 +4,12 @@ import { type Command, exits, helpOf, parseGiven, type Terminal } from './comman
 import { describe } from './describe.ts';
 import { doctor } from './doctor.ts';
 import { evaluate, reconstruct } from './evaluate.ts';
+import { exportWeights } from './export.ts';
 import { run } from './run.ts';
 import { version } from './version.ts';
 
 /** Every verb, in the order of the help. */
-export const commands: readonly Command[] = [run, evaluate, reconstruct, check, describe, doctor];
+export const commands: readonly Command[] = [run, evaluate, reconstruct, exportWeights, check, describe, doctor];
 
 /** The command line: runs a verb and returns the exit code. Nothing from outside reaches the terminal unescaped. */
 export async function main(args: readonly string[], terminal: Terminal): Promise<number> {

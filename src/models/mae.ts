@@ -7,6 +7,7 @@ import { field, input, learned } from './learned.ts';
 import { type MaeShape, maeParameters } from './mae.options.ts';
 import type { Encoder, HostBatch, HostTensor, Params, Restorer } from './model.ts';
 import { hiddenPatchLoss, normalised, patchesOf, shownPixels, targetOf } from './pixels.ts';
+import { storedPositions } from './positions.ts';
 import { visibility } from './visible.ts';
 import { parameter, project } from './vit.ts';
 
@@ -34,6 +35,7 @@ export function mae(shape: MaeShape): Mae {
     shape,
     fields: ['picture', 'masks'],
     ...learned(maeParameters(shape)),
+    fixed: () => storedPositions(shape.K, shape.width, shape.decoder.width),
     inputs: (batch) => maeInputs(batch, shape),
     loss: (params, inputs) => {
       const { prediction, pixels } = restored(params, inputs);

@@ -3,6 +3,7 @@ import type { Tensor, Tensor3D, Variable } from '../backends/tf.ts';
 import type { Random } from '../random.ts';
 import type { Stored } from './parameters.ts';
 import type { Target } from './pixels.ts';
+import type { FixedTensor } from './positions.ts';
 
 /** One field of a micro-batch on the host; the first dimension is N, the samples of the micro-batch. */
 export type HostTensor = HostNumbers;
@@ -37,6 +38,8 @@ export interface Model {
   loss(params: Params, inputs: Readonly<Record<string, Tensor>>): Loss;
   /** How a parameter is stored in a file: timm's shape, and the two conversions between it and the memory layout. */
   stored(name: string): Stored;
+  /** What files of this model hold beside its parameters: MAE's tables of positions, which are computed and never learned. */
+  fixed?(): ReadonlyMap<string, FixedTensor>;
   /** Weight decay applies to this parameter. 1-D parameters and biases are not decayed; cls, mask token and RPE tables are. */
   decays(name: string): boolean;
   /** Frees the constants that the model keeps on backends (never parameters). It may be used again afterwards. */

@@ -25,6 +25,21 @@ export function gridPositions(rows: number, columns: number, width: number): Flo
   return table;
 }
 
+/** The tables of a grid's encoder and decoder as files hold them, with a leading 1. */
+export function storedPositions(side: number, width: number, decoderWidth: number): ReadonlyMap<string, FixedTensor> {
+  const table = (D: number) => ({ shape: [1, side * side + 1, D], data: gridPositions(side, side, D) });
+  return new Map([
+    ['pos_embed', table(width)],
+    ['decoder_pos_embed', table(decoderWidth)],
+  ]);
+}
+
+/** A tensor that is computed, not learned. */
+export interface FixedTensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
 /** Refuses a width that sines and cosines of two axes cannot share. @throws MODEL_POSITIONS */
 export function checkPositions(width: number): void {
   if (width % 4 !== 0) throw fail('MODEL_POSITIONS', { width, suggestion: 4 * Math.max(1, Math.round(width / 4)) });

@@ -5,6 +5,7 @@ import { decodeTokens, encodePatches, type Grid, positions } from './encoder.ts'
 import { field, input, learned } from './learned.ts';
 import type { Encoder, HostBatch, Params, Restorer } from './model.ts';
 import { hiddenPatchLoss, normalised, patchesOf, shownPixels, targetOf } from './pixels.ts';
+import { storedPositions } from './positions.ts';
 import { type SrmaeShape, srmaeParameters } from './srmae.options.ts';
 import { superResolve } from './super-resolution.ts';
 import { gridMasks, visibility } from './visible.ts';
@@ -37,6 +38,7 @@ export function srmae(shape: SrmaeShape): Srmae {
     shape,
     fields: ['picture', 'lr', 'masks'],
     ...learned(srmaeParameters(shape)),
+    fixed: () => storedPositions(shape.K, shape.width, shape.decoder.width),
     inputs: (batch) => srmaeInputs(batch, shape),
     loss: (params, inputs) => {
       const { prediction, pixels } = restored(params, inputs);

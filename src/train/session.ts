@@ -20,7 +20,8 @@ import { openMetrics } from './metrics.ts';
 import { buildModel } from './models.ts';
 import { adamw, disposeState } from './optimizer.ts';
 import type { Safetensors } from './safetensors.ts';
-import { loadCheckpoint, loadParams, modelTensors, optimizerTensors, readWeights } from './weights.ts';
+import { loadCheckpoint, loadInitial, loadParams, modelTensors, optimizerTensors } from './weights.ts';
+import { readWeights } from './weights-file.ts';
 
 /** A run that is ready to train: all of the loop's options but where micro-batches come from and when it is told to stop. */
 export interface Session {
@@ -74,7 +75,8 @@ export async function openSession(definition: TrainDefinition, options: SessionO
   try {
     if (newest !== undefined) loadCheckpoint(model, params, state, newest);
     else if (definition.init !== undefined) {
-      loadParams(model, params, await readWeights(definition.init), definition.init);
+      const { init } = definition;
+      for (const text of loadInitial(model, params, await readWeights(init), init)) note(text);
     }
     const from = { step: newest?.state.step ?? 0, position: newest?.state.position ?? 0 };
     const metrics = await openMetrics(join(folder, 'metrics.jsonl'), from.step);
@@ -149,7 +151,7 @@ export async function openModel(
   const { stored, where } = read;
   const [expected, found] = [aboutModel(definition.model), stored.metadata[aboutKey]];
   if (found !== undefined && found !== expected) throw fail('WEIGHTS_FOREIGN', { expected, found }, { where });
-  return modelWith(definition, 0, read, options);
+  return modelWith(definition, 0, options, (model, params) => loadParams(model, params, stored, where));
 }
 
 /** The model of a definition as its training begins: fresh parameters, or those of `init`. Otherwise as `openModel`. */
@@ -158,15 +160,18 @@ export async function openFreshModel(
   options: ModelOptions = {},
 ): Promise<OpenModel> {
   const { init, seed } = definition;
-  const weights = init === undefined ? undefined : { stored: await readWeights(init), where: init };
-  return modelWith(definition, seed, weights, options);
+  const stored = init === undefined ? undefined : await readWeights(init);
+  return modelWith(definition, seed, options, (model, params) => {
+    // What the training will say of them it says itself.
+    if (stored !== undefined && init !== undefined) loadInitial(model, params, stored, init);
+  });
 }
 
 async function modelWith(
   definition: Pick<TrainDefinition, 'model' | 'backend' | 'device'>,
   seed: number,
-  weights: StoredWeights | undefined,
   { model: given, note = () => {} }: ModelOptions,
+  load: (model: Model, params: OpenModel['params']) => void,
 ): Promise<OpenModel> {
   const choice = await takeBackend(definition, note);
   const model = given ?? buildModel(definition.model);
@@ -176,7 +181,7 @@ async function modelWith(
     model.dispose();
   };
   try {
-    if (weights !== undefined) loadParams(model, params, weights.stored, weights.where);
+    load(model, params);
   } catch (error) {
     dispose();
     throw error;

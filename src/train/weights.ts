@@ -1,19 +1,18 @@
-import { readFile, stat } from 'node:fs/promises';
 import * as tf from '../backends/tf.ts';
-import { fail, messageOf } from '../errors.ts';
 import type { Model } from '../models/model.ts';
 import { type Checkpoint, fromFile } from './checkpoint.ts';
+import { initialValues } from './initial-values.ts';
 import type { OptimizerState } from './optimizer.ts';
-import { decodeSafetensors, type FloatTensor, type Safetensors } from './safetensors.ts';
+import type { FloatTensor, Safetensors } from './safetensors.ts';
 
 const moments = { first: 'exp_avg.', second: 'exp_avg_sq.' } as const;
 
-/** Parameters in the layout of files, read from the backend. */
+/** Parameters and fixed tables in the layout of files, read from the backend. */
 export async function modelTensors(
   model: Model,
   params: Readonly<Record<string, tf.Tensor>>,
 ): Promise<Map<string, FloatTensor>> {
-  return collect(model, params, '');
+  return new Map([...(await collect(model, params, '')), ...(model.fixed?.() ?? [])]);
 }
 
 /** The optimizer's moments in the layout of files, read from the backend: `exp_avg.<name>`, `exp_avg_sq.<name>`. */
@@ -45,6 +44,22 @@ export function loadParams(
   assign(params, fromFile(stored, Object.keys(params), model.stored, { where }));
 }
 
+/**
+ * Gives parameters the first values that a file has for them, its own or an encoder's; the others stay as they are. Returns what the user
+ * should know.
+ * @throws WEIGHTS_MISMATCH when the file is of another model.
+ */
+export function loadInitial(
+  model: Model,
+  params: Readonly<Record<string, tf.Variable>>,
+  stored: Safetensors,
+  where: string,
+): readonly string[] {
+  const { values, notes } = initialValues(model, stored, where);
+  assign(Object.fromEntries([...values.keys()].map((name) => [name, params[name]!])), values);
+  return notes;
+}
+
 /** Gives parameters and moments the values of a checkpoint, bit for bit as they were saved. */
 export function loadCheckpoint(
   model: Model,
@@ -60,19 +75,6 @@ export function loadCheckpoint(
     assign(variables, fromFile(checkpoint.optimizer, Object.keys(variables), model.stored, options));
   }
   state.step = checkpoint.state.updates;
-}
-
-/**
- * The tensors of a weights file: a `.safetensors` file, or a checkpoint's folder.
- * @throws WEIGHTS_BROKEN when there is none, or it is no such file.
- */
-export async function readWeights(path: string): Promise<Safetensors> {
-  try {
-    const file = (await stat(path)).isDirectory() ? `${path}/model.safetensors` : path;
-    return decodeSafetensors(await readFile(file), file);
-  } catch (cause) {
-    throw fail('WEIGHTS_BROKEN', { found: messageOf(cause) }, { where: path, cause });
-  }
 }
 
 function assign(variables: Readonly<Record<string, tf.Variable>>, values: ReadonlyMap<string, Float32Array>): void {

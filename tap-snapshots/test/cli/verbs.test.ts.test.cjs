@@ -49,12 +49,13 @@ flowchart LR
 exports[`test/cli/verbs.test.ts > TAP > help, version, and words that are no verbs > must match snapshot 1`] = `
 patchstream: image patches, streamed
 
-  run <pipeline>                Run a pipeline to its end: a job into its sink, or a training.
-  evaluate <pipeline>           Measure what a trained model restores of pictures that it was not trained on.
-  reconstruct <pipeline>        Draw image, windows, masked and restored, for pictures that a trained model has not seen.
-  check <pipeline>…             Say everything that is wrong with pipeline files, with line and column. Opens no data.
-  describe <pipeline or stage>  Show a pipeline: options, the chain with shapes on its edges, memory. Or what a stage takes.
-  doctor                        Say what this machine offers, what is missing, and the command that mends it.
+  run <pipeline>                    Run a pipeline to its end: a job into its sink, or a training.
+  evaluate <pipeline>               Measure a trained model on pictures that it was not trained on, as the pipeline says under \`evaluate\`.
+  reconstruct <pipeline>            Draw image, windows, masked and restored, for pictures that a trained model has not seen.
+  export <run, checkpoint or file>  Write a model's weights as one safetensors file with timm's names.
+  check <pipeline>…                 Say everything that is wrong with pipeline files, with line and column. Opens no data.
+  describe <pipeline or stage>      Show a pipeline: options, the chain with shapes on its edges, memory. Or what a stage takes.
+  doctor                            Say what this machine offers, what is missing, and the command that mends it.
 
   patchstream <verb> --help    what a verb takes
   patchstream --version

@@ -1,0 +1,73 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import { checkpointFolder, saveCheckpoint } from '../../src/train/checkpoint.ts';
+import { decodeSafetensors, floatsOf } from '../../src/train/safetensors.ts';
+import { writeFiles } from '../kit/folder.ts';
+import { patchstream } from '../kit/terminal.ts';
+
+const model = new Map(
+  ['cls_token', 'mask_token', 'pos_embed', 'blocks.0.norm1.bias', 'norm.bias', 'normal', 'decoder_pred.bias'].map(
+    (name, i) => [name, { shape: [2], data: Float32Array.of(i, 0.1) }],
+  ),
+);
+
+const save = (folder: string, step: number) =>
+  saveCheckpoint(checkpointFolder(folder), {
+    state: { step, position: step, updates: step, seed: 7, versions: {}, definition: 'd' },
+    model,
+    optimizer: new Map(),
+    about: 'a model',
+  });
+
+const read = async (path: string) => decodeSafetensors(await readFile(path));
+
+t.test('a run’s newest weights, whole and the encoder alone', async (t) => {
+  const run = t.testdir();
+  await save(run, 3);
+  const path = await save(run, 5);
+  t.match(await patchstream(['export', run]), { code: 0, out: /^7 tensors, 14 values: .*model\.safetensors\n$/ });
+  const whole = await read(join(run, 'model.safetensors'));
+  t.same([...whole.tensors.keys()], [...model.keys()]);
+  t.same(floatsOf(whole.tensors.get('norm.bias')!), model.get('norm.bias')!.data);
+  t.match(whole.metadata, { format: 'pt', 'patchstream.model': 'a model' });
+
+  t.match(await patchstream(['export', path, '--encoder']), { code: 0, out: /^4 tensors/ });
+  const encoder = await read(join(run, 'encoder.safetensors'));
+  t.same([...encoder.tensors.keys()], ['cls_token', 'pos_embed', 'blocks.0.norm1.bias', 'norm.bias']);
+
+  const output = join(run, 'mine.safetensors');
+  const file = join(run, 'model.safetensors');
+  t.match(await patchstream(['export', file, '--encoder', '--output', output]), { code: 0, out: output });
+  t.same(await readFile(output), await readFile(join(run, 'encoder.safetensors')));
+});
+
+t.test('half precision comes out as float32', async (t) => {
+  const dir = t.testdir();
+  const header = JSON.stringify({ 'norm.bias': { dtype: 'BF16', shape: [2], data_offsets: [0, 4] } });
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  writeFiles(dir, {
+    'half.safetensors': Buffer.concat([length, Buffer.from(header), Buffer.of(0x80, 0x3f, 0x00, 0xc0)]),
+  });
+  const output = join(dir, 'whole.safetensors');
+  const told = await patchstream(['export', join(dir, 'half.safetensors'), '--output', output]);
+  t.match(told, { code: 0, out: /^1 tensors, 2 values/ }, told.err);
+  const tensor = (await read(output)).tensors.get('norm.bias')!;
+  t.same([tensor.dtype, ...floatsOf(tensor)], ['F32', 1, -2]);
+});
+
+t.test('nothing there, nothing trained, and a file that is there already', async (t) => {
+  const run = t.testdir();
+  t.match(await patchstream(['export', join(run, 'none')]), { code: 1, err: /^WEIGHTS_BROKEN/ });
+  t.match(await patchstream(['export', run]), { code: 1, err: /^CHECKPOINT_NONE/ });
+  t.match(await patchstream(['export']), { code: 2, err: /got no <run, checkpoint or file>/ });
+  const path = await save(run, 1);
+  const file = join(path, 'model.safetensors');
+  const before = await readFile(file);
+  t.match(await patchstream(['export', file]), {
+    code: 1,
+    err: /^EXPORT_EXISTS: .*model\.safetensors is there already/,
+  });
+  t.same(await readFile(file), before);
+});
