@@ -1,6 +1,6 @@
 // The library's only door: every public name, listed by hand. A test holds the list.
 
-export { idx, imageFolder, images } from './datasets/index.ts';
+export { expw, idx, imageFolder, images, svhn } from './datasets/index.ts';
 export { defineSink, type OpenSink, type Sink, type SinkContext, type SinkDefinition } from './datasets/sink.ts';
 export {
   defineSource,
@@ -28,6 +28,7 @@ export { type RunOptions, run } from './pipeline/run.ts';
 export { Random } from './random.ts';
 export {
   centerCrop,
+  cropBox,
   decode,
   downsample,
   mask,

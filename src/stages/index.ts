@@ -1,4 +1,5 @@
 import { centerCrop } from './center-crop.ts';
+import { cropBox } from './crop-box.ts';
 import { decode } from './decode.ts';
 import { downsample } from './downsample.ts';
 import { mask } from './mask.ts';
@@ -8,6 +9,16 @@ import { resize } from './resize.ts';
 import { windows } from './windows.ts';
 
 /** Every stage that comes with patchstream, in the order of a usual chain. A registry is made from this list. */
-export const stages = [decode, resize, centerCrop, randomResizedCrop, randomFlip, downsample, windows, mask] as const;
+export const stages = [
+  decode,
+  cropBox,
+  resize,
+  centerCrop,
+  randomResizedCrop,
+  randomFlip,
+  downsample,
+  windows,
+  mask,
+] as const;
 
-export { centerCrop, decode, downsample, mask, randomFlip, randomResizedCrop, resize, windows };
+export { centerCrop, cropBox, decode, downsample, mask, randomFlip, randomResizedCrop, resize, windows };

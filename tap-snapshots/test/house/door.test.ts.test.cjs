@@ -17,6 +17,7 @@ centerCrop
 check
 checkFile
 createRegistry
+cropBox
 decode
 defineModel
 definePipeline
@@ -26,6 +27,7 @@ defineStage
 downsample
 drop
 each
+expw
 fail
 idx
 imageFolder
@@ -41,6 +43,7 @@ resize
 run
 srmae
 srmaeWith
+svhn
 type Batch
 type BatchOptions
 type Box
