@@ -63,7 +63,7 @@ def block(p, prefix, x, heads, relative=None):
     else:
         logits = (query * d ** -0.5) @ key.transpose(-2, -1)
         if relative is not None:
-            logits = logits + relative(query)
+            logits += relative(query)
         mixed = logits.softmax(-1) @ value
     x = x + linear(p, f"{prefix}.attn.proj", mixed.transpose(1, 2).reshape(N, T, D))
     return x + linear(p, f"{prefix}.mlp.fc2", F.gelu(linear(p, f"{prefix}.mlp.fc1", norm(p, f"{prefix}.norm2", x))))
