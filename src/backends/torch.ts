@@ -1,5 +1,6 @@
 import { guarded, type HostArray, outOfMemory, type TorchAddon } from '../native.ts';
 import { onHost } from './host-kernels.ts';
+import type { HostNumbers, HostRows } from './host-numbers.ts';
 import * as tf from './tf.ts';
 import { convolutions } from './torch-kernels/convolutions.ts';
 import { elementwise } from './torch-kernels/elementwise.ts';
@@ -15,6 +16,9 @@ import { shapes } from './torch-kernels/shapes.ts';
 export type TorchDevice = 'cpu' | 'cuda:0' | 'mps';
 
 type Texts = Uint8Array[];
+
+/** How `TorchAddon.uploadRows` numbers bytes, which are no dtype of tfjs. */
+const sourceBytes = 4;
 
 /** What a tensor of tfjs stands for here; it is its own data id. */
 class TorchData {
@@ -77,6 +81,20 @@ export class TorchBackend extends tf.KernelBackend implements Torch {
   adopt(handle: number, shape: number[], dtype: 'float32' | 'int32' | 'bool'): tf.TensorInfo {
     this.#live++;
     return { dataId: new TorchData(handle, dtype, tf.util.sizeFromShape(shape)), shape, dtype };
+  }
+
+  /** Picks rows out of memory; bytes become numbers on the way. */
+  uploadRows(
+    { memory, starts, bytes }: HostRows,
+    from: HostNumbers['dtype'],
+    shape: number[],
+    dtype: 'float32' | 'int32',
+  ): tf.TensorInfo {
+    const source = from === 'uint8' ? sourceBytes : dtypeNumber(from);
+    const handle = guarded(this.device, () =>
+      this.addon.uploadRows(memory, starts, bytes, source, dtypeNumber(dtype), shape),
+    );
+    return this.adopt(handle, shape, dtype);
   }
 
   all(

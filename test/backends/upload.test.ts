@@ -2,9 +2,11 @@ import t from 'tap';
 import { Constants } from '../../src/backends/constants.ts';
 import { rowsOf } from '../../src/backends/host-numbers.ts';
 import * as tf from '../../src/backends/tf.ts';
+import { prepareTorch } from '../../src/backends/torch-prepare.ts';
 import { upload, uploadAll } from '../../src/backends/upload.ts';
 import { prepareWasm } from '../../src/backends/wasm.ts';
 import { expectNoTensorLeak } from '../kit/tensors.ts';
+import { withoutTorch } from '../kit/torch.ts';
 
 await prepareWasm();
 
@@ -55,6 +57,25 @@ t.test('rows are taken from where they lie, neighbours or not, of any type', asy
       tensor.dispose();
     }
   });
+});
+
+t.test('torch picks rows itself', { skip: withoutTorch }, async (t) => {
+  await prepareTorch('cpu');
+  await expectNoTensorLeak(t, () => {
+    const memory = new Uint8Array(new SharedArrayBuffer(64));
+    for (let i = 0; i < 64; i++) memory[i] = 200 + (i % 50);
+    const lent = (dtype: 'uint8' | 'int32', shape: number[]) =>
+      upload(rowsOf(dtype, shape, { memory, starts: Float64Array.of(40, 0, 8), bytes: 8 }));
+    const [bytes, integers] = [lent('uint8', [3, 2, 4]), lent('int32', [3, 2])];
+    const expected = [40, 0, 8].flatMap((at) => [...memory.subarray(at, at + 8)]);
+    const whole = [...new Int32Array(Uint8Array.from(expected).buffer)];
+    memory.fill(0);
+    t.same([bytes.dtype, bytes.shape, [...bytes.dataSync()]], ['float32', [3, 2, 4], expected]);
+    t.same([integers.dtype, integers.shape, [...integers.dataSync()]], ['int32', [3, 2], whole]);
+    t.throws(() => upload(rowsOf('uint8', [1, 8], { memory, starts: Float64Array.of(60), bytes: 8 })), /outside/);
+    tf.dispose([bytes, integers]);
+  });
+  await prepareWasm();
 });
 
 t.test('constants are made once per backend, outlive a tidy, and are freed together', async (t) => {
