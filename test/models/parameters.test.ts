@@ -1,5 +1,6 @@
 import t from 'tap';
 import { lomarCost, lomarOptions, lomarParameters, lomarShape } from '../../src/models/lomar.options.ts';
+import { maeOptions, maeParameters, maeShape } from '../../src/models/mae.options.ts';
 import { countParameters, decays, drawParameter, storedForm } from '../../src/models/parameters.ts';
 import { bucketCount, bucketOf, clsBucket, gridBuckets, piecewise } from '../../src/models/relative.ts';
 import { Random } from '../../src/random.ts';
@@ -16,6 +17,19 @@ t.test('parameters by size, as published or worked out by hand', (t) => {
   t.end();
 });
 
+t.test('tables of relative positions: L · d · 50', (t) => {
+  for (const [size, count] of [
+    ['tiny', 38_400],
+    ['small', 38_400],
+    ['base', 38_400],
+    ['large', 76_800],
+  ] as const) {
+    const tables = lomarParameters(shapeOf(size)).filter(({ name }) => name.endsWith('lookup_table_weight'));
+    t.equal(countParameters(tables), count, size);
+  }
+  t.end();
+});
+
 t.test('forward multiply-adds per image, in units of 10⁹', (t) => {
   const gmacs = (size: Parameters<typeof shapeOf>[0], side: number, M: number, K = 7) =>
     Number((lomarCost(shapeOf(size, 16, K), { size: [side, side], M }).macs / 1e9).toFixed(2));
@@ -27,6 +41,11 @@ t.test('forward multiply-adds per image, in units of 10⁹', (t) => {
   t.equal(gmacs('base', 448, 9), 39.57);
   t.equal(gmacs('base', 224, 8, 5), 18.1);
   t.equal(gmacs('base', 224, 1, 14), 17.77);
+  t.equal(gmacs('base', 224, 3, 9), 21.64);
+  t.equal(gmacs('base', 224, 2, 11), 21.64);
+  t.equal(gmacs('base', 384, 9), 39.45, 'nine windows at 384');
+  const eight = lomarCost(shapeOf('base', 8), { size: [224, 224], M: 4 }).macs;
+  t.equal(Number((eight / 1e9).toFixed(2)), 17.41, 'ViT-B/8');
   t.end();
 });
 
@@ -113,6 +132,10 @@ t.test('starts: Xavier bounds, the embedding’s bias, tokens, tables; and what 
   near('patch_embed.proj.bias', 1 / Math.sqrt(768));
   near('blocks.0.attn.qkv.weight', Math.sqrt(6 / (4 * 768)));
   near('blocks.3.mlp.fc1.weight', Math.sqrt(6 / (5 * 768)));
+  const decoder = maeParameters(maeShape(maeOptions.parse({ size: 'base' }), { grid: { patch: 16, side: 14 } }));
+  parameters.set('decoder_embed.weight', decoder.find(({ name }) => name === 'decoder_embed.weight')!);
+  near('decoder_embed.weight', Math.sqrt(6 / (768 + 512)));
+  near('decoder_pred.weight', 0.0625);
   t.equal(most('blocks.0.attn.rpe_k.lookup_table_weight'), 0);
   t.equal(most('blocks.0.attn.qkv.bias'), 0);
   t.equal(most('norm.weight'), 1);
