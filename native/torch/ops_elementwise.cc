@@ -57,6 +57,21 @@ at::Tensor squaredDifference(const at::Tensor& a, const at::Tensor& b) {
   return difference * difference;
 }
 
+// 1 above 0, `low` at 0 and below; what is no number stays so.
+at::Tensor step(const at::Tensor& x, double low) {
+  const at::Tensor steps = at::where(x > 0, at::ones_like(x), at::full_like(x, low));
+  return at::where(at::isnan(x), x, steps);
+}
+
+// The same in one pass: it is the gradient of relu.
+at::Tensor stepOnHost(const at::Tensor& x, float low) {
+  const at::Tensor y = at::empty_like(x);
+  const float* from = x.data_ptr<float>();
+  float* to = y.data_ptr<float>();
+  for (int64_t i = 0; i < x.numel(); i++) to[i] = from[i] > 0 ? 1.0F : from[i] <= 0 ? low : from[i];
+  return y;
+}
+
 void addUnary(Operations& ops) {
   ops.add("Acos", unary<at::acos>);
   ops.add("Acosh", unary<at::acosh>);
@@ -141,12 +156,12 @@ void addElementwise(Operations& ops) {
     const double low = call.number();
     call.give(asDtype(at::clamp(asReal(x), low, call.number()), x.scalar_type()));
   });
-  // Attribute: the value below 0.
+  // Attribute: the value at 0 and below.
   ops.add("Step", [](Call& call) {
     const at::Tensor& x = call.input(0);
-    const at::Tensor real = asReal(x);
-    const at::Tensor step = at::where(real > 0, at::ones_like(real), at::full_like(real, call.number()));
-    call.give(asDtype(at::where(at::isnan(real), real, step), x.scalar_type()));
+    const double low = call.number();
+    call.give(x.is_cpu() && x.scalar_type() == at::kFloat ? stepOnHost(x, static_cast<float>(low))
+                                                          : asDtype(step(asReal(x), low), x.scalar_type()));
   });
   // Attribute: the slope below 0.
   ops.add("LeakyRelu", [](Call& call) {
