@@ -29,6 +29,9 @@ const costs: Readonly<Record<string, readonly [parameters: number, gmacs: number
   'lomar-in1k-224.yaml': [86_277_120, 17.5],
   'lomar-in1k-384.yaml': [86_277_120, 26.41],
   'lomar-in1k-448.yaml': [86_277_120, 39.57],
+  'srmae-in1k-224.yaml': [143_156_676, 16.27],
+  'srmae-svhn.yaml': [143_156_676, 16.27],
+  'srmae-expw.yaml': [143_156_676, 16.27],
 };
 
 t.test('what describe says of their models is what the papers’ formulas say', async (t) => {
@@ -46,6 +49,7 @@ t.test('the recipes as published: batch, rate, warm-up, length, crop, flip, targ
     ['lomar-in1k-224.yaml', 400, 20],
     ['lomar-in1k-384.yaml', 300, 20],
     ['lomar-in1k-448.yaml', 300, 20],
+    ['srmae-in1k-224.yaml', 400, 40],
   ] as const) {
     const { resolved } = await checkFile(join('pipelines', name), {
       registry: builtin,
@@ -60,7 +64,7 @@ t.test('the recipes as published: batch, rate, warm-up, length, crop, flip, targ
         dropLast: true,
         optimizer: { adamw: { baseLr: 1.5e-4, weightDecay: 0.05, betas: [0.9, 0.95], eps: 1e-8 } },
         schedule: { cosine: { warmupEpochs, minLr: 0 } },
-        model: { options: { size: 'base', target: 'patchNorm' } },
+        model: { options: { size: 'base', target: name.startsWith('srmae') ? 'pixels' : 'patchNorm' } },
       },
       name,
     );
@@ -69,7 +73,7 @@ t.test('the recipes as published: batch, rate, warm-up, length, crop, flip, targ
     t.match(options, {
       'random-resized-crop': { scale: [0.2, 1], ratio: [3 / 4, 4 / 3], kernel: 'bicubic' },
       'random-flip': { probability: 0.5 },
-      mask: { ratio: name.startsWith('mae') ? 0.75 : 0.8 },
+      mask: { ratio: name.startsWith('lomar') ? 0.8 : 0.75 },
     });
   }
 });
