@@ -41,6 +41,9 @@ export function override(
   return { definition: Object.freeze(placed.length > 0 ? { ...current, origin } : current), problems };
 }
 
+/** The last part of a path to stages, sources, sinks and models. */
+const looked: ReadonlySet<string> = new Set(['stages', 'source', 'sink', 'model', 'on', 'against']);
+
 function overrideOne(definition: Definition, set: string): { next: Definition; path: Path } {
   const equals = set.indexOf('=');
   const keys = set.slice(0, Math.max(0, equals)).split('.');
@@ -55,6 +58,10 @@ function overrideOne(definition: Definition, set: string): { next: Definition; p
     throw refuse(`\`${top}\` as a whole`, `Set one of its options: \`${top}.option=value\`.`);
   }
   const value = readValue(set.slice(equals + 1));
+  // What is looked up by name when a file is read cannot be written here.
+  if (typeof value === 'object' && looked.has(inner.at(-1)!)) {
+    throw refuse(`\`${keys.join('.')}\` as a whole`, `Set one of its options: \`${keys.join('.')}.option=value\`.`);
+  }
   const [changed, path] = put((definition as unknown as Record<string, unknown>)[top], inner, value, [top]);
   const next: Record<string, unknown> = { ...definition, [top]: changed };
   if (changed === undefined) delete next[top];

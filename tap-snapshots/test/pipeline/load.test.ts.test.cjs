@@ -11,6 +11,8 @@ SET_PATH: --set epochs: \`--set\` must name an option as path=value; got 'epochs
 SET_PATH: --set stages.masc.ratio=1: \`--set\` must name an option as path=value; got \`masc\` in \`stages\`. Did you mean \`mask\`?
 SET_PATH: --set stages.9.ratio=1: \`--set\` must name an option as path=value; got \`9\` in \`stages\`. It has 0 to 3, decode, resize, windows, mask.
 SET_PATH: --set stages=[]: \`--set\` must name an option as path=value; got \`stages\` as a whole. Set one of its options: \`stages.option=value\`.
+SET_PATH: --set train.model={lomar: tiny}: \`--set\` must name an option as path=value; got \`train.model\` as a whole. Set one of its options: \`train.model.option=value\`.
+SET_PATH: --set evaluate.knn.stages=[{resize: 8}]: \`--set\` must name an option as path=value; got \`evaluate.knn.stages\` as a whole. Set one of its options: \`evaluate.knn.stages.option=value\`.
 SET_PATH: --set train.batch.size=3: \`--set\` must name an option as path=value; got \`size\` below \`train.batch\`, which is no map. Set \`train.batch\` itself.
 SET_PATH: --set __proto__.x=1: \`--set\` must name an option as path=value; got \`__proto__\`. It may begin with source, stages, sink, train, evaluate, name, seed, output, permits, threads, cells.
 SET_PATH: --set train.__proto__.x=1: \`--set\` must name an option as path=value; got \`__proto__\`. Name an option.
