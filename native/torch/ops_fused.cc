@@ -29,10 +29,13 @@ void giveAll(Call& call, std::initializer_list<at::Tensor> outputs) {
     if (output.defined()) call.give(output);
 }
 
-AttentionSetting attentionSetting(Call& call) {
+AttentionSetting attentionSetting(Call& call, size_t which) {
   AttentionSetting setting;
   setting.heads = call.integer();
   setting.scaled = call.flag();
+  const at::Tensor& qkv = call.input(which);
+  TORCH_CHECK(qkv.dim() == 3 && qkv.size(2) % (3 * setting.heads) == 0, "queries, keys and values of ", setting.heads,
+              " heads cannot have the shape ", qkv.sizes());
   return setting;
 }
 
@@ -56,6 +59,9 @@ void addFused(Operations& ops) {
   });
   // x, gain, bias. Attribute: eps.
   ops.add("PatchstreamLayerNorm", [](Call& call) {
+    const int64_t D = call.input(0).size(-1);
+    for (const size_t i : {1, 2})
+      TORCH_CHECK(call.input(i).numel() == D, call.input(i).numel(), " gains or biases for rows of ", D);
     const auto [y, mean, rstd] = layerNorm(dense(call, 0), dense(call, 1), dense(call, 2), call.number());
     giveAll(call, {y, mean, rstd});
   });
@@ -67,13 +73,13 @@ void addFused(Operations& ops) {
   });
   // qkv, table?, bucketIds? Attributes: heads, scaled.
   ops.add("PatchstreamAttention", [](Call& call) {
-    const auto [y, shares] = attention(dense(call, 0), optional(call, 1), optional(call, 2), attentionSetting(call));
+    const auto [y, shares] = attention(dense(call, 0), optional(call, 1), optional(call, 2), attentionSetting(call, 0));
     giveAll(call, {y, shares});
   });
   // dy, qkv, y, shares, table?, bucketIds? Attributes: heads, scaled.
   ops.add("PatchstreamAttentionGrad", [](Call& call) {
     const auto [dqkv, dTable] = attentionGrad(dense(call, 0), dense(call, 1), dense(call, 2), dense(call, 3),
-                                              optional(call, 4), optional(call, 5), attentionSetting(call));
+                                              optional(call, 4), optional(call, 5), attentionSetting(call, 1));
     giveAll(call, {dqkv, dTable});
   });
   // x, ids.

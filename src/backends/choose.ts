@@ -1,7 +1,7 @@
 import { fail, messageOf } from '../errors.ts';
 import { type Absent, isAbsent, torchAddon } from '../native.ts';
 import type { Warn } from './host-kernels.ts';
-import * as tf from './tf.ts';
+import { type Load, loadTensorflow, prepareTensorflow, tensorflowPackages, tensorflowUsesGpu } from './tensorflow.ts';
 import type { TorchDevice } from './torch.ts';
 import { prepareTorch, torchDevices } from './torch-prepare.ts';
 import { prepareWasm } from './wasm.ts';
@@ -24,7 +24,7 @@ export type TorchFound = { readonly version: string; readonly devices: readonly 
 
 /** For tests: how optional parts are found and loaded, and where warnings go. */
 export interface ChooseOptions {
-  readonly load?: (name: string) => Promise<unknown>;
+  readonly load?: Load;
   readonly torch?: { find(): TorchFound; prepare(device: TorchDevice, warn?: Warn): Promise<void> };
   readonly warn?: Warn;
 }
@@ -34,14 +34,13 @@ type Device = NonNullable<BackendWish['device']>;
 // What is asked of each candidate: the device, how to load, and where to leave the reason for not being taken.
 interface Search {
   readonly device: Device;
-  readonly load: (name: string) => Promise<unknown>;
+  readonly load: Load | undefined;
   readonly torch: NonNullable<ChooseOptions['torch']>;
   readonly warn: Warn | undefined;
   readonly reasons: string[];
 }
 
-const gpuPackage = '@tensorflow/tfjs-node-gpu';
-const cpuPackage = '@tensorflow/tfjs-node';
+const { gpu: gpuPackage, cpu: cpuPackage } = tensorflowPackages;
 
 const installedTorch: NonNullable<ChooseOptions['torch']> = {
   find() {
@@ -60,7 +59,7 @@ const installedTorch: NonNullable<ChooseOptions['torch']> = {
  */
 export async function chooseBackend(wish: BackendWish = {}, options: ChooseOptions = {}): Promise<BackendChoice> {
   const { backend = 'auto', device = 'auto' } = wish;
-  const { load = (name) => import(name), torch = installedTorch, warn } = options;
+  const { load, torch = installedTorch, warn } = options;
   const search: Search = { device, load, torch, warn, reasons: [] };
   const candidates = { auto: [onGpu, onTorch, onCpu], tensorflow: [onGpu, onCpu], torch: [onTorch], wasm: [] }[backend];
   for (const candidate of candidates) {
@@ -85,14 +84,14 @@ export async function chooseBackend(wish: BackendWish = {}, options: ChooseOptio
 }
 
 /** tfjs-node-gpu, when it sees a GPU. */
-async function onGpu({ device, load, reasons }: Search): Promise<BackendChoice | undefined> {
+async function onGpu({ device, load, warn, reasons }: Search): Promise<BackendChoice | undefined> {
   if (device === 'cpu') return undefined;
   if (device === 'mps') {
     reasons.push('tensorflow has no mps');
     return undefined;
   }
-  if (!(await tryLoad(gpuPackage, load, reasons)) || !(await tf.setBackend('tensorflow'))) return undefined;
-  if (!seesGpu()) {
+  if (!(await tryLoad(gpuPackage, load, reasons)) || !(await prepareTensorflow(warn))) return undefined;
+  if (!tensorflowUsesGpu()) {
     reasons.push(`${gpuPackage} sees no GPU`);
     return undefined;
   }
@@ -122,24 +121,21 @@ async function onTorch({ device, torch, warn, reasons }: Search): Promise<Backen
 }
 
 /** tfjs-node, or tfjs-node-gpu without a GPU. */
-async function onCpu({ device, load, reasons }: Search): Promise<BackendChoice | undefined> {
+async function onCpu({ device, load, warn, reasons }: Search): Promise<BackendChoice | undefined> {
   if (device === 'cuda:0' || device === 'mps') return undefined;
   const gpuLoaded = reasons.includes(`${gpuPackage} sees no GPU`);
   const loaded = gpuLoaded || (await tryLoad(cpuPackage, load, reasons));
-  if (!loaded || !(await tf.setBackend('tensorflow'))) return undefined;
+  if (!loaded || !(await prepareTensorflow(warn))) return undefined;
   const name = gpuLoaded ? gpuPackage : cpuPackage;
   const because = [`${name} is installed`, ...reasons].join('; ');
   return { backend: 'tensorflow', device: 'cpu', why: `tensorflow on the cpu: ${because}.` };
 }
 
-// tfjs-node's backend says so of itself; tfjs' own type does not know it.
-const seesGpu = () => (tf.backend() as { isUsingGpuDevice?: boolean }).isUsingGpuDevice === true;
-
 const isAbsentTorch = (found: TorchFound): found is Absent => 'remedy' in found;
 
-async function tryLoad(name: string, load: (name: string) => Promise<unknown>, reasons: string[]): Promise<boolean> {
+async function tryLoad(name: string, load: Load | undefined, reasons: string[]): Promise<boolean> {
   try {
-    await load(name);
+    await loadTensorflow(name, load);
     return true;
   } catch (error) {
     // By its text: loaders between Node and us do not all keep the code of the error.

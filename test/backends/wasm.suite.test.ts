@@ -1,8 +1,8 @@
 import t from 'tap';
 import { prepareWasm } from '../../src/backends/wasm.ts';
+import { testEdges } from './suite/edges.ts';
 import { testOperations } from './suite/operations.ts';
 import { testUpdates } from './suite/updates.ts';
 
 await prepareWasm((message) => t.comment(message));
-await testOperations(t);
-await testUpdates(t);
+for (const [name, test] of Object.entries({ testOperations, testUpdates, testEdges })) t.test(name, test);

@@ -75,7 +75,8 @@ async function testLinear(t: Test): Promise<void> {
     const [x, w, b] = [waves([...outside, inner]), waves([inner, outer], 1), waves([outer], 2)];
     await expectForms(t, 'PatchstreamLinear', linear, biased, [x, w, b]);
     await expectForms(t, 'PatchstreamLinear', linear, plain, [x, w]);
-    await expectForms(t, 'PatchstreamLinear', linearGelu, activated, [x, w, b]);
+    // The reference of gelu is dear.
+    if (rows * outer < 1000) await expectForms(t, 'PatchstreamLinear', linearGelu, activated, [x, w, b]);
   }
 }
 

@@ -27,7 +27,7 @@ export function gaussianUnits(x: Float64Array): Float64Array {
 }
 
 function normalCdf(x: number): number {
-  const steps = 400;
+  const steps = 200;
   let sum = 0;
   for (let i = 0; i <= steps; i++) {
     const at = (x * i) / steps;

@@ -1,0 +1,97 @@
+import type { Test } from 'tap';
+import * as tf from '../../../src/backends/tf.ts';
+import type { HostBatch } from '../../../src/models/model.ts';
+import { Random } from '../../../src/random.ts';
+import type { ModelPlan } from '../../../src/train/definition.ts';
+import { buildModel } from '../../../src/train/models.ts';
+import { adamw, disposeState } from '../../../src/train/optimizer.ts';
+import { Step } from '../../../src/train/step.ts';
+import { sampleMasks } from '../../../src/vision/masks.ts';
+import type { Spec } from '../../../src/vision/spec.ts';
+import { smallFields, smallSpec } from '../../kit/train.ts';
+
+const steps = 20;
+const microBatch = 4;
+const nano = { size: 'nano', width: 16, depth: 1, heads: 2 } as const;
+const decoder = { decoderWidth: 16, decoderDepth: 1, decoderHeads: 2 };
+const whole: Spec = {
+  fields: { picture: 'picture', lr: 'picture', masks: { dtype: 'uint8', shape: [16] } },
+  size: [16, 16],
+  grid: { patch: 4, side: 4 },
+};
+
+/** Every model as small as it can be and still be all of it, on the pictures of 16 px that `fieldsOf` makes. */
+const plans: readonly (ModelPlan & { fields: (positions: readonly number[]) => HostBatch })[] = [
+  { name: 'lomar', options: { ...nano, target: 'pixels' }, spec: smallSpec, fields: smallFields },
+  { name: 'mae', options: { ...nano, ...decoder }, spec: whole, fields: wholeFields },
+  { name: 'srmae', options: { ...nano, ...decoder }, spec: whole, fields: wholeFields },
+];
+
+/**
+ * Trains each model for 20 steps of two micro-batches on the backend that `prepare` makes current, and on the one that `prepareOther` does: from
+ * the same weights and pictures, the losses of each step may differ by a thousandth.
+ */
+export async function testTraining(
+  t: Test,
+  prepare: () => Promise<unknown>,
+  prepareOther: () => Promise<unknown>,
+): Promise<void> {
+  for (const plan of plans) {
+    await t.test(plan.name, async (t) => {
+      await prepareOther();
+      const expected = await lossesOf(t, plan);
+      await prepare();
+      const found = await lossesOf(t, plan);
+      t.equal(found.length, steps);
+      for (const [i, loss] of found.entries())
+        t.ok(Math.abs(loss / expected[i]! - 1) <= 1e-3, `step ${i}: loss ${loss}, there ${expected[i]}`);
+      t.ok(found.at(-1)! < found[0]!, 'and it learns');
+    });
+  }
+}
+
+async function lossesOf(t: Test, plan: (typeof plans)[number]): Promise<number[]> {
+  const before = tf.memory().numTensors;
+  const model = buildModel(plan);
+  const params = model.init((name) => new Random(7, 'init', name));
+  const optimizer = adamw(model.decays);
+  const state = optimizer.init(params);
+  const step = new Step({ model, params, optimizer, state });
+  const losses: number[] = [];
+  for (let at = 0; at < steps; at++) {
+    for (const half of [0, 1]) {
+      // The same 16 pictures come again: what is learnt shows within twenty steps.
+      const first = ((2 * at + half) % 4) * microBatch;
+      step.add(plan.fields(Array.from({ length: microBatch }, (_, i) => first + i)));
+    }
+    const { loss, finite } = await step.measure();
+    t.ok(finite, 'loss and gradient are numbers');
+    losses.push(loss);
+    step.update(3e-3);
+    step.clear();
+  }
+  step.dispose();
+  tf.dispose(params);
+  disposeState(state);
+  model.dispose();
+  t.equal(tf.memory().numTensors, before, `${plan.name} on ${tf.getBackend()}: tensors after as before`);
+  return losses;
+}
+
+/** Pictures of `smallFields` with 12 of their 16 patches hidden, and half as large. */
+function wholeFields(positions: readonly number[]): HostBatch {
+  const N = positions.length;
+  const picture = smallFields(positions).picture!;
+  const masks = new Uint8Array(N * 16);
+  for (const [n, position] of positions.entries())
+    masks.set(sampleMasks(1, 16, 12, new Random(7, 'masks', String(position))), n * 16);
+  const lr = Uint8Array.from({ length: N * 8 * 8 * 3 }, (_, at) => {
+    const [n, row, rest] = [Math.floor(at / 192), Math.floor((at % 192) / 24), at % 24];
+    return picture.data[(n * 16 + 2 * row) * 48 + 6 * Math.floor(rest / 3) + (rest % 3)]!;
+  });
+  return {
+    picture,
+    lr: { dtype: 'uint8', shape: [N, 8, 8, 3], data: lr },
+    masks: { dtype: 'uint8', shape: [N, 16], data: masks },
+  };
+}
