@@ -158,7 +158,7 @@ Attention attention(const at::Tensor& qkv, const at::Tensor& table, const at::Te
   const int32_t* ids = table.defined() ? bucketIds.data_ptr<int32_t>() : nullptr;
   float* y = out.y.data_ptr<float>();
   float* allShares = out.shares.data_ptr<float>();
-  parallel(at.batch * at.heads, [&](int64_t begin, int64_t end, int) {
+  parallel(at.batch * at.heads, at.T * (at.T + at.d), [&](int64_t begin, int64_t end, int) {
     std::vector<float> perBucket(at.T * at.buckets);
     for (int64_t i = begin; i < end; i++) {
       const int64_t b = i / at.heads, h = i % at.heads;
@@ -192,7 +192,7 @@ AttentionGrad attentionGrad(const at::Tensor& dy, const at::Tensor& qkv, const a
   const int32_t* ids = relative ? bucketIds.data_ptr<int32_t>() : nullptr;
   float* to = grad.dqkv.data_ptr<float>();
   float* sums = relative ? tableSums.data_ptr<float>() : nullptr;
-  parallel(at.batch * at.heads, [&](int64_t begin, int64_t end, int part) {
+  parallel(at.batch * at.heads, at.T * (at.T + at.d), [&](int64_t begin, int64_t end, int part) {
     std::vector<float> dLogitsMemory(at.T * at.T), dPerBucketMemory(at.T * at.buckets);
     float* dLogits = dLogitsMemory.data();
     float* dPerBucket = relative ? dPerBucketMemory.data() : nullptr;

@@ -32,7 +32,7 @@ Gelu geluWithSlope(const at::Tensor& x) {
   const float* from = x.data_ptr<float>();
   float* y = out.y.data_ptr<float>();
   float* slope = out.slope.data_ptr<float>();
-  parallel(x.numel(), [&](int64_t begin, int64_t end, int) {
+  parallel(x.numel(), 4, [&](int64_t begin, int64_t end, int) {
     simd<GeluLoop>(from + begin, y + begin, slope + begin, end - begin);
   });
   return out;

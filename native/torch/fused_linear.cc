@@ -92,7 +92,7 @@ Linear linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& b
   const float* shifts = shift.defined() ? shift.data_ptr<float>() : nullptr;
   float* y = result.y.data_ptr<float>();
   float* slope = withGelu ? result.saved.data_ptr<float>() : nullptr;
-  parallel(rows, [&](int64_t begin, int64_t end, int) {
+  parallel(rows, in * out / 16, [&](int64_t begin, int64_t end, int) {
     const int64_t block = blockRows(out);
     for (int64_t row = begin; row < end; row += block) {
       const int64_t count = std::min(block, end - row);
@@ -119,7 +119,7 @@ LinearGrad linearGrad(const at::Tensor& dy, const at::Tensor& x, const at::Tenso
   const float* factors = weight.data_ptr<float>();
   float* before = dPre.data_ptr<float>();
   float* dx = grad.dx.data_ptr<float>();
-  parallel(rows, [&](int64_t begin, int64_t end, int part) {
+  parallel(rows, in * out / 16, [&](int64_t begin, int64_t end, int part) {
     const int64_t block = blockRows(out);
     float* partSums = withBias ? sums.data_ptr<float>() + part * out : nullptr;
     for (int64_t row = begin; row < end; row += block) {

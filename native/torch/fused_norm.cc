@@ -98,7 +98,7 @@ LayerNorm layerNorm(const at::Tensor& x, const at::Tensor& gain, const at::Tenso
   float* y = out.y.data_ptr<float>();
   float* mean = out.mean.data_ptr<float>();
   float* rstd = out.rstd.data_ptr<float>();
-  parallel(rows, [&](int64_t begin, int64_t end, int) {
+  parallel(rows, width, [&](int64_t begin, int64_t end, int) {
     simd<NormRows>(from + begin * width, gains, biases, y + begin * width, mean + begin, rstd + begin, end - begin, width,
                    static_cast<float>(eps));
   });
@@ -123,7 +123,7 @@ LayerNormGrad layerNormGrad(const at::Tensor& dy, const at::Tensor& x, const at:
   const float* gains = gain.data_ptr<float>();
   float* out = dx.data_ptr<float>();
   float* partSums = sums.data_ptr<float>();
-  parallel(rows, [&](int64_t begin, int64_t end, int part) {
+  parallel(rows, width, [&](int64_t begin, int64_t end, int part) {
     float* dGain = partSums + part * 2 * width;
     simd<NormGradRows>(change + begin * width, from + begin * width, means + begin, scales + begin, gains,
                        out + begin * width, dGain, dGain + width, end - begin, width);

@@ -88,7 +88,7 @@ void accumulate(const std::vector<at::Tensor>& sums, const std::vector<at::Tenso
     return;
   }
   const std::vector<Piece> pieces = piecesOf(gradients);
-  parallel(pieces.size(), [&](int64_t begin, int64_t end, int) {
+  parallel(pieces.size(), pieceFloats, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; i++) {
       const Piece& piece = pieces[i];
       const float* from = gradients[piece.tensor].data_ptr<float>();
@@ -121,7 +121,7 @@ void adamw(const std::vector<at::Tensor>& parameters, const std::vector<at::Tens
   step.eps = static_cast<float>(at.eps);
   step.scale = static_cast<float>(at.scale);
   const std::vector<Piece> pieces = piecesOf(parameters);
-  parallel(pieces.size(), [&](int64_t begin, int64_t end, int) {
+  parallel(pieces.size(), pieceFloats, [&](int64_t begin, int64_t end, int) {
     AdamWStep mine = step;
     for (int64_t i = begin; i < end; i++) {
       const auto [tensor, start, count] = pieces[i];
@@ -144,7 +144,7 @@ at::Tensor sumsOfSquares(const std::vector<at::Tensor>& tensors) {
   }
   const std::vector<Piece> pieces = piecesOf(tensors);
   std::vector<double> parts(pieces.size());
-  parallel(pieces.size(), [&](int64_t begin, int64_t end, int) {
+  parallel(pieces.size(), pieceFloats, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; i++) {
       const Piece& piece = pieces[i];
       const float* from = tensors[piece.tensor].data_ptr<float>();

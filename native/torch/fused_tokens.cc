@@ -37,7 +37,7 @@ at::Tensor gatherTokens(const at::Tensor& x, const at::Tensor& ids) {
   const float* from = x.data_ptr<float>();
   const int32_t* rows = ids.data_ptr<int32_t>();
   float* to = out.data_ptr<float>();
-  parallel(N * k, [&](int64_t begin, int64_t end, int) {
+  parallel(N * k, width, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; i++)
       std::memcpy(to + i * width, from + (i / k * n + rows[i]) * width, width * sizeof(float));
   });
@@ -53,7 +53,7 @@ at::Tensor gatherTokensGrad(const at::Tensor& dy, const at::Tensor& ids, int64_t
   const int32_t* rows = ids.data_ptr<int32_t>();
   float* to = out.data_ptr<float>();
   // One sample belongs to one thread, which adds in the order of the ids.
-  parallel(N, [&](int64_t begin, int64_t end, int) {
+  parallel(N, n * width, [&](int64_t begin, int64_t end, int) {
     std::memset(to + begin * n * width, 0, (end - begin) * n * width * sizeof(float));
     for (int64_t i = begin * k; i < end * k; i++) simd<AddRow>(to + (i / k * n + rows[i]) * width, from + i * width, width);
   });

@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <dlfcn.h>
 
+#include "threads.h"
+
 namespace patchstream {
 
 namespace {
@@ -29,6 +31,34 @@ void gemm(int64_t m, int64_t n, int64_t k, float alpha, Operand a, Operand b, fl
   auto out = at::from_blob(c, {m, n}, {cStride, 1}, at::kFloat);
   if (beta == 0) out.zero_();
   out.addmm_(view(a, m, k), view(b, k, n), beta, alpha);
+}
+
+at::Tensor denseProduct(const at::Tensor& a, const at::Tensor& b, bool transposeA, bool transposeB) {
+  for (const at::Tensor* x : {&a, &b})
+    if (!x->is_cpu() || x->scalar_type() != at::kFloat || !x->is_contiguous() || x->dim() < 2) return {};
+  const int64_t m = a.size(transposeA ? -1 : -2), k = a.size(transposeA ? -2 : -1), n = b.size(transposeB ? -2 : -1);
+  const auto outer = a.sizes().slice(0, a.dim() - 2);
+  const int64_t countB = c10::multiply_integers(b.sizes().slice(0, b.dim() - 2));
+  const bool shared = countB == 1 && b.dim() <= a.dim();
+  if (b.size(transposeB ? -1 : -2) != k || !(shared || outer.equals(b.sizes().slice(0, b.dim() - 2)))) return {};
+  std::vector<int64_t> shape = outer.vec();
+  shape.insert(shape.end(), {m, n});
+  const at::Tensor y = at::empty(shape, a.options());
+  const int64_t count = c10::multiply_integers(outer);
+  const Operand left{a.data_ptr<float>(), a.size(-1), transposeA};
+  const Operand right{b.data_ptr<float>(), b.size(-1), transposeB};
+  float* out = y.data_ptr<float>();
+  // One right operand for all: one tall product instead of a batch of small ones.
+  if (count == 1 || (shared && !transposeA)) {
+    gemm(count * m, n, k, 1, left, right, 0, out, n);
+    return y;
+  }
+  parallel(count, m * n * k / 16, [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; i++)
+      gemm(m, n, k, 1, {left.data + i * m * k, left.stride, transposeA},
+           {right.data + (shared ? 0 : i * n * k), right.stride, transposeB}, 0, out + i * m * n, n);
+  });
+  return y;
 }
 
 }  // namespace patchstream

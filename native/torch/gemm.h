@@ -1,6 +1,8 @@
 // Products of float32 matrices in plain memory.
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 
 namespace patchstream {
@@ -15,5 +17,9 @@ struct Operand {
 // c = alpha·a·b + beta·c with a [m, k], b [k, n], c [m, n] of row stride `cStride`; beta = 0 reads nothing of c. On all threads, or on the
 // calling one when it stands in `parallel`. oneDNN's product where the process has it, ATen's otherwise.
 void gemm(int64_t m, int64_t n, int64_t k, float alpha, Operand a, Operand b, float beta, float* c, int64_t cStride);
+
+// a·b on the last two axes of tensors, each transposed when said. Served for dense float32 tensors on the CPU whose outer axes are equal, or
+// where b has no more than one matrix; undefined for all others.
+at::Tensor denseProduct(const at::Tensor& a, const at::Tensor& b, bool transposeA, bool transposeB);
 
 }  // namespace patchstream

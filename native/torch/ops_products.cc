@@ -1,3 +1,4 @@
+#include "gemm.h"
 #include "ops.h"
 
 namespace patchstream {
@@ -6,6 +7,7 @@ namespace {
 
 // a · b on the last two axes, outer axes broadcast. Integers by way of floating point, as tfjs does.
 at::Tensor product(const at::Tensor& left, const at::Tensor& right, bool transposeA, bool transposeB) {
+  if (at::Tensor y = denseProduct(left, right, transposeA, transposeB); y.defined()) return y;
   const at::Tensor a = transposeA ? left.transpose(-2, -1) : left;
   const at::Tensor b = transposeB ? right.transpose(-2, -1) : right;
   if (!a.is_floating_point()) return asDtype(at::matmul(asReal(a), asReal(b)), left.scalar_type());
@@ -33,13 +35,8 @@ void addProducts(Operations& ops) {
     const at::Tensor& b = call.input(1);
     const bool transposeA = call.flag();
     const bool transposeB = call.flag();
-    at::Tensor y;
-    if (a.dim() == 2 && b.dim() == 2 && call.has(2) && a.is_floating_point()) {
-      y = at::addmm(call.input(2), transposeA ? a.t() : a, transposeB ? b.t() : b);
-    } else {
-      y = product(a, b, transposeA, transposeB);
-      if (call.has(2)) y = y + call.input(2);
-    }
+    at::Tensor y = product(a, b, transposeA, transposeB);
+    if (call.has(2)) y = y + call.input(2);
     const int64_t activation = call.integer();
     const double alpha = call.number();
     call.give(activate(y, activation, alpha, call.has(3) ? call.input(3) : at::Tensor()));

@@ -41,8 +41,9 @@ void setThreads(int count) {
 
 int threadCount() { return at::in_parallel_region() ? 1 : std::max(1, at::get_num_threads()); }
 
-void parallel(int64_t count, const std::function<void(int64_t, int64_t, int)>& work) {
-  const int parts = static_cast<int>(std::min<int64_t>(threadCount(), count));
+void parallel(int64_t count, int64_t each, const std::function<void(int64_t, int64_t, int)>& work) {
+  const int64_t worth = count * std::max<int64_t>(each, 1) / least;
+  const int parts = static_cast<int>(std::min<int64_t>({threadCount(), count, std::max<int64_t>(worth, 1)}));
   if (parts <= 1) {
     if (count > 0) work(0, count, 0);
     return;

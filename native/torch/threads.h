@@ -15,8 +15,11 @@ void setThreads(int count);
 
 int threadCount();
 
-// Calls work(begin, end, part) with consecutive shares of 0 … count, one per thread, and returns when all are done. The shares depend on
-// `count` and on threadCount() alone, so that sums made from them are the same in every run. An exception is thrown on, after all ended.
-void parallel(int64_t count, const std::function<void(int64_t begin, int64_t end, int part)>& work);
+// Calls work(begin, end, part) with consecutive shares of 0 … count, one per thread, and returns when all are done. A thread is worth
+// waking for no less than `least` floats, of which each of the count has `each`. The shares depend on these numbers and on threadCount()
+// alone, so that sums made from them are the same in every run. An exception is thrown on, after all ended.
+void parallel(int64_t count, int64_t each, const std::function<void(int64_t begin, int64_t end, int part)>& work);
+
+constexpr int64_t least = 16 * 1024;
 
 }  // namespace patchstream

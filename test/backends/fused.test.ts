@@ -1,0 +1,206 @@
+import t, { type Test } from 'tap';
+import { Constants } from '../../src/backends/constants.ts';
+import { composedOnly, fused } from '../../src/backends/fused.ts';
+import * as ops from '../../src/backends/ops.ts';
+import * as tf from '../../src/backends/tf.ts';
+import { prepareTorch } from '../../src/backends/torch-prepare.ts';
+import { adamwUpdate, Sums, sumsOfSquares } from '../../src/backends/updates.ts';
+import { expectClose, expectNoTensorLeak, waves } from '../kit/tensors.ts';
+import { withoutTorch } from '../kit/torch.ts';
+
+const skip = { skip: withoutTorch };
+if (withoutTorch === false) await prepareTorch('cpu');
+
+type Operation = (...inputs: tf.Tensor[]) => tf.Tensor;
+
+/** The value and the gradients of a weighted sum of it, by every input. */
+function computed(operation: Operation, shapes: readonly (readonly number[])[]): Float32Array[] {
+  return tf.tidy(() => {
+    const inputs = shapes.map((shape, i) => tf.tensor(Float32Array.from(waves(shape, i).data), [...shape]));
+    const weigh = (...xs: tf.Tensor[]) => {
+      const y = operation(...xs);
+      return y.mul(tf.tensor(Float32Array.from(waves(y.shape, 9).data), y.shape)).sum() as tf.Scalar;
+    };
+    const tensors = [operation(...inputs), ...tf.grads(weigh)(inputs)];
+    return tensors.map((x) => x.dataSync() as Float32Array);
+  });
+}
+
+/** Both forms on the same inputs: relative L2 of at most `tolerance`, and the fused one the same in every run. */
+async function expectOneMeaning(
+  t: Test,
+  operation: Operation,
+  shapes: readonly (readonly number[])[],
+  tolerance = 3e-6,
+) {
+  await expectNoTensorLeak(t, () => {
+    const found = computed(operation, shapes);
+    const expected = composedOnly(() => computed(operation, shapes));
+    for (const [i, values] of found.entries()) {
+      expectClose(t, values, expected[i]!, tolerance, i === 0 ? 'value' : `gradient by input ${i - 1}`);
+    }
+    for (const [i, values] of computed(operation, shapes).entries()) t.same(values, found[i], 'the same once more');
+  });
+}
+
+const rowCounts = [1, 3, 130];
+
+for (const rows of rowCounts) {
+  for (const [inner, outer] of [
+    [1, 1],
+    [19, 23],
+    [64, 48],
+  ] as const) {
+    t.test(`linear, ${rows} rows, ${inner} -> ${outer}`, skip, async (t) => {
+      const shapes = [[rows, inner], [inner, outer], [outer]];
+      await expectOneMeaning(t, (x, w, b) => ops.linear(x!, w!, b!), shapes);
+      await expectOneMeaning(t, (x, w) => ops.linear(x!, w!), shapes.slice(0, 2));
+      await expectOneMeaning(t, (x, w, b) => ops.linearGelu(x!, w!, b!), shapes);
+    });
+  }
+  for (const width of [3, 16, 37]) {
+    t.test(`layerNorm, ${rows} rows of ${width}`, skip, (t) =>
+      expectOneMeaning(t, (x, g, b) => ops.layerNorm(x!, g!, b!), [[rows, width], [width], [width]], 1e-5),
+    );
+  }
+}
+
+t.test('gelu against float64, from tail to tail', skip, (t) => {
+  const count = 4001;
+  const x = Float32Array.from({ length: count }, (_, i) => (i - 2000) / 200);
+  const [y, slope] = tf.tidy(() => fused('PatchstreamGelu', { x: tf.tensor1d(x) })!.map((each) => each.dataSync()));
+  let [worst, worstSlope] = [0, 0];
+  for (let i = 0; i < count; i++) {
+    const share = cumulative(x[i]!);
+    const density = Math.exp(-0.5 * x[i]! ** 2) / Math.sqrt(2 * Math.PI);
+    worst = Math.max(worst, Math.abs(y![i]! - x[i]! * share) / Math.max(Math.abs(x[i]! * share), 1e-20));
+    worstSlope = Math.max(worstSlope, Math.abs(slope![i]! - (share + x[i]! * density)));
+  }
+  t.ok(worst < 4e-6, `relative error of the value ${worst}, far tail included`);
+  t.ok(worstSlope < 4e-7, `error of the slope ${worstSlope}`);
+  const odd = tf.tidy(() =>
+    fused('PatchstreamGelu', { x: tf.tensor1d([-1e30, -40, 40, 1e30, NaN]) })!.map((each) => [...each.dataSync()]),
+  );
+  t.same(odd[0], [-0, -0, 40, Math.fround(1e30), NaN]);
+  t.same(odd[1], [0, 0, 1, 1, NaN]);
+  t.end();
+});
+
+/** Φ by a series around 0 and a continued fraction in the tails, in float64. */
+function cumulative(x: number): number {
+  const size = Math.abs(x);
+  const density = Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI);
+  if (size < 3) {
+    let [term, sum] = [x, x];
+    for (let n = 3; Math.abs(term) > 1e-18; n += 2) sum += term *= (x * x) / n;
+    return 0.5 + density * sum;
+  }
+  let fraction = 0;
+  for (let n = 200; n >= 1; n--) fraction = n / (size + fraction);
+  const tail = density / (size + fraction);
+  return x < 0 ? tail : 1 - tail;
+}
+
+for (const [B, T, heads, d] of [
+  [1, 1, 1, 1],
+  [2, 3, 1, 4],
+  [3, 17, 3, 5],
+  [2, 50, 2, 64],
+] as const) {
+  t.test(`attention, ${B} sequences of ${T}, ${heads} heads of ${d}`, skip, async (t) => {
+    const qkv = [B, T, 3 * heads * d];
+    await expectOneMeaning(t, (x) => ops.attention(x as tf.Tensor3D, heads), [qkv]);
+    const constants = new Constants();
+    const buckets = ops.pairBuckets(constants, 'pairs', 7, () =>
+      Int32Array.from({ length: T * T }, (_, i) => (5 * i + (i >> 3)) % 7),
+    );
+    tf.dispose([buckets.ids().clone(), buckets.oneHot().clone()]);
+    for (const scaled of [false, true]) {
+      const relative: Operation = (x, table) =>
+        ops.attention(x as tf.Tensor3D, heads, { table: table!, buckets, scaled });
+      await expectOneMeaning(t, relative, [qkv, [d, 7]], 1e-5);
+    }
+    constants.dispose();
+  });
+}
+
+t.test('attention refuses a bucket that the table has not', skip, (t) => {
+  const bucketIds = tf.tensor2d([0, 1, 2, 3], [2, 2], 'int32');
+  const [qkv, table] = [tf.zeros([1, 2, 6]), tf.zeros([2, 3])];
+  t.throws(() => fused('PatchstreamAttention', { qkv, table, bucketIds }, { heads: 1, scaled: false }), /bucket 3/);
+  tf.dispose([bucketIds, qkv, table]);
+  t.end();
+});
+
+t.test('attention with logits too large for exp', skip, (t) => {
+  const values = tf.tidy(() => ops.attention(tf.fill([1, 3, 6], 1e4) as tf.Tensor3D, 1).dataSync());
+  t.same(
+    [...values],
+    Array.from({ length: 6 }, () => 1e4),
+  );
+  t.end();
+});
+
+t.test('gatherTokens, ids that come twice or never', skip, async (t) => {
+  const ids = tf.tensor2d([3, 3, 0, 4, 1, 4], [2, 3], 'int32');
+  await expectOneMeaning(t, (x) => ops.gatherTokens(x as tf.Tensor3D, ids), [[2, 5, 7]]);
+  const outside = tf.tensor2d([0, 5], [1, 2], 'int32');
+  const x = tf.zeros([1, 5, 2]) as tf.Tensor3D;
+  t.throws(() => ops.gatherTokens(x, outside), /token 5/);
+  tf.dispose([ids, outside, x]);
+});
+
+t.test('conv3x3, with a bias and without', skip, async (t) => {
+  const operation: Operation = (x, w, b) => ops.conv3x3(x as tf.Tensor4D, w as tf.Tensor4D, b as tf.Tensor1D);
+  const shapes = [[2, 3, 5, 4], [3, 3, 4, 6], [6]];
+  await expectOneMeaning(t, operation, shapes);
+  await expectOneMeaning(t, operation, shapes.slice(0, 2));
+});
+
+const sides = [1, 17, 40_000];
+const drawn = (index: number) => sides.map((side, i) => tf.tensor1d(Float32Array.from(waves([side], index + i).data)));
+
+t.test('adamw over many tensors: the composed form, and gradients are zero afterwards', skip, async (t) => {
+  const at = { lr: 0.01, beta1: 0.9, beta2: 0.95, eps: 1e-8, step: 3, scale: 0.5, decays: [0, 0.05, 0.1] };
+  const variables = (tensors: tf.Tensor[]) =>
+    tensors.map((x) => {
+      const variable = tf.variable(x);
+      x.dispose();
+      return variable;
+    });
+  await expectNoTensorLeak(t, () => {
+    const results = [false, true].map((composed) => {
+      const [parameters, first] = [variables(drawn(0)), variables(drawn(6))];
+      const second = variables(tf.tidy(() => drawn(9).map((x) => x.square())));
+      const gradients = drawn(3);
+      const update = () => adamwUpdate(parameters, gradients, first, second, at);
+      const zeroed = composed ? composedOnly(update) : update();
+      t.equal(zeroed, !composed);
+      if (zeroed) for (const gradient of gradients) t.notOk(gradient.dataSync().some((v) => v !== 0));
+      const values = [...parameters, ...first, ...second].map((x) => x.dataSync());
+      tf.dispose([...parameters, ...first, ...second, ...gradients]);
+      return values;
+    });
+    for (const [i, values] of results[0]!.entries()) expectClose(t, values, results[1]![i]!, 1e-6, `tensor ${i}`);
+  });
+});
+
+t.test('sums grow in place; norms are added up in float64', skip, async (t) => {
+  await expectNoTensorLeak(t, () => {
+    const sums = new Sums();
+    sums.add(drawn(0));
+    const [before] = sums.tensors;
+    sums.add(drawn(1));
+    t.equal(sums.tensors[0], before);
+    for (const [i, sum] of sums.tensors.entries()) {
+      const grown = waves([sides[i]!], i + 1).data;
+      const expected = waves([sides[i]!], i).data.map((v, at) => v + grown[at]!);
+      expectClose(t, sum.dataSync(), expected, 1e-7);
+    }
+    const squares = sumsOfSquares(sums.tensors);
+    const expected = sums.tensors.map((x) => (x.dataSync() as Float32Array).reduce((total, v) => total + v * v, 0));
+    expectClose(t, squares.dataSync(), expected, 1e-7);
+    squares.dispose();
+    sums.dispose();
+  });
+});
