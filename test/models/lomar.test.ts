@@ -1,4 +1,5 @@
 import t from 'tap';
+import { Constants } from '../../src/backends/constants.ts';
 import { gradients } from '../../src/backends/gradients.ts';
 import * as tf from '../../src/backends/tf.ts';
 import { uploadAll } from '../../src/backends/upload.ts';
@@ -7,7 +8,8 @@ import { encoderSizes } from '../../src/models/encoder.options.ts';
 import type { LomarShape } from '../../src/models/lomar.options.ts';
 import { lomar } from '../../src/models/lomar.ts';
 import type { HostBatch } from '../../src/models/model.ts';
-import { project } from '../../src/models/vit.ts';
+import { normalised, patchesOf } from '../../src/models/pixels.ts';
+import { block, norm, project } from '../../src/models/vit.ts';
 import { Random } from '../../src/random.ts';
 import { adamw, disposeState } from '../../src/train/optimizer.ts';
 import { cutWindow, normalisePixels } from '../../src/vision/patches.ts';
@@ -219,6 +221,24 @@ t.test('whole pictures are encoded as one window of the grid’s size with nothi
   await expectNoTensorLeak(t, check);
   tf.dispose(params);
   model.dispose();
+});
+
+t.test('fresh tables are zero: attention is the plain one at step 0', (t) => {
+  const model = lomar(nano);
+  const params = model.init((name) => new Random(7, name, 'init'));
+  const constants = new Constants();
+  tf.tidy(() => {
+    const picture = tf.tensor4d(Float32Array.from(formulaPicture.data), [2, 64, 64, 3]);
+    const patches = normalised(patchesOf(picture, 8), constants);
+    const cls = tf.zeros([2, 1, 64]).add(params.cls_token!);
+    let x: tf.Tensor = tf.concat([cls, project(params, 'patch_embed.proj', patches)], 1);
+    for (let i = 0; i < 4; i++) x = block(params, `blocks.${i}`, x, 2);
+    expectClose(t, model.encode(params, { picture }).dataSync(), norm(params, 'norm', x).dataSync(), 1e-6);
+  });
+  tf.dispose(params);
+  constants.dispose();
+  model.dispose();
+  t.end();
 });
 
 t.test('a field that is not what the stages promise is an error with its name', (t) => {
