@@ -6,7 +6,7 @@ import { withoutTensorflow } from '../kit/tensorflow.ts';
 import { withoutTorch } from '../kit/torch.ts';
 import { testTraining } from './suite/training.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 t.test('wasm beside tfjs on its cpu backend', (t) => testTraining(t, prepareWasm, () => tf.setBackend('cpu')));
 t.test('torch beside wasm', { skip: withoutTorch }, (t) => testTraining(t, () => prepareTorch('cpu'), prepareWasm));

@@ -11,7 +11,7 @@ import type { Spec } from '../../../src/vision/spec.ts';
 import { smallFields, smallSpec } from '../../kit/train.ts';
 
 const steps = 20;
-const microBatch = 4;
+const microBatch = 2;
 const nano = { size: 'nano', width: 16, depth: 1, heads: 2 } as const;
 const decoder = { decoderWidth: 16, decoderDepth: 1, decoderHeads: 2 };
 const whole: Spec = {
@@ -60,7 +60,7 @@ async function lossesOf(t: Test, plan: (typeof plans)[number]): Promise<number[]
   const losses: number[] = [];
   for (let at = 0; at < steps; at++) {
     for (const half of [0, 1]) {
-      // The same 16 pictures come again: what is learnt shows within twenty steps.
+      // The same eight pictures come again: what is learnt shows within twenty steps.
       const first = ((2 * at + half) % 4) * microBatch;
       step.add(plan.fields(Array.from({ length: microBatch }, (_, i) => first + i)));
     }
