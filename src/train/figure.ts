@@ -4,12 +4,12 @@ import { drawSheet, encodePng, enlarge, maskPatches, outlineWindows, type SheetR
 import type { RestoredImage } from './evaluate.ts';
 
 /** What a tile of a row shows. */
-type Column = 'image' | 'windows' | 'low resolution' | 'masked' | 'restored' | 'original';
+type Column = 'image' | 'windows' | 'low-res' | 'masked' | 'restored' | 'original';
 
 /** What the tiles of a row show, from left to right: what the model is given first, then what it makes of it. */
 export function reconstructionColumns({ whole, low }: RestoredImage): readonly Column[] {
   if (!whole) return ['image', 'windows', 'masked', 'restored'];
-  return [...(low === undefined ? [] : (['low resolution'] as const)), 'masked', 'restored', 'original'];
+  return [...(low === undefined ? [] : (['low-res'] as const)), 'masked', 'restored', 'original'];
 }
 
 /**
@@ -45,7 +45,7 @@ export function reconstructionRow(image: RestoredImage, least = 160): SheetRow {
     image: () => tile,
     original: () => tile,
     windows: () => outlineWindows(tile, framed),
-    'low resolution': () => low && enlarge(low.nearest, scale),
+    'low-res': () => low && enlarge(low.nearest, scale),
     masked: () => maskPatches(tile, masks, grid),
     restored: () => maskPatches(enlarge(restore(image), scale), new Uint8Array(masks.length), grid),
   };

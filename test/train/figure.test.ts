@@ -61,7 +61,7 @@ t.test('where the whole grid is masked: what the model is given, what it makes o
   t.same(reconstructionColumns(whole), ['masked', 'restored', 'original']);
   const low = { width: 4, height: 4, data: new Uint8Array(48).fill(90) };
   const given = { ...whole, low: { nearest: low, bicubic: low } };
-  t.same(reconstructionColumns(given), ['low resolution', 'masked', 'restored', 'original']);
+  t.same(reconstructionColumns(given), ['low-res', 'masked', 'restored', 'original']);
   const patches = reconstructionRow(given, 4).tiles.map((tile) => [0, 2].map((x) => tile!.data[x * 3]));
   t.same(patches[0], [90, 90]);
   t.equal(patches[1]![0], 100, 'visible');
