@@ -51,8 +51,9 @@ export async function run(args: readonly string[] = []): Promise<{ rows: Row[]; 
       try {
         await chooseBackend({ backend, device: 'cpu' });
       } catch (error) {
-        if (!(error instanceof PatchstreamError) || error.code !== 'BACKEND_MISSING') throw error;
-        notes.push(`Without ${backend}: ${error.message}`);
+        const missing = error instanceof PatchstreamError && error.code === 'BACKEND_MISSING';
+        if (!missing || args.includes(backend)) throw error;
+        notes.push(`Without ${backend}, which this machine has not.`);
         continue;
       }
       for (const plan of plans(args)) rows.push(await compare(plan, backend, python));
