@@ -22,6 +22,11 @@ const reconstruction = z
       .default('smooth-fill')
       .describe('The simple restorer that the verdict compares with; all of them are measured and written down.'),
     pictures: z.int().min(0).max(64).default(8).describe('How many reconstructions are drawn.'),
+    limit: z
+      .int()
+      .min(1)
+      .optional()
+      .describe('How many pictures are taken, at equal distances in listing order. Default: all.'),
   })
   .describe('Mean squared error over hidden pixels, beside simple ways of filling them.');
 

@@ -11,7 +11,7 @@ import type { OpenModel, StoredWeights } from '../train/session.ts';
 import { batchesOf } from './batches.ts';
 import { cancelled } from './context.ts';
 import type { HeldOutChain, ReconstructionMeasure, ResolvedMeasure } from './evaluate.ts';
-import { type FeatureResult, measureFeatures, probeFeatures } from './features.ts';
+import { type FeatureResult, measureFeatures, probeFeatures, spread } from './features.ts';
 import { openLoader, openSource } from './open.ts';
 import type { Resolved } from './resolve.ts';
 
@@ -90,17 +90,17 @@ async function openedModel(resolved: Resolved, options: EvaluationOptions): Prom
 }
 
 async function restored(
-  { on, options: { pictures } }: ReconstructionMeasure,
+  { on, options: { pictures, limit } }: ReconstructionMeasure,
   { model, params }: OpenModel,
   { definition, capacity, train }: Resolved,
   options: EvaluationOptions,
 ): Promise<Reconstruction> {
   if (!isRestorer(model)) throw fail('MODEL_RESTORES', { model: train!.model.name });
   const { onLine = () => {}, signal, onFailure } = options;
-  const loader = await openLoader(
-    { ...on, capacity, definition: { ...definition, seed: 0 } },
-    { onLine, ...(signal && { signal }), ...(onFailure && { onFailure }) },
-  );
+  const heard = { onLine, ...(signal && { signal }) };
+  const source = spread(await openSource({ definition, source: on.source }, heard), limit);
+  const reading = { ...on, capacity, definition: { ...definition, seed: 0 } };
+  const loader = await openLoader(reading, { ...heard, source, ...(onFailure && { onFailure }) });
   const { evaluateReconstruction } = await import('../train/evaluate.ts');
   return evaluateReconstruction({
     model,

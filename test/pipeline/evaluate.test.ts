@@ -111,6 +111,12 @@ t.test('before, on the way and after: files, lines, report; a run that goes on k
     rows.at(-1)!.features.map(({ id, top1 }) => [id, top1]),
     'the verb measures what the run did',
   );
+  const few = await sound(root, text.replace('{ on: test }', '{ on: test, limit: 2 }'));
+  t.same(
+    [evaluated, await evaluateModel(few.resolved)].map(({ reconstruction }) => reconstruction!.examples.length),
+    [8, 2],
+    'of as many pictures as asked for',
+  );
 
   // Killed after step 4: the row of step 6 is of a future that did not happen; the start is read, not measured.
   const [start] = rows;

@@ -30,7 +30,7 @@ OPTION_ONE_OF: .tap/fixtures/test-pipeline-evaluate.test.ts-check-measures-that-
 ---
 EVALUATE_TWICE: .tap/fixtures/test-pipeline-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:57: a reconstruction is measured on one set of pictures; got 2. Take all but one out.
 ---
-OPTION_UNKNOWN: .tap/fixtures/test-pipeline-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:38: reconstruction must have only options it knows; got \`against\`. It knows beside, pictures, on, stages.
+OPTION_UNKNOWN: .tap/fixtures/test-pipeline-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:38: reconstruction must have only options it knows; got \`against\`. It knows beside, pictures, limit, on, stages.
 ---
 OPTION_ONE_OF: .tap/fixtures/test-pipeline-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:96: exactly one of measures and linear must be given; got several. Take one out; over a file it is \`--set evaluate.measures=null\`.
 ---
