@@ -11,6 +11,7 @@
 #include <cstring>
 #include <string>
 
+#include "allocator.h"
 #include "environment.h"
 #include "program.h"
 #include "threads.h"
@@ -127,6 +128,7 @@ napi_value open(const Arguments& given) {
   Environment& state = given.state;
   const View ints = viewOf(given.env, given.values[0]);
   const View numbers = viewOf(given.env, given.values[1]);
+  installAllocator();
   TORCH_CHECK(ints.dtype == at::kInt && numbers.dtype == at::kDouble, "an Int32Array and a Float64Array are needed");
   if (state.intsRef != nullptr) napi_delete_reference(given.env, state.intsRef);
   if (state.numbersRef != nullptr) napi_delete_reference(given.env, state.numbersRef);

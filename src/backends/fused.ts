@@ -64,8 +64,23 @@ export function fused(
   attrs: object = {},
 ): tf.Tensor[] | undefined {
   if (!hasFused(name)) return undefined;
-  // tfjs hands a list on as it is, though its type does not say so.
+  if (Array.isArray(inputs)) return ofList(name, inputs, attrs);
   return tf.engine().runKernel(name, inputs as tf.NamedTensorMap, attrs as tf.NamedAttrMap) as tf.Tensor[];
+}
+
+/**
+ * A kernel of a training step, past tfjs' engine: no gradient goes through it, and once a step its bookkeeping, never warm, takes longer
+ * than the call.
+ */
+function ofList(kernelName: FusedKernel, inputs: readonly tf.Tensor[], attrs: object): tf.Tensor[] {
+  const { kernelFunc } = tf.getKernel(kernelName, tf.getBackend());
+  // A list is taken as it is, though tfjs' type does not say so.
+  const made = kernelFunc({
+    inputs: inputs as unknown as tf.NamedTensorInfoMap,
+    attrs: attrs as tf.NamedAttrMap,
+    backend: tf.backend(),
+  });
+  return (Array.isArray(made) ? made : [made]).map((info) => tf.engine().makeTensorFromTensorInfo(info));
 }
 
 /** Runs `f` with composed forms only, gradients included: for tests that hold the two forms together. */

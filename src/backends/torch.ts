@@ -17,6 +17,9 @@ export type TorchDevice = 'cpu' | 'cuda:0' | 'mps';
 
 type Texts = Uint8Array[];
 
+/** Numbers that are read back in the calling thread. */
+const mostReadAtOnce = 16_384;
+
 /** How `TorchAddon.uploadRows` numbers bytes, which are no dtype of tfjs. */
 const sourceBytes = 4;
 
@@ -171,6 +174,8 @@ export class TorchBackend extends tf.KernelBackend implements Torch {
   override async read(dataId: object): Promise<tf.backend_util.BackendValues> {
     const data = this.#dataOf(dataId);
     if (data.texts !== undefined) return data.texts;
+    // On the cpu the numbers are there already, and a thread's turn costs more than copying a few.
+    if (this.device === 'cpu' && data.size <= mostReadAtOnce) return this.readSync(dataId);
     return guarded(this.device, () => this.addon.downloadAsync(data.handle, arrayFor(data)));
   }
 

@@ -15,13 +15,19 @@ export function upload(numbers: HostNumbers): tf.Tensor {
   const shape = [...numbers.shape];
   const target = dtype === 'int32' ? 'int32' : 'float32';
   const backend = tf.backend() as Partial<TakesRows>;
-  if (rows !== undefined && backend.uploadRows !== undefined) {
-    return tf.engine().makeTensorFromTensorInfo(backend.uploadRows(rows, dtype, shape, target));
+  if (backend.uploadRows !== undefined && sizeOf(shape) > 0) {
+    const from = rows ?? onePiece(numbers.data);
+    return tf.engine().makeTensorFromTensorInfo(backend.uploadRows(from, dtype, shape, target));
   }
   const values = target === 'int32' ? new Int32Array(sizeOf(shape)) : new Float32Array(sizeOf(shape));
   if (rows === undefined) values.set(numbers.data);
   else gather(rows, dtype, values);
   return tf.tensor(values, shape, target);
+}
+
+/** Numbers that lie in one piece, as one row. */
+function onePiece({ buffer, byteOffset, byteLength }: HostNumbers['data']): HostRows {
+  return { memory: new Uint8Array(buffer, byteOffset, byteLength), starts: Float64Array.of(0), bytes: byteLength };
 }
 
 /** Uploads each field of a micro-batch. The caller owns the tensors. */

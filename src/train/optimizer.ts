@@ -41,18 +41,26 @@ export interface AdamWOptions {
  */
 export function adamw(decays: (name: string) => boolean, options: AdamWOptions = {}): Optimizer {
   const { beta1 = 0.9, beta2 = 0.95, eps = 1e-8, weightDecay = 0.05 } = options;
+  // The lists of the training that was updated last: made once, for a large model has hundreds of parameters.
+  let newest: ReturnType<typeof inOrder> | undefined;
   return {
     init: (params) => ({ step: 0, first: zerosLike(params), second: zerosLike(params) }),
     update: (params, gradients, state, { lr, scale = 1 }) => {
       state.step += 1;
-      const names = Object.keys(params).filter((name) => gradients[name] !== undefined);
-      const of = <T>(tensors: Readonly<Record<string, T>>) => names.map((name) => tensors[name]!);
-      return adamwUpdate(of(params), of(gradients), of(state.first), of(state.second), {
-        ...{ lr, beta1, beta2, eps, scale, step: state.step },
-        decays: names.map((name) => (decays(name) ? weightDecay : 0)),
-      });
+      if (newest?.params !== params || newest.state !== state) newest = inOrder(params, state);
+      const { names, parameters, first, second, decay } = newest;
+      const grads = names.map((name) => gradients[name]!);
+      const at = { lr, beta1, beta2, eps, scale, step: state.step, decays: decay };
+      return adamwUpdate(parameters, grads, first, second, at);
     },
   };
+
+  function inOrder(params: Readonly<Record<string, tf.Variable>>, state: OptimizerState) {
+    const names = Object.keys(params);
+    const of = (tensors: Readonly<Record<string, tf.Variable>>) => names.map((name) => tensors[name]!);
+    const decay = names.map((name) => (decays(name) ? weightDecay : 0));
+    return { params, state, names, parameters: of(params), first: of(state.first), second: of(state.second), decay };
+  }
 }
 
 function zerosLike(params: Readonly<Record<string, tf.Variable>>): Record<string, tf.Variable> {

@@ -84,17 +84,14 @@ export class Step {
     return { replayed: this.#replays.calls, javascriptMs: this.#javascriptMs };
   }
 
-  /** Loss and norms of what was added. One reading from the backend: the squares are summed there, the sums on the host. */
+  /** Loss and norms of what was added. The squares are summed on the backend, the sums on the host. */
   async measure(): Promise<GradientMeasures> {
     const params = Object.values(this.#learner.params);
     const sums = this.#sums.tensors;
     const grads = sums.slice(0, -1);
-    const measured = tf.tidy(() => {
-      const loss = sums.at(-1) ?? tf.scalar(0);
-      return tf.concat([loss.reshape([1]), sumsOfSquares([...grads, ...params])]);
-    });
-    const [loss = 0, ...squares] = await measured.data();
-    measured.dispose();
+    const norms = sumsOfSquares([...grads, ...params]);
+    const [squares, [loss = 0]] = await Promise.all([norms.data(), sums.at(-1)?.data() ?? [0]]);
+    norms.dispose();
     const count = Math.max(1, this.#count);
     const gradNorm = Math.sqrt(total(squares.slice(0, grads.length))) / count;
     const paramNorm = Math.sqrt(total(squares.slice(grads.length)));
@@ -147,6 +144,8 @@ function watch(): () => number | undefined {
   };
 }
 
-function total(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0);
+function total(values: Iterable<number>): number {
+  let sum = 0;
+  for (const value of values) sum += value;
+  return sum;
 }

@@ -1,0 +1,10 @@
+#pragma once
+
+namespace patchstream {
+
+// Gives libtorch's CPU tensors memory that is kept when freed and used again for the next tensor of that size. A training step makes the
+// same tensors over and over, and fresh memory from the system costs a page fault for every 4 KiB. What lies unused is bounded by what was
+// in use at once: used and kept together never exceed the highest use. Process-wide, once.
+void installAllocator();
+
+}  // namespace patchstream
