@@ -78,12 +78,14 @@ interface Face {
 function faceOf(line: string, number: number): Face {
   const words = line.trim().split(' ');
   const name = words.slice(0, -7).join(' ');
-  const numbers = words.slice(-7).map(Number);
+  const numbers = words.slice(-7).map((word) => (word === '' ? Number.NaN : Number(word)));
   const [face, top, left, right, bottom, , label] = numbers as [number, number, number, number, number, number, number];
   const whole = [face, top, left, right, bottom, label].every(Number.isInteger) && numbers.every(Number.isFinite);
+  // A box is int32: larger numbers would come out as others.
+  const small = [top, left, right, bottom].every((side) => Math.abs(side) < 2 ** 30);
   // A name leads to a file of the folder, never out of it.
   const plain = name !== '' && name !== '.' && name !== '..' && !/[\\/\0]/.test(name);
-  if (!whole || !plain || right <= left || bottom <= top || label < 0 || label >= expressions.length) {
+  if (!whole || !small || !plain || right <= left || bottom <= top || label < 0 || label >= expressions.length) {
     throw fail('EXPW_LINE', { line: number, found: line.slice(0, 100) }, { where: list });
   }
   return { name, face, box: Int32Array.of(left, top, right - left, bottom - top), label };

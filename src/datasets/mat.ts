@@ -63,7 +63,8 @@ export async function readMat<Name extends string>(
       const [type, length] = await tagAt(handle, at);
       const end = at + 8 + length;
       if (end > size) throw wrong('end where its elements end', `an element of ${length} bytes past its end`);
-      if (type === types.matrix || type === types.deflated) {
+      // An empty element is what MATLAB writes for an empty array.
+      if (length > 0 && (type === types.matrix || type === types.deflated)) {
         const file = createReadStream(path, { start: at + 8, end: end - 1 });
         // Deflate packs at most 1032 to 1: an array that announces more than that lies.
         const [body, most] = type === types.matrix ? [file, length] : [inflated(file), length * 1032];

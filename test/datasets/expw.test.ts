@@ -61,6 +61,8 @@ t.test('a list that is missing, and lines that are none', async (t) => {
     'a.jpg 0 10 x 120 130 61.5 1',
     'a.jpg 0 10 1.5 120 130 61.5 1',
     'a.jpg 0 10 20 120 130 Infinity 1',
+    'a.jpg 0 10 20 120 130  1',
+    'a.jpg 0 10 4294967316 4294967416 130 61.5 1',
     '../../etc/passwd 0 10 20 120 130 1 1',
     '.. 0 10 20 120 130 1 1',
     'a\\b.jpg 0 10 20 120 130 1 1',

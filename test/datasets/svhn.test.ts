@@ -90,6 +90,7 @@ t.test('files that are none, are cut off or damaged', async (t) => {
   await refused(Buffer.from('\x89HDF\r\n'.padEnd(600)), /level 5 and little-endian; got a header that begins/);
   await refused(Buffer.concat([header('MI'), X, y]), /little-endian/);
   await refused(file(), /arrays X and y; got none/);
+  await refused(file(words(14, 0), words(15, 0)), /arrays X and y; got none/);
   await refused(file(X), /X and y; got X/);
   await refused(file(X, y).subarray(0, 300), /past its end/);
   await refused(Buffer.concat([file(X, y), Buffer.alloc(5)]), /5 bytes behind the last/);
