@@ -1,5 +1,6 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fail, messageOf } from '../errors.ts';
 import type { Failure } from '../streams/failures.ts';
 import { type CheckpointState, digestDefinition, readCheckpoint } from '../train/checkpoint.ts';
 import type { ReconstructionErrors } from '../train/evaluate.ts';
@@ -41,6 +42,8 @@ export class Course {
   readonly #options: CourseOptions;
   readonly #digest: string;
   #rows: CourseRow[] = [];
+  /** Lines of other pipelines, and lines that cannot be read. They stay in the file, before the rows. */
+  #others: readonly string[] = [];
   #queue: Promise<void> = Promise.resolve();
 
   private constructor(resolved: Resolved, options: CourseOptions) {
@@ -53,7 +56,10 @@ export class Course {
   /** Reads what an earlier run of the same pipeline has measured. Changes nothing in the folder. */
   static async open(resolved: Resolved, options: CourseOptions): Promise<Course> {
     const course = new Course(resolved, options);
-    if (!options.fresh) course.#rows = (await readRows(course.#path)).filter(({ digest }) => digest === course.#digest);
+    const { rows, others, broken } = await readLines(course.#path, course.#digest);
+    course.#others = others;
+    if (!options.fresh) course.#rows = rows;
+    if (broken > 0) options.line(`evaluations.jsonl: lines that cannot be read stay and are passed over (${broken}).`);
     return course;
   }
 
@@ -173,8 +179,9 @@ export class Course {
 
   async #write(): Promise<void> {
     if (this.#resolved.evaluate === undefined) return;
-    if (this.#rows.length === 0) return rm(this.#path, { force: true });
-    await writeFile(`${this.#path}.tmp`, this.#rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+    const lines = [...this.#others, ...this.#rows.map((row) => JSON.stringify(row))];
+    if (lines.length === 0) return rm(this.#path, { force: true });
+    await writeFile(`${this.#path}.tmp`, lines.map((line) => `${line}\n`).join(''));
     await rename(`${this.#path}.tmp`, this.#path);
   }
 }
@@ -186,15 +193,31 @@ function measuresAt(evaluate: ResolvedEvaluate | undefined, moment: 'start' | 'e
   return moment === 'end' ? measures : measures.filter(({ kind }) => kind !== 'reconstruction');
 }
 
-/** The rows of a file that may be missing, or broken: what cannot be read is measured again. */
-async function readRows(path: string): Promise<CourseRow[]> {
-  const text = await readFile(path, 'utf8').catch(() => '');
+/** The lines of a file that may be missing: the rows of one digest, the lines of others, and how many of those cannot be read. */
+async function readLines(path: string, digest: string) {
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '';
+    // Not taken for empty, since it is written anew.
+    throw fail('OUTPUT_FOLDER', { found: messageOf(error) }, { cause: error });
+  });
+  const rows: CourseRow[] = [];
+  const others: string[] = [];
+  let broken = 0;
+  for (const line of text.split('\n')) {
+    if (line === '') continue;
+    const row = parsed(line);
+    if (row === undefined) broken += 1;
+    if (row?.digest === digest) rows.push(row as CourseRow);
+    else others.push(line);
+  }
+  return { rows, others, broken };
+}
+
+/** A line that was cut off is none. */
+function parsed(line: string): Partial<CourseRow> | undefined {
   try {
-    return text
-      .split('\n')
-      .filter((row) => row !== '')
-      .map((row) => JSON.parse(row) as CourseRow);
+    return (JSON.parse(line) as Partial<CourseRow> | null) ?? undefined;
   } catch {
-    return [];
+    return undefined;
   }
 }

@@ -124,13 +124,23 @@ t.test('before, on the way and after: files, lines, report; a run that goes on k
   const kept = [marked, ...rows.slice(1)].map((row) => `${JSON.stringify(row)}\n`).join('');
   rmSync(join(root, 'run/checkpoints/step-00000006'), { recursive: true });
   rmSync(join(root, 'run/finished.json'));
-  writeFiles(root, { 'run/evaluations.jsonl': kept });
-  const again = await run(resolved.definition);
+  // Another pipeline has measured here, and a writer was cut off.
+  const others = `${JSON.stringify({ ...start!, digest: 'another' })}\n{"step":4,"epo\n`;
+  writeFiles(root, { 'run/evaluations.jsonl': others + kept });
+  const file = () => readFileSync(join(root, 'run/evaluations.jsonl'), 'utf8');
+  const told: string[] = [];
+  const again = await run(resolved.definition, { onEvent: (event) => event.type === 'line' && told.push(event.text) });
+  t.match(told.join('\n'), /evaluations.jsonl: lines that cannot be read stay and are passed over \(1\)/);
+  t.ok(file().startsWith(others), 'lines of others stay');
+  writeFiles(root, { 'run/evaluations.jsonl': file().slice(others.length) });
   t.match(again.lines.join('\n'), /k-NN accuracy at 16×16: 12\.5 % before/);
   t.same(rowsIn(root).slice(1), rows.slice(1), 'and ends as the undisturbed one');
 
+  writeFiles(root, { 'run/evaluations.jsonl': others + file() });
   const fresh = await run(resolved.definition, { fresh: true });
   t.notMatch(fresh.lines.join('\n'), /12\.5 % before/);
+  t.ok(file().startsWith(others), 'also when it begins anew');
+  writeFiles(root, { 'run/evaluations.jsonl': file().slice(others.length) });
   t.same(rowsIn(root), rows);
 });
 
