@@ -28,8 +28,8 @@ export async function knnAccuracy(options: KnnOptions): Promise<Accuracy> {
   const count = against.labels.length;
   if (k > count) throw fail('KNN_FEW', { count, k });
   const { indices, similarities } = await neighbours(on, against, k);
-  const classes = against.labels.reduce((most, label) => Math.max(most, label), 0) + 1;
-  const votes = new Float64Array(classes);
+  const { ranks, rankOfLabel } = ranksOf(against.labels);
+  const votes = new Float64Array(rankOfLabel.size);
   let first = 0;
   let firstFive = 0;
   for (let n = 0; n < on.labels.length; n++) {
@@ -38,15 +38,22 @@ export async function knnAccuracy(options: KnnOptions): Promise<Accuracy> {
       // Relative to the most similar one, whatever the temperature.
       const weight =
         options.vote === 'majority' ? 1 : Math.exp((similarities[i]! - similarities[n * k]!) / options.temperature);
-      votes[against.labels[indices[i]!]!]! += weight;
+      votes[ranks[indices[i]!]!]! += weight;
     }
-    const label = on.labels[n]!;
-    if (label >= classes || votes[label] === 0) continue;
-    const rank = rankOf(votes, label);
+    const own = rankOfLabel.get(on.labels[n]!);
+    if (own === undefined || votes[own] === 0) continue;
+    const rank = rankOf(votes, own);
     if (rank === 0) first += 1;
     if (rank < 5) firstFive += 1;
   }
   return { top1: first / on.labels.length, top5: firstFive / on.labels.length };
+}
+
+/** Labels as ranks among the labels that occur, so that what is kept of each class does not depend on how large its label is. */
+export function ranksOf(labels: Int32Array): { ranks: Int32Array; rankOfLabel: ReadonlyMap<number, number> } {
+  const occurring = [...new Set(labels)].sort((a, b) => a - b);
+  const rankOfLabel = new Map(occurring.map((label, rank) => [label, rank]));
+  return { ranks: labels.map((label) => rankOfLabel.get(label)!), rankOfLabel };
 }
 
 /** How many classes come before `label`: those with more, and lower ones with as much. */

@@ -1,7 +1,7 @@
 import * as tf from '../backends/tf.ts';
 import { Random } from '../random.ts';
 import type { Accuracy, FeatureSet } from './features.ts';
-import { rankOf } from './knn.ts';
+import { rankOf, ranksOf } from './knn.ts';
 
 export interface LinearProbeOptions {
   /** The pictures to be recognised. */
@@ -27,7 +27,8 @@ const momentum = 0.9;
 export async function linearProbe({ on, against, epochs, batch, lr, seed }: LinearProbeOptions): Promise<Accuracy> {
   const { labels, width } = against;
   const count = labels.length;
-  const classes = labels.reduce((most, label) => Math.max(most, label), 0) + 1;
+  const { ranks, rankOfLabel } = ranksOf(labels);
+  const classes = rankOfLabel.size;
   const { mean, scale } = statistics(against);
   const standard = ({ values }: FeatureSet) => values.map((value, i) => (value - mean[i % width]!) * scale[i % width]!);
   const features = standard(against);
@@ -39,7 +40,7 @@ export async function linearProbe({ on, against, epochs, batch, lr, seed }: Line
     for (let first = 0; first < count; first += batch, step++) {
       const rows = order.subarray(first, first + batch);
       const rate = (highest * (1 + Math.cos((Math.PI * step) / (epochs * perEpoch)))) / 2;
-      const next = tf.tidy(() => moved(state, picked(features, width, rows), oneHot(labels, rows, classes), rate));
+      const next = tf.tidy(() => moved(state, picked(features, width, rows), oneHot(ranks, rows, classes), rate));
       tf.dispose(state);
       state = next;
     }
@@ -47,7 +48,7 @@ export async function linearProbe({ on, against, epochs, batch, lr, seed }: Line
     await state.bias.data();
   }
   try {
-    return await accuracy(state, standard(on), on, classes);
+    return await accuracy(state, standard(on), on, rankOfLabel);
   } finally {
     tf.dispose(state);
   }
@@ -81,8 +82,14 @@ function moved(state: State, x: tf.Tensor2D, target: tf.Tensor2D, rate: number):
   };
 }
 
-async function accuracy(state: State, features: Float32Array, { labels, width }: FeatureSet, classes: number) {
+async function accuracy(
+  state: State,
+  features: Float32Array,
+  { labels, width }: FeatureSet,
+  rankOfLabel: ReadonlyMap<number, number>,
+) {
   const perBlock = 1024;
+  const classes = rankOfLabel.size;
   let first = 0;
   let firstFive = 0;
   for (let top = 0; top < labels.length; top += perBlock) {
@@ -94,9 +101,9 @@ async function accuracy(state: State, features: Float32Array, { labels, width }:
     const values = (await logits.data()) as Float32Array;
     logits.dispose();
     for (let row = 0; row < rows; row++) {
-      const label = labels[top + row]!;
-      if (label >= classes) continue;
-      const rank = rankOf(values.subarray(row * classes, (row + 1) * classes), label);
+      const own = rankOfLabel.get(labels[top + row]!);
+      if (own === undefined) continue;
+      const rank = rankOf(values.subarray(row * classes, (row + 1) * classes), own);
       if (rank === 0) first += 1;
       if (rank < 5) firstFive += 1;
     }
@@ -120,8 +127,8 @@ function picked(features: Float32Array, width: number, rows: Uint32Array | Int32
   return tf.tensor2d(values, [rows.length, width]);
 }
 
-function oneHot(labels: Int32Array, rows: Uint32Array | Int32Array, classes: number): tf.Tensor2D {
+function oneHot(ranks: Int32Array, rows: Uint32Array | Int32Array, classes: number): tf.Tensor2D {
   const values = new Float32Array(rows.length * classes);
-  for (const [i, row] of rows.entries()) values[i * classes + labels[row]!] = 1;
+  for (const [i, row] of rows.entries()) values[i * classes + ranks[row]!] = 1;
   return tf.tensor2d(values, [rows.length, classes]);
 }

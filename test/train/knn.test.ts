@@ -86,6 +86,17 @@ t.test('by hand: equal similarity goes to the earlier picture, equal votes to th
   t.same([rankOf([1, 3, 3, 2], 1), rankOf([1, 3, 3, 2], 2), rankOf([1, 3, 3, 2], 0)], [0, 1, 3]);
 });
 
+t.test('labels far apart cost no more than labels in a row', async (t) => {
+  const apart = ({ labels, ...set }: FeatureSet) => ({
+    ...set,
+    labels: labels.map((label) => label * 500_000_000 + 1),
+  });
+  const [on, against] = [clouds('a', 40), clouds('b', 50)];
+  const recipe = { k: 5, vote: 'weighted', temperature: 0.07 } as const;
+  const expected = await knnAccuracy({ on, against, ...recipe });
+  t.same(await knnAccuracy({ on: apart(on), against: apart(against), ...recipe }), expected);
+});
+
 t.test('no tensor stays behind', async (t) => {
   const [on, against] = [clouds('a', 40), clouds('b', 50)];
   await expectNoTensorLeak(t, () => knnAccuracy({ on, against, k: 5, vote: 'weighted', temperature: 0.07 }));

@@ -38,6 +38,16 @@ t.test('one seed, one result; nothing stays behind', async (t) => {
   await expectNoTensorLeak(t, () => probe(2));
 });
 
+t.test('labels far apart cost no more than labels in a row', async (t) => {
+  const apart = ({ labels, ...set }: FeatureSet) => ({
+    ...set,
+    labels: labels.map((label) => label * 400_000_000 + 1),
+  });
+  const [on, against] = [circle('on', 100, 1), circle('against', 130, 1)];
+  const expected = await linearProbe({ ...recipe, epochs: 3, on, against });
+  t.same(await linearProbe({ ...recipe, epochs: 3, on: apart(on), against: apart(against) }), expected);
+});
+
 t.test('the first step is SGD on the mean cross-entropy of standardised features, in float64', async (t) => {
   // One epoch of one step at full rate; then the weights are all that decide, so the answer is that of this arithmetic.
   const [on, against] = [circle('on', 400, 0.8), circle('against', 50, 0.8)];
