@@ -139,25 +139,33 @@ export class Replays {
   #replay(backend: TorchBackend, plan: Plan, inputs: Inputs, given: Int32Array): boolean {
     const { addon, device } = backend;
     const program = plan.program!;
-    const expected = plan.checked ? undefined : this.#sums.plus(this.#compute(inputs).tensors);
-    const could = guarded(device, () => addon.replay(program, given));
-    if (could) {
+    const made = plan.checked ? undefined : this.#compute(inputs);
+    let expected = made && this.#sums.plus(made.tensors);
+    try {
+      const could = guarded(device, () => addon.replay(program, given));
+      if (!could) return false;
       this.#sums.grown();
       this.#calls = addon.describe(program).calls;
-    }
-    if (expected !== undefined && could) {
+      if (made === undefined || expected === undefined) return true;
       const difference = distance(this.#sums.tensors, expected);
       // What is not a number cannot be compared: the next replay will be.
       plan.checked = Number.isFinite(difference);
-      if (difference > tolerance) {
-        this.#sums.clear();
-        this.#sums.add(expected);
-        this.#giveUp(`a replay differed from its computation by ${difference.toExponential(1)}`);
-        return true;
-      }
+      const differs = difference > tolerance;
+      if (!differs && made.count === plan.count) return true;
+      plan.count = made.count;
+      this.#sums.clear();
+      const right = expected;
+      expected = undefined;
+      this.#sums.add(right);
+      this.#giveUp(
+        differs
+          ? `a replay differed from its computation by ${difference.toExponential(1)}`
+          : 'they count other terms each time',
+      );
+      return true;
+    } finally {
+      tf.dispose([...(expected ?? [])]);
     }
-    tf.dispose([...(expected ?? [])]);
-    return could;
   }
 
   #giveUp(why: string): void {

@@ -179,6 +179,34 @@ t.test('a replay that differs from its computation is taken back', skip, async (
   tf.dispose([half, whole]);
 });
 
+t.test('a count that changes at the first replay is the right one', skip, async (t) => {
+  let calls = 0;
+  const compute = (x: tf.Tensor): Made => ({ tensors: [x.sum()], count: calls++ < 3 ? 2 : 5 });
+  await withReplays(t, compute, ({ add, notes }) => {
+    for (let i = 0; i < 3; i++) t.same(add([i, 2]), { count: 2, grown: i + 2 });
+    for (let i = 3; i < 6; i++) t.same(add([i, 2]), { count: 5, grown: i + 2 });
+    t.match(notes, [/count other terms/]);
+  });
+});
+
+t.test('an error inside the first replay leaves nothing behind', skip, async (t) => {
+  let calls = 0;
+  const table = tf.tensor1d([10, 20, 30]);
+  // The computation beside the replay is of other rows, so that the error is the replay's alone.
+  const compute = (x: tf.Tensor): Made => ({
+    tensors: [tf.gather(table, (calls++ < 3 ? x : x.minimum(2)).toInt()).sum()],
+    count: 1,
+  });
+  await withReplays(t, compute, ({ add }) => {
+    for (let i = 0; i < 3; i++) add([0, 1]);
+    const before = tf.memory().numTensors;
+    t.throws(() => add([0, 7]), /bounds.*GatherV2/);
+    t.equal(tf.memory().numTensors, before);
+    t.equal(calls, 4);
+  });
+  table.dispose();
+});
+
 t.test('recordings are freed with their owner', skip, (t) => {
   const { addon } = tf.backend() as TorchBackend;
   addon.record(new Int32Array(0));
