@@ -77,20 +77,22 @@ export async function neighbours(on: FeatureSet, against: FeatureSet, k: number)
   for (let left = 0; left < count; left += block.against) {
     // Laid on its side once: backends are slow at products that do it on the way.
     const columns = tf.tidy(() => unitRows(against, left, block.against).transpose());
-    for (let top = 0; top < n; top += block.on) {
-      const product = tf.tidy(() => tf.matMul(unitRows(on, top, block.on), columns));
-      const [rows, width] = product.shape as [number, number];
-      const values = (await product.data()) as Float32Array;
-      product.dispose();
-      for (let row = 0; row < rows; row++) {
-        const at = (top + row) * k;
-        for (let column = 0; column < width; column++) {
-          const similarity = values[row * width + column]!;
-          if (similarity > similarities[at + k - 1]!) insert(at, left + column, similarity);
+    try {
+      for (let top = 0; top < n; top += block.on) {
+        const product = tf.tidy(() => tf.matMul(unitRows(on, top, block.on), columns));
+        const [rows, width] = product.shape as [number, number];
+        const values = await taken(product);
+        for (let row = 0; row < rows; row++) {
+          const at = (top + row) * k;
+          for (let column = 0; column < width; column++) {
+            const similarity = values[row * width + column]!;
+            if (similarity > similarities[at + k - 1]!) insert(at, left + column, similarity);
+          }
         }
       }
+    } finally {
+      columns.dispose();
     }
-    columns.dispose();
   }
   return { indices, similarities };
 
@@ -103,6 +105,15 @@ export async function neighbours(on: FeatureSet, against: FeatureSet, k: number)
     }
     similarities[place] = similarity;
     indices[place] = index;
+  }
+}
+
+/** The values of a tensor of floats, which is freed, also when they cannot be had. */
+export async function taken(tensor: tf.Tensor): Promise<Float32Array> {
+  try {
+    return (await tensor.data()) as Float32Array;
+  } finally {
+    tensor.dispose();
   }
 }
 

@@ -1,7 +1,7 @@
 import * as tf from '../backends/tf.ts';
 import { Random } from '../random.ts';
 import type { Accuracy, FeatureSet } from './features.ts';
-import { rankOf, ranksOf } from './knn.ts';
+import { rankOf, ranksOf, taken } from './knn.ts';
 
 export interface LinearProbeOptions {
   /** The pictures to be recognised. */
@@ -35,19 +35,19 @@ export async function linearProbe({ on, against, epochs, batch, lr, seed }: Line
   const perEpoch = Math.ceil(count / batch);
   const highest = (lr * Math.min(batch, count)) / 256;
   let state = fresh(width, classes, seed);
-  for (let epoch = 0, step = 0; epoch < epochs; epoch++) {
-    const order = new Random(seed, 'linear', `epoch:${epoch}`).permutation(count);
-    for (let first = 0; first < count; first += batch, step++) {
-      const rows = order.subarray(first, first + batch);
-      const rate = (highest * (1 + Math.cos((Math.PI * step) / (epochs * perEpoch)))) / 2;
-      const next = tf.tidy(() => moved(state, picked(features, width, rows), oneHot(ranks, rows, classes), rate));
-      tf.dispose(state);
-      state = next;
-    }
-    // Lets the event loop turn, and keeps backends that compute behind from piling up.
-    await state.bias.data();
-  }
   try {
+    for (let epoch = 0, step = 0; epoch < epochs; epoch++) {
+      const order = new Random(seed, 'linear', `epoch:${epoch}`).permutation(count);
+      for (let first = 0; first < count; first += batch, step++) {
+        const rows = order.subarray(first, first + batch);
+        const rate = (highest * (1 + Math.cos((Math.PI * step) / (epochs * perEpoch)))) / 2;
+        const next = tf.tidy(() => moved(state, picked(features, width, rows), oneHot(ranks, rows, classes), rate));
+        tf.dispose(state);
+        state = next;
+      }
+      // Lets the event loop turn, and keeps backends that compute behind from piling up.
+      await state.bias.data();
+    }
     return await accuracy(state, standard(on), on, rankOfLabel);
   } finally {
     tf.dispose(state);
@@ -98,8 +98,7 @@ async function accuracy(
       const x = tf.tensor2d(features.slice(top * width, (top + rows) * width), [rows, width]);
       return tf.matMul(x, state.weight as tf.Tensor2D).add(state.bias);
     });
-    const values = (await logits.data()) as Float32Array;
-    logits.dispose();
+    const values = await taken(logits);
     for (let row = 0; row < rows; row++) {
       const own = rankOfLabel.get(labels[top + row]!);
       if (own === undefined) continue;

@@ -1,4 +1,5 @@
 import t from 'tap';
+import * as tf from '../../src/backends/tf.ts';
 import { prepareWasm } from '../../src/backends/wasm.ts';
 import { Random } from '../../src/random.ts';
 import type { FeatureSet } from '../../src/train/features.ts';
@@ -100,4 +101,13 @@ t.test('labels far apart cost no more than labels in a row', async (t) => {
 t.test('no tensor stays behind', async (t) => {
   const [on, against] = [clouds('a', 40), clouds('b', 50)];
   await expectNoTensorLeak(t, () => knnAccuracy({ on, against, k: 5, vote: 'weighted', temperature: 0.07 }));
+});
+
+t.test('values that cannot be read leave no tensor behind', async (t) => {
+  const [on, against] = [clouds('a', 40), clouds('b', 50)];
+  const backend = tf.backend();
+  t.intercept(backend, 'read', { value: () => Promise.reject(new Error('lost')) });
+  await expectNoTensorLeak(t, () =>
+    t.rejects(knnAccuracy({ on, against, k: 5, vote: 'majority', temperature: 1 }), /lost/),
+  );
 });

@@ -1,4 +1,5 @@
 import t from 'tap';
+import * as tf from '../../src/backends/tf.ts';
 import { prepareWasm } from '../../src/backends/wasm.ts';
 import { Random } from '../../src/random.ts';
 import type { FeatureSet } from '../../src/train/features.ts';
@@ -46,6 +47,13 @@ t.test('labels far apart cost no more than labels in a row', async (t) => {
   const [on, against] = [circle('on', 100, 1), circle('against', 130, 1)];
   const expected = await linearProbe({ ...recipe, epochs: 3, on, against });
   t.same(await linearProbe({ ...recipe, epochs: 3, on: apart(on), against: apart(against) }), expected);
+});
+
+t.test('values that cannot be read leave no tensor behind', async (t) => {
+  const [on, against] = [circle('a', 40, 1), circle('b', 50, 1)];
+  const backend = tf.backend();
+  t.intercept(backend, 'read', { value: () => Promise.reject(new Error('lost')) });
+  await expectNoTensorLeak(t, () => t.rejects(linearProbe({ ...recipe, on, against }), /lost/));
 });
 
 t.test('the first step is SGD on the mean cross-entropy of standardised features, in float64', async (t) => {
