@@ -34,6 +34,8 @@ type Device = NonNullable<BackendWish['device']>;
 // What is asked of each candidate: the device, how to load, and where to leave the reason for not being taken.
 interface Search {
   readonly device: Device;
+  /** A backend or a device of its own was asked for: what fails is told, not passed over. */
+  readonly named: boolean;
   readonly load: Load | undefined;
   readonly torch: NonNullable<ChooseOptions['torch']>;
   readonly warn: Warn | undefined;
@@ -60,7 +62,8 @@ const installedTorch: NonNullable<ChooseOptions['torch']> = {
 export async function chooseBackend(wish: BackendWish = {}, options: ChooseOptions = {}): Promise<BackendChoice> {
   const { backend = 'auto', device = 'auto' } = wish;
   const { load, torch = installedTorch, warn } = options;
-  const search: Search = { device, load, torch, warn, reasons: [] };
+  const named = backend === 'torch' || device === 'cuda:0' || device === 'mps';
+  const search: Search = { device, named, load, torch, warn, reasons: [] };
   const candidates = { auto: [onGpu, onTorch, onCpu], tensorflow: [onGpu, onCpu], torch: [onTorch], wasm: [] }[backend];
   for (const candidate of candidates) {
     const taken = await candidate(search);
@@ -103,21 +106,31 @@ async function onGpu({ device, load, warn, reasons }: Search): Promise<BackendCh
 }
 
 /** torch on the device asked for, else on the fastest it sees. */
-async function onTorch({ device, torch, warn, reasons }: Search): Promise<BackendChoice | undefined> {
+async function onTorch({ device, named, torch, warn, reasons }: Search): Promise<BackendChoice | undefined> {
   const found = torch.find();
   if (isAbsentTorch(found)) {
     reasons.push(`torch is not there: ${found.found}`);
     return undefined;
   }
-  const taken = device === 'auto' ? found.devices[0] : found.devices.find((name) => name === device);
-  if (taken === undefined) {
+  const wanted = found.devices.filter((name) => device === 'auto' || name === device);
+  if (wanted.length === 0) {
     reasons.push(`libtorch ${found.version} sees no ${device === 'auto' ? 'device' : device}`);
     return undefined;
   }
-  await torch.prepare(taken, warn);
-  const sees = taken === 'cpu' ? 'is installed' : 'is installed and sees a GPU';
-  const because = [`libtorch ${found.version} ${sees}`, ...reasons].join('; ');
-  return { backend: 'torch', device: taken, why: `torch on ${taken === 'cpu' ? 'the cpu' : taken}: ${because}.` };
+  for (const taken of wanted) {
+    const where = taken === 'cpu' ? 'the cpu' : taken;
+    try {
+      await torch.prepare(taken, warn);
+    } catch (error) {
+      if (named) throw error;
+      reasons.push(`torch did not start on ${where} (${messageOf(error)})`);
+      continue;
+    }
+    const sees = taken === 'cpu' ? 'is installed' : 'is installed and sees a GPU';
+    const because = [`libtorch ${found.version} ${sees}`, ...reasons].join('; ');
+    return { backend: 'torch', device: taken, why: `torch on ${where}: ${because}.` };
+  }
+  return undefined;
 }
 
 /** tfjs-node, or tfjs-node-gpu without a GPU. */

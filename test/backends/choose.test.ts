@@ -109,6 +109,31 @@ t.test('torch by name takes the device by name, or says that libtorch sees none'
   });
 });
 
+t.test('a device that torch cannot start on is passed over with its complaint, unless asked for by name', async (t) => {
+  const failing = (broken: readonly string[]): ChooseOptions => ({
+    load: absent,
+    torch: {
+      find: () => ({ version: '2.9.0', devices: ['cuda:0', 'cpu'] }),
+      async prepare(device) {
+        if (broken.includes(device)) throw new Error(`no kernel image for ${device}`);
+      },
+    },
+  });
+  t.match(await chooseBackend({}, failing(['cuda:0'])), {
+    backend: 'torch',
+    device: 'cpu',
+    why: /torch did not start on cuda:0 \(no kernel image for cuda:0\)/,
+  });
+  t.match(await chooseBackend({}, failing(['cuda:0', 'cpu'])), {
+    backend: 'wasm',
+    why: /torch did not start on cuda:0 .*; torch did not start on the cpu \(no kernel image for cpu\)/,
+  });
+  t.match(await chooseBackend({ device: 'cpu' }, failing(['cpu'])), { backend: 'wasm', device: 'cpu' });
+  for (const wish of [{ backend: 'torch' }, { device: 'cuda:0' }] as const) {
+    await t.rejects(chooseBackend(wish, failing(['cuda:0'])), /no kernel image for cuda:0/);
+  }
+});
+
 t.test('torch as it is installed here', { skip: withoutTorch }, async (t) => {
   const choice = await chooseBackend({ backend: 'torch', device: 'cpu' });
   t.match(choice, {
