@@ -11,7 +11,7 @@ let kernelsRegistered = false;
  * device ends the tensors of the one before.
  *
  * @param warn hears once of each kernel that runs on the host. Only the first call's counts.
- * @throws BACKEND_MISSING when the addon is not built, DEVICE_MISSING when its libtorch has no such device.
+ * @throws BACKEND_MISSING when the addon is not built or does not start, DEVICE_MISSING when its libtorch has no such device.
  */
 export async function prepareTorch(device: TorchDevice = bestDevice(), warn: Warn = console.warn): Promise<void> {
   const addon = presentAddon();
@@ -21,7 +21,12 @@ export async function prepareTorch(device: TorchDevice = bestDevice(), warn: War
   const present = tf.findBackend('torch');
   if (present instanceof TorchBackend && present.device !== device) tf.removeBackend('torch');
   registerTorch(device, warn);
-  await tf.setBackend('torch');
+  // tfjs warns of what a backend throws as it starts, and says false.
+  if (await tf.setBackend('torch')) return;
+  // Or the next device would find the factory of this one.
+  tf.removeBackend('torch');
+  const remedy = 'Say `device: cpu`, or take another backend.';
+  throw fail('BACKEND_MISSING', { backend: 'torch', found: `it did not start on ${device}`, remedy });
 }
 
 /** Makes the backend known to tfjs, without choosing it. */

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { type ChooseOptions, chooseBackend, type TorchFound } from '../../src/backends/choose.ts';
 import * as tf from '../../src/backends/tf.ts';
+import { prepareTorch, presentAddon } from '../../src/backends/torch-prepare.ts';
 import { withoutTorch } from '../kit/torch.ts';
 
 // Stands for tfjs-node: an object registered as tfjs' backend `tensorflow`.
@@ -141,5 +142,18 @@ t.test('torch as it is installed here', { skip: withoutTorch }, async (t) => {
     device: 'cpu',
     why: /^torch on the cpu: libtorch \d+\.\d+\.\d+ is installed\.$/,
   });
+  t.equal(tf.getBackend(), 'torch');
+});
+
+t.test('torch that does not start is an error, and starts when it can', { skip: withoutTorch }, async (t) => {
+  if (tf.findBackendFactory('torch') !== null) tf.removeBackend('torch');
+  const broken = t.intercept(presentAddon(), 'setDevice', {
+    value: () => {
+      throw new Error('no kernel image');
+    },
+  });
+  await t.rejects(prepareTorch('cpu'), { code: 'BACKEND_MISSING', message: /did not start on cpu/ });
+  broken.restore();
+  await prepareTorch('cpu');
   t.equal(tf.getBackend(), 'torch');
 });
