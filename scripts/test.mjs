@@ -56,7 +56,7 @@ async function main(args) {
   const child = spawn(process.execPath, [tap, ...options, ...passed, ...files], {
     cwd: root,
     // A test must not see the production build of anything. CI keeps the reporter from drawing its progress over and over into our pipe.
-    env: { ...process.env, NODE_ENV: 'test', CI: 'true' },
+    env: { OMP_NUM_THREADS: '1', ...process.env, NODE_ENV: 'test', CI: 'true' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let output = '';

@@ -1,3 +1,5 @@
+#include <array>
+
 #include "fused.h"
 #include "ops.h"
 
@@ -34,9 +36,50 @@ AttentionSetting attentionSetting(Call& call, size_t which) {
   setting.heads = call.integer();
   setting.scaled = call.flag();
   const at::Tensor& qkv = call.input(which);
-  TORCH_CHECK(qkv.dim() == 3 && qkv.size(2) % (3 * setting.heads) == 0, "queries, keys and values of ", setting.heads,
+  TORCH_CHECK(setting.heads > 0 && qkv.dim() == 3 && qkv.size(2) % (3 * setting.heads) == 0, "queries, keys and values of ", setting.heads,
               " heads cannot have the shape ", qkv.sizes());
   return setting;
+}
+
+// The kernels below read and write plain memory: what they are given must have the sizes that they take for granted.
+void same(const at::Tensor& found, at::IntArrayRef wanted, const char* what) {
+  TORCH_CHECK(found.sizes() == wanted, what, " must have the shape ", wanted, "; got ", found.sizes());
+}
+
+void many(const at::Tensor& found, int64_t wanted, const char* what) {
+  TORCH_CHECK(found.numel() == wanted, what, " must be ", wanted, " numbers; got ", found.numel());
+}
+
+// x [R, in] and weight [in, out].
+void checkProduct(const at::Tensor& x, const at::Tensor& weight) {
+  TORCH_CHECK(x.dim() == 2 && weight.dim() == 2 && x.size(1) == weight.size(0), "x ", x.sizes(), " and weight ",
+              weight.sizes(), " have no product");
+}
+
+// The table [d, buckets] and the ids [T, T] of a relative term, given together or not at all.
+void checkRelative(const Call& call, size_t table, size_t ids, const at::Tensor& qkv, int64_t heads) {
+  TORCH_CHECK(call.has(table) == call.has(ids), "a table of relative positions needs ids, and ids a table");
+  if (!call.has(table)) return;
+  TORCH_CHECK(call.input(table).dim() == 2 && call.input(table).size(0) == qkv.size(2) / (3 * heads),
+              "a table for heads of ", qkv.size(2) / (3 * heads), " cannot have the shape ", call.input(table).sizes());
+  same(call.input(ids), {qkv.size(1), qkv.size(1)}, "ids of relative positions");
+  if (!call.input(ids).is_cpu() || call.input(ids).numel() == 0) return;
+  const int64_t least = call.input(ids).min().item<int64_t>(), most = call.input(ids).max().item<int64_t>();
+  TORCH_CHECK(least >= 0 && most < call.input(table).size(1), "ids of relative positions from ", least, " to ", most,
+              " for a table of ", call.input(table).size(1), " buckets");
+}
+
+// x or dy [N, …, D] and ids [N, k].
+void checkTokens(const at::Tensor& x, const at::Tensor& ids) {
+  TORCH_CHECK(x.dim() == 3 && ids.dim() == 2 && x.size(0) == ids.size(0) && ids.scalar_type() == at::kInt, "tokens ",
+              x.sizes(), " cannot be picked by ids ", ids.sizes());
+}
+
+// Lists of tensors that are worked on in pairs.
+void checkPairs(const std::vector<at::Tensor>& a, const std::vector<at::Tensor>& b) {
+  for (size_t i = 0; i < a.size(); i++)
+    TORCH_CHECK(a[i].numel() == b[i].numel(), "tensor ", i, " has ", a[i].numel(), " numbers in one list and ",
+                b[i].numel(), " in another");
 }
 
 }  // namespace
@@ -48,11 +91,17 @@ void addFused(Operations& ops) {
   });
   // x, weight, bias? Attribute: gelu.
   ops.add("PatchstreamLinear", [](Call& call) {
+    checkProduct(call.input(0), call.input(1));
+    if (call.has(2)) many(call.input(2), call.input(1).size(1), "the bias");
     const auto [y, saved] = linear(dense(call, 0), dense(call, 1), optional(call, 2), call.flag());
     giveAll(call, {y, saved});
   });
   // dy, x, weight, saved? Attribute: bias.
   ops.add("PatchstreamLinearGrad", [](Call& call) {
+    checkProduct(call.input(1), call.input(2));
+    const std::array<int64_t, 2> shape{call.input(1).size(0), call.input(2).size(1)};
+    same(call.input(0), shape, "dy");
+    if (call.has(3)) same(call.input(3), shape, "saved");
     const auto [dx, dWeight, dBias] =
         linearGrad(dense(call, 0), dense(call, 1), dense(call, 2), optional(call, 3), call.flag());
     giveAll(call, {dx, dWeight, dBias});
@@ -67,25 +116,42 @@ void addFused(Operations& ops) {
   });
   // dy, x, mean, rstd, gain.
   ops.add("PatchstreamLayerNormGrad", [](Call& call) {
+    const int64_t D = call.input(1).size(-1);
+    same(call.input(0), call.input(1).sizes(), "dy");
+    for (const size_t i : {2, 3}) many(call.input(i), D == 0 ? 0 : call.input(1).numel() / D, "mean or rstd");
+    many(call.input(4), D, "the gain");
     const auto [dx, dGain, dBias] =
         layerNormGrad(dense(call, 0), dense(call, 1), dense(call, 2), dense(call, 3), dense(call, 4));
     giveAll(call, {dx, dGain, dBias});
   });
   // qkv, table?, bucketIds? Attributes: heads, scaled.
   ops.add("PatchstreamAttention", [](Call& call) {
-    const auto [y, shares] = attention(dense(call, 0), optional(call, 1), optional(call, 2), attentionSetting(call, 0));
+    const AttentionSetting setting = attentionSetting(call, 0);
+    checkRelative(call, 1, 2, call.input(0), setting.heads);
+    const auto [y, shares] = attention(dense(call, 0), optional(call, 1), optional(call, 2), setting);
     giveAll(call, {y, shares});
   });
   // dy, qkv, y, shares, table?, bucketIds? Attributes: heads, scaled.
   ops.add("PatchstreamAttentionGrad", [](Call& call) {
+    const AttentionSetting setting = attentionSetting(call, 1);
+    const at::Tensor& qkv = call.input(1);
+    checkRelative(call, 4, 5, qkv, setting.heads);
+    const std::array<int64_t, 3> mixed{qkv.size(0), qkv.size(1), qkv.size(2) / 3};
+    for (const size_t i : {0, 2}) same(call.input(i), mixed, "dy or y");
+    many(call.input(3), qkv.size(0) * setting.heads * qkv.size(1) * qkv.size(1), "the shares");
     const auto [dqkv, dTable] = attentionGrad(dense(call, 0), dense(call, 1), dense(call, 2), dense(call, 3),
-                                              optional(call, 4), optional(call, 5), attentionSetting(call, 1));
+                                              optional(call, 4), optional(call, 5), setting);
     giveAll(call, {dqkv, dTable});
   });
   // x, ids.
-  ops.add("PatchstreamGatherTokens", [](Call& call) { call.give(gatherTokens(dense(call, 0), dense(call, 1))); });
+  ops.add("PatchstreamGatherTokens", [](Call& call) {
+    checkTokens(call.input(0), call.input(1));
+    call.give(gatherTokens(dense(call, 0), dense(call, 1)));
+  });
   // dy, ids. Attribute: n.
   ops.add("PatchstreamGatherTokensGrad", [](Call& call) {
+    checkTokens(call.input(0), call.input(1));
+    TORCH_CHECK(call.input(0).size(1) == call.input(1).size(1), "dy ", call.input(0).sizes(), " for ids ", call.input(1).sizes());
     call.give(gatherTokensGrad(dense(call, 0), dense(call, 1), call.integer()));
   });
   // x, weight, bias?
@@ -97,7 +163,11 @@ void addFused(Operations& ops) {
     giveAll(call, {dx, dWeight, dBias});
   });
   // sums…, tensors…
-  ops.add("PatchstreamAccumulate", [](Call& call) { accumulate(part(call, 0, 2), part(call, 1, 2)); });
+  ops.add("PatchstreamAccumulate", [](Call& call) {
+    const auto sums = part(call, 0, 2), tensors = part(call, 1, 2);
+    checkPairs(sums, tensors);
+    accumulate(sums, tensors);
+  });
   // tensors…
   ops.add("PatchstreamNorms", [](Call& call) { call.give(sumsOfSquares(part(call, 0, 1))); });
   // tensors…
@@ -111,7 +181,10 @@ void addFused(Operations& ops) {
     at.step = call.integer();
     at.decays.resize(call.integer());
     for (double& decay : at.decays) decay = call.number();
-    adamw(part(call, 0, 4), part(call, 1, 4), part(call, 2, 4), part(call, 3, 4), at);
+    const auto parameters = part(call, 0, 4), gradients = part(call, 1, 4), firsts = part(call, 2, 4), seconds = part(call, 3, 4);
+    for (const auto* other : {&gradients, &firsts, &seconds}) checkPairs(parameters, *other);
+    TORCH_CHECK(at.decays.size() == parameters.size(), at.decays.size(), " weight decays for ", parameters.size(), " parameters");
+    adamw(parameters, gradients, firsts, seconds, at);
   });
 }
 

@@ -286,12 +286,14 @@ function compileFlags(headers, library, platform) {
 }
 
 /**
- * With names bound when an addon is loaded, the trial after the build sees one that is missing.
+ * With names bound when an addon is loaded, the trial after the build sees one that is missing. It is never unloaded: libtorch keeps our allocator.
  *
  * @param {NodeJS.Platform} platform
  */
 const sharedFlags = (platform) =>
-  platform === 'darwin' ? ['-bundle', '-undefined', 'dynamic_lookup'] : ['-shared', '-pthread', '-Wl,-z,now'];
+  platform === 'darwin'
+    ? ['-bundle', '-undefined', 'dynamic_lookup']
+    : ['-shared', '-pthread', '-Wl,-z,now,-z,nodelete'];
 
 /**
  * @param {string} root

@@ -2,7 +2,8 @@ import { fail } from '../errors.ts';
 import { isAbsent, type TorchAddon, torchAddon } from '../native.ts';
 import { registerHostKernels, type Warn } from './host-kernels.ts';
 import * as tf from './tf.ts';
-import { registerTorchKernels, TorchBackend, type TorchDevice } from './torch.ts';
+import { TorchBackend, type TorchDevice } from './torch.ts';
+import { registerTorchKernels } from './torch-kernels/index.ts';
 
 let kernelsRegistered = false;
 

@@ -1,16 +1,7 @@
 import { guarded, type HostArray, outOfMemory, type TorchAddon } from '../native.ts';
-import { onHost } from './host-kernels.ts';
 import type { HostNumbers, HostRows } from './host-numbers.ts';
 import * as tf from './tf.ts';
-import { convolutions } from './torch-kernels/convolutions.ts';
-import { elementwise } from './torch-kernels/elementwise.ts';
-import { fusedKernels } from './torch-kernels/fused.ts';
-import { indexing } from './torch-kernels/indexing.ts';
-import { dtypeNumber, dtypes, type KernelTable, type Torch } from './torch-kernels/kernel.ts';
-import { products } from './torch-kernels/products.ts';
-import { reductions } from './torch-kernels/reductions.ts';
-import { resizes } from './torch-kernels/resizes.ts';
-import { shapes } from './torch-kernels/shapes.ts';
+import { dtypeNumber, dtypes, type Torch } from './torch-kernels/kernel.ts';
 
 /** Where the tensors of the backend lie. */
 export type TorchDevice = 'cpu' | 'cuda:0' | 'mps';
@@ -289,37 +280,4 @@ const isThere = (data: TorchData) => data.handle >= 0 || data.texts !== undefine
 function arrayFor({ dtype, size }: TorchData): HostArray {
   if (dtype === 'int32') return new Int32Array(size);
   return dtype === 'bool' ? new Uint8Array(size) : new Float32Array(size);
-}
-
-/** All kernels of tfjs that are computed by libtorch. */
-export const torchKernels: KernelTable = {
-  ...elementwise,
-  ...reductions,
-  ...products,
-  ...shapes,
-  ...indexing,
-  ...convolutions,
-  ...resizes,
-  ...fusedKernels,
-};
-
-/** Makes `torchKernels` known to tfjs as those of the backend `torch`. Calls over strings go to tfjs' cpu kernels. */
-export function registerTorchKernels(): void {
-  for (const [kernelName, run] of Object.entries(torchKernels)) {
-    tf.registerKernel({
-      kernelName,
-      backendName: 'torch',
-      kernelFunc: ({ inputs, attrs, backend }) => {
-        const torch = backend as TorchBackend;
-        return anyTexts(inputs)
-          ? onHost(tf.getKernel(kernelName, 'cpu'), inputs, attrs ?? {}, torch)
-          : run(torch, inputs, attrs ?? {});
-      },
-    });
-  }
-}
-
-function anyTexts(inputs: tf.NamedTensorInfoMap): boolean {
-  for (const name in inputs) if (inputs[name]?.dtype === 'string') return true;
-  return false;
 }
