@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap';
 import { Constants } from '../../src/backends/constants.ts';
-import { composedOnly, fused } from '../../src/backends/fused.ts';
+import { composedOnly, type FusedKernel, fused } from '../../src/backends/fused.ts';
 import * as ops from '../../src/backends/ops.ts';
 import * as tf from '../../src/backends/tf.ts';
 import { prepareTorch } from '../../src/backends/torch-prepare.ts';
@@ -123,6 +123,28 @@ for (const [B, T, heads, d] of [
     constants.dispose();
   });
 }
+
+t.test('shapes that do not fit are refused, not read past their end', skip, (t) => {
+  tf.engine().startScope();
+  const x = tf.zeros([2, 4]);
+  const refuses = (name: FusedKernel, inputs: Record<string, tf.Tensor> | tf.Tensor[], attrs: object, why: RegExp) =>
+    t.throws(() => fused(name, inputs, attrs), why, name);
+  const weight = tf.zeros([4, 3]);
+  refuses('PatchstreamLinear', { x, weight: tf.zeros([5, 3]) }, { gelu: false }, /no product/);
+  refuses('PatchstreamLinear', { x, weight, bias: tf.zeros([1]) }, { gelu: false }, /bias must be 3 numbers; got 1/);
+  refuses('PatchstreamLinearGrad', { dy: tf.zeros([1, 3]), x, weight }, { bias: true }, /dy must have the shape/);
+  refuses('PatchstreamAttention', { qkv: tf.zeros([1, 2, 6]) }, { heads: 0, scaled: false }, /heads/);
+  const tokens = tf.zeros([4, 4, 4]);
+  const ids = tf.zeros([1, 2], 'int32');
+  refuses('PatchstreamGatherTokens', { x: tokens, ids }, {}, /cannot be picked/);
+  refuses('PatchstreamAccumulate', [tf.zeros([4]), tf.zeros([400])], {}, /4 numbers in one list and 400 in another/);
+  const step = { lr: 1, beta1: 0.9, beta2: 0.9, eps: 1, scale: 1, step: 1 };
+  const four = Array.from({ length: 4 }, () => tf.zeros([4]));
+  refuses('PatchstreamAdamW', four, { ...step, decays: [] }, /0 weight decays for 1 parameters/);
+  refuses('PatchstreamAdamW', [...four.slice(1), tf.zeros([5])], { ...step, decays: [0] }, /4 numbers in one list/);
+  tf.engine().endScope();
+  t.end();
+});
 
 t.test('attention refuses a bucket that the table has not', skip, (t) => {
   const bucketIds = tf.tensor2d([0, 1, 2, 3], [2, 2], 'int32');
