@@ -29,6 +29,7 @@ const costs: Readonly<Record<string, readonly [parameters: number, gmacs: number
   'lomar-in1k-224.yaml': [86_277_120, 17.5],
   'lomar-in1k-384.yaml': [86_277_120, 26.41],
   'lomar-in1k-448.yaml': [86_277_120, 39.57],
+  'srmae-quickstart.yaml': [356_158, 0.014_241_92],
   'srmae-in1k-224.yaml': [143_156_676, 16.27],
   'srmae-svhn.yaml': [143_156_676, 16.27],
   'srmae-expw.yaml': [143_156_676, 16.27],
