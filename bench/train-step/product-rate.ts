@@ -62,7 +62,7 @@ function stepRate(): number {
   const seconds = bestOf(4, 2, () => {
     const inputs = uploadAll(model.inputs(batch));
     const { value, gradients: found } = gradients(() => model.loss(params, inputs).sum, params);
-    optimizer.update(params, found, state, { lr: 1e-4, scale: 1 / (N * M) });
+    optimizer.update(params, Object.values(found), state, { lr: 1e-4, scale: 1 / (N * M) });
     value.dataSync();
     tf.dispose([value, ...Object.values(found), ...Object.values(inputs)]);
   });

@@ -21,13 +21,13 @@ import * as tf from './tf.ts';
  * - `PatchstreamConv3x3`: `{ x NHWC, weight [3, 3, C, F], bias? [F] }` -> [y]. `PatchstreamConv3x3Grad`: `{ dy, x, weight }`,
  *   attribute `bias`, whether there was one.
  *
- * Those of a training step change tensors in place, which nobody else may hold:
+ * Those of a training step take lists of tensors, and change tensors in place, which nobody else may hold:
  *
- * - `PatchstreamAccumulate`: [sums…, tensors…], as many of each -> nothing. Each sum grows by its tensor.
- * - `PatchstreamNorms`: [tensors…] -> [squares], the sum of squares of each, float32 [count], added up in float64.
- * - `PatchstreamAdamW`: [parameters…, gradients…, firsts…, seconds…] -> nothing, by attributes `AdamWStep` with `scale` and `decays`; the
+ * - `PatchstreamAccumulate`: sums, tensors, as many of each -> nothing. Each sum grows by its tensor.
+ * - `PatchstreamNorms`: any lists -> [squares], the sum of squares of each tensor, float32 [count], added up in float64.
+ * - `PatchstreamAdamW`: parameters, gradients, firsts, seconds -> nothing, by attributes `AdamWStep` with `scale` and `decays`; the
  *   gradients are zero afterwards.
- * - `PatchstreamZero`: [tensors…] -> nothing. All become zero.
+ * - `PatchstreamZero`: any lists -> nothing. All become zero.
  */
 export type FusedKernel =
   | 'PatchstreamGelu'
@@ -46,6 +46,9 @@ export type FusedKernel =
   | 'PatchstreamAdamW'
   | 'PatchstreamZero';
 
+/** Lists of tensors, each of any length. */
+export type TensorLists = readonly (readonly tf.Tensor[])[];
+
 let allowed = true;
 
 /** Whether the current backend has the kernel, and it may be used. */
@@ -56,15 +59,15 @@ export function hasFused(name: FusedKernel): boolean {
 /**
  * The fused kernel's outputs on the current backend, or undefined where the backend has none and the composed form must serve.
  *
- * @param inputs by name, or a list for kernels that take any number of them.
+ * @param inputs by name, or lists for kernels that take any number of them. A backend may know a list again, so nobody changes one.
  */
 export function fused(
   name: FusedKernel,
-  inputs: Readonly<Record<string, tf.Tensor>> | readonly tf.Tensor[],
+  inputs: Readonly<Record<string, tf.Tensor>> | TensorLists,
   attrs: object = {},
 ): tf.Tensor[] | undefined {
   if (!hasFused(name)) return undefined;
-  if (Array.isArray(inputs)) return ofList(name, inputs, attrs);
+  if (Array.isArray(inputs)) return ofLists(name, inputs, attrs);
   return tf.engine().runKernel(name, inputs as tf.NamedTensorMap, attrs as tf.NamedAttrMap) as tf.Tensor[];
 }
 
@@ -72,9 +75,9 @@ export function fused(
  * A kernel of a training step, past tfjs' engine: no gradient goes through it, and once a step its bookkeeping, never warm, takes longer
  * than the call.
  */
-function ofList(kernelName: FusedKernel, inputs: readonly tf.Tensor[], attrs: object): tf.Tensor[] {
+function ofLists(kernelName: FusedKernel, inputs: TensorLists, attrs: object): tf.Tensor[] {
   const { kernelFunc } = tf.getKernel(kernelName, tf.getBackend());
-  // A list is taken as it is, though tfjs' type does not say so.
+  // Lists are taken as they are, though tfjs' type does not say so.
   const made = kernelFunc({
     inputs: inputs as unknown as tf.NamedTensorInfoMap,
     attrs: attrs as tf.NamedAttrMap,

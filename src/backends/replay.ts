@@ -22,6 +22,8 @@ interface Plan {
   count: number;
   /** Two recordings were equal: `program` serves from now on. */
   ready: boolean;
+  /** Operations of `program`. */
+  calls: number;
   /** A replay was compared with what it stands for. */
   checked: boolean;
 }
@@ -74,7 +76,7 @@ export class Replays {
     const backend = this.#recorder();
     if (backend === undefined) return this.#run(inputs);
     const key = shapesOf(inputs);
-    const plan = this.#plans.get(key) ?? { recordings: 0, program: undefined, count: 0, ready: false, checked: false };
+    const plan = this.#plans.get(key) ?? newPlan();
     this.#plans.set(key, plan);
     const given = Int32Array.from(Object.values(inputs), (tensor) => backend.handleOf(tensor));
     if (plan.ready && this.#replay(backend, plan, inputs, given)) return plan.count;
@@ -115,12 +117,12 @@ export class Replays {
     plan.recordings = ready ? 1 : plan.recordings + 1;
     plan.ready = false;
     plan.program = undefined;
-    const { reads, frees, keeps } = addon.describe(program);
+    const { reads, frees, keeps, calls } = addon.describe(program);
     let why = 'they follow the data';
     if (reads !== '') why = `they read back what ${reads} has computed`;
     else if (frees) why = 'they free tensors that were there before';
     else if (keeps) why = 'they keep tensors that they make';
-    else plan.program = program;
+    else Object.assign(plan, { program, calls });
     if (plan.program === undefined) addon.discard(program);
     if (before !== undefined) {
       const { kind, operation } =
@@ -145,7 +147,7 @@ export class Replays {
       const could = guarded(device, () => addon.replay(program, given));
       if (!could) return false;
       this.#sums.grown();
-      this.#calls = addon.describe(program).calls;
+      this.#calls = plan.calls;
       if (made === undefined || expected === undefined) return true;
       const difference = distance(this.#sums.tensors, expected);
       // What is not a number cannot be compared: the next replay will be.
@@ -181,6 +183,10 @@ export class Replays {
 export function backendMilliseconds(): number | undefined {
   const backend = tf.backend();
   return backend instanceof TorchBackend ? backend.addon.milliseconds() : undefined;
+}
+
+function newPlan(): Plan {
+  return { recordings: 0, program: undefined, count: 0, calls: 0, ready: false, checked: false };
 }
 
 function shapesOf(inputs: Inputs): string {

@@ -23,6 +23,8 @@ class TorchData {
   readonly dtype: tf.DataType;
   readonly size: number;
   refCount = 1;
+  /** A list that has it is remembered with its handle. */
+  listed = false;
 
   constructor(handle: number, dtype: tf.DataType, size: number, texts?: Texts) {
     this.handle = handle;
@@ -49,6 +51,8 @@ export class TorchBackend extends tf.KernelBackend implements Torch {
   /** Data that came from another backend, whose ids are not ours. */
   readonly #moved = new WeakMap<object, TorchData>();
   #live = 0;
+  /** The handles of lists, as long as no data of any list has been let go. */
+  #lists = new WeakMap<readonly tf.TensorInfo[], Int32Array>();
 
   constructor(addon: TorchAddon, device: TorchDevice) {
     super();
@@ -96,7 +100,27 @@ export class TorchBackend extends tf.KernelBackend implements Torch {
     inputs: readonly (tf.TensorInfo | undefined)[],
     attributes: readonly number[] = [],
   ): tf.TensorInfo[] {
-    const count = this.#run(operation, inputs, attributes);
+    return this.#outputs(this.#run(operation, inputs, attributes));
+  }
+
+  lists(
+    operation: string,
+    inputs: readonly (readonly tf.TensorInfo[])[],
+    attributes: readonly number[] = [],
+  ): tf.TensorInfo[] {
+    // First all handles: a tensor of another backend is moved here by a call of its own.
+    const handles = inputs.map((list) => this.#handlesOf(list));
+    const length = handles.reduce((sum, list) => sum + list.length, 0);
+    this.#checkRoom(operation, length, attributes.length);
+    let at = 0;
+    for (const list of handles) {
+      this.#ints.set(list, at);
+      at += list.length;
+    }
+    return this.#outputs(this.#call(operation, length, attributes));
+  }
+
+  #outputs(count: number): tf.TensorInfo[] {
     const outputs: tf.TensorInfo[] = [];
     let at = 0;
     for (let i = 0; i < count; i++) {
@@ -173,6 +197,11 @@ export class TorchBackend extends tf.KernelBackend implements Torch {
   override disposeData(dataId: object, force = false): boolean {
     const data = dataId instanceof TorchData ? dataId : this.#moved.get(dataId);
     if (data === undefined || !isThere(data)) return true;
+    if (data.listed) {
+      // Such as a variable that was given another value: lists with it no longer have its handle.
+      this.#lists = new WeakMap();
+      data.listed = false;
+    }
     data.refCount--;
     if (!force && data.refCount > 0) return false;
     if (data.handle >= 0) this.addon.free(data.handle);
@@ -223,22 +252,40 @@ export class TorchBackend extends tf.KernelBackend implements Torch {
   override dispose(): void {}
 
   #run(operation: string, inputs: readonly (tf.TensorInfo | undefined)[], attributes: readonly number[]): number {
-    const opcode = this.#opcodes.get(operation);
-    if (opcode === undefined) throw new Error(`native/torch has no operation ${operation}: build it again`);
     // First all handles: a tensor of another backend is moved here by a call of its own.
     const handles = inputs.map((x) => (x == null ? -1 : this.handleOf(x)));
-    if (handles.length > mostInts || attributes.length > mostNumbers)
-      throw new Error(`${operation} has too many inputs`);
+    this.#checkRoom(operation, handles.length, attributes.length);
     for (let i = 0; i < handles.length; i++) this.#ints[i] = handles[i]!;
+    return this.#call(operation, handles.length, attributes);
+  }
+
+  #checkRoom(operation: string, inputs: number, attributes: number): void {
+    if (inputs > mostInts || attributes > mostNumbers) throw new Error(`${operation} has too many inputs`);
+  }
+
+  /** Runs an operation on the handles that lie in the first ints. */
+  #call(operation: string, inputs: number, attributes: readonly number[]): number {
+    const opcode = this.#opcodes.get(operation);
+    if (opcode === undefined) throw new Error(`native/torch has no operation ${operation}: build it again`);
     for (let i = 0; i < attributes.length; i++) this.#numbers[i] = attributes[i]!;
     try {
-      return this.addon.run(opcode, handles.length, attributes.length);
+      return this.addon.run(opcode, inputs, attributes.length);
     } catch (cause) {
       const memory = outOfMemory(this.device, cause);
       if (memory !== undefined) throw memory;
       if (cause instanceof Error) cause.message = `${operation}: ${cause.message}`;
       throw cause;
     }
+  }
+
+  /** The handles of a list that may have been seen before; looking up hundreds of tensors takes a while when their objects are cold. */
+  #handlesOf(list: readonly tf.TensorInfo[]): Int32Array {
+    const known = this.#lists.get(list);
+    if (known !== undefined) return known;
+    const handles = Int32Array.from(list, (x) => this.handleOf(x));
+    for (const { dataId } of list) this.#dataOf(dataId).listed = true;
+    this.#lists.set(list, handles);
+    return handles;
   }
 
   /** The output that the addon has written from `at` on. */

@@ -1,4 +1,4 @@
-import { fused, hasFused } from './fused.ts';
+import { fused, hasFused, type TensorLists } from './fused.ts';
 import { type AdamWStep, adamw } from './ops.ts';
 import * as tf from './tf.ts';
 
@@ -13,21 +13,23 @@ export function updatesInPlace(): boolean {
   return hasFused('PatchstreamAccumulate') && hasFused('PatchstreamAdamW') && hasFused('PatchstreamZero');
 }
 
+const none: readonly tf.Tensor[] = [];
+
 /** Running sums of tensors of unchanging shapes. Owned by whoever made it, who calls `dispose`. */
 export class Sums {
   #sums: readonly tf.Tensor[] | undefined;
   #zero = true;
 
-  /** The sums so far, in the order of `add`; none when nothing was ever added. They stay this object's. */
+  /** The sums so far, in the order of `add`; none when nothing was ever added. They stay this object's. In place it is one list all along. */
   get tensors(): readonly tf.Tensor[] {
-    return this.#sums ?? [];
+    return this.#sums ?? none;
   }
 
   /** Adds tensors, which become this object's to dispose. */
   add(tensors: readonly tf.Tensor[]): void {
     if (hasFused('PatchstreamAccumulate')) {
       this.#sums ??= tensors.map(({ shape }) => tf.keep(tf.zeros(shape)));
-      fused('PatchstreamAccumulate', [...this.#sums, ...tensors]);
+      fused('PatchstreamAccumulate', [this.#sums, tensors]);
       tf.dispose([...tensors]);
     } else if (this.#sums === undefined) {
       this.#sums = tensors;
@@ -55,7 +57,7 @@ export class Sums {
   clear(zeroed = 0): void {
     if (this.#sums === undefined || this.#zero) return;
     if (hasFused('PatchstreamZero')) {
-      fused('PatchstreamZero', this.#sums.slice(zeroed));
+      fused('PatchstreamZero', [zeroed === 0 ? this.#sums : this.#sums.slice(zeroed)]);
       this.#zero = true;
     } else this.dispose();
   }
@@ -68,12 +70,10 @@ export class Sums {
   }
 }
 
-/** Σ x² of each tensor: float32 [count]. The caller owns it. */
-export function sumsOfSquares(tensors: readonly tf.Tensor[]): tf.Tensor1D {
-  return tf.tidy(() => {
-    const [squares] = fused('PatchstreamNorms', tensors) ?? [];
-    return (squares ?? tf.stack(tensors.map((x) => x.square().sum()))) as tf.Tensor1D;
-  });
+/** Σ x² of each tensor of the lists: float32 [count]. The caller owns it. */
+export function sumsOfSquares(...lists: TensorLists): tf.Tensor1D {
+  const [squares] = fused('PatchstreamNorms', lists) ?? [];
+  return (squares ?? tf.tidy(() => tf.stack(lists.flat().map((x) => x.square().sum())))) as tf.Tensor1D;
 }
 
 /** One step of AdamW over a whole model: as `AdamWStep`, with one weight decay per parameter. */
@@ -96,7 +96,7 @@ export function adamwUpdate(
   { scale, decays, ...step }: AdamWUpdate,
 ): boolean {
   if (updatesInPlace()) {
-    fused('PatchstreamAdamW', [...parameters, ...gradients, ...first, ...second], { scale, decays, ...step });
+    fused('PatchstreamAdamW', [parameters, gradients, first, second], { scale, decays, ...step });
     return true;
   }
   for (const [i, parameter] of parameters.entries()) {

@@ -15,12 +15,13 @@ export interface Optimizer {
   /**
    * One step: gives new values to `params` and `state` and counts it. Gradients stay the caller's; nothing else is left behind.
    *
+   * @param gradients in the order of `params`.
    * @param at `lr` the step's learning rate; `scale` multiplies every gradient first (1 / Σ count of the losses), 1 by default.
    * @returns true when it has set the gradients to zero on the way, as backends do that change tensors in place.
    */
   update(
     params: Readonly<Record<string, tf.Variable>>,
-    gradients: Readonly<Record<string, tf.Tensor>>,
+    gradients: readonly tf.Tensor[],
     state: OptimizerState,
     at: { readonly lr: number; readonly scale?: number },
   ): boolean;
@@ -48,10 +49,9 @@ export function adamw(decays: (name: string) => boolean, options: AdamWOptions =
     update: (params, gradients, state, { lr, scale = 1 }) => {
       state.step += 1;
       if (newest?.params !== params || newest.state !== state) newest = inOrder(params, state);
-      const { names, parameters, first, second, decay } = newest;
-      const grads = names.map((name) => gradients[name]!);
+      const { parameters, first, second, decay } = newest;
       const at = { lr, beta1, beta2, eps, scale, step: state.step, decays: decay };
-      return adamwUpdate(parameters, grads, first, second, at);
+      return adamwUpdate(parameters, gradients, first, second, at);
     },
   };
 
@@ -59,7 +59,7 @@ export function adamw(decays: (name: string) => boolean, options: AdamWOptions =
     const names = Object.keys(params);
     const of = (tensors: Readonly<Record<string, tf.Variable>>) => names.map((name) => tensors[name]!);
     const decay = names.map((name) => (decays(name) ? weightDecay : 0));
-    return { params, state, names, parameters: of(params), first: of(state.first), second: of(state.second), decay };
+    return { params, state, parameters: of(params), first: of(state.first), second: of(state.second), decay };
   }
 }
 

@@ -54,10 +54,16 @@ export class Step {
   #count = 0;
   /** Gradients that are zero again: the update has cleared them. */
   #cleared = 0;
+  /** All parameters; the sums of their gradients. The lists stay the same, by which a backend knows them again. */
+  readonly #parameters: readonly tf.Variable[];
+  #gradients: readonly tf.Tensor[] = [];
+  /** What `#gradients` was taken from. */
+  #taken: readonly tf.Tensor[] = [];
   #javascriptMs: number | undefined;
 
   constructor(learner: Learner, { note = () => {}, replay = true }: StepOptions = {}) {
     this.#learner = learner;
+    this.#parameters = Object.values(learner.params);
     this.#replays = new Replays((inputs) => this.#compute(inputs), this.#sums, { note, replay });
   }
 
@@ -86,11 +92,9 @@ export class Step {
 
   /** Loss and norms of what was added. The squares are summed on the backend, the sums on the host. */
   async measure(): Promise<GradientMeasures> {
-    const params = Object.values(this.#learner.params);
-    const sums = this.#sums.tensors;
-    const grads = sums.slice(0, -1);
-    const norms = sumsOfSquares([...grads, ...params]);
-    const [squares, [loss = 0]] = await Promise.all([norms.data(), sums.at(-1)?.data() ?? [0]]);
+    const grads = this.#grads();
+    const norms = sumsOfSquares(grads, this.#parameters);
+    const [squares, [loss = 0]] = await Promise.all([norms.data(), this.#sums.tensors.at(-1)?.data() ?? [0]]);
     norms.dispose();
     const count = Math.max(1, this.#count);
     const gradNorm = Math.sqrt(total(squares.slice(0, grads.length))) / count;
@@ -101,11 +105,9 @@ export class Step {
   /** Moves the parameters by the mean of the added gradients, which are spent then. */
   update(lr: number): void {
     const { optimizer, params, state } = this.#learner;
-    const names = Object.keys(params);
-    const grads = this.#sums.tensors.slice(0, -1);
+    const grads = this.#grads();
     if (grads.length === 0) return;
-    const byName = Object.fromEntries(names.map((name, i) => [name, grads[i]!]));
-    const cleared = optimizer.update(params, byName, state, { lr, scale: 1 / Math.max(1, this.#count) });
+    const cleared = optimizer.update(params, grads, state, { lr, scale: 1 / Math.max(1, this.#count) });
     this.#cleared = cleared ? grads.length : 0;
   }
 
@@ -121,6 +123,14 @@ export class Step {
     this.#replays.dispose();
     this.#sums.dispose();
     this.#count = 0;
+  }
+
+  #grads(): readonly tf.Tensor[] {
+    if (this.#taken !== this.#sums.tensors) {
+      this.#taken = this.#sums.tensors;
+      this.#gradients = this.#taken.slice(0, -1);
+    }
+    return this.#gradients;
   }
 
   #compute(inputs: Inputs): Made {

@@ -127,7 +127,7 @@ for (const [B, T, heads, d] of [
 t.test('shapes that do not fit are refused, not read past their end', skip, (t) => {
   tf.engine().startScope();
   const x = tf.zeros([2, 4]);
-  const refuses = (name: FusedKernel, inputs: Record<string, tf.Tensor> | tf.Tensor[], attrs: object, why: RegExp) =>
+  const refuses = (name: FusedKernel, inputs: Record<string, tf.Tensor> | tf.Tensor[][], attrs: object, why: RegExp) =>
     t.throws(() => fused(name, inputs, attrs), why, name);
   const weight = tf.zeros([4, 3]);
   refuses('PatchstreamLinear', { x, weight: tf.zeros([5, 3]) }, { gelu: false }, /no product/);
@@ -137,11 +137,16 @@ t.test('shapes that do not fit are refused, not read past their end', skip, (t) 
   const tokens = tf.zeros([4, 4, 4]);
   const ids = tf.zeros([1, 2], 'int32');
   refuses('PatchstreamGatherTokens', { x: tokens, ids }, {}, /cannot be picked/);
-  refuses('PatchstreamAccumulate', [tf.zeros([4]), tf.zeros([400])], {}, /4 numbers in one list and 400 in another/);
+  refuses(
+    'PatchstreamAccumulate',
+    [[tf.zeros([4])], [tf.zeros([400])]],
+    {},
+    /4 numbers in one list and 400 in another/,
+  );
   const step = { lr: 1, beta1: 0.9, beta2: 0.9, eps: 1, scale: 1, step: 1 };
   const four = Array.from({ length: 4 }, () => tf.zeros([4]));
-  refuses('PatchstreamAdamW', four, { ...step, decays: [] }, /0 weight decays for 1 parameters/);
-  refuses('PatchstreamAdamW', [...four.slice(1), tf.zeros([5])], { ...step, decays: [0] }, /4 numbers in one list/);
+  refuses('PatchstreamAdamW', [four], { ...step, decays: [] }, /0 weight decays for 1 parameters/);
+  refuses('PatchstreamAdamW', [four.slice(1), [tf.zeros([5])]], { ...step, decays: [0] }, /4 numbers in one list/);
   tf.engine().endScope();
   t.end();
 });
@@ -224,5 +229,24 @@ t.test('sums grow in place; norms are added up in float64', skip, async (t) => {
     expectClose(t, squares.dataSync(), expected, 1e-7);
     squares.dispose();
     sums.dispose();
+  });
+});
+
+t.test('a list that is known again has the variables’ newest values', skip, async (t) => {
+  await expectNoTensorLeak(t, () => {
+    const variables = tf.tidy(() => [tf.variable(tf.tensor1d([1, 2])), tf.variable(tf.tensor1d([3]))] as const);
+    const list: readonly tf.Tensor[] = variables;
+    const squares = () => tf.tidy(() => [...sumsOfSquares(list).dataSync()]);
+    t.same(squares(), [5, 9]);
+    const held = variables[1].clone();
+    for (const value of [4, 5]) {
+      const values = tf.tensor1d([value]);
+      variables[1].assign(values);
+      values.dispose();
+      t.same(squares(), [5, value * value], 'while a clone holds the old value');
+    }
+    t.equal(held.dataSync()[0], 3);
+    tf.dispose([...variables, held]);
+    t.throws(squares, 'a list of disposed tensors is refused');
   });
 });

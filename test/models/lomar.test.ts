@@ -128,7 +128,7 @@ t.test('fresh: masked tokens of a window are alike, and the first step moves eve
   const optimizer = adamw((name) => model.decays(name));
   const state = optimizer.init(params);
   const { value, gradients: found } = gradients(() => model.loss(params, inputs).sum, params);
-  optimizer.update(params, found, state, { lr: 1e-3, scale: 1 / 4 });
+  optimizer.update(params, Object.values(found), state, { lr: 1e-3, scale: 1 / 4 });
   for (let i = 0; i < 4; i++) {
     const moved = tf.tidy(() => params[`blocks.${i}.attn.rpe_k.lookup_table_weight`]!.abs().max().dataSync()[0]!);
     t.ok(moved > 1e-4, `table ${i} moved by ${moved}`);
@@ -179,7 +179,7 @@ t.test('a window with nothing hidden counts zero, and a step leaks nothing', asy
   await expectNoTensorLeak(t, () => {
     const inputs = uploadAll(model.inputs(batchOf(2)));
     const { value, gradients: found } = gradients(() => model.loss(params, inputs).sum, params);
-    optimizer.update(params, found, state, { lr: 1e-3 });
+    optimizer.update(params, Object.values(found), state, { lr: 1e-3 });
     const shown = model.reconstruct(params, inputs);
     tf.dispose([value, found, inputs, shown] as tf.TensorContainer);
   });

@@ -193,7 +193,7 @@ t.test('a step lowers the loss, moves every parameter and leaks nothing', async 
   await expectNoTensorLeak(t, () => {
     const inputs = uploadAll(model.inputs(batch));
     const { value, gradients: found } = gradients(() => model.loss(params, inputs).sum, params);
-    optimizer.update(params, found, state, { lr: 1e-3, scale: 1 / 2 });
+    optimizer.update(params, Object.values(found), state, { lr: 1e-3, scale: 1 / 2 });
     const shown = model.reconstruct(params, inputs);
     tf.dispose([value, found, inputs, shown] as tf.TensorContainer);
   });

@@ -15,7 +15,7 @@ t.test('a first step moves by the rate, against the gradient, and decays what de
     const optimizer = adamw((name) => name === 'weight', { weightDecay: 0.5 });
     const state = optimizer.init(params);
     const gradient = tf.tensor1d([3, -0.001, 70]);
-    optimizer.update(params, { weight: gradient, bias: gradient }, state, { lr: 0.1 });
+    optimizer.update(params, [gradient, gradient], state, { lr: 0.1 });
     expectClose(t, params.bias.dataSync(), [0.9, -1.9, 3.9], 1e-6, 'bias');
     expectClose(t, params.weight.dataSync(), [0.9 - 0.05, -1.9 + 0.1, 3.9 - 0.2], 1e-6, 'weight');
     t.equal(state.step, 1);
@@ -31,8 +31,8 @@ t.test('scale multiplies the gradient', (t) => {
   for (let step = 0; step < 3; step++) {
     const gradient = tf.tensor1d([step + 1, -4 * step]);
     const half = gradient.mul(0.5);
-    optimizer.update(a, { w: gradient }, stateA, { lr: 0.1, scale: 0.5 });
-    optimizer.update(b, { w: half }, stateB, { lr: 0.1 });
+    optimizer.update(a, [gradient], stateA, { lr: 0.1, scale: 0.5 });
+    optimizer.update(b, [half], stateB, { lr: 0.1 });
     tf.dispose([gradient, half]);
   }
   t.same([...a.w.dataSync()], [...b.w.dataSync()]);
@@ -49,7 +49,7 @@ t.test('it finds the least of a bowl', async (t) => {
     const state = optimizer.init(params);
     for (let step = 0; step < 200; step++) {
       const { value, gradients: found } = gradients(() => params.x.sub([1, 2]).square().sum(), params);
-      optimizer.update(params, found, state, { lr: 0.2 * (1 - step / 200) });
+      optimizer.update(params, Object.values(found), state, { lr: 0.2 * (1 - step / 200) });
       tf.dispose([value, found] as tf.TensorContainer);
     }
     expectClose(t, params.x.dataSync(), [1, 2], 1e-2);

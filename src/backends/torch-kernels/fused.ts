@@ -1,5 +1,5 @@
 import type { AdamWUpdate } from '../updates.ts';
-import { flag, type KernelTable, kernel, list, listOf } from './kernel.ts';
+import { flag, type KernelTable, kernel, list, listsOf } from './kernel.ts';
 
 /** The kernels that `../fused.ts` describes. */
 export const fusedKernels: KernelTable = {
@@ -32,10 +32,10 @@ export const fusedKernels: KernelTable = {
   PatchstreamConv3x3Grad: kernel<{ bias: boolean }>((torch, { dy, x, weight }, { bias }) =>
     torch.all('PatchstreamConv3x3Grad', [dy, x, weight], [flag(bias)]),
   ),
-  PatchstreamAccumulate: kernel((torch, tensors) => torch.all('PatchstreamAccumulate', listOf(tensors))),
-  PatchstreamNorms: kernel((torch, tensors) => torch.all('PatchstreamNorms', listOf(tensors))),
-  PatchstreamZero: kernel((torch, tensors) => torch.all('PatchstreamZero', listOf(tensors))),
-  PatchstreamAdamW: kernel<AdamWUpdate>((torch, tensors, { lr, beta1, beta2, eps, scale, step, decays }) =>
-    torch.all('PatchstreamAdamW', listOf(tensors), [lr, beta1, beta2, eps, scale, step, ...list(decays)]),
+  PatchstreamAccumulate: kernel((torch, lists) => torch.lists('PatchstreamAccumulate', listsOf(lists))),
+  PatchstreamNorms: kernel((torch, lists) => torch.lists('PatchstreamNorms', listsOf(lists))),
+  PatchstreamZero: kernel((torch, lists) => torch.lists('PatchstreamZero', listsOf(lists))),
+  PatchstreamAdamW: kernel<AdamWUpdate>((torch, lists, { lr, beta1, beta2, eps, scale, step, decays }) =>
+    torch.lists('PatchstreamAdamW', listsOf(lists), [lr, beta1, beta2, eps, scale, step, ...list(decays)]),
   ),
 };

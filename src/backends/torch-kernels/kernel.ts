@@ -10,6 +10,12 @@ export interface Torch {
     inputs: readonly (tf.TensorInfo | undefined)[],
     attributes?: readonly number[],
   ): tf.TensorInfo[];
+  /** The same with lists of inputs, one after another. A list is known again, so whoever wants other tensors makes another list. */
+  lists(
+    operation: string,
+    inputs: readonly (readonly tf.TensorInfo[])[],
+    attributes?: readonly number[],
+  ): tf.TensorInfo[];
   /** The same numbers once more; both must be freed. */
   share(x: tf.TensorInfo): tf.TensorInfo;
   /** The same numbers in another shape, without a copy. */
@@ -40,6 +46,11 @@ export function kernel<A extends object>(
 /** Inputs of a kernel that takes any number of them, which tfjs hands as an array. */
 export function listOf(inputs: Inputs): tf.TensorInfo[] {
   return inputs as unknown as tf.TensorInfo[];
+}
+
+/** Inputs of a kernel of ours that takes lists of them. */
+export function listsOf(inputs: Inputs): tf.TensorInfo[][] {
+  return inputs as unknown as tf.TensorInfo[][];
 }
 
 /** A list as native/torch reads it: its length, then its numbers. */
