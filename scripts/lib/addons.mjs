@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { createRequire } from 'node:module';
 import { availableParallelism, totalmem } from 'node:os';
 import { basename, join } from 'node:path';
+import { findLibjpeg } from './libjpeg.mjs';
 import { findLibtorch } from './libtorch.mjs';
 import { digest, filesBelow, readIfThere } from './stamp.mjs';
 
@@ -16,11 +17,15 @@ import { digest, filesBelow, readIfThere } from './stamp.mjs';
  * @property {string} name
  * @property {string} variable the environment variable that says where the library is
  * @property {string} without what serves instead
+ * @property {number} seconds that a source takes to compile
  * @property {(wish: string, machine: import('./libtorch.mjs').Machine) => import('./libtorch.mjs').Library | string} find
  */
 
 /** @type {readonly Addon[]} */
-export const addons = [{ name: 'torch', variable: 'LIBTORCH', without: 'wasm trains instead', find: findLibtorch }];
+export const addons = [
+  { name: 'torch', variable: 'LIBTORCH', without: 'wasm trains instead', seconds: 15, find: findLibtorch },
+  { name: 'image', variable: 'LIBJPEG', without: 'sharp decodes instead', seconds: 3, find: findLibjpeg },
+];
 
 /**
  * What became of a build, kept beside it as `build.json`.
@@ -136,11 +141,11 @@ async function buildAddon(root, addon, surroundings) {
   const target = join(root, folder, 'build', `${addon.name}.node`);
   if (!again && before?.digest === whole && before.built === existsSync(target)) return before.built;
 
-  const named = `libtorch ${library.version} in ${library.place}`;
+  const named = `${library.name} ${library.version} in ${library.place}`;
   const plan = { root, name: addon.name, compiler, toolchain, flags, link, sources };
   const missing = missingObjects(plan).length;
   const jobs = workers();
-  const seconds = 10 + Math.ceil((missing * 15) / jobs / 10) * 10;
+  const seconds = 10 + Math.ceil((missing * addon.seconds) / jobs / 10) * 10;
   say(
     `Builds ${folder} with ${named}: ${counted(missing, 'file')} on ${counted(jobs, 'core')}, about ${seconds} s. Undo: remove the folder ${folder}/build.`,
   );

@@ -6,6 +6,7 @@ import { digest, readIfThere } from './stamp.mjs';
  * A library that an addon is built with.
  *
  * @typedef {object} Library
+ * @property {string} name
  * @property {string} version
  * @property {string} place where it was found, for people
  * @property {string} identity changes when another build of the library lies there
@@ -22,7 +23,7 @@ import { digest, readIfThere } from './stamp.mjs';
  */
 
 /** Where Debian keeps libraries of a processor. */
-const triples = /** @type {Record<string, string>} */ ({ x64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' });
+export const triples = /** @type {Record<string, string>} */ ({ x64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' });
 
 /** Prints the folder of torch without importing it, which would take seconds. */
 const askPython = [
@@ -106,6 +107,7 @@ function libtorchAt({ prefix, folders }, { platform, system = '/' }) {
     (name) => `-l${name}`,
   );
   return {
+    name: 'libtorch',
     version,
     place: prefix === join(system, 'usr') ? lib : prefix,
     identity: digest(version, prefix, lib, String(main.size), String(main.mtimeMs)),

@@ -1,0 +1,197 @@
+// The list of what JavaScript may call. Arguments are checked here and turned into plain values; a mistake of the caller is thrown.
+#include <node_api.h>
+
+#include <array>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "pool.h"
+#include "render.h"
+#include "resize.h"
+
+#include <jpeglib.h>
+
+namespace patchstream {
+
+namespace {
+
+// All that one JavaScript thread has of the renderer.
+struct Environment {
+  std::unique_ptr<Pool> pool;
+  // Used again by every call.
+  std::vector<Job*> jobs;
+  std::vector<size_t> lengths;
+};
+
+void check(bool well, const char* what) {
+  if (!well) throw std::invalid_argument(what);
+}
+
+struct Arguments {
+  napi_env env;
+  Environment& state;
+  std::array<napi_value, 3> values;
+
+  int32_t integer(size_t i) const {
+    int32_t value = 0;
+    check(napi_get_value_int32(env, values[i], &value) == napi_ok, "a number is needed");
+    return value;
+  }
+};
+
+struct View {
+  napi_typedarray_type type;
+  size_t length;
+  void* data;
+};
+
+// A typed array's memory. It may be a SharedArrayBuffer's, which only this call can look into.
+View viewOf(napi_env env, napi_value value) {
+  View view{};
+  check(napi_get_typedarray_info(env, value, &view.type, &view.length, &view.data, nullptr, nullptr) == napi_ok, "a typed array is needed");
+  return view;
+}
+
+View bytesAt(napi_env env, napi_value arrays, uint32_t index) {
+  napi_value element;
+  check(napi_get_element(env, arrays, index, &element) == napi_ok, "an array is needed");
+  const View view = viewOf(env, element);
+  check(view.type == napi_uint8_array, "a Uint8Array is needed");
+  return view;
+}
+
+Pool& poolOf(const Arguments& given) {
+  check(given.state.pool != nullptr, "open comes first");
+  return *given.state.pool;
+}
+
+// open(threads, callback): see Pool::deliver.
+napi_value open(const Arguments& given) {
+  check(given.state.pool == nullptr, "open comes once");
+  given.state.pool = std::make_unique<Pool>(given.env, given.values[1], given.integer(0));
+  return nullptr;
+}
+
+// Reads numbers one after another, and never beyond their end.
+struct Numbers {
+  const int32_t* at;
+  const int32_t* end;
+
+  const int32_t* next(size_t count) {
+    check(static_cast<size_t>(end - at) >= count, "numbers are missing");
+    const int32_t* here = at;
+    at += count;
+    return here;
+  }
+};
+
+// submit(ints, count, arrays). Of each job: id, kind, width, height, orientation, outputs, steps, and the ints of every step (job.h); in arrays its
+// bytes and then its outputs.
+napi_value submit(const Arguments& given) {
+  Pool& pool = poolOf(given);
+  const View ints = viewOf(given.env, given.values[0]);
+  const auto count = static_cast<size_t>(given.integer(1));
+  check(ints.type == napi_int32_array && count <= ints.length, "an Int32Array is needed");
+  Numbers numbers{static_cast<const int32_t*>(ints.data), static_cast<const int32_t*>(ints.data) + count};
+  std::vector<Job*>& jobs = given.state.jobs;
+  jobs.clear();
+  uint32_t array = 0;
+  while (numbers.at < numbers.end) {
+    const int32_t* head = numbers.next(7);
+    check(head[0] >= 0 && head[0] < (1 << 20), "the id is out of range");
+    Job& job = pool.at(head[0]);
+    job.kind = static_cast<Kind>(head[1]);
+    job.width = head[2];
+    job.height = head[3];
+    job.orientation = head[4];
+    const View bytes = bytesAt(given.env, given.values[2], array++);
+    job.bytes = static_cast<const uint8_t*>(bytes.data);
+    job.length = bytes.length;
+    job.weight = job.kind == Kind::jpeg ? bytes.length * 16 : bytes.length;
+    job.outputs.clear();
+    given.state.lengths.clear();
+    for (int32_t i = 0; i < head[5]; i++) {
+      const View out = bytesAt(given.env, given.values[2], array++);
+      job.outputs.push_back(static_cast<uint8_t*>(out.data));
+      given.state.lengths.push_back(out.length);
+      job.weight += out.length;
+    }
+    check(head[6] > 0 && head[6] < 1024, "the number of steps is out of range");
+    job.steps.resize(head[6]);
+    for (Step& step : job.steps) std::memcpy(&step, numbers.next(stepInts), sizeof step);
+    check(isSound(job, given.state.lengths), "the numbers of a job do not fit together");
+    jobs.push_back(&job);
+  }
+  pool.submit(jobs, given.values[2]);
+  return nullptr;
+}
+
+// cancel(id): when it returns, the job writes nothing any more.
+napi_value cancel(const Arguments& given) {
+  poolOf(given).cancel(given.integer(0));
+  return nullptr;
+}
+
+// setThreads(count).
+napi_value setThreads(const Arguments& given) {
+  poolOf(given).setThreads(given.integer(0));
+  return nullptr;
+}
+
+// setPortable(on): for comparisons, takes the plain form of the vector code, in the whole process.
+napi_value setPortable(const Arguments& given) {
+  usePortablePasses(given.integer(0) != 0);
+  return nullptr;
+}
+
+// info() -> { version, vectors }.
+napi_value info(const Arguments& given) {
+  napi_value result;
+  napi_value version;
+  napi_value vectors;
+  napi_create_object(given.env, &result);
+  napi_create_int32(given.env, LIBJPEG_TURBO_VERSION_NUMBER, &version);
+  napi_create_string_utf8(given.env, avx2Passes() == nullptr ? "plain" : "avx2", NAPI_AUTO_LENGTH, &vectors);
+  napi_set_named_property(given.env, result, "version", version);
+  napi_set_named_property(given.env, result, "vectors", vectors);
+  return result;
+}
+
+template <napi_value (*function)(const Arguments&)>
+napi_value call(napi_env env, napi_callback_info info) {
+  void* state = nullptr;
+  napi_get_instance_data(env, &state);
+  Arguments given{env, *static_cast<Environment*>(state), {}};
+  size_t count = given.values.size();
+  napi_get_cb_info(env, info, &count, given.values.data(), nullptr, nullptr);
+  try {
+    return function(given);
+  } catch (const std::exception& error) {
+    bool pending = false;
+    napi_is_exception_pending(env, &pending);
+    if (!pending) napi_throw_error(env, "RENDER", error.what());
+    return nullptr;
+  }
+}
+
+}  // namespace
+
+}  // namespace patchstream
+
+NAPI_MODULE_INIT() {
+  using namespace patchstream;
+  auto* state = new Environment();
+  napi_set_instance_data(env, state, [](napi_env, void* state, void*) { delete static_cast<Environment*>(state); }, nullptr);
+  const std::pair<const char*, napi_callback> entries[] = {
+      {"open", call<patchstream::open>},       {"submit", call<submit>}, {"cancel", call<cancel>}, {"setThreads", call<setThreads>},
+      {"setPortable", call<setPortable>}, {"info", call<info>},
+  };
+  for (const auto& [name, entry] : entries) {
+    napi_value function;
+    napi_create_function(env, name, NAPI_AUTO_LENGTH, entry, nullptr, &function);
+    napi_set_named_property(env, exports, name, function);
+  }
+  return exports;
+}

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "taps.h"
+
+namespace patchstream {
+
+struct Box {
+  int32_t left;
+  int32_t top;
+  int32_t width;
+  int32_t height;
+
+  bool within(int64_t wide, int64_t high) const {
+    return left >= 0 && top >= 0 && width > 0 && height > 0 && left + int64_t{width} <= wide && top + int64_t{height} <= high;
+  }
+};
+
+// One rendering: cut `box` out of the source, resize it, cut `window` out of that, mirror it, and lay it on a page. A field of each is an int32 in
+// the order in which JavaScript writes them. All of it is in upright pixels.
+struct Step {
+  // -1: the job's own bytes, else the step whose page is the source.
+  int32_t source;
+  // The place of the page among the job's outputs; -1: in the thread's memory.
+  int32_t output;
+  Box box;
+  int32_t resizedWidth;
+  int32_t resizedHeight;
+  Kernel kernel;
+  Box window;
+  int32_t mirrored;
+  int32_t pageWidth;
+  int32_t pageHeight;
+  // Where the window's corner comes to lie on the page, and the colour around it, 0xRRGGBB.
+  int32_t padLeft;
+  int32_t padTop;
+  int32_t background;
+};
+constexpr size_t stepInts = 19;
+static_assert(sizeof(Step) == stepInts * sizeof(int32_t), "a step is its ints");
+
+enum class Kind : int32_t { jpeg = 0, grey = 1, rgb = 2 };
+
+// What came of a job, as JavaScript numbers it.
+enum class Outcome : int32_t {
+  done = 0,
+  // The file is damaged; the job's message says how.
+  broken = 1,
+  // A picture that this renderer leaves to another.
+  foreign = 2,
+  cancelled = 3,
+  memory = 4,
+};
+
+// All renderings of one sample, done one after another by one thread.
+struct Job {
+  int32_t id = 0;
+  Kind kind = Kind::jpeg;
+  // As stored: of the file, or of the raw pixels.
+  int32_t width = 0;
+  int32_t height = 0;
+  // EXIF's, 1-8.
+  int32_t orientation = 1;
+  const uint8_t* bytes = nullptr;
+  size_t length = 0;
+  std::vector<Step> steps;
+  std::vector<uint8_t*> outputs;
+  // About how long it takes, in bytes read and written.
+  size_t weight = 0;
+
+  Outcome outcome = Outcome::done;
+  std::string message;
+
+  // The law of the outputs: nobody writes to them before `startWriting` has said yes, and it never says so after `cancel`. `cancel` waits while the
+  // one pass is on that writes; so when it has returned, the memory may be another's.
+  enum class Stage : int32_t { open, writing, ended };
+  std::atomic<Stage> stage{Stage::open};
+  bool startWriting() {
+    Stage expected = Stage::open;
+    return stage.compare_exchange_strong(expected, Stage::writing) || expected == Stage::writing;
+  }
+  bool cancelled() const { return stage.load(std::memory_order_relaxed) == Stage::ended; }
+};
+
+}  // namespace patchstream

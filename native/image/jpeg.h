@@ -1,0 +1,65 @@
+#pragma once
+
+#include <csetjmp>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+
+#include <jpeglib.h>
+
+#include "buffer.h"
+
+namespace patchstream {
+
+// Some rows and columns of a picture, which lie at (left, top) of it. RGB, or grey where channels is 1.
+struct Region {
+  const uint8_t* data = nullptr;
+  ptrdiff_t stride = 0;
+  int32_t left = 0;
+  int32_t top = 0;
+  int32_t width = 0;
+  int32_t height = 0;
+  int32_t channels = 3;
+};
+
+// One decompressor of libjpeg-turbo, used for picture after picture. What is wrong with a file is told by a return value and `reason()`; libjpeg
+// never ends the process and never prints.
+class JpegReader {
+ public:
+  enum class Answer { well, broken, foreign };
+
+  JpegReader();
+  JpegReader(const JpegReader&) = delete;
+  JpegReader& operator=(const JpegReader&) = delete;
+  ~JpegReader();
+
+  // Reads the header and holds it to the size that the caller has checked against its limits: no memory is taken for another. `bytes` must stay
+  // until the next call. `foreign`: colours that need a profile to become RGB (CMYK, YCCK).
+  Answer open(const uint8_t* bytes, size_t length, int32_t width, int32_t height);
+
+  // Width or height when every `shrink` pixels (1, 2, 4, 8) become one.
+  static int32_t shrunk(int32_t side, int32_t shrink) { return (side + shrink - 1) / shrink; }
+
+  // Decodes the columns [left, right) and rows [top, bottom) of the shrunk picture to RGB in `into`, and stops reading behind them. What is
+  // decoded may be wider.
+  Answer read(int32_t shrink, int32_t left, int32_t top, int32_t right, int32_t bottom, Buffer& into, Region& region);
+
+  const char* reason() const { return error_.message; }
+
+ private:
+  struct Errors : jpeg_error_mgr {
+    std::jmp_buf jump;
+    char message[JMSG_LENGTH_MAX];
+  };
+
+  static void fail(j_common_ptr info);
+  static void watch(j_common_ptr info);
+  Answer refuse(const char* reason);
+
+  jpeg_decompress_struct info_{};
+  jpeg_source_mgr source_{};
+  jpeg_progress_mgr progress_{};
+  Errors error_{};
+};
+
+}  // namespace patchstream

@@ -1,0 +1,195 @@
+#include "pool.h"
+
+#include <algorithm>
+#include <system_error>
+
+#include "render.h"
+
+namespace patchstream {
+
+namespace {
+
+// Small jobs are taken several at a time, up to this weight (a few tens of microseconds), so that waking a thread and telling JavaScript are paid
+// once for all of them.
+constexpr size_t handful = size_t{64} << 10;
+
+}  // namespace
+
+Pool::Pool(napi_env env, napi_value callback, int32_t threads) : env_(env), wanted_(std::max(1, threads)) {
+  napi_value name;
+  napi_create_string_utf8(env, "patchstream render", NAPI_AUTO_LENGTH, &name);
+  if (napi_create_threadsafe_function(env, callback, nullptr, name, 0, 1, nullptr, nullptr, this, deliver, &done_) != napi_ok) {
+    throw std::bad_alloc();
+  }
+  // Only an open job keeps the program alive.
+  napi_unref_threadsafe_function(env, done_);
+  // Hooks run last in, first out: the threads are gone before the thread-safe function is.
+  napi_add_env_cleanup_hook(env, [](void* self) { static_cast<Pool*>(self)->stop(); }, this);
+}
+
+Pool::~Pool() { stop(); }
+
+Job& Pool::at(int32_t id) {
+  if (static_cast<size_t>(id) >= slots_.size()) slots_.resize(id + 1);
+  if (slots_[id] == nullptr) {
+    slots_[id] = std::make_unique<Slot>();
+    slots_[id]->job.id = id;
+  }
+  return slots_[id]->job;
+}
+
+void Pool::submit(const std::vector<Job*>& jobs, napi_value keep) {
+  if (jobs.empty()) return;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    start();
+  }
+  auto* held = new Keep();
+  held->open = jobs.size();
+  napi_create_reference(env_, keep, 1, &held->arrays);
+  for (Job* job : jobs) {
+    slots_[job->id]->keep = held;
+    job->stage = Job::Stage::open;
+  }
+  if (open_ == 0) napi_ref_threadsafe_function(env_, done_);
+  open_ += jobs.size();
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    waiting_.insert(waiting_.end(), jobs.begin(), jobs.end());
+  }
+  wake_.notify_all();
+}
+
+void Pool::cancel(int32_t id) {
+  if (static_cast<size_t>(id) >= slots_.size() || slots_[id] == nullptr) return;
+  auto& stage = slots_[id]->job.stage;
+  Job::Stage expected = Job::Stage::open;
+  if (stage.compare_exchange_strong(expected, Job::Stage::ended)) return;
+  // A pass that writes takes less than a millisecond for the sizes that models see.
+  while (stage.load() == Job::Stage::writing) std::this_thread::yield();
+}
+
+void Pool::setThreads(int32_t count) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    wanted_ = std::max(1, count);
+    if (!threads_.empty()) start();
+  }
+  wake_.notify_all();
+}
+
+void Pool::start() {
+  while (!stopped_ && static_cast<int32_t>(threads_.size()) < wanted_) {
+    const auto index = static_cast<int32_t>(threads_.size());
+    try {
+      threads_.emplace_back([this, index] { work(index); });
+    } catch (const std::system_error&) {
+      // The machine gives no more threads: those that are there do the work.
+      if (threads_.empty()) throw;
+      return;
+    }
+  }
+}
+
+void Pool::stop() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    stopped_ = true;
+    waiting_.clear();
+  }
+  wake_.notify_all();
+  for (std::thread& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
+}
+
+void Pool::work(int32_t index) {
+  Renderer renderer;
+  std::vector<Job*> taken;
+  while (true) {
+    {
+      std::unique_lock<std::mutex> lock(mutex_);
+      wake_.wait(lock, [&] { return stopped_ || (index < wanted_ && !waiting_.empty()); });
+      if (stopped_) return;
+      take(taken);
+    }
+    for (Job* job : taken) {
+      renderer.run(*job);
+      job->stage = Job::Stage::ended;
+    }
+    report(taken);
+  }
+}
+
+// The next job, and more of those behind it when they are small: but no more than this thread's part of what waits.
+void Pool::take(std::vector<Job*>& taken) {
+  taken.clear();
+  const size_t most = (waiting_.size() + wanted_ - 1) / wanted_;
+  size_t weight = 0;
+  do {
+    weight += waiting_.front()->weight;
+    taken.push_back(waiting_.front());
+    waiting_.pop_front();
+  } while (taken.size() < most && weight + waiting_.front()->weight <= handful);
+}
+
+void Pool::report(const std::vector<Job*>& ended) {
+  bool first = false;
+  {
+    const std::lock_guard<std::mutex> lock(endedMutex_);
+    first = ended_.empty();
+    ended_.insert(ended_.end(), ended.begin(), ended.end());
+  }
+  // One message for all that ends until JavaScript comes to it. A dying environment takes none, and needs none.
+  if (first) napi_call_threadsafe_function(done_, nullptr, napi_tsfn_nonblocking);
+}
+
+void Pool::release(napi_env env, Job& job) {
+  Keep*& keep = slots_[job.id]->keep;
+  if (--keep->open == 0) {
+    napi_delete_reference(env, keep->arrays);
+    delete keep;
+  }
+  keep = nullptr;
+}
+
+// Calls JavaScript with (outcomes, messages): [id, outcome] of every job that has ended, and the messages of those that broke, in their order.
+void Pool::deliver(napi_env env, napi_value callback, void* context, void*) {
+  if (env == nullptr) return;
+  auto* self = static_cast<Pool*>(context);
+  std::vector<Job*>& ended = self->delivered_;
+  ended.clear();
+  {
+    const std::lock_guard<std::mutex> lock(self->endedMutex_);
+    ended.swap(self->ended_);
+  }
+  if (ended.empty()) return;
+  napi_value buffer;
+  napi_value outcomes;
+  napi_value messages;
+  void* data = nullptr;
+  const size_t count = ended.size() * 2;
+  if (napi_create_arraybuffer(env, count * sizeof(int32_t), &data, &buffer) != napi_ok) return;
+  napi_create_typedarray(env, napi_int32_array, count, buffer, 0, &outcomes);
+  napi_create_array(env, &messages);
+  auto* numbers = static_cast<int32_t*>(data);
+  uint32_t broken = 0;
+  for (Job* job : ended) {
+    *numbers++ = job->id;
+    *numbers++ = static_cast<int32_t>(job->outcome);
+    if (job->outcome == Outcome::broken) {
+      napi_value message;
+      napi_create_string_utf8(env, job->message.c_str(), job->message.size(), &message);
+      napi_set_element(env, messages, broken++, message);
+    }
+    self->release(env, *job);
+  }
+  self->open_ -= ended.size();
+  if (self->open_ == 0) napi_unref_threadsafe_function(env, self->done_);
+  napi_value receiver;
+  napi_get_undefined(env, &receiver);
+  const napi_value given[] = {outcomes, messages};
+  napi_call_function(env, receiver, callback, 2, given, nullptr);
+}
+
+}  // namespace patchstream

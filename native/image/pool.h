@@ -1,0 +1,73 @@
+#pragma once
+
+#include <node_api.h>
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "job.h"
+
+namespace patchstream {
+
+// The threads of one environment (a JavaScript thread), which render what it submits. They are started by the first job and end with the
+// environment.
+class Pool {
+ public:
+  Pool(napi_env env, napi_value callback, int32_t threads);
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+  ~Pool();
+
+  // The job of a number that the caller gives it and that is not in use: made at first, used again later.
+  Job& at(int32_t id);
+  // Starts the jobs. `keep` holds the arrays whose memory they read and write, until the last has ended.
+  void submit(const std::vector<Job*>& jobs, napi_value keep);
+  // After this the job writes nothing any more. It ends as cancelled, unless its pixels were being written.
+  void cancel(int32_t id);
+  // How many threads take jobs from now on.
+  void setThreads(int32_t count);
+  // Ends the threads; jobs that have not begun are dropped.
+  void stop();
+
+ private:
+  // The arrays of one `submit`.
+  struct Keep {
+    napi_ref arrays = nullptr;
+    size_t open = 0;
+  };
+  struct Slot {
+    Job job;
+    Keep* keep = nullptr;
+  };
+
+  void start();
+  void work(int32_t index);
+  void take(std::vector<Job*>& taken);
+  void report(const std::vector<Job*>& ended);
+  static void deliver(napi_env env, napi_value callback, void* context, void* data);
+  void release(napi_env env, Job& job);
+
+  napi_env env_;
+  napi_threadsafe_function done_ = nullptr;
+  // Of the JavaScript thread alone.
+  std::vector<std::unique_ptr<Slot>> slots_;
+  size_t open_ = 0;
+  std::vector<Job*> delivered_;
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Job*> waiting_;
+  int32_t wanted_;
+  bool stopped_ = false;
+  std::vector<std::thread> threads_;
+
+  std::mutex endedMutex_;
+  std::vector<Job*> ended_;
+};
+
+}  // namespace patchstream

@@ -1,0 +1,210 @@
+#include "render.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+namespace patchstream {
+
+namespace {
+
+// Memory beyond this is given back after the job.
+constexpr size_t keptBytes = size_t{64} << 20;
+
+constexpr int32_t longestSide = 65535;
+
+bool isSize(int32_t width, int32_t height) { return width > 0 && height > 0 && width <= longestSide && height <= longestSide; }
+
+// The least of a side's pixels that are decoded for `wanted`: an eighth, a quarter, a half or all. Others have no vector code in libjpeg-turbo.
+int32_t shrinkFor(int32_t boxAcross, int32_t wantedAcross, int32_t boxDown, int32_t wantedDown) {
+  for (const int32_t shrink : {8, 4, 2}) {
+    if (boxAcross >= int64_t{wantedAcross} * shrink && boxDown >= int64_t{wantedDown} * shrink) return shrink;
+  }
+  return 1;
+}
+
+// The part [from, from + length) of an upright side, in pixels of a source that lies mirrored or not and was decoded smaller.
+void place(Axis& axis, int32_t from, int32_t length, int32_t side, bool mirrored, int32_t shrink) {
+  const int32_t begin = mirrored ? side - from - length : from;
+  axis.from = static_cast<double>(begin) / shrink;
+  axis.to = static_cast<double>(begin + length) / shrink;
+  axis.size = JpegReader::shrunk(side, shrink);
+  axis.reversed = mirrored;
+}
+
+void fill(uint8_t* page, size_t pixels, int32_t colour) {
+  for (size_t i = 0; i < pixels; i++, page += 3) {
+    page[0] = static_cast<uint8_t>(colour >> 16);
+    page[1] = static_cast<uint8_t>(colour >> 8);
+    page[2] = static_cast<uint8_t>(colour);
+  }
+}
+
+// Grey to RGB in place: from the back, so that nothing is overwritten before it is read.
+void repeatGrey(uint8_t* row, int32_t pixels) {
+  for (int32_t x = pixels - 1; x >= 0; x--) row[3 * x] = row[3 * x + 1] = row[3 * x + 2] = row[x];
+}
+
+void transpose(const uint8_t* from, int32_t width, int32_t height, uint8_t* to, ptrdiff_t stride) {
+  // In squares, whose rows and columns both stay in the cache.
+  constexpr int32_t side = 16;
+  for (int32_t top = 0; top < height; top += side) {
+    for (int32_t left = 0; left < width; left += side) {
+      for (int32_t y = top; y < std::min(top + side, height); y++) {
+        for (int32_t x = left; x < std::min(left + side, width); x++) {
+          std::memcpy(to + x * stride + y * 3, from + (static_cast<ptrdiff_t>(y) * width + x) * 3, 3);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+bool isSound(const Job& job, const std::vector<size_t>& lengths) {
+  const bool known = job.kind == Kind::jpeg || job.kind == Kind::grey || job.kind == Kind::rgb;
+  if (!known || !isSize(job.width, job.height) || job.orientation < 1 || job.orientation > 8 || job.steps.empty()) return false;
+  const size_t pixels = static_cast<size_t>(job.width) * job.height;
+  if (job.kind != Kind::jpeg && (job.orientation != 1 || job.length != pixels * (job.kind == Kind::rgb ? 3 : 1))) return false;
+  const bool transposed = job.orientation > 4;
+  for (size_t i = 0; i < job.steps.size(); i++) {
+    const Step& step = job.steps[i];
+    if (step.source < -1 || step.source >= static_cast<int32_t>(i)) return false;
+    if (step.output < -1 || step.output >= static_cast<int32_t>(lengths.size())) return false;
+    const int32_t width = step.source < 0 ? (transposed ? job.height : job.width) : job.steps[step.source].pageWidth;
+    const int32_t height = step.source < 0 ? (transposed ? job.width : job.height) : job.steps[step.source].pageHeight;
+    const Box onPage{step.padLeft, step.padTop, step.window.width, step.window.height};
+    const bool fits = step.box.within(width, height) && isSize(step.resizedWidth, step.resizedHeight) &&
+                      step.window.within(step.resizedWidth, step.resizedHeight) && isSize(step.pageWidth, step.pageHeight) &&
+                      onPage.within(step.pageWidth, step.pageHeight) &&
+                      (step.kernel == Kernel::bilinear || step.kernel == Kernel::bicubic);
+    if (!fits) return false;
+    const size_t bytes = static_cast<size_t>(step.pageWidth) * step.pageHeight * 3;
+    if (step.output >= 0 && lengths[step.output] != bytes) return false;
+  }
+  return true;
+}
+
+Renderer::Turn Renderer::turnOf(int32_t orientation) {
+  return {orientation > 4, orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7,
+          orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8};
+}
+
+void Renderer::run(Job& job) {
+  try {
+    job.outcome = attempt(job);
+  } catch (const std::bad_alloc&) {
+    job.outcome = Outcome::memory;
+  }
+  decoded_.trim(keptBytes);
+  turned_.trim(keptBytes);
+  for (const auto& page : pages_) page->trim(keptBytes);
+}
+
+Outcome Renderer::attempt(Job& job) {
+  while (pages_.size() < job.steps.size()) pages_.push_back(std::make_unique<Buffer>());
+  for (size_t i = 0; i < job.steps.size(); i++) {
+    if (job.cancelled()) return Outcome::cancelled;
+    const Step& step = job.steps[i];
+    Region source;
+    Turn turn;
+    if (step.source >= 0) {
+      const Step& earlier = job.steps[step.source];
+      source.data = earlier.output >= 0 ? job.outputs[earlier.output] : pages_[step.source]->need(0);
+      source.width = earlier.pageWidth;
+      source.height = earlier.pageHeight;
+      source.stride = static_cast<ptrdiff_t>(source.width) * 3;
+    } else if (job.kind == Kind::jpeg) {
+      turn = turnOf(job.orientation);
+      const Outcome outcome = decode(job, step, turn, source);
+      if (outcome != Outcome::done) return outcome;
+    } else {
+      source.data = job.bytes;
+      source.width = job.width;
+      source.height = job.height;
+      source.channels = job.kind == Kind::rgb ? 3 : 1;
+      source.stride = static_cast<ptrdiff_t>(source.width) * source.channels;
+    }
+    if (step.source >= 0 || job.kind != Kind::jpeg) prepare(step, turn, source.width, source.height, 1);
+    uint8_t* page;
+    if (step.output >= 0) {
+      if (!job.startWriting()) return Outcome::cancelled;
+      page = job.outputs[step.output];
+    } else {
+      page = pages_[i]->need(static_cast<size_t>(step.pageWidth) * step.pageHeight * 3);
+    }
+    draw(step, turn, source, page);
+  }
+  return Outcome::done;
+}
+
+Outcome Renderer::decode(Job& job, const Step& step, const Turn& turn, Region& region) {
+  JpegReader::Answer answer = jpeg_.open(job.bytes, job.length, job.width, job.height);
+  if (answer == JpegReader::Answer::well) {
+    const int32_t shrink = shrinkFor(step.box.width, step.resizedWidth, step.box.height, step.resizedHeight);
+    const int32_t width = turn.transposed ? job.height : job.width;
+    const int32_t height = turn.transposed ? job.width : job.height;
+    prepare(step, turn, width, height, shrink);
+    answer = jpeg_.read(shrink, across_.low(), down_.low(), across_.high(), down_.high(), decoded_, region);
+  }
+  if (answer == JpegReader::Answer::well) return Outcome::done;
+  if (answer == JpegReader::Answer::foreign) return Outcome::foreign;
+  job.message = jpeg_.reason();
+  return Outcome::broken;
+}
+
+// Works out the weights of both sides; `width` and `height` are the upright source's.
+void Renderer::prepare(const Step& step, const Turn& turn, int32_t width, int32_t height, int32_t shrink) {
+  Axis x;
+  x.resized = step.resizedWidth;
+  x.first = step.window.left;
+  x.count = step.window.width;
+  x.mirrored = step.mirrored != 0;
+  x.kernel = step.kernel;
+  place(x, step.box.left, step.box.width, width, turn.mirroredX, shrink);
+  Axis y;
+  y.resized = step.resizedHeight;
+  y.first = step.window.top;
+  y.count = step.window.height;
+  y.kernel = step.kernel;
+  place(y, step.box.top, step.box.height, height, turn.mirroredY, shrink);
+  across_.make(turn.transposed ? y : x);
+  down_.make(turn.transposed ? x : y);
+}
+
+void Renderer::draw(const Step& step, const Turn& turn, const Region& source, uint8_t* page) {
+  const bool covered = step.window.width == step.pageWidth && step.window.height == step.pageHeight;
+  if (!covered) fill(page, static_cast<size_t>(step.pageWidth) * step.pageHeight, step.background);
+  const ptrdiff_t stride = static_cast<ptrdiff_t>(step.pageWidth) * 3;
+  uint8_t* corner = page + step.padTop * stride + static_cast<ptrdiff_t>(step.padLeft) * 3;
+  if (!turn.transposed) {
+    scale(source, corner, stride);
+    return;
+  }
+  const int32_t width = across_.count();
+  const int32_t height = down_.count();
+  uint8_t* lying = turned_.need(static_cast<size_t>(width) * height * 3);
+  scale(source, lying, static_cast<ptrdiff_t>(width) * 3);
+  transpose(lying, width, height, corner, stride);
+}
+
+// Resizes the source by `across_` and `down_`: every row of the output is first summed from rows of the source, while it is still wide, and then
+// brought to its width.
+void Renderer::scale(const Region& source, uint8_t* out, ptrdiff_t stride) {
+  const Passes& pass = passes();
+  const int32_t low = across_.low();
+  const int32_t width = across_.high() - low;
+  const int32_t channels = source.channels;
+  uint8_t* row = row_.need(static_cast<size_t>(width) * 3);
+  // Taps count from the left of the whole picture.
+  const uint8_t* origin = row - static_cast<ptrdiff_t>(low) * 3;
+  const uint8_t* data = source.data + static_cast<ptrdiff_t>(low - source.left) * channels;
+  for (int32_t y = 0; y < down_.count(); y++, out += stride) {
+    const uint8_t* rows = data + (down_.first(y) - source.top) * source.stride;
+    pass.vertical(rows, source.stride, down_.weights(y), down_.taps(y), down_.shift(), row, width * channels);
+    if (channels == 1) repeatGrey(row, width);
+    pass.horizontal(origin, across_, out);
+  }
+}
+
+}  // namespace patchstream

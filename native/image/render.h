@@ -1,0 +1,48 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "buffer.h"
+#include "jpeg.h"
+#include "job.h"
+#include "resize.h"
+#include "taps.h"
+
+namespace patchstream {
+
+// Whether the numbers of a job fit together: its boxes lie inside their sources, its pages are as large as `lengths` of its outputs.
+bool isSound(const Job& job, const std::vector<size_t>& lengths);
+
+// What one thread needs to render; its memory grows to the largest picture and is used again.
+class Renderer {
+ public:
+  // Does the job's steps, and notes on it what came of them.
+  void run(Job& job);
+
+ private:
+  // How the source lies: EXIF's eight orientations are a transposition and mirrors of the upright sides.
+  struct Turn {
+    bool transposed = false;
+    bool mirroredX = false;
+    bool mirroredY = false;
+  };
+  static Turn turnOf(int32_t orientation);
+
+  Outcome attempt(Job& job);
+  Outcome decode(Job& job, const Step& step, const Turn& turn, Region& region);
+  void prepare(const Step& step, const Turn& turn, int32_t width, int32_t height, int32_t shrink);
+  void draw(const Step& step, const Turn& turn, const Region& source, uint8_t* page);
+  void scale(const Region& source, uint8_t* out, ptrdiff_t stride);
+
+  JpegReader jpeg_;
+  // Of the stored picture, whichever way it lies.
+  Taps across_;
+  Taps down_;
+  Buffer decoded_;
+  Buffer row_;
+  Buffer turned_;
+  std::vector<std::unique_ptr<Buffer>> pages_;
+};
+
+}  // namespace patchstream
