@@ -1,0 +1,103 @@
+import { writeFileSync } from 'node:fs';
+import { decode, idx, imageFolder, pipeline, randomFlip, randomResizedCrop, resize } from '../../src/index.ts';
+import { Random } from '../../src/random.ts';
+import { type Picture, rawPicture } from '../../src/vision/picture.ts';
+import { render } from '../../src/vision/render.ts';
+import { sampleResizedCrop } from '../../src/vision/resized-crop.ts';
+import { inParallel } from './pairs.ts';
+
+export const side = 224;
+export const batch = 64;
+/** Pictures that wait at the renderer at a time; it has enough to do, and its memory stays small. */
+const inFlight = 64;
+
+/** The chain of the comparison: the augmentation of MAE and LoMaR. */
+export function cropped(folder: string) {
+  return pipeline(imageFolder(folder), decode(), randomResizedCrop({ size: side }), randomFlip());
+}
+
+/** One pass over the folder in shuffled order, as batches uint8 [64, 224, 224, 3]. `views`: lent, as the trainer takes them, not given away. */
+export async function croppedPass(folder: string, views = false): Promise<void> {
+  for await (const { fields } of cropped(folder).batches(batch, { shuffle: true, views })) {
+    const { dtype, shape } = fields.picture;
+    if (dtype !== 'uint8' || shape[1] !== side || shape[3] !== 3) throw new Error(`A batch of ${dtype} ${shape}.`);
+  }
+}
+
+/** The pictures that the chain renders, their files in memory. */
+export async function croppedPictures(folder: string): Promise<{ key: string; picture: Picture }[]> {
+  const pictures: { key: string; picture: Picture }[] = [];
+  for await (const { key, picture } of cropped(folder).samples()) pictures.push({ key, picture });
+  return pictures;
+}
+
+/** Renders all pictures, each into one of a few places that are used again and again, as cells are. */
+export async function renderEach(pictures: readonly { picture: Picture }[]): Promise<void> {
+  const places = Array.from({ length: inFlight }, () => new Uint8Array(new SharedArrayBuffer(side * side * 3)));
+  await inParallel(pictures.length, inFlight, async (i) => {
+    const out = places.pop()!;
+    const { picture } = pictures[i]!;
+    await render(picture, out.subarray(0, picture.width * picture.height * 3));
+    places.push(out);
+  });
+}
+
+/** Renders all pictures one after the other into one file, for Python to compare. */
+export async function renderFile(pictures: readonly { picture: Picture }[], path: string): Promise<void> {
+  const size = pictures[0]!.picture.width * pictures[0]!.picture.height * 3;
+  const all = new Uint8Array(pictures.length * size);
+  await inParallel(pictures.length, inFlight, (i) =>
+    render(pictures[i]!.picture, all.subarray(i * size, (i + 1) * size)),
+  );
+  writeFileSync(path, all);
+}
+
+/** A box and whether it is mirrored, as Python wants it: [left, top, width, height, mirrored]. */
+export type Cut = readonly [left: number, top: number, width: number, height: number, mirrored: boolean];
+
+/** What the chain does to a picture that it has cropped, resized and perhaps mirrored. */
+export function cutOf(picture: Picture): Cut {
+  let mirrored = false;
+  let at = picture;
+  for (; at.from !== undefined; at = at.from.picture) {
+    const { operation } = at.from;
+    if (operation.kind === 'flip') mirrored = !mirrored;
+    if (operation.kind === 'crop') {
+      const { left, top, width, height } = operation.box;
+      return [left, top, width, height, mirrored];
+    }
+  }
+  return [0, 0, at.width, at.height, mirrored];
+}
+
+/** Random resized crops of raw records [n, recordSide, recordSide, 3]; the pixels are the records' own memory. */
+export function recordPictures(records: Uint8Array, recordSide: number): { picture: Picture }[] {
+  const size = recordSide * recordSide * 3;
+  return Array.from({ length: records.length / size }, (_, i) => {
+    const random = new Random(4, `record-${i}`, 'bench');
+    const whole = rawPicture({
+      data: records.subarray(i * size, (i + 1) * size),
+      width: recordSide,
+      height: recordSide,
+      channels: 3,
+    });
+    const box = sampleResizedCrop(recordSide, recordSide, { scale: [0.2, 1], ratio: [3 / 4, 4 / 3] }, random);
+    const crop = whole.crop(box).resize({ width: side, height: side, fit: 'fill' });
+    return { picture: random.uniform() < 0.5 ? crop.flip() : crop };
+  });
+}
+
+/** One pass over a file of digits, brought to `size` × `size`, as batches uint8 [n, size, size, 3]. */
+export async function digitsPass(path: string, size: number, n: number): Promise<void> {
+  for await (const { fields } of pipeline(idx(path), resize(size)).batches(n)) {
+    if (fields.picture.shape[1] !== size) throw new Error(`A batch of ${fields.picture.shape}.`);
+  }
+}
+
+/** The first `count` digits as the chain renders them. */
+export async function digitsFile(path: string, size: number, count: number, out: string): Promise<void> {
+  for await (const { fields } of pipeline(idx(path), resize(size)).batches(count)) {
+    writeFileSync(out, fields.picture.data);
+    return;
+  }
+}
