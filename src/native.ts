@@ -79,28 +79,74 @@ export interface ProgramDifference {
   readonly operation: string;
 }
 
+/**
+ * The functions of `native/image/addon.cc`, as they are. Loaded once in each thread, which has threads of its own that render. A mistake of the
+ * caller is thrown; what is wrong with a picture is told by its outcome.
+ */
+export interface ImageAddon {
+  /**
+   * Comes first, once. `ended` gets [id, outcome] of every job that has ended (`imageOutcomes`), many at a time, and the messages of those that are
+   * broken, in their order. The threads start with the first job; open jobs alone keep the program alive.
+   */
+  open(threads: number, ended: (outcomes: Int32Array, messages: readonly string[]) => void): void;
+  /**
+   * Starts the jobs in the first `count` ints. Of each: id, kind (`imageKinds`), width and height as stored, EXIF's orientation, the number of outputs,
+   * the number of steps, and the ints of every step (native/image/job.h). `arrays` has its bytes and then its outputs, which may lie in a
+   * SharedArrayBuffer and are kept alive until the job has ended.
+   */
+  submit(ints: Int32Array, count: number, arrays: readonly Uint8Array[]): void;
+  /** When it returns, the job writes nothing any more, though it has not ended. Waits for a pass that is writing just then: under a millisecond. */
+  cancel(id: number): void;
+  /** How many threads take jobs from now on. */
+  setThreads(count: number): void;
+  /** For comparisons: 1 takes the plain form of the vector code, in the whole process; 0 ends that. */
+  setPortable(on: number): void;
+  info(): { /** 2001005 is 2.1.5. */ readonly version: number; readonly vectors: 'avx2' | 'plain' };
+}
+
+/** Kinds of sources, and what becomes of jobs, as `native/image` numbers them. */
+export const imageKinds = { jpeg: 0, grey: 1, rgb: 2 } as const;
+export const imageOutcomes = { done: 0, broken: 1, foreign: 2, cancelled: 3, memory: 4 } as const;
+
 const require = createRequire(import.meta.url);
-const folder = new URL('../native/torch/build/', import.meta.url);
 let torch: TorchAddon | Absent | undefined;
+let image: ImageAddon | Absent | undefined;
 
 /** The addon over libtorch, or why it is not there. Looks for it once. */
 export function torchAddon(): TorchAddon | Absent {
-  torch ??= load();
+  torch ??= load<TorchAddon>('torch');
   return torch;
 }
 
-/** Whether `torchAddon` found none. */
-export function isAbsent(addon: TorchAddon | Absent): addon is Absent {
+/** The addon over libjpeg-turbo, or why it is not there. Looks for it once. */
+export function imageAddon(): ImageAddon | Absent {
+  image ??= load<ImageAddon>('image');
+  return image;
+}
+
+/**
+ * Has the threads of libtorch's OpenMP sleep soon when they wait for one another. By default they spin for milliseconds, and where other work has a
+ * core (the loader of the same run), a training took eight times as long. libgomp reads this once, when libtorch is loaded, from the process's
+ * environment, which only the main thread can change: so it is called before a worker loads the addon, too. What the user has set, stays.
+ */
+export function shortenOpenmpWaits(): void {
+  if (process.env.OMP_WAIT_POLICY === undefined) process.env.GOMP_SPINCOUNT ??= '1000';
+}
+
+/** Whether an addon was not found. */
+export function isAbsent(addon: object): addon is Absent {
   return 'remedy' in addon;
 }
 
-function load(): TorchAddon | Absent {
-  const path = fileURLToPath(new URL('torch.node', folder));
+function load<A>(name: 'torch' | 'image'): A | Absent {
+  const folder = new URL(`../native/${name}/build/`, import.meta.url);
+  const path = fileURLToPath(new URL(`${name}.node`, folder));
   const remedy = 'Run `npx patchstream doctor --build`, which builds it or says why not.';
+  if (name === 'torch') shortenOpenmpWaits();
   try {
-    return require(path) as TorchAddon;
+    return require(path) as A;
   } catch (cause) {
-    const reason = reasonOfBuild();
+    const reason = reasonOfBuild(folder);
     if (reason !== undefined) return { found: `its addon was not built (${reason})`, remedy };
     if ((cause as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND')
       return { found: 'its addon is not built', remedy };
@@ -109,7 +155,7 @@ function load(): TorchAddon | Absent {
 }
 
 /** What the build wrote down when it failed. */
-function reasonOfBuild(): string | undefined {
+function reasonOfBuild(folder: URL): string | undefined {
   try {
     const outcome: unknown = JSON.parse(readFileSync(new URL('build.json', folder), 'utf8'));
     const { built, reason } = outcome as { built?: unknown; reason?: unknown };
