@@ -152,12 +152,21 @@ napi_value names(const Arguments& given) {
   return result;
 }
 
+// Throws, before any output has a handle, when `tell` could not write one.
+void checkTold(const Environment& state, const std::vector<at::Tensor>& outputs) {
+  size_t needed = 0;
+  for (const at::Tensor& output : outputs) {
+    numberOf(output.scalar_type());
+    needed += 3 + output.dim();
+  }
+  TORCH_CHECK(needed <= state.intCount, "too many outputs");
+}
+
 // Writes [handle, dtype, rank, sides…] of each output to the shared memory.
 void tell(Environment& state, const std::vector<at::Tensor>& outputs) {
   size_t at = 0;
   for (size_t i = 0; i < outputs.size(); i++) {
     const at::Tensor& output = outputs[i];
-    TORCH_CHECK(at + 3 + output.dim() <= state.intCount, "too many outputs");
     state.ints[at++] = state.outputHandles[i];
     state.ints[at++] = numberOf(output.scalar_type());
     state.ints[at++] = static_cast<int32_t>(output.dim());
@@ -179,11 +188,9 @@ napi_value run(const Arguments& given) {
   }
   Call made(state.inputs, state.numbers, static_cast<int>(numberCount), state.device);
   operations().run(opcode, made);
+  checkTold(state, made.outputs);
   state.outputHandles.clear();
-  for (const at::Tensor& output : made.outputs) {
-    numberOf(output.scalar_type());
-    state.outputHandles.push_back(state.table.put(output));
-  }
+  for (const at::Tensor& output : made.outputs) state.outputHandles.push_back(state.table.put(output));
   state.inputs.clear();
   tell(state, made.outputs);
   if (state.observer != nullptr) {

@@ -110,6 +110,15 @@ t.test('a wrong call is an error in libtorch’s words, named after the operatio
   t.end();
 });
 
+t.test('more outputs than can be told are an error, and none of them stays', skip, (t) => {
+  const x = tf.zeros([30_000, 1]);
+  const before = held();
+  t.throws(() => tf.unstack(x), { message: /^Unpack: too many outputs/ });
+  t.same(held(), before);
+  x.dispose();
+  t.end();
+});
+
 t.test('tensors move between backends', skip, async (t) => {
   await expectNoTensorLeak(t, async () => {
     const x = wavy([2, 3]);
