@@ -165,6 +165,8 @@ export const catalogue = {
   PICTURE_LIMIT:
     'a picture must have at most {limit} pixels; got {width}×{height} in its header. Raise `maxPixels` if that is meant, or remove the file.',
   PICTURE_BROKEN: 'a picture must decode to its end; got: {reason}. The file is damaged: copy it again, or remove it.',
+  PICTURE_MEMORY:
+    'a picture must find memory for its pixels; it found none. Lower `maxPixels`, or render fewer at a time.',
   PICTURE_BOX:
     'a crop must lie in the picture of {width}×{height} px and have at least one pixel; got {box}. Look at what computes the box.',
   PICTURE_SIZE:

@@ -64,7 +64,7 @@ export function writeCell(sample: Sample, cell: Cell, { fields }: CellLayout): v
       out.set(bytesOf(value, field));
     }
   }
-  if (renderings.length > 0) return renderAll(renderings, () => cell.current);
+  if (renderings.length > 0) return renderAll(renderings, cell);
 }
 
 /**

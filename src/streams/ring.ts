@@ -18,6 +18,8 @@ export class Ring {
   readonly freed = new Subject<void>();
   readonly #free: Uint8Array;
   readonly #generation: Uint32Array;
+  /** What ends the work on a cell from another thread. */
+  readonly #writers: ((() => void) | undefined)[] = [];
   #available: number;
   #next = 0;
 
@@ -51,6 +53,9 @@ export class Ring {
   free(indices: Iterable<number>): void {
     for (const index of indices) {
       if (this.#free[index] === 1) continue;
+      const stop = this.#writers[index];
+      this.#writers[index] = undefined;
+      stop?.();
       this.#free[index] = 1;
       this.#generation[index]!++;
       this.#available++;
@@ -61,6 +66,11 @@ export class Ring {
   /** How often the cell has been freed. */
   generation(index: number): number {
     return this.#generation[index]!;
+  }
+
+  /** Calls `stop` before the cell is freed. Undefined: nothing writes there any more. */
+  whenFreed(index: number, stop: (() => void) | undefined): void {
+    this.#writers[index] = stop;
   }
 
   /** The bytes of a cell, [cellBytes]. */
@@ -91,7 +101,16 @@ export class Cell {
     if (this.current) this.#ring.bytes(this.index).set(data, offset);
   }
 
-  /** The cell's bytes, to be written at once; whoever writes after a wait uses `put`. */
+  /**
+   * For work that writes into the cell from another thread: when `stop` returns, it must write there no more. It is called before the cell
+   * becomes another's, at once when that has happened already; undefined says that the work has ended.
+   */
+  whenFreed(stop: (() => void) | undefined): void {
+    if (this.current) this.#ring.whenFreed(this.index, stop);
+    else stop?.();
+  }
+
+  /** The cell's bytes, to be written at once; whoever writes after a wait uses `put`, or `whenFreed`. */
   bytes(): Uint8Array {
     return this.#ring.bytes(this.index);
   }

@@ -1,6 +1,7 @@
 import sharp from 'sharp';
 import { fail, messageOf } from '../errors.ts';
 import { type Format, sniff } from './formats.ts';
+import { jpegHeader } from './jpeg-header.ts';
 import { Picture } from './picture.ts';
 
 /** Formats that are let through unless more are named. */
@@ -35,17 +36,41 @@ export async function openPicture(
         : `Name \`${found.format}\` among \`formats\`, or convert the file.`;
     throw fail('PICTURE_FORMAT', { formats: formats.join(', '), found: found.what, advice });
   }
-  const header = await readHeader(bytes);
-  const { autoOrient: size, orientation = 1, hasAlpha } = header;
-  if (size.width * size.height > maxPixels) {
-    throw fail('PICTURE_LIMIT', { limit: maxPixels, width: size.width, height: size.height });
-  }
-  return new Picture({ kind: 'encoded', bytes, orientation, alpha: hasAlpha, maxPixels }, size.width, size.height);
+  const header = (format === 'jpeg' && quickHeader(bytes)) || (await readHeader(bytes));
+  const { width, height, orientation, alpha, plainJpeg } = header;
+  if (width * height > maxPixels) throw fail('PICTURE_LIMIT', { limit: maxPixels, width, height });
+  return new Picture({ kind: 'encoded', bytes, orientation, alpha, plainJpeg, maxPixels }, width, height);
 }
 
-async function readHeader(bytes: Uint8Array) {
+/** `width` and `height` are upright. */
+interface Header {
+  readonly width: number;
+  readonly height: number;
+  readonly orientation: number;
+  readonly alpha: boolean;
+  readonly plainJpeg: boolean;
+}
+
+/** The header of a JPEG, when it is as JPEGs are. */
+function quickHeader(bytes: Uint8Array): Header | undefined {
+  const found = jpegHeader(bytes);
+  if (found === undefined) return undefined;
+  const { orientation, components, foreignProfile } = found;
+  const [width, height] = orientation > 4 ? [found.height, found.width] : [found.width, found.height];
+  return { width, height, orientation, alpha: false, plainJpeg: components !== 4 && !foreignProfile };
+}
+
+async function readHeader(bytes: Uint8Array): Promise<Header> {
   try {
-    return await sharp(bytes, { failOn: 'error', limitInputPixels: false }).metadata();
+    const {
+      autoOrient,
+      orientation = 1,
+      hasAlpha,
+    } = await sharp(bytes, {
+      failOn: 'error',
+      limitInputPixels: false,
+    }).metadata();
+    return { ...autoOrient, orientation, alpha: hasAlpha, plainJpeg: false };
   } catch (error) {
     throw fail('PICTURE_BROKEN', { reason: messageOf(error) }, { cause: error });
   }

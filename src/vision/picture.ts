@@ -40,12 +40,13 @@ export interface ResizeOptions {
 
 /** Where a picture's pixels come from. */
 export type Origin =
-  /** An encoded file. `orientation` is EXIF's 1–8. */
+  /** An encoded file. `orientation` is EXIF's 1–8. `plainJpeg`: a JPEG in grey or RGB whose colours are sRGB's, which the native renderer decodes. */
   | {
       readonly kind: 'encoded';
       readonly bytes: Uint8Array;
       readonly orientation: number;
       readonly alpha: boolean;
+      readonly plainJpeg: boolean;
       readonly maxPixels: number;
     }
   /** Pixels as they are: [height, width, channels] uint8, grey or RGB. */

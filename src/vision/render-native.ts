@@ -1,0 +1,170 @@
+import { availableParallelism } from 'node:os';
+import { fail } from '../errors.ts';
+import { type Absent, type ImageAddon, imageAddon, imageKinds, imageOutcomes, isAbsent } from '../native.ts';
+import type { Origin, Picture } from './picture.ts';
+import { type Plan, planOf, stepInts, writeStep } from './render-plan.ts';
+
+/** A picture and the memory it is to be rendered into: uint8 RGB, width · height · 3 bytes, for example a field of a cell. */
+export interface Rendering {
+  readonly picture: Picture;
+  readonly out: Uint8Array;
+}
+
+/** The memory that a sample is rendered into, and whose it is: a `Cell` of the ring is one. */
+export interface Place {
+  /** False once the place was taken back. */
+  readonly current: boolean;
+  /** Calls `stop` before the place becomes another's; what `stop` ends writes there no more when it returns. Undefined: whoever wrote has ended. */
+  whenFreed(stop: (() => void) | undefined): void;
+}
+
+/** What becomes of a sample's renderings: `foreign` ones are left to sharp. */
+type Answer = 'done' | 'foreign';
+
+interface Waiting {
+  readonly place: Place | undefined;
+  resolve(answer: Answer): void;
+  reject(error: unknown): void;
+}
+
+/** What native/image puts before the steps of a job. */
+const headInts = 7;
+
+/**
+ * The native renderer of this thread. Jobs that are asked for in one turn of the event loop go to the addon in one call, and come back in one
+ * message for all that have ended by then.
+ */
+export class NativeRenderer {
+  readonly #addon: ImageAddon;
+  /** Jobs by id; ids are used again. */
+  readonly #waiting: (Waiting | undefined)[] = [];
+  readonly #freeIds: number[] = [];
+  #ints = new Int32Array(4096);
+  #count = 0;
+  #arrays: Uint8Array[] = [];
+
+  constructor(addon: ImageAddon, threads: number) {
+    this.#addon = addon;
+    addon.open(threads, (outcomes, messages) => this.#ended(outcomes, messages));
+  }
+
+  /** How many threads render. */
+  setThreads(count: number): void {
+    this.#addon.setThreads(count);
+  }
+
+  /**
+   * Renders all of a sample's pictures, or answers `foreign` and has written nothing. Into a place that is taken back nothing is written from
+   * then on, and the answer is `done`.
+   *
+   * @throws PICTURE_BROKEN, PICTURE_MEMORY
+   */
+  render(renderings: readonly Rendering[], place?: Place): Promise<Answer> {
+    const origin = renderings[0]!.picture.origin;
+    if (!isRenderable(origin) || renderings.some(({ picture }) => picture.origin !== origin)) return foreign;
+    const plan = planOf(renderings.map(({ picture }) => picture));
+    if (plan === undefined) return foreign;
+    return new Promise((resolve, reject) => {
+      const id = this.#freeIds.pop() ?? this.#waiting.length;
+      this.#waiting[id] = { place, resolve, reject };
+      place?.whenFreed(() => this.#addon.cancel(id));
+      if (this.#count === 0) process.nextTick(() => this.#flush());
+      this.#write(id, origin, rootOf(renderings[0]!.picture), plan);
+      this.#arrays.push(origin.kind === 'raw' ? origin.data : origin.bytes, ...renderings.map(({ out }) => out));
+    });
+  }
+
+  #write(id: number, origin: Origin, root: Picture, { steps, outputs }: Plan): void {
+    let at = this.#count;
+    const needed = at + headInts + steps.length * stepInts;
+    if (needed > this.#ints.length) {
+      const larger = new Int32Array(needed * 2);
+      larger.set(this.#ints);
+      this.#ints = larger;
+    }
+    const ints = this.#ints;
+    const orientation = origin.kind === 'encoded' ? origin.orientation : 1;
+    const [width, height] = orientation > 4 ? [root.height, root.width] : [root.width, root.height];
+    ints[at] = id;
+    ints[at + 1] =
+      origin.kind === 'encoded' ? imageKinds.jpeg : origin.channels === 3 ? imageKinds.rgb : imageKinds.grey;
+    ints[at + 2] = width;
+    ints[at + 3] = height;
+    ints[at + 4] = orientation;
+    ints[at + 5] = outputs.length;
+    ints[at + 6] = steps.length;
+    at += headInts;
+    for (const [i, step] of steps.entries()) {
+      writeStep(ints, at, step, outputs.indexOf(i));
+      at += stepInts;
+    }
+    this.#count = at;
+  }
+
+  #flush(): void {
+    const [count, arrays] = [this.#count, this.#arrays];
+    this.#count = 0;
+    this.#arrays = [];
+    this.#addon.submit(this.#ints, count, arrays);
+  }
+
+  #ended(outcomes: Int32Array, messages: readonly string[]): void {
+    let broken = 0;
+    for (let at = 0; at < outcomes.length; at += 2) {
+      const id = outcomes[at]!;
+      const { place, resolve, reject } = this.#waiting[id]!;
+      this.#waiting[id] = undefined;
+      this.#freeIds.push(id);
+      place?.whenFreed(undefined);
+      switch (outcomes[at + 1]) {
+        case imageOutcomes.broken:
+          reject(fail('PICTURE_BROKEN', { reason: messages[broken++]! }));
+          break;
+        case imageOutcomes.memory:
+          reject(fail('PICTURE_MEMORY', {}));
+          break;
+        case imageOutcomes.foreign:
+          resolve('foreign');
+          break;
+        default:
+          resolve('done');
+      }
+    }
+  }
+}
+
+const foreign = Promise.resolve('foreign' as const);
+
+/** Raw pixels, and JPEGs whose colours need no profile. */
+function isRenderable(origin: Origin): boolean {
+  return origin.kind === 'raw' || origin.plainJpeg;
+}
+
+function rootOf(picture: Picture): Picture {
+  let at = picture;
+  while (at.from !== undefined) at = at.from.picture;
+  return at;
+}
+
+/** The environment variable that chooses: `sharp` renders everything with sharp, for comparisons. */
+const variable = 'PATCHSTREAM_RENDERER';
+
+let renderer: NativeRenderer | Absent | undefined;
+
+/** The native renderer of this thread, or why everything is rendered by sharp. */
+export function nativeRenderer(): NativeRenderer | Absent {
+  renderer ??= choose();
+  return renderer;
+}
+
+function choose(): NativeRenderer | Absent {
+  if (process.env[variable] === 'sharp') return { found: `${variable} says sharp`, remedy: `Unset ${variable}.` };
+  const addon = imageAddon();
+  return isAbsent(addon) ? addon : new NativeRenderer(addon, availableParallelism());
+}
+
+/** How many native threads render for this JavaScript thread from now on; as many as there are cores by default. Nothing when sharp renders. */
+export function setRenderThreads(count: number): void {
+  const native = nativeRenderer();
+  if (!isAbsent(native)) native.setThreads(count);
+}

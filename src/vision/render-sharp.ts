@@ -1,0 +1,112 @@
+import sharp, { type Sharp, type SharpOptions } from 'sharp';
+import { fail, messageOf, PatchstreamError } from '../errors.ts';
+import type { Box, Kernel, Operation, Origin, Picture, Pixels } from './picture.ts';
+import { cropPixels, greyToRgb, mirrorPixels, padPixels } from './pixels.ts';
+import type { Place, Rendering } from './render-native.ts';
+
+/**
+ * Renders several pictures of one sample with sharp, which can all that pictures describe; pixels are made in memory of their own and copied to
+ * `place` at the end, if it is still the sample's.
+ * @throws PICTURE_BROKEN
+ */
+export async function renderWithSharp(renderings: readonly Rendering[], place?: Place): Promise<void> {
+  const done: Done = new Map();
+  const all = await Promise.all(renderings.map(({ picture }) => renderOnce(picture, done)));
+  if (place?.current === false) return;
+  for (const [i, { out }] of renderings.entries()) out.set(all[i]!.data);
+}
+
+type Done = Map<Picture, Promise<Pixels>>;
+
+function renderOnce(picture: Picture, done: Done): Promise<Pixels> {
+  let pixels = done.get(picture);
+  if (pixels === undefined) {
+    pixels = renderChain(picture, done);
+    done.set(picture, pixels);
+  }
+  return pixels;
+}
+
+/** Follows the picture back to its origin, or to the pixels of the picture that was settled, and does from there what is described. */
+async function renderChain(picture: Picture, done: Done): Promise<Pixels> {
+  const operations: Operation[] = [];
+  let at = picture;
+  while (at.from !== undefined && at.from.operation.kind !== 'settle') {
+    operations.unshift(at.from.operation);
+    at = at.from.picture;
+  }
+  try {
+    if (at.from !== undefined) return await apply(await renderOnce(at.from.picture, done), operations);
+    return await fromOrigin(picture.origin, operations);
+  } catch (error) {
+    if (error instanceof PatchstreamError) throw error;
+    throw fail('PICTURE_BROKEN', { reason: messageOf(error) }, { cause: error });
+  }
+}
+
+/** Decoding takes the first crop and the first resize with it, in one pass over the file. */
+async function fromOrigin(origin: Origin, operations: readonly Operation[]): Promise<Pixels> {
+  if (origin.kind === 'raw') {
+    const { width, height, data } = origin;
+    return apply({ width, height, data: origin.channels === 3 ? data : greyToRgb(data) }, operations);
+  }
+  const { box, rest } = leadingCrops(operations);
+  const { bytes, orientation, maxPixels } = origin;
+  // The loader's threshold: a truncated file fails, a harmless warning (an unknown marker) does not.
+  const pipeline = sharp(bytes, { failOn: 'error', limitInputPixels: maxPixels } satisfies SharpOptions);
+  if (orientation > 1) pipeline.autoOrient();
+  if (box !== undefined) pipeline.extract(box);
+  const [first, ...others] = rest;
+  // Alpha is dropped as Pillow's convert('RGB') does, before anything is mixed; sharp would weigh colours with it while it resizes.
+  if (first?.kind !== 'resize' || origin.alpha) return apply(await toRgb(pipeline), rest);
+  return apply(await toRgb(scaleTo(pipeline, first)), others);
+}
+
+/** Does the operations to decoded pixels. Crops, borders and mirrors are moves of memory; resizes are sharp's. */
+async function apply(start: Pixels, operations: readonly Operation[]): Promise<Pixels> {
+  let pixels = start;
+  for (const operation of operations) {
+    if (operation.kind === 'crop') pixels = cropPixels(pixels, operation.box);
+    else if (operation.kind === 'flip') pixels = mirrorPixels(pixels);
+    else if (operation.kind === 'pad') pixels = padPixels(pixels, operation);
+    else if (operation.kind === 'resize') {
+      const raw = { width: pixels.width, height: pixels.height, channels: 3 } as const;
+      pixels = await toRgb(scaleTo(sharp(pixels.data, { raw, limitInputPixels: false }), operation));
+    }
+  }
+  return pixels;
+}
+
+/** The crops at the start of a chain as one box. */
+function leadingCrops(operations: readonly Operation[]): { box: Box | undefined; rest: readonly Operation[] } {
+  let box: Box | undefined;
+  for (const [i, operation] of operations.entries()) {
+    if (operation.kind !== 'crop') return { box, rest: operations.slice(i) };
+    const inner = operation.box;
+    box = box === undefined ? inner : { ...inner, left: box.left + inner.left, top: box.top + inner.top };
+  }
+  return { box, rest: [] };
+}
+
+const sharpKernels = {
+  nearest: 'nearest',
+  bilinear: 'linear',
+  bicubic: 'cubic',
+  lanczos: 'lanczos3',
+} as const satisfies Record<Kernel, string>;
+
+function scaleTo(pipeline: Sharp, { width, height, kernel }: Operation & { kind: 'resize' }): Sharp {
+  return pipeline.resize({ width, height, fit: 'fill', kernel: sharpKernels[kernel] });
+}
+
+/** Runs a pipeline to uint8 RGB, whatever came in: grey is repeated, CMYK converted, alpha dropped, 16 bits become 8. */
+async function toRgb(pipeline: Sharp): Promise<Pixels> {
+  const { data, info } = await pipeline
+    .removeAlpha()
+    .toColourspace('srgb')
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true });
+  const { width, height, channels } = info;
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return { width, height, data: channels === 1 ? greyToRgb(bytes) : bytes };
+}
