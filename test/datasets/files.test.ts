@@ -9,16 +9,10 @@ t.test('a file is read whole, whether it takes no piece, one or several', async 
   const folder = t.testdir();
   for (const size of [0, 1, 2 ** 22, 2 ** 23 + 3]) {
     const path = join(folder, String(size));
-    writeFileSync(
-      path,
-      Uint8Array.from({ length: size }, (_, i) => (i * 7) ^ (i >> 9)),
-    );
+    const content = Buffer.alloc(size, 'seven letters or so');
+    writeFileSync(path, content);
     const bytes = await readWhole(path, 'a', { maxBytes });
-    t.equal(bytes.length, size);
-    t.ok(
-      bytes.every((byte, i) => byte === (((i * 7) ^ (i >> 9)) & 255)),
-      `${size} bytes are the file's`,
-    );
+    t.ok(content.equals(bytes), `${size} bytes are the file's`);
     t.equal(bytes.buffer.byteLength, size, 'in memory of its own');
   }
 });
