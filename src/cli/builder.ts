@@ -7,8 +7,8 @@ const root = new URL('../../', import.meta.url);
 export interface Builder {
   /** Builds what is missing or failed; says what it does and what went wrong. */
   build(say: (line: string) => void): Promise<boolean>;
-  /** Why libtorch is not there, or undefined when it is. */
-  missingLibtorch(): string | undefined;
+  /** Why the library of an addon is not there, or undefined when it is. */
+  missing(addon: 'torch' | 'image'): string | undefined;
 }
 
 type Surroundings = Readonly<Record<string, unknown>>;
@@ -32,6 +32,6 @@ export async function builder(env: Readonly<Record<string, string | undefined>>)
   const surroundings = { env, platform: process.platform, runner, start };
   return {
     build: (say) => addons.buildAddons(folder, { ...surroundings, say, again: true }),
-    missingLibtorch: () => addons.missingLibrary(folder, 'torch', surroundings),
+    missing: (addon) => addons.missingLibrary(folder, addon, surroundings),
   };
 }

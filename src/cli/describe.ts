@@ -1,9 +1,10 @@
 import { access } from 'node:fs/promises';
-import { fail, nearest } from '../errors.ts';
+import { fail, nearest, printable } from '../errors.ts';
 import { builtin } from '../pipeline/builtin.ts';
 import { checkFile } from '../pipeline/check.ts';
-import { describe as describePipeline } from '../pipeline/describe.ts';
+import { type Description, describe as describePipeline } from '../pipeline/describe.ts';
 import { drawMermaid, drawNamed, drawText } from '../pipeline/draw.ts';
+import { aboutRenderer } from '../vision/render-native.ts';
 import { problemLines } from './check.ts';
 import { type Command, exits, onlyWord, setOption } from './command.ts';
 
@@ -33,11 +34,24 @@ export const describe: Command = {
     for (const line of problemLines(problems)) stderr.write(`${line}\n`);
     if (resolved === undefined || problems.length > 0) return exits.usage;
     const description = describePipeline(resolved);
-    if (given.flag('json')) stdout.write(`${JSON.stringify(description, null, 2)}\n`);
-    else stdout.write(given.flag('mermaid') ? drawMermaid(description) : drawText(description));
+    const renderer = rendererOf(description);
+    if (given.flag('json')) stdout.write(`${JSON.stringify({ ...description, renderer }, null, 2)}\n`);
+    else if (given.flag('mermaid')) stdout.write(drawMermaid(description));
+    else stdout.write(`${drawText(description)}\nrenderer   ${printable(renderer)}\n`);
     return exits.ok;
   },
 };
+
+/** Which renderer makes the pipeline's pixels, and why. */
+function rendererOf({ chain }: Description): string {
+  const special = chain.find(({ options }) => {
+    const { kernel } = options as { kernel?: unknown };
+    return kernel === 'nearest' || kernel === 'lanczos';
+  });
+  if (special === undefined) return aboutRenderer();
+  const { kernel } = special.options as { kernel: string };
+  return `sharp: everything, since ${special.id} has the kernel ${kernel}, which native/image has not`;
+}
 
 /** A word that looks like no file and names nothing is a misspelt name. */
 async function fileOrName(word: string): Promise<void> {

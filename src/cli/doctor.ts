@@ -4,8 +4,10 @@ import sharp from 'sharp';
 import { printable } from '../errors.ts';
 import { torchAddon } from '../native.ts';
 import { sizeText } from '../pipeline/draw.ts';
+import { nativeRenderer } from '../vision/render-native.ts';
 import { type Builder, builder } from './builder.ts';
 import { type Command, exits } from './command.ts';
+import { rendererFinding } from './doctor-renderer.ts';
 import { torchFinding } from './doctor-torch.ts';
 import { version } from './version.ts';
 
@@ -55,8 +57,9 @@ function examine(addons: Builder): Finding[] {
       ok: true,
     },
     { what: 'sharp', found: `${sharp.versions.sharp}, libvips ${sharp.versions.vips}`, ok: true },
+    rendererFinding(nativeRenderer(), () => addons.missing('image')),
     backend('wasm', '@tensorflow/tfjs-backend-wasm', 'npm install @tensorflow/tfjs-backend-wasm', true),
-    torchFinding(torchAddon(), () => addons.missingLibtorch()),
+    torchFinding(torchAddon(), () => addons.missing('torch')),
     tensorflow(),
   ];
 }

@@ -48,6 +48,12 @@ export class NativeRenderer {
     addon.open(threads, (outcomes, messages) => this.#ended(outcomes, messages));
   }
 
+  about(): { readonly version: string; readonly vectors: string } {
+    const { version, vectors } = this.#addon.info();
+    const parts = [Math.floor(version / 1e6), Math.floor(version / 1e3) % 1e3, version % 1e3];
+    return { version: parts.join('.'), vectors };
+  }
+
   /** How many threads render. */
   setThreads(count: number): void {
     this.#addon.setThreads(count);
@@ -158,9 +164,16 @@ export function nativeRenderer(): NativeRenderer | Absent {
 }
 
 function choose(): NativeRenderer | Absent {
-  if (process.env[variable] === 'sharp') return { found: `${variable} says sharp`, remedy: `Unset ${variable}.` };
+  if (process.env[variable] === 'sharp') return { found: `${variable}=sharp asks for it`, remedy: `unset ${variable}` };
   const addon = imageAddon();
   return isAbsent(addon) ? addon : new NativeRenderer(addon, availableParallelism());
+}
+
+/** Which renderer this machine has, for people: `native/image (libjpeg-turbo 2.1.5, avx2): JPEG and raw pixels; sharp: the rest`. */
+export function aboutRenderer(native: NativeRenderer | Absent = nativeRenderer()): string {
+  if (isAbsent(native)) return `sharp: everything, since ${native.found}`;
+  const { version, vectors } = native.about();
+  return `native/image (libjpeg-turbo ${version}, ${vectors}): JPEG and raw pixels; sharp: the rest`;
 }
 
 /** How many native threads render for this JavaScript thread from now on; as many as there are cores by default. Nothing when sharp renders. */

@@ -1,6 +1,8 @@
 import t from 'tap';
+import { rendererFinding } from '../../src/cli/doctor-renderer.ts';
 import { torchFinding } from '../../src/cli/doctor-torch.ts';
 import type { TorchAddon } from '../../src/native.ts';
+import type { NativeRenderer } from '../../src/vision/render-native.ts';
 import { patchstream } from '../kit/terminal.ts';
 
 /** An addon that is asked for nothing but what it is. */
@@ -13,7 +15,7 @@ t.test('doctor: what is there, and what mends the rest', async (t) => {
   t.equal(ok, true);
   t.same(
     findings.map(({ what }: { what: string }) => what),
-    ['patchstream', 'node', 'machine', 'sharp', 'backend wasm', 'backend torch', 'backend tensorflow'],
+    ['patchstream', 'node', 'machine', 'sharp', 'renderer', 'backend wasm', 'backend torch', 'backend tensorflow'],
   );
   for (const { found, mend } of findings)
     t.ok(/\d/.test(found) || mend !== undefined, `${found}: a version or a way to it`);
@@ -52,5 +54,27 @@ t.test('the torch backend that is not there: why, and the command', (t) => {
     },
   );
   t.match(torchFinding(unbuilt, () => 'no libtorch', 'darwin').mend, /^faster training: LIBTORCH=\/path/);
+  t.end();
+});
+
+t.test('the renderer: which, why, and what mends it', (t) => {
+  const native = { about: () => ({ version: '2.1.5', vectors: 'avx2' }) } as unknown as NativeRenderer;
+  const missing = () => t.fail('nobody asks for what is there');
+  t.same(rendererFinding(native, missing as never), {
+    what: 'renderer',
+    found: 'native/image (libjpeg-turbo 2.1.5, avx2): JPEG and raw pixels; sharp: the rest',
+    ok: true,
+  });
+  const asked = { found: 'PATCHSTREAM_RENDERER=sharp asks for it', remedy: 'unset PATCHSTREAM_RENDERER' };
+  t.match(rendererFinding(asked, missing as never), {
+    found: /^sharp: everything, since PATCHSTREAM_RENDERER=sharp/,
+    mend: /: unset PATCHSTREAM_RENDERER$/,
+  });
+  const unbuilt = absent('its addon is not built');
+  t.match(rendererFinding(unbuilt, () => undefined).mend, /: npx patchstream doctor --build$/);
+  t.match(rendererFinding(absent('its addon was not built (x)'), () => undefined).mend, 'build.log has all of it');
+  const gone = () => 'no libjpeg-turbo in the paths of the system';
+  t.match(rendererFinding(unbuilt, gone, 'linux'), { found: gone(), mend: 'libjpeg62-turbo-dev' });
+  t.match(rendererFinding(unbuilt, gone, 'darwin').mend, /: LIBJPEG=/);
   t.end();
 });

@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references in pipeline files look like templates
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync } from 'node:fs';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { patchstream } from '../kit/terminal.ts';
@@ -60,7 +60,13 @@ t.test('describe', async (t) => {
   const file = join(dir, 'good.yaml');
   const env = { PHOTOS: '/very/secret' };
   const text = await patchstream(['describe', file], { env });
-  t.matchSnapshot(text.out);
+  // Which renderer it is depends on the machine.
+  const [drawn, renderer] = text.out.split('\nrenderer   ');
+  t.matchSnapshot(drawn);
+  t.match(renderer, /^(native\/image \(libjpeg-turbo \d|sharp: everything, since ).*\n$/);
+  const special = join(dir, 'special.yaml');
+  writeFileSync(special, good.replace('resize: 64', 'resize: { size: 64, kernel: lanczos }'));
+  t.match((await patchstream(['describe', special])).out, /renderer {3}sharp: .*resize has the kernel lanczos/);
   const mermaid = await patchstream(['describe', '--mermaid', file], { env });
   t.matchSnapshot(mermaid.out);
   const json = await patchstream(['describe', '--json', file], { env });
