@@ -1,0 +1,109 @@
+/**
+ * Runs the renderer of native/image under AddressSanitizer and UndefinedBehaviorSanitizer: over good and broken JPEGs made here, then over mutations
+ * of them. Every memory it is given is exactly as large as it must be, so that a byte too far is seen. Ends with an error at the first fault.
+ *
+ *   node scripts/sanitize.mjs [--mutations 100000] [--seed 4] [--fuzz SECONDS]
+ *
+ * `--fuzz` has libFuzzer go on from the corpus for so long; it needs clang. Needs g++ and libjpeg-turbo (Debian: g++ libjpeg62-turbo-dev).
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { isMain } from './lib/main.mjs';
+import { corpus } from './sanitize/corpus.mjs';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const native = join(root, 'native', 'image');
+const here = join(root, 'scripts', 'sanitize');
+/** What knows JavaScript and threads; the rest is plain functions. */
+const doors = ['addon.cc', 'pool.cc'];
+const flags = [
+  '-g',
+  '-O1',
+  '-std=c++17',
+  '-fno-omit-frame-pointer',
+  '-fno-sanitize-recover=all',
+  `-I${native}`,
+  `-I${here}`,
+];
+// An allocation that cannot be is answered as the system would answer it: the renderer must bear that.
+const environment = {
+  ASAN_OPTIONS: 'allocator_may_return_null=1:detect_stack_use_after_return=1',
+  UBSAN_OPTIONS: 'print_stacktrace=1',
+};
+
+/** The renderer's sources, without its doors. */
+function sources() {
+  return readdirSync(native)
+    .filter((name) => name.endsWith('.cc') && !doors.includes(name))
+    .map((name) => join(native, name));
+}
+
+/**
+ * @param {string} compiler
+ * @param {string} sanitizers
+ * @param {string} main
+ * @param {string} program
+ */
+function compile(compiler, sanitizers, main, program) {
+  const own = [join(here, main), join(here, 'harness.cc')];
+  execFileSync(compiler, [...flags, `-fsanitize=${sanitizers}`, '-o', program, ...own, ...sources(), '-ljpeg'], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+}
+
+/**
+ * Runs a program and answers whether it ended well.
+ *
+ * @param {string} program
+ * @param {string[]} args
+ */
+function run(program, args) {
+  const { status, signal } = spawnSync(program, args, { stdio: 'inherit', env: { ...process.env, ...environment } });
+  if (status !== 0) console.log(`${program} ended with ${signal ?? status}.`);
+  return status === 0;
+}
+
+/** @param {string[]} args */
+async function main(args) {
+  const { values } = parseArgs({
+    args,
+    options: {
+      mutations: { type: 'string', default: '100000' },
+      seed: { type: 'string', default: '4' },
+      fuzz: { type: 'string' },
+    },
+  });
+  const work = mkdtempSync(join(tmpdir(), 'patchstream-sanitize-'));
+  try {
+    const { files, missing } = await corpus(join(root, 'fixtures', 'photos'));
+    if (missing.length > 0) console.log(`Without ${missing.join(', ')}: cjpeg is not there (libjpeg-turbo-progs).`);
+    const folder = join(work, 'corpus');
+    mkdirSync(folder);
+    // Sorted by name, so that a run can be repeated.
+    const paths = [...files.keys()].sort().map((name) => join(folder, name));
+    for (const path of paths) writeFileSync(path, files.get(path.slice(folder.length + 1)) ?? '');
+    console.log(`${paths.length} files, ${values.mutations} mutations, seed ${values.seed}`);
+    const program = join(work, 'renderer');
+    compile(process.env.CXX ?? 'g++', 'address,undefined', 'main.cc', program);
+    if (!run(program, [values.mutations, values.seed, ...paths])) return 1;
+    if (values.fuzz === undefined) return 0;
+    const fuzzer = join(work, 'fuzzer');
+    compile('clang++', 'fuzzer,address,undefined', 'fuzz.cc', fuzzer);
+    const limits = [
+      `-max_total_time=${values.fuzz}`,
+      '-max_len=20000',
+      '-timeout=20',
+      '-rss_limit_mb=2048',
+      `-seed=${values.seed}`,
+    ];
+    return run(fuzzer, [...limits, `-artifact_prefix=${process.cwd()}/`, folder]) ? 0 : 1;
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+if (isMain(import.meta.url)) process.exitCode = await main(process.argv.slice(2));

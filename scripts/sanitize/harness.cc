@@ -1,0 +1,162 @@
+#include "harness.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+namespace sanitize {
+
+namespace {
+
+using patchstream::Box;
+using patchstream::Job;
+using patchstream::Kind;
+using patchstream::Outcome;
+using patchstream::Step;
+
+// Of a picture's header, as `maxPixels` limits it.
+constexpr int64_t mostPixels = int64_t{1} << 22;
+
+Box boxIn(Chance& chance, int32_t width, int32_t height) {
+  if (chance.oneIn(4)) return {0, 0, width, height};
+  const int32_t wide = 1 + static_cast<int32_t>(chance.below(width));
+  const int32_t high = 1 + static_cast<int32_t>(chance.below(height));
+  return {static_cast<int32_t>(chance.below(width - wide + 1)), static_cast<int32_t>(chance.below(height - high + 1)), wide, high};
+}
+
+// Mostly what models see, sometimes very small, sometimes longer than wide.
+int32_t sideOf(Chance& chance) {
+  if (chance.oneIn(8)) return 1 + static_cast<int32_t>(chance.below(3));
+  return chance.oneIn(16) ? 1 + static_cast<int32_t>(chance.below(700)) : 1 + static_cast<int32_t>(chance.below(96));
+}
+
+Step stepOn(Chance& chance, int32_t source, Size from, int32_t output) {
+  Step step{};
+  step.source = source;
+  step.output = output;
+  step.box = boxIn(chance, from.width, from.height);
+  const bool same = chance.oneIn(8) && int64_t{step.box.width} * step.box.height < 1 << 18;
+  step.resizedWidth = same ? step.box.width : sideOf(chance);
+  step.resizedHeight = same ? step.box.height : sideOf(chance);
+  step.kernel = chance.oneIn(2) ? patchstream::Kernel::bilinear : patchstream::Kernel::bicubic;
+  step.window = boxIn(chance, step.resizedWidth, step.resizedHeight);
+  step.mirrored = static_cast<int32_t>(chance.below(2));
+  step.padLeft = chance.oneIn(3) ? static_cast<int32_t>(chance.below(9)) : 0;
+  step.padTop = chance.oneIn(3) ? static_cast<int32_t>(chance.below(9)) : 0;
+  step.pageWidth = step.window.width + step.padLeft + (chance.oneIn(3) ? static_cast<int32_t>(chance.below(9)) : 0);
+  step.pageHeight = step.window.height + step.padTop + (chance.oneIn(3) ? static_cast<int32_t>(chance.below(9)) : 0);
+  step.background = static_cast<int32_t>(chance.below(1 << 24));
+  return step;
+}
+
+// One number of a step becomes another: what the caller's checks must refuse, or what is still sound.
+void disturb(Chance& chance, Step& step) {
+  static const int32_t numbers[] = {-1, 0, 1, 2, 65535, 65536, INT32_MAX, INT32_MIN, 1000};
+  int32_t ints[patchstream::stepInts];
+  std::memcpy(ints, &step, sizeof step);
+  ints[chance.below(patchstream::stepInts)] = numbers[chance.below(std::size(numbers))];
+  std::memcpy(&step, ints, sizeof step);
+}
+
+[[noreturn]] void give(const char* what) {
+  std::fprintf(stderr, "%s\n", what);
+  std::abort();
+}
+
+}  // namespace
+
+const char* const answerNames[answers] = {"done", "broken", "foreign", "cancelled", "memory", "refused"};
+
+uint64_t Chance::next() {
+  uint64_t z = state_ += 0x9e3779b97f4a7c15;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+  return z ^ (z >> 31);
+}
+
+uint32_t Chance::below(uint32_t n) { return static_cast<uint32_t>((next() >> 32) * n >> 32); }
+
+Size sizeOf(const uint8_t* bytes, size_t length) {
+  for (size_t at = 2; at + 9 <= length;) {
+    if (bytes[at] != 0xff) return {};
+    const uint8_t kind = bytes[at + 1];
+    if (kind == 0xff) {
+      at++;
+      continue;
+    }
+    const bool frame = kind >= 0xc0 && kind <= 0xcf && kind != 0xc4 && kind != 0xc8 && kind != 0xcc;
+    if (frame) {
+      const Size size{bytes[at + 7] << 8 | bytes[at + 8], bytes[at + 5] << 8 | bytes[at + 6]};
+      return int64_t{size.width} * size.height <= mostPixels && size.width > 0 && size.height > 0 ? size : Size{};
+    }
+    at += 2 + (static_cast<size_t>(bytes[at + 2]) << 8 | bytes[at + 3]);
+  }
+  return {};
+}
+
+Answer render(patchstream::Renderer& renderer, const uint8_t* given, size_t length, Chance& chance) {
+  Size size = sizeOf(given, length);
+  Job job;
+  job.kind = Kind::jpeg;
+  if (chance.oneIn(8)) {
+    // The same bytes as raw pixels.
+    job.kind = chance.oneIn(2) ? Kind::grey : Kind::rgb;
+    const size_t pixels = length / (job.kind == Kind::rgb ? 3 : 1);
+    if (pixels == 0) return refused;
+    size.width = static_cast<int32_t>(1 + chance.below(static_cast<uint32_t>(std::min<size_t>(pixels, 300))));
+    size.height = static_cast<int32_t>(std::min<size_t>(pixels / size.width, 65535));
+    length = static_cast<size_t>(size.width) * size.height * (job.kind == Kind::rgb ? 3 : 1);
+  } else {
+    if (size.width == 0) size = {static_cast<int32_t>(1 + chance.below(64)), static_cast<int32_t>(1 + chance.below(64))};
+    job.orientation = static_cast<int32_t>(1 + chance.below(8));
+  }
+  std::unique_ptr<uint8_t[]> bytes(new uint8_t[length]);
+  if (length > 0) std::memcpy(bytes.get(), given, length);
+  job.bytes = bytes.get();
+  job.length = length;
+  job.width = size.width;
+  job.height = size.height;
+
+  const bool turned = job.orientation > 4;
+  const Size upright = turned ? Size{size.height, size.width} : size;
+  std::vector<std::unique_ptr<uint8_t[]>> outputs;
+  std::vector<size_t> lengths;
+  const uint32_t steps = 1 + (chance.oneIn(3) ? chance.below(3) : 0);
+  for (uint32_t i = 0; i < steps; i++) {
+    const bool shown = i + 1 == steps || chance.oneIn(2);
+    const int32_t source = i > 0 && !chance.oneIn(4) ? static_cast<int32_t>(chance.below(i)) : -1;
+    const Size from = source < 0 ? upright : Size{job.steps[source].pageWidth, job.steps[source].pageHeight};
+    Step step = stepOn(chance, source, from, shown ? static_cast<int32_t>(outputs.size()) : -1);
+    if (shown) {
+      lengths.push_back(static_cast<size_t>(step.pageWidth) * step.pageHeight * 3);
+      outputs.emplace_back(new uint8_t[lengths.back()]);
+      job.outputs.push_back(outputs.back().get());
+    }
+    job.steps.push_back(step);
+  }
+  if (chance.oneIn(16)) disturb(chance, job.steps[chance.below(steps)]);
+  if (!patchstream::isSound(job, lengths)) return refused;
+  // Sound numbers may still ask for gigabytes, which JavaScript's arrays would not be there for.
+  for (const Step& step : job.steps) {
+    if (int64_t{step.pageWidth} * step.pageHeight > 1 << 22 || int64_t{step.resizedWidth} + step.resizedHeight > 1 << 18) return refused;
+  }
+  renderer.run(job);
+  switch (job.outcome) {
+    case Outcome::done:
+      return done;
+    case Outcome::broken:
+      if (job.message.empty()) give("a broken file without a message");
+      return broken;
+    case Outcome::foreign:
+      return foreign;
+    case Outcome::memory:
+      return memory;
+    default:
+      give("an outcome that nobody asked for");
+  }
+}
+
+}  // namespace sanitize

@@ -1,0 +1,41 @@
+// Jobs for the renderer of native/image drawn from a seed, and what came of them.
+#pragma once
+
+#include <cstdint>
+#include <cstddef>
+
+#include "render.h"
+
+namespace sanitize {
+
+// A generator whose numbers are a function of the seed alone (splitmix64).
+class Chance {
+ public:
+  explicit Chance(uint64_t seed) : state_(seed) {}
+  uint64_t next();
+  // Below n.
+  uint32_t below(uint32_t n);
+  bool oneIn(uint32_t n) { return below(n) == 0; }
+
+ private:
+  uint64_t state_;
+};
+
+struct Size {
+  int32_t width = 0;
+  int32_t height = 0;
+};
+
+// The size that the first frame header announces; nothing (0 × 0) when there is none or it is above the limit on pixels. As
+// src/vision/jpeg-header.ts reads it, before any job is made.
+Size sizeOf(const uint8_t* bytes, size_t length);
+
+enum Answer { done, broken, foreign, cancelled, memory, refused, answers };
+extern const char* const answerNames[answers];
+
+// Renders `bytes` as a JPEG, or as raw pixels now and then, by a job that is drawn from `chance`: crops, resizes both ways, mirrors, pages, steps that
+// build on one another, each of the eight orientations, and at times numbers that do not fit together. Every memory is exactly as large as it must
+// be. Ends the program when an outcome is none of those that JavaScript knows, or a failure has no message.
+Answer render(patchstream::Renderer& renderer, const uint8_t* bytes, size_t length, Chance& chance);
+
+}  // namespace sanitize
