@@ -23,6 +23,8 @@ type Answer = 'done' | 'foreign';
 
 interface Waiting {
   readonly place: Place | undefined;
+  readonly renderings: readonly Rendering[];
+  readonly plan: Plan;
   resolve(answer: Answer): void;
   reject(error: unknown): void;
 }
@@ -39,9 +41,9 @@ export class NativeRenderer {
   /** Jobs by id; ids are used again. */
   readonly #waiting: (Waiting | undefined)[] = [];
   readonly #freeIds: number[] = [];
+  /** Jobs of this turn. */
+  #gathered: number[] = [];
   #ints = new Int32Array(4096);
-  #count = 0;
-  #arrays: Uint8Array[] = [];
 
   constructor(addon: ImageAddon, threads: number) {
     this.#addon = addon;
@@ -72,16 +74,39 @@ export class NativeRenderer {
     if (plan === undefined) return foreign;
     return new Promise((resolve, reject) => {
       const id = this.#freeIds.pop() ?? this.#waiting.length;
-      this.#waiting[id] = { place, resolve, reject };
+      this.#waiting[id] = { place, renderings, plan, resolve, reject };
+      if (this.#gathered.length === 0) process.nextTick(() => this.#flush());
+      this.#gathered.push(id);
       place?.whenFreed(() => this.#addon.cancel(id));
-      if (this.#count === 0) process.nextTick(() => this.#flush());
-      this.#write(id, origin, rootOf(renderings[0]!.picture), plan);
-      this.#arrays.push(origin.kind === 'raw' ? origin.data : origin.bytes, ...renderings.map(({ out }) => out));
     });
   }
 
-  #write(id: number, origin: Origin, root: Picture, { steps, outputs }: Plan): void {
-    let at = this.#count;
+  /** Starts what was gathered, but for the jobs whose place was taken back meanwhile: the addon has not seen them yet, so it cannot cancel them. */
+  #flush(): void {
+    const gathered = this.#gathered;
+    this.#gathered = [];
+    const arrays: Uint8Array[] = [];
+    let count = 0;
+    for (const id of gathered) {
+      const { place, renderings, plan, resolve } = this.#waiting[id]!;
+      if (place?.current === false) {
+        this.#release(id);
+        resolve('done');
+        continue;
+      }
+      const { origin } = renderings[0]!.picture;
+      count = this.#write(count, id, renderings[0]!.picture, plan);
+      arrays.push(origin.kind === 'raw' ? origin.data : origin.bytes);
+      for (const { out } of renderings) arrays.push(out);
+    }
+    if (count > 0) this.#addon.submit(this.#ints, count, arrays);
+  }
+
+  /** Writes a job at `at` of the ints; returns where the next begins. */
+  #write(start: number, id: number, picture: Picture, { steps, outputs }: Plan): number {
+    let at = start;
+    const { origin } = picture;
+    const root = rootOf(picture);
     const needed = at + headInts + steps.length * stepInts;
     if (needed > this.#ints.length) {
       const larger = new Int32Array(needed * 2);
@@ -104,24 +129,21 @@ export class NativeRenderer {
       writeStep(ints, at, step, outputs.indexOf(i));
       at += stepInts;
     }
-    this.#count = at;
+    return at;
   }
 
-  #flush(): void {
-    const [count, arrays] = [this.#count, this.#arrays];
-    this.#count = 0;
-    this.#arrays = [];
-    this.#addon.submit(this.#ints, count, arrays);
+  #release(id: number): void {
+    this.#waiting[id]!.place?.whenFreed(undefined);
+    this.#waiting[id] = undefined;
+    this.#freeIds.push(id);
   }
 
   #ended(outcomes: Int32Array, messages: readonly string[]): void {
     let broken = 0;
     for (let at = 0; at < outcomes.length; at += 2) {
       const id = outcomes[at]!;
-      const { place, resolve, reject } = this.#waiting[id]!;
-      this.#waiting[id] = undefined;
-      this.#freeIds.push(id);
-      place?.whenFreed(undefined);
+      const { resolve, reject } = this.#waiting[id]!;
+      this.#release(id);
       switch (outcomes[at + 1]) {
         case imageOutcomes.broken:
           reject(fail('PICTURE_BROKEN', { reason: messages[broken++]! }));

@@ -25,6 +25,8 @@ export interface Step {
   };
 }
 
+const longestSide = 2 ** 30;
+
 /** Ints of a step as `writeStep` writes it. */
 export const stepInts = 19;
 
@@ -96,6 +98,8 @@ function stepOf(picture: Picture, steps: Step[], done: Map<Picture, number>): nu
   }
   let drawn = new Drawing(step, at.width, at.height);
   for (const operation of operations) {
+    // `cover` of a line of pixels can describe billions of them, of which it then cuts out a few.
+    if (operation.kind === 'resize' && Math.max(operation.width, operation.height) > longestSide) return undefined;
     if (operation.kind === 'resize' && !(operation.kernel in kernelNumbers)) return undefined;
     if (drawn.add(operation)) continue;
     steps.push(drawn.step());

@@ -1,0 +1,130 @@
+import { readFileSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import t from 'tap';
+import { imageAddon, imageKinds, imageOutcomes, isAbsent } from '../../src/native.ts';
+
+const addon = imageAddon();
+const skip = isAbsent(addon) ? addon.found : false;
+
+/** A job in its ints: the whole of a picture of width × height brought to side × side. */
+const job = (id: number, kind: number, width: number, height: number, side: number) => [
+  ...[id, kind, width, height, 1, 1, 1],
+  ...[-1, 0, 0, 0, width, height, side, side, 1, 0, 0, side, side, 0, side, side, 0, 0, 0],
+];
+
+/** Renders without end: as soon as some jobs have ended they are submitted again. Plain JavaScript, so that it starts in a moment. */
+const busy = `
+const { parentPort, workerData } = require('node:worker_threads');
+const addon = require(workerData.path);
+const memory = new Uint8Array(new SharedArrayBuffer(64 * 32 * 32 * 3));
+const submit = (ids) => {
+  const ints = ids.flatMap((id) => [id, ...workerData.job.slice(1)]);
+  const arrays = ids.flatMap((id) => [workerData.bytes, memory.subarray(id * 3072, id * 3072 + 3072)]);
+  addon.submit(Int32Array.from(ints), ints.length, arrays);
+};
+let ended = 0;
+addon.open(3, (outcomes) => {
+  submit([...outcomes].filter((_, i) => i % 2 === 0));
+  ended += outcomes.length / 2;
+  if (ended >= workerData.least) parentPort.postMessage(ended);
+});
+submit(Array.from({ length: 64 }, (_, id) => id));
+`;
+
+t.test('workers that are terminated while they render harm nobody', { skip }, async (t) => {
+  const path = new URL('../../native/image/build/image.node', import.meta.url).pathname;
+  const bytes = new Uint8Array(readFileSync(new URL('../../fixtures/photos/dog.jpg', import.meta.url)));
+  const [width, height] = sizeOf(bytes);
+  let most = 0;
+  for (let i = 0; i < 100; i++) {
+    const workerData = { path, bytes, job: job(0, imageKinds.jpeg, width, height, 32), least: (i % 5) * 20 };
+    const worker = new Worker(busy, { eval: true, workerData });
+    most = Math.max(
+      most,
+      await new Promise<number>((resolve, reject) => {
+        worker.once('message', resolve);
+        worker.once('error', reject);
+      }),
+    );
+    await worker.terminate();
+  }
+  t.ok(most > 0, `${most} jobs had ended in one of them`);
+});
+
+/** Width and height of a baseline JPEG. */
+function sizeOf(bytes: Uint8Array): [number, number] {
+  const frame = Buffer.from(bytes).indexOf(Buffer.from([0xff, 0xc0]));
+  const view = new DataView(bytes.buffer, bytes.byteOffset + frame);
+  return [view.getUint16(7), view.getUint16(5)];
+}
+
+t.test('numbers that do not fit together are refused, before anything is read or written', { skip }, (t) => {
+  if (isAbsent(addon)) return t.end();
+  const outcomes: number[] = [];
+  t.throws(() => addon.submit(new Int32Array(0), 0, []), /open comes first/);
+  addon.open(1, (ended) => outcomes.push(...ended));
+  t.throws(() => addon.open(1, () => undefined), /open comes once/);
+  const good = job(0, imageKinds.grey, 4, 3, 2);
+  const arrays = () => [new Uint8Array(12), new Uint8Array(12)];
+  const wrong: [string, number, number][] = [
+    ['kind', 1, 9],
+    ['width', 2, 5],
+    ['height', 3, 0],
+    ['orientation', 4, 9],
+    ['orientation of raw pixels', 4, 6],
+    ['steps', 6, 0],
+    ['source', 7, 0],
+    ['output', 8, 1],
+    ['left of the box', 9, -1],
+    ['width of the box', 11, 5],
+    ['height of the box', 12, 2 ** 31 - 1],
+    ['size', 13, 0],
+    ['kernel', 15, 2],
+    ['window', 18, 3],
+    ['page', 21, 3],
+    ['place on the page', 23, 1],
+  ];
+  for (const [what, at, value] of wrong) {
+    const ints = Int32Array.from(good);
+    ints[at] = value;
+    t.throws(() => addon.submit(ints, ints.length, arrays()), /do not fit together|out of range/, what);
+  }
+  const ints = Int32Array.from(good);
+  t.throws(() => addon.submit(ints, ints.length - 1, arrays()), /numbers are missing/);
+  t.throws(() => addon.submit(ints, ints.length + 1, arrays()), /Int32Array/);
+  t.throws(() => addon.submit(ints, ints.length, [new Uint8Array(12)]), /needed/);
+  t.throws(() => addon.submit(ints, ints.length, [new Uint8Array(11), new Uint8Array(12)]), /fit together/);
+  t.throws(() => addon.submit(ints, ints.length, [new Uint8Array(12), new Uint8Array(13)]), /fit together/);
+  t.same(outcomes, []);
+  t.end();
+});
+
+t.test('many jobs of one call end in few messages, each once', { skip }, async (t) => {
+  if (isAbsent(addon)) return;
+  const count = 500;
+  const code = `
+const { parentPort, workerData } = require('node:worker_threads');
+const addon = require(workerData.path);
+const ended = [];
+let messages = 0;
+addon.open(2, (outcomes) => {
+  messages++;
+  ended.push(...outcomes);
+  if (ended.length >= 2 * workerData.count) parentPort.postMessage({ ended, messages });
+});
+addon.submit(workerData.ints, workerData.ints.length, Array.from({ length: 2 * workerData.count }, () => new Uint8Array(12)));
+`;
+  const ints = Int32Array.from(Array.from({ length: count }, (_, id) => job(id, imageKinds.grey, 4, 3, 2)).flat());
+  const path = new URL('../../native/image/build/image.node', import.meta.url).pathname;
+  const worker = new Worker(code, { eval: true, workerData: { path, ints, count } });
+  const { ended, messages } = await new Promise<{ ended: number[]; messages: number }>((resolve, reject) => {
+    worker.once('message', resolve);
+    worker.once('error', reject);
+  });
+  t.same(
+    ended.filter((_, i) => i % 2 === 0).sort((a, b) => a - b),
+    Array.from({ length: count }, (_, id) => id),
+  );
+  t.ok(ended.every((outcome, i) => i % 2 === 0 || outcome === imageOutcomes.done));
+  t.ok(messages < count / 4, `${messages} messages`);
+});
