@@ -1,0 +1,41 @@
+import { join } from 'node:path';
+import t from 'tap';
+import { findLibjpeg } from '../../scripts/lib/libjpeg.mjs';
+import { run } from '../../scripts/lib/runner.mjs';
+import { writeFiles } from '../kit/folder.ts';
+
+const header = { 'usr/include/jpeglib.h': '' };
+const config = (version: string) => `#define LIBJPEG_TURBO_VERSION ${version}\n`;
+const debian = {
+  ...header,
+  'usr/include/x86_64-linux-gnu/jconfig.h': config('2.1.5'),
+  'usr/lib/x86_64-linux-gnu/libjpeg.so': 'library',
+};
+
+const find = (system: string, wish = '', platform: NodeJS.Platform = 'linux') =>
+  findLibjpeg(wish, { platform, arch: 'x64', runner: run, system });
+
+t.test('libjpeg-turbo in the paths of the system, and in a folder of the user', (t) => {
+  const system = t.testdir({});
+  t.equal(find(system), 'no libjpeg-turbo in the paths of the system');
+  writeFiles(system, debian);
+  t.match(find(system), { name: 'libjpeg-turbo', version: '2.1.5', compile: ['-std=c++17'], link: [/^-L/, '-ljpeg'] });
+  const own = join(system, 'own');
+  writeFiles(own, { 'include/jpeglib.h': '', 'include/jconfig.h': config('3.0.1'), 'lib/libjpeg.so': 'library' });
+  const found = find(system, own);
+  t.match(found, { version: '3.0.1', place: own, link: [/^-L/, '-ljpeg', `-Wl,-rpath,${join(own, 'lib')}`] });
+  t.match((found as { compile: string[] }).compile, ['-std=c++17', '-isystem', join(own, 'include')]);
+  t.equal(find(system, '/nowhere'), 'LIBJPEG=/nowhere: no jpeglib.h in /nowhere/include');
+  t.end();
+});
+
+t.test('what is there and does not serve is named', (t) => {
+  const system = t.testdir({});
+  writeFiles(system, { ...header, 'usr/include/jconfig.h': '#define JPEG_LIB_VERSION 90\n' });
+  t.match(find(system), /is not libjpeg-turbo$/);
+  writeFiles(system, { 'usr/include/jconfig.h': config('1.4.2') });
+  t.match(find(system), /is 1\.4\.2; 1\.5 or newer is needed$/);
+  writeFiles(system, { 'usr/include/jconfig.h': config('2.0.0') });
+  t.match(find(system), /^no libjpeg\.so in /);
+  t.end();
+});
