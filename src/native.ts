@@ -95,6 +95,11 @@ export interface ImageAddon {
    * SharedArrayBuffer and are kept alive until the job has ended.
    */
   submit(ints: Int32Array, count: number, arrays: readonly Uint8Array[]): void;
+  /**
+   * Renders raw pictures of one size, which lie one after another in `data`, into `out`, one behind the other; all in the calling thread. The ints: kind,
+   * width and height of a record, the number of steps, the ints of every step, then the numbers of the records that are wanted.
+   */
+  renderRecords(ints: Int32Array, data: Uint8Array, out: Uint8Array): void;
   /** When it returns, the job writes nothing any more, though it has not ended. Waits for a pass that is writing just then: under a millisecond. */
   cancel(id: number): void;
   /** How many threads take jobs from now on. */

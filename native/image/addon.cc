@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "pool.h"
+#include "records.h"
 #include "render.h"
 #include "resize.h"
 
@@ -23,6 +24,9 @@ struct Environment {
   // Used again by every call.
   std::vector<Job*> jobs;
   std::vector<size_t> lengths;
+  // Of the JavaScript thread, for records.
+  Renderer renderer;
+  Job records;
 };
 
 void check(bool well, const char* what) {
@@ -128,6 +132,34 @@ napi_value submit(const Arguments& given) {
   return nullptr;
 }
 
+// renderRecords(ints, data, out): all in the calling thread. The ints: kind, width and height of a record, the number of steps, the ints of every step,
+// and the indices of the records, as many as are left.
+napi_value renderRecords(const Arguments& given) {
+  const View ints = viewOf(given.env, given.values[0]);
+  const View data = viewOf(given.env, given.values[1]);
+  const View out = viewOf(given.env, given.values[2]);
+  check(ints.type == napi_int32_array, "an Int32Array is needed");
+  check(data.type == napi_uint8_array && out.type == napi_uint8_array, "a Uint8Array is needed");
+  Numbers numbers{static_cast<const int32_t*>(ints.data), static_cast<const int32_t*>(ints.data) + ints.length};
+  const int32_t* head = numbers.next(4);
+  Job& job = given.state.records;
+  job.kind = static_cast<Kind>(head[0]);
+  job.width = head[1];
+  job.height = head[2];
+  check(head[3] > 0 && head[3] < 1024, "the number of steps is out of range");
+  job.steps.resize(head[3]);
+  for (Step& step : job.steps) std::memcpy(&step, numbers.next(stepInts), sizeof step);
+  Records records;
+  records.data = static_cast<const uint8_t*>(data.data);
+  records.length = data.length;
+  records.indices = numbers.at;
+  records.count = static_cast<size_t>(numbers.end - numbers.at);
+  records.out = static_cast<uint8_t*>(out.data);
+  records.outLength = out.length;
+  check(renderAlike(given.state.renderer, job, records), "the numbers do not fit together");
+  return nullptr;
+}
+
 // cancel(id): when it returns, the job writes nothing any more.
 napi_value cancel(const Arguments& given) {
   poolOf(given).cancel(given.integer(0));
@@ -186,7 +218,7 @@ NAPI_MODULE_INIT() {
   napi_set_instance_data(env, state, [](napi_env, void* state, void*) { delete static_cast<Environment*>(state); }, nullptr);
   const std::pair<const char*, napi_callback> entries[] = {
       {"open", call<patchstream::open>},       {"submit", call<submit>}, {"cancel", call<cancel>}, {"setThreads", call<setThreads>},
-      {"setPortable", call<setPortable>}, {"info", call<info>},
+      {"setPortable", call<setPortable>}, {"info", call<info>}, {"renderRecords", call<renderRecords>},
   };
   for (const auto& [name, entry] : entries) {
     napi_value function;

@@ -53,6 +53,7 @@ export const idx = defineSource({
             ),
           }),
       key: (index) => `${name}/${index}`,
+      records: { data: file.data, width, height, channels: 1 },
       read(index): IdxFields {
         const data = file.data.subarray(index * size, (index + 1) * size);
         const picture = rawPicture({ data, width, height, channels: 1 });

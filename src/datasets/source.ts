@@ -13,7 +13,17 @@ export interface OpenSource<F extends Fields = Fields> {
   key(index: number): string;
   /** The fields of sample `index` (`bytes`, or `picture`; `label`). A failure here is a failure of that sample alone. */
   read(index: number, signal: AbortSignal): F | Promise<F>;
+  /** For sources whose samples are raw pictures of one size that lie in memory: `picture` of sample `index` is record `index`. */
+  readonly records?: Records;
   close?(): Promise<void>;
+}
+
+/** Raw pictures of one size, one after another: uint8 [count, height, width, channels]. */
+export interface Records {
+  readonly data: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+  readonly channels: 1 | 3;
 }
 
 export type Fields = Readonly<Record<string, unknown>>;

@@ -18,6 +18,7 @@ import type { Loader } from './engine.ts';
 import { looseFields } from './fold.ts';
 import { layoutOf, writeCell } from './layout.ts';
 import { type Opened, type OpenOptions, openLoader } from './open.ts';
+import { recordBatches } from './records.ts';
 
 /** How batches are made. */
 export interface BatchOptions extends OpenOptions {
@@ -79,8 +80,18 @@ export async function* batchesOf<S>(
   n: number,
   { views = false, signal, cells, fields: only }: BatchOptions & Cutting = {},
 ): AsyncGenerator<Batch<S>> {
-  const { loader, spec, threads, finish, close } = opened;
+  const { loader, records, spec, threads, finish, close } = opened;
   try {
+    if (records !== undefined) {
+      for await (const batch of recordBatches(records, n, {
+        views,
+        signal,
+        layout: layoutOf(spec, records.first, only),
+      }))
+        yield batch as Batch<S>;
+      if (signal?.aborted) throw cancelled(signal);
+      return;
+    }
     const rendered = loader.ordered.pipe(toCells(loader, spec, n, cellsOf(cells, n, threads), only));
     let reader: CellReader | undefined;
     for await (const { list, ring, layout } of iterate(rendered, signal)) {

@@ -61,7 +61,7 @@ export function writeCell(sample: Sample, cell: Cell, { fields }: CellLayout): v
       }
       renderings.push({ picture: value, out });
     } else {
-      out.set(bytesOf(value, field));
+      out.set(fieldBytesOf(value, field));
     }
   }
   if (renderings.length > 0) return renderAll(renderings, cell);
@@ -78,7 +78,7 @@ export function checkFields(sample: Sample, spec: Spec): void {
     const value = (sample as Sample & Record<string, unknown>)[name];
     if (known === 'bytes') continue;
     if (typeof known === 'object' && 'dtype' in known) {
-      bytesOf(value, { name, ...known, offset: 0 });
+      fieldBytesOf(value, { name, ...known, offset: 0 });
       continue;
     }
     const size = known === 'picture' ? spec.size : known.picture;
@@ -90,7 +90,8 @@ export function checkFields(sample: Sample, spec: Spec): void {
   }
 }
 
-function bytesOf(value: unknown, field: CellField): Uint8Array {
+/** The bytes of a value that lies in a field. @throws FIELD_SHAPE */
+export function fieldBytesOf(value: unknown, field: CellField): Uint8Array {
   const { dtype } = field;
   if (typeof value === 'number' && field.shape.length === 0) {
     const one =

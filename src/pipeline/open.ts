@@ -4,6 +4,7 @@ import type { Failure } from '../streams/failures.ts';
 import type { Spec } from '../vision/spec.ts';
 import { cancelled } from './context.ts';
 import { type Loader, loader } from './engine.ts';
+import { type RecordRun, recordRun } from './records.ts';
 import type { Resolved } from './resolve.ts';
 
 /** What of a run is not in its definition. */
@@ -42,6 +43,8 @@ export function openSource(
 export interface Opened {
   readonly source: OpenSource;
   readonly loader: Loader;
+  /** For batches, in the place of the loader: the same samples, where all of them are records that are rendered alike. */
+  readonly records?: RecordRun;
   readonly spec: Spec;
   readonly threads: number;
   /** Samples that the run will read. */
@@ -67,6 +70,7 @@ export async function openLoader(resolved: Readable, options: OpenOptions = {}):
   const source = options.source ?? (await openSource(resolved, { ...options, signal }));
   const first: Failure[] = [];
   const total = Math.floor(epochs * source.count);
+  const records = recordRun(source, stages, { seed: definition.seed, shuffle, start, end: total, signal });
   const running = loader(source, {
     seed: definition.seed,
     stages,
@@ -84,6 +88,7 @@ export async function openLoader(resolved: Readable, options: OpenOptions = {}):
   return {
     source,
     loader: running,
+    ...(records && { records }),
     spec,
     threads: capacity.threads,
     total: total - start,

@@ -13,6 +13,7 @@ export const centerCrop = defineStage({
   }),
   shorthand: 'size',
   needs: ['picture'],
+  uniform: true,
   check: function* ({ size }, spec) {
     yield* checkBefore('center-crop', spec);
     const [height, width] = sidesOf(size);

@@ -26,6 +26,8 @@ export interface StageDefinition<Options = unknown, In = never, Out = unknown> {
   readonly needs: readonly string[];
   /** True when the work draws from `random`. */
   readonly random?: boolean;
+  /** True when the work does nothing but to describe a picture anew, by its width and height alone: to pictures of one size it does the same. */
+  readonly uniform?: boolean;
   /**
    * The stage that takes this one's place in evaluation, where pictures are not changed at random; null where nothing takes it. A random
    * stage without this function stays as it is (`windows`, `mask`): evaluation gives it a fixed seed.

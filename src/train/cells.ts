@@ -126,7 +126,7 @@ function isPicture({ dtype, shape }: CellField): boolean {
   return dtype === 'uint8' && shape.length === 3;
 }
 
-function emptyField({ dtype, shape }: CellField, samples: number): HostTensor {
+export function emptyField({ dtype, shape }: CellField, samples: number): HostTensor {
   const length = shape.reduce((product, side) => product * side, samples);
   return { dtype, shape: [samples, ...shape], data: new arrayOf[dtype](length) };
 }
