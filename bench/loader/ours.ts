@@ -1,6 +1,21 @@
 import { writeFileSync } from 'node:fs';
-import { decode, idx, imageFolder, pipeline, randomFlip, randomResizedCrop, resize } from '../../src/index.ts';
+import {
+  builtin,
+  decode,
+  definePipeline,
+  idx,
+  imageFolder,
+  pipeline,
+  randomFlip,
+  randomResizedCrop,
+  resize,
+} from '../../src/index.ts';
+import { toCells } from '../../src/pipeline/batches.ts';
+import { cellsOf } from '../../src/pipeline/cells.ts';
+import { soundPipeline } from '../../src/pipeline/check.ts';
+import { openLoader } from '../../src/pipeline/open.ts';
 import { Random } from '../../src/random.ts';
+import { iterate } from '../../src/streams/iterate.ts';
 import { type Picture, rawPicture } from '../../src/vision/picture.ts';
 import { render } from '../../src/vision/render.ts';
 import { sampleResizedCrop } from '../../src/vision/resized-crop.ts';
@@ -16,12 +31,22 @@ export function cropped(folder: string) {
   return pipeline(imageFolder(folder), decode(), randomResizedCrop({ size: side }), randomFlip());
 }
 
-/** One pass over the folder in shuffled order, as batches uint8 [64, 224, 224, 3]. `views`: lent, as the trainer takes them, not given away. */
-export async function croppedPass(folder: string, views = false): Promise<void> {
-  for await (const { fields } of cropped(folder).batches(batch, { shuffle: true, views })) {
+/** One pass over the folder in shuffled order, as batches uint8 [64, 224, 224, 3] that the loop owns. */
+export async function croppedPass(folder: string): Promise<void> {
+  for await (const { fields } of cropped(folder).batches(batch, { shuffle: true })) {
     const { dtype, shape } = fields.picture;
     if (dtype !== 'uint8' || shape[1] !== side || shape[3] !== 3) throw new Error(`A batch of ${dtype} ${shape}.`);
   }
+}
+
+/** The same as cells of the ring, as the trainer takes them: nothing is copied. */
+export async function croppedCells(folder: string): Promise<void> {
+  const sound = soundPipeline(definePipeline(cropped(folder)), builtin, { ends: false });
+  const { loader, spec, threads, finish, close } = await openLoader(sound, { shuffle: true });
+  const cells = loader.ordered.pipe(toCells(loader, spec, batch, cellsOf(undefined, batch, threads)));
+  for await (const { list, ring } of iterate(cells)) ring.free(list.cells);
+  finish();
+  await close();
 }
 
 /** The pictures that the chain renders, their files in memory. */
@@ -87,9 +112,9 @@ export function recordPictures(records: Uint8Array, recordSide: number): { pictu
   });
 }
 
-/** One pass over a file of digits, brought to `size` × `size`, as batches uint8 [n, size, size, 3]. */
-export async function digitsPass(path: string, size: number, n: number): Promise<void> {
-  for await (const { fields } of pipeline(idx(path), resize(size)).batches(n)) {
+/** Passes over a file of digits, brought to `size` × `size`, as batches uint8 [n, size, size, 3]. */
+export async function digitsPasses(path: string, size: number, n: number, epochs: number): Promise<void> {
+  for await (const { fields } of pipeline(idx(path), resize(size)).batches(n, { epochs })) {
     if (fields.picture.shape[1] !== size) throw new Error(`A batch of ${fields.picture.shape}.`);
   }
 }

@@ -8,7 +8,8 @@ Each line on stdin is a request in JSON, each line on stdout its answer.
 {"records": {"path", "side", "boxes": [[left, top, width, height, mirrored]], "size", "how": "pillow" or "opencv", "processes", "count"}}: so many
     records, each copied and its box brought to `size`: {"ms"}.
 {"differ_records": {"path", "side", "boxes", "size", "ours"}}: {"mean"} absolute difference from Pillow's antialiased bicubic.
-{"digits": {"path", "size", "how": "torch" or "numpy" or "interpolate", "threads", "batch"}}: the file's images, one call for each batch: {"ms"}.
+{"digits": {"path", "size", "how": "torch" or "numpy" or "interpolate", "threads", "batch", "passes"}}: the file's images, so many times, one
+    call for each batch: {"ms"}.
 {"differ_digits": {"path", "size", "ours"}}: {"mean"} absolute difference from Pillow's antialiased bicubic.
 {"large": {"path", "size", "how": "pillow" or "opencv", "processes", "count"}}: the file decoded reduced and brought to `size`: {"ms"}.
 {"differ_large": {"path", "size", "ours"}}: {"mean"} absolute difference from Pillow on the whole file, and the `others`' own.
@@ -173,7 +174,7 @@ def weights(side, size):
     return np.stack(columns, 1)
 
 
-def digits(path, size, how, threads, batch):
+def digits(path, size, how, threads, batch, passes):
     images = read_digits(path)
     side = images.shape[1]
     torch.set_num_threads(threads)
@@ -182,7 +183,7 @@ def digits(path, size, how, threads, batch):
     both = np.ascontiguousarray(np.kron(once, once).T)
     call = {"numpy": numpy_digits, "torch": torch_digits, "interpolate": interpolated_digits}[how]
     begun = time.perf_counter()
-    for first in range(0, len(images), batch):
+    for first in list(range(0, len(images), batch)) * passes:
         part = images[first:first + batch]
         out = call(part, both, size)
         assert tuple(out.shape) == (len(part), size, size, 3)
