@@ -1,38 +1,17 @@
 import { guarded, type HostArray, outOfMemory, type TorchAddon } from '../native.ts';
 import type { HostNumbers, HostRows } from './host-numbers.ts';
 import * as tf from './tf.ts';
+import { arrayFor, isThere, type Texts, TorchData } from './torch-data.ts';
 import { dtypeNumber, dtypes, type Torch } from './torch-kernels/kernel.ts';
 
 /** Where the tensors of the backend lie. */
 export type TorchDevice = 'cpu' | 'cuda:0' | 'mps';
-
-type Texts = Uint8Array[];
 
 /** Numbers that are read back in the calling thread. */
 const mostReadAtOnce = 16_384;
 
 /** How `TorchAddon.uploadRows` numbers bytes, which are no dtype of tfjs. */
 const sourceBytes = 4;
-
-/** What a tensor of tfjs stands for here; it is its own data id. */
-class TorchData {
-  /** The tensor's name in native/torch; -1 when it has none, or no longer. */
-  handle: number;
-  /** Strings, which stay on the host. */
-  texts: Texts | undefined;
-  readonly dtype: tf.DataType;
-  readonly size: number;
-  refCount = 1;
-  /** A list that has it is remembered with its handle. */
-  listed = false;
-
-  constructor(handle: number, dtype: tf.DataType, size: number, texts?: Texts) {
-    this.handle = handle;
-    this.dtype = dtype;
-    this.size = size;
-    this.texts = texts;
-  }
-}
 
 // Arguments of the largest call: an optimizer's step over all tensors of a model.
 const mostInts = 65_536;
@@ -320,11 +299,4 @@ export class TorchBackend extends tf.KernelBackend implements Torch {
     tf.engine().moveData(this, dataId);
     return (dataId instanceof TorchData ? dataId : this.#moved.get(dataId))!;
   }
-}
-
-const isThere = (data: TorchData) => data.handle >= 0 || data.texts !== undefined;
-
-function arrayFor({ dtype, size }: TorchData): HostArray {
-  if (dtype === 'int32') return new Int32Array(size);
-  return dtype === 'bool' ? new Uint8Array(size) : new Float32Array(size);
 }

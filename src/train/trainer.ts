@@ -1,7 +1,6 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { fail, messageOf } from '../errors.ts';
 import type { Model } from '../models/model.ts';
-import { shortenOpenmpWaits } from '../native.ts';
 import type { LoopEnd } from './loop.ts';
 import type { Measures } from './metrics.ts';
 import {
@@ -126,7 +125,6 @@ interface Line {
 function workerLine({ definition, memory, layout }: TrainerSetup): Line {
   // From sources under a loader of TypeScript (tests) the entry is the source; Node hands the loader on to workers.
   const entry = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
-  shortenOpenmpWaits();
   const worker = new Worker(new URL(entry, import.meta.url), {
     name: 'patchstream trainer',
     workerData: { definition, memory, layout } satisfies TrainerSetup,
