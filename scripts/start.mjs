@@ -11,7 +11,7 @@ import { onlyWasm } from './setup.mjs';
 /** The pipeline that `npm start` runs. */
 const quickstart = 'pipelines/lomar-quickstart.yaml';
 /** As many steps as wasm takes in the time that libtorch needs for all of them. */
-const shortened = ['--set', 'train.steps=400', '--set', 'output=runs/lomar-quickstart-400-steps'];
+const shortened = ['--set', 'train.steps=200', '--set', 'output=runs/lomar-quickstart-200-steps'];
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 process.chdir(root);
@@ -27,7 +27,7 @@ process.argv.splice(
 await import(pathToFileURL(join(root, 'bin', 'patchstream.mjs')).href);
 if (process.exitCode === 0 && process.argv.includes(shortened[1] ?? '')) {
   console.log(
-    `That was the short form for wasm, 400 of 900 steps. The whole of it takes about four minutes:\n  node bin/patchstream.mjs run ${quickstart}\nIt is faster on libtorch; node bin/patchstream.mjs doctor says how to get it.`,
+    `That was the short form for wasm, 200 of 900 steps. The whole of it takes about six minutes:\n  node bin/patchstream.mjs run ${quickstart}\nIt is faster on libtorch; node bin/patchstream.mjs doctor says how to get it.`,
   );
 }
 

@@ -62,9 +62,9 @@ t.test('training is shortened where only wasm trains, and the user has the last 
   const { output } = await start(folder, process.execPath, ['scripts/start.mjs', '--set', 'train.steps=9']);
   t.same(given(output).slice(2), [
     '--set',
-    'train.steps=400',
+    'train.steps=200',
     '--set',
-    'output=runs/lomar-quickstart-400-steps',
+    'output=runs/lomar-quickstart-200-steps',
     '--set',
     'train.steps=9',
   ]);
