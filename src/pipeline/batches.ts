@@ -132,6 +132,9 @@ export async function* samples<S>(definition: Definition, options: OpenOptions =
   }
 }
 
+/** Jobs at the renderer for each of its threads: one that it does, and more so that a thread which has ended one finds the next. */
+export const queuedPerThread = 6;
+
 /** A list of cells together with the ring they lie in. */
 export interface Listed {
   readonly list: CellBatch;
@@ -155,7 +158,7 @@ export function toCells(loader: Loader, spec: Spec, size: number, cells: number,
         const ring = new Ring(cells, layout.cellBytes);
         const write = (sample: Carried['sample'], cell: Parameters<typeof writeCell>[1]) =>
           writeCell(sample, cell, layout);
-        const render = batcher({ ring, size, write, ...loader.ending('render') });
+        const render = batcher({ ring, size, write, ...loader.ending('render', queuedPerThread) });
         const input = new Observable<Carried>((inner) => {
           push = (carried) => inner.next(carried);
           end = () => inner.complete();

@@ -50,9 +50,10 @@ export interface Loader {
   stats(): StageStats[];
   /**
    * What the end of the chain (batcher, sink) is run with, so that it is counted as a stage like the others. Pictures are lazy and a
-   * damaged file shows here: what `decode` allows for failures and time holds here too.
+   * damaged file shows here: what `decode` allows for failures and time holds here too. `perThread` samples are worked on at a time for each thread:
+   * more than one where the work waits in a queue of its own, which must not run dry while this thread looks elsewhere.
    */
-  ending(id: string): Around;
+  ending(id: string, perThread?: number): Around;
 }
 
 interface Ticket extends Sample {
@@ -111,7 +112,7 @@ export function loader(source: OpenSource, options: LoaderOptions): Loader {
     samples = samples.pipe(runStage(drawn, around(id, policy)));
   }
   const ordered = samples.pipe(inOrder(permits, start));
-  const ending = (id: string) => around(id, rendering(stages));
+  const ending = (id: string, perThread = 1) => around(id, { concurrency: perThread * threads, ...rendering(stages) });
   return { samples, ordered, permits, ending, stats: () => meters.map((meter) => meter.stats()) };
 }
 

@@ -2,6 +2,7 @@ import { totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { OpenSource } from '../datasets/source.ts';
 import { fail, messageOf } from '../errors.ts';
+import { shortenOpenmpWaits } from '../native.ts';
 import { batcher } from '../streams/batcher.ts';
 import type { Failure } from '../streams/failures.ts';
 import { iterate } from '../streams/iterate.ts';
@@ -12,6 +13,7 @@ import type { LoopEnd } from '../train/loop.ts';
 import type { Measures } from '../train/metrics.ts';
 import { chooseMicroBatch, type MicroBatchChoice } from '../train/microbatch.ts';
 import { startTrainer, type Trainer } from '../train/trainer.ts';
+import { queuedPerThread } from './batches.ts';
 import { cellsOf } from './cells.ts';
 import { cancelled, type RunContext } from './context.ts';
 import { Course } from './course.ts';
@@ -137,6 +139,7 @@ async function trainOn(
   let opened: Opened | undefined;
   const model = await train.model.definition.build?.(train.model.options, resolved.spec);
   if (model !== undefined && train.thread === 'worker') line('A model of your own trains in the calling thread.');
+  if (train.thread === 'worker') shortenOpenmpWaits();
   const trainer = await startTrainer({
     ...(model && { model }),
     definition: trainDefinition(resolved, { length, count, folder: folder.path, fresh }),
@@ -194,7 +197,7 @@ async function feedTrainer(
     size: microBatch,
     write: (sample, cell) => writeCell(sample, cell, layout),
     dropLast: train.dropLast,
-    ...loader.ending('render'),
+    ...loader.ending('render', queuedPerThread),
   });
   const perStep = train.batch / microBatch;
   let batchIndex = 0;
