@@ -1,6 +1,7 @@
 import sharp, { type Sharp, type SharpOptions } from 'sharp';
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
-import type { Box, Kernel, Operation, Origin, Picture, Pixels } from './picture.ts';
+import { enlarge } from './enlarge.ts';
+import type { Box, Kernel, Operation, Picture, Pixels } from './picture.ts';
 import { cropPixels, greyToRgb, mirrorPixels, padPixels } from './pixels.ts';
 import type { Place, Rendering } from './render-native.ts';
 
@@ -37,7 +38,7 @@ async function renderChain(picture: Picture, done: Done): Promise<Pixels> {
   }
   try {
     if (at.from !== undefined) return await apply(await renderOnce(at.from.picture, done), operations);
-    return await fromOrigin(picture.origin, operations);
+    return await fromOrigin(at, operations);
   } catch (error) {
     if (error instanceof PatchstreamError) throw error;
     throw fail('PICTURE_BROKEN', { reason: messageOf(error) }, { cause: error });
@@ -45,10 +46,10 @@ async function renderChain(picture: Picture, done: Done): Promise<Pixels> {
 }
 
 /** Decoding takes the first crop and the first resize with it, in one pass over the file. */
-async function fromOrigin(origin: Origin, operations: readonly Operation[]): Promise<Pixels> {
+async function fromOrigin({ origin, width, height }: Picture, operations: readonly Operation[]): Promise<Pixels> {
   if (origin.kind === 'raw') {
-    const { width, height, data } = origin;
-    return apply({ width, height, data: origin.channels === 3 ? data : greyToRgb(data) }, operations);
+    const data = origin.channels === 3 ? origin.data : greyToRgb(origin.data);
+    return apply({ width, height, data }, operations);
   }
   const { box, rest } = leadingCrops(operations);
   const { bytes, orientation, maxPixels } = origin;
@@ -58,17 +59,19 @@ async function fromOrigin(origin: Origin, operations: readonly Operation[]): Pro
   if (box !== undefined) pipeline.extract(box);
   const [first, ...others] = rest;
   // Alpha is dropped as Pillow's convert('RGB') does, before anything is mixed; sharp would weigh colours with it while it resizes.
-  if (first?.kind !== 'resize' || origin.alpha) return apply(await toRgb(pipeline), rest);
+  const apart = first?.kind !== 'resize' || origin.alpha || grows(box ?? { width, height }, first);
+  if (apart) return apply(await toRgb(pipeline), rest);
   return apply(await toRgb(scaleTo(pipeline, first)), others);
 }
 
-/** Does the operations to decoded pixels. Crops, borders and mirrors are moves of memory; resizes are sharp's. */
+/** Does the operations to decoded pixels. Crops, borders and mirrors are moves of memory; resizes are sharp's, but where a side grows. */
 async function apply(start: Pixels, operations: readonly Operation[]): Promise<Pixels> {
   let pixels = start;
   for (const operation of operations) {
     if (operation.kind === 'crop') pixels = cropPixels(pixels, operation.box);
     else if (operation.kind === 'flip') pixels = mirrorPixels(pixels);
     else if (operation.kind === 'pad') pixels = padPixels(pixels, operation);
+    else if (operation.kind === 'resize' && grows(pixels, operation)) pixels = enlarge(pixels, operation);
     else if (operation.kind === 'resize') {
       const raw = { width: pixels.width, height: pixels.height, channels: 3 } as const;
       pixels = await toRgb(scaleTo(sharp(pixels.data, { raw, limitInputPixels: false }), operation));
@@ -86,6 +89,11 @@ function leadingCrops(operations: readonly Operation[]): { box: Box | undefined;
     box = box === undefined ? inner : { ...inner, left: box.left + inner.left, top: box.top + inner.top };
   }
   return { box, rest: [] };
+}
+
+/** Whether a resize enlarges a side, and is not sharp's. */
+function grows(from: { readonly width: number; readonly height: number }, to: Operation & { kind: 'resize' }): boolean {
+  return to.kernel !== 'nearest' && (to.width > from.width || to.height > from.height);
 }
 
 const sharpKernels = {

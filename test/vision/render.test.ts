@@ -59,6 +59,8 @@ const parts = [
   { box: { left: 13, top: 9, width: 77, height: 81 }, width: 64, height: 64 },
   { box: { left: 7, top: 3, width: 95, height: 97 }, width: 40, height: 41 },
   { box: { left: 1, top: 2, width: 100, height: 99 }, width: 30, height: 29 },
+  { box: { left: 21, top: 17, width: 40, height: 44 }, width: 64, height: 64 },
+  { box: { left: 5, top: 9, width: 32, height: 90 }, width: 64, height: 64 },
 ] as const;
 
 t.test('the two renderers agree on photographs: parts, sizes, kernels, mirrors', { skip }, async (t) => {
