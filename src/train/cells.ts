@@ -126,7 +126,9 @@ function isPicture({ dtype, shape }: CellField): boolean {
   return dtype === 'uint8' && shape.length === 3;
 }
 
+/** Memory for a field of so many samples. What it holds is left over from others: every number is to be written, and zeros would be written for nothing. */
 export function emptyField({ dtype, shape }: CellField, samples: number): HostTensor {
   const length = shape.reduce((product, side) => product * side, samples);
-  return { dtype, shape: [samples, ...shape], data: new arrayOf[dtype](length) };
+  const memory = Buffer.allocUnsafeSlow(length * arrayOf[dtype].BYTES_PER_ELEMENT);
+  return { dtype, shape: [samples, ...shape], data: new arrayOf[dtype](memory.buffer, memory.byteOffset, length) };
 }
