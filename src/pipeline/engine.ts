@@ -51,7 +51,8 @@ export interface Loader {
   /**
    * What the end of the chain (batcher, sink) is run with, so that it is counted as a stage like the others. Pictures are lazy and a
    * damaged file shows here: what `decode` allows for failures and time holds here too. `perThread` samples are worked on at a time for each thread:
-   * more than one where the work waits in a queue of its own, which must not run dry while this thread looks elsewhere.
+   * more than one where the work waits in a queue of its own, which must not run dry while this thread looks elsewhere. A sample's time begins when
+   * it joins that queue, so it has `perThread` times the seconds: its own turn, and those of the samples that are ahead of it.
    */
   ending(id: string, perThread?: number): Around;
 }
@@ -112,13 +113,18 @@ export function loader(source: OpenSource, options: LoaderOptions): Loader {
     samples = samples.pipe(runStage(drawn, around(id, policy)));
   }
   const ordered = samples.pipe(inOrder(permits, start));
-  const ending = (id: string, perThread = 1) => around(id, { concurrency: perThread * threads, ...rendering(stages) });
+  const ending = (id: string, perThread = 1) => {
+    const { maxFailures, timeout = defaultTimeoutSeconds } = decoding(stages);
+    return around(id, {
+      concurrency: perThread * threads,
+      timeout: perThread * timeout,
+      ...(maxFailures !== undefined && { maxFailures }),
+    });
+  };
   return { samples, ordered, permits, ending, stats: () => meters.map((meter) => meter.stats()) };
 }
 
-/** The part of `decode`'s policy that holds where its pictures are rendered. */
-function rendering(stages: readonly ResolvedStage[]): StagePolicy {
-  const { maxFailures, timeout } =
-    stages.find(({ name, definition }) => definition !== undefined && name === 'decode')?.policy ?? {};
-  return { ...(maxFailures !== undefined && { maxFailures }), ...(timeout !== undefined && { timeout }) };
+/** The policy of `decode`, which holds where its pictures are rendered too. */
+function decoding(stages: readonly ResolvedStage[]): StagePolicy {
+  return stages.find(({ name, definition }) => definition !== undefined && name === 'decode')?.policy ?? {};
 }

@@ -197,7 +197,7 @@ async function feedTrainer(
     size: microBatch,
     write: (sample, cell) => writeCell(sample, cell, layout),
     dropLast: train.dropLast,
-    ...loader.ending('render', queuedPerThread),
+    ...loader.ending('render', queuedPerThread()),
   });
   const perStep = train.batch / microBatch;
   let batchIndex = 0;
