@@ -287,3 +287,26 @@ t.test('a folder that may not be written to is a line, not an end', async (t) =>
   t.match(said.at(-1), /^native\/torch is not built: .*build.*; wasm trains instead\.$/);
   t.end();
 });
+
+t.test('where many sources share a heavy header, g++ compiles that once and first', async (t) => {
+  const gcc = { ...ok, stdout: 'g++ 12\nCopyright (C) Free Software Foundation, Inc.\n' };
+  const sources = Object.fromEntries(['a', 'b', 'c', 'd'].map((name) => [`native/torch/${name}.cc`, name]));
+  const left = (root: string) => filesBelow(join(root, 'native/torch'), 'build').filter((name) => /heavy/.test(name));
+
+  const root = t.testdir({});
+  writeFiles(root, { ...tree, ...sources, ...machine });
+  const { well, lines, compiled } = await perform(root, { answers: { '--version': gcc } });
+  t.equal(well, true);
+  t.match(lines[0], /-x c\+\+-header .*heavy\.h -o .*heavy\.h\.gch$/);
+  t.equal(compiled.length, 6);
+  for (const line of compiled) t.match(line, /-include .*heavy\.h -c /);
+  t.same(left(root), [], 'it is large, and goes when it has served');
+
+  const other = t.testdir({});
+  writeFiles(other, { ...tree, ...sources, ...machine });
+  const failing = { status: 1, stdout: '', stderr: 'no space left' };
+  const without = await perform(other, { answers: { '--version': gcc, 'c++-header': failing } });
+  t.equal(without.well, true, 'a header that cannot be compiled ahead is compiled with every source');
+  for (const line of without.compiled) t.notMatch(line, '-include');
+  t.same(left(other), []);
+});
