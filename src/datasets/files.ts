@@ -13,11 +13,16 @@ export function systemCode(error: unknown): string | undefined {
 /** The most that is asked for at once: between pieces an abort is heard. */
 const pieceBytes = 2 ** 22;
 
+/** Room for what a file holds that says it is empty, as those of /proc and of some file systems over a network do. */
+const unknownBytes = 4096;
+
 /**
  * Reads a whole file into memory of its own. Only what may wait for a disk or a network goes to Node's threads, as plain callbacks: a small
- * file is two trips there and a third of what a file handle's promises cost (opening, asking the size, reading, closing).
+ * file is two trips there and a third of what a file handle's promises cost (opening, asking the size, reading, closing). The size is what the
+ * file says, not what is believed: one that has become shorter or longer is read to its end.
  *
- * @throws FILE_UNREADABLE, FILE_LARGE (before anything is read); the signal's reason when it is aborted.
+ * @throws FILE_UNREADABLE, FILE_LARGE (before anything is read, or where the file turns out to be larger than it said); the signal's reason when
+ * it is aborted.
  */
 export function readWhole(
   path: string,
@@ -31,16 +36,15 @@ export function readWhole(
     };
     const opened = (error: Error | null, file: number) => {
       if (error !== null) return refuse(error);
-      // Nothing was written, so that closing has nothing to wait for; nor has the size of a file that is open.
       const end = (error: unknown, bytes?: Uint8Array) => {
-        closeSync(file);
+        close(file);
         if (bytes === undefined) refuse(error);
         else resolve(bytes);
       };
       try {
         const { size } = fstatSync(file);
         if (size > maxBytes) throw fail('FILE_LARGE', { limit: maxBytes, size });
-        fill(file, Buffer.allocUnsafeSlow(size), signal, end);
+        fill(file, { size, maxBytes, signal }, end);
       } catch (error) {
         end(error);
       }
@@ -50,21 +54,49 @@ export function readWhole(
   });
 }
 
-/** Reads into `bytes` until they are full or the file, which may have become shorter meanwhile, ends. */
+/**
+ * Closes a file that was read. Nothing was written, so that closing has nothing to wait for, and an error of it (some file systems over a network
+ * have them) takes nothing from what was read.
+ */
+function close(file: number): void {
+  try {
+    closeSync(file);
+  } catch {
+    // As the docstring says; thrown from a callback of Node's it would end the process.
+  }
+}
+
+/**
+ * Reads a file until it ends. There is room for a byte more than it says it has: a read that could have filled it and did not has seen the end,
+ * and a file of the size it says takes no read more.
+ */
 function fill(
   file: number,
-  bytes: Buffer,
-  signal: AbortSignal | undefined,
+  { size, maxBytes, signal }: { size: number; maxBytes: number; signal: AbortSignal | undefined },
   end: (error: unknown, bytes?: Uint8Array) => void,
 ): void {
+  let bytes = Buffer.allocUnsafeSlow(size === 0 ? unknownBytes : size + 1);
   let at = 0;
-  const next = () => read(file, bytes, at, Math.min(pieceBytes, bytes.length - at), at, piece);
+  const next = () => {
+    const room = bytes.length - at;
+    read(file, bytes, at, room > pieceBytes + 1 ? pieceBytes : room, at, piece);
+  };
   const piece = (error: Error | null, count: number) => {
+    if (error !== null) return end(error);
+    if (signal?.aborted) return end(signal.reason);
     at += count;
-    if (error !== null) end(error);
-    else if (signal?.aborted) end(signal.reason);
-    else if (count > 0 && at < bytes.length) next();
-    else end(undefined, at === bytes.length ? bytes : bytes.subarray(0, at));
+    if (at > maxBytes) return end(fail('FILE_LARGE', { limit: maxBytes, size: at }));
+    if (count === 0 || at === size) return end(undefined, bytes.subarray(0, at));
+    if (at === bytes.length) {
+      try {
+        const larger = Buffer.allocUnsafeSlow(2 * at);
+        bytes.copy(larger);
+        bytes = larger;
+      } catch (error) {
+        return end(error);
+      }
+    }
+    next();
   };
   next();
 }
