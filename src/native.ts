@@ -100,7 +100,10 @@ export interface ImageAddon {
    * width and height of a record, the number of steps, the ints of every step, then the numbers of the records that are wanted.
    */
   renderRecords(ints: Int32Array, data: Uint8Array, out: Uint8Array): void;
-  /** When it returns, the job writes nothing any more, though it has not ended. Waits for a pass that is writing just then: under a millisecond. */
+  /**
+   * When it returns, the job writes nothing any more, though it has not ended. Waits while a row of its pixels is being written, never while its file is
+   * decoded.
+   */
   cancel(id: number): void;
   /** How many threads take jobs from now on. */
   setThreads(count: number): void;

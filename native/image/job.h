@@ -76,15 +76,31 @@ struct Job {
   Outcome outcome = Outcome::done;
   std::string message;
 
-  // The law of the outputs: nobody writes to them before `startWriting` has said yes, and it never says so after `cancel`. `cancel` waits while the
-  // one pass is on that writes; so when it has returned, the memory may be another's.
-  enum class Stage : int32_t { open, writing, ended };
-  std::atomic<Stage> stage{Stage::open};
-  bool startWriting() {
-    Stage expected = Stage::open;
-    return stage.compare_exchange_strong(expected, Stage::writing) || expected == Stage::writing;
+  // Nobody wants what comes of it any more: it was cancelled, or its threads are to end. Asked often, so that it ends soon.
+  std::atomic<bool> unwanted{false};
+  bool cancelled() const { return unwanted.load(std::memory_order_relaxed); }
+
+  // Whether the outputs are being touched, by `Touch` alone.
+  std::atomic<bool> touched{false};
+};
+
+// The law of the outputs: nobody writes or reads them but while a Touch of the job is there that is `granted`, and none is granted once the job is
+// unwanted. Who takes the memory back says so first (`unwanted`) and then waits until the outputs are not touched; either he sees the touch, or
+// the touch sees him. A touch lasts for one step at most, not for the decoding around it.
+class Touch {
+ public:
+  explicit Touch(Job& job) : job_(job) {
+    job_.touched = true;
+    granted = !job_.unwanted;
   }
-  bool cancelled() const { return stage.load(std::memory_order_relaxed) == Stage::ended; }
+  Touch(const Touch&) = delete;
+  Touch& operator=(const Touch&) = delete;
+  ~Touch() { job_.touched = false; }
+
+  bool granted;
+
+ private:
+  Job& job_;
 };
 
 }  // namespace patchstream

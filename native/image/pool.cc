@@ -49,7 +49,7 @@ void Pool::submit(const std::vector<Job*>& jobs, napi_value keep) {
   napi_create_reference(env_, keep, 1, &held->arrays);
   for (Job* job : jobs) {
     slots_[job->id]->keep = held;
-    job->stage = Job::Stage::open;
+    job->unwanted = false;
   }
   if (open_ == 0) napi_ref_threadsafe_function(env_, done_);
   open_ += jobs.size();
@@ -62,11 +62,10 @@ void Pool::submit(const std::vector<Job*>& jobs, napi_value keep) {
 
 void Pool::cancel(int32_t id) {
   if (static_cast<size_t>(id) >= slots_.size() || slots_[id] == nullptr) return;
-  auto& stage = slots_[id]->job.stage;
-  Job::Stage expected = Job::Stage::open;
-  if (stage.compare_exchange_strong(expected, Job::Stage::ended)) return;
-  // A pass that writes takes less than a millisecond for the sizes that models see.
-  while (stage.load() == Job::Stage::writing) std::this_thread::yield();
+  Job& job = slots_[id]->job;
+  job.unwanted = true;
+  // For a row, as a rule: whoever draws looks at `unwanted` before each.
+  while (job.touched) std::this_thread::yield();
 }
 
 void Pool::setThreads(int32_t count) {
@@ -113,10 +112,7 @@ void Pool::work(int32_t index) {
       if (stopped_) return;
       take(taken);
     }
-    for (Job* job : taken) {
-      renderer.run(*job);
-      job->stage = Job::Stage::ended;
-    }
+    for (Job* job : taken) renderer.run(*job);
     report(taken);
   }
 }

@@ -27,7 +27,7 @@ class Pool {
   Job& at(int32_t id);
   // Starts the jobs. `keep` holds the arrays whose memory they read and write, until the last has ended.
   void submit(const std::vector<Job*>& jobs, napi_value keep);
-  // After this the job writes nothing any more. It ends as cancelled, unless its pixels were being written.
+  // After this the job writes nothing any more. It ends as cancelled, unless it had ended.
   void cancel(int32_t id);
   // How many threads take jobs from now on.
   void setThreads(int32_t count);

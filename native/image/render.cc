@@ -128,14 +128,10 @@ Outcome Renderer::attempt(Job& job) {
       source.stride = static_cast<ptrdiff_t>(source.width) * source.channels;
     }
     if (step.source >= 0 || job.kind != Kind::jpeg) prepare(step, turn, source.width, source.height, 1);
-    uint8_t* page;
-    if (step.output >= 0) {
-      if (!job.startWriting()) return Outcome::cancelled;
-      page = job.outputs[step.output];
-    } else {
-      page = pages_[i]->need(static_cast<size_t>(step.pageWidth) * step.pageHeight * 3);
-    }
-    draw(step, turn, source, page);
+    uint8_t* page = step.output >= 0 ? job.outputs[step.output] : pages_[i]->need(static_cast<size_t>(step.pageWidth) * step.pageHeight * 3);
+    // Also for a page in the thread's memory, since its source may be an output.
+    const Touch touch(job);
+    if (!touch.granted || !draw(job, step, turn, source, page)) return Outcome::cancelled;
   }
   return Outcome::done;
 }
@@ -174,25 +170,23 @@ void Renderer::prepare(const Step& step, const Turn& turn, int32_t width, int32_
   down_.make(turn.transposed ? x : y);
 }
 
-void Renderer::draw(const Step& step, const Turn& turn, const Region& source, uint8_t* page) {
+bool Renderer::draw(const Job& job, const Step& step, const Turn& turn, const Region& source, uint8_t* page) {
   const bool covered = step.window.width == step.pageWidth && step.window.height == step.pageHeight;
   if (!covered) fill(page, static_cast<size_t>(step.pageWidth) * step.pageHeight, step.background);
   const ptrdiff_t stride = static_cast<ptrdiff_t>(step.pageWidth) * 3;
   uint8_t* corner = page + step.padTop * stride + static_cast<ptrdiff_t>(step.padLeft) * 3;
-  if (!turn.transposed) {
-    scale(source, corner, stride);
-    return;
-  }
+  if (!turn.transposed) return scale(job, source, corner, stride);
   const int32_t width = across_.count();
   const int32_t height = down_.count();
   uint8_t* lying = turned_.need(static_cast<size_t>(width) * height * 3);
-  scale(source, lying, static_cast<ptrdiff_t>(width) * 3);
+  if (!scale(job, source, lying, static_cast<ptrdiff_t>(width) * 3)) return false;
   transpose(lying, width, height, corner, stride);
+  return true;
 }
 
 // Resizes the source by `across_` and `down_`: every row of the output is first summed from rows of the source, while it is still wide, and then
 // brought to its width.
-void Renderer::scale(const Region& source, uint8_t* out, ptrdiff_t stride) {
+bool Renderer::scale(const Job& job, const Region& source, uint8_t* out, ptrdiff_t stride) {
   const Passes& pass = passes();
   const int32_t low = across_.low();
   const int32_t width = across_.high() - low;
@@ -202,11 +196,13 @@ void Renderer::scale(const Region& source, uint8_t* out, ptrdiff_t stride) {
   const uint8_t* origin = row - static_cast<ptrdiff_t>(low) * 3;
   const uint8_t* data = source.data + static_cast<ptrdiff_t>(low - source.left) * channels;
   for (int32_t y = 0; y < down_.count(); y++, out += stride) {
+    if (job.cancelled()) return false;
     const uint8_t* rows = data + (down_.first(y) - source.top) * source.stride;
     pass.vertical(rows, source.stride, down_.weights(y), down_.taps(y), down_.shift(), row, width * channels);
     if (channels == 1) repeatGrey(row, width);
     pass.horizontal(origin, across_, out);
   }
+  return true;
 }
 
 }  // namespace patchstream

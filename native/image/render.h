@@ -32,8 +32,9 @@ class Renderer {
   Outcome attempt(Job& job);
   Outcome decode(Job& job, const Step& step, const Turn& turn, Region& region);
   void prepare(const Step& step, const Turn& turn, int32_t width, int32_t height, int32_t shrink);
-  void draw(const Step& step, const Turn& turn, const Region& source, uint8_t* page);
-  void scale(const Region& source, uint8_t* out, ptrdiff_t stride);
+  // False: the job was cancelled meanwhile.
+  bool draw(const Job& job, const Step& step, const Turn& turn, const Region& source, uint8_t* page);
+  bool scale(const Job& job, const Region& source, uint8_t* out, ptrdiff_t stride);
 
   JpegReader jpeg_;
   // Of the stored picture, whichever way it lies.

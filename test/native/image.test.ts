@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
+import sharp from 'sharp';
 import t from 'tap';
 import { imageAddon, imageKinds, imageOutcomes, isAbsent } from '../../src/native.ts';
 
@@ -11,6 +12,32 @@ const job = (id: number, kind: number, width: number, height: number, side: numb
   ...[id, kind, width, height, 1, 1, 1],
   ...[-1, 0, 0, 0, width, height, side, side, 1, 0, 0, side, side, 0, side, side, 0, 0, 0],
 ];
+
+const path = new URL('../../native/image/build/image.node', import.meta.url).pathname;
+
+/** A progressive JPEG of side × side in a few hundred bytes, which takes long to decode: its last scan comes `scans` times. Without an end it is broken. */
+async function slow(side: number, scans: number, end = true): Promise<Uint8Array<ArrayBuffer>> {
+  const small = await sharp({ create: { width: 16, height: 16, channels: 3, background: '#6a5' } })
+    .jpeg({ progressive: true, chromaSubsampling: '4:4:4' })
+    .toBuffer();
+  const frame = small.indexOf(Buffer.from([0xff, 0xc2]));
+  small.writeUInt16BE(side, frame + 5);
+  small.writeUInt16BE(side, frame + 7);
+  const body = small.subarray(0, -2);
+  const last = body.subarray(body.lastIndexOf(Buffer.from([0xff, 0xda])));
+  const eoi = Buffer.from([0xff, 0xd9]);
+  return new Uint8Array(Buffer.concat([body, ...new Array<Buffer>(scans).fill(last), ...(end ? [eoi] : [])]));
+}
+
+/** The first message of a worker that runs `code`. */
+async function messageFrom<T>(code: string, workerData: object): Promise<{ worker: Worker; message: T }> {
+  const worker = new Worker(code, { eval: true, workerData: { path, ...workerData } });
+  const message = await new Promise<T>((resolve, reject) => {
+    worker.once('message', resolve);
+    worker.once('error', reject);
+  });
+  return { worker, message };
+}
 
 /** Renders without end: as soon as some jobs have ended they are submitted again. Plain JavaScript, so that it starts in a moment. */
 const busy = `
@@ -32,7 +59,6 @@ submit(Array.from({ length: 64 }, (_, id) => id));
 `;
 
 t.test('workers that are terminated while they render harm nobody', { skip }, async (t) => {
-  const path = new URL('../../native/image/build/image.node', import.meta.url).pathname;
   const bytes = new Uint8Array(readFileSync(new URL('../../fixtures/photos/dog.jpg', import.meta.url)));
   const [width, height] = sizeOf(bytes);
   let most = 0;
@@ -115,16 +141,32 @@ addon.open(2, (outcomes) => {
 addon.submit(workerData.ints, workerData.ints.length, Array.from({ length: 2 * workerData.count }, () => new Uint8Array(12)));
 `;
   const ints = Int32Array.from(Array.from({ length: count }, (_, id) => job(id, imageKinds.grey, 4, 3, 2)).flat());
-  const path = new URL('../../native/image/build/image.node', import.meta.url).pathname;
-  const worker = new Worker(code, { eval: true, workerData: { path, ints, count } });
-  const { ended, messages } = await new Promise<{ ended: number[]; messages: number }>((resolve, reject) => {
-    worker.once('message', resolve);
-    worker.once('error', reject);
-  });
+  const { message } = await messageFrom<{ ended: number[]; messages: number }>(code, { ints, count });
+  const { ended, messages } = message;
   t.same(
     ended.filter((_, i) => i % 2 === 0).sort((a, b) => a - b),
     Array.from({ length: count }, (_, id) => id),
   );
   t.ok(ended.every((outcome, i) => i % 2 === 0 || outcome === imageOutcomes.done));
   t.ok(messages < count / 4, `${messages} messages`);
+});
+
+t.test('between two outputs that are decoded each by itself a job can be cancelled', { skip }, async (t) => {
+  const side = 2000;
+  const count = 12;
+  const code = `
+const { parentPort, workerData } = require('node:worker_threads');
+const addon = require(workerData.path);
+const outs = Array.from({ length: workerData.count }, () => new Uint8Array(new SharedArrayBuffer(12)));
+addon.open(1, ([, outcome]) => parentPort.postMessage({ outcome, last: [...outs.at(-1)] }));
+addon.submit(workerData.ints, workerData.ints.length, [workerData.bytes, ...outs]);
+while (Atomics.load(outs[0], 0) === 0);
+addon.cancel(0);
+`;
+  const [head, step] = [job(0, imageKinds.jpeg, side, side, 2).slice(0, 7), job(0, 0, side, side, 2).slice(7)];
+  const steps = Array.from({ length: count }, (_, output) => step.with(1, output));
+  const ints = Int32Array.from([...head.with(5, count).with(6, count), ...steps.flat()]);
+  const bytes = await slow(side, 4);
+  const { message } = await messageFrom<{ outcome: number; last: number[] }>(code, { count, ints, bytes });
+  t.same(message, { outcome: imageOutcomes.cancelled, last: new Array(12).fill(0) });
 });
