@@ -204,6 +204,8 @@ export const catalogue = {
   FILE_UNREADABLE: 'the file {file} must be readable; got {reason}. Look whether it is still there, and whose it is.',
   FILE_LARGE:
     'a file must have at most {limit} bytes; got {size}. Raise `maxBytes` if that is meant, or remove the file.',
+  RECORDS_READ:
+    'a source with `records` must read its samples at once and without failing; {key} gave {found}. Leave `records` out: samples are then taken one by one, and may wait and fail.',
   IDX_HEADER:
     'an idx file of {what} must begin with {expected}; got {found}. Look whether images and labels are swapped, or the download went wrong.',
   IDX_LENGTH:

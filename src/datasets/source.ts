@@ -13,7 +13,11 @@ export interface OpenSource<F extends Fields = Fields> {
   key(index: number): string;
   /** The fields of sample `index` (`bytes`, or `picture`; `label`). A failure here is a failure of that sample alone. */
   read(index: number, signal: AbortSignal): F | Promise<F>;
-  /** For sources whose samples are raw pictures of one size that lie in memory: `picture` of sample `index` is record `index`. */
+  /**
+   * For sources whose samples are raw pictures of one size that lie in memory: `picture` of sample `index` is record `index`. Who has it promises
+   * that `read` answers at once, never with a promise, and never fails, with the same fields of the same shapes for every sample: samples are then
+   * taken many at a time, and one that breaks the promise ends the run (RECORDS_READ, FIELD_SHAPE) and not itself alone.
+   */
   readonly records?: Records;
   close?(): Promise<void>;
 }

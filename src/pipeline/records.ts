@@ -1,7 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Fields, OpenSource } from '../datasets/source.ts';
+import { fail, messageOf } from '../errors.ts';
 import type { HostTensor } from '../models/model.ts';
 import { Random } from '../random.ts';
+import { isPromise } from '../streams/map-ordered.ts';
 import { order, type Place } from '../streams/order.ts';
 import type { Sample } from '../streams/sample.ts';
 import { type CellLayout, emptyField, fieldBytes } from '../train/cells.ts';
@@ -24,8 +26,8 @@ export interface RecordRun {
 }
 
 /**
- * The run of a chain in which nothing tells one sample from another but its pixels: the source has its pictures in memory, every stage is
- * `uniform`, and native/image renders what they describe. Nothing for every other chain, which takes the samples one by one.
+ * The run of a chain in which nothing tells one sample from another but its pixels: the source has its pictures in memory, they are small, every
+ * stage is `uniform`, and native/image renders what they describe. Nothing for every other chain, which takes the samples one by one.
  *
  * What permits, order and failures are for does not occur here: nothing is read, nothing can fail, nothing waits. The samples, their order and
  * their pixels are those of the loader.
@@ -39,22 +41,46 @@ export function recordRun(
   if (records === undefined || start >= end) return undefined;
   const placeOf = order(source.count, seed, shuffle);
   const { epoch, index } = placeOf(start);
-  const fields = source.read(index, signal);
-  if (fields instanceof Promise) return undefined;
-  let first = { key: source.key(index), position: start, epoch, ...fields } as Sample & Fields;
+  if (stages.some(({ definition }) => definition?.uniform !== true)) return undefined;
+  const key = source.key(index);
+  const fields = atOnce(() => source.read(index, signal));
+  if (fields === undefined) return undefined;
+  let first = { key, position: start, epoch, ...fields } as Sample & Fields;
   for (const { definition, options, before, id } of stages) {
-    if (definition?.uniform !== true) return undefined;
-    const work = definition.run(options, before, { id, seed }) as (sample: Sample, random: Random) => Sample & Fields;
-    try {
-      first = work(first, new Random(seed, id, first.key, epoch));
-    } catch {
-      // The loader tells it, as the failure of a sample.
-      return undefined;
-    }
+    const work = definition!.run(options, before, { id, seed }) as (sample: Sample, random: Random) => Sample & Fields;
+    const next = atOnce(() => work(first, new Random(seed, id, key, epoch)));
+    if (next === undefined) return undefined;
+    first = next;
   }
-  if (!(first.picture instanceof Picture)) return undefined;
+  if (!(first.picture instanceof Picture) || bytesOf(first.picture) > mostBytes) return undefined;
   const renderer = recordRenderer(first.picture, records.data);
   return renderer && { first, source, renderer, placeOf, start, end, signal };
+}
+
+/** What `make` gives; nothing where it throws or gives a promise: the loader hears the same, and tells it as the failure of a sample. */
+function atOnce<T>(make: () => T | Promise<T>): T | undefined {
+  try {
+    const made = make();
+    if (!isPromise(made)) return made;
+    made.then(undefined, () => {});
+  } catch {
+    // As the docstring says.
+  }
+  return undefined;
+}
+
+/**
+ * The most bytes that a record may take, as native/image counts what it does in handfuls: a batch of larger ones would keep this thread busy, where
+ * the loader's threads render them beside it.
+ */
+const mostBytes = 2 ** 16;
+
+/** Bytes that are read, written and made in between to render a picture. */
+function bytesOf(picture: Picture): number {
+  const { origin } = picture;
+  let bytes = origin.kind === 'raw' ? origin.data.length : origin.bytes.length;
+  for (let at = picture; at.from !== undefined; at = at.from.picture) bytes += at.width * at.height * 3;
+  return bytes;
 }
 
 interface RunRange {
@@ -68,7 +94,11 @@ interface RunRange {
 /** After so long timers, signals and files have their turn. */
 const turnMs = 4;
 
-/** The batches of such a run, as those of `batches`. `views`: the arrays are used again for the next batch. */
+/**
+ * The batches of such a run, as those of `batches`. `views`: the arrays are used again for the next batch.
+ *
+ * @throws RECORDS_READ where the source breaks what it has promised with `records`; FIELD_SHAPE.
+ */
 export async function* recordBatches(
   { source, renderer, placeOf, start, end, signal: ending }: RecordRun,
   n: number,
@@ -111,7 +141,7 @@ export async function* recordBatches(
         continue;
       }
       for (let i = 0; i < size; i++) {
-        const value = (source.read(indices[i]!, signal) as Fields)[field.name];
+        const value = readField(source, indices[i]!, field.name, signal);
         out.set(fieldBytesOf(value, field), i * bytes);
       }
     }
@@ -119,4 +149,17 @@ export async function* recordBatches(
     if (signal.aborted) return;
     yield { size, keys, positions, epochs, fields };
   }
+}
+
+/** A field beside the picture. */
+function readField(source: OpenSource, index: number, name: string, signal: AbortSignal): unknown {
+  let fields: Fields | Promise<Fields>;
+  try {
+    fields = source.read(index, signal);
+  } catch (error) {
+    throw fail('RECORDS_READ', { key: source.key(index), found: messageOf(error) }, { cause: error });
+  }
+  if (!isPromise(fields)) return fields[name];
+  fields.then(undefined, () => {});
+  throw fail('RECORDS_READ', { key: source.key(index), found: 'a promise' });
 }

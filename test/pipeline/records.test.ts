@@ -1,7 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { z } from 'zod';
 import { idx } from '../../src/datasets/index.ts';
+import { defineSource } from '../../src/datasets/source.ts';
 import { isAbsent } from '../../src/native.ts';
 import type { Batch, BatchOptions } from '../../src/pipeline/batches.ts';
 import { builtin } from '../../src/pipeline/builtin.ts';
@@ -10,7 +12,7 @@ import { definePipeline, pipeline } from '../../src/pipeline/define.ts';
 import { openLoader } from '../../src/pipeline/open.ts';
 import { centerCrop, randomFlip, resize } from '../../src/stages/index.ts';
 import { each } from '../../src/streams/stage.ts';
-import type { Picture } from '../../src/vision/picture.ts';
+import { type Picture, rawPicture } from '../../src/vision/picture.ts';
 import { nativeRenderer } from '../../src/vision/render-native.ts';
 
 const count = 700;
@@ -72,16 +74,106 @@ t.test('records that are rendered alike are the batches that the loader makes', 
   }
 });
 
+const isAlike = async (definition: Parameters<typeof definePipeline>[0]) => {
+  const opened = await openLoader(soundPipeline(definePipeline(definition), builtin, { ends: false }));
+  await opened.close();
+  return opened.records !== undefined;
+};
+
 t.test('which chains are rendered alike', { skip: absent }, async (t) => {
   const source = files(t.testdir());
-  const isAlike = async (definition: Parameters<typeof definePipeline>[0]) => {
-    const opened = await openLoader(soundPipeline(definePipeline(definition), builtin, { ends: false }));
-    await opened.close();
-    return opened.records !== undefined;
-  };
   t.ok(await isAlike(pipeline(source, resize(8))));
   t.notOk(await isAlike(pipeline(source, resize(8), randomFlip())), 'chance tells samples from another');
   t.notOk(await isAlike(pipeline(source, resize({ size: 8, kernel: 'lanczos' }))), 'a kernel of sharp');
+});
+
+/** A source of `count` records of `side` × `side` grey pixels, whose reading `read` decides. */
+function sourceOf(
+  { count, side }: { count: number; side: number },
+  read: (index: number, fields: RecordFields) => RecordFields | Promise<RecordFields>,
+) {
+  const data = new Uint8Array(count * side * side).fill(7);
+  return defineSource({
+    name: 'records',
+    summary: 'Records of a test.',
+    options: z.strictObject({}),
+    spec: () => ({ fields: { picture: 'picture', label: { dtype: 'int32', shape: [] } }, size: [side, side] }),
+    open: async () => ({
+      count,
+      key: (index) => `r${index}`,
+      records: { data, width: side, height: side, channels: 1 },
+      read: (index) => {
+        const own = data.subarray(index * side * side, (index + 1) * side * side);
+        return read(index, {
+          picture: rawPicture({ data: own, width: side, height: side, channels: 1 }),
+          label: index,
+        });
+      },
+    }),
+  })();
+}
+
+interface RecordFields {
+  readonly [name: string]: unknown;
+  readonly picture: Picture;
+  readonly label: number;
+}
+
+t.test('large records are left to the threads', { skip: absent }, async (t) => {
+  const source = (side: number) => sourceOf({ count: 2, side }, (_, fields) => fields);
+  t.ok(await isAlike(pipeline(source(128), resize(64))));
+  t.notOk(await isAlike(pipeline(source(300), resize(8))), 'large to read');
+  t.notOk(await isAlike(pipeline(source(28), resize(224))), 'large to write');
+  t.notOk(await isAlike(pipeline(source(28), resize(224), resize(8))), 'large in between');
+});
+
+t.test('a source that cannot keep what records promise', { skip: absent }, async (t) => {
+  const size = { count: 6, side: 4 };
+  const labels = async (read: Parameters<typeof sourceOf>[1], options: BatchOptions = {}) => {
+    const seen: number[] = [];
+    const chain = pipeline(sourceOf(size, read), resize(2));
+    for await (const { fields } of chain.batches(4, options)) {
+      seen.push(...((fields as Record<string, { data: Int32Array }>).label?.data ?? []));
+    }
+    return seen;
+  };
+  t.strictSame(await labels((_, fields) => Promise.resolve(fields)), [0, 1, 2, 3, 4, 5], 'promises are waited for');
+  const failures: string[] = [];
+  const onFailure = ({ key }: { key: string }) => failures.push(key);
+  const first = (fail: () => Promise<never>) => (index: number, fields: RecordFields) =>
+    index === 0 ? fail() : fields;
+  t.strictSame(
+    await labels(
+      first(() => Promise.reject(new Error('torn'))),
+      { onFailure },
+    ),
+    [1, 2, 3, 4, 5],
+  );
+  t.strictSame(
+    await labels(
+      first(() => {
+        throw new Error('torn');
+      }),
+      { onFailure },
+    ),
+    [1, 2, 3, 4, 5],
+  );
+  t.strictSame(failures, ['r0', 'r0'], 'a first sample that fails is one that failed');
+  const fourth = (fail: () => Promise<never>) => (index: number, fields: RecordFields) =>
+    index === 3 ? fail() : fields;
+  await t.rejects(labels(fourth(() => Promise.reject(new Error('torn')))), {
+    code: 'RECORDS_READ',
+    message: /r3 gave a promise/,
+  });
+  const torn = new Error('torn');
+  await t.rejects(
+    labels(
+      fourth(() => {
+        throw torn;
+      }),
+    ),
+    { code: 'RECORDS_READ', message: /r3 gave torn/, cause: torn },
+  );
 });
 
 t.test('an abort ends it, and timers have their turn', { skip: absent }, async (t) => {
