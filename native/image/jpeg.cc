@@ -12,10 +12,10 @@ namespace patchstream {
 
 namespace {
 
-// A header can announce thousands of scans over the whole picture in a few bytes; encoders write about ten.
-constexpr int mostScans = 500;
+// A few bytes can announce one more scan over the whole picture; encoders write about ten.
+constexpr int mostScans = 100;
 
-// Bytes that follow are read from memory, so there are never more than were given at first: the file ends here.
+// All bytes are given at first, so that there are no more: the file ends here.
 boolean endOfFile(j_decompress_ptr info) {
   ERREXIT(info, JERR_INPUT_EOF);
   return FALSE;
@@ -33,14 +33,21 @@ void skipBytes(j_decompress_ptr info, long count) {
 void JpegReader::fail(j_common_ptr info) {
   auto* errors = static_cast<Errors*>(info->err);
   errors->format_message(info, errors->message);
-  std::longjmp(errors->jump, 1);
+  errors->leave(Answer::broken);
 }
 
+void JpegReader::Errors::leave(Answer why) {
+  answer = why;
+  std::longjmp(jump, 1);
+}
+
+// libjpeg calls it for every row of blocks of every scan, and before it gives rows of pixels.
 void JpegReader::watch(j_common_ptr info) {
-  if (reinterpret_cast<j_decompress_ptr>(info)->input_scan_number <= mostScans) return;
   auto* errors = static_cast<Errors*>(info->err);
+  if (errors->stop->load(std::memory_order_relaxed)) errors->leave(Answer::stopped);
+  if (reinterpret_cast<j_decompress_ptr>(info)->input_scan_number <= mostScans) return;
   std::snprintf(errors->message, sizeof errors->message, "more than %d scans", mostScans);
-  std::longjmp(errors->jump, 1);
+  errors->leave(Answer::broken);
 }
 
 JpegReader::JpegReader() {
@@ -68,11 +75,12 @@ JpegReader::Answer JpegReader::refuse(const char* reason) {
   return Answer::broken;
 }
 
-JpegReader::Answer JpegReader::open(const uint8_t* bytes, size_t length, int32_t width, int32_t height) {
+JpegReader::Answer JpegReader::open(const uint8_t* bytes, size_t length, int32_t width, int32_t height, const std::atomic<bool>& stop) {
   jpeg_abort_decompress(&info_);
+  error_.stop = &stop;
   source_.next_input_byte = bytes;
   source_.bytes_in_buffer = length;
-  if (setjmp(error_.jump) != 0) return Answer::broken;
+  if (setjmp(error_.jump) != 0) return error_.answer;
   jpeg_read_header(&info_, TRUE);
   if (static_cast<int32_t>(info_.image_width) != width || static_cast<int32_t>(info_.image_height) != height) {
     return refuse("its size is another than when it was opened");
@@ -88,7 +96,7 @@ JpegReader::Answer JpegReader::open(const uint8_t* bytes, size_t length, int32_t
 }
 
 JpegReader::Answer JpegReader::read(int32_t shrink, int32_t left, int32_t top, int32_t right, int32_t bottom, Buffer& into, Region& region) {
-  if (setjmp(error_.jump) != 0) return Answer::broken;
+  if (setjmp(error_.jump) != 0) return error_.answer;
   info_.scale_num = 1;
   info_.scale_denom = shrink;
   info_.out_color_space = JCS_RGB;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <csetjmp>
 #include <cstddef>
 #include <cstdint>
@@ -26,7 +27,7 @@ struct Region {
 // never ends the process and never prints.
 class JpegReader {
  public:
-  enum class Answer { well, broken, foreign };
+  enum class Answer { well, broken, foreign, stopped };
 
   JpegReader();
   JpegReader(const JpegReader&) = delete;
@@ -34,8 +35,8 @@ class JpegReader {
   ~JpegReader();
 
   // Reads the header and holds it to the size that the caller has checked against its limits: no memory is taken for another. `bytes` must stay
-  // until the next call. `foreign`: colours that need a profile to become RGB (CMYK, YCCK).
-  Answer open(const uint8_t* bytes, size_t length, int32_t width, int32_t height);
+  // until the next call. `foreign`: colours that need a profile to become RGB (CMYK, YCCK). As soon as `stop` is true, reading ends as `stopped`.
+  Answer open(const uint8_t* bytes, size_t length, int32_t width, int32_t height, const std::atomic<bool>& stop);
 
   // Width or height when every `shrink` pixels (1, 2, 4, 8) become one.
   static int32_t shrunk(int32_t side, int32_t shrink) { return (side + shrink - 1) / shrink; }
@@ -50,6 +51,10 @@ class JpegReader {
   struct Errors : jpeg_error_mgr {
     std::jmp_buf jump;
     char message[JMSG_LENGTH_MAX];
+    const std::atomic<bool>* stop;
+    // Of the function that is jumped to.
+    Answer answer;
+    [[noreturn]] void leave(Answer why);
   };
 
   static void fail(j_common_ptr info);

@@ -96,6 +96,9 @@ void Pool::stop() {
     stopped_ = true;
     waiting_.clear();
   }
+  for (const auto& slot : slots_) {
+    if (slot != nullptr) slot->job.unwanted = true;
+  }
   wake_.notify_all();
   for (std::thread& thread : threads_) {
     if (thread.joinable()) thread.join();

@@ -31,7 +31,7 @@ class Pool {
   void cancel(int32_t id);
   // How many threads take jobs from now on.
   void setThreads(int32_t count);
-  // Ends the threads; jobs that have not begun are dropped.
+  // Ends the threads; jobs that have not begun are dropped, and the others end as soon as if they were cancelled.
   void stop();
 
  private:

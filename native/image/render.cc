@@ -137,7 +137,7 @@ Outcome Renderer::attempt(Job& job) {
 }
 
 Outcome Renderer::decode(Job& job, const Step& step, const Turn& turn, Region& region) {
-  JpegReader::Answer answer = jpeg_.open(job.bytes, job.length, job.width, job.height);
+  JpegReader::Answer answer = jpeg_.open(job.bytes, job.length, job.width, job.height, job.unwanted);
   if (answer == JpegReader::Answer::well) {
     const int32_t shrink = shrinkFor(step.box.width, step.resizedWidth, step.box.height, step.resizedHeight);
     const int32_t width = turn.transposed ? job.height : job.width;
@@ -147,6 +147,7 @@ Outcome Renderer::decode(Job& job, const Step& step, const Turn& turn, Region& r
   }
   if (answer == JpegReader::Answer::well) return Outcome::done;
   if (answer == JpegReader::Answer::foreign) return Outcome::foreign;
+  if (answer == JpegReader::Answer::stopped) return Outcome::cancelled;
   job.message = jpeg_.reason();
   return Outcome::broken;
 }

@@ -170,3 +170,46 @@ addon.cancel(0);
   const { message } = await messageFrom<{ outcome: number; last: number[] }>(code, { count, ints, bytes });
   t.same(message, { outcome: imageOutcomes.cancelled, last: new Array(12).fill(0) });
 });
+
+/** Submits a slow job and, to another thread, a quick one: when that has ended, the slow one has begun. Then does `then`. */
+const begun = (then: string) => `
+const { parentPort, workerData } = require('node:worker_threads');
+const addon = require(workerData.path);
+addon.open(2, (outcomes, messages) => {
+  if (outcomes[0] === 1) ${then}
+  else parentPort.postMessage([...outcomes, ...messages]);
+});
+for (const [ints, bytes] of [[workerData.slow, workerData.bytes], [workerData.quick, new Uint8Array(12)]]) {
+  addon.submit(ints, ints.length, [bytes, new Uint8Array(12)]);
+}
+`;
+
+t.test('a decoding stops when it is cancelled, and when its thread ends', { skip }, async (t) => {
+  const side = 8000;
+  const jobs = {
+    slow: Int32Array.from(job(0, imageKinds.jpeg, side, side, 2)),
+    quick: Int32Array.from(job(1, imageKinds.grey, 4, 3, 2)),
+  };
+  // To its end it would be broken.
+  const bytes = await slow(side, 60, false);
+  t.same((await messageFrom(begun('addon.cancel(0);'), { ...jobs, bytes })).message, [0, imageOutcomes.cancelled]);
+
+  const { worker } = await messageFrom(begun('parentPort.postMessage(0);'), { ...jobs, bytes });
+  const order: string[] = [];
+  const short = messageFrom(begun(';'), { ...jobs, bytes: await slow(side, 8) }).then(() => order.push('decoded'));
+  await Promise.all([short, worker.terminate().then(() => order.push('terminated'))]);
+  t.same(order, ['terminated', 'decoded'], 'terminating takes less than decoding a file that is shorter');
+});
+
+t.test('a file of very many scans is broken', { skip }, async (t) => {
+  const code = `
+const { parentPort, workerData } = require('node:worker_threads');
+const addon = require(workerData.path);
+addon.open(1, (outcomes, messages) => parentPort.postMessage([outcomes[1], ...messages]));
+addon.submit(workerData.ints, workerData.ints.length, [workerData.bytes, new Uint8Array(12)]);
+`;
+  const ints = Int32Array.from(job(0, imageKinds.jpeg, 64, 64, 2));
+  const outcome = async (scans: number) => (await messageFrom(code, { ints, bytes: await slow(64, scans) })).message;
+  t.same(await outcome(80), [imageOutcomes.done]);
+  t.same(await outcome(120), [imageOutcomes.broken, 'more than 100 scans']);
+});
