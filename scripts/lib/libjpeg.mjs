@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { triples } from './libtorch.mjs';
 import { digest, readIfThere } from './stamp.mjs';
 
-/** Decoding a part of a picture (jpeg_skip_scanlines, jpeg_crop_scanline) came with 1.5. */
-const least = /** @type {const} */ ([1, 5]);
+/** Before it, decoding a part of a picture (jpeg_skip_scanlines, jpeg_crop_scanline) can loop for ever on some progressive files. */
+const least = [2, 0, 6];
 
 /**
  * Finds libjpeg-turbo: `wish` is a folder with include/ and lib/, or nothing for the system's own. Answers the library, or why there is none.
@@ -48,8 +48,7 @@ function libjpegAt(prefix, { platform, arch, system = '/' }) {
     .find((text) => text !== '');
   const version = /define\s+LIBJPEG_TURBO_VERSION\s+([\d.]+)/.exec(config ?? '')?.[1];
   if (version === undefined) return `the libjpeg in ${prefix} is not libjpeg-turbo`;
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  if (major < least[0] || (major === least[0] && minor < least[1])) {
+  if (!isEnough(version.split('.').map(Number))) {
     return `the libjpeg-turbo in ${prefix} is ${version}; ${least.join('.')} or newer is needed`;
   }
   const file = `libjpeg.${platform === 'darwin' ? 'dylib' : 'so'}`;
@@ -66,4 +65,10 @@ function libjpegAt(prefix, { platform, arch, system = '/' }) {
     compile: ['-std=c++17', ...(own ? [] : ['-isystem', include])],
     link: [`-L${lib}`, '-ljpeg', ...(own || platform === 'darwin' ? [] : [`-Wl,-rpath,${lib}`])],
   };
+}
+
+/** @param {number[]} version */
+function isEnough(version) {
+  const at = least.findIndex((number, i) => number !== (version[i] ?? 0));
+  return at < 0 || (version[at] ?? 0) > (least[at] ?? 0);
 }

@@ -33,9 +33,13 @@ t.test('what is there and does not serve is named', (t) => {
   const system = t.testdir({});
   writeFiles(system, { ...header, 'usr/include/jconfig.h': '#define JPEG_LIB_VERSION 90\n' });
   t.match(find(system), /is not libjpeg-turbo$/);
-  writeFiles(system, { 'usr/include/jconfig.h': config('1.4.2') });
-  t.match(find(system), /is 1\.4\.2; 1\.5 or newer is needed$/);
-  writeFiles(system, { 'usr/include/jconfig.h': config('2.0.0') });
-  t.match(find(system), /^no libjpeg\.so in /);
+  for (const version of ['1.5.3', '2.0', '2.0.5', '1.9.9']) {
+    writeFiles(system, { 'usr/include/jconfig.h': config(version) });
+    t.match(find(system), new RegExp(`is ${version}; 2\\.0\\.6 or newer is needed$`));
+  }
+  for (const version of ['2.0.6', '2.0.90', '2.1', '3.0.0', '10.0.0']) {
+    writeFiles(system, { 'usr/include/jconfig.h': config(version) });
+    t.match(find(system), /^no libjpeg\.so in /, version);
+  }
   t.end();
 });
