@@ -23,10 +23,13 @@ float tent(float x) {
 }  // namespace
 
 void Taps::make(const Axis& axis) {
-  if (axis == axis_ && width_ > 0) return;
+  if (made_ && axis == axis_) return;
+  // Until they are complete: memory may not be had on the way.
+  made_ = false;
   axis_ = axis;
   weigh();
   round();
+  made_ = true;
 }
 
 void Taps::weigh() {

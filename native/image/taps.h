@@ -53,6 +53,8 @@ class Taps {
   void round();
 
   Axis axis_;
+  // Whether the weights are those of `axis_`.
+  bool made_ = false;
   int32_t width_ = 0;
   int32_t shift_ = 0;
   int32_t low_ = 0;
