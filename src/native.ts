@@ -97,9 +97,10 @@ export interface ImageAddon {
   submit(ints: Int32Array, count: number, arrays: readonly Uint8Array[]): void;
   /**
    * Renders raw pictures of one size, which lie one after another in `data`, into `out`, one behind the other; all in the calling thread. The ints: kind,
-   * width and height of a record, the number of steps, the ints of every step, then the numbers of the records that are wanted.
+   * width and height of a record, the number of steps, the ints of every step, then the numbers of the records that are wanted. Returns the outcome
+   * (`imageOutcomes`): `done` or `memory`.
    */
-  renderRecords(ints: Int32Array, data: Uint8Array, out: Uint8Array): void;
+  renderRecords(ints: Int32Array, data: Uint8Array, out: Uint8Array): number;
   /**
    * When it returns, the job writes nothing any more, though it has not ended. Waits while a row of its pixels is being written, never while its file is
    * decoded.

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstring>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -132,7 +133,7 @@ napi_value submit(const Arguments& given) {
   return nullptr;
 }
 
-// renderRecords(ints, data, out): all in the calling thread. The ints: kind, width and height of a record, the number of steps, the ints of every step,
+// renderRecords(ints, data, out) -> outcome: all in the calling thread. The ints: kind, width and height of a record, the number of steps, the ints of every step,
 // and the indices of the records, as many as are left.
 napi_value renderRecords(const Arguments& given) {
   const View ints = viewOf(given.env, given.values[0]);
@@ -156,8 +157,11 @@ napi_value renderRecords(const Arguments& given) {
   records.count = static_cast<size_t>(numbers.end - numbers.at);
   records.out = static_cast<uint8_t*>(out.data);
   records.outLength = out.length;
-  check(renderAlike(given.state.renderer, job, records), "the numbers do not fit together");
-  return nullptr;
+  const std::optional<Outcome> outcome = renderAlike(given.state.renderer, job, records);
+  check(outcome.has_value(), "the numbers do not fit together");
+  napi_value result;
+  napi_create_int32(given.env, static_cast<int32_t>(*outcome), &result);
+  return result;
 }
 
 // cancel(id): when it returns, the job writes nothing any more.

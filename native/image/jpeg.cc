@@ -33,7 +33,9 @@ void skipBytes(j_decompress_ptr info, long count) {
 void JpegReader::fail(j_common_ptr info) {
   auto* errors = static_cast<Errors*>(info->err);
   errors->format_message(info, errors->message);
-  errors->leave(Answer::broken);
+  // The second when the environment limits libjpeg's memory (JPEGMEM).
+  const bool memory = errors->msg_code == JERR_OUT_OF_MEMORY || errors->msg_code == JERR_NO_BACKING_STORE;
+  errors->leave(memory ? Answer::memory : Answer::broken);
 }
 
 void JpegReader::Errors::leave(Answer why) {
@@ -76,7 +78,7 @@ JpegReader::Answer JpegReader::refuse(const char* reason) {
 }
 
 JpegReader::Answer JpegReader::open(const uint8_t* bytes, size_t length, int32_t width, int32_t height, const std::atomic<bool>& stop) {
-  jpeg_abort_decompress(&info_);
+  close();
   error_.stop = &stop;
   source_.next_input_byte = bytes;
   source_.bytes_in_buffer = length;
@@ -127,7 +129,6 @@ JpegReader::Answer JpegReader::read(int32_t shrink, int32_t left, int32_t top, i
     for (int32_t i = 0; i < count; i++) rows[i] = data + (done - first + i) * region.stride;
     jpeg_read_scanlines(&info_, rows, count);
   }
-  jpeg_abort_decompress(&info_);
   return Answer::well;
 }
 

@@ -27,7 +27,7 @@ struct Region {
 // never ends the process and never prints.
 class JpegReader {
  public:
-  enum class Answer { well, broken, foreign, stopped };
+  enum class Answer { well, broken, foreign, stopped, memory };
 
   JpegReader();
   JpegReader(const JpegReader&) = delete;
@@ -44,6 +44,9 @@ class JpegReader {
   // Decodes the columns [left, right) and rows [top, bottom) of the shrunk picture to RGB in `into`, and stops reading behind them. What is
   // decoded may be wider.
   Answer read(int32_t shrink, int32_t left, int32_t top, int32_t right, int32_t bottom, Buffer& into, Region& region);
+
+  // Gives back the memory of the picture, however far it was read.
+  void close() { jpeg_abort_decompress(&info_); }
 
   const char* reason() const { return error_.message; }
 

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "render.h"
 
@@ -20,8 +21,8 @@ struct Records {
   size_t outLength = 0;
 };
 
-// Does the steps of `job`, which says what a record is, for every index, in the calling thread. False, and nothing is written, when the numbers do not
-// fit together: a kind that is not raw, more than one output, an index beyond the data, too little room.
-bool renderAlike(Renderer& renderer, Job& job, const Records& records);
+// Does the steps of `job`, which says what a record is, for every index, in the calling thread, and ends with the first that is not `done`. Nothing, and
+// nothing is written, when the numbers do not fit together: a kind that is not raw, more than one output, an index beyond the data, too little room.
+std::optional<Outcome> renderAlike(Renderer& renderer, Job& job, const Records& records);
 
 }  // namespace patchstream

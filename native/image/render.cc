@@ -98,6 +98,7 @@ void Renderer::run(Job& job) {
   } catch (const std::bad_alloc&) {
     job.outcome = Outcome::memory;
   }
+  jpeg_.close();
   decoded_.trim(keptBytes);
   turned_.trim(keptBytes);
   for (const auto& page : pages_) page->trim(keptBytes);
@@ -145,9 +146,18 @@ Outcome Renderer::decode(Job& job, const Step& step, const Turn& turn, Region& r
     prepare(step, turn, width, height, shrink);
     answer = jpeg_.read(shrink, across_.low(), down_.low(), across_.high(), down_.high(), decoded_, region);
   }
-  if (answer == JpegReader::Answer::well) return Outcome::done;
-  if (answer == JpegReader::Answer::foreign) return Outcome::foreign;
-  if (answer == JpegReader::Answer::stopped) return Outcome::cancelled;
+  switch (answer) {
+    case JpegReader::Answer::well:
+      return Outcome::done;
+    case JpegReader::Answer::foreign:
+      return Outcome::foreign;
+    case JpegReader::Answer::stopped:
+      return Outcome::cancelled;
+    case JpegReader::Answer::memory:
+      return Outcome::memory;
+    case JpegReader::Answer::broken:
+      break;
+  }
   job.message = jpeg_.reason();
   return Outcome::broken;
 }

@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import sharp from 'sharp';
 import t from 'tap';
@@ -212,4 +214,47 @@ addon.submit(workerData.ints, workerData.ints.length, [workerData.bytes, new Uin
   const outcome = async (scans: number) => (await messageFrom(code, { ints, bytes: await slow(64, scans) })).message;
   t.same(await outcome(80), [imageOutcomes.done]);
   t.same(await outcome(120), [imageOutcomes.broken, 'more than 100 scans']);
+});
+
+t.test('of a broken file no memory is kept', { skip }, async (t) => {
+  const code = `
+const { parentPort, workerData } = require('node:worker_threads');
+const addon = require(workerData.path);
+const before = process.memoryUsage.rss();
+addon.open(1, ([, outcome]) => parentPort.postMessage({ outcome, mib: (process.memoryUsage.rss() - before) / 2 ** 20 }));
+addon.submit(workerData.ints, workerData.ints.length, [workerData.bytes, new Uint8Array(12)]);
+`;
+  const side = 4400;
+  const ints = Int32Array.from(job(0, imageKinds.jpeg, side, side, 2));
+  const bytes = await slow(side, 1, false);
+  const { message } = await messageFrom<{ outcome: number; mib: number }>(code, { ints, bytes });
+  t.equal(message.outcome, imageOutcomes.broken);
+  // Its coefficients take 111.
+  t.ok(message.mib < 50, `${message.mib} MiB`);
+});
+
+const limited = process.platform === 'linux' ? skip : 'the memory of a process can be limited on Linux';
+
+t.test('a lack of memory is told as that, whoever met it', { skip: limited }, async (t) => {
+  // More than the 8 GiB that the process may have: coefficients of a progressive file, and the page between two steps.
+  const [file, page] = [65_500, 65_535];
+  const code = `
+const addon = require(${JSON.stringify(path)});
+const { ints, records, bytes } = JSON.parse(process.argv[1]);
+const alike = addon.renderRecords(Int32Array.from(records), new Uint8Array(1), new Uint8Array(3));
+addon.open(1, ([, outcome]) => console.log(JSON.stringify([alike, outcome])));
+addon.submit(Int32Array.from(ints), ints.length, [Uint8Array.from(bytes), new Uint8Array(12)]);
+`;
+  const steps = [
+    ...[-1, -1, 0, 0, 1, 1, page, page, 1, 0, 0, page, page, 0, page, page, 0, 0, 0],
+    ...[0, 0, 0, 0, 1, 1, 1, 1, 1, 0, 0, 1, 1, 0, 1, 1, 0, 0, 0],
+  ];
+  const given = {
+    ints: job(0, imageKinds.jpeg, file, file, 2),
+    records: [imageKinds.grey, 1, 1, 2, ...steps, 0],
+    bytes: [...(await slow(file, 1))],
+  };
+  const shell = 'ulimit -v 8388608 && exec "$0" -e "$1" "$2"';
+  const { stdout } = await promisify(execFile)('sh', ['-c', shell, process.execPath, code, JSON.stringify(given)]);
+  t.same(JSON.parse(stdout), [imageOutcomes.memory, imageOutcomes.memory]);
 });
