@@ -20,6 +20,8 @@ export interface OpenOptions {
 /**
  * Opens an encoded picture: looks at its first bytes (a file is what it is, not what it is called), reads its header and checks the
  * limit; decodes nothing. EXIF's orientation is taken into `width` and `height`. Of an animation, the first frame.
+ * `bytes` are read again while the picture is rendered: their memory must stay as it is, neither written nor detached nor shrunk, until all of its
+ * renderings have ended.
  * @throws PICTURE_EMPTY, PICTURE_FORMAT, PICTURE_LIMIT, PICTURE_BROKEN
  */
 export async function openPicture(

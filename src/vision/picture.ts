@@ -177,7 +177,11 @@ export class Picture {
   }
 }
 
-/** A picture over pixels that are already decoded: [height, width] grey or [height, width, 3] RGB, uint8. @throws PICTURE_ROOM when the length does not fit. */
+/**
+ * A picture over pixels that are already decoded: [height, width] grey or [height, width, 3] RGB, uint8. They are read while it is rendered: `data`
+ * must stay as it is, neither written nor detached nor shrunk, until all of its renderings have ended.
+ * @throws PICTURE_ROOM when the length does not fit.
+ */
 export function rawPicture(raw: { data: Uint8Array; width: number; height: number; channels: 1 | 3 }): Picture {
   const { data, width, height, channels } = raw;
   if (data.length !== width * height * channels) {
