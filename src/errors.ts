@@ -167,6 +167,7 @@ export const catalogue = {
   PICTURE_BROKEN: 'a picture must decode to its end; got: {reason}. The file is damaged: copy it again, or remove it.',
   PICTURE_MEMORY:
     'a picture must find memory for its pixels; it found none. Lower `maxPixels`, or render fewer at a time.',
+  PICTURE_REFUSED: 'a picture must keep its memory until it is rendered; got: {reason}. Detach or shrink it later.',
   PICTURE_BOX:
     'a crop must lie in the picture of {width}×{height} px and have at least one pixel; got {box}. Look at what computes the box.',
   PICTURE_SIZE:

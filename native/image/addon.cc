@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstring>
+#include <new>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -204,12 +205,14 @@ napi_value call(napi_env env, napi_callback_info info) {
   napi_get_cb_info(env, info, &count, given.values.data(), nullptr, nullptr);
   try {
     return function(given);
+  } catch (const std::bad_alloc& error) {
+    napi_throw_error(env, "OUT_OF_MEMORY", error.what());
   } catch (const std::exception& error) {
     bool pending = false;
     napi_is_exception_pending(env, &pending);
     if (!pending) napi_throw_error(env, "RENDER", error.what());
-    return nullptr;
   }
+  return nullptr;
 }
 
 }  // namespace

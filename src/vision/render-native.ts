@@ -32,6 +32,10 @@ interface Waiting {
 /** What native/image puts before the steps of a job. */
 const headInts = 7;
 
+/** What native/image takes: steps of a job, and pixels of a side. */
+const mostSteps = 1023;
+const longestSide = 65535;
+
 /**
  * The native renderer of this thread. Jobs that are asked for in one turn of the event loop go to the addon in one call, and come back in one
  * message for all that have ended by then.
@@ -65,13 +69,13 @@ export class NativeRenderer {
    * Renders all of a sample's pictures, or answers `foreign` and has written nothing. Into a place that is taken back nothing is written from
    * then on, and the answer is `done`.
    *
-   * @throws PICTURE_BROKEN, PICTURE_MEMORY
+   * @throws PICTURE_BROKEN, PICTURE_MEMORY, PICTURE_REFUSED
    */
   render(renderings: readonly Rendering[], place?: Place): Promise<Answer> {
     const origin = renderings[0]!.picture.origin;
     if (!isRenderable(origin) || renderings.some(({ picture }) => picture.origin !== origin)) return foreign;
     const plan = planOf(renderings.map(({ picture }) => picture));
-    if (plan === undefined) return foreign;
+    if (plan === undefined || plan.steps.length > mostSteps) return foreign;
     return new Promise((resolve, reject) => {
       const id = this.#freeIds.pop() ?? this.#waiting.length;
       this.#waiting[id] = { place, renderings, plan, resolve, reject };
@@ -85,21 +89,42 @@ export class NativeRenderer {
   #flush(): void {
     const gathered = this.#gathered;
     this.#gathered = [];
+    const wanted = gathered.filter((id) => {
+      const { place, resolve } = this.#waiting[id]!;
+      if (place?.current !== false) return true;
+      this.#release(id);
+      resolve('done');
+      return false;
+    });
+    if (this.#submit(wanted) === undefined) return;
+    // The addon takes all or none, so that one job it refuses is told from the others one by one.
+    for (const id of wanted) {
+      const cause = this.#submit([id]);
+      if (cause === undefined) continue;
+      const { reject } = this.#waiting[id]!;
+      this.#release(id);
+      reject(refusal(cause));
+    }
+  }
+
+  /** Hands jobs to the addon; returns why it took none of them. */
+  #submit(ids: readonly number[]): Error | undefined {
     const arrays: Uint8Array[] = [];
     let count = 0;
-    for (const id of gathered) {
-      const { place, renderings, plan, resolve } = this.#waiting[id]!;
-      if (place?.current === false) {
-        this.#release(id);
-        resolve('done');
-        continue;
-      }
-      const { origin } = renderings[0]!.picture;
-      count = this.#write(count, id, renderings[0]!.picture, plan);
-      arrays.push(origin.kind === 'raw' ? origin.data : origin.bytes);
+    for (const id of ids) {
+      const { renderings, plan } = this.#waiting[id]!;
+      const { picture } = renderings[0]!;
+      count = this.#write(count, id, picture, plan);
+      arrays.push(picture.origin.kind === 'raw' ? picture.origin.data : picture.origin.bytes);
       for (const { out } of renderings) arrays.push(out);
     }
-    if (count > 0) this.#addon.submit(this.#ints, count, arrays);
+    if (count === 0) return undefined;
+    try {
+      this.#addon.submit(this.#ints, count, arrays);
+      return undefined;
+    } catch (cause) {
+      return cause as Error;
+    }
   }
 
   /** Writes a job at `at` of the ints; returns where the next begins. */
@@ -163,9 +188,15 @@ export class NativeRenderer {
 
 const foreign = Promise.resolve('foreign' as const);
 
-/** Raw pixels, and JPEGs whose colours need no profile. */
-function isRenderable(origin: Origin): boolean {
-  return origin.kind === 'raw' || origin.plainJpeg;
+/** Raw pixels of sides that the addon takes, and JPEGs whose colours need no profile (their sides are within that). */
+export function isRenderable(origin: Origin): boolean {
+  return origin.kind === 'raw' ? Math.max(origin.width, origin.height) <= longestSide : origin.plainJpeg;
+}
+
+/** The error of the catalogue for what the addon throws when it takes no job. */
+export function refusal(cause: Error): Error {
+  if ((cause as NodeJS.ErrnoException).code === 'OUT_OF_MEMORY') return fail('PICTURE_MEMORY', {}, { cause });
+  return fail('PICTURE_REFUSED', { reason: cause.message }, { cause });
 }
 
 function rootOf(picture: Picture): Picture {

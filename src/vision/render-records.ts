@@ -1,6 +1,7 @@
-import { imageAddon, imageKinds, isAbsent } from '../native.ts';
+import { fail } from '../errors.ts';
+import { imageAddon, imageKinds, imageOutcomes, isAbsent } from '../native.ts';
 import type { Picture } from './picture.ts';
-import { nativeRenderer } from './render-native.ts';
+import { isRenderable, nativeRenderer, refusal } from './render-native.ts';
 import { planOf, stepInts, writeStep } from './render-plan.ts';
 
 /** So many bytes are read and written in one call, which takes a few milliseconds at most. */
@@ -11,8 +12,8 @@ export interface RecordRenderer {
   /** How many records to ask for in one call, so that the event loop does not wait for long. */
   readonly perCall: number;
   /**
-   * Renders the records numbered `indices` into `out`, uint8 RGB [indices.length, height, width, 3], at once. Numbers that do not fit are the
-   * caller's mistake and thrown.
+   * Renders the records numbered `indices` into `out`, uint8 RGB [indices.length, height, width, 3], at once.
+   * @throws PICTURE_REFUSED for indices beyond the data or an `out` that is too small, PICTURE_MEMORY
    */
   render(indices: Int32Array, out: Uint8Array): void;
 }
@@ -25,7 +26,8 @@ export function recordRenderer(template: Picture, data: Uint8Array): RecordRende
   const { origin } = template;
   const addon = imageAddon();
   const plan = planOf([template]);
-  if (isAbsent(addon) || isAbsent(nativeRenderer()) || origin.kind !== 'raw' || plan === undefined) return undefined;
+  if (isAbsent(addon) || isAbsent(nativeRenderer()) || plan === undefined) return undefined;
+  if (origin.kind !== 'raw' || !isRenderable(origin)) return undefined;
   const head = 4 + plan.steps.length * stepInts;
   let ints = new Int32Array(head);
   ints.set([origin.channels === 3 ? imageKinds.rgb : imageKinds.grey, origin.width, origin.height, plan.steps.length]);
@@ -40,7 +42,16 @@ export function recordRenderer(template: Picture, data: Uint8Array): RecordRende
         ints = fitting;
       }
       ints.set(indices, head);
-      addon.renderRecords(ints, data, out);
+      if (outcomeOf(() => addon.renderRecords(ints, data, out)) === imageOutcomes.memory)
+        throw fail('PICTURE_MEMORY', {});
     },
   };
+}
+
+function outcomeOf(call: () => number): number {
+  try {
+    return call();
+  } catch (cause) {
+    throw refusal(cause as Error);
+  }
 }

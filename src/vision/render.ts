@@ -6,7 +6,7 @@ import { renderWithSharp } from './render-sharp.ts';
 
 export type { Place, Rendering } from './render-native.ts';
 
-/** Renders `picture` into `out`, uint8 RGB [height, width, 3]. @throws PICTURE_ROOM, PICTURE_BROKEN, PICTURE_MEMORY */
+/** Renders `picture` into `out`, uint8 RGB [height, width, 3]. @throws PICTURE_ROOM, PICTURE_BROKEN, PICTURE_MEMORY, PICTURE_REFUSED */
 export function render(picture: Picture, out: Uint8Array): Promise<void> {
   return renderAll([{ picture, out }]);
 }
@@ -15,7 +15,7 @@ export function render(picture: Picture, out: Uint8Array): Promise<void> {
  * Renders several pictures of one sample: by native/image what it can, the rest by sharp. What they share up to a `settle` is rendered once: the
  * low-resolution twin is made from the pixels of the crop, not from the file again. Nothing is written after a failure has been reported, or
  * after `place` was taken back (the sample was late and its cell is another's).
- * @throws PICTURE_ROOM, PICTURE_BROKEN, PICTURE_MEMORY
+ * @throws PICTURE_ROOM, PICTURE_BROKEN, PICTURE_MEMORY, PICTURE_REFUSED
  */
 export async function renderAll(renderings: readonly Rendering[], place?: Place): Promise<void> {
   if (renderings.length === 0) return;
@@ -30,7 +30,7 @@ export async function renderAll(renderings: readonly Rendering[], place?: Place)
   await renderWithSharp(renderings, place);
 }
 
-/** Renders a picture into memory of its own. @throws PICTURE_BROKEN, PICTURE_MEMORY */
+/** Renders a picture into memory of its own. @throws PICTURE_BROKEN, PICTURE_MEMORY, PICTURE_REFUSED */
 export async function renderPixels(picture: Picture): Promise<Pixels> {
   const { width, height } = picture;
   const data = new Uint8Array(width * height * 3);

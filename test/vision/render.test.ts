@@ -8,6 +8,7 @@ import { type Picture, type Pixels, rawPicture } from '../../src/vision/picture.
 import { cropPixels } from '../../src/vision/pixels.ts';
 import { renderAll, renderPixels } from '../../src/vision/render.ts';
 import { setRenderThreads } from '../../src/vision/render-native.ts';
+import { recordRenderer } from '../../src/vision/render-records.ts';
 import { renderWithSharp } from '../../src/vision/render-sharp.ts';
 import { growth, residentMiB } from '../kit/memory.ts';
 import * as kit from '../kit/pictures.ts';
@@ -201,6 +202,39 @@ t.test('raw grey: repeated to RGB, and one colour stays that colour', { skip }, 
       await bySharp(digit.resize({ width: 8, height: 8 })),
     ) <= 1,
   );
+});
+
+t.test('raw pixels with a side that native/image does not take are left to sharp', { skip }, async (t) => {
+  for (const [width, height] of [
+    [65_536, 1],
+    [1, 70_000],
+  ] as const) {
+    const data = new Uint8Array(width * height).fill(90);
+    const picture = rawPicture({ data, width, height, channels: 1 }).resize({ width: 4, height: 2, fit: 'fill' });
+    t.same((await renderPixels(picture)).data, new Uint8Array(24).fill(90), `${width} × ${height}`);
+    t.equal(recordRenderer(picture, data), undefined, 'also as records');
+  }
+});
+
+t.test('what native/image refuses fails by itself, and the others of its turn are rendered', { skip }, async (t) => {
+  const data = new Uint8Array(28 * 28);
+  const lost = renderPixels(rawPicture({ data, width: 28, height: 28, channels: 1 }).resize({ width: 8, height: 8 }));
+  const before = renderPixels(grey(28, 28).resize({ width: 8, height: 8 }));
+  structuredClone(data.buffer, { transfer: [data.buffer] });
+  await t.rejects(lost, { code: 'PICTURE_REFUSED', cause: { message: /do not fit together/ } });
+  const after = renderPixels(grey(28, 28).resize({ width: 8, height: 8 }));
+  t.same((await before).data, (await after).data);
+});
+
+t.test('records beyond the data are refused', { skip }, (t) => {
+  const data = new Uint8Array(2 * 16).fill(3);
+  const renderer = recordRenderer(rawPicture({ data: data.subarray(0, 16), width: 4, height: 4, channels: 1 }), data)!;
+  const out = new Uint8Array(48);
+  renderer.render(Int32Array.of(1), out);
+  t.ok(out.every((value) => value === 3));
+  t.throws(() => renderer.render(Int32Array.of(2), out), { code: 'PICTURE_REFUSED' });
+  t.throws(() => renderer.render(Int32Array.of(0, 1), out), { code: 'PICTURE_REFUSED' });
+  t.end();
 });
 
 t.test('damaged files fail with an error of the catalogue, or give pixels; nothing else', { skip }, async (t) => {
