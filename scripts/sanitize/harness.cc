@@ -5,7 +5,27 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <new>
+#include <optional>
 #include <vector>
+
+#include "records.h"
+
+namespace {
+
+// So many allocations of C++ are granted and the next is not; below zero, all are.
+long granted = -1;
+
+}  // namespace
+
+void* operator new(size_t size) {
+  if (granted >= 0 && granted-- == 0) throw std::bad_alloc();
+  void* memory = std::malloc(std::max<size_t>(size, 1));
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
 namespace sanitize {
 
@@ -66,6 +86,50 @@ void disturb(Chance& chance, Step& step) {
   std::abort();
 }
 
+Answer answerOf(Outcome outcome, const Job& job) {
+  switch (outcome) {
+    case Outcome::done:
+      return done;
+    case Outcome::broken:
+      if (job.message.empty()) give("a broken file without a message");
+      return broken;
+    case Outcome::foreign:
+      return foreign;
+    case Outcome::memory:
+      return memory;
+    default:
+      give("an outcome that nobody asked for");
+  }
+}
+
+// Small pictures that lie in `given` one after another, rendered alike; at times numbers of records that are not there.
+Answer renderAlike(patchstream::Renderer& renderer, const uint8_t* given, size_t length, Chance& chance) {
+  Job job;
+  job.kind = chance.oneIn(2) ? Kind::grey : Kind::rgb;
+  job.width = static_cast<int32_t>(1 + chance.below(32));
+  job.height = static_cast<int32_t>(1 + chance.below(32));
+  Size from{job.width, job.height};
+  const int32_t steps = 1 + static_cast<int32_t>(chance.below(2));
+  for (int32_t i = 0; i < steps; i++) {
+    job.steps.push_back(stepOn(chance, i - 1, from, i + 1 == steps ? 0 : -1));
+    from = {job.steps[i].pageWidth, job.steps[i].pageHeight};
+  }
+  const size_t present = length / (static_cast<size_t>(job.width) * job.height * (job.kind == Kind::rgb ? 3 : 1));
+  const bool beyond = chance.oneIn(16);
+  std::vector<int32_t> indices(chance.below(6));
+  if (present == 0 && !beyond) indices.clear();
+  for (int32_t& index : indices) index = static_cast<int32_t>(chance.below(static_cast<uint32_t>(present + beyond)));
+  if (beyond && chance.oneIn(4)) indices.push_back(-1);
+  const size_t room = static_cast<size_t>(from.width) * from.height * 3 * indices.size();
+  std::unique_ptr<uint8_t[]> data(new uint8_t[length]);
+  std::memcpy(data.get(), given, length);
+  std::unique_ptr<uint8_t[]> out(new uint8_t[room]);
+  const size_t missing = room > 0 && chance.oneIn(16) ? 1 : 0;
+  const patchstream::Records records{data.get(), length, indices.data(), indices.size(), out.get(), room - missing};
+  const std::optional<Outcome> outcome = patchstream::renderAlike(renderer, job, records);
+  return outcome.has_value() ? answerOf(*outcome, job) : refused;
+}
+
 }  // namespace
 
 const char* const answerNames[answers] = {"done", "broken", "foreign", "cancelled", "memory", "refused"};
@@ -97,7 +161,12 @@ Size sizeOf(const uint8_t* bytes, size_t length) {
   return {};
 }
 
-Answer render(patchstream::Renderer& renderer, const uint8_t* given, size_t length, Chance& chance) {
+Answer render(patchstream::Renderer& used, const uint8_t* given, size_t length, Chance& chance) {
+  // What a picture before has left in memory can hide a fault.
+  std::optional<patchstream::Renderer> fresh;
+  if (chance.oneIn(8)) fresh.emplace();
+  patchstream::Renderer& renderer = fresh.has_value() ? *fresh : used;
+  if (length > 0 && chance.oneIn(16)) return renderAlike(renderer, given, length, chance);
   Size size = sizeOf(given, length);
   Job job;
   job.kind = Kind::jpeg;
@@ -143,20 +212,10 @@ Answer render(patchstream::Renderer& renderer, const uint8_t* given, size_t leng
   for (const Step& step : job.steps) {
     if (int64_t{step.pageWidth} * step.pageHeight > 1 << 22 || int64_t{step.resizedWidth} + step.resizedHeight > 1 << 18) return refused;
   }
+  if (chance.oneIn(16)) granted = chance.below(12);
   renderer.run(job);
-  switch (job.outcome) {
-    case Outcome::done:
-      return done;
-    case Outcome::broken:
-      if (job.message.empty()) give("a broken file without a message");
-      return broken;
-    case Outcome::foreign:
-      return foreign;
-    case Outcome::memory:
-      return memory;
-    default:
-      give("an outcome that nobody asked for");
-  }
+  granted = -1;
+  return answerOf(job.outcome, job);
 }
 
 }  // namespace sanitize
