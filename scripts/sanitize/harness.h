@@ -35,8 +35,8 @@ extern const char* const answerNames[answers];
 
 // Renders `bytes` as a JPEG, or as raw pixels now and then (one picture, or many alike), by a job that is drawn from `chance`: crops, resizes both
 // ways, mirrors, pages, steps that build on one another, each of the eight orientations, and at times numbers that do not fit together, an allocation
-// that fails, or a renderer without a past. Every memory is exactly as large as it must be. Ends the
-// program when an outcome is none of those that JavaScript knows, or a failure has no message.
+// that fails, or a renderer without a past. Every memory is exactly as large as it must
+// be. Ends the program when an outcome is none of those that JavaScript knows, or a failure has no message.
 Answer render(patchstream::Renderer& renderer, const uint8_t* bytes, size_t length, Chance& chance);
 
 }  // namespace sanitize
