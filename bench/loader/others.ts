@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import * as tf from '../../src/backends/tf.ts';
@@ -35,9 +35,32 @@ export async function tfjsData(folder: string, pictures: readonly Named[]): Prom
   });
 }
 
-/** Decodes with shrink-on-load, as sharp does by itself, to the middle square. */
-export async function sharpLarge(bytes: Uint8Array, count: number, atATime: number): Promise<void> {
-  await inParallel(count, atATime, () => sharp(bytes).resize(side, side, { fit: 'cover' }).raw().toBuffer());
+/** What `naiveSharp` makes of pictures, one after the other in one file, for Python to compare. */
+export async function sharpFile(folder: string, pictures: readonly Named[], path: string): Promise<void> {
+  const made = pictures.map(async ({ key, picture }) =>
+    extractAndResize(await readFile(join(folder, key)), cutOf(picture)),
+  );
+  await writeFile(path, Buffer.concat(await Promise.all(made)));
+}
+
+/** Decodes with shrink-on-load, as sharp does by itself, to the middle square. Answers the pixels of the last. */
+export async function sharpLarge(bytes: Uint8Array, count: number, atATime: number): Promise<Uint8Array | undefined> {
+  let last: Uint8Array | undefined;
+  await inParallel(count, atATime, async () => {
+    last = await sharp(bytes).resize(side, side, { fit: 'cover' }).raw().toBuffer();
+  });
+  return last;
+}
+
+/** Does `work` while sharp takes so many threads for each picture. */
+export async function withSharpThreads<T>(threads: number, work: () => Promise<T>): Promise<T> {
+  const before = sharp.concurrency();
+  sharp.concurrency(threads);
+  try {
+    return await work();
+  } finally {
+    sharp.concurrency(before);
+  }
 }
 
 interface Named {

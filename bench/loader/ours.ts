@@ -95,20 +95,49 @@ export function cutOf(picture: Picture): Cut {
   return [0, 0, at.width, at.height, mirrored];
 }
 
-/** Random resized crops of raw records [n, recordSide, recordSide, 3]; the pixels are the records' own memory. */
-export function recordPictures(records: Uint8Array, recordSide: number): { picture: Picture }[] {
+/** Record `i` of many: `recordSide` × `recordSide` × 3 bytes. */
+export function recordAt(records: Uint8Array, i: number, recordSide: number): Uint8Array {
   const size = recordSide * recordSide * 3;
-  return Array.from({ length: records.length / size }, (_, i) => {
+  return records.subarray(i * size, (i + 1) * size);
+}
+
+/** Random resized crops of `count` raw records, some mirrored. */
+export function recordCuts(count: number, recordSide: number): Cut[] {
+  return Array.from({ length: count }, (_, i) => {
     const random = new Random(4, `record-${i}`, 'bench');
-    const whole = rawPicture({
-      data: records.subarray(i * size, (i + 1) * size),
-      width: recordSide,
-      height: recordSide,
-      channels: 3,
-    });
     const box = sampleResizedCrop(recordSide, recordSide, { scale: [0.2, 1], ratio: [3 / 4, 4 / 3] }, random);
-    const crop = whole.crop(box).resize({ width: side, height: side, fit: 'fill' });
-    return { picture: random.uniform() < 0.5 ? crop.flip() : crop };
+    return [box.left, box.top, box.width, box.height, random.uniform() < 0.5] as const;
+  });
+}
+
+/** A cut of a record [recordSide, recordSide, 3] that lies in `data`. */
+export function recordPicture(data: Uint8Array, recordSide: number, cut: Cut): Picture {
+  const [left, top, width, height, mirrored] = cut;
+  const whole = rawPicture({ data, width: recordSide, height: recordSide, channels: 3 });
+  const crop = whole.crop({ left, top, width, height }).resize({ width: side, height: side, fit: 'fill' });
+  return mirrored ? crop.flip() : crop;
+}
+
+/**
+ * Cuts of `count` records, those of the array again and again. Each record is copied first, as the other side does, and as whoever keeps records in a
+ * file does.
+ */
+export async function renderCopies(
+  records: Uint8Array,
+  recordSide: number,
+  cuts: readonly Cut[],
+  count: number,
+): Promise<void> {
+  const places = Array.from({ length: inFlight }, () => ({
+    out: new Uint8Array(new SharedArrayBuffer(side * side * 3)),
+    copy: new Uint8Array(recordSide * recordSide * 3),
+  }));
+  await inParallel(count, inFlight, async (i) => {
+    const place = places.pop()!;
+    const index = i % cuts.length;
+    place.copy.set(recordAt(records, index, recordSide));
+    await render(recordPicture(place.copy, recordSide, cuts[index]!), place.out);
+    places.push(place);
   });
 }
 

@@ -3,16 +3,16 @@
 Each line on stdin is a request in JSON, each line on stdout its answer.
 {"epoch": {"folder", "batch", "workers"}}: one pass of torchvision's DataLoader, RandomResizedCrop(224, scale 0.2 to 1, bicubic) and flip, uint8
     [n, 224, 224, 3]: {"ms"}. The workers of a loader stay.
-{"differ": {"folder", "items": [[file, left, top, width, height, mirrored]], "size", "ours"}}: {"mean"} absolute difference of the uint8
-    [n, size, size, 3] in the file `ours` from Pillow's antialiased bicubic (which is torchvision's on files) on the same boxes.
-{"records": {"path", "side", "boxes": [[left, top, width, height, mirrored]], "size", "how": "pillow" or "opencv", "processes", "count"}}: so many
-    records, each copied and its box brought to `size`: {"ms"}.
-{"differ_records": {"path", "side", "boxes", "size", "ours"}}: {"mean"} absolute difference from Pillow's antialiased bicubic.
-{"digits": {"path", "size", "how": "torch" or "numpy" or "interpolate", "threads", "batch", "passes"}}: the file's images, so many times, one
-    call for each batch: {"ms"}.
-{"differ_digits": {"path", "size", "ours"}}: {"mean"} absolute difference from Pillow's antialiased bicubic.
-{"large": {"path", "size", "how": "pillow" or "opencv", "processes", "count"}}: the file decoded reduced and brought to `size`: {"ms"}.
-{"differ_large": {"path", "size", "ours"}}: {"mean"} absolute difference from Pillow on the whole file, and the `others`' own.
+{"differ": {"folder", "items": [[file, left, top, width, height, mirrored]], "size", "files"}}: how far the uint8 [n, size, size, 3] in each file of
+    `files`, {name: path}, are from Pillow's antialiased bicubic on the same boxes: {"means": {name: mean absolute difference}}, and torchvision's.
+{"records": {"path", "side", "boxes": [[left, top, width, height, mirrored]], "size", "how", "processes", "count"}}: so many records, each copied
+    and its box brought to `size`, by one of RECORDS: {"ms"}.
+{"differ_records": {"path", "side", "boxes", "size", "files"}}: {"means"} from Pillow's antialiased bicubic, of the files and of all RECORDS.
+{"digits": {"path", "size", "how", "threads", "batch", "passes"}}: the file's images, so many times, one call of one of DIGITS for each batch: {"ms"}.
+    NumPy's threads are those of its environment.
+{"differ_digits": {"path", "size", "files"}}: {"means"} from Pillow's antialiased bicubic, of the files and of all DIGITS.
+{"large": {"path", "size", "how", "processes", "count"}}: the file decoded reduced and brought to `size` by one of LARGE: {"ms"}.
+{"differ_large": {"path", "size", "files"}}: {"means"} from Pillow on the whole file, of the files and of all LARGE.
 {"forget": {}}: ends the workers of torchvision's loaders.
 """
 import io
@@ -99,16 +99,29 @@ def difference(ours, reference):
     return float(np.abs(ours.astype(np.int16) - reference.astype(np.int16)).mean())
 
 
-def differ(folder, items, size, ours):
-    pictures = np.fromfile(ours, np.uint8).reshape(len(items), size, size, 3)
-    means = []
-    for mine, (file, left, top, width, height, mirrored) in zip(pictures, items):
+def means_of(files, reference, made):
+    """Of pixels in files, and of those in `made`, from the uint8 [n, height, width, 3] they all should be."""
+    read = {name: np.fromfile(path, np.uint8).reshape(reference.shape) for name, path in files.items()}
+    return {"means": {name: difference(pictures, reference) for name, pictures in {**read, **made}.items()}}
+
+
+def flipped(picture, mirrored):
+    return picture.transpose(Image.FLIP_LEFT_RIGHT) if mirrored else picture
+
+
+def differ(folder, items, size, files):
+    reference = []
+    torchvisions = []
+    for file, left, top, width, height, mirrored in items:
         whole = Image.open(os.path.join(folder, file)).convert("RGB")
         box = whole.crop((left, top, left + width, top + height)).resize((size, size), BICUBIC)
-        if mirrored:
-            box = box.transpose(Image.FLIP_LEFT_RIGHT)
-        means.append(difference(mine, np.asarray(box)))
-    return {"mean": float(np.mean(means)), "most": max(means)}
+        reference.append(np.asarray(flipped(box, mirrored)))
+        if torchvision is not None:
+            functional = torchvision.transforms.functional
+            mode = torchvision.transforms.InterpolationMode.BICUBIC
+            box = functional.resized_crop(whole, top, left, height, width, [size, size], mode)
+            torchvisions.append(np.asarray(flipped(box, mirrored)))
+    return means_of(files, np.stack(reference), {"torchvision": np.stack(torchvisions)} if torchvisions else {})
 
 
 def pool(processes):
@@ -126,37 +139,56 @@ def timed_parts(work, arguments, count, processes):
     return {"ms": (time.perf_counter() - begun) * 1000}
 
 
+def pillow_record(record, box, size, out):
+    left, top, width, height, mirrored = box
+    made = Image.fromarray(record).resize((size, size), BICUBIC, (left, top, left + width, top + height))
+    out[:] = np.asarray(flipped(made, mirrored))
+
+
+def opencv_record(enlarge):
+    """Means of areas when it shrinks, as FFCV does; `enlarge` of what OpenCV has when it does not."""
+    def make(record, box, size, out):
+        left, top, width, height, mirrored = box
+        part = record[top:top + height, left:left + width]
+        shrinks = width >= size and height >= size
+        cv2.resize(part, (size, size), out, interpolation=cv2.INTER_AREA if shrinks else enlarge)
+        if mirrored:
+            cv2.flip(out, 1, out)
+    return make
+
+
+RECORDS = {"pillow": pillow_record}
+if cv2 is not None:
+    RECORDS["opencv area"] = opencv_record(cv2.INTER_AREA)
+    RECORDS["opencv area and cubic"] = opencv_record(cv2.INTER_CUBIC)
+
+
 def records_part(arguments, first, last):
     path, side, boxes, size, how = arguments
     records = np.memmap(path, np.uint8, "r").reshape(-1, side, side, 3)
+    make = RECORDS[how]
     out = np.empty((size, size, 3), np.uint8)
+    record = np.empty((side, side, 3), np.uint8)
     for index in range(first, last):
-        left, top, width, height, mirrored = boxes[index % len(boxes)]
-        record = np.array(records[index % len(records)])
-        if how == "opencv":
-            # As FFCV does: means of areas when it shrinks.
-            part = record[top:top + height, left:left + width]
-            cv2.resize(part, (size, size), out, interpolation=cv2.INTER_AREA)
-            if mirrored:
-                cv2.flip(out, 1, out)
-        else:
-            box = (left, top, left + width, top + height)
-            made = Image.fromarray(record).resize((size, size), BICUBIC, box)
-            out[:] = np.asarray(made.transpose(Image.FLIP_LEFT_RIGHT) if mirrored else made)
+        np.copyto(record, records[index % len(records)])
+        make(record, boxes[index % len(boxes)], size, out)
 
 
 def records(path, side, boxes, size, how, processes, count):
     return timed_parts(records_part, (path, side, boxes, size, how), count, processes)
 
 
-def differ_records(path, side, boxes, size, ours):
-    records = np.memmap(path, np.uint8, "r").reshape(-1, side, side, 3)
-    pictures = np.fromfile(ours, np.uint8).reshape(-1, size, size, 3)
-    means = []
-    for mine, record, (left, top, width, height, mirrored) in zip(pictures, records, boxes):
-        made = Image.fromarray(record[top:top + height, left:left + width]).resize((size, size), BICUBIC)
-        means.append(difference(mine, np.asarray(made.transpose(Image.FLIP_LEFT_RIGHT) if mirrored else made)))
-    return {"mean": float(np.mean(means)), "most": max(means)}
+def differ_records(path, side, boxes, size, files):
+    records = np.array(np.memmap(path, np.uint8, "r").reshape(-1, side, side, 3)[:len(boxes)])
+    reference = np.empty((len(boxes), size, size, 3), np.uint8)
+    made = {how: np.empty_like(reference) for how in RECORDS}
+    for i, (record, box) in enumerate(zip(records, boxes)):
+        left, top, width, height, mirrored = box
+        cut = Image.fromarray(record[top:top + height, left:left + width]).resize((size, size), BICUBIC)
+        reference[i] = np.asarray(flipped(cut, mirrored))
+        for how, make in RECORDS.items():
+            make(record, box, size, made[how][i])
+    return means_of(files, reference, made)
 
 
 def read_digits(path):
@@ -174,14 +206,18 @@ def weights(side, size):
     return np.stack(columns, 1)
 
 
+def product(side, size):
+    """Rows and columns in one product: [n, side * side] x [side * side, size * size]."""
+    once = weights(side, size)
+    return np.ascontiguousarray(np.kron(once, once).T)
+
+
 def digits(path, size, how, threads, batch, passes):
     images = read_digits(path)
     side = images.shape[1]
     torch.set_num_threads(threads)
-    once = weights(side, size)
-    # Rows and columns in one product: [n, side * side] x [side * side, size * size].
-    both = np.ascontiguousarray(np.kron(once, once).T)
-    call = {"numpy": numpy_digits, "torch": torch_digits, "interpolate": interpolated_digits}[how]
+    both = product(side, size)
+    call = DIGITS[how]
     begun = time.perf_counter()
     for first in list(range(0, len(images), batch)) * passes:
         part = images[first:first + batch]
@@ -210,26 +246,18 @@ def interpolated_digits(images, _, size):
     return small.round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1).repeat(1, 1, 1, 3)
 
 
-def differ_digits(path, size, ours):
-    images = read_digits(path)
-    pictures = np.fromfile(ours, np.uint8).reshape(-1, size, size, 3)
-    reference = np.stack([np.asarray(Image.fromarray(image).resize((size, size), BICUBIC)) for image in images[:len(pictures)]])
-    return {"mean": difference(pictures, np.repeat(reference[..., None], 3, 3))}
+DIGITS = {"numpy": numpy_digits, "torch": torch_digits, "interpolate": interpolated_digits}
 
 
-def large_part(arguments, first, last):
-    data, size, how = arguments
-    for _ in range(first, last):
-        reduce_large(data, size, how)
+def differ_digits(path, size, count, files):
+    images = read_digits(path)[:count]
+    both = product(images.shape[1], size)
+    reference = np.stack([np.asarray(Image.fromarray(image).resize((size, size), BICUBIC)) for image in images])
+    made = {how: np.asarray(call(images, both, size)) for how, call in DIGITS.items()}
+    return means_of(files, np.repeat(reference[..., None], 3, 3), made)
 
 
-def reduce_large(data, size, how):
-    if how == "opencv":
-        picture = cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_REDUCED_COLOR_8), cv2.COLOR_BGR2RGB)
-        height, width, _ = picture.shape
-        side = min(height, width)
-        top, left = (height - side) // 2, (width - side) // 2
-        return cv2.resize(picture[top:top + side, left:left + side], (size, size), interpolation=cv2.INTER_AREA)
+def pillow_large(data, size):
     picture = Image.open(io.BytesIO(data))
     picture.draft("RGB", (size, size))
     width, height = picture.size
@@ -238,15 +266,38 @@ def reduce_large(data, size, how):
     return np.asarray(picture.resize((size, size), BICUBIC, (left, top, left + side, top + side)))
 
 
+def opencv_large(reduction):
+    def make(data, size):
+        picture = cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), reduction), cv2.COLOR_BGR2RGB)
+        height, width, _ = picture.shape
+        side = min(height, width)
+        top, left = (height - side) // 2, (width - side) // 2
+        return cv2.resize(picture[top:top + side, left:left + side], (size, size), interpolation=cv2.INTER_AREA)
+    return make
+
+
+LARGE = {"pillow": pillow_large}
+if cv2 is not None:
+    LARGE["opencv 1/8"] = opencv_large(cv2.IMREAD_REDUCED_COLOR_8)
+    LARGE["opencv 1/4"] = opencv_large(cv2.IMREAD_REDUCED_COLOR_4)
+    LARGE["opencv 1/2"] = opencv_large(cv2.IMREAD_REDUCED_COLOR_2)
+
+
+def large_part(arguments, first, last):
+    data, size, how = arguments
+    for _ in range(first, last):
+        LARGE[how](data, size)
+
+
 def large(path, size, how, processes, count):
     with open(path, "rb") as file:
         data = file.read()
-    shape = reduce_large(data, size, how).shape
+    shape = LARGE[how](data, size).shape
     assert shape == (size, size, 3), shape
     return timed_parts(large_part, (data, size, how), count, processes)
 
 
-def differ_large(path, size, ours):
+def differ_large(path, size, files):
     """From the whole file decoded, its middle square brought to `size`: what every reduced decode stands for."""
     whole = Image.open(path).convert("RGB")
     side = min(whole.size)
@@ -254,8 +305,7 @@ def differ_large(path, size, ours):
     reference = np.asarray(whole.resize((size, size), BICUBIC, (left, top, left + side, top + side)))
     with open(path, "rb") as file:
         data = file.read()
-    others = {how: difference(reduce_large(data, size, how), reference) for how in ("pillow", "opencv") if how != "opencv" or cv2}
-    return {"mean": difference(np.fromfile(ours, np.uint8).reshape(size, size, 3), reference), "others": others}
+    return means_of(files, reference, {how: make(data, size) for how, make in LARGE.items()})
 
 
 ANSWERS = {f.__name__: f for f in (epoch, forget, differ, records, differ_records, digits, differ_digits, large, differ_large)}
@@ -272,6 +322,8 @@ def main():
         "pillow": Image.__version__,
         "opencv": cv2 and cv2.__version__,
         "numpy": np.__version__,
+        "records": list(RECORDS),
+        "large": list(LARGE),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
     })
     for line in sys.stdin:

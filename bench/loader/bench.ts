@@ -1,0 +1,52 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type PythonPeer, startPython } from '../peers/python.ts';
+import { makePhotos } from './files.ts';
+
+export const cores = availableParallelism();
+/** How many photographs there are. */
+export const photos = 1024;
+
+/** What the rows share. Files are made when the first row wants them. */
+export class Bench {
+  readonly folder = mkdtempSync(join(tmpdir(), 'patchstream-loader-'));
+  readonly notes: string[] = [];
+  #names: Promise<readonly string[]> | undefined;
+  readonly #pythons = new Map<number, Promise<PythonPeer>>();
+
+  readonly photos = join(this.folder, 'photos');
+
+  /** Makes the photographs and answers their names. */
+  files(): Promise<readonly string[]> {
+    this.#names ??= makePhotos(this.photos, photos);
+    return this.#names;
+  }
+
+  /** A Python whose products run on so many threads: NumPy's library takes the number from its environment when it begins. */
+  python(threads = cores): Promise<PythonPeer> {
+    let python = this.#pythons.get(threads);
+    if (python === undefined) {
+      python = this.#start(threads);
+      this.#pythons.set(threads, python);
+    }
+    return python;
+  }
+
+  async #start(threads: number): Promise<PythonPeer> {
+    const environment = Object.fromEntries(threadVariables.map((name) => [name, String(threads)]));
+    const python = await startPython('peers/loader.py', { modules: ['torch', 'PIL', 'numpy'], environment });
+    const { torch, torchvision, pillow, opencv, numpy } = python.hello;
+    const note = `Python: torch ${torch}, torchvision ${torchvision}, Pillow ${pillow}, OpenCV ${opencv}, NumPy ${numpy} (${python.command}).`;
+    if (!this.notes.includes(note)) this.notes.push(note);
+    return python;
+  }
+
+  async close(): Promise<void> {
+    for (const python of this.#pythons.values()) (await python.catch(() => undefined))?.close();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Where OpenBLAS, MKL, BLIS and OpenMP look. */
+const threadVariables = ['OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS', 'BLIS_NUM_THREADS', 'OMP_NUM_THREADS'];
