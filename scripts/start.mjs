@@ -27,7 +27,7 @@ process.argv.splice(
 await import(pathToFileURL(join(root, 'bin', 'patchstream.mjs')).href);
 if (process.exitCode === 0 && process.argv.includes(shortened[1] ?? '')) {
   console.log(
-    `That was the short form for wasm, 200 of 900 steps. The whole of it takes about six minutes:\n  node bin/patchstream.mjs run ${quickstart}\nIt is faster on libtorch; node bin/patchstream.mjs doctor says how to get it.`,
+    `That was the short form for wasm, 200 of 900 steps. The whole of it takes eight minutes or more:\n  node bin/patchstream.mjs run ${quickstart}\nIt is faster on libtorch; node bin/patchstream.mjs doctor says how to get it.`,
   );
 }
 
