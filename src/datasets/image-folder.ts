@@ -25,7 +25,9 @@ export const imageFolder = defineSource({
       .min(1)
       .max(1_000_000)
       .default(1)
-      .describe('How many times an epoch passes over the files; in each pass random stages draw anew. Evaluation passes once.'),
+      .describe(
+        'How many times an epoch passes over the files; in each pass random stages draw anew. Evaluation passes once.',
+      ),
     labels: z
       .boolean()
       .default(false)

@@ -76,7 +76,9 @@ t.test(
     const root = t.testdir();
     await photos(root);
     const events: RunEvent[] = [];
-    const summary = await run(training(root, 'one', { threads: 1, thread: 'worker' }), { onEvent: (event) => events.push(event) });
+    const summary = await run(training(root, 'one', { threads: 1, thread: 'worker' }), {
+      onEvent: (event) => events.push(event),
+    });
     await run(training(root, 'eight', { threads: 8, thread: 'worker' }));
     await run(training(root, 'main', { threads: 3 }));
     t.equal(rows(join(root, 'one')).length, 12);

@@ -7,20 +7,12 @@ import { anyPictures, picturesOf, refuses, stageOf } from '../kit/stages.ts';
 
 const picture = rawPicture({ ...kit.ramp, channels: 3 });
 
-t.test('2 × 2 of a 4 × 4 ramp: each pixel is near the mean of its quarter', async (t) => {
+t.test('2 × 2 of a 4 × 4 ramp: each pixel is near what Pillow makes', async (t) => {
   const sample = stageOf(resize, { size: 2, kernel: 'bilinear' }, anyPictures).run({ picture });
   const rows = kit.rowsOf(await sample.picture.pixels());
-  const means = [
-    [40, 72],
-    [168, 200],
-  ];
-  for (const [y, x] of [
-    [0, 0],
-    [0, 1],
-    [1, 0],
-    [1, 1],
-  ] as const)
-    t.ok(Math.abs(rows[y]![x]! - means[y]![x]!) <= 12, `${rows[y]![x]}`);
+  // Pillow 9.4's; native/image makes the same, sharp is 7 levels nearer to the plain means, which are 40, 72, 168, 200.
+  const pillow = [57, 83, 157, 183];
+  for (const [i, value] of rows.flat().entries()) t.ok(Math.abs(value - pillow[i]!) <= 7, `${i}: ${value}`);
 });
 
 t.test('to any size, also larger', async (t) => {
@@ -71,5 +63,6 @@ t.test('two in a row go through the pixels of the first: what is gone is gone', 
   t.ok(Math.max(...brought.data) - Math.min(...brought.data) < 10, 'flat');
   const file = await openPicture(await kit.png(board));
   const decoded = await file.resize({ width: 8, height: 8 }).resize({ width: 32, height: 32 }).pixels();
-  t.same(kit.rowsOf(decoded), kit.rowsOf(again), 'and of a file, decoded and made small in one pass');
+  const apart = decoded.data.reduce((most, value, i) => Math.max(most, Math.abs(value - again.data[i]!)), 0);
+  t.ok(apart <= 1, `and of a file, which another renderer decodes and makes small in one pass: ${apart}`);
 });
