@@ -1,0 +1,69 @@
+/** Pictures, sources, stages and sinks. */
+export const dataErrors = {
+  PICTURE_EMPTY: 'a picture must have bytes; got an empty file. Copy it again, or remove it.',
+  PICTURE_FORMAT: 'a picture must be one of {formats}; got {found}. {advice}',
+  PICTURE_LIMIT:
+    'a picture must have at most {limit} pixels; got {width}×{height} in its header. Raise `maxPixels` if that is meant, or remove the file.',
+  PICTURE_BROKEN: 'a picture must decode to its end; got: {reason}. The file is damaged: copy it again, or remove it.',
+  PICTURE_MEMORY:
+    'a picture must find memory for its pixels; it found none. Lower `maxPixels`, or render fewer at a time.',
+  PICTURE_REFUSED: 'a picture must keep its memory until it is rendered; got: {reason}. Detach or shrink it later.',
+  PICTURE_BOX:
+    'a crop must lie in the picture of {width}×{height} px and have at least one pixel; got {box}. Look at what computes the box.',
+  PICTURE_SIZE:
+    'width and height of a picture must be integers from 1 to 65535, in pixels; got {found}. Look at what computes them.',
+  PICTURE_ROOM:
+    'a picture of {width}×{height} px must be given exactly {needed} bytes; got {found}. Look at what computes the size.',
+  CROP_LARGE:
+    'a crop must fit into the picture of {width}×{height} px; got {crop}. Put `resize` before it, or crop less.',
+  SIZE_VARIES:
+    '`{stage}` must get pictures of one size; got pictures of any size. Put `resize`, `center-crop` or `random-resized-crop` before it.',
+  STAGE_ORDER:
+    '`{stage}` must come before {later}, which rely on the picture as it is there; got it after. Move it up.',
+  RANGE_ORDER: '`{option}` must be [low, high] with low at most high; got [{low}, {high}]. Swap the two.',
+  PICTURE_SQUARE:
+    'the picture must be square to be cut into a grid of patches; got {width}×{height} px. Resize or crop it to one side.',
+  PATCH_SIDE: 'patch must divide the side of the picture, {side} px; got {patch}. Try {suggestion}.',
+  PATCH_TWO:
+    'all stages must cut the picture into the same patches, here of {patch} px; got {found}. Leave `patch` out, or make the two equal.',
+  WINDOW_SIZE:
+    'size of a window must be at most the side of the grid, {side} patches; got {size}. Try {side} or less, or a smaller patch.',
+  WINDOW_VIEWS:
+    'views must be at most {most} (grid {side} − window {size} + 1), because no two windows share a row or a column; got {views}. Ask for fewer views, a smaller window or a smaller patch.',
+  MASK_GRID:
+    '`mask` must be told what to hide: the windows before it, or patches of the whole picture; got neither. Put `windows` before it, or give `patch`.',
+  MASK_COUNT:
+    'ratio must hide at least one of {n} patches and leave at least one; got {ratio}, which hides {hidden}. Try 0.5 or 0.75.',
+  DOWNSAMPLE_SIZE: 'the low-resolution picture must be smaller than the picture of {size}; got {found}. Try factor 2.',
+  FOLDER_MISSING: 'the folder {path} must exist; got nothing there. {advice}',
+  FOLDER_FILE: 'the source must be given a folder; got the file {path}. Give the folder it lies in.',
+  FOLDER_UNREADABLE: 'the folder {path} must be readable; got {reason}. Give this user the right to read it.',
+  FOLDER_EMPTY:
+    'the folder {path} must hold pictures ({endings}); got {found}. Look at `path`, or name more `formats`.',
+  FOLDER_CLASSES:
+    'with `labels`, every picture must lie in the folder of its class; got {file} beside these folders. Move it, or leave `labels` out.',
+  FILE_UNREADABLE: 'the file {file} must be readable; got {reason}. Look whether it is still there, and whose it is.',
+  FILE_LARGE:
+    'a file must have at most {limit} bytes; got {size}. Raise `maxBytes` if that is meant, or remove the file.',
+  RECORDS_READ:
+    'a source with `records` must read its samples at once and without failing; {key} gave {found}. Leave `records` out: samples are then taken one by one, and may wait and fail.',
+  IDX_HEADER:
+    'an idx file of {what} must begin with {expected}; got {found}. Look whether images and labels are swapped, or the download went wrong.',
+  IDX_LENGTH:
+    'an idx file must be as long as its header says, {expected} bytes; got {found}. The file is damaged: fetch it again.',
+  IDX_LIMIT:
+    'an idx file must announce at least 1 and at most {limit} bytes; got {shape} in its header. Raise `maxBytes` if that is meant; else the file is damaged.',
+  IDX_COUNTS:
+    'there must be one label for each image; got {images} images and {labels} labels. Look whether both files are of the same part.',
+  MAT_FORMAT:
+    'a MAT-file must {rule}; got {found}. Fetch it again; of SVHN, take train_32x32.mat, test_32x32.mat or extra_32x32.mat.',
+  MAT_LIMIT:
+    'an array of a MAT-file must hold at least 1 and at most {limit} bytes; got {name}, {shape}. Raise `maxBytes` if that is meant; else the file is damaged.',
+  EXPW_LINE:
+    'line {line} must be `name face top left right bottom confidence label`, the name that of a file in image/origin, the label from 0 to 6; got {found}. Mend the line, or fetch the list again.',
+  EXPW_EMPTY:
+    'at least one face must be {minSide} px wide and high and belong to the part asked for; got {found} faces in all. Lower `minSide`, or look at `path`.',
+  SINK_WRITE: 'the sink must be able to write {file}; got {reason}. {advice}',
+  SHEET_COLUMN:
+    'a column `{column}` of the sheet must have something to show; got samples without `{field}`. Add the stage `{stage}`, or leave the column out.',
+} as const;

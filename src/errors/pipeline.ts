@@ -1,0 +1,38 @@
+/** Pipeline files and the command line. */
+export const pipelineErrors = {
+  PIPELINE_FILE:
+    'a pipeline file must be readable and end in .yaml, .yml, .ts, .mts, .js or .mjs; got {found}. {advice}',
+  PIPELINE_SIZE:
+    'a pipeline file must be at most {most} large; got {found}. Keep data in files of its own and name them here.',
+  PIPELINE_YAML: 'a pipeline file must be plain YAML; got {found}. {advice}',
+  PIPELINE_EXPORT:
+    'a pipeline module must export a pipeline as its default; got {found}. Write `export default definePipeline(…)`.',
+  PIPELINE_ENDS: 'a pipeline must end in either `train` or `sink`; got {found}. {advice}',
+  PIPELINE_PROBLEMS:
+    'a pipeline must have no problems; got {count}: {list} Mend them; `patchstream check` shows those of a file with their lines.',
+  EXTENDS_CIRCLE: '`extends` must end at a file that extends nothing; got a circle, {circle}. Take one link out.',
+  ENVIRONMENT_MISSING: 'the environment variable {name} must be set; got nothing. {advice}',
+  SET_PATH: '`--set` must name an option as path=value; got {found}. {advice}',
+  USE_MODULE:
+    'a module under `use` must load; got {found}. Mend the module, or the path, which starts at the file it stands in.',
+  USE_EXPORTS:
+    'a module under `use` must export stages, sources, sinks or models, such as `export const mine = defineStage(…)`; got {found}. Export one.',
+  NAME_TAKEN: 'the name of a {kind} must be free; got `{name}`, which is registered already. Choose another name.',
+  NAME_UNKNOWN: 'a {kind} must be one that is registered; got `{name}`. {advice}',
+  NAME_ENTRY: 'a {kind} must be a name, or a map with one name and its options; got {found}. {advice}',
+  OPTION_UNKNOWN: '{owner} must have only options it knows; got `{option}`. {advice}',
+  OPTION_MISSING: '`{option}` must be given: {expected}; got nothing. Add it{advice}.',
+  OPTION_VALUE: '`{option}` must be {expected}; got {found}. {advice}',
+  OPTION_ONE_OF: 'exactly one of {options} must be given; got {found}. {advice}',
+  STAGE_VALUE:
+    'a stage must be made by a stage factory, each(fn) or operator(op); got {found}. Call the factory: `decode()`, not `decode`.',
+  STAGE_ID_TWICE: 'the ids of stages must differ; got `{id}` twice. Give one of the two an `id` of its own.',
+  STAGE_BROKEN:
+    'the stage must say what it does to the spec; it threw {found}. Mend `check` or `output` of its definition.',
+  FIELD_MISSING: '{owner} must get samples with `{field}`; got {fields}. {advice}',
+  FIELD_LOOSE: 'what enters a batch must have a fixed size; `{field}` has none. {advice}',
+  CELLS_TOO_FEW:
+    '`cells` must be at least twice the micro-batch plus a cell per thread, {needed}; got {cells}. Raise `cells` or leave it out.',
+  MICRO_BATCH: '`microBatch` must divide `batch`, {batch}; got {found}. {advice}',
+  ARGUMENT: 'the command line must be one that `{command} --help` shows; got {found}. {advice}',
+} as const;

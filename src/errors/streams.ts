@@ -1,0 +1,64 @@
+/** Samples on their way: permits, stages, batches, runs, evaluation. */
+export const streamsErrors = {
+  PERMITS_TOO_FEW:
+    '{needed} permits are the least this chain can run with (threads + holds + 1 of every stage that holds); got {permits}. Raise `permits` or leave it out.',
+  PERMIT_TWICE:
+    'a permit must be returned once; that of position {position} was returned again. A stage returned a permit it did not hold.',
+  STAGE_TIMEOUT:
+    'a sample must leave the stage within {seconds} s; it did not. Raise `timeout`, or find out what it waits for.',
+  STAGE_STUCK:
+    'all {concurrency} places of the stage are held by work that outlived its time-out of {seconds} s, so nothing can go on. The work never returns: make it end, or raise `timeout`.',
+  STAGE_BUDGET:
+    'at most {budget} failed samples are allowed; got {failures} of {seen}. {first} Mend the data, or raise `maxFailures`.',
+  STAGE_OUTPUT:
+    "a stage must return a sample (an object with the key it was given), several, or drop('reason'); got {found}. Spread the sample you were given: `{ ...sample, more }`.",
+  OPERATOR_LATE:
+    'an operator with holds: {holds} must let a sample out in its turn, with the key it was given; {key} came out after its turn or was never inside. This operator holds samples back: say operator(op, { holds: n }), with n at least {more}.',
+  OPERATOR_FAILED:
+    'an operator must not fail, because rxjs cannot go on after an error; got: {reason}. Catch it inside (a function that may fail belongs in each(fn), which counts failures).',
+  FUNCTION_BARE:
+    'a stage must be made by a stage factory, each(fn) or operator(op); got a bare function. Write each({name}) for a function of one sample, operator({name}) for an rxjs operator.',
+  NOTHING_LEFT: 'at least one sample must come through; all {seen} failed or were dropped: {first}',
+  BATCH_SIZE: 'a batch must have a whole number of samples, at least 1; got {found}.',
+  EPOCHS: '`epochs` must be a number, 0 or more, or Infinity; got {found}.',
+  RUN_BUSY:
+    'a folder must belong to one run at a time; process {pid} is running in this one. Wait for it, or choose another `output`.',
+  MOST_FAILED: 'more samples must come through than fail; {failures} of {seen} failed: {first}',
+  BATCH_EMPTY:
+    'a batch must have a field of fixed size (a picture, a number, an array of numbers); the samples have {found}. Put `decode` and `resize` before it.',
+  FIELD_SHAPE: 'the field {field} must be {expected} in every sample; got {found}.',
+  OUTPUT_FOLDER:
+    'the folder of the run must be one that can be written to; got: {found}. Choose another `output`, or make room.',
+  TRAIN_TOO_FEW:
+    'a training must have the samples of one step at least, {batch}; got {found}. Take a smaller `batch`, `repeat` the source, or train for more epochs.',
+  EVALUATE_SHAPE:
+    'a model is evaluated on what it was trained on, {expected}; got {found}. Give `evaluate` the same `patch` and `size`, or leave its stages out.',
+  EVALUATE_FOLDER: '--on must name a folder, from the working directory; {path} is not there.',
+  OUTPUT_IN_SOURCE:
+    'results must not be written among the pictures they are made of, or the next run would read them; {output} lies in {source}. Choose another `output`.',
+  EVALUATE_ON: '--on replaces the folder of an image-folder; this pipeline evaluates on {source}. Leave --on out.',
+  EVALUATE_TRAIN:
+    '`evaluate` measures what `train` has trained; this pipeline trains nothing. Take it out, or add a section `train`.',
+  EVALUATE_MISSING:
+    'a pipeline must say `train` and on what to `evaluate`; this one does not. Add `evaluate: { reconstruction: { on: ./folder } }`.',
+  EVALUATE_RANDOM: 'features are measured on pictures that do not change at random; {stage} changes them. {advice}',
+  EVALUATE_TWICE: 'a reconstruction is measured on one set of pictures; got {found}. Take all but one out.',
+  RECONSTRUCTION_NONE:
+    'the pipeline must say on what to restore pictures; it measures {found}. Add `reconstruction: { on: ./folder }` to `evaluate`.',
+  LABELS_MISSING:
+    '{measure} needs pictures with labels; the source {source} gives {fields}. Give it its labels (`labels: true` for a folder of a folder per class, the file of `labels` for idx), or name another source.',
+  KNN_FEW:
+    '`k` must be at most the number of pictures that vote, {count}; got {k}. Lower `k`, or take more pictures `against`.',
+  LABEL_NUMBER:
+    'a label must be a whole number from 0, the rank of a class; got {found}. Mend the labels of the source.',
+  FEATURE_NOT_A_NUMBER:
+    'features must be finite numbers; the encoder makes others. The training has diverged: lower its learning rate.',
+  CLASSES_DIFFER:
+    'both sets of pictures must have the same classes in the same order, {expected}; got {found}. Classes are folders in the order of their names: give both sets a folder for each.',
+  CHECKPOINT_NONE:
+    'a trained model must lie in {folder}; there is no checkpoint. Run the pipeline first, or name one with --checkpoint.',
+  MODEL_RESTORES:
+    'a reconstruction error needs a model that restores pixels; {model} does not. Leave `reconstruction` out.',
+  MODEL_ENCODES: '{measure} needs a model with an encoder of whole pictures; {model} has none. Leave `{measure}` out.',
+  RUN_CANCELLED: 'the run was cancelled by {cause}.',
+} as const;

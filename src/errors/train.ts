@@ -1,0 +1,56 @@
+/** Backends, models and training. */
+export const trainErrors = {
+  BACKEND_WASM:
+    "tfjs' wasm backend must start; {found}. Run `npm ci` again, and look whether node_modules/@tensorflow/tfjs-backend-wasm is complete.",
+  BACKEND_MEMORY: 'the backend {backend} must find {needed} in {memory}; it found none. Lower `microBatch`.',
+  BACKEND_MISSING: 'backend {backend} must be installed to be asked for by name; {found}. {remedy}',
+  DEVICE_MISSING:
+    'device {device} must be there to be asked for by name; got {found}. Say `device: cpu`, or leave it out.',
+  STEP_WRITE:
+    'a training step must bring along the same values each time, so that it can be replayed; other values were written for its operation {operation}. Give what changes from step to step as inputs of the model, and make chance on the backend no part of its loss.',
+  MODEL_HEADS: 'width must be a multiple of heads; got width {width}, heads {heads}. Try heads {suggestion}.',
+  MODEL_POSITIONS:
+    'a model with fixed positions must have a width that is a multiple of 4; got {width}. Try {suggestion}.',
+  MASKS_UNEVEN:
+    'every picture must have as many of its {n} patches visible, at least one; got {found} after {first}. Hide a fixed share, as the stage `mask` does.',
+  MODEL_PATCH:
+    'a model needs one patch size, in pixels; {found}. Add the stage `windows`, or say `patch` in the options of the model.',
+  MODEL_WINDOWS: 'LoMaR needs windows of patches; got none. Add the stage `windows` before `mask`.',
+  MODEL_WHOLE:
+    '{model} hides patches of the whole picture; got windows. Take the stage `windows` out and say `mask: { ratio: 0.75, patch: 16 }`.',
+  MODEL_SUPER_RESOLUTION: 'the super-resolution module `{module}` must get {expected}; got {found}. {advice}',
+  MODEL_FIELD: 'field {field} of a micro-batch must be {expected}; got {found}. Look at the stages that make it.',
+  MODEL_PARAMETER: 'a parameter of the model must be asked for by its name; got {name}. Try {suggestion}.',
+  SCHEDULE_RATE:
+    'exactly one of `lr` (absolute) and `baseLr` (for 256 samples) is needed; got {found}. Keep one of them.',
+  SAFETENSORS_INVALID:
+    'a safetensors file must {rule}; got {found}. Do not load it: fetch it again, or take an older checkpoint.',
+  CHECKPOINT_BROKEN:
+    'a checkpoint must be whole; {found}. An older one is taken if there is one; delete this folder to be rid of the message.',
+  CHECKPOINT_WRITE:
+    'a checkpoint must be written whole; got: {found}. Make room, or choose another `output`; the run goes on from its last checkpoint.',
+  WEIGHTS_BROKEN:
+    "weights must be a .safetensors file, or a checkpoint's folder with one in it; got: {found}. Look at the path.",
+  WEIGHTS_FOREIGN:
+    'weights must be of the model that the pipeline describes, {expected}; these are of {found}. Name the pipeline that trained them.',
+  WEIGHTS_MISMATCH:
+    'weights to begin with must be of the model {model}, or of its encoder alone; {found}. Set size, patch and decoder of the model as the weights have them, or take their encoder alone: `patchstream export --encoder`.',
+  EXPORT_EXISTS:
+    'weights are exported to a file of their own; {path} is there already. Name another with --output, or delete it.',
+  WINDOW_OUTSIDE:
+    'a window of {K} × {K} patches must lie on the picture, {rows} × {columns} patches; got one at row {top}, column {left}.',
+  CHECKPOINT_MISMATCH:
+    'the checkpoint must fit the pipeline; {found}. Give the run another output folder, start afresh with --fresh, or change the pipeline back.',
+  LOSS_NOT_A_NUMBER:
+    'loss and gradient must be finite; step {step} got loss {loss} and gradient norm {gradNorm}, with the samples {keys}. Lower the learning rate, look at these samples, or skip such steps with `onNotANumber: skip`.',
+  MICRO_BATCH_SIZE:
+    'the micro-batches of a step must add up to the batch of {batch} samples; got {got} at step {step}. Make `microBatch` a divisor of `batch`.',
+  MODEL_UNKNOWN: 'the model must be one of {known}; got {name}. {suggestion}',
+  TRAIN_SPEC: 'the model {model} must be given {needs}; got a chain without. Add the stage that makes it: {stage}.',
+  TRAINER_DIED:
+    "the trainer's thread must end by itself; it ended with {found}. Run again: it goes on from the last checkpoint.",
+  METRICS_BROKEN:
+    'line {line} of metrics.jsonl must be one row of JSON; got {found}. Delete the file or start afresh with --fresh.',
+  RECONSTRUCTION_EMPTY:
+    'the held-out images must have at least one hidden pixel; got {images} images. Give more images or a higher mask ratio.',
+} as const;
