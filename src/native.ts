@@ -86,9 +86,12 @@ export interface ProgramDifference {
 export interface ImageAddon {
   /**
    * Comes first, once. `ended` gets [id, outcome] of every job that has ended (`imageOutcomes`), many at a time, and the messages of those that are
-   * broken, in their order. The threads start with the first job; open jobs alone keep the program alive.
+   * broken, and the sizes of files, in their order. The threads start with the first job; open jobs alone keep the program alive.
    */
-  open(threads: number, ended: (outcomes: Int32Array, messages: readonly string[]) => void): void;
+  open(
+    threads: number,
+    ended: (outcomes: Int32Array, messages: readonly string[], sizes: readonly number[]) => void,
+  ): void;
   /**
    * Starts the jobs in the first `count` ints. Of each: id, kind (`imageKinds`), width and height as stored, EXIF's orientation, the number of outputs,
    * the number of steps, and the ints of every step (native/image/job.h). `arrays` has its bytes and then its outputs, which may lie in a
@@ -101,6 +104,11 @@ export interface ImageAddon {
    * (`imageOutcomes`): `done` or `memory`.
    */
   renderRecords(ints: Int32Array, data: Uint8Array, out: Uint8Array): number;
+  /**
+   * Starts a job for each file: reads what lies at the path whole into its room, a Uint8Array, where that needs no waiting for a disk. The outcome is
+   * `read`, with its size; or `unread` where it must be read another way, with its size where a room does not have a byte more than the file, else 0.
+   */
+  readFiles(ids: Int32Array, paths: readonly string[], rooms: readonly Uint8Array[]): void;
   /**
    * When it returns, the job writes nothing any more, though it has not ended. Waits while a row of its pixels is being written, never while its file is
    * decoded.
@@ -115,7 +123,7 @@ export interface ImageAddon {
 
 /** Kinds of sources, and what becomes of jobs, as `native/image` numbers them. */
 export const imageKinds = { jpeg: 0, grey: 1, rgb: 2 } as const;
-export const imageOutcomes = { done: 0, broken: 1, foreign: 2, cancelled: 3, memory: 4 } as const;
+export const imageOutcomes = { done: 0, broken: 1, foreign: 2, cancelled: 3, memory: 4, read: 5, unread: 6 } as const;
 
 const require = createRequire(import.meta.url);
 let torch: TorchAddon | Absent | undefined;

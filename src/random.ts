@@ -53,7 +53,24 @@ const utf8 = new TextEncoder();
 
 /** MurmurHash3 x86-32 of the UTF-8 bytes of `text`. Source: A. Appleby, public domain; vectors in test/random.test.ts. */
 export function murmur3(text: string, seed: number): number {
-  const bytes = utf8.encode(text);
+  return hashBytes(bytesOf(text), seed);
+}
+
+// Keys are short and hashed one after another: they share this memory, in which text that is ASCII needs no encoder.
+const ascii = Buffer.alloc(256);
+
+function bytesOf(text: string): Uint8Array {
+  const { length } = text;
+  if (length > ascii.length) return utf8.encode(text);
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0x7f) return utf8.encode(text);
+    ascii[i] = code;
+  }
+  return ascii.subarray(0, length);
+}
+
+function hashBytes(bytes: Uint8Array, seed: number): number {
   const blocks = bytes.length >>> 2;
   let h = seed | 0;
   for (let i = 0; i < blocks; i++) {
@@ -80,10 +97,19 @@ function scramble(k: number): number {
   return Math.imul((mixed << 15) | (mixed >>> 17), 0x1b873593);
 }
 
-/** Two 32-bit hashes of a sample key: the first two words of the counter. Computed once per sample. */
+/** Two 32-bit hashes of a sample key: the first two words of the counter. */
 export function hashKey(key: string): readonly [number, number] {
-  return [murmur3(key, 0), murmur3(key, 1)];
+  // Stages that draw for the same sample come one after another, as a rule.
+  if (key !== lastKey) {
+    const bytes = bytesOf(key);
+    lastHash = [hashBytes(bytes, 0), hashBytes(bytes, 1)];
+    lastKey = key;
+  }
+  return lastHash;
 }
+
+let lastKey = '';
+let lastHash: readonly [number, number] = [murmur3('', 0), murmur3('', 1)];
 
 const stageHashes = new Map<string, number>();
 
@@ -99,27 +125,40 @@ export function hashStage(id: string): number {
 
 /** A stream of random words for one sample (or batch) at one stage. Each draw takes words in order; nothing is thrown away. */
 export class Random {
-  readonly #key: readonly [number, number];
-  readonly #sample: readonly [number, number];
+  readonly #seed: number;
+  readonly #stage: string | number;
+  readonly #sample: string | readonly [number, number];
   readonly #epoch: number;
-  readonly #words = new Uint32Array(4);
+  // Of the first draw: every stage is given a generator, and most draw nothing.
+  #key: readonly [number, number] | undefined;
+  #counter: [number, number, number, number] | undefined;
+  #words: Uint32Array | undefined;
   #next = 4;
-  #block = 0;
 
   /** @param seed the run's seed, an unsigned 32-bit integer. @param stage the stage's id, or its hash. @param sample a key, or its `hashKey`. */
   constructor(seed: number, stage: string | number, sample: string | readonly [number, number], epoch = 0) {
-    this.#key = [seed >>> 0, typeof stage === 'string' ? hashStage(stage) : stage];
-    this.#sample = typeof sample === 'string' ? hashKey(sample) : sample;
+    this.#seed = seed;
+    this.#stage = stage;
+    this.#sample = sample;
     this.#epoch = epoch;
   }
 
   /** The next unsigned 32-bit word. */
   word(): number {
-    if (this.#next === 4) {
-      philox4x32([this.#sample[0], this.#sample[1], this.#epoch, this.#block++], this.#key, this.#words);
-      this.#next = 0;
+    if (this.#next === 4) this.#draw();
+    return this.#words![this.#next++]!;
+  }
+
+  #draw(): void {
+    if (this.#counter === undefined) {
+      const [first, second] = typeof this.#sample === 'string' ? hashKey(this.#sample) : this.#sample;
+      this.#key = [this.#seed >>> 0, typeof this.#stage === 'string' ? hashStage(this.#stage) : this.#stage];
+      this.#counter = [first, second, this.#epoch, 0];
+      this.#words = new Uint32Array(4);
     }
-    return this.#words[this.#next++]!;
+    philox4x32(this.#counter, this.#key!, this.#words!);
+    this.#counter[3]++;
+    this.#next = 0;
   }
 
   /** Uniform in [0, 1): word · 2⁻³². One word. */

@@ -31,18 +31,21 @@ export function cropped(folder: string) {
   return pipeline(imageFolder(folder), decode(), randomResizedCrop({ size: side }), randomFlip());
 }
 
-/** One pass over the folder in shuffled order, as batches uint8 [64, 224, 224, 3] that the loop owns. */
-export async function croppedPass(folder: string): Promise<void> {
-  for await (const { fields } of cropped(folder).batches(batch, { shuffle: true })) {
+/**
+ * Passes over the folder in shuffled order, as batches uint8 [64, 224, 224, 3]: lent until the next one, unless the loop is to own them, for which each
+ * is new memory.
+ */
+export async function croppedPasses(folder: string, epochs: number, { views = true } = {}): Promise<void> {
+  for await (const { fields } of cropped(folder).batches(batch, { shuffle: true, epochs, views })) {
     const { dtype, shape } = fields.picture;
     if (dtype !== 'uint8' || shape[1] !== side || shape[3] !== 3) throw new Error(`A batch of ${dtype} ${shape}.`);
   }
 }
 
 /** The same as cells of the ring, as the trainer takes them: nothing is copied. */
-export async function croppedCells(folder: string): Promise<void> {
+export async function croppedCells(folder: string, epochs: number): Promise<void> {
   const sound = soundPipeline(definePipeline(cropped(folder)), builtin, { ends: false });
-  const { loader, spec, threads, finish, close } = await openLoader(sound, { shuffle: true });
+  const { loader, spec, threads, finish, close } = await openLoader(sound, { shuffle: true, epochs });
   const cells = loader.ordered.pipe(toCells(loader, spec, batch, cellsOf(undefined, batch, threads)));
   for await (const { list, ring } of iterate(cells)) ring.free(list.cells);
   finish();

@@ -2,6 +2,7 @@
 #include <node_api.h>
 
 #include <array>
+#include <climits>
 #include <cstring>
 #include <new>
 #include <optional>
@@ -73,6 +74,14 @@ Pool& poolOf(const Arguments& given) {
   return *given.state.pool;
 }
 
+// About as long as rendering so many bytes takes: a few files are read in one go.
+constexpr size_t fileWeight = size_t{8} << 10;
+
+Job& jobAt(Pool& pool, int32_t id) {
+  check(id >= 0 && id < (1 << 20), "the id is out of range");
+  return pool.at(id);
+}
+
 // open(threads, callback): see Pool::deliver.
 napi_value open(const Arguments& given) {
   check(given.state.pool == nullptr, "open comes once");
@@ -106,9 +115,9 @@ napi_value submit(const Arguments& given) {
   uint32_t array = 0;
   while (numbers.at < numbers.end) {
     const int32_t* head = numbers.next(7);
-    check(head[0] >= 0 && head[0] < (1 << 20), "the id is out of range");
-    Job& job = pool.at(head[0]);
+    Job& job = jobAt(pool, head[0]);
     job.kind = static_cast<Kind>(head[1]);
+    check(job.kind != Kind::file, "files are read by readFiles");
     job.width = head[2];
     job.height = head[3];
     job.orientation = head[4];
@@ -163,6 +172,38 @@ napi_value renderRecords(const Arguments& given) {
   napi_value result;
   napi_create_int32(given.env, static_cast<int32_t>(*outcome), &result);
   return result;
+}
+
+void textAt(napi_env env, napi_value list, uint32_t index, std::string& text) {
+  napi_value element;
+  size_t length = 0;
+  check(napi_get_element(env, list, index, &element) == napi_ok, "an array is needed");
+  // As long as paths may be, so that it is asked for once.
+  text.resize(PATH_MAX);
+  check(napi_get_value_string_utf8(env, element, text.data(), PATH_MAX, &length) == napi_ok, "a text is needed");
+  // One that was cut off is no path at all.
+  text.resize(length < PATH_MAX - 1 ? length : 0);
+}
+
+// readFiles(ids, paths, rooms): a job for each file; see files.h.
+napi_value readFiles(const Arguments& given) {
+  Pool& pool = poolOf(given);
+  const View ids = viewOf(given.env, given.values[0]);
+  check(ids.type == napi_int32_array, "an Int32Array is needed");
+  std::vector<Job*>& jobs = given.state.jobs;
+  jobs.clear();
+  for (uint32_t i = 0; i < ids.length; i++) {
+    Job& job = jobAt(pool, static_cast<const int32_t*>(ids.data)[i]);
+    const View room = bytesAt(given.env, given.values[2], i);
+    job.kind = Kind::file;
+    textAt(given.env, given.values[1], i, job.path);
+    job.outputs.assign(1, static_cast<uint8_t*>(room.data));
+    job.outputLength = room.length;
+    job.weight = fileWeight;
+    jobs.push_back(&job);
+  }
+  pool.submit(jobs, given.values[2]);
+  return nullptr;
 }
 
 // cancel(id): when it returns, the job writes nothing any more.
@@ -226,6 +267,7 @@ NAPI_MODULE_INIT() {
   const std::pair<const char*, napi_callback> entries[] = {
       {"open", call<patchstream::open>},       {"submit", call<submit>}, {"cancel", call<cancel>}, {"setThreads", call<setThreads>},
       {"setPortable", call<setPortable>}, {"info", call<info>}, {"renderRecords", call<renderRecords>},
+      {"readFiles", call<readFiles>},
   };
   for (const auto& [name, entry] : entries) {
     napi_value function;

@@ -44,7 +44,8 @@ struct Step {
 constexpr size_t stepInts = 19;
 static_assert(sizeof(Step) == stepInts * sizeof(int32_t), "a step is its ints");
 
-enum class Kind : int32_t { jpeg = 0, grey = 1, rgb = 2 };
+// `file`: nothing is rendered, a file is read.
+enum class Kind : int32_t { jpeg = 0, grey = 1, rgb = 2, file = 3 };
 
 // What came of a job, as JavaScript numbers it.
 enum class Outcome : int32_t {
@@ -55,6 +56,9 @@ enum class Outcome : int32_t {
   foreign = 2,
   cancelled = 3,
   memory = 4,
+  // Of files: read, or to be read another way.
+  read = 5,
+  unread = 6,
 };
 
 // All renderings of one sample, done one after another by one thread.
@@ -70,6 +74,10 @@ struct Job {
   size_t length = 0;
   std::vector<Step> steps;
   std::vector<uint8_t*> outputs;
+  // Of a file: where it lies, the bytes of its room (the one output), and of itself.
+  std::string path;
+  size_t outputLength = 0;
+  size_t size = 0;
   // About how long it takes, in bytes read and written.
   size_t weight = 0;
 

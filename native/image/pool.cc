@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <system_error>
 
+#include "files.h"
 #include "render.h"
 
 namespace patchstream {
@@ -56,6 +57,7 @@ void Pool::submit(const std::vector<Job*>& jobs, napi_value keep) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     waiting_.insert(waiting_.end(), jobs.begin(), jobs.end());
+    queued_ = waiting_.size();
   }
   wake_.notify_all();
 }
@@ -95,6 +97,7 @@ void Pool::stop() {
     const std::lock_guard<std::mutex> lock(mutex_);
     stopped_ = true;
     waiting_.clear();
+    queued_ = 0;
   }
   for (const auto& slot : slots_) {
     if (slot != nullptr) slot->job.unwanted = true;
@@ -115,7 +118,13 @@ void Pool::work(int32_t index) {
       if (stopped_) return;
       take(taken);
     }
-    for (Job* job : taken) renderer.run(*job);
+    for (Job* job : taken) {
+      if (job->kind == Kind::file) {
+        job->outcome = readFile(*job);
+      } else {
+        renderer.run(*job);
+      }
+    }
     report(taken);
   }
 }
@@ -130,17 +139,21 @@ void Pool::take(std::vector<Job*>& taken) {
     taken.push_back(waiting_.front());
     waiting_.pop_front();
   } while (taken.size() < most && weight + waiting_.front()->weight <= handful);
+  queued_ = waiting_.size();
 }
 
 void Pool::report(const std::vector<Job*>& ended) {
-  bool first = false;
+  bool tell = false;
   {
     const std::lock_guard<std::mutex> lock(endedMutex_);
-    first = ended_.empty();
     ended_.insert(ended_.end(), ended.begin(), ended.end());
+    // Each message takes a core from a thread like this one. So it is sent when as many have ended as still wait: early enough for more to be
+    // submitted before the threads run dry, and for the last jobs at once.
+    tell = !told_ && ended_.size() >= queued_;
+    told_ = told_ || tell;
   }
-  // One message for all that ends until JavaScript comes to it. A dying environment takes none, and needs none.
-  if (first) napi_call_threadsafe_function(done_, nullptr, napi_tsfn_nonblocking);
+  // A dying environment takes none, and needs none.
+  if (tell) napi_call_threadsafe_function(done_, nullptr, napi_tsfn_nonblocking);
 }
 
 void Pool::release(napi_env env, Job& job) {
@@ -152,7 +165,8 @@ void Pool::release(napi_env env, Job& job) {
   keep = nullptr;
 }
 
-// Calls JavaScript with (outcomes, messages): [id, outcome] of every job that has ended, and the messages of those that broke, in their order.
+// Calls JavaScript with (outcomes, messages, sizes): [id, outcome] of every job that has ended, the messages of those that broke, and the sizes of files, in
+// their order.
 void Pool::deliver(napi_env env, napi_value callback, void* context, void*) {
   if (env == nullptr) return;
   auto* self = static_cast<Pool*>(context);
@@ -161,18 +175,22 @@ void Pool::deliver(napi_env env, napi_value callback, void* context, void*) {
   {
     const std::lock_guard<std::mutex> lock(self->endedMutex_);
     ended.swap(self->ended_);
+    self->told_ = false;
   }
   if (ended.empty()) return;
   napi_value buffer;
   napi_value outcomes;
   napi_value messages;
+  napi_value sizes;
   void* data = nullptr;
   const size_t count = ended.size() * 2;
   if (napi_create_arraybuffer(env, count * sizeof(int32_t), &data, &buffer) != napi_ok) return;
   napi_create_typedarray(env, napi_int32_array, count, buffer, 0, &outcomes);
   napi_create_array(env, &messages);
+  napi_create_array(env, &sizes);
   auto* numbers = static_cast<int32_t*>(data);
   uint32_t broken = 0;
+  uint32_t files = 0;
   for (Job* job : ended) {
     *numbers++ = job->id;
     *numbers++ = static_cast<int32_t>(job->outcome);
@@ -181,14 +199,19 @@ void Pool::deliver(napi_env env, napi_value callback, void* context, void*) {
       napi_create_string_utf8(env, job->message.c_str(), job->message.size(), &message);
       napi_set_element(env, messages, broken++, message);
     }
+    if (job->kind == Kind::file) {
+      napi_value size;
+      napi_create_double(env, static_cast<double>(job->size), &size);
+      napi_set_element(env, sizes, files++, size);
+    }
     self->release(env, *job);
   }
   self->open_ -= ended.size();
   if (self->open_ == 0) napi_unref_threadsafe_function(env, self->done_);
   napi_value receiver;
   napi_get_undefined(env, &receiver);
-  const napi_value given[] = {outcomes, messages};
-  napi_call_function(env, receiver, callback, 2, given, nullptr);
+  const napi_value given[] = {outcomes, messages, sizes};
+  napi_call_function(env, receiver, callback, 3, given, nullptr);
 }
 
 }  // namespace patchstream

@@ -2,6 +2,7 @@
 
 #include <node_api.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -66,8 +67,13 @@ class Pool {
   bool stopped_ = false;
   std::vector<std::thread> threads_;
 
+  // The length of `waiting_`, for who reports.
+  std::atomic<size_t> queued_{0};
+
   std::mutex endedMutex_;
   std::vector<Job*> ended_;
+  // Whether a message about them is on its way.
+  bool told_ = false;
 };
 
 }  // namespace patchstream

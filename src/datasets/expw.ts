@@ -59,9 +59,9 @@ export const expw = defineSource({
       count: faces.length,
       classNames: expressions,
       key: (index) => `${faces[index]!.name}/${faces[index]!.face}`,
-      async read(index, signal): Promise<ExpwFields> {
+      async read(index, signal, memory): Promise<ExpwFields> {
         const { name, box, label } = faces[index]!;
-        return { bytes: await readWhole(join(root, photos, name), name, { maxBytes, signal }), box, label };
+        return { bytes: await readWhole(join(root, photos, name), name, { maxBytes, signal, memory }), box, label };
       },
     };
   },

@@ -2,6 +2,8 @@ import { closeSync, fstatSync, open, read } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fail, messageOf, nearest, PatchstreamError } from '../errors.ts';
+import { mostAtOnce, nativeFiles } from './native-files.ts';
+import type { Recycler } from './recycler.ts';
 
 /** The code of an error of the operating system (`ENOENT`), if it is one. */
 export function systemCode(error: unknown): string | undefined {
@@ -10,25 +12,35 @@ export function systemCode(error: unknown): string | undefined {
     : undefined;
 }
 
-/** The most that is asked for at once: between pieces an abort is heard. */
-const pieceBytes = 2 ** 22;
-
 /** Room for what a file holds that says it is empty, as those of /proc and of some file systems over a network do. */
 const unknownBytes = 4096;
 
+export interface ReadOptions {
+  /** The most bytes that the file may have. */
+  readonly maxBytes: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly memory?: Recycler | undefined;
+}
+
 /**
- * Reads a whole file into memory of its own. Only what may wait for a disk or a network goes to Node's threads, as plain callbacks: a small
- * file is two trips there and a third of what a file handle's promises cost (opening, asking the size, reading, closing). The size is what the
- * file says, not what is believed: one that has become shorter or longer is read to its end.
+ * Reads a whole file, into memory of its own or what `memory` lends. The size is what the file says, not what is believed: one that has become
+ * shorter or longer is read to its end.
  *
  * @throws FILE_UNREADABLE, FILE_LARGE (before anything is read, or where the file turns out to be larger than it said); the signal's reason when
  * it is aborted.
  */
-export function readWhole(
-  path: string,
-  name: string,
-  { maxBytes, signal }: { maxBytes: number; signal?: AbortSignal },
-): Promise<Uint8Array> {
+export function readWhole(path: string, name: string, options: ReadOptions): Promise<Uint8Array> {
+  const alone = () => readAlone(path, name, options);
+  const { memory } = options;
+  const native = memory && nativeFiles()?.read(path, { ...options, memory, otherwise: alone });
+  return native ?? alone();
+}
+
+/**
+ * Reads a file by Node. Only what may wait for a disk or a network goes to its threads, as plain callbacks: a small file is two trips there and a
+ * third of what a file handle's promises cost (opening, asking the size, reading, closing).
+ */
+function readAlone(path: string, name: string, { maxBytes, signal, memory }: ReadOptions): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const refuse = (error: unknown) => {
       const own = signal?.aborted || systemCode(error) === undefined;
@@ -44,7 +56,7 @@ export function readWhole(
       try {
         const { size } = fstatSync(file);
         if (size > maxBytes) throw fail('FILE_LARGE', { limit: maxBytes, size });
-        fill(file, { size, maxBytes, signal }, end);
+        fill(file, { size, maxBytes, signal, memory }, end);
       } catch (error) {
         end(error);
       }
@@ -72,14 +84,15 @@ function close(file: number): void {
  */
 function fill(
   file: number,
-  { size, maxBytes, signal }: { size: number; maxBytes: number; signal: AbortSignal | undefined },
+  { size, maxBytes, signal, memory }: ReadOptions & { readonly size: number },
   end: (error: unknown, bytes?: Uint8Array) => void,
 ): void {
-  let bytes = Buffer.allocUnsafeSlow(size === 0 ? unknownBytes : size + 1);
+  const needed = size === 0 ? unknownBytes : size + 1;
+  let bytes = memory?.take(needed) ?? Buffer.allocUnsafeSlow(needed);
   let at = 0;
   const next = () => {
     const room = bytes.length - at;
-    read(file, bytes, at, room > pieceBytes + 1 ? pieceBytes : room, at, piece);
+    read(file, bytes, at, room > mostAtOnce + 1 ? mostAtOnce : room, at, piece);
   };
   const piece = (error: Error | null, count: number) => {
     if (error !== null) return end(error);
@@ -90,7 +103,7 @@ function fill(
     if (at === bytes.length) {
       try {
         const larger = Buffer.allocUnsafeSlow(2 * at);
-        bytes.copy(larger);
+        larger.set(bytes);
         bytes = larger;
       } catch (error) {
         return end(error);

@@ -1,4 +1,4 @@
-import { extname, join, resolve } from 'node:path';
+import { extname, resolve } from 'node:path';
 import { z } from 'zod';
 import { fail } from '../errors.ts';
 import { type Format, formatEndings, pictureFormats } from '../vision/formats.ts';
@@ -71,9 +71,9 @@ export const imageFolder = defineSource({
         const file = files[index % files.length]!;
         return repeat === 1 ? file : `${file}#${Math.floor(index / files.length)}`;
       },
-      async read(index, signal): Promise<FolderFields> {
+      async read(index, signal, memory): Promise<FolderFields> {
         const file = files[index % files.length]!;
-        const bytes = await readWhole(join(root, file), file, { maxBytes, signal });
+        const bytes = await readWhole(`${root}/${file}`, file, { maxBytes, signal, memory });
         return classes === undefined ? { bytes } : { bytes, label: classes.get(classOf(file))! };
       },
     };

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { Refusal } from '../errors.ts';
 import type { Sample } from '../streams/sample.ts';
 import type { Spec } from '../vision/spec.ts';
+import type { Recycler } from './recycler.ts';
 
 /** A source that is open: samples by index, in listing order. Reading may happen many at a time and in any order. */
 export interface OpenSource<F extends Fields = Fields> {
@@ -11,8 +12,11 @@ export interface OpenSource<F extends Fields = Fields> {
   readonly classNames?: readonly string[];
   /** The key of sample `index`, without reading it. */
   key(index: number): string;
-  /** The fields of sample `index` (`bytes`, or `picture`; `label`). A failure here is a failure of that sample alone. */
-  read(index: number, signal: AbortSignal): F | Promise<F>;
+  /**
+   * The fields of sample `index` (`bytes`, or `picture`; `label`). A failure here is a failure of that sample alone. Where `memory` is given, a file
+   * may be read into what it lends, which is another sample's as soon as this one is rendered.
+   */
+  read(index: number, signal: AbortSignal, memory?: Recycler): F | Promise<F>;
   /**
    * For sources whose samples are raw pictures of one size that lie in memory: `picture` of sample `index` is record `index`. Who has it promises
    * that `read` answers at once, never with a promise, and never fails, with the same fields of the same shapes for every sample: samples are then

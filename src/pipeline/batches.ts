@@ -1,7 +1,6 @@
 import { Observable } from 'rxjs';
 import { fail } from '../errors.ts';
 import type { HostTensor } from '../models/model.ts';
-import { isAbsent } from '../native.ts';
 import { batcher, type CellBatch } from '../streams/batcher.ts';
 import { feed } from '../streams/feed.ts';
 import { iterate } from '../streams/iterate.ts';
@@ -9,7 +8,6 @@ import type { Carried } from '../streams/permits.ts';
 import { Ring } from '../streams/ring.ts';
 import { type CellLayout, CellReader } from '../train/cells.ts';
 import type { Picture } from '../vision/picture.ts';
-import { nativeRenderer } from '../vision/render-native.ts';
 import type { Spec } from '../vision/spec.ts';
 import { builtin } from './builtin.ts';
 import { cellsOf } from './cells.ts';
@@ -18,9 +16,10 @@ import { cancelled } from './context.ts';
 import type { Definition } from './definition.ts';
 import type { Loader } from './engine.ts';
 import { looseFields } from './fold.ts';
-import { layoutOf, writeCell } from './layout.ts';
+import { layoutOf } from './layout.ts';
 import { type Opened, type OpenOptions, openLoader } from './open.ts';
 import { recordBatches } from './records.ts';
+import { rendering } from './rendering.ts';
 
 /** How batches are made. */
 export interface BatchOptions extends OpenOptions {
@@ -134,14 +133,6 @@ export async function* samples<S>(definition: Definition, options: OpenOptions =
   }
 }
 
-/**
- * Samples at the renderer for each of its threads. At native/image, which has a queue: one that the thread does, and more so that it finds the next
- * when it has ended one. At sharp, which would do all of them at once: one.
- */
-export function queuedPerThread(native: ReturnType<typeof nativeRenderer> = nativeRenderer()): number {
-  return isAbsent(native) ? 1 : 6;
-}
-
 /** A list of cells together with the ring they lie in. */
 export interface Listed {
   readonly list: CellBatch;
@@ -163,9 +154,7 @@ export function toCells(loader: Loader, spec: Spec, size: number, cells: number,
       const begin = (first: Carried) => {
         const layout = layoutOf(spec, first.sample, only);
         const ring = new Ring(cells, layout.cellBytes);
-        const write = (sample: Carried['sample'], cell: Parameters<typeof writeCell>[1]) =>
-          writeCell(sample, cell, layout);
-        const render = batcher({ ring, size, write, ...loader.ending('render', queuedPerThread()) });
+        const render = batcher({ ring, size, ...rendering(loader, layout) });
         const input = new Observable<Carried>((inner) => {
           push = (carried) => inner.next(carried);
           end = () => inner.complete();

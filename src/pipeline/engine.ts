@@ -1,4 +1,5 @@
 import { asyncScheduler, type Observable, type SchedulerLike } from 'rxjs';
+import { Recycler } from '../datasets/recycler.ts';
 import type { Fields, OpenSource } from '../datasets/source.ts';
 import { Random } from '../random.ts';
 import { Budget, defaultMaxFailures, type Failure, type MaxFailures } from '../streams/failures.ts';
@@ -55,6 +56,11 @@ export interface Loader {
    * it joins that queue, so it has `perThread` times the seconds: its own turn, and those of the samples that are ahead of it.
    */
   ending(id: string, perThread?: number): Around;
+  /**
+   * For an end that renders every sample and then lets go of it: where the memory of a sample's file goes back to, once nothing reads it any more.
+   * From then on the source reads into such memory. Nothing where a stage may keep samples.
+   */
+  recycle(): Recycler | undefined;
 }
 
 interface Ticket extends Sample {
@@ -89,8 +95,11 @@ export function loader(source: OpenSource, options: LoaderOptions): Loader {
     const { epoch, index } = placeOf(position);
     return { key: source.key(index), position, epoch, index };
   };
+  // Only where nothing of the chain keeps a sample, and its end says when it is rendered.
+  const forgets = stages.every(({ definition }) => definition?.forgets === true);
+  let memory: Recycler | undefined;
   const read = ({ key, position, epoch, index }: Ticket): Sample | Promise<Sample> => {
-    const fields = source.read(index, signal);
+    const fields = source.read(index, signal, memory);
     const join = (fields: Fields): Sample => Object.assign({ key, position, epoch }, fields);
     return fields instanceof Promise ? fields.then(join) : join(fields);
   };
@@ -121,7 +130,11 @@ export function loader(source: OpenSource, options: LoaderOptions): Loader {
       ...(maxFailures !== undefined && { maxFailures }),
     });
   };
-  return { samples, ordered, permits, ending, stats: () => meters.map((meter) => meter.stats()) };
+  const recycle = () => {
+    if (forgets) memory ??= new Recycler();
+    return memory;
+  };
+  return { samples, ordered, permits, ending, recycle, stats: () => meters.map((meter) => meter.stats()) };
 }
 
 /** The policy of `decode`, which holds where its pictures are rendered too. */

@@ -113,7 +113,7 @@ export function spread(source: OpenSource, most = source.count): OpenSource {
     count: most,
     ...(source.classNames && { classNames: source.classNames }),
     key: (index) => source.key(place(index)),
-    read: (index, signal) => source.read(place(index), signal),
+    read: (index, signal, memory) => source.read(place(index), signal, memory),
     close: async () => source.close?.(),
   };
 }

@@ -13,16 +13,16 @@ import type { LoopEnd } from '../train/loop.ts';
 import type { Measures } from '../train/metrics.ts';
 import { chooseMicroBatch, type MicroBatchChoice } from '../train/microbatch.ts';
 import { startTrainer, type Trainer } from '../train/trainer.ts';
-import { queuedPerThread } from './batches.ts';
 import { cellsOf } from './cells.ts';
 import { cancelled, type RunContext } from './context.ts';
 import { Course } from './course.ts';
 import type { ResolvedTrain } from './ends.ts';
 import { probeHeldOut } from './evaluation.ts';
 import type { RunSummary } from './events.ts';
-import { writeCell } from './layout.ts';
+
 import { type Opened, openLoader, openSource } from './open.ts';
 import { lossLines, ProgressTicker, totals } from './progress.ts';
+import { rendering } from './rendering.ts';
 import type { Resolved } from './resolve.ts';
 import { decisiveJson } from './resolved-json.ts';
 import { tellTraining } from './tell-training.ts';
@@ -195,9 +195,8 @@ async function feedTrainer(
   const render = batcher({
     ring,
     size: microBatch,
-    write: (sample, cell) => writeCell(sample, cell, layout),
     dropLast: train.dropLast,
-    ...loader.ending('render', queuedPerThread()),
+    ...rendering(loader, layout),
   });
   const perStep = train.batch / microBatch;
   let batchIndex = 0;

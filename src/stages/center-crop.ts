@@ -14,6 +14,7 @@ export const centerCrop = defineStage({
   shorthand: 'size',
   needs: ['picture'],
   uniform: true,
+  forgets: true,
   check: function* ({ size }, spec) {
     yield* checkBefore('center-crop', spec);
     const [height, width] = sidesOf(size);

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { Sample } from '../streams/sample.ts';
 import { pictureFormats } from '../vision/formats.ts';
-import { commonFormats, defaultMaxPixels, openPicture } from '../vision/open.ts';
+import { commonFormats, defaultMaxPixels, openSoon } from '../vision/open.ts';
+import { Picture } from '../vision/picture.ts';
 import { defineStage } from './stage.ts';
 
 /**
@@ -29,15 +30,17 @@ export const decode = defineStage({
       ),
   }),
   needs: ['bytes'],
+  forgets: true,
   output: (spec) => {
     const { size: _, ...rest } = spec;
     return { ...rest, fields: { ...spec.fields, picture: 'picture' } };
   },
   run: ({ formats, maxPixels }, spec) => {
     const options = { formats: formats ?? spec.formats ?? commonFormats, maxPixels };
-    return async (sample: Sample & { readonly bytes: Uint8Array }) => ({
-      ...sample,
-      picture: await openPicture(sample.bytes, options),
-    });
+    return (sample: Sample & { readonly bytes: Uint8Array }) => {
+      const picture = openSoon(sample.bytes, options);
+      if (picture instanceof Picture) return { ...sample, picture };
+      return picture.then((picture) => ({ ...sample, picture }));
+    };
   },
 });

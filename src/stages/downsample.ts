@@ -28,6 +28,7 @@ export const downsample = defineStage({
   }),
   shorthand: 'factor',
   needs: ['picture'],
+  forgets: true,
   check: function* ({ factor, size }, spec) {
     if (spec.open) return;
     if (!isFixed(spec)) {

@@ -14,6 +14,7 @@ export const randomFlip = defineStage({
   shorthand: 'probability',
   needs: ['picture'],
   random: true,
+  forgets: true,
   twin: () => null,
   check: (_, spec) => (spec.fields.lr === undefined ? [] : checkBefore('random-flip', spec)),
   output: (spec) => spec,

@@ -28,6 +28,7 @@ export const resize = defineStage({
   shorthand: 'size',
   needs: ['picture'],
   uniform: true,
+  forgets: true,
   check: (_, spec) => checkBefore('resize', spec),
   output: (spec, { size }) => ({ ...spec, size: sidesOf(size) }),
   run: ({ size, ...how }) => {

@@ -29,6 +29,11 @@ export interface StageDefinition<Options = unknown, In = never, Out = unknown> {
   /** True when the work does nothing but to describe a picture anew, by its width and height alone: to pictures of one size it does the same. */
   readonly uniform?: boolean;
   /**
+   * True when the work makes one sample of a sample, or drops it, and nothing keeps the sample or what it holds beyond that: a picture's file then
+   * lies in memory that becomes another's once the picture is rendered.
+   */
+  readonly forgets?: boolean;
+  /**
    * The stage that takes this one's place in evaluation, where pictures are not changed at random; null where nothing takes it. A random
    * stage without this function stays as it is (`windows`, `mask`): evaluation gives it a fixed seed.
    */

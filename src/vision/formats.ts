@@ -12,13 +12,15 @@ export const formatEndings: Readonly<Record<Format, readonly string[]>> = {
   avif: ['.avif'],
 };
 
+const jpeg = { what: 'a JPEG', format: 'jpeg' } as const;
+
+/** Of the others. */
 const signatures: readonly {
   readonly at: number;
   readonly text: string;
   readonly what: string;
   readonly format?: Format;
 }[] = [
-  { at: 0, text: '\xff\xd8\xff', what: 'a JPEG', format: 'jpeg' },
   { at: 0, text: '\x89PNG\r\n\x1a\n', what: 'a PNG', format: 'png' },
   { at: 8, text: 'WEBP', what: 'a WebP', format: 'webp' },
   { at: 0, text: 'GIF8', what: 'a GIF', format: 'gif' },
@@ -40,6 +42,8 @@ const signatures: readonly {
 
 /** What the first bytes of a file say it is: `what` for people, `format` when it is a picture that can be decoded. Looks at no more than 1 KB. */
 export function sniff(bytes: Uint8Array): { readonly what: string; readonly format?: Format } {
+  // What most files are, without a copy of their first bytes.
+  if (bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff) return jpeg;
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 1024));
   const latin = head.toString('latin1');
   const known = signatures.find(

@@ -24,10 +24,15 @@ export interface OpenOptions {
  * renderings have ended.
  * @throws PICTURE_EMPTY, PICTURE_FORMAT, PICTURE_LIMIT, PICTURE_BROKEN
  */
-export async function openPicture(
+export async function openPicture(bytes: Uint8Array, options: OpenOptions = {}): Promise<Picture> {
+  return openSoon(bytes, options);
+}
+
+/** As `openPicture`, but at once where the header needs no decoder, as those of nearly all JPEGs: a promise costs more than reading it. */
+export function openSoon(
   bytes: Uint8Array,
   { formats = commonFormats, maxPixels = defaultMaxPixels }: OpenOptions = {},
-): Promise<Picture> {
+): Picture | Promise<Picture> {
   if (bytes.length === 0) throw fail('PICTURE_EMPTY', {});
   const found = sniff(bytes);
   const format = formats.find((name) => name === found.format);
@@ -38,10 +43,12 @@ export async function openPicture(
         : `Name \`${found.format}\` among \`formats\`, or convert the file.`;
     throw fail('PICTURE_FORMAT', { formats: formats.join(', '), found: found.what, advice });
   }
-  const header = (format === 'jpeg' && quickHeader(bytes)) || (await readHeader(bytes));
-  const { width, height, orientation, alpha, plainJpeg } = header;
-  if (width * height > maxPixels) throw fail('PICTURE_LIMIT', { limit: maxPixels, width, height });
-  return new Picture({ kind: 'encoded', bytes, orientation, alpha, plainJpeg, maxPixels }, width, height);
+  const opened = ({ width, height, orientation, alpha, plainJpeg }: Header) => {
+    if (width * height > maxPixels) throw fail('PICTURE_LIMIT', { limit: maxPixels, width, height });
+    return new Picture({ kind: 'encoded', bytes, orientation, alpha, plainJpeg, maxPixels }, width, height);
+  };
+  const header = format === 'jpeg' ? quickHeader(bytes) : undefined;
+  return header === undefined ? readHeader(bytes).then(opened) : opened(header);
 }
 
 /** `width` and `height` are upright. */

@@ -1,6 +1,6 @@
-import { availableParallelism } from 'node:os';
 import { fail } from '../errors.ts';
-import { type Absent, type ImageAddon, imageAddon, imageKinds, imageOutcomes, isAbsent } from '../native.ts';
+import { type Absent, imageKinds, imageOutcomes, isAbsent } from '../native.ts';
+import { type NativePool, nativePool } from './native-pool.ts';
 import type { Origin, Picture } from './picture.ts';
 import { type Plan, planOf, stepInts, writeStep } from './render-plan.ts';
 
@@ -22,6 +22,7 @@ export interface Place {
 type Answer = 'done' | 'foreign';
 
 interface Waiting {
+  readonly id: number;
   readonly place: Place | undefined;
   readonly renderings: readonly Rendering[];
   readonly plan: Plan;
@@ -41,28 +42,24 @@ const longestSide = 65535;
  * message for all that have ended by then.
  */
 export class NativeRenderer {
-  readonly #addon: ImageAddon;
-  /** Jobs by id; ids are used again. */
-  readonly #waiting: (Waiting | undefined)[] = [];
-  readonly #freeIds: number[] = [];
+  readonly #pool: NativePool;
   /** Jobs of this turn. */
-  #gathered: number[] = [];
+  #gathered: Waiting[] = [];
   #ints = new Int32Array(4096);
 
-  constructor(addon: ImageAddon, threads: number) {
-    this.#addon = addon;
-    addon.open(threads, (outcomes, messages) => this.#ended(outcomes, messages));
+  constructor(pool: NativePool) {
+    this.#pool = pool;
   }
 
   about(): { readonly version: string; readonly vectors: string } {
-    const { version, vectors } = this.#addon.info();
+    const { version, vectors } = this.#pool.addon.info();
     const parts = [Math.floor(version / 1e6), Math.floor(version / 1e3) % 1e3, version % 1e3];
     return { version: parts.join('.'), vectors };
   }
 
   /** How many threads render. */
   setThreads(count: number): void {
-    this.#addon.setThreads(count);
+    this.#pool.addon.setThreads(count);
   }
 
   /**
@@ -77,11 +74,13 @@ export class NativeRenderer {
     const plan = planOf(renderings.map(({ picture }) => picture));
     if (plan === undefined || plan.steps.length > mostSteps) return foreign;
     return new Promise((resolve, reject) => {
-      const id = this.#freeIds.pop() ?? this.#waiting.length;
-      this.#waiting[id] = { place, renderings, plan, resolve, reject };
+      const id = this.#pool.open((outcome, message) => {
+        place?.whenFreed(undefined);
+        end(outcome, message, resolve, reject);
+      });
       if (this.#gathered.length === 0) process.nextTick(() => this.#flush());
-      this.#gathered.push(id);
-      place?.whenFreed(() => this.#addon.cancel(id));
+      this.#gathered.push({ id, place, renderings, plan, resolve, reject });
+      place?.whenFreed(() => this.#pool.addon.cancel(id));
     });
   }
 
@@ -89,30 +88,28 @@ export class NativeRenderer {
   #flush(): void {
     const gathered = this.#gathered;
     this.#gathered = [];
-    const wanted = gathered.filter((id) => {
-      const { place, resolve } = this.#waiting[id]!;
+    const wanted = gathered.filter(({ id, place, resolve }) => {
       if (place?.current !== false) return true;
-      this.#release(id);
+      this.#pool.close(id);
       resolve('done');
       return false;
     });
     if (this.#submit(wanted) === undefined) return;
     // The addon takes all or none, so that one job it refuses is told from the others one by one.
-    for (const id of wanted) {
-      const cause = this.#submit([id]);
+    for (const job of wanted) {
+      const cause = this.#submit([job]);
       if (cause === undefined) continue;
-      const { reject } = this.#waiting[id]!;
-      this.#release(id);
-      reject(refusal(cause));
+      job.place?.whenFreed(undefined);
+      this.#pool.close(job.id);
+      job.reject(refusal(cause));
     }
   }
 
   /** Hands jobs to the addon; returns why it took none of them. */
-  #submit(ids: readonly number[]): Error | undefined {
+  #submit(jobs: readonly Waiting[]): Error | undefined {
     const arrays: Uint8Array[] = [];
     let count = 0;
-    for (const id of ids) {
-      const { renderings, plan } = this.#waiting[id]!;
+    for (const { id, renderings, plan } of jobs) {
       const { picture } = renderings[0]!;
       count = this.#write(count, id, picture, plan);
       arrays.push(picture.origin.kind === 'raw' ? picture.origin.data : picture.origin.bytes);
@@ -120,7 +117,7 @@ export class NativeRenderer {
     }
     if (count === 0) return undefined;
     try {
-      this.#addon.submit(this.#ints, count, arrays);
+      this.#pool.addon.submit(this.#ints, count, arrays);
       return undefined;
     } catch (cause) {
       return cause as Error;
@@ -156,34 +153,13 @@ export class NativeRenderer {
     }
     return at;
   }
+}
 
-  #release(id: number): void {
-    this.#waiting[id]!.place?.whenFreed(undefined);
-    this.#waiting[id] = undefined;
-    this.#freeIds.push(id);
-  }
-
-  #ended(outcomes: Int32Array, messages: readonly string[]): void {
-    let broken = 0;
-    for (let at = 0; at < outcomes.length; at += 2) {
-      const id = outcomes[at]!;
-      const { resolve, reject } = this.#waiting[id]!;
-      this.#release(id);
-      switch (outcomes[at + 1]) {
-        case imageOutcomes.broken:
-          reject(fail('PICTURE_BROKEN', { reason: messages[broken++]! }));
-          break;
-        case imageOutcomes.memory:
-          reject(fail('PICTURE_MEMORY', {}));
-          break;
-        case imageOutcomes.foreign:
-          resolve('foreign');
-          break;
-        default:
-          resolve('done');
-      }
-    }
-  }
+/** Tells what came of a job. */
+function end(outcome: number, message: string, resolve: Waiting['resolve'], reject: Waiting['reject']): void {
+  if (outcome === imageOutcomes.broken) reject(fail('PICTURE_BROKEN', { reason: message }));
+  else if (outcome === imageOutcomes.memory) reject(fail('PICTURE_MEMORY', {}));
+  else resolve(outcome === imageOutcomes.foreign ? 'foreign' : 'done');
 }
 
 const foreign = Promise.resolve('foreign' as const);
@@ -218,8 +194,8 @@ export function nativeRenderer(): NativeRenderer | Absent {
 
 function choose(): NativeRenderer | Absent {
   if (process.env[variable] === 'sharp') return { found: `${variable}=sharp asks for it`, remedy: `unset ${variable}` };
-  const addon = imageAddon();
-  return isAbsent(addon) ? addon : new NativeRenderer(addon, availableParallelism());
+  const pool = nativePool();
+  return isAbsent(pool) ? pool : new NativeRenderer(pool);
 }
 
 /** Which renderer this machine has, for people: `native/image (libjpeg-turbo 2.1.5, avx2): JPEG and raw pixels; sharp: the rest`. */

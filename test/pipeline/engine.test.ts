@@ -1,7 +1,7 @@
 import t from 'tap';
-import { queuedPerThread } from '../../src/pipeline/batches.ts';
 import { loader } from '../../src/pipeline/engine.ts';
 import type { ResolvedStage } from '../../src/pipeline/fold.ts';
+import { queuedPerThread } from '../../src/pipeline/rendering.ts';
 import { decode } from '../../src/stages/index.ts';
 import { batcher } from '../../src/streams/batcher.ts';
 import type { Failure } from '../../src/streams/failures.ts';

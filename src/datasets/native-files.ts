@@ -1,0 +1,111 @@
+import { imageOutcomes, isAbsent } from '../native.ts';
+import { type NativePool, nativePool } from '../vision/native-pool.ts';
+import type { Recycler } from './recycler.ts';
+
+/** Larger files are read in pieces, so that an abort is heard between them. */
+export const mostAtOnce = 2 ** 22;
+
+/** Rooms grow to what files have needed, up to this; for a larger file its size is asked first. */
+const mostUsual = 2 ** 20;
+
+/** The most files that are left to Node after some that did not lie in memory, before it is tried again. */
+const longestRest = 1024;
+
+interface Options {
+  readonly memory: Recycler;
+  readonly maxBytes: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Reads the file where it must be read another way. */
+  otherwise(): Promise<Uint8Array>;
+}
+
+interface Wanted {
+  readonly path: string;
+  readonly options: Options;
+  readonly room: Uint8Array;
+  resolve(bytes: Uint8Array | Promise<Uint8Array>): void;
+}
+
+/**
+ * Reads files that lie in the system's memory, as those of every epoch but the first do where there is enough of it: by the threads that render, which are
+ * awake, many with one call and one message. What would wait for a disk is left to Node's threads.
+ */
+class NativeFiles {
+  readonly #pool: NativePool;
+  #gathered: Wanted[] = [];
+  /** Room for a file whose size is not known yet. */
+  #usual = 2 ** 16;
+  /** So many files are not tried, and as many more where the next one fails again. */
+  #resting = 0;
+  #rest = 4;
+
+  constructor(pool: NativePool) {
+    this.#pool = pool;
+  }
+
+  /** The bytes of a file, in memory that `memory` has lent; nothing where it is not tried just now. */
+  read(path: string, options: Options): Promise<Uint8Array> | undefined {
+    if (this.#resting > 0) {
+      this.#resting--;
+      return undefined;
+    }
+    return new Promise((resolve) => {
+      this.#gather({ path, options, room: options.memory.take(this.#usual), resolve });
+    });
+  }
+
+  #gather(wanted: Wanted): void {
+    if (this.#gathered.length === 0) process.nextTick(() => this.#start());
+    this.#gathered.push(wanted);
+  }
+
+  #start(): void {
+    const files = this.#gathered;
+    this.#gathered = [];
+    const ids = files.map((wanted) => this.#pool.open((outcome, _, size) => this.#ended(wanted, outcome, size)));
+    try {
+      this.#pool.addon.readFiles(
+        new Int32Array(ids),
+        files.map(({ path }) => path),
+        files.map(({ room }) => room),
+      );
+    } catch {
+      // No thread or no memory could be had: the other way tells so, if it does not go better there.
+      for (const id of ids) this.#pool.close(id);
+      for (const { options, resolve } of files) resolve(options.otherwise());
+    }
+  }
+
+  #ended(wanted: Wanted, outcome: number, size: number): void {
+    const { room, options, resolve } = wanted;
+    const { memory, maxBytes, signal, otherwise } = options;
+    if (outcome === imageOutcomes.read && size <= maxBytes && !signal?.aborted) {
+      this.#rest = 4;
+      resolve(room.subarray(0, size));
+      return;
+    }
+    memory.giveBack(room);
+    const isTooLarge = size >= Math.min(maxBytes, mostAtOnce);
+    if (size > 0 && !isTooLarge) {
+      if (size < mostUsual) this.#usual = Math.max(this.#usual, size + 1);
+      this.#gather({ ...wanted, room: memory.take(size + 1) });
+      return;
+    }
+    if (!isTooLarge) {
+      this.#resting = this.#rest;
+      this.#rest = Math.min(2 * this.#rest, longestRest);
+    }
+    resolve(otherwise());
+  }
+}
+
+let files: NativeFiles | undefined;
+
+/** Reading by native/image, where it is there. */
+export function nativeFiles(): NativeFiles | undefined {
+  if (files === undefined) {
+    const pool = nativePool();
+    if (!isAbsent(pool)) files = new NativeFiles(pool);
+  }
+  return files;
+}
