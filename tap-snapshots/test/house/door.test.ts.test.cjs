@@ -62,6 +62,7 @@ type OpenSource
 type Pipeline
 type Pixels
 type Problem
+type Recycler
 type Refusal
 type Registry
 type RunEvent
