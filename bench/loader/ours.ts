@@ -146,7 +146,7 @@ export async function renderCopies(
 
 /** Passes over a file of digits, brought to `size` × `size`, as batches uint8 [n, size, size, 3]. */
 export async function digitsPasses(path: string, size: number, n: number, epochs: number): Promise<void> {
-  for await (const { fields } of pipeline(idx(path), resize(size)).batches(n, { epochs })) {
+  for await (const { fields } of pipeline(idx(path), resize(size)).batches(n, { epochs, views: true })) {
     if (fields.picture.shape[1] !== size) throw new Error(`A batch of ${fields.picture.shape}.`);
   }
 }
