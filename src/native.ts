@@ -86,7 +86,8 @@ export interface ProgramDifference {
 export interface ImageAddon {
   /**
    * Comes first, once. `ended` gets [id, outcome] of every job that has ended (`imageOutcomes`), many at a time, and the messages of those that are
-   * broken, and the sizes of files, in their order. The threads start with the first job; open jobs alone keep the program alive.
+   * broken, and the sizes of files, in their order; the next time when `listen` was called. The threads start with the first job; open jobs alone
+   * keep the program alive.
    */
   open(
     threads: number,
@@ -98,6 +99,8 @@ export interface ImageAddon {
    * SharedArrayBuffer and are kept alive until the job has ended.
    */
   submit(ints: Int32Array, count: number, arrays: readonly Uint8Array[]): void;
+  /** Asks for the next message. To be called in another turn of the event loop than that of the last, so that the rest of the program has its turns. */
+  listen(): void;
   /**
    * Renders raw pictures of one size, which lie one after another in `data`, into `out`, one behind the other; all in the calling thread. The ints: kind,
    * width and height of a record, the number of steps, the ints of every step, then the numbers of the records that are wanted. Returns the outcome

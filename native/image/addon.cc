@@ -212,6 +212,12 @@ napi_value cancel(const Arguments& given) {
   return nullptr;
 }
 
+// listen(): asks for the next message; see Pool.
+napi_value listen(const Arguments& given) {
+  poolOf(given).listen();
+  return nullptr;
+}
+
 // setThreads(count).
 napi_value setThreads(const Arguments& given) {
   poolOf(given).setThreads(given.integer(0));
@@ -268,6 +274,7 @@ NAPI_MODULE_INIT() {
       {"open", call<patchstream::open>},       {"submit", call<submit>}, {"cancel", call<cancel>}, {"setThreads", call<setThreads>},
       {"setPortable", call<setPortable>}, {"info", call<info>}, {"renderRecords", call<renderRecords>},
       {"readFiles", call<readFiles>},
+      {"listen", call<patchstream::listen>},
   };
   for (const auto& [name, entry] : entries) {
     napi_value function;

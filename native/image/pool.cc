@@ -1,5 +1,11 @@
 #include "pool.h"
 
+#ifdef __linux__
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 #include <algorithm>
 #include <system_error>
 
@@ -13,6 +19,15 @@ namespace {
 // Small jobs are taken several at a time, up to this weight (a few tens of microseconds), so that waking a thread and telling JavaScript are paid
 // once for all of them.
 constexpr size_t handful = size_t{64} << 10;
+
+// Has the calling thread stand back where there are more threads than cores: JavaScript's, which keeps all others at work, would wait for its turn, and
+// with it timers and signals.
+void standBack() {
+#ifdef __linux__
+  // Of this thread alone, as Linux has it; it is no harm when it is refused.
+  setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), 5);
+#endif
+}
 
 }  // namespace
 
@@ -109,6 +124,7 @@ void Pool::stop() {
 }
 
 void Pool::work(int32_t index) {
+  standBack();
   Renderer renderer;
   std::vector<Job*> taken;
   while (true) {
@@ -143,17 +159,24 @@ void Pool::take(std::vector<Job*>& taken) {
 }
 
 void Pool::report(const std::vector<Job*>& ended) {
-  bool tell = false;
-  {
-    const std::lock_guard<std::mutex> lock(endedMutex_);
-    ended_.insert(ended_.end(), ended.begin(), ended.end());
-    // Each message takes a core from a thread like this one. So it is sent when as many have ended as still wait: early enough for more to be
-    // submitted before the threads run dry, and for the last jobs at once.
-    tell = !told_ && ended_.size() >= queued_;
-    told_ = told_ || tell;
-  }
+  const std::lock_guard<std::mutex> lock(endedMutex_);
+  ended_.insert(ended_.end(), ended.begin(), ended.end());
+  tell();
+}
+
+// Sends a message, unless one is on its way. Each takes a core from a thread that renders, so it is sent when as many jobs have ended as still wait: early
+// enough for more to be submitted before the threads run dry, and for the last jobs at once.
+void Pool::tell() {
+  if (told_ || ended_.empty() || ended_.size() < queued_) return;
+  told_ = true;
   // A dying environment takes none, and needs none.
-  if (tell) napi_call_threadsafe_function(done_, nullptr, napi_tsfn_nonblocking);
+  napi_call_threadsafe_function(done_, nullptr, napi_tsfn_nonblocking);
+}
+
+void Pool::listen() {
+  const std::lock_guard<std::mutex> lock(endedMutex_);
+  told_ = false;
+  tell();
 }
 
 void Pool::release(napi_env env, Job& job) {
@@ -175,7 +198,6 @@ void Pool::deliver(napi_env env, napi_value callback, void* context, void*) {
   {
     const std::lock_guard<std::mutex> lock(self->endedMutex_);
     ended.swap(self->ended_);
-    self->told_ = false;
   }
   if (ended.empty()) return;
   napi_value buffer;

@@ -30,6 +30,9 @@ class Pool {
   void submit(const std::vector<Job*>& jobs, napi_value keep);
   // After this the job writes nothing any more. It ends as cancelled, unless it had ended.
   void cancel(int32_t id);
+  // The message that came has been dealt with, and another may come. Asked for in another turn of the event loop than that of the message: Node delivers one
+  // behind the other while there are any, and timers, signals and the rest would wait for all of them.
+  void listen();
   // How many threads take jobs from now on.
   void setThreads(int32_t count);
   // Ends the threads; jobs that have not begun are dropped, and the others end as soon as if they were cancelled.
@@ -50,6 +53,8 @@ class Pool {
   void work(int32_t index);
   void take(std::vector<Job*>& taken);
   void report(const std::vector<Job*>& ended);
+  // With endedMutex_ held.
+  void tell();
   static void deliver(napi_env env, napi_value callback, void* context, void* data);
   void release(napi_env env, Job& job);
 
@@ -72,7 +77,7 @@ class Pool {
 
   std::mutex endedMutex_;
   std::vector<Job*> ended_;
-  // Whether a message about them is on its way.
+  // Whether a message about them is on its way, or has come and nobody listens for the next.
   bool told_ = false;
 };
 

@@ -10,6 +10,7 @@ export class NativePool {
   /** By id; ids are used again. */
   readonly #open: (Ended | undefined)[] = [];
   readonly #free: number[] = [];
+  readonly #listen = () => this.addon.listen();
 
   constructor(addon: ImageAddon, threads: number) {
     this.addon = addon;
@@ -30,6 +31,7 @@ export class NativePool {
   }
 
   #ended(outcomes: Int32Array, messages: readonly string[], sizes: readonly number[]): void {
+    setImmediate(this.#listen);
     let broken = 0;
     let files = 0;
     for (let at = 0; at < outcomes.length; at += 2) {

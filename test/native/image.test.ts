@@ -53,6 +53,7 @@ const submit = (ids) => {
 };
 let ended = 0;
 addon.open(3, (outcomes) => {
+  setImmediate(() => addon.listen());
   submit([...outcomes].filter((_, i) => i % 2 === 0));
   ended += outcomes.length / 2;
   if (ended >= workerData.least) parentPort.postMessage(ended);
@@ -90,7 +91,10 @@ t.test('numbers that do not fit together are refused, before anything is read or
   if (isAbsent(addon)) return t.end();
   const outcomes: number[] = [];
   t.throws(() => addon.submit(new Int32Array(0), 0, []), /open comes first/);
-  addon.open(1, (ended) => outcomes.push(...ended));
+  addon.open(1, (ended) => {
+    outcomes.push(...ended);
+    setImmediate(() => addon.listen());
+  });
   t.throws(() => addon.open(1, () => undefined), /open comes once/);
   const good = job(0, imageKinds.grey, 4, 3, 2);
   const arrays = () => [new Uint8Array(12), new Uint8Array(12)];
@@ -136,6 +140,7 @@ const addon = require(workerData.path);
 const ended = [];
 let messages = 0;
 addon.open(2, (outcomes) => {
+  setImmediate(() => addon.listen());
   messages++;
   ended.push(...outcomes);
   if (ended.length >= 2 * workerData.count) parentPort.postMessage({ ended, messages });
@@ -178,6 +183,7 @@ const begun = (then: string) => `
 const { parentPort, workerData } = require('node:worker_threads');
 const addon = require(workerData.path);
 addon.open(2, (outcomes, messages) => {
+  setImmediate(() => addon.listen());
   if (outcomes[0] === 1) ${then}
   else parentPort.postMessage([...outcomes, ...messages]);
 });
