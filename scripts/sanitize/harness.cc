@@ -24,6 +24,8 @@ void* operator new(size_t size) {
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
+// libFuzzer asks so; what it does is not tried.
+void* operator new(size_t size, const std::nothrow_t&) noexcept { return std::malloc(std::max<size_t>(size, 1)); }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
