@@ -23,7 +23,10 @@ import { rendering } from './rendering.ts';
 
 /** How batches are made. */
 export interface BatchOptions extends OpenOptions {
-  /** Lend the arrays until the next iteration instead of giving them away: no memory is allocated per batch. */
+  /**
+   * Lend the arrays until the next iteration instead of giving them away: no memory is allocated per batch, and pictures that have no other fields
+   * beside them are not even copied. They may then lie in a SharedArrayBuffer.
+   */
   readonly views?: boolean;
 }
 
@@ -97,10 +100,12 @@ export async function* batchesOf<S>(
     let reader: CellReader | undefined;
     for await (const { list, ring, layout } of iterate(rendered, signal)) {
       if (reader === undefined || !views) reader = new CellReader(ring.memory, layout);
-      const fields = reader.read(list.cells);
-      ring.free(list.cells);
       const { keys, positions, epochs } = list;
+      const inPlace = views ? reader.inPlace(list.cells) : undefined;
+      const fields = inPlace ?? reader.read(list.cells);
+      if (inPlace === undefined) ring.free(list.cells);
       yield { size: keys.length, keys, positions, epochs, fields } as unknown as Batch<S>;
+      if (inPlace !== undefined) ring.free(list.cells);
     }
     if (signal?.aborted) throw cancelled(signal);
     finish();

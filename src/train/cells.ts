@@ -84,6 +84,21 @@ export class CellReader {
   }
 
   /**
+   * The samples of `cells` where they lie, as `read` would copy them; nothing where they do not lie like that: a cell has other fields or a gap beside
+   * its one, or a cell of the list is not behind the one before. The cells must stay taken for as long as the values are used.
+   */
+  inPlace(cells: Uint32Array): HostBatch | undefined {
+    const { fields, cellBytes } = this.#layout;
+    const [field] = fields;
+    if (field === undefined || fields.length > 1 || fieldBytes(field) !== cellBytes) return undefined;
+    const [first = 0] = cells;
+    if (!cells.every((cell, i) => cell === first + i)) return undefined;
+    const length = field.shape.reduce((product, side) => product * side, cells.length);
+    const data = new arrayOf[field.dtype](this.#memory.buffer as ArrayBuffer, first * cellBytes, length);
+    return { [field.name]: { dtype: field.dtype, shape: [cells.length, ...field.shape], data } };
+  }
+
+  /**
    * The samples of `cells`, pictures left where they lie and the rest copied: models look at small fields on the host, and hand pictures
    * on as they are. The cells must stay taken until the pictures have been uploaded. Otherwise as `read`.
    */

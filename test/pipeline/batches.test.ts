@@ -119,6 +119,28 @@ t.test('views lend the same memory; otherwise each batch is the caller’s own',
   t.end();
 });
 
+t.test('pictures without other fields are lent where they lie, and are not written over while they are', async (t) => {
+  const root = t.testdir();
+  // Broken files leave holes in the ring, behind which batches are copied.
+  t.ok((await pictureFolder(root, 60, 0.05)).broken > 0);
+  const chain = pipeline(imageFolder(root), decode({ maxFailures: '20%' }), resize(8));
+  const own: Buffer[] = [];
+  for await (const { fields } of chain.batches(4, { epochs: 4 })) own.push(Buffer.from(fields.picture.data));
+  const buffers = new Set<unknown>();
+  let i = 0;
+  for await (const { fields } of chain.batches(4, { epochs: 4, views: true })) {
+    const data = fields.picture.data as Uint8Array;
+    const before = Buffer.from(data);
+    // Everything else may go on meanwhile.
+    await new Promise(setImmediate);
+    t.ok(before.equals(data), 'stays');
+    t.ok(own[i++]?.equals(data), 'is the same');
+    if (data.buffer instanceof SharedArrayBuffer) buffers.add(data.buffer);
+  }
+  t.equal(i, own.length);
+  t.equal(buffers.size, 1, 'the memory of the cells');
+});
+
 t.test('a pasted rxjs operator filters, and what it drops is counted', async (t) => {
   const root = t.testdir();
   await pictureFolder(root, 20);

@@ -15,6 +15,30 @@ const spec: Spec = {
   size: [5, 5],
 };
 
+t.test('samples are taken where they lie when they lie one behind the other', (t) => {
+  const field = { name: 'x', dtype: 'int32' as const, shape: [16], offset: 0 };
+  const memory = new SharedArrayBuffer(64 * 5);
+  new Int32Array(memory).forEach((_, i, all) => {
+    all[i] = i;
+  });
+  const reader = new CellReader(memory, { fields: [field], cellBytes: 64 });
+  const { x } = reader.inPlace(Uint32Array.of(2, 3))!;
+  t.same(x!.shape, [2, 16]);
+  t.same([...x!.data], [...reader.read(Uint32Array.of(2, 3)).x!.data]);
+  t.equal(x!.data.buffer, memory);
+  for (const cells of [
+    [3, 2],
+    [1, 3],
+    [4, 0],
+  ])
+    t.equal(reader.inPlace(Uint32Array.from(cells)), undefined, `not ${cells}`);
+  const gap = new CellReader(memory, { fields: [{ ...field, shape: [15] }], cellBytes: 64 });
+  t.equal(gap.inPlace(Uint32Array.of(0, 1)), undefined, 'not with gaps');
+  const two = new CellReader(memory, { fields: [field, { ...field, name: 'y', offset: 64 }], cellBytes: 128 });
+  t.equal(two.inPlace(Uint32Array.of(0, 1)), undefined, 'not with fields beside them');
+  t.end();
+});
+
 t.test('fields lie in the order of the model, each at a multiple of 64 bytes', (t) => {
   const layout = cellLayout({ name: 'm', fields: ['label', 'picture', 'windows', 'lr'] }, spec);
   t.same(layout, {
