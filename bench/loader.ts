@@ -21,6 +21,7 @@ import {
   cutOf,
   digitsFile,
   digitsPasses,
+  inMemory,
   recordAt,
   recordCuts,
   recordPicture,
@@ -46,6 +47,7 @@ const passes = 4;
 const rows: Readonly<Record<string, (bench: Bench) => Promise<Row>>> = {
   torchvision: againstTorchvision,
   bare: againstBare,
+  memory: fromMemoryAgainstBare,
   'libjpeg-turbo': againstDecoder,
   raw256: againstCopyAndResize,
   digits: againstVectorised,
@@ -117,20 +119,31 @@ async function croppedMeans(bench: Bench, python: PythonPeer): Promise<Means> {
 
 async function againstBare(bench: Bench): Promise<Row> {
   await bench.files();
+  return {
+    what: 'rrc224 against bare renderer',
+    ...(await cellsAgainstBare(bench, bench.photos)),
+    more: 'files in memory; ours reads them, and gives cells to the trainer',
+  };
+}
+
+async function fromMemoryAgainstBare(bench: Bench): Promise<Row> {
+  return {
+    what: 'rrc224 from memory against bare renderer',
+    ...(await cellsAgainstBare(bench, inMemory(bench.photos, await bench.files()))),
+    more: 'the same without reading: what the chain itself costs',
+  };
+}
+
+async function cellsAgainstBare(bench: Bench, source: Parameters<typeof croppedCells>[0]) {
   const pictures = await croppedPictures(bench.photos);
-  const speed = await alternate(
+  return alternate(
     {
-      ours: () => timed(() => croppedCells(bench.photos, passes)),
+      ours: () => timed(() => croppedCells(source, passes)),
       theirs: () => timed(() => renderEach(Array.from({ length: passes }, () => pictures).flat())),
       images: passes * photos,
     },
     9,
   );
-  return {
-    what: 'rrc224 against bare renderer',
-    ...speed,
-    more: 'files in memory; ours reads them, and gives cells to the trainer',
-  };
 }
 
 async function againstDecoder(bench: Bench): Promise<Row> {

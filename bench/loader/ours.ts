@@ -1,14 +1,19 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
 import {
   builtin,
   decode,
   definePipeline,
+  defineSource,
   idx,
   imageFolder,
   pipeline,
   randomFlip,
   randomResizedCrop,
   resize,
+  type Sample,
+  type Source,
 } from '../../src/index.ts';
 import { toCells } from '../../src/pipeline/batches.ts';
 import { cellsOf } from '../../src/pipeline/cells.ts';
@@ -27,8 +32,25 @@ export const batch = 64;
 const inFlight = 64;
 
 /** The chain of the comparison: the augmentation of MAE and LoMaR. */
-export function cropped(folder: string) {
-  return pipeline(imageFolder(folder), decode(), randomResizedCrop({ size: side }), randomFlip());
+export function cropped(source: string | Source<Sample & { readonly bytes: Uint8Array }>) {
+  const folder = typeof source === 'string' ? imageFolder(source) : source;
+  return pipeline(folder, decode(), randomResizedCrop({ size: side }), randomFlip());
+}
+
+/** A source of files that lie in memory. */
+export function inMemory(folder: string, names: readonly string[]) {
+  const files = names.map((name) => readFileSync(join(folder, name)));
+  return defineSource({
+    name: 'in-memory',
+    summary: 'Files that lie in memory.',
+    options: z.strictObject({}),
+    spec: () => ({ fields: { bytes: 'bytes' as const }, formats: ['jpeg' as const] }),
+    open: async () => ({
+      count: files.length,
+      key: (index) => names[index]!,
+      read: (index) => ({ bytes: files[index]! as Uint8Array }),
+    }),
+  })();
 }
 
 /**
@@ -43,8 +65,8 @@ export async function croppedPasses(folder: string, epochs: number, { views = tr
 }
 
 /** The same as cells of the ring, as the trainer takes them: nothing is copied. */
-export async function croppedCells(folder: string, epochs: number): Promise<void> {
-  const sound = soundPipeline(definePipeline(cropped(folder)), builtin, { ends: false });
+export async function croppedCells(source: Parameters<typeof cropped>[0], epochs: number): Promise<void> {
+  const sound = soundPipeline(definePipeline(cropped(source)), builtin, { ends: false });
   const { loader, spec, threads, finish, close } = await openLoader(sound, { shuffle: true, epochs });
   const cells = loader.ordered.pipe(toCells(loader, spec, batch, cellsOf(undefined, batch, threads)));
   for await (const { list, ring } of iterate(cells)) ring.free(list.cells);
