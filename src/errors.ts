@@ -25,10 +25,13 @@ export class PatchstreamError extends Error {
   readonly where: string | undefined;
   /** The message without code and place. */
   readonly text: string;
+  /** True where it ends the run, whatever may fail: a sample of a source that is told to stop at the first damage. */
+  readonly ends: boolean;
 
-  constructor(code: ErrorCode, text: string, where?: string, cause?: unknown) {
+  constructor(code: ErrorCode, text: string, where?: string, cause?: unknown, ends = false) {
     super(`${code}: ${where === undefined ? '' : `${where}: `}${text}`, cause === undefined ? undefined : { cause });
     this.name = 'PatchstreamError';
+    this.ends = ends;
     this.code = code;
     this.where = where;
     this.text = text;
@@ -45,13 +48,13 @@ export interface Refusal {
 export function fail<C extends ErrorCode>(
   code: C,
   slots: Slots<C>,
-  { where, cause }: { where?: string | undefined; cause?: unknown } = {},
+  { where, cause, ends }: { where?: string | undefined; cause?: unknown; ends?: boolean } = {},
 ): PatchstreamError {
   const values = slots as Record<string, string | number>;
   const text = catalogue[code].replace(/\{(\w+)\}/g, (whole, name: string) =>
     name in values ? printable(String(values[name])) : whole,
   );
-  return new PatchstreamError(code, text.trim(), where === undefined ? undefined : printable(where), cause);
+  return new PatchstreamError(code, text.trim(), where === undefined ? undefined : printable(where), cause, ends);
 }
 
 // Control characters, line and paragraph separators, zero-width and bidirectional overrides: all that can move a cursor or lie about order.

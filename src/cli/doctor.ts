@@ -4,12 +4,12 @@ import sharp from 'sharp';
 import { printable } from '../errors.ts';
 import { torchAddon } from '../native.ts';
 import { sizeText } from '../pipeline/draw.ts';
+import { version } from '../pipeline/version.ts';
 import { nativeRenderer } from '../vision/render-native.ts';
 import { type Builder, builder } from './builder.ts';
 import { type Command, exits } from './command.ts';
 import { rendererFinding } from './doctor-renderer.ts';
 import { torchFinding } from './doctor-torch.ts';
-import { version } from './version.ts';
 
 /** One thing that was looked at. */
 export interface Finding {

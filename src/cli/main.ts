@@ -1,4 +1,5 @@
 import { messageOf, nearest, PatchstreamError, printable } from '../errors.ts';
+import { version } from '../pipeline/version.ts';
 import { check } from './check.ts';
 import { type Command, exits, helpOf, parseGiven, type Terminal } from './command.ts';
 import { describe } from './describe.ts';
@@ -6,7 +7,6 @@ import { doctor } from './doctor.ts';
 import { evaluate, reconstruct } from './evaluate.ts';
 import { exportWeights } from './export.ts';
 import { run } from './run.ts';
-import { version } from './version.ts';
 
 /** Every verb, in the order of the help. */
 export const commands: readonly Command[] = [run, evaluate, reconstruct, exportWeights, check, describe, doctor];

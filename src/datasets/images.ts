@@ -2,12 +2,12 @@ import { type FileHandle, mkdir, open, readdir, rm, writeFile } from 'node:fs/pr
 import { join, resolve } from 'node:path';
 import sharp from 'sharp';
 import { z } from 'zod';
-import { fail, messageOf, type Refusal } from '../errors.ts';
+import { fail, type Refusal } from '../errors.ts';
 import type { Sample } from '../streams/sample.ts';
 import { Picture, type Pixels } from '../vision/picture.ts';
 import { renderAll } from '../vision/render.ts';
 import { drawSheet, encodePng, type SheetRow } from '../vision/sheet.ts';
-import { systemCode } from './files.ts';
+import { cannotWrite } from './rolling.ts';
 import { type Column, columns, headings, tilesOf } from './sheet-columns.ts';
 import { defineSink, type OpenSink } from './sink.ts';
 import type { Fields } from './source.ts';
@@ -228,14 +228,6 @@ class Files {
   async close(): Promise<void> {
     await this.#manifest?.close();
   }
-}
-
-function cannotWrite(file: string, cause: unknown) {
-  const full = ['ENOSPC', 'EDQUOT'].includes(systemCode(cause) ?? '');
-  const advice = full
-    ? 'Make room on the disk, or choose another `output`.'
-    : 'Look whose folder it is, or choose another `output`.';
-  return fail('SINK_WRITE', { file, reason: full ? 'a full disk' : messageOf(cause), advice }, { cause });
 }
 
 /** Deletes the pictures of an earlier run, known by the names that this sink gives; anything else in the folder stays. */

@@ -8,17 +8,48 @@ import type { Fields } from './source.ts';
 export interface OpenSink<Written = unknown> {
   write(sample: Sample & Fields): Promise<Written>;
   commit(written: Written): void | Promise<void>;
-  /** Finishes what was committed (also after a cancelled run) and says where it is. */
-  close(): Promise<{ readonly lines: readonly string[]; readonly files: readonly string[] }>;
+  /** Where an earlier run of this job is gone on with: the first position that is still to be written, and how many samples are. */
+  readonly resumed?: { readonly position: number; readonly samples: number };
+  /**
+   * Finishes what was committed (also after a cancelled run) and says where it is. `complete`: the run came to its end; a sink whose files must be
+   * those of an undisturbed run leaves out what is half done otherwise.
+   */
+  close(complete: boolean): Promise<{ readonly lines: readonly string[]; readonly files: readonly string[] }>;
+}
+
+/** One of `of` runs that share a job: number 1 to `of`. */
+export interface Part {
+  readonly index: number;
+  readonly of: number;
+}
+
+/** What a sink whose files are gone on with has to know of the run. */
+export interface Job {
+  /** A digest of all that decides what is written, and the pipeline as JSON, without secrets. */
+  readonly recipe: { readonly digest: string; readonly pipeline: unknown };
+  /** The first position of this run, and one past the last. */
+  readonly from: number;
+  readonly to: number;
+  readonly part?: Part;
+  /** How many samples the source has, and a digest of their keys. */
+  readonly source: { readonly count: number; readonly keys: string };
+  /** Begin anew, whatever an earlier run has left. */
+  readonly fresh: boolean;
+  readonly versions: Readonly<Record<string, string>>;
 }
 
 export interface SinkContext {
   /** Relative paths of options start here. */
   readonly base: string;
-  /** The run's own directory. */
+  /** The job's directory, where results lie. */
   readonly output: string;
+  /** This run's own directory: another one than `output` where the job is divided into parts. */
+  readonly own: string;
   readonly spec: Spec;
   readonly name: string;
+  /** Names of the classes, when the source knows them. */
+  readonly classNames?: readonly string[];
+  readonly job: Job;
 }
 
 export interface SinkDefinition<Options = unknown> {
@@ -26,6 +57,8 @@ export interface SinkDefinition<Options = unknown> {
   readonly summary: string;
   readonly options: z.ZodType<Options>;
   readonly shorthand?: string;
+  /** True when several runs may write the parts of one job side by side. */
+  readonly parts?: boolean;
   check?(options: Options, spec: Spec): Iterable<Refusal>;
   open(options: Options, context: SinkContext): Promise<OpenSink>;
 }

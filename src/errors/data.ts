@@ -63,6 +63,26 @@ export const dataErrors = {
     'line {line} must be `name face top left right bottom confidence label`, the name that of a file in image/origin, the label from 0 to 6; got {found}. Mend the line, or fetch the list again.',
   EXPW_EMPTY:
     'at least one face must be {minSide} px wide and high and belong to the part asked for; got {found} faces in all. Lower `minSide`, or look at `path`.',
+  SHARD_FORMAT:
+    'a shard must begin with "PSHARD1\\n"; got {found}. Look at `path`; shards are what the sink `shards` writes.',
+  SHARD_VERSION:
+    'a shard must be of format 1; got format {found}. Read it with the patchstream that wrote it, or a newer one.',
+  SHARD_DAMAGED:
+    'shard {shard} must be as it was written; got, in {place}: {found}. Copy it again, or read what is left of it with `damage: skip`.',
+  SHARDS_NONE: '{path} must be a shard or a folder with shards (*.shard); got {found}. Look at `path`.',
+  SHARDS_FIELD:
+    'the shards must have the field {field}, {expected}; got {found}. Leave it out, or write it with the stages that give it.',
+  SHARDS_OTHER:
+    'the folder must hold the files of this very job alone; got {found}. Choose another `path` or `output`, remove what is there, or begin again with --fresh.',
+  SHARDS_CHANGED:
+    'a job that goes on must find the source as it was: {expected}; got {found}. Bring it back, or begin again with --fresh.',
+  RECORD_FIELD:
+    'a field of a record must be a picture, numbers, text, true, false or lists and maps of these; {field} is {found}. Drop it in an `each`, or make it one of these.',
+  RECORD_LARGE:
+    'a record must have at most {limit} bytes; got {found}. Make the picture smaller, or store it as `jpeg`.',
+  RECORD_NOTHING:
+    'a record must be made of a picture or of a file; got samples with {fields}. Put a source of pictures before it.',
+  RECORD_FILE: '`pictures: file` keeps the files as they were; got {found}. {advice}',
   SINK_WRITE: 'the sink must be able to write {file}; got {reason}. {advice}',
   SHEET_COLUMN:
     'a column `{column}` of the sheet must have something to show; got samples without `{field}`. Add the stage `{stage}`, or leave the column out.',

@@ -60,5 +60,8 @@ export const streamsErrors = {
   MODEL_RESTORES:
     'a reconstruction error needs a model that restores pixels; {model} does not. Leave `reconstruction` out.',
   MODEL_ENCODES: '{measure} needs a model with an encoder of whole pictures; {model} has none. Leave `{measure}` out.',
+  PART: '`--part` must be i/n or auto/n, i from 1 to n; got {found}. {advice}',
+  PART_SINK:
+    'only a job whose sink is shards, webdataset or jsonl is done in parts; this pipeline ends in {found}. Leave `--part` out, or take another sink.',
   RUN_CANCELLED: 'the run was cancelled by {cause}.',
 } as const;

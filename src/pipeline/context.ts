@@ -1,3 +1,4 @@
+import type { Part } from '../datasets/sink.ts';
 import { fail, type PatchstreamError } from '../errors.ts';
 import type { RunEvent } from './events.ts';
 import type { RunFolder } from './folder.ts';
@@ -8,6 +9,7 @@ export interface RunContext {
   readonly signal: AbortSignal;
   readonly onEvent: (event: RunEvent) => void;
   readonly fresh: boolean;
+  readonly part?: Part;
 }
 
 /** The error of a run that was aborted. */

@@ -18,13 +18,14 @@ interface Finished {
 /** The folder of a run: `pipeline.json`, `events.jsonl`, `quarantine.jsonl`, `finished.json` beside what sinks and trainers put there. */
 export class RunFolder {
   readonly path: string;
-  readonly #digest: string;
+  /** Of all that decides the results. */
+  readonly digest: string;
 
   readonly #resolved: string;
 
   private constructor(path: string, digest: string, resolved: string) {
     this.path = path;
-    this.#digest = digest;
+    this.digest = digest;
     this.#resolved = resolved;
   }
 
@@ -49,7 +50,7 @@ export class RunFolder {
     try {
       const text = await readFile(join(this.path, 'finished.json'), 'utf8');
       const { format, digest, summary } = JSON.parse(text) as Finished;
-      const whole = format === 1 && digest === this.#digest && summary.files.every((file) => existsSync(file));
+      const whole = format === 1 && digest === this.digest && summary.files.every((file) => existsSync(file));
       return whole ? summary : undefined;
     } catch {
       return undefined;
@@ -88,7 +89,20 @@ export class RunFolder {
     } catch (cause) {
       throw fail('OUTPUT_FOLDER', { found: messageOf(cause) }, { where: this.path, cause });
     }
-    this.#append('events.jsonl', { event: 'start', digest: this.#digest });
+    this.#append('events.jsonl', { event: 'start', digest: this.digest });
+  }
+
+  /** Takes the failures from `position` on out of the quarantine: a job that goes on there meets them again. */
+  async forgetFailures(position: number): Promise<void> {
+    const path = join(this.path, 'quarantine.jsonl');
+    const text = await readFile(path, 'utf8').catch(() => '');
+    const kept = text.split('\n').filter((line) => isBefore(line, position));
+    try {
+      await writeFile(`${path}.tmp`, kept.map((line) => `${line}\n`).join(''));
+      await rename(`${path}.tmp`, path);
+    } catch (cause) {
+      throw fail('OUTPUT_FOLDER', { found: messageOf(cause) }, { where: this.path, cause });
+    }
   }
 
   /** Enters a failed sample. Synchronous: the row is there even if the process dies of the next one. */
@@ -102,7 +116,7 @@ export class RunFolder {
   }
 
   async finish(summary: RunSummary): Promise<void> {
-    const finished: Finished = { format: 1, digest: this.#digest, summary };
+    const finished: Finished = { format: 1, digest: this.digest, summary };
     const path = join(this.path, 'finished.json');
     try {
       await writeFile(`${path}.tmp`, `${JSON.stringify(finished, null, 2)}\n`);
@@ -118,6 +132,15 @@ export class RunFolder {
     } catch (cause) {
       throw fail('OUTPUT_FOLDER', { found: messageOf(cause) }, { where: this.path, cause });
     }
+  }
+}
+
+/** True for a whole row of a failure in front of `position`. */
+function isBefore(line: string, position: number): boolean {
+  try {
+    return (JSON.parse(line) as Failure).position < position;
+  } catch {
+    return false;
   }
 }
 

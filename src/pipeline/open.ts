@@ -15,6 +15,8 @@ export interface OpenOptions {
   readonly shuffle?: boolean;
   /** The position to begin at, to go on where an earlier run stood. */
   readonly start?: number;
+  /** One past the last position, where it is not the end of the epochs. */
+  readonly end?: number;
   readonly signal?: AbortSignal;
   /** Hears of each sample that failed. */
   readonly onFailure?: (failure: Failure) => void;
@@ -69,7 +71,7 @@ export async function openLoader(resolved: Readable, options: OpenOptions = {}):
   const signal = options.signal === undefined ? abort.signal : AbortSignal.any([abort.signal, options.signal]);
   const source = options.source ?? (await openSource(resolved, { ...options, signal }));
   const first: Failure[] = [];
-  const total = Math.floor(epochs * source.count);
+  const total = options.end ?? Math.floor(epochs * source.count);
   const records = recordRun(source, stages, { seed: definition.seed, shuffle, start, end: total, signal });
   const running = loader(source, {
     seed: definition.seed,

@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import type { Fields } from '../datasets/source.ts';
+import type { Job, OpenSink } from '../datasets/sink.ts';
+import type { Fields, OpenSource } from '../datasets/source.ts';
 import { messageOf, PatchstreamError } from '../errors.ts';
 import { drain } from '../streams/drain.ts';
 import { iterate } from '../streams/iterate.ts';
@@ -7,63 +9,130 @@ import type { Sample } from '../streams/sample.ts';
 import { cancelled, type RunContext } from './context.ts';
 import type { RunSummary } from './events.ts';
 import { checkFields } from './layout.ts';
-import { openLoader } from './open.ts';
+import { type Opened, openLoader, openSource } from './open.ts';
+import { rangeOf } from './part.ts';
 import { lossLines, ProgressTicker, totals } from './progress.ts';
 import type { Resolved } from './resolve.ts';
+import { decisiveJson } from './resolved-json.ts';
+import { version } from './version.ts';
 
-/** A job: one pass over the source in listing order, into the sink. Ends with what was written before also when it is cancelled. */
-export async function runJob(resolved: Resolved, { folder, signal, onEvent }: RunContext): Promise<RunSummary> {
+/**
+ * A job: one pass over the source in listing order, into the sink. A sink that says how far an earlier run has come is gone on with from there; the
+ * others begin anew, and end with what was written before also when the run is cancelled.
+ */
+export async function runJob(resolved: Resolved, context: RunContext): Promise<RunSummary> {
+  const { folder, signal, onEvent } = context;
   const began = performance.now();
-  const { definition, spec } = resolved;
-  const { loader, finish, close, total } = await openLoader(resolved, {
-    signal,
-    onLine: (text) => onEvent({ type: 'line', text }),
-    onFailure(failure) {
-      folder.quarantine(failure);
-      onEvent({ type: 'failure', stage: failure.stage, key: failure.key, error: messageOf(failure.error) });
-    },
-  });
-  const target = resolved.sink!;
-  let done = 0;
+  const onLine = (text: string) => onEvent({ type: 'line', text });
+  let source: OpenSource | undefined;
+  let opened: Opened | undefined;
   let how = 'failed';
   try {
-    const sink = await target.definition.open(target.options, {
-      base: definition.base,
-      output: folder.path,
-      spec,
-      name: definition.name,
-    });
-    await folder.begin({ goesOn: false });
-    const ticker = new ProgressTicker(onEvent, () => ({ done, total, stats: loader.stats() }));
+    source = await openSource(resolved, { signal, onLine });
+    const job = jobOf(resolved, source, context);
+    const sink = await openSink(resolved, source, job, context);
+    const { position, samples } = sink.resumed ?? { position: job.from, samples: 0 };
     let closed: Awaited<ReturnType<typeof sink.close>>;
+    let complete = false;
     try {
-      const writing = drain({
-        write: async (sample) => {
-          checkFields(sample, spec);
-          return sink.write(sample as Sample & Fields);
+      const goesOn = position > job.from;
+      await folder.begin({ goesOn });
+      if (goesOn) {
+        await folder.forgetFailures(position);
+        onLine(`goes on behind ${samples} samples that an earlier run has written`);
+      }
+      opened = await openLoader(resolved, {
+        source,
+        start: position,
+        end: job.to,
+        signal,
+        onLine,
+        onFailure(failure) {
+          folder.quarantine(failure);
+          onEvent({ type: 'failure', stage: failure.stage, key: failure.key, error: messageOf(failure.error) });
         },
-        commit: (written) => sink.commit(written),
-        fatal: endsTheSink,
-        ...loader.ending(target.name),
       });
-      for await (const _ of iterate(loader.ordered.pipe(writing), signal)) done++;
+      await write(opened, resolved, sink, context);
+      // Of what is left, all may fail where enough was written before.
+      if (!signal.aborted && samples === 0) opened.finish();
+      complete = !signal.aborted;
     } finally {
-      ticker.stop();
-      closed = await sink.close();
+      closed = await sink.close(complete);
     }
     if (signal.aborted) {
       how = 'cancelled';
       throw cancelled(signal);
     }
-    finish();
     how = 'completed';
     const seconds = (performance.now() - began) / 1000;
-    const lines = [...closed.lines, ...lossLines(loader.stats(), join(folder.path, 'quarantine.jsonl'))];
-    return { lines, files: closed.files, done, seconds, ...totals(loader.stats()) };
+    const stats = opened.loader.stats();
+    const lines = [...closed.lines, ...lossLines(stats, join(folder.path, 'quarantine.jsonl'))];
+    return { lines, files: closed.files, done: samples + stats.at(-1)!.out, seconds, ...totals(stats) };
   } finally {
-    folder.ended(how, loader.stats());
-    await close();
+    folder.ended(how, opened?.loader.stats() ?? []);
+    await (opened?.close() ?? source?.close?.());
   }
+}
+
+/** Takes all samples to the sink. */
+async function write(
+  { loader, total }: Opened,
+  { sink: target, spec }: Resolved,
+  sink: OpenSink,
+  { signal, onEvent }: RunContext,
+): Promise<void> {
+  let done = 0;
+  const ticker = new ProgressTicker(onEvent, () => ({ done, total, stats: loader.stats() }));
+  try {
+    const writing = drain({
+      write: async (sample) => {
+        checkFields(sample, spec);
+        return sink.write(sample as Sample & Fields);
+      },
+      commit: (written) => sink.commit(written),
+      fatal: endsTheSink,
+      ...loader.ending(target!.name),
+    });
+    for await (const _ of iterate(loader.ordered.pipe(writing), signal)) done++;
+  } finally {
+    ticker.stop();
+  }
+}
+
+function openSink(
+  { definition, sink, spec }: Resolved,
+  { classNames }: OpenSource,
+  job: Job,
+  { folder }: RunContext,
+): Promise<OpenSink> {
+  return sink!.definition.open(sink!.options, {
+    base: definition.base,
+    output: definition.output,
+    own: folder.path,
+    spec,
+    name: definition.name,
+    ...(classNames && { classNames }),
+    job,
+  });
+}
+
+function jobOf(resolved: Resolved, source: OpenSource, { folder, fresh, part }: RunContext): Job {
+  return {
+    // As JSON has it: without what is not there.
+    recipe: { digest: folder.digest, pipeline: JSON.parse(JSON.stringify(decisiveJson(resolved))) },
+    ...rangeOf(source.count, part),
+    ...(part && { part }),
+    source: { count: source.count, keys: keysDigest(source) },
+    fresh,
+    versions: { patchstream: version() },
+  };
+}
+
+/** Of the keys in listing order: positions mean the same samples only where it is the same. */
+function keysDigest(source: OpenSource): string {
+  const keys = createHash('sha256');
+  for (let i = 0; i < source.count; i++) keys.update(`${source.key(i)}\n`);
+  return keys.digest('hex').slice(0, 16);
 }
 
 /** A folder that is full, read-only or gone fails every sample alike: the run ends there instead of counting them. */

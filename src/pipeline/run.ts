@@ -1,11 +1,16 @@
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Part } from '../datasets/sink.ts';
+import { fail } from '../errors.ts';
 import { builtin } from './builtin.ts';
 import { soundPipeline } from './check.ts';
 import type { RunContext } from './context.ts';
 import type { Definition } from './definition.ts';
 import type { RunEvent, RunSummary } from './events.ts';
 import { RunFolder } from './folder.ts';
+import { partFolder } from './part.ts';
 import type { Registry } from './registry.ts';
+import type { Resolved } from './resolve.ts';
 import { decisiveJson, resolvedJson } from './resolved-json.ts';
 import { runJob } from './run-job.ts';
 import { runTraining } from './run-training.ts';
@@ -18,19 +23,24 @@ export interface RunOptions {
   readonly registry?: Registry;
   /** Runs again what has been run to its end, and trains from the beginning. */
   readonly fresh?: boolean;
+  /** The part of a job that this run does, beside others that do the rest: `{ index: 2, of: 8 }`. */
+  readonly part?: Part;
 }
 
 /**
  * Runs a pipeline to its end: a job into its sink, or a training. What has been run to its end is not run again, but told.
  *
- * @throws PIPELINE_PROBLEMS; RUN_CANCELLED; what ends the run.
+ * @throws PIPELINE_PROBLEMS; PART_SINK; RUN_CANCELLED; what ends the run.
  */
 export async function run(definition: Definition, options: RunOptions = {}): Promise<RunSummary> {
-  const { signal = new AbortController().signal, onEvent = () => {}, fresh = false } = options;
+  const { signal = new AbortController().signal, onEvent = () => {}, fresh = false, part } = options;
   const resolved = soundPipeline(definition, options.registry ?? builtin);
-  const folder = await RunFolder.open(definition.output, resolvedJson(resolved), {
+  if (part !== undefined) checkParts(resolved);
+  const { output } = definition;
+  const folder = await RunFolder.open(part ? join(output, partFolder(part)) : output, resolvedJson(resolved), {
     ...decisiveJson(resolved),
     code: await codeOf(definition),
+    part,
   });
   const before = fresh ? undefined : await folder.finished();
   if (before !== undefined) {
@@ -38,13 +48,19 @@ export async function run(definition: Definition, options: RunOptions = {}): Pro
   }
   await folder.lock();
   try {
-    const context: RunContext = { folder, signal, onEvent, fresh };
+    const context: RunContext = { folder, signal, onEvent, fresh, ...(part && { part }) };
     const summary = await (resolved.train === undefined ? runJob(resolved, context) : runTraining(resolved, context));
     await folder.finish(summary);
     return summary;
   } finally {
     await folder.unlock();
   }
+}
+
+/** A training is one run, and a sink has to name its files so that parts do not write the same. */
+function checkParts({ sink, train }: Resolved): void {
+  if (sink?.definition.parts) return;
+  throw fail('PART_SINK', { found: train === undefined ? `the sink ${sink?.name}` : 'a training' });
 }
 
 /** What a digest of the pipeline cannot see otherwise: the text of the modules that it is written in, or that it uses. */

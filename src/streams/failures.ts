@@ -1,4 +1,4 @@
-import { fail, messageOf, type PatchstreamError, printable } from '../errors.ts';
+import { fail, messageOf, PatchstreamError, printable } from '../errors.ts';
 import type { Sample } from './sample.ts';
 
 /** A sample that failed: what quarantine keeps of it. */
@@ -48,6 +48,7 @@ export class Budget {
     this.#failures++;
     this.#report({ stage: this.stage, key, position, epoch, error });
     if (this.#first.length < 3) this.#first.push(`${printable(key)}: ${messageOf(error)}`);
+    if (error instanceof PatchstreamError && error.ends) return error;
     if (this.#failures <= this.#allowed(seen)) return undefined;
     return fail(
       'STAGE_BUDGET',

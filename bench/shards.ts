@@ -1,0 +1,173 @@
+/**
+ * What do shards cost? Reading them in order, checksums and all, beside reading the same bytes plainly; and random resized crops of raw 256 px records,
+ * from files to the trainer's cells, beside the same crops of records that lie in memory and are copied first, by our own renderer and by OpenCV or
+ * Pillow, each at its best setting. The files lie in the system's cache on both sides. Arguments choose: `npm run bench -- shards sequential`.
+ */
+import { read as readFile } from 'node:fs';
+import { open, readdir, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import {
+  builtin,
+  decode,
+  definePipeline,
+  imageFolder,
+  pipeline,
+  randomFlip,
+  randomResizedCrop,
+  resize,
+  run as runPipeline,
+  shards,
+  toShards,
+} from '../src/index.ts';
+import { toCells } from '../src/pipeline/batches.ts';
+import { cellsOf } from '../src/pipeline/cells.ts';
+import { soundPipeline } from '../src/pipeline/check.ts';
+import { openLoader } from '../src/pipeline/open.ts';
+import { iterate } from '../src/streams/iterate.ts';
+import { Bench, cores, photos } from './loader/bench.ts';
+import { makeRecords } from './loader/files.ts';
+import { batch, recordAt, recordCuts, recordPicture, renderCopies, renderFile, side } from './loader/ours.ts';
+import { alternate, bestOf, inParallel, type Row, timed } from './loader/pairs.ts';
+import { alikeOnly, meansOf, tellPixels } from './loader/pixels.ts';
+import { isWanted, refuseUnknown } from './peers/wanted.ts';
+
+const recordSide = 256;
+/** Pictures in memory on the other side, which begins again when it is through. */
+const pictures = 256;
+const count = photos;
+/** Reads that are under way at a time, as the loader has them. */
+const inFlight = 8;
+
+const rows: Readonly<Record<string, (bench: ShardBench) => Promise<Row>>> = {
+  sequential: againstPlainReading,
+  renderer: againstCopyAndRenderer,
+  opencv: againstCopyAndResize,
+};
+
+export async function run(args: readonly string[] = []): Promise<{ rows: Row[]; notes: string[] }> {
+  refuseUnknown(args, Object.keys(rows));
+  const bench = new Bench();
+  const done: Row[] = [];
+  try {
+    const prepared = await prepare(bench);
+    for (const [name, row] of Object.entries(rows)) {
+      if (!isWanted(name, Object.keys(rows), args)) continue;
+      try {
+        done.push(await row(prepared));
+      } catch (error) {
+        if (args.includes(name)) throw error;
+        bench.notes.push(`Without ${name}: ${error instanceof Error ? error.message.split('\n')[0] : error}`);
+      }
+    }
+  } finally {
+    await bench.close();
+  }
+  return { rows: done, notes: bench.notes };
+}
+
+interface ShardBench {
+  readonly bench: Bench;
+  /** The folder of the shards. */
+  readonly path: string;
+  /** The different pictures: [pictures, 256, 256, 3]. */
+  readonly records: Uint8Array;
+}
+
+async function prepare(bench: Bench): Promise<ShardBench> {
+  const names = (await bench.files()).slice(0, pictures);
+  const records = await makeRecords(bench.photos, names, recordSide);
+  const output = join(bench.folder, 'shards-job');
+  const job = definePipeline({
+    name: 'records',
+    source: imageFolder(bench.photos),
+    stages: [decode(), resize(recordSide)],
+    sink: toShards({ shardBytes: 2 ** 26 }),
+    output,
+  });
+  await runPipeline(job);
+  return { bench, path: join(output, 'shards'), records };
+}
+
+async function againstPlainReading({ path }: ShardBench): Promise<Row> {
+  const names = (await readdir(path)).map((name) => join(path, name));
+  const bytes = (await Promise.all(names.map((name) => stat(name)))).reduce((sum, { size }) => sum + size, 0);
+  const { definition } = shards;
+  const ours = async () => {
+    const context = { base: '.', signal: new AbortController().signal, progress() {} };
+    const source = await definition.open(definition.options.parse({ path }), context);
+    await inParallel(source.count, inFlight, async (i) => source.read(i, context.signal));
+    await source.close?.();
+  };
+  const piece = await bestOf([2 ** 18, 2 ** 20, 2 ** 22], (bytes) => timed(() => readPlainly(names, bytes)));
+  const speed = await alternate(
+    { ours: () => timed(ours), theirs: () => timed(() => readPlainly(names, piece)), images: bytes / 2 ** 20 },
+    9,
+  );
+  return {
+    what: 'sequential reading',
+    ...speed,
+    unit: 'MiB/s',
+    more: `raw records of ${recordSide} px, every checksum compared; plainly: pieces of ${piece / 1024} KiB`,
+  };
+}
+
+const readInto = promisify(readFile);
+
+/** Reads files from front to end into one buffer, the best that one can do without looking at them. */
+async function readPlainly(names: readonly string[], pieceBytes: number): Promise<void> {
+  const buffer = Buffer.alloc(pieceBytes);
+  for (const name of names) {
+    const file = await open(name);
+    let got = 1;
+    for (let at = 0; got > 0; at += got) got = (await readInto(file.fd, buffer, 0, pieceBytes, at)).bytesRead;
+    await file.close();
+  }
+}
+
+/** One pass over the shards in shuffled order, as cells of the ring, as the trainer takes them. */
+async function crops(path: string): Promise<void> {
+  const chain = pipeline(shards(path), randomResizedCrop({ size: side }), randomFlip());
+  const sound = soundPipeline(definePipeline(chain), builtin, { ends: false });
+  const { loader, spec, threads, finish, close } = await openLoader(sound, { shuffle: true });
+  const cells = loader.ordered.pipe(toCells(loader, spec, batch, cellsOf(undefined, batch, threads)));
+  for await (const { list, ring } of iterate(cells)) ring.free(list.cells);
+  finish();
+  await close();
+}
+
+async function againstCopyAndRenderer({ path, records }: ShardBench): Promise<Row> {
+  const cuts = recordCuts(pictures, recordSide);
+  const speed = await alternate(
+    {
+      ours: () => timed(() => crops(path)),
+      theirs: () => timed(() => renderCopies(records, recordSide, cuts, count)),
+      images: count,
+    },
+    9,
+  );
+  return { what: 'raw 256 px → RRC-224', ...speed, more: 'records in memory, a copy of each, our renderer' };
+}
+
+async function againstCopyAndResize({ bench, path, records }: ShardBench): Promise<Row> {
+  const python = await bench.python();
+  const [file, ours] = [join(bench.folder, 'records.rgb'), join(bench.folder, 'ours.rgb')];
+  await writeFile(file, records);
+  const cuts = recordCuts(pictures, recordSide);
+  const compared = cuts.slice(0, 64);
+  await renderFile(
+    compared.map((cut, i) => ({ picture: recordPicture(recordAt(records, i, recordSide), recordSide, cut) })),
+    ours,
+  );
+  const request = { path: file, side: recordSide, size: side };
+  const means = meansOf(await python.ask({ differ_records: { ...request, boxes: compared, files: { ours } } }));
+  const turn = async ({ how, processes }: { how: string; processes: number }) =>
+    Number((await python.ask({ records: { ...request, boxes: cuts, how, processes, count } })).ms);
+  const ways = (python.hello.records as string[]).flatMap((how) =>
+    [...new Set([1, cores])].map((processes) => ({ how, processes })),
+  );
+  const way = await bestOf(alikeOnly(ways, means), turn, 1);
+  const speed = await alternate({ ours: () => timed(() => crops(path)), theirs: () => turn(way), images: count });
+  const more = `${way.how}, ${way.processes} processes, a copy of each record; ${tellPixels(means)}`;
+  return { what: 'raw 256 px → RRC-224 against copy and resize', ...speed, more };
+}

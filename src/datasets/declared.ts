@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import { fail } from '../errors.ts';
+import type { Numbers } from '../vision/spec.ts';
+
+const numbers = z.strictObject({
+  dtype: z.enum(['uint8', 'int32', 'float32']),
+  shape: z.array(z.int().min(1)).max(8).default([]),
+});
+
+/** Options of sources whose samples bring fields beside the picture, which no one can know before data is opened. */
+export const fieldOptions = {
+  labels: z.boolean().default(false).describe('Whether the samples have a `label`, the number of their class.'),
+  fields: z
+    .record(z.string().regex(/^[A-Za-z]\w{0,63}$/), numbers)
+    .default({})
+    .describe(
+      'Further fields that the samples have, with dtype and shape, as `box: { dtype: int32, shape: [4] }`; no shape is a single number. What is not named is not given.',
+    ),
+};
+
+interface Declared {
+  readonly labels: boolean;
+  readonly fields: Readonly<Record<string, Numbers>>;
+}
+
+/** The fields as a spec has them. */
+export function declaredFields({ labels, fields }: Declared): Readonly<Record<string, Numbers>> {
+  return labels ? { label: { dtype: 'int32', shape: [] }, ...fields } : fields;
+}
+
+const arrays = { uint8: Uint8Array, int32: Int32Array, float32: Float32Array };
+
+/** The values of declared fields, each of its dtype and length. `value` finds one by its name. @throws FIELD_SHAPE */
+export function readDeclared(
+  declared: Readonly<Record<string, Numbers>>,
+  value: (name: string) => unknown,
+): Record<string, unknown> {
+  const read: Record<string, unknown> = {};
+  for (const [name, { dtype, shape }] of Object.entries(declared)) {
+    const found = value(name);
+    const fits =
+      shape.length === 0
+        ? typeof found === 'number'
+        : found instanceof arrays[dtype] && found.length === shape.reduce((product, side) => product * side, 1);
+    if (!fits) {
+      const text = ArrayBuffer.isView(found)
+        ? `${found.constructor.name} of ${(found as Uint8Array).length}`
+        : found === undefined
+          ? 'nothing'
+          : typeof found;
+      throw fail('FIELD_SHAPE', { field: name, expected: `${dtype} [${shape.join(', ')}]`, found: text });
+    }
+    read[name] = found;
+  }
+  return read;
+}

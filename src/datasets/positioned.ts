@@ -1,0 +1,148 @@
+import { close, open, read } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { fail, messageOf } from '../errors.ts';
+
+/** Bytes that can be read at any place: of a file, or behind http. */
+export interface Positioned {
+  /** How they are called in messages. */
+  readonly name: string;
+  readonly size: number;
+  /** Bytes [offset, offset + length), in memory of the caller's. @throws FILE_UNREADABLE, WEB_READ; the signal's reason */
+  read(offset: number, length: number, signal?: AbortSignal): Promise<Buffer>;
+}
+
+interface Entry {
+  readonly file: Promise<number>;
+  users: number;
+}
+
+/** Files that are read at many places: each is opened when it is first wanted, and only so many are open at a time. */
+export class FilePool {
+  readonly #most: number;
+  /** In the order in which they were last wanted. */
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(most = 128) {
+    this.#most = most;
+  }
+
+  /** A file of the pool. @throws FILE_UNREADABLE */
+  async file(path: string, name: string): Promise<Positioned> {
+    const { size, isFile } = await stat(path).then(
+      (found) => ({ size: found.size, isFile: found.isFile() }),
+      (cause: unknown) => refuse(name, messageOf(cause), cause),
+    );
+    if (!isFile) refuse(name, 'something that is no file');
+    return {
+      name,
+      size,
+      read: (offset, length, signal) => this.#read(path, name, { offset, length }, signal),
+    };
+  }
+
+  async #read(
+    path: string,
+    name: string,
+    { offset, length }: { offset: number; length: number },
+    signal?: AbortSignal,
+  ): Promise<Buffer> {
+    signal?.throwIfAborted();
+    const entry = this.#take(path);
+    try {
+      return await readAt(await entry.file, offset, length);
+    } catch (cause) {
+      return refuse(name, messageOf(cause), cause);
+    } finally {
+      entry.users--;
+      this.#trim();
+    }
+  }
+
+  #take(path: string): Entry {
+    let entry = this.#entries.get(path);
+    if (entry === undefined) {
+      entry = { file: openFile(path), users: 0 };
+      // Whoever waits for it hears of it; the next one who wants it tries again.
+      entry.file.catch(() => this.#entries.delete(path));
+    } else {
+      this.#entries.delete(path);
+    }
+    this.#entries.set(path, entry);
+    entry.users++;
+    return entry;
+  }
+
+  #trim(): void {
+    if (this.#entries.size <= this.#most) return;
+    for (const [path, { file, users }] of this.#entries) {
+      if (users > 0) continue;
+      this.#entries.delete(path);
+      release(file);
+      if (this.#entries.size <= this.#most) return;
+    }
+  }
+
+  /** Closes what is open; reads under way must have ended. */
+  close(): void {
+    for (const { file } of this.#entries.values()) release(file);
+    this.#entries.clear();
+  }
+}
+
+function openFile(path: string): Promise<number> {
+  return new Promise((resolve, reject) => open(path, 'r', (error, file) => (error ? reject(error) : resolve(file))));
+}
+
+/** Nothing was written, so that an error of closing takes nothing from what was read. */
+function release(file: Promise<number>): void {
+  file.then(
+    (opened) => close(opened, () => {}),
+    () => {},
+  );
+}
+
+/** Plain callbacks: a file handle's promises cost three times as much. */
+function readAt(file: number, offset: number, length: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const bytes = Buffer.allocUnsafeSlow(length);
+    let got = 0;
+    const next = () =>
+      read(file, bytes, got, length - got, offset + got, (error, count) => {
+        if (error !== null) return reject(error);
+        got += count;
+        if (got === length) return resolve(bytes);
+        if (count === 0) return reject(new Error(`it ends at byte ${offset + got}, where more was announced`));
+        next();
+      });
+    if (length === 0) resolve(bytes);
+    else next();
+  });
+}
+
+function refuse(file: string, reason: string, cause?: unknown): never {
+  throw fail('FILE_UNREADABLE', { file, reason }, { cause });
+}
+
+/** Passes over bytes from front to end in windows, so that many small reads near each other are one. */
+export class Window {
+  readonly #of: Positioned;
+  readonly #bytes: number;
+  #from = 0;
+  #held: Buffer = Buffer.alloc(0);
+
+  constructor(of: Positioned, bytes: number) {
+    this.#of = of;
+    this.#bytes = bytes;
+  }
+
+  /** Bytes [offset, offset + length), as a view that holds until the next call; fewer where they end. */
+  async at(offset: number, length: number, signal?: AbortSignal): Promise<Buffer> {
+    const wanted = Math.max(0, Math.min(length, this.#of.size - offset));
+    if (offset < this.#from || offset + wanted > this.#from + this.#held.length) {
+      const more = Math.min(Math.max(wanted, this.#bytes), this.#of.size - offset);
+      this.#held = wanted === 0 ? Buffer.alloc(0) : await this.#of.read(offset, more, signal);
+      this.#from = offset;
+    }
+    return this.#held.subarray(offset - this.#from, offset - this.#from + wanted);
+  }
+}

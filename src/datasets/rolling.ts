@@ -1,0 +1,287 @@
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fail, messageOf, PatchstreamError } from '../errors.ts';
+import { systemCode } from './files.ts';
+import { Ledger, type LedgerFile } from './ledger.ts';
+import type { Job } from './sink.ts';
+
+/** Where a file of a job begins. */
+export interface FileStart {
+  /** Its number among the files of the job, from 0. */
+  readonly number: number;
+  /** The first position that may be in it. */
+  readonly from: number;
+}
+
+/** A sample that is ready to be written. */
+export interface Entry {
+  readonly position: number;
+  /** About how many bytes it adds to a file. */
+  readonly bytes: number;
+}
+
+/** The format of one file: what it begins with, what each sample adds, what it ends with. One per file. */
+export interface Form<W extends Entry> {
+  head(): readonly Uint8Array[];
+  /** @param at where in the file it will lie, in bytes. */
+  entry(written: W, at: number): readonly Uint8Array[];
+  /** @param at bytes so far. @param to one past the last position that is in the file. */
+  tail(at: number, to: number): readonly Uint8Array[];
+}
+
+export interface RollingOptions<W extends Entry> {
+  readonly folder: string;
+  /** The run's own folder, where the list of finished files lies. */
+  readonly output: string;
+  /** What the names begin with, and their ending: `faces`, `.shard`. */
+  readonly stem: string;
+  readonly ending: string;
+  /** A file is closed before it has more bytes than this, unless the parts of one sample alone have. */
+  readonly limit: number;
+  readonly job: Job;
+  form(start: FileStart): Form<W>;
+}
+
+/** Pieces up to so many bytes are gathered until there are that many. */
+const gatherBytes = 2 ** 18;
+
+/**
+ * The files of a durable job, one after the other: `<stem>-00000<ending>`, or `<stem>-2of8-00000<ending>` of the second of eight parts. Each is
+ * written under a temporary name, brought to the disk, renamed, and then entered in the ledger: from there a killed job goes on. A file ends where
+ * a position does, so that the parts of a sample stay together. As the samples are the same and in the same order in every run, so are the files.
+ */
+export class RollingFiles<W extends Entry> {
+  readonly #options: RollingOptions<W>;
+  readonly #ledger: Ledger;
+  readonly #files: LedgerFile[];
+  #current: Current<W> | undefined;
+  #busy: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  private constructor(options: RollingOptions<W>, ledger: Ledger) {
+    this.#options = options;
+    this.#ledger = ledger;
+    this.#files = [...ledger.files];
+  }
+
+  /**
+   * Makes the folder, removes what was half-written, and finds where to go on.
+   *
+   * @throws SINK_WRITE; SHARDS_OTHER where the folder holds what is not of this job; SHARDS_CHANGED.
+   */
+  static async open<W extends Entry>(options: RollingOptions<W>): Promise<RollingFiles<W>> {
+    const { folder, output, job } = options;
+    try {
+      await mkdir(folder, { recursive: true });
+      const { own, temporary, foreign } = sortNames(await readdir(folder), options);
+      if (foreign !== undefined) throw fail('SHARDS_OTHER', { found: foreign }, { where: folder });
+      const sizes = new Map<string, number>();
+      for (const name of own) sizes.set(name, (await stat(join(folder, name))).size);
+      const ledger = await Ledger.open(output, job, sizes);
+      const kept = new Set(ledger.files.map(({ file }) => file));
+      const more = own.filter((name) => !kept.has(name));
+      // Renamed and not yet entered when the run was killed: they are written again. Without a ledger of this job they are somebody's work.
+      if (more.length > 0 && !ledger.ours && !job.fresh)
+        throw fail('SHARDS_OTHER', { found: more[0]! }, { where: folder });
+      for (const name of [...temporary, ...more]) await rm(join(folder, name));
+      await ledger.begin();
+      return new RollingFiles(options, ledger);
+    } catch (error) {
+      throw cannotWrite(folder, error);
+    }
+  }
+
+  /** As a sink has it. */
+  get resumed(): { readonly position: number; readonly samples: number } {
+    const samples = this.#files.reduce((sum, { samples }) => sum + samples, 0);
+    return { position: this.#files.at(-1)?.to ?? this.#options.job.from, samples };
+  }
+
+  /** Adds a sample. To be called in the order of positions. @throws SINK_WRITE */
+  add(written: W): Promise<void> {
+    this.#busy = this.#busy.then(() => this.#add(written));
+    return this.#busy;
+  }
+
+  async #add(written: W): Promise<void> {
+    if (this.#closed) return;
+    const { position, bytes } = written;
+    const before = this.#current;
+    if (before !== undefined && position !== before.position && before.file.bytes + bytes > this.#options.limit) {
+      await this.#finish();
+    }
+    this.#current ??= await this.#begin(position);
+    const { file, form } = this.#current;
+    await file.write(form.entry(written, file.bytes));
+    this.#current.position = position;
+    this.#current.samples++;
+  }
+
+  /** Ends with the last file closed where the run is `complete`; else what is half-written goes. Gives the names of the files that are finished. */
+  async close(complete: boolean): Promise<{ readonly files: readonly string[]; readonly samples: number }> {
+    // What was under way when the run was cancelled ends first; whether it failed, its caller has heard.
+    await this.#busy.catch(() => undefined);
+    this.#closed = true;
+    try {
+      if (complete && this.#current !== undefined) await this.#finish();
+    } finally {
+      await this.#current?.file.abandon();
+      await this.#ledger.close();
+    }
+    return { files: this.#files.map(({ file }) => join(this.#options.folder, file)), samples: this.resumed.samples };
+  }
+
+  async #begin(position: number): Promise<Current<W>> {
+    const start = { number: this.#files.length, from: this.resumed.position };
+    const form = this.#options.form(start);
+    const file = await TemporaryFile.open(join(this.#options.folder, fileName(this.#options, start.number)));
+    await file.write(form.head());
+    return { file, form, from: start.from, position, samples: 0 };
+  }
+
+  async #finish(): Promise<void> {
+    const { file, form, from, position, samples } = this.#current!;
+    const to = position + 1;
+    await file.write(form.tail(file.bytes, to));
+    await file.finish();
+    this.#current = undefined;
+    const row = { file: fileName(this.#options, this.#files.length), bytes: file.bytes, from, to, samples };
+    try {
+      await this.#ledger.add(row);
+    } catch (error) {
+      throw cannotWrite(this.#options.folder, error);
+    }
+    this.#files.push(row);
+  }
+}
+
+interface Current<W extends Entry> {
+  readonly file: TemporaryFile;
+  readonly form: Form<W>;
+  readonly from: number;
+  position: number;
+  samples: number;
+}
+
+const temporaryEnding = '.tmp';
+
+/** A file that has its name only when it is whole and on the disk. */
+class TemporaryFile {
+  readonly #path: string;
+  readonly #handle: FileHandle;
+  readonly #gathered = Buffer.allocUnsafeSlow(gatherBytes);
+  #waiting = 0;
+  #bytes = 0;
+
+  private constructor(path: string, handle: FileHandle) {
+    this.#path = path;
+    this.#handle = handle;
+  }
+
+  static async open(path: string): Promise<TemporaryFile> {
+    try {
+      return new TemporaryFile(path, await open(`${path}${temporaryEnding}`, 'w'));
+    } catch (error) {
+      throw cannotWrite(path, error);
+    }
+  }
+
+  /** Bytes so far. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Takes the pieces: afterwards their memory may be used again. */
+  async write(pieces: readonly Uint8Array[]): Promise<void> {
+    for (const piece of pieces) {
+      if (this.#waiting + piece.length > gatherBytes) await this.#flush();
+      if (piece.length > gatherBytes) {
+        await this.#put(piece);
+      } else {
+        this.#gathered.set(piece, this.#waiting);
+        this.#waiting += piece.length;
+      }
+      this.#bytes += piece.length;
+    }
+  }
+
+  async #flush(): Promise<void> {
+    await this.#put(this.#gathered.subarray(0, this.#waiting));
+    this.#waiting = 0;
+  }
+
+  async #put(bytes: Uint8Array): Promise<void> {
+    try {
+      for (let at = 0; at < bytes.length; ) at += (await this.#handle.write(bytes, at, bytes.length - at)).bytesWritten;
+    } catch (error) {
+      throw cannotWrite(this.#path, error);
+    }
+  }
+
+  async finish(): Promise<void> {
+    await this.#flush();
+    try {
+      await this.#handle.sync();
+      await this.#handle.close();
+      await rename(`${this.#path}${temporaryEnding}`, this.#path);
+      await syncFolder(dirname(this.#path));
+    } catch (error) {
+      throw cannotWrite(this.#path, error);
+    }
+  }
+
+  async abandon(): Promise<void> {
+    await this.#handle.close().catch(() => undefined);
+    await rm(`${this.#path}${temporaryEnding}`, { force: true }).catch(() => undefined);
+  }
+}
+
+/** Brings a folder's entries to the disk. Windows cannot open folders, and has no need to. */
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+interface Named {
+  readonly stem: string;
+  readonly ending: string;
+  readonly job: Job;
+}
+
+function fileName({ stem, ending, job: { part } }: Named, number: number): string {
+  const own = part === undefined ? '' : `${String(part.index).padStart(String(part.of).length, '0')}of${part.of}-`;
+  return `${stem}-${own}${String(number).padStart(5, '0')}${ending}`;
+}
+
+/** Parts the files of this run from what it left half-written, and from one that belongs neither to it nor to the other parts of its job. */
+function sortNames(names: readonly string[], options: Named) {
+  const { stem, ending, job } = options;
+  const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  const anyPart = job.part === undefined ? '' : `(\\d+)of${job.part.of}-`;
+  const pattern = new RegExp(`^${escaped(stem)}-${anyPart}(\\d{5,})${escaped(ending)}$`);
+  const ours = (name: string) => {
+    const number = pattern.exec(name)?.at(-1);
+    return number !== undefined && fileName(options, Number(number)) === name;
+  };
+  const whole = (name: string) => name.slice(0, -temporaryEnding.length);
+  return {
+    own: names.filter(ours).sort(),
+    temporary: names.filter((name) => name.endsWith(temporaryEnding) && ours(whole(name))),
+    foreign: names.find((name) => name.endsWith(ending) && !pattern.test(name)),
+  };
+}
+
+/** The error of a file that cannot be written. Errors of the catalogue stay as they are. */
+export function cannotWrite(file: string, cause: unknown): PatchstreamError {
+  if (cause instanceof PatchstreamError) return cause;
+  const full = ['ENOSPC', 'EDQUOT'].includes(systemCode(cause) ?? '');
+  const advice = full
+    ? 'Make room on the disk, or choose another `output`.'
+    : 'Look whose folder it is, or choose another `output`.';
+  return fail('SINK_WRITE', { file, reason: full ? 'a full disk' : messageOf(cause), advice }, { cause });
+}

@@ -1,0 +1,163 @@
+import { fail, messageOf, printable } from '../../errors.ts';
+import type { FieldSpec } from '../../vision/spec.ts';
+import type { FilePool, Positioned } from '../positioned.ts';
+import { Window } from '../positioned.ts';
+import { Damage, decodeFrame, decodeTail, magic, prefixBytes, readHeader, readPrefix, tailBytes } from './frame.ts';
+import { decodeIndex, type ShardIndex } from './index-frame.ts';
+import { decodeRecord, type ShardRecord } from './record.ts';
+
+/** What a shard says of itself, in its first frame. */
+export interface ShardInfo {
+  /** The run that wrote it. */
+  readonly name: string;
+  /** Its number among the shards of that run, from 0, and the first position it may have. */
+  readonly shard: number;
+  readonly from: number;
+  /** [i, n] of a run in n parts. */
+  readonly part?: readonly [number, number];
+  readonly recipe: { readonly digest: string; readonly pipeline: unknown };
+  readonly source: { readonly count: number; readonly keys: string };
+  /** The fields of its records, where the chain that made them says so. */
+  readonly fields?: Readonly<Record<string, FieldSpec>>;
+  readonly size?: readonly [number, number];
+  readonly classes?: readonly string[];
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+export interface OpenShard {
+  readonly name: string;
+  readonly bytes: number;
+  /** Absent where damage hides it. */
+  readonly info?: ShardInfo;
+  readonly index: ShardIndex;
+  /** What is wrong with its ends, where `damage` lets that pass: its records are then those in front of the cut. */
+  readonly damaged?: string;
+  /** Reads and checks a record. @throws SHARD_DAMAGED, FILE_UNREADABLE, FILE_LARGE */
+  read(record: number, signal?: AbortSignal): Promise<ShardRecord>;
+}
+
+/** What to do where a shard is damaged: end the run, or leave out what cannot be read. */
+export const damages = ['fail', 'skip'] as const;
+export type OnDamage = (typeof damages)[number];
+
+interface ReadOptions {
+  readonly damage: OnDamage;
+  /** The most bytes a record may have. */
+  readonly maxBytes: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Most of the time the whole head, and the whole index, of a shard. */
+const firstBytes = 2 ** 14;
+
+/**
+ * Opens a shard: reads its head and its index, no records.
+ *
+ * @throws SHARD_FORMAT, SHARD_VERSION, SHARD_DAMAGED, FILE_UNREADABLE
+ */
+export async function openShard(
+  pool: FilePool,
+  path: string,
+  { name, damage, maxBytes, signal }: ReadOptions & { readonly name: string },
+): Promise<OpenShard> {
+  const file = await pool.file(path, name);
+  const head = await file.read(0, Math.min(file.size, firstBytes), signal);
+  checkMagic(head, name);
+  const problems: string[] = [];
+  const damaged = (place: string, error: unknown) => {
+    if (!(error instanceof Damage)) throw error;
+    if (damage === 'fail') throw shardDamaged(name, place, error, damage);
+    problems.push(`${place}: ${error.message}`);
+    return undefined;
+  };
+  const info = await readInfo(file, head, signal).catch((error: unknown) => damaged('its head', error));
+  const index =
+    (await readIndex(file, signal).catch((error: unknown) => damaged('its end', error))) ??
+    (await walk(file, head, signal));
+  return {
+    name,
+    bytes: file.size,
+    ...(info && { info }),
+    index,
+    ...(problems.length > 0 && { damaged: problems.join('; ') }),
+    async read(record, signal) {
+      const { offset, bytes } = index.place(record);
+      if (bytes > maxBytes) throw fail('FILE_LARGE', { limit: maxBytes, size: bytes }, { where: recordName(record) });
+      const frame = await file.read(offset, bytes, signal);
+      try {
+        const read = decodeRecord(frame);
+        if (read.key !== index.key(record)) throw new Damage('another key than in the index');
+        return read;
+      } catch (error) {
+        if (!(error instanceof Damage)) throw error;
+        throw shardDamaged(name, `${recordName(record)}, key ${printable(index.key(record))}`, error, damage);
+      }
+    },
+  };
+}
+
+function recordName(record: number): string {
+  return `record ${record}`;
+}
+
+function shardDamaged(shard: string, place: string, cause: Damage, damage: OnDamage) {
+  return fail('SHARD_DAMAGED', { shard, place, found: messageOf(cause) }, { cause, ends: damage === 'fail' });
+}
+
+function checkMagic(head: Buffer, name: string): void {
+  const found = head.subarray(0, magic.length);
+  if (found.equals(magic)) return;
+  const version = /^PSHARD(\d)\n$/.exec(found.toString('latin1'))?.[1];
+  if (version !== undefined) throw fail('SHARD_VERSION', { found: version }, { where: name });
+  throw fail('SHARD_FORMAT', { found: JSON.stringify(found.toString('latin1')) }, { where: name });
+}
+
+async function readInfo(file: Positioned, head: Buffer, signal: AbortSignal | undefined): Promise<ShardInfo> {
+  const prefix = readPrefix(head.subarray(magic.length));
+  if (magic.length + prefix.bytes > file.size) throw new Damage('no whole head');
+  const whole =
+    head.length >= magic.length + prefix.bytes
+      ? head.subarray(magic.length, magic.length + prefix.bytes)
+      : await file.read(magic.length, prefix.bytes, signal);
+  const { header } = decodeFrame(whole, 'INFO');
+  const { name, shard, from, source, recipe, versions, fields = {} } = header as unknown as ShardInfo;
+  const sound =
+    typeof name === 'string' &&
+    [shard, from, source?.count].every(Number.isSafeInteger) &&
+    [recipe, versions, fields].every((value) => typeof value === 'object' && value !== null);
+  if (!sound) throw new Damage('a head of another form');
+  return header as unknown as ShardInfo;
+}
+
+async function readIndex(file: Positioned, signal: AbortSignal | undefined): Promise<ShardIndex> {
+  if (file.size < magic.length + prefixBytes + tailBytes) throw new Damage('fewer bytes than a shard has');
+  const most = Math.min(file.size, firstBytes);
+  const last = await file.read(file.size - most, most, signal);
+  const { offset, bytes } = decodeTail(last.subarray(most - tailBytes));
+  if (offset + bytes + tailBytes !== file.size) throw new Damage('an end that leads elsewhere');
+  const from = offset - (file.size - most);
+  const frame = from >= 0 ? last.subarray(from, from + bytes) : await file.read(offset, bytes, signal);
+  return decodeIndex(frame, offset);
+}
+
+/** The index of what can be read from the front, frame by frame, as far as frames are whole. Only lengths and keys are looked at: reading checks. */
+async function walk(file: Positioned, head: Buffer, signal: AbortSignal | undefined): Promise<ShardIndex> {
+  const rows: { readonly offset: number; readonly bytes: number; readonly key: string }[] = [];
+  const window = new Window(file, firstBytes);
+  let to = 0;
+  try {
+    let at = magic.length + readPrefix(head.subarray(magic.length)).bytes;
+    while (at + prefixBytes <= file.size) {
+      const { kind, header, bytes } = readPrefix(await window.at(at, prefixBytes, signal));
+      if (kind !== 'RECD' || at + bytes > file.size) break;
+      const { key, position } = readHeader(await window.at(at + prefixBytes, header, signal));
+      if (typeof key !== 'string' || !Number.isSafeInteger(position)) break;
+      rows.push({ offset: at, bytes, key });
+      to = (position as number) + 1;
+      at += bytes;
+    }
+  } catch (error) {
+    if (!(error instanceof Damage)) throw error;
+  }
+  return { count: rows.length, to, place: (record) => rows[record]!, key: (record) => rows[record]!.key };
+}

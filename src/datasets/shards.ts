@@ -1,0 +1,190 @@
+import { basename, join, resolve } from 'node:path';
+import { z } from 'zod';
+import { fail } from '../errors.ts';
+import { pictureFormats } from '../vision/formats.ts';
+import { commonFormats, defaultMaxPixels, openPicture } from '../vision/open.ts';
+import type { Picture } from '../vision/picture.ts';
+import type { FieldSpec, Numbers } from '../vision/spec.ts';
+import { declaredFields, fieldOptions, readDeclared } from './declared.ts';
+import { listFiles } from './files.ts';
+import { FilePool } from './positioned.ts';
+import { damages, type OpenShard, openShard } from './shard/reader.ts';
+import { openRaw, type ShardRecord } from './shard/record.ts';
+import { defineSource } from './source.ts';
+
+/** What a sample of a shard has: its picture, and the fields that were asked for. */
+export type ShardFields = { readonly picture: Picture; readonly label?: number };
+
+/** How files of this format end. */
+export const shardEnding = '.shard';
+
+/** Shards that are opened at a time. */
+const opening = 16;
+
+/**
+ * Records of shards, in the order of the shards' relative paths and then as they were written. Keys are those of the samples that were written, so
+ * that random stages draw for a record what they would draw for the picture it was made of. Every record is a picture, raw or encoded, so the chain
+ * needs no `decode`; a record is read in one piece when its turn comes, from any place.
+ * Opening throws FOLDER_MISSING, FOLDER_UNREADABLE, FILE_UNREADABLE, SHARDS_NONE, SHARDS_FIELD, SHARD_FORMAT, SHARD_VERSION, SHARD_DAMAGED; a sample
+ * fails with SHARD_DAMAGED (which ends the run unless `damage` is `skip`), FILE_UNREADABLE, FILE_LARGE, FIELD_SHAPE, and those of `decode`.
+ */
+export const shards = defineSource({
+  name: 'shards',
+  summary: 'Records of shards that a job has written: pictures, raw or encoded, with their fields.',
+  options: z.strictObject({
+    path: z
+      .string()
+      .min(1)
+      .describe('A shard, or a folder with shards in it (*.shard); a relative path starts at the pipeline file.'),
+    ...fieldOptions,
+    damage: z
+      .enum(damages)
+      .default('fail')
+      .describe(
+        '`fail` ends the run at the first damage; `skip` counts a damaged record as a failed sample, and takes of a shard that was cut what lies before the cut.',
+      ),
+    formats: z
+      .array(z.enum(pictureFormats))
+      .min(1)
+      .default([...commonFormats])
+      .describe('The formats that are let through where records are encoded.'),
+    maxPixels: z
+      .int()
+      .min(1)
+      .default(defaultMaxPixels)
+      .describe('The most pixels an encoded picture may have, judged by its header before any memory is taken.'),
+    maxBytes: z
+      .int()
+      .min(1)
+      .default(2 ** 28)
+      .describe('The most bytes a record may have; a larger one fails before it is read.'),
+  }),
+  shorthand: 'path',
+  folder: ({ path }) => path,
+  spec: (options) => ({ fields: { picture: 'picture', ...declaredFields(options) } }),
+  async open(options, { base, signal, progress }) {
+    const { path, damage, maxBytes, formats, maxPixels } = options;
+    const root = resolve(base, path);
+    const files = await listShards(root, { signal, progress });
+    const pool = new FilePool();
+    try {
+      const open = (name: string) =>
+        openShard(pool, name === '' ? root : join(root, name), {
+          name: name || basename(root),
+          damage,
+          maxBytes,
+          signal,
+        });
+      const opened = await inTurns(files, open);
+      for (const { name, damaged } of opened) if (damaged !== undefined) progress(`${name} is damaged, ${damaged}`);
+      const declared = declaredFields(options);
+      for (const shard of opened) checkShard(shard, declared);
+      const ends = endsOf(opened);
+      const placeOf = (index: number) => {
+        const shard = firstAbove(ends, index);
+        return { shard: opened[shard]!, record: index - (ends[shard - 1] ?? 0) };
+      };
+      const classNames = opened.find(({ info }) => info?.classes !== undefined)?.info?.classes;
+      const count = ends.at(-1) ?? 0;
+      if (count === 0) throw fail('SHARDS_NONE', { path: root, found: 'shards without records' });
+      return {
+        count,
+        ...(classNames && { classNames }),
+        key(index) {
+          const { shard, record } = placeOf(index);
+          return shard.index.key(record);
+        },
+        async read(index, signal): Promise<ShardFields> {
+          const { shard, record } = placeOf(index);
+          const read = await shard.read(record, signal);
+          return { picture: await pictureOf(read, { formats, maxPixels }), ...readDeclared(declared, fieldsOf(read)) };
+        },
+        async close() {
+          pool.close();
+        },
+      };
+    } catch (error) {
+      pool.close();
+      throw error;
+    }
+  },
+});
+
+/** The names of the shards in a folder, in order; '' where the path is one itself. */
+export async function listShards(
+  root: string,
+  options: { signal?: AbortSignal; progress?: (text: string) => void } = {},
+): Promise<readonly string[]> {
+  if (root.endsWith(shardEnding)) return [''];
+  const { files, others } = await listFiles(root, (name) => name.endsWith(shardEnding), options);
+  if (files.length === 0) {
+    throw fail('SHARDS_NONE', { path: root, found: others === 0 ? 'an empty folder' : `${others} other files` });
+  }
+  return files;
+}
+
+/** Opens several at a time; when one fails, the others are not waited for. */
+async function inTurns<T>(names: readonly string[], open: (name: string) => Promise<T>): Promise<T[]> {
+  const opened: T[] = new Array(names.length);
+  let next = 0;
+  const worker = async () => {
+    for (let i = next++; i < names.length; i = next++) opened[i] = await open(names[i]!);
+  };
+  await Promise.all(Array.from({ length: Math.min(opening, names.length) }, worker));
+  return opened;
+}
+
+/** Says at once, and not with every sample, that shards have not what is asked of them. */
+function checkShard({ name, info }: OpenShard, declared: Readonly<Record<string, Numbers>>): void {
+  if (info?.fields === undefined) return;
+  for (const [field, numbers] of Object.entries(declared)) {
+    const known: FieldSpec | undefined = Object.hasOwn(info.fields, field) ? info.fields[field] : undefined;
+    const expected = numbersText(numbers);
+    const found = known === undefined ? `${Object.keys(info.fields).join(', ')} in ${name}` : fieldText(known);
+    if (found !== expected) throw fail('SHARDS_FIELD', { field, expected, found });
+  }
+}
+
+function numbersText({ dtype, shape }: Numbers): string {
+  return `${dtype} [${shape.join(', ')}]`;
+}
+
+function fieldText(field: FieldSpec): string {
+  if (typeof field === 'string') return field;
+  return 'dtype' in field ? numbersText(field) : 'a picture';
+}
+
+/** One past the last index of each shard. */
+function endsOf(opened: readonly OpenShard[]): number[] {
+  let sum = 0;
+  return opened.map(({ index }) => (sum += index.count));
+}
+
+function firstAbove(ends: readonly number[], index: number): number {
+  let [low, high] = [0, ends.length - 1];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (ends[middle]! > index) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+async function pictureOf({ fields }: ShardRecord, options: Parameters<typeof openPicture>[1]): Promise<Picture> {
+  const stored = fields.picture;
+  if (stored?.type === 'raw') return openRaw(stored);
+  if (stored?.type === 'encoded') return openPicture(stored.data, options);
+  throw fail('SHARDS_FIELD', {
+    field: 'picture',
+    expected: 'raw or encoded',
+    found: Object.keys(fields).join(', ') || 'nothing',
+  });
+}
+
+const fieldsOf =
+  ({ fields }: ShardRecord) =>
+  (name: string): unknown => {
+    const stored = fields[name];
+    if (stored === undefined || stored.type === 'raw' || stored.type === 'encoded') return undefined;
+    return stored.type === 'value' ? stored.value : stored.data;
+  };

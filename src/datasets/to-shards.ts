@@ -1,0 +1,175 @@
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { fail } from '../errors.ts';
+import type { Sample } from '../streams/sample.ts';
+import { Picture } from '../vision/picture.ts';
+import type { Spec } from '../vision/spec.ts';
+import { type Entry, type FileStart, type Form, RollingFiles } from './rolling.ts';
+import { encodeFrame, encodeTail, magic } from './shard/frame.ts';
+import { IndexWriter } from './shard/index-frame.ts';
+import type { ShardInfo } from './shard/reader.ts';
+import { dtypeOf, encodeRecord, type NumberArray, type ShardRecord, type Stored } from './shard/record.ts';
+import { shardEnding } from './shards.ts';
+import { defineSink, type OpenSink, type SinkContext } from './sink.ts';
+import type { Fields } from './source.ts';
+import { checkPictures, defaultPictures, pictureOptions, storePicture } from './stored-picture.ts';
+
+interface Written extends Entry {
+  readonly key: string;
+  readonly frame: readonly Uint8Array[];
+}
+
+/**
+ * Shards: files of records with an index and checksums, `shards/<name>-00000.shard` (docs/shards.md). A record has the sample's key and position,
+ * its picture, and every other field of it: arrays of numbers with dtype and shape, numbers, text, true and false, lists and maps of these. A job that
+ * was killed goes on behind its last finished shard, and ends with the same files, byte for byte.
+ * A sample fails with RECORD_FIELD, RECORD_FILE, RECORD_LARGE, PICTURE_BROKEN; SINK_WRITE, SHARDS_OTHER and SHARDS_CHANGED end the run.
+ */
+export const toShards = defineSink({
+  name: 'shards',
+  summary: 'Shards: records with an index and checksums, to be read again in any order; a killed job goes on.',
+  parts: true,
+  options: z.strictObject({
+    path: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        "The folder to write; a relative path starts at the pipeline file. Default: `shards` in the run's own folder.",
+      ),
+    ...pictureOptions,
+    shardBytes: z
+      .int()
+      .min(1)
+      .max(2 ** 40)
+      .default(2 ** 28)
+      .describe('About how many bytes a shard has at most; one sample is never divided.'),
+  }),
+  check: ({ pictures }, spec) => checkPictures(pictures ?? defaultPictures(spec, 'raw'), spec),
+  async open({ path, pictures, quality, shardBytes }, context) {
+    const { base, output, spec, name, job } = context;
+    const folder = path === undefined ? join(output, 'shards') : resolve(base, path);
+    const files = await RollingFiles.open<Written>({
+      folder,
+      output: context.own,
+      stem: name,
+      ending: shardEnding,
+      limit: shardBytes,
+      job,
+      form: (start) => new ShardForm(infoOf(context, start)),
+    });
+    const keep = { pictures: pictures ?? defaultPictures(spec, 'raw'), quality };
+    const sink: OpenSink<Written> = {
+      resumed: files.resumed,
+      async write(sample) {
+        const { key, position } = sample;
+        const frame = framed({ key, position, fields: await storedFields(sample, spec, keep) });
+        return { key, position, frame, bytes: bytesOf(frame) };
+      },
+      commit: (written) => files.add(written),
+      async close(complete) {
+        const { files: made, samples } = await files.close(complete);
+        const lines = [`${samples} samples in ${made.length} shards in ${folder}`];
+        return { lines, files: made };
+      },
+    };
+    return sink;
+  },
+});
+
+/** A shard while it is written. */
+class ShardForm implements Form<Written> {
+  readonly #info: ShardInfo;
+  readonly #index = new IndexWriter();
+
+  constructor(info: ShardInfo) {
+    this.#info = info;
+  }
+
+  head(): readonly Uint8Array[] {
+    return [magic, ...encodeFrame('INFO', this.#info)];
+  }
+
+  entry({ key, frame, bytes }: Written, at: number): readonly Uint8Array[] {
+    this.#index.add(key, at, bytes);
+    return frame;
+  }
+
+  tail(at: number, to: number): readonly Uint8Array[] {
+    const frame = this.#index.encode(to);
+    return [...frame, encodeTail(at, bytesOf(frame))];
+  }
+}
+
+function infoOf({ name, spec, classNames, job }: SinkContext, { number, from }: FileStart): ShardInfo {
+  const { recipe, part, source, versions } = job;
+  return {
+    name,
+    shard: number,
+    from,
+    ...(part && { part: [part.index, part.of] as const }),
+    recipe,
+    source,
+    ...(!spec.open && { fields: spec.fields }),
+    ...(spec.size && { size: spec.size }),
+    ...(classNames && { classes: classNames }),
+    versions,
+  };
+}
+
+function framed(record: ShardRecord): Uint8Array[] {
+  try {
+    return encodeRecord(record);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw fail('RECORD_LARGE', { limit: 2 ** 31, found: cause.message }, { cause });
+  }
+}
+
+function bytesOf(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, { length }) => sum + length, 0);
+}
+
+/** What travels with every sample, or is kept as the picture. */
+const ownNames = ['key', 'position', 'epoch', 'bytes', 'picture'];
+
+/** The fields of a sample as they are kept: its picture first, then the others in the order in which stages have added them. */
+async function storedFields(
+  sample: Sample & Fields,
+  spec: Spec,
+  keep: Parameters<typeof storePicture>[1],
+): Promise<Record<string, Stored>> {
+  const fields: Record<string, Stored> = { picture: await storePicture(sample, keep) };
+  for (const [name, value] of Object.entries(sample)) {
+    if (!ownNames.includes(name)) fields[name] = await storedField(name, value, spec);
+  }
+  return fields;
+}
+
+async function storedField(name: string, value: unknown, spec: Spec): Promise<Stored> {
+  // The low-resolution twin: small, and of no use but with every pixel.
+  if (value instanceof Picture) return storePicture({ picture: value }, { pictures: 'raw', quality: 100 });
+  const type = dtypeOf(value);
+  if (type !== undefined) {
+    const data = value as NumberArray;
+    const known = spec.fields[name];
+    const shape = typeof known === 'object' && 'dtype' in known && !spec.open ? known.shape : [data.length];
+    return { type, shape, data };
+  }
+  const odd = oddity(value, 0);
+  if (odd !== undefined) throw fail('RECORD_FIELD', { field: name, found: odd });
+  return { type: 'value', value };
+}
+
+/** What in a value could not be read back as it was; nothing where all can. */
+function oddity(value: unknown, depth: number): string | undefined {
+  if (value === null || ['string', 'number', 'boolean'].includes(typeof value)) return undefined;
+  if (depth > 8) return 'lists and maps more than 8 deep';
+  if (Array.isArray(value)) return value.map((inner) => oddity(inner, depth + 1)).find((odd) => odd !== undefined);
+  if (typeof value !== 'object') return `a ${typeof value}`;
+  const prototype = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return `a ${prototype.constructor?.name ?? 'class'}`;
+  return Object.values(value)
+    .map((inner) => oddity(inner, depth + 1))
+    .find((odd) => odd !== undefined);
+}
