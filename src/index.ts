@@ -1,6 +1,17 @@
 // The library's only door: every public name, listed by hand. A test holds the list.
 
-export { expw, idx, imageFolder, images, shards, svhn, toShards } from './datasets/index.ts';
+export {
+  expw,
+  idx,
+  imageFolder,
+  images,
+  shards,
+  svhn,
+  toJsonl,
+  toShards,
+  toWebdataset,
+  webdataset,
+} from './datasets/index.ts';
 export type { Recycler } from './datasets/recycler.ts';
 export { defineSink, type OpenSink, type Sink, type SinkContext, type SinkDefinition } from './datasets/sink.ts';
 export {

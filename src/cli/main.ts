@@ -1,4 +1,4 @@
-import { messageOf, nearest, PatchstreamError, printable } from '../errors.ts';
+import { type ErrorCode, messageOf, nearest, PatchstreamError, printable } from '../errors.ts';
 import { version } from '../pipeline/version.ts';
 import { check } from './check.ts';
 import { type Command, exits, helpOf, parseGiven, type Terminal } from './command.ts';
@@ -10,6 +10,9 @@ import { run } from './run.ts';
 
 /** Every verb, in the order of the help. */
 export const commands: readonly Command[] = [run, evaluate, reconstruct, exportWeights, check, describe, doctor];
+
+/** Errors of what was typed, not of what was done. */
+const usageCodes: readonly ErrorCode[] = ['ARGUMENT', 'PART'];
 
 /** The command line: runs a verb and returns the exit code. Nothing from outside reaches the terminal unescaped. */
 export async function main(args: readonly string[], terminal: Terminal): Promise<number> {
@@ -41,7 +44,7 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
   } catch (error) {
     terminal.stderr.write(`${messageOf(error)}\n`);
     if (terminal.env.PATCHSTREAM_DEBUG && error instanceof Error) terminal.stderr.write(`${error.stack}\n`);
-    return error instanceof PatchstreamError && error.code === 'ARGUMENT' ? exits.usage : exits.failed;
+    return error instanceof PatchstreamError && usageCodes.includes(error.code) ? exits.usage : exits.failed;
   }
 }
 

@@ -1,6 +1,7 @@
 import { messageOf, PatchstreamError } from '../errors.ts';
 import { builtin } from '../pipeline/builtin.ts';
 import { checkFile } from '../pipeline/check.ts';
+import { parsePart } from '../pipeline/part.ts';
 import { redact } from '../pipeline/problem.ts';
 import { run as runPipeline } from '../pipeline/run.ts';
 import { problemLines } from './check.ts';
@@ -17,6 +18,11 @@ export const run: Command = {
     seed: { type: 'string', value: 'number', about: 'The seed of all chance; short for --set seed=number.' },
     threads: { type: 'string', value: 'number', about: 'Loader threads; short for --set threads=number.' },
     fresh: { type: 'boolean', about: 'Start anew, whatever an earlier run has left.' },
+    part: {
+      type: 'string',
+      value: 'i/n',
+      about: 'Do part i of n of a job, beside others; auto/n takes i from a Kubernetes indexed job or a Slurm array.',
+    },
     json: { type: 'boolean', about: 'Print events as JSON, one per line.' },
   },
   async run(given, terminal) {
@@ -30,11 +36,19 @@ export const run: Command = {
     for (const line of problemLines(problems)) stderr.write(`${line}\n`);
     if (resolved === undefined || problems.length > 0) return exits.usage;
     const { definition } = resolved;
+    const written = given.text('part');
+    const part = written === undefined ? undefined : parsePart(written, env);
     const hide = (text: string) => redact(text, definition.origin?.secrets ?? []);
     const view = viewOf({ out: hidden(stdout, hide), log: hidden(stderr, hide), json: given.flag('json') });
     const stop = signals(terminal, () => stderr.write('\nstopping after what is under way; again stops at once\n'));
     try {
-      const options = { registry, signal: stop.signal, fresh: given.flag('fresh'), onEvent: view.event };
+      const options = {
+        registry,
+        signal: stop.signal,
+        fresh: given.flag('fresh'),
+        onEvent: view.event,
+        ...(part && { part }),
+      };
       view.end(await runPipeline(definition, options));
       return exits.ok;
     } catch (error) {

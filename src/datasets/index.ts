@@ -4,10 +4,13 @@ import { imageFolder } from './image-folder.ts';
 import { images } from './images.ts';
 import { shards } from './shards.ts';
 import { svhn } from './svhn.ts';
+import { toJsonl } from './to-jsonl.ts';
 import { toShards } from './to-shards.ts';
+import { toWebdataset } from './to-webdataset.ts';
+import { webdataset } from './webdataset.ts';
 
 /** Every source and sink that comes with patchstream. A registry is made from these lists. */
-export const sources = [imageFolder, shards, idx, svhn, expw] as const;
-export const sinks = [images, toShards] as const;
+export const sources = [imageFolder, shards, webdataset, idx, svhn, expw] as const;
+export const sinks = [images, toShards, toWebdataset, toJsonl] as const;
 
-export { expw, idx, imageFolder, images, shards, svhn, toShards };
+export { expw, idx, imageFolder, images, shards, svhn, toJsonl, toShards, toWebdataset, webdataset };

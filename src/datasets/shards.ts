@@ -7,6 +7,7 @@ import type { Picture } from '../vision/picture.ts';
 import type { FieldSpec, Numbers } from '../vision/spec.ts';
 import { declaredFields, fieldOptions, readDeclared } from './declared.ts';
 import { listFiles } from './files.ts';
+import { inTurns, joined } from './many-files.ts';
 import { FilePool } from './positioned.ts';
 import { damages, type OpenShard, openShard } from './shard/reader.ts';
 import { openRaw, type ShardRecord } from './shard/record.ts';
@@ -75,28 +76,23 @@ export const shards = defineSource({
           maxBytes,
           signal,
         });
-      const opened = await inTurns(files, open);
+      const opened = await inTurns(files, opening, open);
       for (const { name, damaged } of opened) if (damaged !== undefined) progress(`${name} is damaged, ${damaged}`);
       const declared = declaredFields(options);
       for (const shard of opened) checkShard(shard, declared);
-      const ends = endsOf(opened);
-      const placeOf = (index: number) => {
-        const shard = firstAbove(ends, index);
-        return { shard: opened[shard]!, record: index - (ends[shard - 1] ?? 0) };
-      };
-      const classNames = opened.find(({ info }) => info?.classes !== undefined)?.info?.classes;
-      const count = ends.at(-1) ?? 0;
+      const { count, place } = joined(opened, ({ index }) => index.count);
       if (count === 0) throw fail('SHARDS_NONE', { path: root, found: 'shards without records' });
+      const classNames = opened.find(({ info }) => info?.classes !== undefined)?.info?.classes;
       return {
         count,
         ...(classNames && { classNames }),
         key(index) {
-          const { shard, record } = placeOf(index);
-          return shard.index.key(record);
+          const { file, within } = place(index);
+          return file.index.key(within);
         },
         async read(index, signal): Promise<ShardFields> {
-          const { shard, record } = placeOf(index);
-          const read = await shard.read(record, signal);
+          const { file, within } = place(index);
+          const read = await file.read(within, signal);
           return { picture: await pictureOf(read, { formats, maxPixels }), ...readDeclared(declared, fieldsOf(read)) };
         },
         async close() {
@@ -123,17 +119,6 @@ export async function listShards(
   return files;
 }
 
-/** Opens several at a time; when one fails, the others are not waited for. */
-async function inTurns<T>(names: readonly string[], open: (name: string) => Promise<T>): Promise<T[]> {
-  const opened: T[] = new Array(names.length);
-  let next = 0;
-  const worker = async () => {
-    for (let i = next++; i < names.length; i = next++) opened[i] = await open(names[i]!);
-  };
-  await Promise.all(Array.from({ length: Math.min(opening, names.length) }, worker));
-  return opened;
-}
-
 /** Says at once, and not with every sample, that shards have not what is asked of them. */
 function checkShard({ name, info }: OpenShard, declared: Readonly<Record<string, Numbers>>): void {
   if (info?.fields === undefined) return;
@@ -152,22 +137,6 @@ function numbersText({ dtype, shape }: Numbers): string {
 function fieldText(field: FieldSpec): string {
   if (typeof field === 'string') return field;
   return 'dtype' in field ? numbersText(field) : 'a picture';
-}
-
-/** One past the last index of each shard. */
-function endsOf(opened: readonly OpenShard[]): number[] {
-  let sum = 0;
-  return opened.map(({ index }) => (sum += index.count));
-}
-
-function firstAbove(ends: readonly number[], index: number): number {
-  let [low, high] = [0, ends.length - 1];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (ends[middle]! > index) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }
 
 async function pictureOf({ fields }: ShardRecord, options: Parameters<typeof openPicture>[1]): Promise<Picture> {

@@ -83,6 +83,17 @@ export const dataErrors = {
   RECORD_NOTHING:
     'a record must be made of a picture or of a file; got samples with {fields}. Put a source of pictures before it.',
   RECORD_FILE: '`pictures: file` keeps the files as they were; got {found}. {advice}',
+  TAR_DAMAGED:
+    'a tar must be whole and as tar writes it; got, at byte {at}: {found}. Fetch it again, or read what lies before with `damage: skip`.',
+  TARS_NONE: '{path} must be a tar, a folder with tars (*.tar), or their address; got {found}. Look at `path`.',
+  TARS_EMPTY: 'the tars must hold pictures ({endings}); got {found}. Look at `path`, or name more `formats`.',
+  TAR_LABEL: 'a label, {member}, must be a whole number from 0; got {found}. Mend the tar, or leave `labels` out.',
+  TAR_JSON: 'the fields of a sample, {member}, must be JSON; got {found}. Mend the tar, or leave `fields` out.',
+  WEB_ADDRESS: 'an address must be one of http or https; got {found}. Write it out, or give a path of files.',
+  WEB_READ: 'the server must send bytes {from} to {to}; got {found}, {tries} times. Try later, or look at the address.',
+  WEB_RANGE:
+    'the server must answer requests for part of a file, with its size (206, Content-Range); got {found}. Download the file, and give its path.',
+  WEB_CHANGED: 'the file must stay as it was while it is read; it has changed on the server. Begin again.',
   SINK_WRITE: 'the sink must be able to write {file}; got {reason}. {advice}',
   SHEET_COLUMN:
     'a column `{column}` of the sheet must have something to show; got samples without `{field}`. Add the stage `{stage}`, or leave the column out.',

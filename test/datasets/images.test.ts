@@ -7,6 +7,7 @@ import { fileName, images } from '../../src/datasets/images.ts';
 import { rawPicture } from '../../src/vision/picture.ts';
 import type { Spec } from '../../src/vision/spec.ts';
 import * as kit from '../kit/pictures.ts';
+import { sinkContext } from '../kit/sinks.ts';
 
 const { definition } = images;
 const picture = rawPicture({ ...kit.gradient(16, 16), channels: 3 });
@@ -33,7 +34,7 @@ const sample = (position: number, more = {}) => ({
 });
 
 async function open(output: string, written = {}, chain = spec) {
-  return definition.open(definition.options.parse(written), { base: output, output, spec: chain, name: 'test' });
+  return definition.open(definition.options.parse(written), sinkContext(output, { spec: chain }));
 }
 
 t.test('pictures, a manifest in order, a sheet', async (t) => {
@@ -44,7 +45,7 @@ t.test('pictures, a manifest in order, a sheet', async (t) => {
     sink.write(sample(5, { key: '../../etc/passwd' })),
   ]);
   for (const one of written) await sink.commit(one);
-  const { files } = await sink.close();
+  const { files } = await sink.close(true);
   const rows = readFileSync(join(output, 'manifest.jsonl'), 'utf8')
     .trim()
     .split('\n')
@@ -65,12 +66,12 @@ t.test('only what is asked for', async (t) => {
   const output = t.testdir({});
   const sink = await open(output, { pictures: false, sheet: { columns: ['masked', 'crop'], rows: 1, scale: 2 } });
   for (const position of [0, 1]) await sink.commit(await sink.write(sample(position)));
-  await sink.close();
+  await sink.close(true);
   t.same(readdirSync(output), ['sheet.png']);
   t.ok((await sharp(join(output, 'sheet.png')).metadata()).width < 200);
   const none = await open(join(output, 'b'), { format: 'jpeg', sheet: false, path: 'jpegs' });
   await none.commit(await none.write(sample(0)));
-  await none.close();
+  await none.close(true);
   t.ok(existsSync(join(output, 'b/jpegs/images/000000-dir-0.jpg')));
 });
 
@@ -103,7 +104,7 @@ t.test('what cannot be written ends with SINK_WRITE', async (t) => {
   const sink = await open(output);
   await rm(join(output, 'images'), { recursive: true });
   await t.rejects(sink.write(sample(0)), { code: 'SINK_WRITE', cause: { code: 'ENOENT' } });
-  await sink.close();
+  await sink.close(true);
 });
 
 t.test('a full disk says so', { skip: !existsSync('/dev/full') && 'no /dev/full here' }, async (t) => {
@@ -115,7 +116,7 @@ t.test('a full disk says so', { skip: !existsSync('/dev/full') && 'no /dev/full 
     message: /got a full disk\. Make room/,
     cause: { code: 'ENOSPC' },
   });
-  await sink.close();
+  await sink.close(true);
 });
 
 t.test('check: a column needs its field', async (t) => {

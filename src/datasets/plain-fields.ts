@@ -1,0 +1,32 @@
+import { fail, messageOf } from '../errors.ts';
+import type { Sample } from '../streams/sample.ts';
+import { Picture } from '../vision/picture.ts';
+import type { Fields } from './source.ts';
+
+/**
+ * The fields of a sample as one line of JSON: its key and position, numbers, text, true and false, lists and maps; arrays of numbers as lists, those
+ * of float32 with the digits that tell them apart. Pictures and bytes are left out.
+ * @throws RECORD_FIELD for what JSON has not: a list that holds itself, an integer of any length.
+ */
+export function plainJson({ epoch: _, ...sample }: Sample & Fields): string {
+  const entries = Object.entries(sample).filter(([name, value]) => name !== 'bytes' && !(value instanceof Picture));
+  const values = entries.flatMap(([name, value]) => {
+    const json = jsonOf(name, value);
+    return json === undefined ? [] : [`${JSON.stringify(name)}:${json}`];
+  });
+  return `{${values.join(',')}}`;
+}
+
+function jsonOf(field: string, value: unknown): string | undefined {
+  try {
+    return JSON.stringify(plain(value));
+  } catch (cause) {
+    throw fail('RECORD_FIELD', { field, found: messageOf(cause) }, { cause });
+  }
+}
+
+function plain(value: unknown): unknown {
+  if (value instanceof Float32Array) return Array.from(value, (one) => Number(one.toPrecision(9)));
+  if (ArrayBuffer.isView(value)) return Array.from(value as unknown as ArrayLike<unknown>);
+  return value;
+}

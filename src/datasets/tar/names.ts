@@ -1,0 +1,38 @@
+/** The key of a sample and what its member is, as the Python package `webdataset` parts them: at the first dot behind the last slash. */
+export function splitName(name: string): { readonly key: string; readonly ending: string } | undefined {
+  const [, key, ending] = /^((?:.*\/)?[^./][^./]*)\.([^/]*)$/s.exec(name) ?? [];
+  return key === undefined || ending === undefined ? undefined : { key, ending: ending.toLowerCase() };
+}
+
+/**
+ * The key of a sample in a tar: its position, the number of its part where it is one of several, and what of its own key is letters and digits of
+ * ASCII. It has no dot, sorts in the order of writing, and no two are the same.
+ */
+export function memberKey(key: string, position: number, part: number): string {
+  const slug = key
+    .replace(/\.\w{1,5}(?=[#/]|$)/, '')
+    .replace(/[^A-Za-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 60);
+  const number = `${String(position).padStart(9, '0')}${part === 0 ? '' : `_${part}`}`;
+  return slug === '' ? number : `${number}-${slug}`;
+}
+
+/** The most addresses that one pattern may stand for. */
+const mostNames = 100_000;
+
+/** `x-{000..146}.tar` as 147 names; ranges of whole numbers, with as many digits as the first has. Nothing where there would be too many. */
+export function expandRanges(pattern: string): string[] | undefined {
+  let names = [''];
+  let at = 0;
+  for (const { 0: found, 1: first, 2: last, index } of pattern.matchAll(/\{(\d{1,15})\.\.(\d{1,15})\}/g)) {
+    const [from, to] = [Number(first), Number(last)];
+    const count = to - from + 1;
+    if (count < 1 || count * names.length > mostNames) return undefined;
+    const before = pattern.slice(at, index);
+    const numbers = Array.from({ length: count }, (_, i) => String(from + i).padStart(first!.length, '0'));
+    names = names.flatMap((name) => numbers.map((number) => `${name}${before}${number}`));
+    at = index + found.length;
+  }
+  return names.map((name) => name + pattern.slice(at));
+}

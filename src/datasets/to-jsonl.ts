@@ -1,0 +1,66 @@
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { plainJson } from './plain-fields.ts';
+import { type Entry, type Form, RollingFiles } from './rolling.ts';
+import { defineSink, type OpenSink } from './sink.ts';
+
+interface Written extends Entry {
+  readonly line: Uint8Array;
+}
+
+/** A file of lines needs nothing around them. */
+const form: Form<Written> = {
+  head: () => [],
+  entry: ({ line }) => [line],
+  tail: () => [],
+};
+
+/**
+ * A line of JSON for each sample: key, position, and every field but pictures and bytes. `jsonl/<name>-00000.jsonl`; a job that was killed goes on
+ * behind its last finished file. A sample fails with RECORD_FIELD; SINK_WRITE, SHARDS_OTHER and SHARDS_CHANGED end the run.
+ */
+export const toJsonl = defineSink({
+  name: 'jsonl',
+  summary: 'A line of JSON for each sample: its key and its fields, without pictures.',
+  parts: true,
+  options: z.strictObject({
+    path: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        "The folder to write; a relative path starts at the pipeline file. Default: `jsonl` in the run's own folder.",
+      ),
+    shardBytes: z
+      .int()
+      .min(1)
+      .max(2 ** 40)
+      .default(2 ** 28)
+      .describe('About how many bytes a file has at most; a killed job goes on behind its last whole one.'),
+  }),
+  async open({ path, shardBytes }, { base, output, own, name, job }) {
+    const folder = path === undefined ? join(output, 'jsonl') : resolve(base, path);
+    const files = await RollingFiles.open<Written>({
+      folder,
+      output: own,
+      stem: name,
+      ending: '.jsonl',
+      limit: shardBytes,
+      job,
+      form: () => form,
+    });
+    const sink: OpenSink<Written> = {
+      resumed: files.resumed,
+      async write(sample) {
+        const line = Buffer.from(`${plainJson(sample)}\n`);
+        return { position: sample.position, line, bytes: line.length };
+      },
+      commit: (written) => files.add(written),
+      async close(complete) {
+        const { files: made, samples } = await files.close(complete);
+        return { lines: [`${samples} lines in ${folder}`], files: made };
+      },
+    };
+    return sink;
+  },
+});

@@ -1,0 +1,148 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { fail, messageOf, PatchstreamError } from '../errors.ts';
+import type { Positioned } from './positioned.ts';
+
+/** How patient reading over http is. */
+export interface Patience {
+  /** Seconds without a byte after which a request has failed. */
+  readonly timeout: number;
+  /** How often a request is tried again. */
+  readonly retries: number;
+  /** Milliseconds before the first new try; each further one waits twice as long, at most 10 s. */
+  readonly delayMs?: number;
+}
+
+/** So many bytes of an answer that broke off are worth a new count of tries. */
+const worthwhile = 2 ** 16;
+const longestDelayMs = 10_000;
+
+/** Where an address leads, without what may be secret in it. */
+export function addressName(address: string): string {
+  const { host, pathname } = new URL(address);
+  return `${host}${decodeURI(pathname)}`;
+}
+
+/**
+ * A file behind http or https that is read in pieces, by requests for a range. What breaks off is gone on with where it stood; what the server
+ * sends beyond what was asked for is refused.
+ *
+ * @throws WEB_ADDRESS, WEB_RANGE, WEB_READ; the signal's reason
+ */
+export async function openWeb(address: string, patience: Patience, signal?: AbortSignal): Promise<Positioned> {
+  if (!isAddress(address)) throw fail('WEB_ADDRESS', { found: address.split('?')[0]! });
+  const name = addressName(address);
+  const first = await tried(patience, { name, from: 0, to: 0 }, signal, async (inner) => {
+    const answer = await request(address, { from: 0, to: 0 }, undefined, inner);
+    await answer.body?.cancel();
+    return answer;
+  });
+  const size = Number(/^bytes \d+-\d+\/(\d+)$/.exec(first.headers.get('content-range') ?? '')?.[1] ?? Number.NaN);
+  if (first.status !== 206 || !Number.isSafeInteger(size)) {
+    throw fail('WEB_RANGE', { found: `${first.status} without a range` }, { where: name });
+  }
+  // A weak tag promises no equal bytes, and would be answered with the whole file.
+  const tag = first.headers.get('etag')?.replace(/^W\/.*/, '') || first.headers.get('last-modified') || undefined;
+  return {
+    name,
+    size,
+    read: (offset, length, signal) => readRange({ address, name, tag, patience }, { offset, length }, signal),
+  };
+}
+
+/** True for an address of http or https. */
+export function isAddress(text: string): boolean {
+  return /^https?:\/\//i.test(text) && URL.canParse(text);
+}
+
+interface WebFile {
+  readonly address: string;
+  readonly name: string;
+  /** What the server calls this version of the file. */
+  readonly tag: string | undefined;
+  readonly patience: Patience;
+}
+
+async function readRange(
+  { address, name, tag, patience }: WebFile,
+  { offset, length }: { offset: number; length: number },
+  signal?: AbortSignal,
+): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafeSlow(length);
+  if (length === 0) return bytes;
+  let got = 0;
+  const range = { from: offset, to: offset + length - 1 };
+  const refuse = (found: string) => fail('WEB_RANGE', { found }, { where: name });
+  await tried(patience, { name, ...range }, signal, async (inner, brought) => {
+    // What an earlier try has brought stays.
+    const answer = await request(address, { ...range, from: offset + got }, tag, inner);
+    if (answer.status === 200 && tag !== undefined) throw fail('WEB_CHANGED', {}, { where: name });
+    const start = /^bytes (\d+)-/.exec(answer.headers.get('content-range') ?? '')?.[1];
+    if (answer.status !== 206 || Number(start) !== offset + got) throw refuse(`${answer.status} with another range`);
+    for await (const chunk of answer.body!) {
+      if (chunk.length > length - got) throw refuse('more than was asked for');
+      bytes.set(chunk, got);
+      got += chunk.length;
+      brought(chunk.length);
+    }
+    if (got < length) throw new Error(`an answer that broke off after ${got} bytes`);
+  });
+  return bytes;
+}
+
+function request(
+  address: string,
+  { from, to }: { from: number; to: number },
+  tag: string | undefined,
+  signal: AbortSignal,
+): Promise<Response> {
+  const headers: Record<string, string> = { range: `bytes=${from}-${to}`, 'accept-encoding': 'identity' };
+  if (tag !== undefined) headers['if-range'] = tag;
+  return fetch(address, { headers, signal }).then((answer) => {
+    if (answer.ok || answer.status === 416) return answer;
+    const error = new Error(`status ${answer.status}`);
+    // Not found, or not allowed: that is so the next time too.
+    if (answer.status < 500 && ![408, 425, 429].includes(answer.status)) throw new Final(error.message);
+    throw error;
+  });
+}
+
+/** A failure that would be the same the next time. */
+class Final extends Error {}
+
+/** Does work that waits for a server: with a time-out that starts anew with every sign of life, and several tries. @throws WEB_READ */
+async function tried<T>(
+  { timeout, retries, delayMs = 250 }: Patience,
+  { name, from, to }: { name: string; from: number; to: number },
+  signal: AbortSignal | undefined,
+  work: (signal: AbortSignal, brought: (bytes: number) => void) => Promise<T>,
+): Promise<T> {
+  for (let failures = 0; ; ) {
+    signal?.throwIfAborted();
+    let fresh = 0;
+    const idle = new AbortController();
+    const timer = setTimeout(() => idle.abort(new Error(`nothing for ${timeout} s`)), timeout * 1000);
+    try {
+      const either = signal === undefined ? idle.signal : AbortSignal.any([signal, idle.signal]);
+      return await work(either, (bytes) => {
+        fresh += bytes;
+        timer.refresh();
+      });
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (error instanceof PatchstreamError) throw error;
+      failures = fresh >= worthwhile ? 1 : failures + 1;
+      if (error instanceof Final || failures > retries) {
+        throw fail('WEB_READ', { from, to, found: reasonOf(error), tries: failures }, { where: name, cause: error });
+      }
+    } finally {
+      clearTimeout(timer);
+    }
+    await delay(Math.min(longestDelayMs, delayMs * 2 ** (failures - 1)), undefined, signal && { signal });
+  }
+}
+
+/** `fetch` says `fetch failed`, and why in its cause. */
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return messageOf(cause instanceof Error ? cause : error);
+}
