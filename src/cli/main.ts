@@ -6,10 +6,20 @@ import { describe } from './describe.ts';
 import { doctor } from './doctor.ts';
 import { evaluate, reconstruct } from './evaluate.ts';
 import { exportWeights } from './export.ts';
+import { inspect } from './inspect.ts';
 import { run } from './run.ts';
 
 /** Every verb, in the order of the help. */
-export const commands: readonly Command[] = [run, evaluate, reconstruct, exportWeights, check, describe, doctor];
+export const commands: readonly Command[] = [
+  run,
+  evaluate,
+  reconstruct,
+  inspect,
+  exportWeights,
+  check,
+  describe,
+  doctor,
+];
 
 /** Errors of what was typed, not of what was done. */
 const usageCodes: readonly ErrorCode[] = ['ARGUMENT', 'PART'];

@@ -26,7 +26,16 @@ function jsonOf(field: string, value: unknown): string | undefined {
 }
 
 function plain(value: unknown): unknown {
-  if (value instanceof Float32Array) return Array.from(value, (one) => Number(one.toPrecision(9)));
+  if (value instanceof Float32Array) return Array.from(value, shortest);
   if (ArrayBuffer.isView(value)) return Array.from(value as unknown as ArrayLike<unknown>);
   return value;
+}
+
+/** The shortest number that is this one in float32. */
+function shortest(one: number): number {
+  for (let digits = 6; digits < 9; digits++) {
+    const short = Number(one.toPrecision(digits));
+    if (Math.fround(short) === one) return short;
+  }
+  return Number(one.toPrecision(9));
 }

@@ -35,4 +35,5 @@ export const pipelineErrors = {
     '`cells` must be at least twice the micro-batch plus a cell per thread, {needed}; got {cells}. Raise `cells` or leave it out.',
   MICRO_BATCH: '`microBatch` must divide `batch`, {batch}; got {found}. {advice}',
   ARGUMENT: 'the command line must be one that `{command} --help` shows; got {found}. {advice}',
+  INSPECT_NOTHING: '{path} must be something that can be looked into: {kinds}; got {found}. Look at the path.',
 } as const;

@@ -10,7 +10,7 @@ export function splitName(name: string): { readonly key: string; readonly ending
  */
 export function memberKey(key: string, position: number, part: number): string {
   const slug = key
-    .replace(/\.\w{1,5}(?=[#/]|$)/, '')
+    .replace(/\.\w{1,5}(?=(#\d+)?(\/\d+)*$)/, '')
     .replace(/[^A-Za-z0-9]+/g, '-')
     .replace(/^-+|-+$/g, '')
     .slice(0, 60);

@@ -1,0 +1,202 @@
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { shards } from '../../src/datasets/shards.ts';
+import { toShards } from '../../src/datasets/to-shards.ts';
+import type { RunEvent } from '../../src/pipeline/events.ts';
+import { each } from '../../src/streams/stage.ts';
+import { rawPicture } from '../../src/vision/picture.ts';
+import type { Spec } from '../../src/vision/spec.ts';
+import { filesOf, openSource, runKilled, runNumbered } from '../kit/jobs.ts';
+import { gradient, jpeg } from '../kit/pictures.ts';
+import { sinkContext } from '../kit/sinks.ts';
+
+const { definition } = toShards;
+const signal = new AbortController().signal;
+const count = 60;
+
+/** Keys and positions of all records of a folder, in order. */
+async function recordsOf(path: string) {
+  const source = await openSource(shards.definition, { path });
+  const keys = Array.from({ length: source.count }, (_, i) => source.key(i));
+  await source.close?.();
+  return keys;
+}
+
+const rowsOf = (output: string) =>
+  readFileSync(join(output, 'quarantine.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line).position as number);
+
+/** Where a job is killed, and how often it comes there. */
+const points = [
+  ['shard opened', 1],
+  ['shard opened', 3],
+  ['shard to be written', 2],
+  ['shard written in part', 1],
+  ['shard to be synced', 2],
+  ['shard to be named', 1],
+  ['shard named', 1],
+  ['shard named', 3],
+  ['shard to be entered', 2],
+  ['shard entered in part', 2],
+  ['shard entered', 3],
+  ['run to be named', 1],
+] as const;
+
+t.test('a job that is killed anywhere and begun again gives the same shards, each sample once', async (t) => {
+  const undisturbed = join(t.testdir({}), 'undisturbed');
+  const { done, failures } = await runKilled(undisturbed, count);
+  const expected = filesOf(join(undisturbed, 'shards'));
+  t.ok(Object.keys(expected).length >= 4, `${Object.keys(expected).length} shards`);
+  const keys = await recordsOf(join(undisturbed, 'shards'));
+  t.equal(new Set(keys).size, keys.length, 'each once');
+  t.same([keys.length, failures], [done, 5]);
+  for (const [point, nth] of points) {
+    const output = join(t.testdirName, `${point}-${nth}`.replaceAll(' ', '-'));
+    const child = spawnSync(process.execPath, ['test/kit/killed.mjs', point, String(nth), output, String(count)], {
+      encoding: 'utf8',
+    });
+    t.equal(child.signal, 'SIGKILL', `${point}, ${nth}: ${child.stderr.slice(-500)}`);
+    const before = readdirSync(join(output, 'shards')).filter((name) => name.endsWith('.shard'));
+    const lines: string[] = [];
+    const onEvent = (event: RunEvent) => event.type === 'line' && lines.push(event.text);
+    const again = await runKilled(output, count, { onEvent });
+    t.same(filesOf(join(output, 'shards')), expected, `${point}, ${nth}`);
+    t.same(rowsOf(output), rowsOf(undisturbed), 'each failure once');
+    t.equal(again.done, done, 'those of the first run are counted');
+    // A shard that has its name and is not yet entered is written again; all others are kept.
+    const kept = point === 'shard named' || point.startsWith('shard to be entered') || point.endsWith('in part');
+    t.equal(lines.length > 0, before.length > (kept ? 1 : 0), `${point}: ${lines}`);
+  }
+});
+
+t.test('a cancelled job keeps what is finished, and goes on', async (t) => {
+  const output = join(t.testdir({}), 'cancelled');
+  const abort = new AbortController();
+  const stop = each((sample) => {
+    if (sample.position === 30) abort.abort('test');
+    return sample;
+  });
+  const sink = toShards({ shardBytes: 4000 });
+  await t.rejects(runNumbered(output, sink, { count, stages: [stop], signal: abort.signal }), {
+    code: 'RUN_CANCELLED',
+  });
+  t.notOk(
+    readdirSync(join(output, 'shards')).some((name) => name.endsWith('.tmp')),
+    'nothing half-written is left',
+  );
+  const whole = join(t.testdirName, 'whole');
+  await runNumbered(output, sink, { count, stages: [stop] });
+  await runNumbered(whole, sink, { count, stages: [stop] });
+  const records = (folder: string) => recordsOf(join(folder, 'shards'));
+  t.same(await records(output), await records(whole));
+});
+
+t.test('what is not of this job is not touched', async (t) => {
+  const output = join(t.testdir({}), 'run');
+  await runNumbered(output, toShards({ shardBytes: 4000 }), { count });
+  const before = filesOf(join(output, 'shards'));
+  const other = (more = {}) => runNumbered(output, toShards({ shardBytes: 5000 }), { count, ...more });
+  await t.rejects(other(), { code: 'SHARDS_OTHER', message: /job-00000\.shard.*--fresh/ });
+  t.same(filesOf(join(output, 'shards')), before);
+  await other({ fresh: true });
+  t.notSame(filesOf(join(output, 'shards')), before);
+  writeFileSync(join(output, 'shards/theirs.shard'), 'precious');
+  await t.rejects(other({ fresh: true }), { code: 'SHARDS_OTHER', message: /theirs\.shard/ });
+  t.equal(readFileSync(join(output, 'shards/theirs.shard'), 'utf8'), 'precious');
+  rmSync(join(output, 'shards/theirs.shard'));
+  writeFileSync(join(output, 'shards/notes.txt'), 'mine');
+  await other({ fresh: true });
+  t.ok(existsSync(join(output, 'shards/notes.txt')), 'other files stay');
+});
+
+t.test('a source that has changed since is told, and a missing shard is written again', async (t) => {
+  const output = join(t.testdir({}), 'run');
+  const write = (more = {}) => runNumbered(output, toShards({ shardBytes: 4000 }), { count, ...more });
+  await write();
+  const expected = filesOf(join(output, 'shards'));
+  rmSync(join(output, 'shards/job-00002.shard'));
+  await write();
+  t.same(filesOf(join(output, 'shards')), expected);
+  rmSync(join(output, 'finished.json'));
+  const ledger = join(output, 'written.jsonl');
+  writeFileSync(ledger, readFileSync(ledger, 'utf8').replace(/"keys":"\w+"/, '"keys":"others"'));
+  await t.rejects(write(), { code: 'SHARDS_CHANGED', message: /60 samples, keys others; got 60 samples, keys \w{16}/ });
+  t.same(filesOf(join(output, 'shards')), expected);
+  appendFileSync(ledger, 'x');
+});
+
+t.test('the parts of a job are disjoint, and together everything', async (t) => {
+  const output = join(t.testdir({}), 'run');
+  const n = 7;
+  for (const index of [3, 1, 7, 2, 5, 6, 4]) {
+    const part = { index, of: n };
+    const { done } = await runNumbered(output, toShards({ shardBytes: 1500 }), { count, part });
+    t.ok(done === 8 || done === 9, `${done} samples`);
+  }
+  const keys = await recordsOf(join(output, 'shards'));
+  t.same(
+    keys,
+    Array.from({ length: count }, (_, i) => `n/${i}.png`),
+    'names sort in the order of the source',
+  );
+  t.ok(existsSync(join(output, 'part-3of7/finished.json')));
+  t.match(readdirSync(join(output, 'shards'))[0], /^job-1of7-00000\.shard$/);
+  await t.rejects(runNumbered(output, toShards(), { count }), { code: 'SHARDS_OTHER' }, 'not beside another division');
+});
+
+t.test('what a record can keep of a picture', async (t) => {
+  const file = await jpeg(gradient(12, 9));
+  const picture = rawPicture({ ...gradient(12, 9), channels: 3 });
+  const spec: Spec = { fields: { bytes: 'bytes', picture: 'picture' } };
+  const write = async (written: object, sample: object, chain = spec) => {
+    const output = t.testdir({});
+    const sink = await definition.open(definition.options.parse(written), sinkContext(output, { spec: chain }));
+    try {
+      await sink.commit(await sink.write({ key: 'a', position: 0, epoch: 0, ...sample }));
+    } finally {
+      await sink.close(true);
+    }
+    const source = await openSource(shards.definition, { path: join(output, 'shards') });
+    return ((await source.read(0, signal)) as { picture: import('../../src/index.ts').Picture }).picture;
+  };
+  const raw = await write({}, { picture });
+  t.same([raw.width, raw.height, raw.origin.kind], [12, 9, 'raw']);
+  const flipped = await write({}, { picture: picture.flip() });
+  t.same((await flipped.pixels()).data, (await picture.flip().pixels()).data);
+  const kept = await write({}, { bytes: file }, { fields: { bytes: 'bytes' } });
+  t.same(kept.bytes && Buffer.from(kept.bytes), file, 'the file as it was');
+  const png = await write({ pictures: 'png' }, { picture });
+  t.same((await png.pixels()).data, (await picture.pixels()).data);
+  for (const pictures of ['jpeg', 'webp'])
+    t.equal((await write({ pictures, quality: 80 }, { picture })).origin.kind, 'encoded');
+  await t.rejects(write({ pictures: 'file' }, { picture }), { code: 'RECORD_FILE', message: /raw pixels/ });
+  await t.rejects(write({}, { picture, when: new Date(0) }), { code: 'RECORD_FIELD', message: /when is a Date/ });
+  await t.rejects(write({}, { picture, big: 1n }), { code: 'RECORD_FIELD', message: /a bigint/ });
+  await t.rejects(write({}, {}), { code: 'RECORD_NOTHING' });
+});
+
+t.test('check says what the chain does not give', (t) => {
+  const refused = (written: object, spec: Spec) =>
+    [...definition.check!(definition.options.parse(written), spec)].map(({ error }) => error.code);
+  t.same(refused({}, { fields: { bytes: 'bytes' } }), []);
+  t.same(refused({}, { fields: { picture: 'picture' } }), []);
+  t.same(refused({ pictures: 'raw' }, { fields: { bytes: 'bytes' } }), ['FIELD_MISSING']);
+  t.same(refused({ pictures: 'file' }, { fields: { bytes: 'bytes', picture: 'picture' }, size: [8, 8] }), [
+    'RECORD_FILE',
+  ]);
+  t.same(refused({}, { fields: { label: { dtype: 'int32', shape: [] } } }), ['RECORD_NOTHING']);
+  t.same(refused({ pictures: 'raw' }, { fields: {}, open: true }), []);
+  for (const wrong of [{ shardBytes: 0 }, { quality: 101 }, { pictures: 'gif' }, { folder: 'x' }])
+    t.notOk(definition.options.safeParse(wrong).success);
+  t.end();
+});
+
+t.test('a folder that cannot be written ends the run', async (t) => {
+  const output = t.testdir({ shards: 'in the way' });
+  await t.rejects(runNumbered(output, toShards(), { count }), { code: 'SINK_WRITE' });
+  mkdirSync(join(output, 'b'));
+});

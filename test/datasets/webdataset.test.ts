@@ -1,0 +1,206 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { Header, Pax } from 'tar';
+import { toWebdataset } from '../../src/datasets/to-webdataset.ts';
+import { webdataset } from '../../src/datasets/webdataset.ts';
+import { each } from '../../src/streams/stage.ts';
+import { filesOf, openSource, runNumbered } from '../kit/jobs.ts';
+import { gradient, jpeg } from '../kit/pictures.ts';
+
+const { definition } = webdataset;
+const signal = new AbortController().signal;
+
+type Entry = readonly [name: string, bytes: string | Uint8Array, more?: object];
+
+/** A tar as other programs write it. */
+function tarOf(entries: readonly Entry[], { end = true } = {}): Buffer {
+  const parts = entries.flatMap(([name, content, more = {}]) => {
+    const bytes = Buffer.from(content);
+    const head = Buffer.alloc(512);
+    new Header({ path: name, size: bytes.length, mode: 0o644, type: 'File', ...more }).encode(head);
+    return [head, bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)];
+  });
+  return Buffer.concat([...parts, Buffer.alloc(end ? 1024 : 0)]);
+}
+
+async function open(t: import('tap').Test, tar: Uint8Array, more: object = {}) {
+  const base = t.testdir({});
+  writeFileSync(join(base, 'a.tar'), tar);
+  const lines: string[] = [];
+  const source = await openSource(
+    definition,
+    { path: 'a.tar', ...more },
+    { base, progress: (line) => lines.push(line) },
+  );
+  return { source, lines, keys: Array.from({ length: source.count }, (_, i) => source.key(i)) };
+}
+
+t.test('samples are neighbours with one name up to the first dot', async (t) => {
+  const tar = tarOf([
+    ['readme.txt', 'hello'],
+    ['dir/one.jpg', 'JPEG1'],
+    ['dir/one.cls', '7\n'],
+    ['dir/one.json', '{"box":[1,2,3,4],"confidence":0.5,"matrix":[[1,2],[3,4]]}'],
+    ['dir/two.seg.png', 'not the picture'],
+    ['dir/two.PNG', 'PNG2'],
+    ['dir/two.cls', '0'],
+    ['d.o.t/three.webp', 'WEBP3'],
+    ['only.cls', '1'],
+    ['dir/one.jpg', 'again'],
+    ['.hidden', 'x'],
+    ['./four.jpeg', 'JPEG4'],
+  ]);
+  const { source, keys } = await open(t, tar);
+  t.same(keys, ['a.tar/dir/one', 'a.tar/dir/two', 'a.tar/d.o.t/three', 'a.tar/dir/one', 'a.tar/./four']);
+  const bytes = await Promise.all(keys.map(async (_, i) => String((await source.read(i, signal)).bytes)));
+  t.same(bytes, ['JPEG1', 'PNG2', 'WEBP3', 'again', 'JPEG4']);
+  t.same(Object.keys(await source.read(0, signal)), ['bytes']);
+  const fields = {
+    box: { dtype: 'int32', shape: [4] },
+    confidence: { dtype: 'float32' },
+    matrix: { dtype: 'float32', shape: [2, 2] },
+  };
+  const labelled = await open(t, tar, { labels: true, fields });
+  const { bytes: _, ...rest } = await labelled.source.read(0, signal);
+  t.same(rest, { label: 7, box: Int32Array.of(1, 2, 3, 4), confidence: 0.5, matrix: Float32Array.of(1, 2, 3, 4) });
+  await t.rejects(labelled.source.read(1, signal) as Promise<unknown>, { code: 'FIELD_SHAPE', message: /box/ });
+});
+
+t.test('long names, links, folders and devices', async (t) => {
+  const long = `${'folder/'.repeat(40)}ü.jpg`;
+  const pax = new Pax({ path: long, size: 4 }).encode();
+  const gnu = `${'x'.repeat(300)}.jpg`;
+  const plain = tarOf([['short.jpg', 'LONG']], { end: false });
+  const tar = Buffer.concat([
+    tarOf(
+      [
+        ['dir/', '', { type: 'Directory' }],
+        ['link.jpg', '', { type: 'SymbolicLink', linkpath: '/etc/passwd' }],
+      ],
+      { end: false },
+    ),
+    pax,
+    plain,
+    tarOf(
+      [
+        ['././@LongLink', `${gnu}\0`, { type: 'NextFileHasLongPath' }],
+        ['y.jpg', 'GNU'],
+      ],
+      { end: false },
+    ),
+    tarOf([
+      ['../../up.jpg', 'UP'],
+      ['/etc/root.jpg', 'ROOT'],
+    ]),
+  ]);
+  const { source, keys } = await open(t, tar);
+  t.same(keys, [`a.tar/${long.slice(0, -4)}`, `a.tar/${'x'.repeat(300)}`, 'a.tar/../../up', 'a.tar//etc/root']);
+  const bytes = await Promise.all(keys.map(async (_, i) => String((await source.read(i, signal)).bytes)));
+  t.same(bytes, ['LONG', 'GNU', 'UP', 'ROOT'], 'names are names: nothing is opened or written by them');
+});
+
+t.test('a tar that is cut or broken is told, or read up to there', async (t) => {
+  const whole = tarOf([
+    ['a.jpg', 'x'.repeat(600)],
+    ['b.jpg', 'y'.repeat(600)],
+  ]);
+  for (const [bytes, found] of [
+    [whole.subarray(0, 2300), /a file longer than the tar/],
+    [whole.subarray(0, 1600), /its end within a header/],
+    [Buffer.concat([whole.subarray(0, 1536), Buffer.alloc(512, 1)]), /checksum/],
+  ] as const) {
+    await t.rejects(open(t, bytes), { code: 'TAR_DAMAGED', message: found });
+    const { keys, lines } = await open(t, bytes, { damage: 'skip' });
+    t.same(keys, ['a.tar/a']);
+    t.match(lines, [/a\.tar is damaged: /]);
+  }
+  t.same(
+    (await open(t, whole.subarray(0, 2048 + 600))).keys,
+    ['a.tar/a', 'a.tar/b'],
+    'the zeros at the end may be missing',
+  );
+  await t.rejects(open(t, Buffer.alloc(0)), { code: 'TARS_EMPTY' });
+  await t.rejects(open(t, Buffer.from('hello')), { code: 'TAR_DAMAGED' });
+  await t.rejects(open(t, tarOf([['x', 'y', { type: 'ExtendedHeader', size: 2 ** 22 }]])), { code: 'TAR_DAMAGED' });
+  await t.rejects(open(t, tarOf([['a.txt', 'x']])), { code: 'TARS_EMPTY', message: /1 other files/ });
+});
+
+t.test('labels, fields and sizes that are wrong fail their sample', async (t) => {
+  const read = async (entries: readonly Entry[], more: object) =>
+    (await open(t, tarOf(entries), more)).source.read(0, signal);
+  const picture: Entry = ['a.jpg', 'JPEG'];
+  for (const label of ['cat', '-1', '1.5', '', '99999999999'])
+    await t.rejects(read([picture, ['a.cls', label]], { labels: true }), { code: 'TAR_LABEL' }, label);
+  await t.rejects(read([picture, ['a.cls', '1'.repeat(100)]], { labels: true }), { code: 'FILE_LARGE' });
+  await t.rejects(read([picture], { labels: true }), { code: 'FIELD_SHAPE' });
+  const fields = { box: { dtype: 'int32', shape: [2] } };
+  for (const json of ['{', '[]', 'null'])
+    await t.rejects(read([picture, ['a.json', json]], { fields }), { code: 'TAR_JSON' }, json);
+  for (const json of ['{"box":[1]}', '{"box":["a","b"]}', '{"__proto__":{"box":[1,2]}}'])
+    await t.rejects(read([picture, ['a.json', json]], { fields }), { code: 'FIELD_SHAPE' }, json);
+  await t.rejects(read([picture], { maxBytes: 3 }), { code: 'FILE_LARGE' });
+});
+
+t.test('paths: a list, a folder, a range', async (t) => {
+  const base = t.testdir({});
+  mkdirSync(join(base, 'tars/deep'), { recursive: true });
+  for (const name of ['x-08', 'x-09', 'x-10', 'deep/y'])
+    writeFileSync(join(base, `tars/${name}.tar`), tarOf([[`${name.at(-1)}.jpg`, name]]));
+  const keys = async (path: string | string[]) => {
+    const source = await openSource(definition, { path }, { base });
+    return Array.from({ length: source.count }, (_, i) => source.key(i));
+  };
+  t.same(await keys('tars'), ['deep/y.tar/y', 'x-08.tar/8', 'x-09.tar/9', 'x-10.tar/0']);
+  t.same(await keys('tars/x-{08..10}.tar'), ['x-08.tar/8', 'x-09.tar/9', 'x-10.tar/0']);
+  t.same(await keys(['tars/deep', 'tars/x-09.tar']), ['y.tar/y', 'x-09.tar/9']);
+  await t.rejects(keys('tars/x-{1..999999999}.tar'), { code: 'TARS_NONE' });
+  await t.rejects(keys('tars/x-{9..1}.tar'), { code: 'TARS_NONE' });
+  await t.rejects(keys('nothing.tar'), { code: 'FILE_UNREADABLE' });
+  await t.rejects(keys('ftp://host/a.tar'), { code: 'WEB_ADDRESS' });
+  t.equal(readdirSync(base).length, 1, 'nothing was unpacked');
+});
+
+t.test('what the sink writes: names without dots, twice the same, and back again', async (t) => {
+  const output = t.testdir({});
+  const file = await jpeg(gradient(8, 8));
+  const more = each((sample) => {
+    const fields = { ...sample, picture: undefined, bytes: file, score: Float32Array.of(0.1, 3) };
+    return [fields, { ...fields, mark: 'second' }];
+  });
+  const sink = toWebdataset({ pictures: 'file', shardBytes: 30_000 });
+  await runNumbered(join(output, 'a'), sink, { count: 12, name: '../n.v1', stages: [more] });
+  await runNumbered(join(output, 'b'), sink, { count: 12, name: '../n.v1', stages: [more] });
+  const tars = filesOf(join(output, 'a/webdataset'));
+  t.ok(Object.keys(tars).length > 1);
+  t.same(filesOf(join(output, 'b/webdataset')), tars, 'byte for byte');
+  const list = spawnSync('tar', ['tf', join(output, 'a/webdataset/job-00000.tar')], { encoding: 'utf8' });
+  t.same(list.stdout.split('\n').slice(0, 6), [
+    '000000000-n-v1-0-png-1.jpg',
+    '000000000-n-v1-0-png-1.cls',
+    '000000000-n-v1-0-png-1.json',
+    '000000000_1-n-v1-0-png-2.jpg',
+    '000000000_1-n-v1-0-png-2.cls',
+    '000000000_1-n-v1-0-png-2.json',
+  ]);
+  const fields = { score: { dtype: 'float32', shape: [2] } };
+  const source = await openSource(definition, { path: join(output, 'a/webdataset'), labels: true, fields });
+  t.equal(source.count, 24);
+  t.same(await source.read(23, signal), { bytes: file, label: 1, score: Float32Array.of(0.1, 3) });
+  const json = readFileSync(join(output, 'a/webdataset/job-00000.tar'), 'utf8').match(
+    /\{"key":"\.\.\/n\.v1\/0\.png\/2".*?\}/,
+  )?.[0];
+  t.same(JSON.parse(json ?? ''), { key: '../n.v1/0.png/2', position: 0, label: 0, score: [0.1, 3], mark: 'second' });
+});
+
+t.test('options', (t) => {
+  t.same(definition.spec(definition.options.parse({ path: 'x', labels: true })), {
+    fields: { bytes: 'bytes', label: { dtype: 'int32', shape: [] } },
+    formats: ['jpeg', 'png', 'webp'],
+  });
+  for (const wrong of [{}, { path: [] }, { path: 'x', timeout: 0 }, { path: 'x', retries: -1 }])
+    t.notOk(definition.options.safeParse(wrong).success);
+  t.notOk(toWebdataset.definition.options.safeParse({ pictures: 'raw' }).success);
+  t.end();
+});
