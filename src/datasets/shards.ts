@@ -4,11 +4,12 @@ import { fail } from '../errors.ts';
 import { pictureFormats } from '../vision/formats.ts';
 import { commonFormats, defaultMaxPixels, openPicture } from '../vision/open.ts';
 import type { Picture } from '../vision/picture.ts';
-import type { FieldSpec, Numbers } from '../vision/spec.ts';
+import type { Numbers } from '../vision/spec.ts';
 import { declaredFields, fieldOptions, readDeclared } from './declared.ts';
 import { listFiles } from './files.ts';
 import { inTurns, joined } from './many-files.ts';
 import { FilePool } from './positioned.ts';
+import type { ShardInfo } from './shard/info.ts';
 import { damages, type OpenShard, openShard } from './shard/reader.ts';
 import { openRaw, type ShardRecord } from './shard/record.ts';
 import { defineSource } from './source.ts';
@@ -123,20 +124,24 @@ export async function listShards(
 function checkShard({ name, info }: OpenShard, declared: Readonly<Record<string, Numbers>>): void {
   if (info?.fields === undefined) return;
   for (const [field, numbers] of Object.entries(declared)) {
-    const known: FieldSpec | undefined = Object.hasOwn(info.fields, field) ? info.fields[field] : undefined;
+    const known = Object.hasOwn(info.fields, field) ? info.fields[field] : undefined;
     const expected = numbersText(numbers);
     const found = known === undefined ? `${Object.keys(info.fields).join(', ')} in ${name}` : fieldText(known);
     if (found !== expected) throw fail('SHARDS_FIELD', { field, expected, found });
   }
 }
 
-function numbersText({ dtype, shape }: Numbers): string {
+function numbersText({ dtype, shape }: { readonly dtype: string; readonly shape: readonly number[] }): string {
   return `${dtype} [${shape.join(', ')}]`;
 }
 
-function fieldText(field: FieldSpec): string {
+function fieldText(field: NonNullable<ShardInfo['fields']>[string]): string {
   if (typeof field === 'string') return field;
-  return 'dtype' in field ? numbersText(field) : 'a picture';
+  return isNumbers(field) ? numbersText(field) : 'a picture';
+}
+
+function isNumbers(field: object): field is { readonly dtype: string; readonly shape: readonly number[] } {
+  return 'dtype' in field;
 }
 
 async function pictureOf({ fields }: ShardRecord, options: Parameters<typeof openPicture>[1]): Promise<Picture> {

@@ -7,7 +7,6 @@ import type { Spec } from '../vision/spec.ts';
 import { type Entry, type FileStart, type Form, RollingFiles } from './rolling.ts';
 import { encodeFrame, encodeTail, magic } from './shard/frame.ts';
 import { IndexWriter } from './shard/index-frame.ts';
-import type { ShardInfo } from './shard/reader.ts';
 import { dtypeOf, encodeRecord, type NumberArray, type ShardRecord, type Stored } from './shard/record.ts';
 import { shardEnding } from './shards.ts';
 import { defineSink, type OpenSink, type SinkContext } from './sink.ts';
@@ -79,10 +78,10 @@ export const toShards = defineSink({
 
 /** A shard while it is written. */
 class ShardForm implements Form<Written> {
-  readonly #info: ShardInfo;
+  readonly #info: object;
   readonly #index = new IndexWriter();
 
-  constructor(info: ShardInfo) {
+  constructor(info: object) {
     this.#info = info;
   }
 
@@ -101,13 +100,14 @@ class ShardForm implements Form<Written> {
   }
 }
 
-function infoOf({ name, spec, classNames, job }: SinkContext, { number, from }: FileStart): ShardInfo {
+/** What the first frame says; `ShardInfo` is how it is read. */
+function infoOf({ name, spec, classNames, job }: SinkContext, { number, from }: FileStart): object {
   const { recipe, part, source, versions } = job;
   return {
     name,
     shard: number,
     from,
-    ...(part && { part: [part.index, part.of] as const }),
+    ...(part && { part: [part.index, part.of] }),
     recipe,
     source,
     ...(!spec.open && { fields: spec.fields }),

@@ -128,28 +128,28 @@ t.test('the crops of a record are those of the picture it was made of', async (t
 });
 
 t.test('one flipped bit anywhere is told, with shard, record and key', async (t) => {
-  const { path, bytes } = await oneShard(t, 4);
+  const { path, bytes } = await oneShard(t, 3);
   const silent: number[] = [];
-  for (let bit = 0; bit < bytes.length * 8; bit += 5) {
+  for (let at = 0; at < bytes.length; at++) {
     const bad = Buffer.from(bytes);
-    bad[bit >> 3]! ^= 1 << (bit & 7);
+    bad[at]! ^= 1 << (at % 8);
     writeFileSync(path, bad);
     const errors = await readAll(path, { damage: 'fail' }).then(
       ({ errors }) => errors,
       (error: PatchstreamError) => [error],
     );
     const told = errors.length > 0 && errors.every(({ code }) => code.startsWith('SHARD'));
-    if (!told) silent.push(bit);
+    if (!told) silent.push(at);
   }
   t.same(silent, []);
-  const at = bytes.indexOf('n/2.png') + 100;
+  const at = bytes.indexOf('n/1.png') + 100;
   const bad = Buffer.from(bytes);
   bad[at]! ^= 1;
   writeFileSync(path, bad);
   const { keys, errors } = await readAll(path, { damage: 'skip' });
-  t.same(keys, ['n/0.png', 'n/1.png', 'n/3.png']);
+  t.same(keys, ['n/0.png', 'n/2.png']);
   t.match(errors, [
-    { code: 'SHARD_DAMAGED', ends: false, message: /job-00000\.shard.*record 2, key n\/2\.png: a checksum/ },
+    { code: 'SHARD_DAMAGED', ends: false, message: /job-00000\.shard.*record 1, key n\/1\.png: a checksum/ },
   ]);
 });
 

@@ -177,12 +177,12 @@ t.test('what the sink writes: names without dots, twice the same, and back again
   t.same(filesOf(join(output, 'b/webdataset')), tars, 'byte for byte');
   const list = spawnSync('tar', ['tf', join(output, 'a/webdataset/job-00000.tar')], { encoding: 'utf8' });
   t.same(list.stdout.split('\n').slice(0, 6), [
-    '000000000-n-v1-0-png-1.jpg',
-    '000000000-n-v1-0-png-1.cls',
-    '000000000-n-v1-0-png-1.json',
-    '000000000_1-n-v1-0-png-2.jpg',
-    '000000000_1-n-v1-0-png-2.cls',
-    '000000000_1-n-v1-0-png-2.json',
+    '000000000-n-v1-0-1.jpg',
+    '000000000-n-v1-0-1.cls',
+    '000000000-n-v1-0-1.json',
+    '000000000_1-n-v1-0-2.jpg',
+    '000000000_1-n-v1-0-2.cls',
+    '000000000_1-n-v1-0-2.json',
   ]);
   const fields = { score: { dtype: 'float32', shape: [2] } };
   const source = await openSource(definition, { path: join(output, 'a/webdataset'), labels: true, fields });

@@ -1,28 +1,10 @@
 import { fail, messageOf, printable } from '../../errors.ts';
-import type { FieldSpec } from '../../vision/spec.ts';
 import type { FilePool, Positioned } from '../positioned.ts';
 import { Window } from '../positioned.ts';
 import { Damage, decodeFrame, decodeTail, magic, prefixBytes, readHeader, readPrefix, tailBytes } from './frame.ts';
 import { decodeIndex, type ShardIndex } from './index-frame.ts';
+import { parseInfo, type ShardInfo } from './info.ts';
 import { decodeRecord, type ShardRecord } from './record.ts';
-
-/** What a shard says of itself, in its first frame. */
-export interface ShardInfo {
-  /** The run that wrote it. */
-  readonly name: string;
-  /** Its number among the shards of that run, from 0, and the first position it may have. */
-  readonly shard: number;
-  readonly from: number;
-  /** [i, n] of a run in n parts. */
-  readonly part?: readonly [number, number];
-  readonly recipe: { readonly digest: string; readonly pipeline: unknown };
-  readonly source: { readonly count: number; readonly keys: string };
-  /** The fields of its records, where the chain that made them says so. */
-  readonly fields?: Readonly<Record<string, FieldSpec>>;
-  readonly size?: readonly [number, number];
-  readonly classes?: readonly string[];
-  readonly versions: Readonly<Record<string, string>>;
-}
 
 export interface OpenShard {
   readonly name: string;
@@ -119,14 +101,7 @@ async function readInfo(file: Positioned, head: Buffer, signal: AbortSignal | un
     head.length >= magic.length + prefix.bytes
       ? head.subarray(magic.length, magic.length + prefix.bytes)
       : await file.read(magic.length, prefix.bytes, signal);
-  const { header } = decodeFrame(whole, 'INFO');
-  const { name, shard, from, source, recipe, versions, fields = {} } = header as unknown as ShardInfo;
-  const sound =
-    typeof name === 'string' &&
-    [shard, from, source?.count].every(Number.isSafeInteger) &&
-    [recipe, versions, fields].every((value) => typeof value === 'object' && value !== null);
-  if (!sound) throw new Damage('a head of another form');
-  return header as unknown as ShardInfo;
+  return parseInfo(decodeFrame(whole, 'INFO').header);
 }
 
 async function readIndex(file: Positioned, signal: AbortSignal | undefined): Promise<ShardIndex> {

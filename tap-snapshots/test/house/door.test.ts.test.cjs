@@ -41,9 +41,13 @@ randomFlip
 randomResizedCrop
 resize
 run
+shards
 srmae
 srmaeWith
 svhn
+toJsonl
+toShards
+toWebdataset
 type Batch
 type BatchOptions
 type Box
@@ -82,5 +86,6 @@ type StageDefinition
 type StageFactory
 type StagePolicy
 type SuperResolution
+webdataset
 windows
 `
