@@ -1,10 +1,11 @@
 /**
- * What do shards cost? Reading them in order, checksums and all, beside reading the same bytes plainly; and random resized crops of raw 256 px records,
- * from files to the trainer's cells, beside the same crops of records that lie in memory and are copied first, by our own renderer and by OpenCV or
- * Pillow, each at its best setting. The files lie in the system's cache on both sides. Arguments choose: `npm run bench -- shards sequential`.
+ * What do shards cost? Reading them in order, checksums and all, beside reading the same bytes plainly: into memory of their own, as Node's ways to
+ * read a file do, and into one buffer again and again, which is no more than the system's copy. And random resized crops of raw 256 px records, from
+ * files to the trainer's cells, beside the same crops of records that lie in memory and are copied first, by our own renderer and by OpenCV or Pillow,
+ * each at its best setting. The files lie in the system's cache on both sides. Arguments choose: `npm run bench -- shards sequential`.
  */
-import { read as readFile } from 'node:fs';
-import { open, readdir, stat, writeFile } from 'node:fs/promises';
+import { createReadStream, read as readAt } from 'node:fs';
+import { open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import {
@@ -40,7 +41,8 @@ const count = photos;
 const inFlight = 8;
 
 const rows: Readonly<Record<string, (bench: ShardBench) => Promise<Row>>> = {
-  sequential: againstPlainReading,
+  sequential: (bench) => againstReading(bench, 'sequential reading', ownMemory),
+  copy: (bench) => againstReading(bench, 'sequential reading against a bare copy', oneBuffer),
   renderer: againstCopyAndRenderer,
   opencv: againstCopyAndResize,
 };
@@ -89,7 +91,50 @@ async function prepare(bench: Bench): Promise<ShardBench> {
   return { bench, path: join(output, 'shards'), records };
 }
 
-async function againstPlainReading({ path }: ShardBench): Promise<Row> {
+/** A way to read files plainly. */
+interface Plain {
+  readonly how: string;
+  read(path: string): Promise<void>;
+}
+
+/** Ways that give bytes in memory of their own. */
+const ownMemory: readonly Plain[] = [
+  { how: 'readFile', read: async (path) => void (await readFile(path)) },
+  {
+    how: 'a stream of 1 MiB pieces',
+    async read(path) {
+      for await (const _ of createReadStream(path, { highWaterMark: 2 ** 20 }));
+    },
+  },
+  { how: 'pieces of 192 KiB, eight at a time', read: (path) => readPieces(path, 3 * 2 ** 16) },
+  { how: 'pieces of 1 MiB, eight at a time', read: (path) => readPieces(path, 2 ** 20) },
+];
+
+/** Reads a file in pieces, each into memory of its own. */
+async function readPieces(path: string, bytes: number): Promise<void> {
+  const file = await open(path);
+  const { size } = await file.stat();
+  await inParallel(Math.ceil(size / bytes), inFlight, async (i) => {
+    await readInto(file.fd, Buffer.allocUnsafeSlow(bytes), 0, bytes, i * bytes);
+  });
+  await file.close();
+}
+
+/** Ways that write over what they have read before. */
+const oneBuffer: readonly Plain[] = [2 ** 18, 2 ** 20, 2 ** 22].map((bytes) => ({
+  how: `one buffer of ${bytes / 1024} KiB`,
+  async read(path) {
+    const buffer = Buffer.alloc(bytes);
+    const file = await open(path);
+    let got = 1;
+    for (let at = 0; got > 0; at += got) got = (await readInto(file.fd, buffer, 0, bytes, at)).bytesRead;
+    await file.close();
+  },
+}));
+
+const readInto = promisify(readAt);
+
+async function againstReading({ path }: ShardBench, what: string, ways: readonly Plain[]): Promise<Row> {
   const names = (await readdir(path)).map((name) => join(path, name));
   const bytes = (await Promise.all(names.map((name) => stat(name)))).reduce((sum, { size }) => sum + size, 0);
   const { definition } = shards;
@@ -99,30 +144,16 @@ async function againstPlainReading({ path }: ShardBench): Promise<Row> {
     await inParallel(source.count, inFlight, async (i) => source.read(i, context.signal));
     await source.close?.();
   };
-  const piece = await bestOf([2 ** 18, 2 ** 20, 2 ** 22], (bytes) => timed(() => readPlainly(names, bytes)));
+  const all = async ({ read }: Plain) => {
+    for (const name of names) await read(name);
+  };
+  const way = await bestOf(ways, (way) => timed(() => all(way)));
   const speed = await alternate(
-    { ours: () => timed(ours), theirs: () => timed(() => readPlainly(names, piece)), images: bytes / 2 ** 20 },
+    { ours: () => timed(ours), theirs: () => timed(() => all(way)), images: bytes / 2 ** 20 },
     9,
   );
-  return {
-    what: 'sequential reading',
-    ...speed,
-    unit: 'MiB/s',
-    more: `raw records of ${recordSide} px, every checksum compared; plainly: pieces of ${piece / 1024} KiB`,
-  };
-}
-
-const readInto = promisify(readFile);
-
-/** Reads files from front to end into one buffer, the best that one can do without looking at them. */
-async function readPlainly(names: readonly string[], pieceBytes: number): Promise<void> {
-  const buffer = Buffer.alloc(pieceBytes);
-  for (const name of names) {
-    const file = await open(name);
-    let got = 1;
-    for (let at = 0; got > 0; at += got) got = (await readInto(file.fd, buffer, 0, pieceBytes, at)).bytesRead;
-    await file.close();
-  }
+  const more = `raw records of ${recordSide} px, every checksum compared; plainly: ${way.how}`;
+  return { what, ...speed, unit: 'MiB/s', more };
 }
 
 /** One pass over the shards in shuffled order, as cells of the ring, as the trainer takes them. */

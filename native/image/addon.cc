@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "crc32.h"
 #include "pool.h"
 #include "records.h"
 #include "render.h"
@@ -224,6 +225,17 @@ napi_value setThreads(const Arguments& given) {
   return nullptr;
 }
 
+// crc32(bytes, before) -> CRC-32. Missing where the processor has no carry-less multiplication: zlib's is faster then.
+napi_value crc32Of(const Arguments& given) {
+  const View bytes = viewOf(given.env, given.values[0]);
+  check(bytes.type == napi_uint8_array, "a Uint8Array is needed");
+  uint32_t before = 0;
+  check(napi_get_value_uint32(given.env, given.values[1], &before) == napi_ok, "a number is needed");
+  napi_value result;
+  napi_create_uint32(given.env, crc32(before, static_cast<const uint8_t*>(bytes.data), bytes.length), &result);
+  return result;
+}
+
 // setPortable(on): for comparisons, takes the plain form of the vector code, in the whole process.
 napi_value setPortable(const Arguments& given) {
   usePortablePasses(given.integer(0) != 0);
@@ -270,12 +282,13 @@ NAPI_MODULE_INIT() {
   using namespace patchstream;
   auto* state = new Environment();
   napi_set_instance_data(env, state, [](napi_env, void* state, void*) { delete static_cast<Environment*>(state); }, nullptr);
-  const std::pair<const char*, napi_callback> entries[] = {
+  std::vector<std::pair<const char*, napi_callback>> entries = {
       {"open", call<patchstream::open>},       {"submit", call<submit>}, {"cancel", call<cancel>}, {"setThreads", call<setThreads>},
       {"setPortable", call<setPortable>}, {"info", call<info>}, {"renderRecords", call<renderRecords>},
       {"readFiles", call<readFiles>},
       {"listen", call<patchstream::listen>},
   };
+  if (hasCrc32()) entries.push_back({"crc32", call<crc32Of>});
   for (const auto& [name, entry] : entries) {
     napi_value function;
     napi_create_function(env, name, NAPI_AUTO_LENGTH, entry, nullptr, &function);
