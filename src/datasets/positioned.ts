@@ -1,14 +1,15 @@
 import { close, open, read } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { fail, messageOf } from '../errors.ts';
+import type { Recycler } from './recycler.ts';
 
 /** Bytes that can be read at any place: of a file, or behind http. */
 export interface Positioned {
   /** How they are called in messages. */
   readonly name: string;
   readonly size: number;
-  /** Bytes [offset, offset + length), in memory of the caller's. @throws FILE_UNREADABLE, WEB_READ; the signal's reason */
-  read(offset: number, length: number, signal?: AbortSignal): Promise<Buffer>;
+  /** Bytes [offset, offset + length), in memory of the caller's or what `memory` lends. @throws FILE_UNREADABLE, WEB_READ; the signal's reason */
+  read(offset: number, length: number, signal?: AbortSignal, memory?: Recycler): Promise<Buffer>;
 }
 
 interface Entry {
@@ -36,20 +37,20 @@ export class FilePool {
     return {
       name,
       size,
-      read: (offset, length, signal) => this.#read(path, name, { offset, length }, signal),
+      read: (offset, length, signal, memory) => this.#read(path, name, { offset, length, memory }, signal),
     };
   }
 
   async #read(
     path: string,
     name: string,
-    { offset, length }: { offset: number; length: number },
+    place: { readonly offset: number; readonly length: number; readonly memory: Recycler | undefined },
     signal?: AbortSignal,
   ): Promise<Buffer> {
     signal?.throwIfAborted();
     const entry = this.#take(path);
     try {
-      return await readAt(await entry.file, offset, length);
+      return await readAt(await entry.file, place);
     } catch (cause) {
       return refuse(name, messageOf(cause), cause);
     } finally {
@@ -102,9 +103,16 @@ function release(file: Promise<number>): void {
 }
 
 /** Plain callbacks: a file handle's promises cost three times as much. */
-function readAt(file: number, offset: number, length: number): Promise<Buffer> {
+function readAt(
+  file: number,
+  {
+    offset,
+    length,
+    memory,
+  }: { readonly offset: number; readonly length: number; readonly memory: Recycler | undefined },
+): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const bytes = Buffer.allocUnsafeSlow(length);
+    const bytes = memory ? Buffer.from(memory.take(length).buffer, 0, length) : Buffer.allocUnsafeSlow(length);
     let got = 0;
     const next = () =>
       read(file, bytes, got, length - got, offset + got, (error, count) => {

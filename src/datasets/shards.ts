@@ -91,9 +91,9 @@ export const shards = defineSource({
           const { file, within } = place(index);
           return file.index.key(within);
         },
-        async read(index, signal): Promise<ShardFields> {
+        async read(index, signal, memory): Promise<ShardFields> {
           const { file, within } = place(index);
-          const read = await file.read(within, signal);
+          const read = await file.read(within, signal, memory);
           return { picture: await pictureOf(read, { formats, maxPixels }), ...readDeclared(declared, fieldsOf(read)) };
         },
         async close() {

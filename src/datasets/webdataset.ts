@@ -8,6 +8,7 @@ import { declaredFields, fieldOptions, readDeclared } from './declared.ts';
 import { listFiles } from './files.ts';
 import { inTurns, joined } from './many-files.ts';
 import { FilePool, type Positioned } from './positioned.ts';
+import type { Recycler } from './recycler.ts';
 import { damages } from './shard/reader.ts';
 import { defineSource } from './source.ts';
 import { expandRanges } from './tar/names.ts';
@@ -113,9 +114,9 @@ export const webdataset = defineSource({
           const { file, within } = place(index);
           return `${file.name}/${file.index.key(within)}`;
         },
-        read(index, signal): Promise<WebdatasetFields> {
+        read(index, signal, memory): Promise<WebdatasetFields> {
           const { file, within } = place(index);
-          return readSample(file, within, { declared, maxBytes, signal });
+          return readSample(file, within, { declared, maxBytes, signal, memory });
         },
         async close() {
           pool.close();
@@ -172,15 +173,17 @@ interface Reading {
   readonly declared: Readonly<Record<string, Numbers>>;
   readonly maxBytes: number;
   readonly signal: AbortSignal;
+  readonly memory: Recycler | undefined;
 }
 
 async function readSample({ file, index }: OpenTar, sample: number, reading: Reading): Promise<WebdatasetFields> {
-  const { declared, signal } = reading;
+  const { declared, signal, memory } = reading;
   const read = async (which: Which, limit: number) => {
     const member = index.member(sample, which);
     if (member === undefined) return undefined;
     if (member.size > limit) throw fail('FILE_LARGE', { limit, size: member.size });
-    return file.read(member.offset, member.size, signal);
+    // What is small and not rendered would not be given back.
+    return file.read(member.offset, member.size, signal, which === 'picture' ? memory : undefined);
   };
   const [bytes, label, json] = await Promise.all([
     read('picture', reading.maxBytes),

@@ -29,10 +29,12 @@ export function rendering(loader: Loader, layout: CellLayout): Omit<BatcherOptio
   return { write: recycler === undefined ? write : writeAndGiveBack, ...loader.ending('render', queuedPerThread()) };
 }
 
-/** Gives back the memory of the files that a sample's pictures were rendered from. */
+/** Gives back the memory of the files and records that a sample's pictures were rendered from. */
 function giveBack(sample: Sample, { fields }: CellLayout, recycler: Recycler): void {
   for (const { name } of fields) {
     const value = (sample as Sample & Record<string, unknown>)[name];
-    if (value instanceof Picture && value.bytes !== undefined) recycler.giveBack(value.bytes);
+    if (!(value instanceof Picture)) continue;
+    const { origin } = value;
+    recycler.giveBack(origin.kind === 'raw' ? origin.data : origin.bytes);
   }
 }

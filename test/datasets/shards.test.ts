@@ -127,6 +127,27 @@ t.test('the crops of a record are those of the picture it was made of', async (t
   t.same(keys, ['n/0.png', 'n/1.png', 'n/2.png', 'n/3.png'], 'keys are those of the source');
 });
 
+t.test('batches are the same whether records are read into memory that is used again or not', async (t) => {
+  const output = t.testdir({});
+  await runNumbered(output, toShards({ shardBytes: 8000 }), { count: 300 });
+  const source = shards({ path: join(output, 'shards'), labels: true });
+  const keep = each(
+    (sample: { key: string; position: number; epoch: number; picture: Picture; label?: number }) => sample,
+  );
+  const options = { shuffle: true, epochs: 2 };
+  const told = async (batches: AsyncIterable<{ keys: readonly string[]; fields: object }>) => {
+    const seen: unknown[] = [];
+    for await (const { keys, fields } of batches) {
+      const { picture, label } = fields as Record<string, { data: Uint8Array }>;
+      seen.push([keys, [...label!.data], Buffer.from(picture!.data).toString('base64')]);
+    }
+    return seen;
+  };
+  const reused = await told(pipeline(source, resize(4)).batches(64, options));
+  t.equal(reused.length, 10);
+  t.same(reused, await told(pipeline(source, keep, resize(4)).batches(64, options)));
+});
+
 t.test('one flipped bit anywhere is told, with shard, record and key', async (t) => {
   const { path, bytes } = await oneShard(t, 3);
   const silent: number[] = [];

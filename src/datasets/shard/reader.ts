@@ -1,6 +1,7 @@
 import { fail, messageOf, printable } from '../../errors.ts';
 import type { FilePool, Positioned } from '../positioned.ts';
 import { Window } from '../positioned.ts';
+import type { Recycler } from '../recycler.ts';
 import { Damage, decodeFrame, decodeTail, magic, prefixBytes, readHeader, readPrefix, tailBytes } from './frame.ts';
 import { decodeIndex, type ShardIndex } from './index-frame.ts';
 import { parseInfo, type ShardInfo } from './info.ts';
@@ -14,8 +15,8 @@ export interface OpenShard {
   readonly index: ShardIndex;
   /** What is wrong with its ends, where `damage` lets that pass: its records are then those in front of the cut. */
   readonly damaged?: string;
-  /** Reads and checks a record. @throws SHARD_DAMAGED, FILE_UNREADABLE, FILE_LARGE */
-  read(record: number, signal?: AbortSignal): Promise<ShardRecord>;
+  /** Reads and checks a record, into memory of its own or what `memory` lends. @throws SHARD_DAMAGED, FILE_UNREADABLE, FILE_LARGE */
+  read(record: number, signal?: AbortSignal, memory?: Recycler): Promise<ShardRecord>;
 }
 
 /** What to do where a shard is damaged: end the run, or leave out what cannot be read. */
@@ -62,10 +63,10 @@ export async function openShard(
     ...(info && { info }),
     index,
     ...(problems.length > 0 && { damaged: problems.join('; ') }),
-    async read(record, signal) {
+    async read(record, signal, memory) {
       const { offset, bytes } = index.place(record);
       if (bytes > maxBytes) throw fail('FILE_LARGE', { limit: maxBytes, size: bytes }, { where: recordName(record) });
-      const frame = await file.read(offset, bytes, signal);
+      const frame = await file.read(offset, bytes, signal, memory);
       try {
         const read = decodeRecord(frame);
         if (read.key !== index.key(record)) throw new Damage('another key than in the index');

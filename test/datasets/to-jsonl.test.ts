@@ -1,0 +1,67 @@
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { toJsonl } from '../../src/datasets/to-jsonl.ts';
+import { each } from '../../src/streams/stage.ts';
+import { filesOf, runNumbered } from '../kit/jobs.ts';
+
+const rowsOf = (path: string) =>
+  readFileSync(path, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+t.test('a line for each sample, in order, without pictures', async (t) => {
+  const output = t.testdir({});
+  const more = each((sample) => ({
+    ...sample,
+    bytes: new Uint8Array(9),
+    score: Float32Array.of(0.1, 1e-8, 16777217, Number.NaN),
+    box: Int32Array.of(-1, 2),
+    exact: 0.1 + 0.2,
+    text: 'a\n\u2028"',
+    nothing: undefined,
+  }));
+  const { files, done } = await runNumbered(output, toJsonl(), { count: 3, stages: [more] });
+  t.same([files, done], [[join(output, 'jsonl/job-00000.jsonl')], 3]);
+  t.same(rowsOf(files[0]!)[2], {
+    key: 'n/2.png',
+    position: 2,
+    label: 2,
+    score: [0.1, 1e-8, 16777216, null],
+    box: [-1, 2],
+    exact: 0.1 + 0.2,
+    text: 'a\n\u2028"',
+  });
+  t.match(
+    readFileSync(files[0]!, 'utf8'),
+    '"score":[0.1,1e-8,16777216,null]',
+    'float32 with no digits more than it has',
+  );
+});
+
+t.test('files are gone on with, and are the same', async (t) => {
+  const output = t.testdir({});
+  const sink = toJsonl({ shardBytes: 300 });
+  await runNumbered(join(output, 'a'), sink, { count: 40 });
+  const expected = filesOf(join(output, 'a/jsonl'));
+  t.ok(Object.keys(expected).length > 3);
+  for (const name of ['finished.json', 'jsonl/job-00002.jsonl']) rmSync(join(output, 'a', name));
+  const { done } = await runNumbered(join(output, 'a'), sink, { count: 40 });
+  t.equal(done, 40);
+  t.same(filesOf(join(output, 'a/jsonl')), expected);
+  t.same(
+    Object.keys(expected).flatMap((name) => rowsOf(join(output, 'a/jsonl', name)).map(({ position }) => position)),
+    Array.from({ length: 40 }, (_, i) => i),
+  );
+});
+
+t.test('parts lie together; what is no JSON fails its sample', async (t) => {
+  const output = t.testdir({});
+  for (const index of [2, 1]) await runNumbered(output, toJsonl(), { count: 9, part: { index, of: 2 } });
+  t.same(readdirSync(join(output, 'jsonl')), ['job-1of2-00000.jsonl', 'job-2of2-00000.jsonl']);
+  const big = each((sample) => ({ ...sample, big: sample.position === 1 ? 1n : 0 }));
+  const { done, failures } = await runNumbered(join(output, 'big'), toJsonl(), { count: 4, stages: [big] });
+  t.same([done, failures], [3, 1]);
+  t.match(rowsOf(join(output, 'big/quarantine.jsonl')), [{ key: 'n/1.png', error: /RECORD_FIELD.*big/ }]);
+});
