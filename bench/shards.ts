@@ -8,6 +8,7 @@ import { createReadStream, read as readAt } from 'node:fs';
 import { open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { Recycler } from '../src/datasets/recycler.ts';
 import {
   builtin,
   decode,
@@ -26,6 +27,7 @@ import { cellsOf } from '../src/pipeline/cells.ts';
 import { soundPipeline } from '../src/pipeline/check.ts';
 import { openLoader } from '../src/pipeline/open.ts';
 import { iterate } from '../src/streams/iterate.ts';
+import type { Picture } from '../src/vision/picture.ts';
 import { Bench, cores, photos } from './loader/bench.ts';
 import { makeRecords } from './loader/files.ts';
 import { batch, recordAt, recordCuts, recordPicture, renderCopies, renderFile, side } from './loader/ours.ts';
@@ -141,7 +143,12 @@ async function againstReading({ path }: ShardBench, what: string, ways: readonly
   const ours = async () => {
     const context = { base: '.', signal: new AbortController().signal, progress() {} };
     const source = await definition.open(definition.options.parse({ path }), context);
-    await inParallel(source.count, inFlight, async (i) => source.read(i, context.signal));
+    // As the loader does, into memory that is used again.
+    const memory = new Recycler();
+    await inParallel(source.count, inFlight, async (i) => {
+      const { picture } = (await source.read(i, context.signal, memory)) as { picture: Picture };
+      if (picture.origin.kind === 'raw') memory.giveBack(picture.origin.data);
+    });
     await source.close?.();
   };
   const all = async ({ read }: Plain) => {
