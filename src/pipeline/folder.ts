@@ -96,6 +96,7 @@ export class RunFolder {
   async forgetFailures(position: number): Promise<void> {
     const path = join(this.path, 'quarantine.jsonl');
     const text = await readFile(path, 'utf8').catch(() => '');
+    if (text === '') return;
     const kept = text.split('\n').filter((line) => isBefore(line, position));
     try {
       await writeFile(`${path}.tmp`, kept.map((line) => `${line}\n`).join(''));

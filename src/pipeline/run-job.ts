@@ -130,6 +130,7 @@ function jobOf(resolved: Resolved, source: OpenSource, { folder, fresh, part }: 
 
 /** Of the keys in listing order: positions mean the same samples only where it is the same. */
 function keysDigest(source: OpenSource): string {
+  if (!Number.isFinite(source.count)) return 'endless';
   const keys = createHash('sha256');
   for (let i = 0; i < source.count; i++) keys.update(`${source.key(i)}\n`);
   return keys.digest('hex').slice(0, 16);
