@@ -118,7 +118,7 @@ napi_value submit(const Arguments& given) {
     const int32_t* head = numbers.next(7);
     Job& job = jobAt(pool, head[0]);
     job.kind = static_cast<Kind>(head[1]);
-    check(job.kind != Kind::file, "files are read by readFiles");
+    check(job.kind != Kind::file && job.kind != Kind::frame, "what is only read is no picture");
     job.width = head[2];
     job.height = head[3];
     job.orientation = head[4];
@@ -213,6 +213,32 @@ napi_value cancel(const Arguments& given) {
   return nullptr;
 }
 
+// readFrames(ids, places, rooms): a job for each frame; see files.h. Of each place: the descriptor and the offset.
+napi_value readFrames(const Arguments& given) {
+  Pool& pool = poolOf(given);
+  const View ids = viewOf(given.env, given.values[0]);
+  const View places = viewOf(given.env, given.values[1]);
+  check(ids.type == napi_int32_array, "an Int32Array is needed");
+  check(places.type == napi_float64_array && places.length == 2 * ids.length, "a Float64Array is needed");
+  const auto* place = static_cast<const double*>(places.data);
+  std::vector<Job*>& jobs = given.state.jobs;
+  jobs.clear();
+  for (uint32_t i = 0; i < ids.length; i++, place += 2) {
+    check(place[0] >= 0 && place[0] <= INT32_MAX && place[1] >= 0 && place[1] <= static_cast<double>(int64_t{1} << 53), "a place is out of range");
+    Job& job = jobAt(pool, static_cast<const int32_t*>(ids.data)[i]);
+    const View room = bytesAt(given.env, given.values[2], i);
+    job.kind = Kind::frame;
+    job.descriptor = static_cast<int32_t>(place[0]);
+    job.offset = static_cast<int64_t>(place[1]);
+    job.outputs.assign(1, static_cast<uint8_t*>(room.data));
+    job.outputLength = room.length;
+    job.weight = room.length;
+    jobs.push_back(&job);
+  }
+  pool.submit(jobs, given.values[2]);
+  return nullptr;
+}
+
 // listen(): asks for the next message; see Pool.
 napi_value listen(const Arguments& given) {
   poolOf(given).listen();
@@ -286,6 +312,7 @@ NAPI_MODULE_INIT() {
       {"open", call<patchstream::open>},       {"submit", call<submit>}, {"cancel", call<cancel>}, {"setThreads", call<setThreads>},
       {"setPortable", call<setPortable>}, {"info", call<info>}, {"renderRecords", call<renderRecords>},
       {"readFiles", call<readFiles>},
+      {"readFrames", call<readFrames>},
       {"listen", call<patchstream::listen>},
   };
   if (hasCrc32()) entries.push_back({"crc32", call<crc32Of>});

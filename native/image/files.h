@@ -9,4 +9,8 @@ namespace patchstream {
 // (it has no byte more).
 Outcome readFile(Job& job);
 
+// Does a job that reads a frame out of an open file: bytes whose first four are the CRC-32 of the others, little-endian. `read`: they are, and it is. `unread`: as
+// above, or the sum is another.
+Outcome readFrame(Job& job);
+
 }  // namespace patchstream

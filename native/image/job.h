@@ -44,8 +44,8 @@ struct Step {
 constexpr size_t stepInts = 19;
 static_assert(sizeof(Step) == stepInts * sizeof(int32_t), "a step is its ints");
 
-// `file`: nothing is rendered, a file is read.
-enum class Kind : int32_t { jpeg = 0, grey = 1, rgb = 2, file = 3 };
+// `file`, `frame`: nothing is rendered, but read.
+enum class Kind : int32_t { jpeg = 0, grey = 1, rgb = 2, file = 3, frame = 4 };
 
 // What came of a job, as JavaScript numbers it.
 enum class Outcome : int32_t {
@@ -78,6 +78,9 @@ struct Job {
   std::string path;
   size_t outputLength = 0;
   size_t size = 0;
+  // Of a frame in an open file: it fills its room.
+  int32_t descriptor = -1;
+  int64_t offset = 0;
   // About how long it takes, in bytes read and written.
   size_t weight = 0;
 

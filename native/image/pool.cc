@@ -137,6 +137,8 @@ void Pool::work(int32_t index) {
     for (Job* job : taken) {
       if (job->kind == Kind::file) {
         job->outcome = readFile(*job);
+      } else if (job->kind == Kind::frame) {
+        job->outcome = readFrame(*job);
       } else {
         renderer.run(*job);
       }
@@ -221,7 +223,7 @@ void Pool::deliver(napi_env env, napi_value callback, void* context, void*) {
       napi_create_string_utf8(env, job->message.c_str(), job->message.size(), &message);
       napi_set_element(env, messages, broken++, message);
     }
-    if (job->kind == Kind::file) {
+    if (job->outcome == Outcome::read || job->outcome == Outcome::unread) {
       napi_value size;
       napi_create_double(env, static_cast<double>(job->size), &size);
       napi_set_element(env, sizes, files++, size);

@@ -8,8 +8,28 @@ export const mostAtOnce = 2 ** 22;
 /** Rooms grow to what files have needed, up to this; for a larger file its size is asked first. */
 const mostUsual = 2 ** 20;
 
-/** The most files that are left to Node after some that did not lie in memory, before it is tried again. */
+/** The least and the most reads that are left to Node after one that would have waited, before it is tried again. */
+const leastRest = 4;
 const longestRest = 1024;
+
+/** Whether a read is worth trying: after some that would have waited for a disk the next ones are not, and ever more of them. */
+export class Trials {
+  #resting = 0;
+  #rest = leastRest;
+
+  isDue(): boolean {
+    return this.#resting === 0 || this.#resting-- === 0;
+  }
+
+  succeeded(): void {
+    this.#rest = leastRest;
+  }
+
+  failed(): void {
+    this.#resting = this.#rest;
+    this.#rest = Math.min(2 * this.#rest, longestRest);
+  }
+}
 
 interface Options {
   readonly memory: Recycler;
@@ -35,9 +55,7 @@ class NativeFiles {
   #gathered: Wanted[] = [];
   /** Room for a file whose size is not known yet. */
   #usual = 2 ** 16;
-  /** So many files are not tried, and as many more where the next one fails again. */
-  #resting = 0;
-  #rest = 4;
+  readonly #trials = new Trials();
 
   constructor(pool: NativePool) {
     this.#pool = pool;
@@ -45,10 +63,7 @@ class NativeFiles {
 
   /** The bytes of a file, in memory that `memory` has lent; nothing where it is not tried just now. */
   read(path: string, options: Options): Promise<Uint8Array> | undefined {
-    if (this.#resting > 0) {
-      this.#resting--;
-      return undefined;
-    }
+    if (!this.#trials.isDue()) return undefined;
     return new Promise((resolve) => {
       this.#gather({ path, options, room: options.memory.take(this.#usual), resolve });
     });
@@ -80,7 +95,7 @@ class NativeFiles {
     const { room, options, resolve } = wanted;
     const { memory, maxBytes, signal, otherwise } = options;
     if (outcome === imageOutcomes.read && size <= maxBytes && !signal?.aborted) {
-      this.#rest = 4;
+      this.#trials.succeeded();
       resolve(room.subarray(0, size));
       return;
     }
@@ -91,10 +106,7 @@ class NativeFiles {
       this.#gather({ ...wanted, room: memory.take(size + 1) });
       return;
     }
-    if (!isTooLarge) {
-      this.#resting = this.#rest;
-      this.#rest = Math.min(2 * this.#rest, longestRest);
-    }
+    if (!isTooLarge) this.#trials.failed();
     resolve(otherwise());
   }
 }

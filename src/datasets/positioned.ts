@@ -1,6 +1,7 @@
 import { close, open, read } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { fail, messageOf } from '../errors.ts';
+import { nativeFrames } from './native-frames.ts';
 import type { Recycler } from './recycler.ts';
 
 /** Bytes that can be read at any place: of a file, or behind http. */
@@ -10,6 +11,26 @@ export interface Positioned {
   readonly size: number;
   /** Bytes [offset, offset + length), in memory of the caller's or what `memory` lends. @throws FILE_UNREADABLE, WEB_READ; the signal's reason */
   read(offset: number, length: number, signal?: AbortSignal, memory?: Recycler): Promise<Buffer>;
+}
+
+/** A file of the disk, whose frames may be judged while they are read. */
+export interface PooledFile extends Positioned {
+  /**
+   * The frame at [offset, offset + length): bytes whose first four are the CRC-32 of the others. `isSound`: they are, as was found while it was read; else
+   * that is still to be looked at.
+   */
+  frame(
+    offset: number,
+    length: number,
+    signal?: AbortSignal,
+    memory?: Recycler,
+  ): Promise<{ readonly bytes: Buffer; readonly isSound: boolean }>;
+}
+
+interface Place {
+  readonly offset: number;
+  readonly length: number;
+  readonly memory: Recycler | undefined;
 }
 
 interface Entry {
@@ -28,7 +49,7 @@ export class FilePool {
   }
 
   /** A file of the pool. @throws FILE_UNREADABLE */
-  async file(path: string, name: string): Promise<Positioned> {
+  async file(path: string, name: string): Promise<PooledFile> {
     const { size, isFile } = await stat(path).then(
       (found) => ({ size: found.size, isFile: found.isFile() }),
       (cause: unknown) => refuse(name, messageOf(cause), cause),
@@ -37,20 +58,23 @@ export class FilePool {
     return {
       name,
       size,
-      read: (offset, length, signal, memory) => this.#read(path, name, { offset, length, memory }, signal),
+      read: (offset, length, signal, memory) => this.#use(path, name, signal, readAt, { offset, length, memory }),
+      frame: (offset, length, signal, memory) => this.#use(path, name, signal, frameAt, { offset, length, memory }),
     };
   }
 
-  async #read(
+  /** Does `read` with the file while it stays open. */
+  async #use<R>(
     path: string,
     name: string,
-    place: { readonly offset: number; readonly length: number; readonly memory: Recycler | undefined },
-    signal?: AbortSignal,
-  ): Promise<Buffer> {
+    signal: AbortSignal | undefined,
+    read: (file: number, place: Place) => Promise<R>,
+    place: Place,
+  ): Promise<R> {
     signal?.throwIfAborted();
     const entry = this.#take(path);
     try {
-      return await readAt(await entry.file, place);
+      return await read(await entry.file, place);
     } catch (cause) {
       return refuse(name, messageOf(cause), cause);
     } finally {
@@ -102,15 +126,14 @@ function release(file: Promise<number>): void {
   );
 }
 
+async function frameAt(file: number, place: Place) {
+  const { memory } = place;
+  const sound = memory && (await nativeFrames()?.read({ file, ...place }, memory));
+  return sound ? { bytes: sound, isSound: true } : { bytes: await readAt(file, place), isSound: false };
+}
+
 /** Plain callbacks: a file handle's promises cost three times as much. */
-function readAt(
-  file: number,
-  {
-    offset,
-    length,
-    memory,
-  }: { readonly offset: number; readonly length: number; readonly memory: Recycler | undefined },
-): Promise<Buffer> {
+function readAt(file: number, { offset, length, memory }: Place): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const bytes = memory ? Buffer.from(memory.take(length).buffer, 0, length) : Buffer.allocUnsafeSlow(length);
     let got = 0;

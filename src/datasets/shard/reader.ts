@@ -66,9 +66,9 @@ export async function openShard(
     async read(record, signal, memory) {
       const { offset, bytes } = index.place(record);
       if (bytes > maxBytes) throw fail('FILE_LARGE', { limit: maxBytes, size: bytes }, { where: recordName(record) });
-      const frame = await file.read(offset, bytes, signal, memory);
+      const frame = await file.frame(offset, bytes, signal, memory);
       try {
-        const read = decodeRecord(frame);
+        const read = decodeRecord(frame.bytes, frame);
         if (read.key !== index.key(record)) throw new Damage('another key than in the index');
         return read;
       } catch (error) {

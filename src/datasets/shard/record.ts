@@ -84,8 +84,8 @@ function bytesOf({ buffer, byteOffset, byteLength }: NumberArray): Uint8Array {
 }
 
 /** Reads a record from its frame, which is all of `bytes`. Pictures and uint8 are views of `bytes`; other numbers are copied. @throws Damage */
-export function decodeRecord(bytes: Buffer): ShardRecord {
-  const { header, payload } = decodeFrame(bytes, 'RECD');
+export function decodeRecord(bytes: Buffer, judged: { readonly isSound?: boolean } = {}): ShardRecord {
+  const { header, payload } = decodeFrame(bytes, 'RECD', judged);
   const { key, position, fields } = header;
   if (typeof key !== 'string' || typeof position !== 'number') throw new Damage('a record without key and position');
   let at = 0;
