@@ -40,8 +40,12 @@ struct Step {
   int32_t padLeft;
   int32_t padTop;
   int32_t background;
+  // Of the page: 3, or 1 for luma as JPEG has it, which is nobody's source.
+  int32_t channels;
+
+  size_t pageBytes() const { return static_cast<size_t>(pageWidth) * pageHeight * channels; }
 };
-constexpr size_t stepInts = 19;
+constexpr size_t stepInts = 20;
 static_assert(sizeof(Step) == stepInts * sizeof(int32_t), "a step is its ints");
 
 // `file`, `frame`: nothing is rendered, but read.

@@ -97,11 +97,12 @@ JpegReader::Answer JpegReader::open(const uint8_t* bytes, size_t length, int32_t
   }
 }
 
-JpegReader::Answer JpegReader::read(int32_t shrink, int32_t left, int32_t top, int32_t right, int32_t bottom, Buffer& into, Region& region) {
+JpegReader::Answer JpegReader::read(int32_t shrink, int32_t left, int32_t top, int32_t right, int32_t bottom, int32_t channels, Buffer& into,
+                                    Region& region) {
   if (setjmp(error_.jump) != 0) return error_.answer;
   info_.scale_num = 1;
   info_.scale_denom = shrink;
-  info_.out_color_space = JCS_RGB;
+  info_.out_color_space = channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
   jpeg_start_decompress(&info_);
   // Two pixels more on each side: chroma that is half as fine is interpolated from its neighbours, and at an edge it has none.
   constexpr int32_t around = 2;
@@ -116,8 +117,8 @@ JpegReader::Answer JpegReader::read(int32_t shrink, int32_t left, int32_t top, i
   region.top = first;
   region.width = static_cast<int32_t>(width);
   region.height = last - first;
-  region.channels = 3;
-  region.stride = static_cast<ptrdiff_t>(width) * 3;
+  region.channels = channels;
+  region.stride = static_cast<ptrdiff_t>(width) * channels;
   uint8_t* data = into.need(static_cast<size_t>(region.stride) * region.height);
   region.data = data;
   if (first > 0) jpeg_skip_scanlines(&info_, first);

@@ -41,9 +41,9 @@ class JpegReader {
   // Width or height when every `shrink` pixels (1, 2, 4, 8) become one.
   static int32_t shrunk(int32_t side, int32_t shrink) { return (side + shrink - 1) / shrink; }
 
-  // Decodes the columns [left, right) and rows [top, bottom) of the shrunk picture to RGB in `into`, and stops reading behind them. What is
-  // decoded may be wider.
-  Answer read(int32_t shrink, int32_t left, int32_t top, int32_t right, int32_t bottom, Buffer& into, Region& region);
+  // Decodes the columns [left, right) and rows [top, bottom) of the shrunk picture to RGB in `into`, or to luma where `channels` is 1, and stops
+  // reading behind them. What is decoded may be wider.
+  Answer read(int32_t shrink, int32_t left, int32_t top, int32_t right, int32_t bottom, int32_t channels, Buffer& into, Region& region);
 
   // Gives back the memory of the picture, however far it was read.
   void close() { jpeg_abort_decompress(&info_); }

@@ -9,7 +9,7 @@ std::optional<Outcome> renderAlike(Renderer& renderer, Job& job, const Records& 
   const Step& last = job.steps.back();
   if (last.pageWidth <= 0 || last.pageHeight <= 0) return {};
   job.length = static_cast<size_t>(job.width) * job.height * (job.kind == Kind::rgb ? 3 : 1);
-  const size_t bytes = static_cast<size_t>(last.pageWidth) * last.pageHeight * 3;
+  const size_t bytes = last.pageBytes();
   if (last.output != 0 || !isSound(job, {bytes})) return {};
   const size_t present = records.length / job.length;
   const bool inside = std::all_of(records.indices, records.indices + records.count,

@@ -34,7 +34,16 @@ void place(Axis& axis, int32_t from, int32_t length, int32_t side, bool mirrored
   axis.reversed = mirrored;
 }
 
-void fill(uint8_t* page, size_t pixels, int32_t colour) {
+// Luma of sRGB as JPEG defines it, in the integers of libjpeg.
+uint8_t lumaOf(int32_t red, int32_t green, int32_t blue) {
+  return static_cast<uint8_t>((19595 * red + 38470 * green + 7471 * blue + 32768) >> 16);
+}
+
+void fill(uint8_t* page, size_t pixels, int32_t colour, int32_t channels) {
+  if (channels == 1) {
+    std::memset(page, lumaOf((colour >> 16) & 255, (colour >> 8) & 255, colour & 255), pixels);
+    return;
+  }
   for (size_t i = 0; i < pixels; i++, page += 3) {
     page[0] = static_cast<uint8_t>(colour >> 16);
     page[1] = static_cast<uint8_t>(colour >> 8);
@@ -47,6 +56,12 @@ void repeatGrey(uint8_t* row, int32_t pixels) {
   for (int32_t x = pixels - 1; x >= 0; x--) row[3 * x] = row[3 * x + 1] = row[3 * x + 2] = row[x];
 }
 
+// RGB to luma in place.
+void mixGrey(uint8_t* row, int32_t pixels) {
+  for (int32_t x = 0; x < pixels; x++) row[x] = lumaOf(row[3 * x], row[3 * x + 1], row[3 * x + 2]);
+}
+
+template <int32_t channels>
 void transpose(const uint8_t* from, int32_t width, int32_t height, uint8_t* to, ptrdiff_t stride) {
   // In squares, whose rows and columns both stay in the cache.
   constexpr int32_t side = 16;
@@ -54,7 +69,7 @@ void transpose(const uint8_t* from, int32_t width, int32_t height, uint8_t* to, 
     for (int32_t left = 0; left < width; left += side) {
       for (int32_t y = top; y < std::min(top + side, height); y++) {
         for (int32_t x = left; x < std::min(left + side, width); x++) {
-          std::memcpy(to + x * stride + y * 3, from + (static_cast<ptrdiff_t>(y) * width + x) * 3, 3);
+          std::memcpy(to + x * stride + y * channels, from + (static_cast<ptrdiff_t>(y) * width + x) * channels, channels);
         }
       }
     }
@@ -72,6 +87,8 @@ bool isSound(const Job& job, const std::vector<size_t>& lengths) {
   for (size_t i = 0; i < job.steps.size(); i++) {
     const Step& step = job.steps[i];
     if (step.source < -1 || step.source >= static_cast<int32_t>(i)) return false;
+    if (step.channels != 3 && step.channels != 1) return false;
+    if (step.source >= 0 && job.steps[step.source].channels != 3) return false;
     if (step.output < -1 || step.output >= static_cast<int32_t>(lengths.size())) return false;
     const int32_t width = step.source < 0 ? (transposed ? job.height : job.width) : job.steps[step.source].pageWidth;
     const int32_t height = step.source < 0 ? (transposed ? job.width : job.height) : job.steps[step.source].pageHeight;
@@ -81,8 +98,7 @@ bool isSound(const Job& job, const std::vector<size_t>& lengths) {
                       onPage.within(step.pageWidth, step.pageHeight) &&
                       (step.kernel == Kernel::bilinear || step.kernel == Kernel::bicubic);
     if (!fits) return false;
-    const size_t bytes = static_cast<size_t>(step.pageWidth) * step.pageHeight * 3;
-    if (step.output >= 0 && lengths[step.output] != bytes) return false;
+    if (step.output >= 0 && lengths[step.output] != step.pageBytes()) return false;
   }
   return true;
 }
@@ -129,7 +145,7 @@ Outcome Renderer::attempt(Job& job) {
       source.stride = static_cast<ptrdiff_t>(source.width) * source.channels;
     }
     if (step.source >= 0 || job.kind != Kind::jpeg) prepare(step, turn, source.width, source.height, 1);
-    uint8_t* page = step.output >= 0 ? job.outputs[step.output] : pages_[i]->need(static_cast<size_t>(step.pageWidth) * step.pageHeight * 3);
+    uint8_t* page = step.output >= 0 ? job.outputs[step.output] : pages_[i]->need(step.pageBytes());
     // Also for a page in the thread's memory, since its source may be an output.
     const Touch touch(job);
     if (!touch.granted || !draw(job, step, turn, source, page)) return Outcome::cancelled;
@@ -144,7 +160,7 @@ Outcome Renderer::decode(Job& job, const Step& step, const Turn& turn, Region& r
     const int32_t width = turn.transposed ? job.height : job.width;
     const int32_t height = turn.transposed ? job.width : job.height;
     prepare(step, turn, width, height, shrink);
-    answer = jpeg_.read(shrink, across_.low(), down_.low(), across_.high(), down_.high(), decoded_, region);
+    answer = jpeg_.read(shrink, across_.low(), down_.low(), across_.high(), down_.high(), step.channels, decoded_, region);
   }
   switch (answer) {
     case JpegReader::Answer::well:
@@ -183,35 +199,38 @@ void Renderer::prepare(const Step& step, const Turn& turn, int32_t width, int32_
 
 bool Renderer::draw(const Job& job, const Step& step, const Turn& turn, const Region& source, uint8_t* page) {
   const bool covered = step.window.width == step.pageWidth && step.window.height == step.pageHeight;
-  if (!covered) fill(page, static_cast<size_t>(step.pageWidth) * step.pageHeight, step.background);
-  const ptrdiff_t stride = static_cast<ptrdiff_t>(step.pageWidth) * 3;
-  uint8_t* corner = page + step.padTop * stride + static_cast<ptrdiff_t>(step.padLeft) * 3;
-  if (!turn.transposed) return scale(job, source, corner, stride);
+  const int32_t channels = step.channels;
+  if (!covered) fill(page, static_cast<size_t>(step.pageWidth) * step.pageHeight, step.background, channels);
+  const ptrdiff_t stride = static_cast<ptrdiff_t>(step.pageWidth) * channels;
+  uint8_t* corner = page + step.padTop * stride + static_cast<ptrdiff_t>(step.padLeft) * channels;
+  if (!turn.transposed) return scale(job, source, corner, stride, channels);
   const int32_t width = across_.count();
   const int32_t height = down_.count();
-  uint8_t* lying = turned_.need(static_cast<size_t>(width) * height * 3);
-  if (!scale(job, source, lying, static_cast<ptrdiff_t>(width) * 3)) return false;
-  transpose(lying, width, height, corner, stride);
+  uint8_t* lying = turned_.need(static_cast<size_t>(width) * height * channels);
+  if (!scale(job, source, lying, static_cast<ptrdiff_t>(width) * channels, channels)) return false;
+  (channels == 1 ? transpose<1> : transpose<3>)(lying, width, height, corner, stride);
   return true;
 }
 
 // Resizes the source by `across_` and `down_`: every row of the output is first summed from rows of the source, while it is still wide, and then
 // brought to its width.
-bool Renderer::scale(const Job& job, const Region& source, uint8_t* out, ptrdiff_t stride) {
+bool Renderer::scale(const Job& job, const Region& source, uint8_t* out, ptrdiff_t stride, int32_t wanted) {
   const Passes& pass = passes();
   const int32_t low = across_.low();
   const int32_t width = across_.high() - low;
   const int32_t channels = source.channels;
   uint8_t* row = row_.need(static_cast<size_t>(width) * 3);
   // Taps count from the left of the whole picture.
-  const uint8_t* origin = row - static_cast<ptrdiff_t>(low) * 3;
+  const uint8_t* origin = row - static_cast<ptrdiff_t>(low) * wanted;
   const uint8_t* data = source.data + static_cast<ptrdiff_t>(low - source.left) * channels;
   for (int32_t y = 0; y < down_.count(); y++, out += stride) {
     if (job.cancelled()) return false;
     const uint8_t* rows = data + (down_.first(y) - source.top) * source.stride;
     pass.vertical(rows, source.stride, down_.weights(y), down_.taps(y), down_.shift(), row, width * channels);
-    if (channels == 1) repeatGrey(row, width);
-    pass.horizontal(origin, across_, out);
+    if (channels == 1 && wanted == 3) repeatGrey(row, width);
+    if (channels == 3 && wanted == 1) mixGrey(row, width);
+    if (wanted == 1) horizontalGrey(origin, across_, out);
+    else pass.horizontal(origin, across_, out);
   }
   return true;
 }

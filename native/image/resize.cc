@@ -47,6 +47,17 @@ std::atomic<bool> onlyPortable{false};
 
 }  // namespace
 
+void horizontalGrey(const uint8_t* row, const Taps& taps, uint8_t* out) {
+  const int32_t shift = taps.shift();
+  for (int32_t i = 0; i < taps.count(); i++) {
+    const uint8_t* pixels = row + taps.first(i);
+    const int16_t* weights = taps.weights(i);
+    int32_t sum = 1 << (shift - 1);
+    for (int32_t k = 0; k < taps.taps(i); k++) sum += weights[k] * pixels[k];
+    out[i] = byteOf(sum, shift);
+  }
+}
+
 const Passes portablePasses{vertical, horizontal};
 
 const Passes& passes() {

@@ -15,6 +15,9 @@ struct Passes {
   void (*horizontal)(const uint8_t* row, const Taps& taps, uint8_t* out);
 };
 
+// As `horizontal`, of a row of luma.
+void horizontalGrey(const uint8_t* row, const Taps& taps, uint8_t* out);
+
 extern const Passes portablePasses;
 // Absent where the machine has no AVX2.
 const Passes* avx2Passes();

@@ -71,6 +71,7 @@ Step stepOn(Chance& chance, int32_t source, Size from, int32_t output) {
   step.pageWidth = step.window.width + step.padLeft + (chance.oneIn(3) ? static_cast<int32_t>(chance.below(9)) : 0);
   step.pageHeight = step.window.height + step.padTop + (chance.oneIn(3) ? static_cast<int32_t>(chance.below(9)) : 0);
   step.background = static_cast<int32_t>(chance.below(1 << 24));
+  step.channels = chance.oneIn(6) ? 1 : 3;
   return step;
 }
 
@@ -122,7 +123,7 @@ Answer renderAlike(patchstream::Renderer& renderer, const uint8_t* given, size_t
   if (present == 0 && !beyond) indices.clear();
   for (int32_t& index : indices) index = static_cast<int32_t>(chance.below(static_cast<uint32_t>(present + beyond)));
   if (beyond && chance.oneIn(4)) indices.push_back(-1);
-  const size_t room = static_cast<size_t>(from.width) * from.height * 3 * indices.size();
+  const size_t room = job.steps.back().pageBytes() * indices.size();
   std::unique_ptr<uint8_t[]> data(new uint8_t[length]);
   std::memcpy(data.get(), given, length);
   std::unique_ptr<uint8_t[]> out(new uint8_t[room]);
@@ -202,7 +203,7 @@ Answer render(patchstream::Renderer& used, const uint8_t* given, size_t length, 
     const Size from = source < 0 ? upright : Size{job.steps[source].pageWidth, job.steps[source].pageHeight};
     Step step = stepOn(chance, source, from, shown ? static_cast<int32_t>(outputs.size()) : -1);
     if (shown) {
-      lengths.push_back(static_cast<size_t>(step.pageWidth) * step.pageHeight * 3);
+      lengths.push_back(step.pageBytes());
       outputs.emplace_back(new uint8_t[lengths.back()]);
       job.outputs.push_back(outputs.back().get());
     }

@@ -86,3 +86,12 @@ export function greyToRgb(grey: Uint8Array): Uint8Array {
   }
   return rgb;
 }
+
+/** The luma of RGB [H · W · 3] as JPEG defines it, in libjpeg's integers: [H · W]. */
+export function rgbToGrey(rgb: Uint8Array): Uint8Array {
+  const grey = new Uint8Array(rgb.length / 3);
+  for (let i = 0, at = 0; i < grey.length; i++, at += 3) {
+    grey[i] = (19595 * rgb[at]! + 38470 * rgb[at + 1]! + 7471 * rgb[at + 2]! + 32768) >> 16;
+  }
+  return grey;
+}

@@ -8,6 +8,8 @@ import { type Plan, planOf, stepInts, writeStep } from './render-plan.ts';
 export interface Rendering {
   readonly picture: Picture;
   readonly out: Uint8Array;
+  /** True for luma alone, width · height bytes. */
+  readonly grey?: boolean;
 }
 
 /** The memory that a sample is rendered into, and whose it is: a `Cell` of the ring is one. */
@@ -111,7 +113,7 @@ export class NativeRenderer {
     let count = 0;
     for (const { id, renderings, plan } of jobs) {
       const { picture } = renderings[0]!;
-      count = this.#write(count, id, picture, plan);
+      count = this.#write(count, id, picture, plan, renderings);
       arrays.push(picture.origin.kind === 'raw' ? picture.origin.data : picture.origin.bytes);
       for (const { out } of renderings) arrays.push(out);
     }
@@ -125,7 +127,13 @@ export class NativeRenderer {
   }
 
   /** Writes a job at `at` of the ints; returns where the next begins. */
-  #write(start: number, id: number, picture: Picture, { steps, outputs }: Plan): number {
+  #write(
+    start: number,
+    id: number,
+    picture: Picture,
+    { steps, outputs }: Plan,
+    renderings: readonly Rendering[],
+  ): number {
     let at = start;
     const { origin } = picture;
     const root = rootOf(picture);
@@ -148,7 +156,8 @@ export class NativeRenderer {
     ints[at + 6] = steps.length;
     at += headInts;
     for (const [i, step] of steps.entries()) {
-      writeStep(ints, at, step, outputs.indexOf(i));
+      const output = outputs.indexOf(i);
+      writeStep(ints, at, step, output, renderings[output]?.grey ? 1 : 3);
       at += stepInts;
     }
     return at;

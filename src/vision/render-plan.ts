@@ -28,10 +28,13 @@ export interface Step {
 const longestSide = 2 ** 30;
 
 /** Ints of a step as `writeStep` writes it. */
-export const stepInts = 19;
+export const stepInts = 20;
 
-/** Writes a step at `at` of `ints`, as native/image/job.h reads it. `output` is the number of the output that gets its page; −1: none. */
-export function writeStep(ints: Int32Array, at: number, step: Step, output: number): void {
+/**
+ * Writes a step at `at` of `ints`, as native/image/job.h reads it. `output` is the number of the output that gets its page; −1: none. `channels` of the
+ * page: 3, or 1 for luma.
+ */
+export function writeStep(ints: Int32Array, at: number, step: Step, output: number, channels: 1 | 3 = 3): void {
   const { box, size, window, page } = step;
   ints[at] = step.source;
   ints[at + 1] = output;
@@ -52,6 +55,7 @@ export function writeStep(ints: Int32Array, at: number, step: Step, output: numb
   ints[at + 16] = page.left;
   ints[at + 17] = page.top;
   ints[at + 18] = page.background;
+  ints[at + 19] = channels;
 }
 
 /** The steps of one sample's pictures: `outputs[i]` is the step whose page is picture i. */

@@ -1,6 +1,7 @@
 import { fail } from '../errors.ts';
 import { isAbsent } from '../native.ts';
 import type { Picture, Pixels } from './picture.ts';
+import { rgbToGrey } from './pixels.ts';
 import { nativeRenderer, type Place, type Rendering } from './render-native.ts';
 import { renderWithSharp } from './render-sharp.ts';
 
@@ -28,6 +29,19 @@ export async function renderAll(renderings: readonly Rendering[], place?: Place)
   const native = nativeRenderer();
   if (!isAbsent(native) && (await native.render(renderings, place)) === 'done') return;
   await renderWithSharp(renderings, place);
+}
+
+/**
+ * Renders a picture's luma (JPEG's: 0.299 R + 0.587 G + 0.114 B) into memory of its own: uint8 [height, width]. Of a JPEG at its full size they are the
+ * very values in the file; no colours are made on the way.
+ * @throws PICTURE_BROKEN, PICTURE_MEMORY, PICTURE_REFUSED
+ */
+export async function renderGrey(picture: Picture): Promise<Uint8Array> {
+  const out = new Uint8Array(picture.width * picture.height);
+  const native = nativeRenderer();
+  if (!isAbsent(native) && (await native.render([{ picture, out, grey: true }])) === 'done') return out;
+  const { data } = await renderPixels(picture);
+  return rgbToGrey(data);
 }
 
 /** Renders a picture into memory of its own. @throws PICTURE_BROKEN, PICTURE_MEMORY, PICTURE_REFUSED */

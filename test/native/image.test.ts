@@ -12,7 +12,7 @@ const skip = isAbsent(addon) ? addon.found : false;
 /** A job in its ints: the whole of a picture of width × height brought to side × side. */
 const job = (id: number, kind: number, width: number, height: number, side: number) => [
   ...[id, kind, width, height, 1, 1, 1],
-  ...[-1, 0, 0, 0, width, height, side, side, 1, 0, 0, side, side, 0, side, side, 0, 0, 0],
+  ...[-1, 0, 0, 0, width, height, side, side, 1, 0, 0, side, side, 0, side, side, 0, 0, 0, 3],
 ];
 
 const path = new URL('../../native/image/build/image.node', import.meta.url).pathname;
@@ -252,8 +252,8 @@ addon.open(1, ([, outcome]) => console.log(JSON.stringify([alike, outcome])));
 addon.submit(Int32Array.from(ints), ints.length, [Uint8Array.from(bytes), new Uint8Array(12)]);
 `;
   const steps = [
-    ...[-1, -1, 0, 0, 1, 1, page, page, 1, 0, 0, page, page, 0, page, page, 0, 0, 0],
-    ...[0, 0, 0, 0, 1, 1, 1, 1, 1, 0, 0, 1, 1, 0, 1, 1, 0, 0, 0],
+    ...[-1, -1, 0, 0, 1, 1, page, page, 1, 0, 0, page, page, 0, page, page, 0, 0, 0, 3],
+    ...[0, 0, 0, 0, 1, 1, 1, 1, 1, 0, 0, 1, 1, 0, 1, 1, 0, 0, 0, 3],
   ];
   const given = {
     ints: job(0, imageKinds.jpeg, file, file, 2),
