@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { createRequire } from 'node:module';
 import { availableParallelism, totalmem } from 'node:os';
 import { basename, join } from 'node:path';
+import { findDlib } from './dlib.mjs';
 import { findLibjpeg } from './libjpeg.mjs';
 import { findLibtorch } from './libtorch.mjs';
 import { digest, filesBelow, readIfThere } from './stamp.mjs';
@@ -20,6 +21,17 @@ import { digest, filesBelow, readIfThere } from './stamp.mjs';
  * @property {number} seconds that a source takes to compile
  * @property {string} [heavy] the header that most of that time goes into
  * @property {(wish: string, machine: import('./libtorch.mjs').Machine) => import('./libtorch.mjs').Library | string} find
+ * @property {readonly Variant[]} [variants] further forms of the whole addon, `<name>-<variant>.node`, of which src/native.ts takes the best that the machine can run
+ */
+
+/**
+ * A form of an addon for machines that have more. Templates of a library come from its headers, and the linker would make one of two forms of the same
+ * template: so that is an addon of its own.
+ *
+ * @typedef {object} Variant
+ * @property {string} name
+ * @property {string} arch
+ * @property {readonly string[]} flags
  */
 
 /** @type {readonly Addon[]} */
@@ -33,6 +45,15 @@ export const addons = [
     find: findLibtorch,
   },
   { name: 'image', variable: 'LIBJPEG', without: 'sharp decodes instead', seconds: 3, find: findLibjpeg },
+  {
+    name: 'dlib',
+    variable: 'DLIB',
+    without: 'face-api finds faces instead',
+    seconds: 7,
+    find: findDlib,
+    // Products and sums are not joined, so that both forms answer alike.
+    variants: [{ name: 'avx2', arch: 'x64', flags: ['-mavx2', '-ffp-contract=off'] }],
+  },
 ];
 
 /**
@@ -143,14 +164,19 @@ async function buildAddon(root, addon, surroundings) {
   const flags = compileFlags(headers, library, platform);
   const sources = sourcesOf(root, addon.name);
   const shared = sources.filter((name) => !name.endsWith('.cc'));
-  const toolchain = digest(version.stdout, library.identity, ...flags, ...texts(root, shared));
+  const variants = (addon.variants ?? []).filter(({ arch }) => arch === machine.arch);
+  const forms = [{ name: '', flags: /** @type {readonly string[]} */ ([]) }, ...variants].map((form) => ({
+    flags: [...flags, ...form.flags],
+    toolchain: digest(version.stdout, library.identity, ...flags, ...form.flags, ...texts(root, shared)),
+    target: join(root, folder, 'build', `${[addon.name, ...(form.name === '' ? [] : [form.name])].join('-')}.node`),
+  }));
   const link = [...sharedFlags(platform), ...library.link];
-  const whole = digest(toolchain, ...link, ...texts(root, sources));
-  const target = join(root, folder, 'build', `${addon.name}.node`);
-  if (!again && before?.digest === whole && before.built === existsSync(target)) return before.built;
+  const whole = digest(...forms.map(({ toolchain }) => toolchain), ...link, ...texts(root, sources));
+  const isBuilt = forms.every(({ target }) => existsSync(target));
+  if (!again && before?.digest === whole && before.built === isBuilt) return before.built;
 
   const named = `${library.name} ${library.version} in ${library.place}`;
-  const plan = { root, name: addon.name, compiler, toolchain, flags, link, sources };
+  const plan = { root, name: addon.name, compiler, forms, link, sources };
   const missing = missingObjects(plan).length;
   const jobs = workers();
   // clang keeps such headers in another form, and finds them in another way.
@@ -162,13 +188,13 @@ async function buildAddon(root, addon, surroundings) {
   say(
     `Builds ${folder} with ${named}: ${counted(missing, 'file')} on ${counted(jobs, 'core')}, about ${seconds} s. Undo: remove the folder ${folder}/build.`,
   );
-  const reason = await make({ ...plan, heavy }, target, jobs, surroundings.start);
+  const reason = await make({ ...plan, heavy }, jobs, surroundings.start);
   /** @type {Outcome} */
   const outcome = { digest: whole, built: reason === undefined, library: named, wish, ...(reason && { reason }) };
   writeOutcome(root, addon.name, outcome);
   if (reason === undefined) return true;
   // One of older sources would not fit the library above it.
-  rmSync(target, { force: true });
+  for (const { target } of forms) rmSync(target, { force: true });
   say(`${folder} is not built: ${reason} (all of it: ${folder}/build/build.log); ${addon.without}.`);
   return false;
 }
@@ -178,11 +204,19 @@ async function buildAddon(root, addon, surroundings) {
  * @property {string} root
  * @property {string} name
  * @property {string} compiler
- * @property {string} toolchain digest of all that every object depends on
- * @property {string[]} flags
+ * @property {readonly Form[]} forms
  * @property {string[]} link
  * @property {string[]} sources
  * @property {string | undefined} [heavy] a header that is compiled first, and once
+ */
+
+/**
+ * One form of the addon.
+ *
+ * @typedef {object} Form
+ * @property {string[]} flags
+ * @property {string} toolchain digest of all that every object depends on
+ * @property {string} target
  */
 
 /** With fewer sources to compile, compiling their common header first does not pay. */
@@ -196,25 +230,26 @@ const loads = 'process.dlopen({ exports: {} }, process.argv[1])';
  * is whole, so that a program that starts meanwhile finds the old addon or the new one.
  *
  * @param {Plan} plan
- * @param {string} target
  * @param {number} jobs
  * @param {import('./runner.mjs').Starter} start
  * @returns {Promise<string | undefined>}
  */
-async function make(plan, target, jobs, start) {
-  const { root, name, compiler, flags, link } = plan;
+async function make(plan, jobs, start) {
+  const { root, name, compiler, forms, link } = plan;
   const build = join(root, 'native', name, 'build');
   mkdirSync(join(build, 'objects'), { recursive: true });
-  const log = [`${compiler} ${flags.join(' ')}`];
+  const log = forms.map(({ flags }) => `${compiler} ${flags.join(' ')}`);
   /** @type {string | undefined} */
   let reason;
   const waiting = missingObjects(plan);
   const common = await precompile(plan, build, start, log);
   const worker = async () => {
     for (let next = waiting.shift(); next !== undefined && reason === undefined; next = waiting.shift()) {
-      const { source, object } = next;
+      const { source, object, form } = next;
       const temporary = `${object}.${process.pid}`;
-      const answer = await start(compiler, [...flags, ...common.flags, '-c', source, '-o', temporary], { cwd: root });
+      const answer = await start(compiler, [...form.flags, ...common.flags, '-c', source, '-o', temporary], {
+        cwd: root,
+      });
       log.push(`-- ${source}`, answer.stdout + answer.stderr);
       if (answer.status === 0) renameSync(temporary, object);
       else reason ??= firstError(answer);
@@ -222,21 +257,26 @@ async function make(plan, target, jobs, start) {
   };
   await Promise.all(Array.from({ length: jobs }, worker));
   common.remove();
-  const objects = objectsOf(plan).map(({ object }) => object);
-  if (reason === undefined) {
-    const temporary = join(build, `${name}.${process.pid}.node`);
+  for (const form of forms) {
+    if (reason !== undefined) break;
+    const temporary = join(build, `${basename(form.target, '.node')}.${process.pid}.node`);
+    const objects = objectsOf({ ...plan, forms: [form] }).map(({ object }) => object);
     const linked = await start(compiler, ['-o', temporary, ...objects, ...link], { cwd: root });
     const loaded =
       linked.status === 0 ? await start(process.execPath, ['-e', loads, temporary], { cwd: root }) : linked;
     log.push('-- link', linked.stdout + linked.stderr);
     if (loaded !== linked) log.push('-- load', loaded.stdout + loaded.stderr);
-    if (loaded.status === 0) {
-      renameSync(temporary, target);
-      removeOthers(build, objects);
-    } else {
+    if (loaded.status === 0) renameSync(temporary, form.target);
+    else {
       rmSync(temporary, { force: true });
       reason = firstError(loaded);
     }
+  }
+  if (reason === undefined) {
+    removeOthers(
+      build,
+      objectsOf(plan).map(({ object }) => object),
+    );
   }
   writeFileSync(join(build, 'build.log'), `${log.join('\n')}\n`);
   return reason;
@@ -251,9 +291,10 @@ async function make(plan, target, jobs, start) {
  * @param {import('./runner.mjs').Starter} start
  * @param {string[]} log
  */
-async function precompile({ root, compiler, flags, heavy }, build, start, log) {
+async function precompile({ root, compiler, forms, heavy }, build, start, log) {
   const nothing = { flags: /** @type {string[]} */ ([]), remove() {} };
-  if (heavy === undefined) return nothing;
+  const flags = forms[0]?.flags ?? [];
+  if (heavy === undefined || forms.length > 1) return nothing;
   const folder = join(build, `header-${process.pid}`);
   const remove = () => rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
@@ -284,20 +325,17 @@ function removeOthers(build, objects) {
  *
  * @param {Plan} plan
  */
-function objectsOf({ root, name, sources, toolchain }) {
-  return sources
-    .filter((source) => source.endsWith('.cc'))
-    .map((source) => ({
-      source,
-      object: join(
-        root,
-        'native',
-        name,
-        'build',
-        'objects',
-        `${basename(source, '.cc')}-${digest(toolchain, ...texts(root, [source]))}.o`,
-      ),
-    }));
+function objectsOf({ root, name, sources, forms }) {
+  const objects = join(root, 'native', name, 'build', 'objects');
+  return forms.flatMap((form) =>
+    sources
+      .filter((source) => source.endsWith('.cc'))
+      .map((source) => ({
+        source,
+        form,
+        object: join(objects, `${basename(source, '.cc')}-${digest(form.toolchain, ...texts(root, [source]))}.o`),
+      })),
+  );
 }
 
 /** @param {Plan} plan */

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace patchstream {
+
+// A face in pixels of the picture that was scanned. It may begin or end outside of it.
+struct Face {
+  int64_t left;
+  int64_t top;
+  int64_t width;
+  int64_t height;
+  // How far above the detector's threshold: above 0 unless a lower one was asked for.
+  double confidence;
+};
+
+// Luma, one byte a pixel, rows without gaps.
+struct Grey {
+  const uint8_t* pixels;
+  int32_t width;
+  int32_t height;
+};
+
+// dlib's detector of frontal faces, for one thread. The only file that includes dlib is detector.cc.
+class Detector {
+ public:
+  Detector();
+  Detector(const Detector&) = delete;
+  Detector& operator=(const Detector&) = delete;
+  ~Detector();
+
+  // The faces, the surest first; those whose confidence is below `least` are left out. Throws std::bad_alloc.
+  void detect(const Grey& picture, double least, std::vector<Face>& faces);
+
+  // dlib's own, `19.24`.
+  static const char* version();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace patchstream

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "detector.h"
+
+namespace patchstream {
+
+// What came of a job, as JavaScript numbers it.
+enum class Outcome : int32_t { done = 0, cancelled = 1, memory = 2, failed = 3 };
+
+// The faces of one picture, looked for by one thread.
+struct Job {
+  int32_t id = 0;
+  Grey picture{};
+  double least = 0;
+
+  Outcome outcome = Outcome::done;
+  std::vector<Face> faces;
+  // dlib's own words, where it failed.
+  std::string message;
+
+  // Nobody wants what comes of it any more. Heard before it begins: dlib's scan is not interrupted.
+  std::atomic<bool> unwanted{false};
+};
+
+}  // namespace patchstream

@@ -1,0 +1,169 @@
+#include "pool.h"
+
+#include <algorithm>
+#include <new>
+#include <optional>
+#include <system_error>
+
+namespace patchstream {
+
+Pool::Pool(napi_env env, napi_value callback, int32_t threads) : env_(env), most_(std::max(1, threads)) {
+  napi_value name;
+  napi_create_string_utf8(env, "patchstream faces", NAPI_AUTO_LENGTH, &name);
+  if (napi_create_threadsafe_function(env, callback, nullptr, name, 0, 1, nullptr, nullptr, this, deliver, &done_) != napi_ok) {
+    throw std::bad_alloc();
+  }
+  // Only an open job keeps the program alive.
+  napi_unref_threadsafe_function(env, done_);
+  // Hooks run last in, first out: the threads are gone before the thread-safe function is.
+  napi_add_env_cleanup_hook(env, [](void* self) { static_cast<Pool*>(self)->stop(); }, this);
+}
+
+Pool::~Pool() { stop(); }
+
+void Pool::submit(int32_t id, const Grey& picture, double least, napi_value pixels) {
+  auto slot = std::make_unique<Slot>();
+  Job* job = &slot->job;
+  job->id = id;
+  job->picture = picture;
+  job->least = least;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    waiting_.push_back(job);
+    try {
+      if (idle_ < waiting_.size()) start();
+    } catch (...) {
+      waiting_.pop_back();
+      throw;
+    }
+  }
+  // No job ends before this function has returned: JavaScript hears of it in a later turn.
+  napi_create_reference(env_, pixels, 1, &slot->pixels);
+  if (open_.empty()) napi_ref_threadsafe_function(env_, done_);
+  open_.emplace(id, std::move(slot));
+  wake_.notify_one();
+}
+
+void Pool::cancel(int32_t id) {
+  const auto found = open_.find(id);
+  if (found == open_.end()) return;
+  Job* job = &found->second->job;
+  job->unwanted = true;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const auto place = std::find(waiting_.begin(), waiting_.end(), job);
+    if (place == waiting_.end()) return;
+    waiting_.erase(place);
+  }
+  job->outcome = Outcome::cancelled;
+  report(job);
+}
+
+void Pool::start() {
+  if (stopped_ || threads_.size() >= most_) return;
+  try {
+    threads_.emplace_back([this] { work(); });
+  } catch (const std::system_error&) {
+    // The machine gives no more threads: those that are there do the work.
+    if (threads_.empty()) throw;
+  }
+}
+
+void Pool::stop() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    stopped_ = true;
+    waiting_.clear();
+  }
+  wake_.notify_all();
+  for (std::thread& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
+}
+
+void Pool::work() {
+  std::optional<Detector> detector;
+  while (true) {
+    Job* job = nullptr;
+    {
+      std::unique_lock<std::mutex> lock(mutex_);
+      idle_++;
+      wake_.wait(lock, [&] { return stopped_ || !waiting_.empty(); });
+      idle_--;
+      if (stopped_) return;
+      job = waiting_.front();
+      waiting_.pop_front();
+    }
+    try {
+      if (!detector.has_value()) detector.emplace();
+      detector->detect(job->picture, job->least, job->faces);
+      job->outcome = job->unwanted ? Outcome::cancelled : Outcome::done;
+    } catch (const std::bad_alloc&) {
+      // What the detector was at is half made.
+      detector.reset();
+      job->outcome = Outcome::memory;
+    } catch (const std::exception& error) {
+      detector.reset();
+      job->outcome = Outcome::failed;
+      job->message = error.what();
+    }
+    report(job);
+  }
+}
+
+void Pool::report(Job* job) {
+  bool first = false;
+  {
+    const std::lock_guard<std::mutex> lock(endedMutex_);
+    first = ended_.empty();
+    ended_.push_back(job);
+  }
+  // One message for all that ends until JavaScript comes to it. A dying environment takes none, and needs none.
+  if (first) napi_call_threadsafe_function(done_, nullptr, napi_tsfn_nonblocking);
+}
+
+void Pool::deliver(napi_env env, napi_value callback, void* context, void*) {
+  if (env == nullptr) return;
+  auto* self = static_cast<Pool*>(context);
+  std::vector<Job*> ended;
+  {
+    const std::lock_guard<std::mutex> lock(self->endedMutex_);
+    ended.swap(self->ended_);
+  }
+  for (Job* job : ended) {
+    const auto found = self->open_.find(job->id);
+    const std::unique_ptr<Slot> slot = std::move(found->second);
+    self->open_.erase(found);
+    napi_delete_reference(env, slot->pixels);
+    if (self->open_.empty()) napi_unref_threadsafe_function(env, self->done_);
+    self->tell(env, callback, slot->job);
+  }
+}
+
+// Calls JavaScript with (id, outcome, faces, message): five numbers of each face, [left, top, width, height, confidence].
+void Pool::tell(napi_env env, napi_value callback, const Job& job) {
+  napi_handle_scope scope;
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
+  napi_value buffer;
+  void* data = nullptr;
+  const size_t count = job.outcome == Outcome::done ? job.faces.size() * 5 : 0;
+  if (napi_create_arraybuffer(env, count * sizeof(double), &data, &buffer) == napi_ok) {
+    napi_value given[4];
+    napi_create_int32(env, job.id, &given[0]);
+    napi_create_int32(env, static_cast<int32_t>(job.outcome), &given[1]);
+    napi_create_typedarray(env, napi_float64_array, count, buffer, 0, &given[2]);
+    napi_create_string_utf8(env, job.message.c_str(), job.message.size(), &given[3]);
+    auto* numbers = static_cast<double*>(data);
+    for (size_t i = 0; i < count / 5; i++) {
+      const Face& face = job.faces[i];
+      for (const int64_t number : {face.left, face.top, face.width, face.height}) *numbers++ = static_cast<double>(number);
+      *numbers++ = face.confidence;
+    }
+    napi_value receiver;
+    napi_get_undefined(env, &receiver);
+    napi_call_function(env, receiver, callback, 4, given, nullptr);
+  }
+  napi_close_handle_scope(env, scope);
+}
+
+}  // namespace patchstream

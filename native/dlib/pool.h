@@ -1,0 +1,64 @@
+#pragma once
+
+#include <node_api.h>
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "job.h"
+
+namespace patchstream {
+
+// The threads of one environment (a JavaScript thread), each with a detector of its own. A thread is started when a job finds all others busy; they
+// end with the environment.
+class Pool {
+ public:
+  Pool(napi_env env, napi_value callback, int32_t threads);
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+  ~Pool();
+
+  // Starts a job of a number that is not in use. `pixels` is kept alive until it has ended.
+  void submit(int32_t id, const Grey& picture, double least, napi_value pixels);
+  bool knows(int32_t id) const { return open_.count(id) != 0; }
+  // The job ends as cancelled, at once if it has not begun.
+  void cancel(int32_t id);
+  // Ends the threads, each after the picture it is at; jobs that have not begun are dropped.
+  void stop();
+
+ private:
+  struct Slot {
+    Job job;
+    napi_ref pixels = nullptr;
+  };
+
+  void start();
+  void work();
+  void report(Job* job);
+  static void deliver(napi_env env, napi_value callback, void* context, void* data);
+  void tell(napi_env env, napi_value callback, const Job& job);
+
+  napi_env env_;
+  napi_threadsafe_function done_ = nullptr;
+  // Of the JavaScript thread alone.
+  std::map<int32_t, std::unique_ptr<Slot>> open_;
+  const size_t most_;
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Job*> waiting_;
+  size_t idle_ = 0;
+  bool stopped_ = false;
+  std::vector<std::thread> threads_;
+
+  std::mutex endedMutex_;
+  std::vector<Job*> ended_;
+};
+
+}  // namespace patchstream
