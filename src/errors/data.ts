@@ -94,6 +94,15 @@ export const dataErrors = {
   WEB_RANGE:
     'the server must answer requests for part of a file, with its size (206, Content-Range); got {found}. Download the file, and give its path.',
   WEB_CHANGED: 'the file must stay as it was while it is read; it has changed on the server. Begin again.',
+  FACES_DETECTOR:
+    '`face-crop` must have a detector of faces; {found}. Run `npx patchstream doctor`, which says how to get one.',
+  FACES_LARGE:
+    'a picture must have at most {most} pixels and {longest} px a side where it is looked through for faces; with `minSide` {minSide} that would be {scanned} px. Raise `minSide`, or make it smaller before.',
+  FACES_FAILED:
+    'the detector {detector} must get through every picture; got: {reason}. Remove the picture, or take another detector.',
+  FACES_NONE: 'a picture must show a face of at least {minSide} px; got none. Lower `minSide`, or say `none: drop`.',
+  FACES_LABEL:
+    '`faces: matching` must get samples with `box`, the labelled place of a face; got {fields}. Take a source with boxes, such as `expw`, or say `faces: all`.',
   SINK_WRITE: 'the sink must be able to write {file}; got {reason}. {advice}',
   SHEET_COLUMN:
     'a column `{column}` of the sheet must have something to show; got samples without `{field}`. Add the stage `{stage}`, or leave the column out.',
