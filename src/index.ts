@@ -43,6 +43,7 @@ export {
   cropBox,
   decode,
   downsample,
+  faceCrop,
   mask,
   randomFlip,
   randomResizedCrop,

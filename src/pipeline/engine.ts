@@ -114,7 +114,7 @@ export function loader(source: OpenSource, options: LoaderOptions): Loader {
       samples = samples.pipe(runOperator(stage.operator, { ...around(id, policy), holds: stage.holds }));
       continue;
     }
-    const work = (stage.kind === 'each' ? stage.work : definition!.run(own, before, { id, seed })) as Work<
+    const work = (stage.kind === 'each' ? stage.work : definition!.run(own, before, { id, seed, signal })) as Work<
       Sample,
       Sample
     >;

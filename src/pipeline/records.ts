@@ -47,7 +47,10 @@ export function recordRun(
   if (fields === undefined) return undefined;
   let first = { key, position: start, epoch, ...fields } as Sample & Fields;
   for (const { definition, options, before, id } of stages) {
-    const work = definition!.run(options, before, { id, seed }) as (sample: Sample, random: Random) => Sample & Fields;
+    const work = definition!.run(options, before, { id, seed, signal }) as (
+      sample: Sample,
+      random: Random,
+    ) => Sample & Fields;
     const next = atOnce(() => work(first, new Random(seed, id, key, epoch)));
     if (next === undefined) return undefined;
     first = next;

@@ -2,6 +2,7 @@ import { centerCrop } from './center-crop.ts';
 import { cropBox } from './crop-box.ts';
 import { decode } from './decode.ts';
 import { downsample } from './downsample.ts';
+import { faceCrop } from './face-crop.ts';
 import { mask } from './mask.ts';
 import { randomFlip } from './random-flip.ts';
 import { randomResizedCrop } from './random-resized-crop.ts';
@@ -12,6 +13,7 @@ import { windows } from './windows.ts';
 export const stages = [
   decode,
   cropBox,
+  faceCrop,
   resize,
   centerCrop,
   randomResizedCrop,
@@ -21,4 +23,4 @@ export const stages = [
   mask,
 ] as const;
 
-export { centerCrop, cropBox, decode, downsample, mask, randomFlip, randomResizedCrop, resize, windows };
+export { centerCrop, cropBox, decode, downsample, faceCrop, mask, randomFlip, randomResizedCrop, resize, windows };

@@ -10,6 +10,8 @@ export interface StageContext {
   /** The stage's id, `mask` or `mask#2`: its name in errors, and the key of its chance. */
   readonly id: string;
   readonly seed: number;
+  /** Ends the run: work that waits or takes long may stop then. What comes of it is not used. */
+  readonly signal: AbortSignal;
 }
 
 /** One kind of stage: what it is called, what its options are, what it does to the spec, and its work. A plain value; nothing happens when it is made. */

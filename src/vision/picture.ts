@@ -125,6 +125,20 @@ export class Picture {
   }
 
   /**
+   * The part in `box`, which may jut out of the picture: what lies outside of it has the colour `background`.
+   * @throws PICTURE_BOX when the box has no pixel of the picture, or is not of integers.
+   */
+  cropPadded(box: Box, background: Colour = [0, 0, 0]): Picture {
+    const { left, top, width, height } = box;
+    const [inLeft, inTop] = [Math.max(0, left), Math.max(0, top)];
+    const [inRight, inBottom] = [Math.min(this.width, left + width), Math.min(this.height, top + height)];
+    const inside = this.crop({ left: inLeft, top: inTop, width: inRight - inLeft, height: inBottom - inTop });
+    if (inside.width === width && inside.height === height) return inside;
+    const place = { width, height, left: inLeft - left, top: inTop - top };
+    return inside.#with({ kind: 'pad', ...place, background }, width, height);
+  }
+
+  /**
    * The picture in another size. `cover` scales until the size is filled and cuts what juts out on both sides; `contain` scales until
    * all of it is inside and fills the border with `background`; `fill` distorts.
    * @throws PICTURE_SIZE when width or height is not an integer of at least 1.

@@ -18,10 +18,11 @@ export function stageOf<Input, Options, In, Out>(
   written: unknown,
   spec: Spec,
   seed = 7,
+  signal = new AbortController().signal,
 ) {
   const definition = factory.definition as unknown as StageDefinition<unknown, Sample, unknown>;
   const options = definition.options.parse(written);
-  const work = () => definition.run(options, spec, { id: definition.name, seed });
+  const work = () => definition.run(options, spec, { id: definition.name, seed, signal });
   return {
     codes: [...(definition.check?.(options, spec) ?? [])].map(({ error }) => error.code),
     messages: [...(definition.check?.(options, spec) ?? [])].map(({ error }) => error.message),
