@@ -8,7 +8,7 @@ export interface Builder {
   /** Builds what is missing or failed; says what it does and what went wrong. */
   build(say: (line: string) => void): Promise<boolean>;
   /** Why the library of an addon is not there, or undefined when it is. */
-  missing(addon: 'torch' | 'image'): string | undefined;
+  missing(addon: 'torch' | 'image' | 'dlib'): string | undefined;
 }
 
 type Surroundings = Readonly<Record<string, unknown>>;

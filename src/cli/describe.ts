@@ -4,6 +4,8 @@ import { builtin } from '../pipeline/builtin.ts';
 import { checkFile } from '../pipeline/check.ts';
 import { type Description, describe as describePipeline } from '../pipeline/describe.ts';
 import { drawMermaid, drawNamed, drawText } from '../pipeline/draw.ts';
+import { aboutDetector } from '../vision/face-detector.ts';
+import type { FaceDetectorName } from '../vision/faces.ts';
 import { aboutRenderer } from '../vision/render-native.ts';
 import { problemLines } from './check.ts';
 import { type Command, exits, onlyWord, setOption } from './command.ts';
@@ -35,9 +37,14 @@ export const describe: Command = {
     if (resolved === undefined || problems.length > 0) return exits.usage;
     const description = describePipeline(resolved);
     const renderer = rendererOf(description);
-    if (given.flag('json')) stdout.write(`${JSON.stringify({ ...description, renderer }, null, 2)}\n`);
+    const faces = facesOf(description);
+    const means = { renderer, ...(faces !== undefined && { faces }) };
+    if (given.flag('json')) stdout.write(`${JSON.stringify({ ...description, ...means }, null, 2)}\n`);
     else if (given.flag('mermaid')) stdout.write(drawMermaid(description));
-    else stdout.write(`${drawText(description)}\nrenderer   ${printable(renderer)}\n`);
+    else {
+      const lines = Object.entries(means).map(([what, found]) => `${what.padEnd(10)} ${printable(found)}\n`);
+      stdout.write(`${drawText(description)}\n${lines.join('')}`);
+    }
     return exits.ok;
   },
 };
@@ -51,6 +58,12 @@ function rendererOf({ chain }: Description): string {
   if (special === undefined) return aboutRenderer();
   const { kernel } = special.options as { kernel: string };
   return `sharp: everything, since ${special.id} has the kernel ${kernel}, which native/image has not`;
+}
+
+/** Which detector finds the faces of a pipeline that looks for them, and why. */
+function facesOf({ chain }: Description): string | undefined {
+  const stage = chain.find(({ kind, options }) => kind === 'stage' && 'detector' in (options as object));
+  return stage && aboutDetector((stage.options as { detector: FaceDetectorName | 'auto' }).detector);
 }
 
 /** A word that looks like no file and names nothing is a misspelt name. */

@@ -2,12 +2,13 @@ import { createRequire } from 'node:module';
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import sharp from 'sharp';
 import { printable } from '../errors.ts';
-import { torchAddon } from '../native.ts';
+import { dlibAddon, torchAddon } from '../native.ts';
 import { sizeText } from '../pipeline/draw.ts';
 import { version } from '../pipeline/version.ts';
 import { nativeRenderer } from '../vision/render-native.ts';
 import { type Builder, builder } from './builder.ts';
 import { type Command, exits } from './command.ts';
+import { facesFinding } from './doctor-faces.ts';
 import { rendererFinding } from './doctor-renderer.ts';
 import { torchFinding } from './doctor-torch.ts';
 
@@ -58,6 +59,7 @@ function examine(addons: Builder): Finding[] {
     },
     { what: 'sharp', found: `${sharp.versions.sharp}, libvips ${sharp.versions.vips}`, ok: true },
     rendererFinding(nativeRenderer(), () => addons.missing('image')),
+    facesFinding(dlibAddon(), () => addons.missing('dlib')),
     backend('wasm', '@tensorflow/tfjs-backend-wasm', 'npm install @tensorflow/tfjs-backend-wasm', true),
     torchFinding(torchAddon(), () => addons.missing('torch')),
     tensorflow(),

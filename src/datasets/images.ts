@@ -26,11 +26,14 @@ interface ManifestRow {
   readonly width: number;
   readonly height: number;
   readonly label?: number;
+  /** Where a face was found, [left, top, width, height] in pixels of the photo, and how sure that is. */
+  readonly box?: readonly number[];
+  readonly confidence?: number;
 }
 
 /**
  * A folder of pictures: `images/000007-<name>.png`, `manifest.jsonl` with one row for each in the order of positions (position, key,
- * file, width, height, label), and a contact sheet `sheet.png` that shows what a model would see of the first samples.
+ * file, width, height, label, box, confidence), and a contact sheet `sheet.png` that shows what a model would see of the first samples.
  * File names are made from keys and can neither leave the folder nor collide. A sample fails with PICTURE_BROKEN; SINK_WRITE, with the
  * system's error as its cause, ends the run when the disk is full.
  */
@@ -93,14 +96,13 @@ export const images = defineSink({
         const pixels = await renderFields(picture, lr);
         const file = `images/${fileName(key, position)}.${format === 'png' ? 'png' : 'jpg'}`;
         if (pictures) await files.write(file, await encode(pixels.picture, format, quality));
-        const label = typeof sample.label === 'number' ? { label: sample.label } : {};
         const row = {
           position,
           key,
           file: pictures ? file : '',
           width: picture.width,
           height: picture.height,
-          ...label,
+          ...numbersOf(sample),
         };
         if (rows.length >= most) return { row };
         const scale = sheet === false ? 1 : (sheet.scale ?? Math.max(1, Math.round(192 / picture.width)));
@@ -150,6 +152,15 @@ const needs: Readonly<Record<Column, { readonly field: string; readonly stage: s
   masked: { field: 'masks', stage: 'mask' },
 };
 
+/** What a row of the manifest says of a sample beside its picture. */
+function numbersOf({ label, box, confidence }: Sample & Fields): Pick<ManifestRow, 'label' | 'box' | 'confidence'> {
+  return {
+    ...(typeof label === 'number' && { label }),
+    ...(box instanceof Int32Array && { box: [...box] }),
+    ...(typeof confidence === 'number' && { confidence }),
+  };
+}
+
 function picturesOf(sample: Sample & Fields): { picture: Picture; lr: Picture | undefined } {
   const { picture, lr } = sample;
   if (!(picture instanceof Picture)) throw fail('SHEET_COLUMN', { column: 'crop', field: 'picture', stage: 'decode' });
@@ -177,14 +188,19 @@ function encode({ width, height, data }: Pixels, format: 'png' | 'jpeg', quality
   return (format === 'png' ? pipeline.png({ compressionLevel: 6 }) : pipeline.jpeg({ quality })).toBuffer();
 }
 
-/** A name that is safe on every system and says which sample it is: the position, then letters, digits, dots and dashes of the key. */
+/**
+ * A name that is safe on every system and says which sample it is: the position, then letters, digits and dashes of the key, then the numbers of its parts
+ * where a stage made many of one.
+ */
 export function fileName(key: string, position: number): string {
-  const slug = key
+  const [stem = '', parts = ''] = /^(.*?)((?:\/\d+)*)$/s.exec(key)?.slice(1) ?? [];
+  const slug = stem
     .normalize('NFC')
     .replace(/\.\w{1,5}(?=#|$)/, '')
     .replace(/[^\p{L}\p{N}]+/gu, '-')
     .replace(/^-+|-+$/g, '');
-  return `${String(position).padStart(6, '0')}-${[...slug].slice(0, 60).join('') || 'sample'}`;
+  const name = [...slug].slice(0, 60).join('') || 'sample';
+  return `${String(position).padStart(6, '0')}-${name}${parts.replaceAll('/', '-')}`;
 }
 
 /** The files of one sink. Every failure becomes SINK_WRITE; a file that could not be finished is removed. */
