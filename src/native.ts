@@ -143,8 +143,11 @@ export interface DlibAddon {
    * started when jobs find the others busy; open jobs alone keep the program alive.
    */
   open(threads: number, ended: (id: number, outcome: number, faces: Float64Array, message: string) => void): void;
-  /** Looks for faces in luma, [height, width], which must stay as it is meanwhile. Those less sure than `least` are left out; 0 is dlib's own threshold. */
-  submit(id: number, pixels: Uint8Array, width: number, height: number, least: number): void;
+  /**
+   * Looks for faces in luma, [height, width], which must stay as it is meanwhile, but not on the first `steps` levels of dlib's pyramid. Those less sure than
+   * `least` are left out; 0 is dlib's own threshold.
+   */
+  submit(id: number, pixels: Uint8Array, width: number, height: number, steps: number, least: number): void;
   /** The job ends as cancelled: at once when it has not begun, else when its scan has ended. */
   cancel(id: number): void;
   info(): {

@@ -25,7 +25,7 @@ void check(bool well, const char* what) {
 struct Arguments {
   napi_env env;
   Environment& state;
-  std::array<napi_value, 5> values;
+  std::array<napi_value, 6> values;
 
   int32_t integer(size_t i) const {
     int32_t value = 0;
@@ -51,7 +51,7 @@ napi_value open(const Arguments& given) {
   return nullptr;
 }
 
-// submit(id, pixels, width, height, least).
+// submit(id, pixels, width, height, steps, least).
 napi_value submit(const Arguments& given) {
   Pool& pool = poolOf(given);
   const int32_t id = given.integer(0);
@@ -63,7 +63,9 @@ napi_value submit(const Arguments& given) {
   check(array && type == napi_uint8_array, "a Uint8Array is needed");
   const Grey picture{static_cast<const uint8_t*>(data), given.integer(2), given.integer(3)};
   check(picture.width > 0 && picture.height > 0 && length == static_cast<size_t>(picture.width) * picture.height, "the pixels do not fit their size");
-  pool.submit(id, picture, given.number(4), given.values[1]);
+  const int32_t steps = given.integer(4);
+  check(steps >= 0 && steps < 64, "the steps are out of range");
+  pool.submit(id, picture, steps, given.number(5), given.values[1]);
   return nullptr;
 }
 

@@ -31,8 +31,9 @@ class Detector {
   Detector& operator=(const Detector&) = delete;
   ~Detector();
 
-  // The faces, the surest first; those whose confidence is below `least` are left out. Throws std::bad_alloc.
-  void detect(const Grey& picture, double least, std::vector<Face>& faces);
+  // The faces, the surest first; those whose confidence is below `least` are left out. The first `steps` levels of dlib's pyramid are made and not
+  // looked at: the boxes are those that dlib finds on the others, in pixels of the picture. Throws std::bad_alloc.
+  void detect(const Grey& picture, int32_t steps, double least, std::vector<Face>& faces);
 
   // dlib's own, `19.24`.
   static const char* version();

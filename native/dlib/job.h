@@ -16,6 +16,7 @@ enum class Outcome : int32_t { done = 0, cancelled = 1, memory = 2, failed = 3 }
 struct Job {
   int32_t id = 0;
   Grey picture{};
+  int32_t steps = 0;
   double least = 0;
 
   Outcome outcome = Outcome::done;

@@ -21,11 +21,12 @@ Pool::Pool(napi_env env, napi_value callback, int32_t threads) : env_(env), most
 
 Pool::~Pool() { stop(); }
 
-void Pool::submit(int32_t id, const Grey& picture, double least, napi_value pixels) {
+void Pool::submit(int32_t id, const Grey& picture, int32_t steps, double least, napi_value pixels) {
   auto slot = std::make_unique<Slot>();
   Job* job = &slot->job;
   job->id = id;
   job->picture = picture;
+  job->steps = steps;
   job->least = least;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -96,7 +97,7 @@ void Pool::work() {
     }
     try {
       if (!detector.has_value()) detector.emplace();
-      detector->detect(job->picture, job->least, job->faces);
+      detector->detect(job->picture, job->steps, job->least, job->faces);
       job->outcome = job->unwanted ? Outcome::cancelled : Outcome::done;
     } catch (const std::bad_alloc&) {
       // What the detector was at is half made.

@@ -17,13 +17,24 @@ const mostPixels = 2 ** 25;
 /** The longest side of a picture. */
 const longestSide = 65535;
 
+/** Up to so many steps the decoder would decode the whole picture anyway, so that nothing is won by making it smaller otherwise than dlib does. */
+const mostOwnSteps = 6;
+
 /**
- * The factor by which a picture is made smaller before its scan, so that faces of `minSide` are the smallest that are seen; below 1 it is made larger.
- * A whole number of steps of dlib's pyramid: the sizes at which it then looks are those at which it would have looked at the full picture, so a face at
- * the limit is measured alike. At 80 to 95 px the picture is scanned as it is.
+ * How many levels of dlib's pyramid are too fine for faces of `minSide`: on the next it sees faces of that size as the smallest. Below 0 the picture must be
+ * made larger. Whole levels: the sizes at which dlib then looks are those at which it would have looked at the full picture, so that a face at the
+ * limit is measured alike. At 80 to 95 px it is 0, and the picture is looked through as it is.
  */
-export function shrinkFor(minSide: number): number {
-  return pyramidStep ** Math.floor(Math.log(minSide / windowSide) / Math.log(pyramidStep) + 1e-9);
+export function stepsFor(minSide: number): number {
+  return Math.floor(Math.log(minSide / windowSide) / Math.log(pyramidStep) + 1e-9);
+}
+
+interface Scan {
+  readonly pixels: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+  readonly steps: number;
+  readonly least: number;
 }
 
 interface Waiting {
@@ -54,21 +65,25 @@ export class DlibDetector implements FaceDetector {
   async detect(picture: Picture, { minSide, minConfidence = this.least, signal }: FaceQuery): Promise<readonly Face[]> {
     signal?.throwIfAborted();
     const { width, height } = picture;
-    const shrink = shrinkFor(minSide);
-    const [wide, high] = [width, height].map((side) => Math.max(1, Math.round(side / shrink))) as [number, number];
-    if (wide * high > mostPixels || Math.max(wide, high) > longestSide) {
-      const scanned = `${wide}×${high} of ${width}×${height}`;
-      throw fail('FACES_LARGE', { most: mostPixels, longest: longestSide, minSide, scanned });
+    const steps = stepsFor(minSide);
+    const scanned = sizeAt(picture, pyramidStep ** steps);
+    if (scanned.width * scanned.height > mostPixels || Math.max(scanned.width, scanned.height) > longestSide) {
+      const size = `${scanned.width}×${scanned.height} of ${width}×${height}`;
+      throw fail('FACES_LARGE', { most: mostPixels, longest: longestSide, minSide, scanned: size });
     }
-    const pixels = await renderGrey(picture.resize({ width: wide, height: high, fit: 'fill', kernel: 'bilinear' }));
+    // dlib's own way from the full picture gives dlib's own boxes; beyond, and where the picture is to become larger, the renderer's is quicker.
+    const own = steps >= 0 && steps <= mostOwnSteps && width * height <= mostPixels;
+    const size = own ? { width, height } : scanned;
+    const pixels = await renderGrey(picture.resize({ ...size, fit: 'fill', kernel: 'bilinear' }));
     signal?.throwIfAborted();
-    const [across, down] = [width / wide, height / high];
-    const faces = await this.#scan(pixels, wide, high, minConfidence, signal, (left, top, w, h, confidence) => ({
+    const [across, down] = [width / size.width, height / size.height];
+    const scan = { pixels, ...size, steps: own ? steps : 0, least: minConfidence };
+    const faces = await this.#scan(scan, signal, (left, top, wide, high, confidence) => ({
       box: {
         left: Math.round(left * across),
         top: Math.round(top * down),
-        width: Math.round(w * across),
-        height: Math.round(h * down),
+        width: Math.round(wide * across),
+        height: Math.round(high * down),
       },
       confidence,
     }));
@@ -76,10 +91,7 @@ export class DlibDetector implements FaceDetector {
   }
 
   #scan(
-    pixels: Uint8Array,
-    width: number,
-    height: number,
-    least: number,
+    { pixels, width, height, steps, least }: Scan,
     signal: AbortSignal | undefined,
     toFace: Waiting['toFace'],
   ): Promise<readonly Face[]> {
@@ -104,7 +116,7 @@ export class DlibDetector implements FaceDetector {
         },
       });
       try {
-        this.#addon.submit(id, pixels, width, height, least);
+        this.#addon.submit(id, pixels, width, height, steps, least);
       } catch (cause) {
         this.#waiting.delete(id);
         reject(refusal(cause as NodeJS.ErrnoException));
@@ -128,6 +140,10 @@ export class DlibDetector implements FaceDetector {
       resolve(faces);
     }
   }
+}
+
+function sizeAt({ width, height }: Picture, shrink: number) {
+  return { width: Math.max(1, Math.round(width / shrink)), height: Math.max(1, Math.round(height / shrink)) };
 }
 
 function refusal(cause: NodeJS.ErrnoException): Error {
