@@ -31,53 +31,59 @@ function compiler(): string | false {
 }
 
 t.test(
-  'at full resolution the boxes are those of a plain program on dlib, to the pixel',
+  'the boxes are those of a plain program on dlib at full resolution, to the pixel',
   { skip: skip || compiler() },
   async (t) => {
     const plain = await startDlib(folder, 1);
     try {
       const theirs = await plain.detect(facePhotos);
-      let count = 0;
-      for (const [i, faces] of theirs.entries()) {
-        const ours = await detector().detect(await photo(i), { minSide: 80 });
-        const large = faces.filter(([, , width, height]) => Math.min(width, height) >= 80);
-        t.same(
-          ours.map(({ box: { left, top, width, height } }) => [left, top, width, height]),
-          large.map(([left, top, width, height]) => [left, top, width, height]),
-          facePhotos[i],
-        );
-        for (const [j, { confidence }] of ours.entries()) {
-          t.ok(Math.abs(confidence - large[j]![4]) < 1e-5, `confidence ${confidence} ${large[j]![4]}`);
+      for (const minSide of [80, 120, 200, 280]) {
+        let count = 0;
+        for (const [i, faces] of theirs.entries()) {
+          const ours = await detector().detect(await photo(i), { minSide });
+          const large = faces.filter(([, , width, height]) => Math.min(width, height) >= minSide);
+          t.same(
+            ours.map(({ box: { left, top, width, height } }) => [left, top, width, height]),
+            large.map(([left, top, width, height]) => [left, top, width, height]),
+            `${facePhotos[i]}, ${minSide} px`,
+          );
+          for (const [j, { confidence }] of ours.entries()) {
+            t.ok(Math.abs(confidence - large[j]![4]) < 1e-5, `confidence ${confidence} ${large[j]![4]}`);
+          }
+          count += ours.length;
         }
-        count += ours.length;
+        if (minSide === 80) t.ok(count >= 19, `${count} faces`);
       }
-      t.ok(count >= 19, `${count} faces`);
     } finally {
       plain.close();
     }
   },
 );
 
-t.test('at the scale that a limit needs: the same faces, in pixels of the photo', { skip }, async (t) => {
-  for (const minSide of [60, 120, 200]) {
-    for (const i of [1, 3]) {
-      const picture = await photo(i);
-      const [full, scaled] = [
-        (await detector().detect(picture, { minSide: 80 })).filter(({ box }) => box.width >= 1.1 * minSide),
-        await detector().detect(picture, { minSide }),
-      ];
-      for (const { box } of full)
+t.test(
+  'where the picture is made larger or smaller first: the same faces, in pixels of the photo',
+  { skip },
+  async (t) => {
+    for (const minSide of [60, 300]) {
+      for (const i of [1, 3]) {
+        const picture = await photo(i);
+        const [full, scaled] = [
+          (await detector().detect(picture, { minSide: 80 })).filter(({ box }) => box.width >= minSide),
+          await detector().detect(picture, { minSide }),
+        ];
+        for (const { box } of full)
+          t.ok(
+            scaled.some((other) => overlapOf(box, other.box) > 0.6),
+            `${minSide} px, photo ${i}`,
+          );
         t.ok(
-          scaled.some((other) => overlapOf(box, other.box) > 0.6),
-          `${minSide} px, photo ${i}`,
+          scaled.every(({ box }) => Math.min(box.width, box.height) >= minSide),
+          'none is smaller',
         );
-      t.ok(
-        scaled.every(({ box }) => Math.min(box.width, box.height) >= minSide),
-        'none is smaller',
-      );
+      }
     }
-  }
-});
+  },
+);
 
 t.test('a turned photo is looked at upright, a part of one as what it is', { skip }, async (t) => {
   const upright = await photo(1);
@@ -94,7 +100,8 @@ t.test('a turned photo is looked at upright, a part of one as what it is', { ski
   const { left, top, width, height } = face!.box;
   const part = upright.crop({ left: left - 100, top: top - 80, width: width + 200, height: height + 200 });
   const [inside] = await detector().detect(part, { minSide: 120 });
-  t.ok(overlapOf(inside!.box, { left: 100, top: 80, width, height }) > 0.8);
+  // Of another grid of cells and levels: a level more or less is 0.69.
+  t.ok(overlapOf(inside!.box, { left: 100, top: 80, width, height }) > 0.6);
 });
 
 t.test('the surest come first; a higher least leaves out the unsure', { skip }, async (t) => {
@@ -109,8 +116,8 @@ t.test('the surest come first; a higher least leaves out the unsure', { skip }, 
     sure,
     all.filter(({ confidence }) => confidence >= 1.5),
   );
-  const more = await detector().detect(await photo(0), { minSide: 80, minConfidence: -0.5 });
-  t.ok(more.length > all.length && more.every(({ confidence }) => confidence >= -0.5));
+  const more = await detector().detect(await photo(0), { minSide: 80, minConfidence: -1 });
+  t.ok(more.length > all.length && more.every(({ confidence }) => confidence >= -1));
 });
 
 t.test('pictures in which no face can be', { skip: absent }, async (t) => {
