@@ -1,7 +1,7 @@
 /**
  * How fast are the faces of photographs found, and are they the same? Ours is the chain of a preprocessing job, image-folder → decode → face-crop, up to the
  * crops' descriptions; beside it dlib's detector called plainly (`-O3`, no flags for a machine, one process for each core, the whole picture at its full
- * resolution), which decodes the same JPEGs to grey with libjpeg. At 80 px both look at the same pixels, at 120 px ours looks at fewer.
+ * resolution), which decodes the same JPEGs to grey with libjpeg. At 80 px both look at all of dlib's pyramid, at 120 px ours leaves out its two finest levels.
  * A third of the faces are 80 to 110 px large. Faces are counted as the same where their boxes overlap by half (intersection over union).
  * Arguments choose: `npm run bench -- faces 120`.
  */

@@ -1,7 +1,8 @@
 import t from 'tap';
+import { facesFinding } from '../../src/cli/doctor-faces.ts';
 import { rendererFinding } from '../../src/cli/doctor-renderer.ts';
 import { torchFinding } from '../../src/cli/doctor-torch.ts';
-import type { TorchAddon } from '../../src/native.ts';
+import type { DlibAddon, TorchAddon } from '../../src/native.ts';
 import type { NativeRenderer } from '../../src/vision/render-native.ts';
 import { patchstream } from '../kit/terminal.ts';
 
@@ -15,7 +16,17 @@ t.test('doctor: what is there, and what mends the rest', async (t) => {
   t.equal(ok, true);
   t.same(
     findings.map(({ what }: { what: string }) => what),
-    ['patchstream', 'node', 'machine', 'sharp', 'renderer', 'backend wasm', 'backend torch', 'backend tensorflow'],
+    [
+      'patchstream',
+      'node',
+      'machine',
+      'sharp',
+      'renderer',
+      'faces',
+      'backend wasm',
+      'backend torch',
+      'backend tensorflow',
+    ],
   );
   for (const { found, mend } of findings)
     t.ok(/\d/.test(found) || mend !== undefined, `${found}: a version or a way to it`);
@@ -77,4 +88,34 @@ t.test('the renderer: which, why, and what mends it', (t) => {
   t.match(rendererFinding(unbuilt, gone, 'linux'), { found: gone(), mend: 'libjpeg62-turbo-dev' });
   t.match(rendererFinding(unbuilt, gone, 'darwin').mend, /: LIBJPEG=/);
   t.end();
+});
+
+t.test('the detector of faces: which, why, and what mends it', async (t) => {
+  const addon = { info: () => ({ version: '19.24', vectors: 'avx2', avx2: true }) } as unknown as DlibAddon;
+  const missing = () => t.fail('nobody asks for what is there');
+  t.same(facesFinding(addon, missing as never, { about: 'dlib 19.24 (avx2)' }), {
+    what: 'faces',
+    found: 'dlib 19.24 (avx2)',
+    ok: true,
+  });
+  const unbuilt = absent('its addon is not built');
+  const about = 'face-api 1.7.15 (wasm, one thread); dlib is missing: its addon is not built';
+  t.match(
+    facesFinding(unbuilt, () => undefined, { about }),
+    {
+      found: about,
+      ok: true,
+      mend: /^several times as fast: npx patchstream doctor --build$/,
+    },
+  );
+  t.match(
+    facesFinding(absent('its addon was not built (x)'), () => undefined, { about }).mend,
+    'build.log has all of it',
+  );
+  const gone = () => 'no dlib in the paths of the system';
+  t.match(facesFinding(unbuilt, gone, { about, platform: 'linux' }), { found: gone(), mend: 'libdlib-dev' });
+  t.match(facesFinding(unbuilt, gone, { about, platform: 'darwin' }).mend, /: DLIB=/);
+  const { out } = await patchstream(['describe', 'pipelines/faces-quickstart.yaml']);
+  t.match(out, /^faces +\S/m);
+  t.notMatch((await patchstream(['describe', 'pipelines/crops-quickstart.yaml'])).out, /^faces /m);
 });

@@ -62,6 +62,14 @@ t.test('pictures, a manifest in order, a sheet', async (t) => {
   t.ok(sheet.width > 4 * 192 && sheet.height > 2 * 192, `${sheet.width}×${sheet.height}: two rows of four columns`);
 });
 
+t.test('a face has its box and its confidence in the manifest', async (t) => {
+  const output = t.testdir({});
+  const sink = await open(output, { sheet: false });
+  await sink.commit(await sink.write(sample(0, { box: Int32Array.of(-3, 4, 80, 81), confidence: 0.5 })));
+  await sink.close();
+  t.match(JSON.parse(readFileSync(join(output, 'manifest.jsonl'), 'utf8')), { box: [-3, 4, 80, 81], confidence: 0.5 });
+});
+
 t.test('only what is asked for', async (t) => {
   const output = t.testdir({});
   const sink = await open(output, { pictures: false, sheet: { columns: ['masked', 'crop'], rows: 1, scale: 2 } });
@@ -96,6 +104,9 @@ t.test('names are safe, whatever the key', async (t) => {
     '000006-ключ-ü-3',
   ]);
   t.ok(names[7]!.length < 80);
+  t.equal(fileName('a/b.jpg/2', 8), '000008-a-b-2', 'a part of a sample has its number');
+  const parts = [1, 2, 12].map((part) => fileName(`${'long'.repeat(99)}.png#2/${part}`, 9));
+  t.equal(new Set(parts).size, 3, 'and keeps it');
 });
 
 t.test('what cannot be written ends with SINK_WRITE', async (t) => {

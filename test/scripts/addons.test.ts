@@ -140,6 +140,40 @@ t.test(
   },
 );
 
+t.test(
+  'an addon with a form for other processors: two addons of the same sources, on that kind of machine alone',
+  async (t) => {
+    const dlib = {
+      'system/usr/include/dlib/revision.h': '#define DLIB_MAJOR_VERSION 19\n#define DLIB_MINOR_VERSION 24\n',
+      'system/usr/lib/x86_64-linux-gnu/libdlib.so': '',
+      'system/usr/lib/aarch64-linux-gnu/libdlib.so': '',
+      'native/dlib/addon.cc': 'addon',
+      'native/dlib/pool.h': 'header',
+      'node_modules/node-api-headers/package.json': '{}',
+    };
+    const root = t.testdir({});
+    writeFiles(root, dlib);
+    const forms = process.arch === 'x64' ? ['dlib-avx2.node', 'dlib.node'] : ['dlib.node'];
+    const built = () => filesBelow(root, 'native/dlib/build').filter((name) => name.endsWith('.node'));
+    const { well, compiled, lines } = await perform(root);
+    t.equal(well, true);
+    t.same(
+      built().map((name) => name.split('/').at(-1)),
+      forms,
+    );
+    t.equal(compiled.filter((line) => line.includes('-mavx2 -ffp-contract=off')).length, forms.length - 1);
+    t.equal(compiled.length, forms.length);
+    t.equal(lines.filter((line) => line.includes('dlopen')).length, forms.length, 'each is tried');
+    t.same((await perform(root)).lines, []);
+    rmSync(join(root, 'native/dlib/build/dlib.node'));
+    t.match(await perform(root), { well: true, compiled: [] }, 'a lost one is linked again');
+    const failed = { status: 1, stdout: '', stderr: 'Error: undefined symbol: f\n' };
+    t.equal((await perform(root, { again: true, answers: { dlopen: failed } })).well, false);
+    t.same(built(), [], 'all forms or none');
+    t.end();
+  },
+);
+
 t.test('an addon that does not link or load is not built', async (t) => {
   const failed = (stderr: string) => ({ status: 1, stdout: '', stderr });
   const link = t.testdir({});

@@ -215,3 +215,23 @@ t.test(
     t.equal(lr.settle().settle().from?.operation.kind, 'settle');
   },
 );
+
+t.test('a box that juts out is filled with a colour outside; one beside the picture fails', async (t) => {
+  for (const picture of [raw(kit.ramp), await openPicture(await kit.png(kit.ramp))]) {
+    const box = { left: -1, top: 2, width: 3, height: 4 };
+    t.same(kit.rowsOf(await picture.cropPadded(box, [9, 9, 9]).pixels()), [
+      [9, 128, 144],
+      [9, 192, 208],
+      [9, 9, 9],
+      [9, 9, 9],
+    ]);
+    t.same(
+      kit.rowsOf(await picture.cropPadded({ left: 1, top: 1, width: 2, height: 1 }).pixels()),
+      [[80, 96]],
+      'one inside is cut',
+    );
+    t.equal(picture.cropPadded(box).resize({ width: 6, height: 8 }).width, 6);
+    t.throws(() => picture.cropPadded({ left: 4, top: 0, width: 2, height: 2 }), { code: 'PICTURE_BOX' });
+    t.throws(() => picture.cropPadded({ left: 0.5, top: 0, width: 2, height: 2 }), { code: 'PICTURE_BOX' });
+  }
+});

@@ -5,8 +5,8 @@ import { imageAddon, isAbsent } from '../../src/native.ts';
 import { Ring } from '../../src/streams/ring.ts';
 import { openPicture } from '../../src/vision/open.ts';
 import { type Picture, type Pixels, rawPicture } from '../../src/vision/picture.ts';
-import { cropPixels } from '../../src/vision/pixels.ts';
-import { renderAll, renderPixels } from '../../src/vision/render.ts';
+import { cropPixels, rgbToGrey } from '../../src/vision/pixels.ts';
+import { renderAll, renderGrey, renderPixels } from '../../src/vision/render.ts';
 import { setRenderThreads } from '../../src/vision/render-native.ts';
 import { recordRenderer } from '../../src/vision/render-records.ts';
 import { renderWithSharp } from '../../src/vision/render-sharp.ts';
@@ -202,6 +202,33 @@ t.test('raw grey: repeated to RGB, and one colour stays that colour', { skip }, 
       await bySharp(digit.resize({ width: 8, height: 8 })),
     ) <= 1,
   );
+});
+
+t.test('luma: of a JPEG the values in the file; else of the colours, within rounding', async (t) => {
+  const bytes = photo(3);
+  const picture = await openPicture(bytes);
+  const { data, info } = await sharp(bytes).raw().toBuffer({ resolveWithObject: true });
+  const far = (a: Uint8Array, b: Uint8Array) =>
+    a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0);
+  const grey = await renderGrey(picture);
+  t.equal(grey.length, info.width * info.height);
+  // Colours are rounded and kept to 0-255 on the way, where luma is not.
+  const mean = grey.reduce((sum, value, i) => sum + Math.abs(value - rgbToGrey(data)[i]!) / grey.length, 0);
+  t.ok(mean < 0.5, `${mean}`);
+  const cut = { left: 5, top: 3, width: 40, height: 50 };
+  for (const way of [picture.crop(cut), picture.crop(cut).flip(), picture.resize({ width: 50, height: 60 })]) {
+    t.ok(far(await renderGrey(way), rgbToGrey((await renderPixels(way)).data)) <= 6, `${way.width}×${way.height}`);
+  }
+  for (let orientation = 1; orientation <= 8; orientation++) {
+    const turned = await openPicture(await kit.oriented(kit.gradient(40, 24), orientation));
+    t.ok(far(await renderGrey(turned), rgbToGrey(kit.gradient(40, 24).data)) <= 4, `orientation ${orientation}`);
+  }
+  const raw = rawPicture({ ...kit.ramp, channels: 3 });
+  t.same([...(await renderGrey(raw))], kit.rowsOf(kit.ramp).flat(), 'grey pixels stay');
+  const page = raw.resize({ width: 8, height: 4, fit: 'contain', background: [255, 0, 0] });
+  t.same([...(await renderGrey(page))].slice(0, 2), [76, 76], 'a border too');
+  const cmyk = await openPicture(await kit.cmyk(kit.gradient(24, 24)));
+  t.ok(far(await renderGrey(cmyk), rgbToGrey((await renderPixels(cmyk)).data)) === 0, 'what sharp renders');
 });
 
 t.test('raw pixels with a side that native/image does not take are left to sharp', { skip }, async (t) => {
