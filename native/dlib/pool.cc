@@ -42,7 +42,8 @@ void Pool::submit(int32_t id, const Grey& picture, int32_t steps, double least, 
   napi_create_reference(env_, pixels, 1, &slot->pixels);
   if (open_.empty()) napi_ref_threadsafe_function(env_, done_);
   open_.emplace(id, std::move(slot));
-  wake_.notify_one();
+  // All of them: glibc before 2.41 can lose the waking of one (its bug 25847), and then a job waits for ever beside threads that sleep.
+  wake_.notify_all();
 }
 
 void Pool::cancel(int32_t id) {
