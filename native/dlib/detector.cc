@@ -3,6 +3,7 @@
 #include <dlib/image_processing/frontal_face_detector.h>
 #include <dlib/revision.h>
 
+#include <algorithm>
 #include <cmath>
 
 #define TEXT_OF(number) #number

@@ -28,6 +28,7 @@ downsample
 drop
 each
 expw
+faceCrop
 fail
 idx
 imageFolder
