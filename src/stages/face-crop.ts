@@ -83,6 +83,8 @@ export const faceCrop = defineStage({
   }),
   shorthand: 'minSide',
   needs: ['picture'],
+  // While one is scanned, the luma of the next is made.
+  perThread: 2,
   *check({ faces }, spec): Iterable<Refusal> {
     yield* checkBefore('face-crop', spec);
     if (faces === 'matching' && !spec.open && spec.fields.box === undefined) {

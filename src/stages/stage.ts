@@ -36,6 +36,11 @@ export interface StageDefinition<Options = unknown, In = never, Out = unknown> {
    */
   readonly forgets?: boolean;
   /**
+   * How many samples are worked on at a time for each thread, unless the user says otherwise. Default 1. More where the work waits for threads of its own, so
+   * that one is ready when another has ended.
+   */
+  readonly perThread?: number;
+  /**
    * The stage that takes this one's place in evaluation, where pictures are not changed at random; null where nothing takes it. A random
    * stage without this function stays as it is (`windows`, `mask`): evaluation gives it a fixed seed.
    */
