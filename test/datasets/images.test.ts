@@ -66,7 +66,7 @@ t.test('a face has its box and its confidence in the manifest', async (t) => {
   const output = t.testdir({});
   const sink = await open(output, { sheet: false });
   await sink.commit(await sink.write(sample(0, { box: Int32Array.of(-3, 4, 80, 81), confidence: 0.5 })));
-  await sink.close();
+  await sink.close(true);
   t.match(JSON.parse(readFileSync(join(output, 'manifest.jsonl'), 'utf8')), { box: [-3, 4, 80, 81], confidence: 0.5 });
 });
 
