@@ -2,20 +2,18 @@ import { type FileHandle, mkdir, open, readdir, rm, writeFile } from 'node:fs/pr
 import { join, resolve } from 'node:path';
 import sharp from 'sharp';
 import { z } from 'zod';
-import { fail, type Refusal } from '../errors.ts';
 import type { Sample } from '../streams/sample.ts';
-import { Picture, type Pixels } from '../vision/picture.ts';
-import { renderAll } from '../vision/render.ts';
-import { drawSheet, encodePng, type SheetRow } from '../vision/sheet.ts';
+import type { Pixels } from '../vision/picture.ts';
+import type { SheetRow } from '../vision/sheet.ts';
+import { ContactSheet, checkSheet, renderFields, sheetOption } from './contact-sheet.ts';
 import { cannotWrite } from './rolling.ts';
-import { type Column, columns, headings, tilesOf } from './sheet-columns.ts';
 import { defineSink, type OpenSink } from './sink.ts';
 import type { Fields } from './source.ts';
 
 /** What a written picture leaves for its turn. */
 interface Written {
   readonly row: ManifestRow;
-  readonly tiles?: SheetRow;
+  readonly shown?: SheetRow;
 }
 
 /** One line of `manifest.jsonl`. */
@@ -49,69 +47,36 @@ export const images = defineSink({
     pictures: z.boolean().default(true).describe('Whether to write every picture; without, only the sheet.'),
     format: z.enum(['png', 'jpeg']).default('png').describe('The format of the pictures; png keeps every pixel.'),
     quality: z.int().min(1).max(100).default(90).describe('The quality of JPEG pictures, 1 to 100.'),
-    sheet: z
-      .union([
-        z.literal(false),
-        z.strictObject({
-          columns: z
-            .array(z.enum(columns))
-            .min(1)
-            .optional()
-            .describe('What to show of each sample: crop, lr, windows, masked. Default: all that the chain makes.'),
-          rows: z.int().min(1).max(200).default(8).describe('How many samples to show, from the first.'),
-          scale: z
-            .int()
-            .min(1)
-            .max(32)
-            .optional()
-            .describe('How many times larger to show each pixel. Default: so that a picture is about 192 pixels wide.'),
-        }),
-      ])
-      .default({ rows: 8 })
-      .describe('The contact sheet, or false for none.'),
+    sheet: sheetOption.default({ rows: 8 }).describe('The contact sheet, or false for none.'),
   }),
-  *check({ sheet }, spec): Iterable<Refusal> {
-    if (sheet === false || spec.open) return;
-    for (const [i, column] of (sheet.columns ?? []).entries()) {
-      const { field, stage } = needs[column];
-      if (spec.fields[field] === undefined)
-        yield { option: `sheet.columns.${i}`, error: fail('SHEET_COLUMN', { column, field, stage }) };
-    }
-  },
+  check: ({ sheet }, spec) => checkSheet(sheet, spec),
   async open({ path, pictures, format, quality, sheet }, { base, output, spec }) {
     const folder = path === undefined ? output : resolve(base, path);
-    const shown =
-      sheet === false
-        ? []
-        : (sheet.columns ?? columns.filter((column) => spec.fields[needs[column].field] !== undefined));
     const files = await Files.open(folder, pictures);
-    const rows: SheetRow[] = [];
-    const most = sheet === false ? 0 : sheet.rows;
+    const contact = ContactSheet.of(sheet, spec);
     let committed = 0;
 
     const sink: OpenSink<Written> = {
       async write(sample) {
         const { key, position } = sample;
-        const { picture, lr } = picturesOf(sample);
-        const pixels = await renderFields(picture, lr);
+        const pixels = await renderFields(sample);
         const file = `images/${fileName(key, position)}.${format === 'png' ? 'png' : 'jpg'}`;
         if (pictures) await files.write(file, await encode(pixels.picture, format, quality));
         const row = {
           position,
           key,
           file: pictures ? file : '',
-          width: picture.width,
-          height: picture.height,
+          width: pixels.picture.width,
+          height: pixels.picture.height,
           ...numbersOf(sample),
         };
-        if (rows.length >= most) return { row };
-        const scale = sheet === false ? 1 : (sheet.scale ?? Math.max(1, Math.round(192 / picture.width)));
-        return { row, tiles: { tiles: tilesOf(shown, { ...pixels, sample, spec, scale }), caption: key } };
+        const shown = await contact?.row(sample, pixels);
+        return { row, ...(shown && { shown }) };
       },
-      async commit({ row, tiles }) {
+      async commit({ row, shown }) {
         committed++;
         if (pictures) await files.manifest(row);
-        if (tiles !== undefined && rows.length < most) rows.push(tiles);
+        contact?.add(shown);
       },
       async close() {
         const made: string[] = [];
@@ -121,18 +86,10 @@ export const images = defineSink({
             made.push(join(folder, 'manifest.jsonl'));
             lines.push(`${committed} pictures in ${join(folder, 'images')}, listed in manifest.jsonl`);
           }
-          if (rows.length > 0) {
-            await files.write(
-              'sheet.png',
-              await encodePng(
-                drawSheet(
-                  shown.map((column) => headings[column]),
-                  rows,
-                ),
-              ),
-            );
-            made.push(join(folder, 'sheet.png'));
-            lines.push(`contact sheet: ${join(folder, 'sheet.png')}`);
+          const drawn = await contact?.write(folder);
+          if (drawn !== undefined) {
+            made.push(drawn);
+            lines.push(`contact sheet: ${drawn}`);
           }
         } finally {
           await files.close();
@@ -144,14 +101,6 @@ export const images = defineSink({
   },
 });
 
-/** What a column shows, and the stage that makes it. */
-const needs: Readonly<Record<Column, { readonly field: string; readonly stage: string }>> = {
-  crop: { field: 'picture', stage: 'decode' },
-  lr: { field: 'lr', stage: 'downsample' },
-  windows: { field: 'windows', stage: 'windows' },
-  masked: { field: 'masks', stage: 'mask' },
-};
-
 /** What a row of the manifest says of a sample beside its picture. */
 function numbersOf({ label, box, confidence }: Sample & Fields): Pick<ManifestRow, 'label' | 'box' | 'confidence'> {
   return {
@@ -159,28 +108,6 @@ function numbersOf({ label, box, confidence }: Sample & Fields): Pick<ManifestRo
     ...(box instanceof Int32Array && { box: [...box] }),
     ...(typeof confidence === 'number' && { confidence }),
   };
-}
-
-function picturesOf(sample: Sample & Fields): { picture: Picture; lr: Picture | undefined } {
-  const { picture, lr } = sample;
-  if (!(picture instanceof Picture)) throw fail('SHEET_COLUMN', { column: 'crop', field: 'picture', stage: 'decode' });
-  return { picture, lr: lr instanceof Picture ? lr : undefined };
-}
-
-/** Renders the picture and, from the same pixels, its low-resolution twin. */
-async function renderFields(
-  picture: Picture,
-  lr: Picture | undefined,
-): Promise<{ picture: Pixels; lr: Pixels | undefined }> {
-  const room = (of: Picture) => ({ picture: of, out: new Uint8Array(of.width * of.height * 3) });
-  const [first, second] = [room(picture), lr && room(lr)];
-  await renderAll(second === undefined ? [first] : [first, second]);
-  const pixels = ({ picture: of, out }: ReturnType<typeof room>): Pixels => ({
-    width: of.width,
-    height: of.height,
-    data: out,
-  });
-  return { picture: pixels(first), lr: second && pixels(second) };
 }
 
 function encode({ width, height, data }: Pixels, format: 'png' | 'jpeg', quality: number): Promise<Uint8Array> {

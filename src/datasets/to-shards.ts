@@ -3,7 +3,9 @@ import { z } from 'zod';
 import { fail } from '../errors.ts';
 import type { Sample } from '../streams/sample.ts';
 import { Picture } from '../vision/picture.ts';
+import type { SheetRow } from '../vision/sheet.ts';
 import type { Spec } from '../vision/spec.ts';
+import { ContactSheet, checkSheet, sheetOption } from './contact-sheet.ts';
 import { type Entry, type FileStart, type Form, RollingFiles } from './rolling.ts';
 import { encodeFrame, encodeTail, magic } from './shard/frame.ts';
 import { IndexWriter } from './shard/index-frame.ts';
@@ -16,6 +18,7 @@ import { checkPictures, defaultPictures, pictureOptions, storePicture } from './
 interface Written extends Entry {
   readonly key: string;
   readonly frame: readonly Uint8Array[];
+  readonly shown?: SheetRow;
 }
 
 /**
@@ -43,9 +46,15 @@ export const toShards = defineSink({
       .max(2 ** 40)
       .default(2 ** 28)
       .describe('About how many bytes a shard has at most; one sample is never divided.'),
+    sheet: sheetOption
+      .default(false)
+      .describe("A contact sheet in the run's own folder, as of `images`, or false for none."),
   }),
-  check: ({ pictures }, spec) => checkPictures(pictures ?? defaultPictures(spec, 'raw'), spec),
-  async open({ path, pictures, quality, shardBytes }, context) {
+  *check({ pictures, sheet }, spec) {
+    yield* checkPictures(pictures ?? defaultPictures(spec, 'raw'), spec);
+    yield* checkSheet(sheet, spec);
+  },
+  async open({ path, pictures, quality, shardBytes, sheet }, context) {
     const { base, output, spec, name, job } = context;
     const folder = path === undefined ? join(output, 'shards') : resolve(base, path);
     const files = await RollingFiles.open<Written>({
@@ -57,19 +66,27 @@ export const toShards = defineSink({
       job,
       form: (start) => new ShardForm(infoOf(context, start)),
     });
+    const contact = ContactSheet.of(sheet, spec);
+    if (files.resumed.samples > 0) await contact?.keep(context.own);
     const keep = { pictures: pictures ?? defaultPictures(spec, 'raw'), quality };
     const sink: OpenSink<Written> = {
       resumed: files.resumed,
       async write(sample) {
         const { key, position } = sample;
         const frame = framed({ key, position, fields: await storedFields(sample, spec, keep) });
-        return { key, position, frame, bytes: bytesOf(frame) };
+        const shown = await contact?.row(sample);
+        return { key, position, frame, bytes: bytesOf(frame), ...(shown && { shown }) };
       },
-      commit: (written) => files.add(written),
+      async commit(written) {
+        await files.add(written);
+        contact?.add(written.shown);
+      },
       async close(complete) {
         const { files: made, samples } = await files.close(complete);
         const lines = [`${samples} samples in ${made.length} shards in ${folder}`];
-        return { lines, files: made };
+        const drawn = await contact?.write(context.own);
+        if (drawn === undefined) return { lines, files: made };
+        return { lines: [...lines, `contact sheet: ${drawn}`], files: [...made, drawn] };
       },
     };
     return sink;
