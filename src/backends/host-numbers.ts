@@ -38,6 +38,15 @@ export function rowsOf(dtype: HostNumbers['dtype'], shape: readonly number[], ro
   };
 }
 
+/** Rows `from` to before `to` of host numbers, in the same memory. */
+export function rowsBetween(numbers: HostNumbers, from: number, to: number): HostNumbers {
+  const { dtype, shape, rows } = numbers;
+  const part = [to - from, ...shape.slice(1)];
+  if (rows !== undefined) return rowsOf(dtype, part, { ...rows, starts: rows.starts.subarray(from, to) });
+  const perRow = sizeOf(shape.slice(1));
+  return { dtype, shape: part, data: numbers.data.subarray(from * perRow, to * perRow) };
+}
+
 /** Copies rows one after another, neighbours in one piece, and converts them to the type of `to`. */
 export function gather({ memory, starts, bytes }: HostRows, from: HostNumbers['dtype'], to: HostNumbers['data']): void {
   const { BYTES_PER_ELEMENT: each } = arrayOf[from];

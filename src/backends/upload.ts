@@ -30,7 +30,14 @@ function onePiece({ buffer, byteOffset, byteLength }: HostNumbers['data']): Host
   return { memory: new Uint8Array(buffer, byteOffset, byteLength), starts: Float64Array.of(0), bytes: byteLength };
 }
 
-/** Uploads each field of a micro-batch. The caller owns the tensors. */
+/** Uploads each field of a micro-batch. The caller owns the tensors; none is left behind when one finds no memory. */
 export function uploadAll(fields: Readonly<Record<string, HostNumbers>>): Record<string, tf.Tensor> {
-  return Object.fromEntries(Object.entries(fields).map(([name, numbers]) => [name, upload(numbers)]));
+  const tensors: Record<string, tf.Tensor> = {};
+  try {
+    for (const [name, numbers] of Object.entries(fields)) tensors[name] = upload(numbers);
+    return tensors;
+  } catch (error) {
+    tf.dispose(tensors);
+    throw error;
+  }
 }

@@ -31,7 +31,8 @@ export interface Model {
   init(random: (parameter: string) => Random): Record<string, Variable>;
   /**
    * The step's inputs, from the cells: large fields (pictures) as they are, indices computed on the host from small ones. Shapes depend only
-   * on N, so that a step can be recorded. Pixels stay uint8 values; they are cut into patches and normalised on the backend.
+   * on N, so that a step can be recorded; the first dimension of each is N, and row n belongs to sample n alone, so that a micro-batch that finds
+   * no memory can be computed in parts. Pixels stay uint8 values; they are cut into patches and normalised on the backend.
    */
   inputs(batch: HostBatch): HostBatch;
   /** Scalar sum of the loss over the micro-batch and the number of its terms. Call inside `tf.tidy` / `variableGrads`. */

@@ -21,6 +21,15 @@ export interface StageStats {
   readonly meanWaiting: number;
   /** Samples it works on now; as many as its concurrency when it is the bottleneck. */
   readonly running: number;
+  /** The most samples that it may work on at a time now. */
+  readonly concurrency: number;
+  /**
+   * Milliseconds of work on all samples together. Over the milliseconds since the stage began it is the mean of `running`: near the concurrency, the stage
+   * is the bottleneck, or waits for a device that is; near zero, it costs nothing.
+   */
+  readonly busyMs: number;
+  /** Milliseconds since the stage began. */
+  readonly elapsedMs: number;
   /** Milliseconds of work per sample: mean, and what 90 and 99 of 100 samples stay below. A p99 far above the mean: a few slow samples. */
   readonly mean: number;
   readonly p90: number;
@@ -35,11 +44,14 @@ export class StageMeter implements Watch {
   readonly stage: string;
   out = 0;
   failures = 0;
+  /** The most samples that may be worked on at a time. */
+  concurrency = 1;
   readonly drops = new Map<string, number>();
   #in = 0;
   #waiting = 0;
   #running = 0;
   #area = 0;
+  #busy = 0;
   #changed: number;
   readonly #began: number;
   readonly #now: () => number;
@@ -71,6 +83,7 @@ export class StageMeter implements Watch {
 
   ended(milliseconds: number): void {
     this.#running--;
+    this.#busy += milliseconds;
     this.#latency.record(Math.max(1, Math.round(milliseconds * 1e6)));
   }
 
@@ -79,7 +92,9 @@ export class StageMeter implements Watch {
   }
 
   passed(milliseconds: number | undefined): void {
-    if (milliseconds !== undefined) this.#latency.record(Math.max(1, Math.round(milliseconds * 1e6)));
+    if (milliseconds === undefined) return;
+    this.#busy += timedEvery * milliseconds;
+    this.#latency.record(Math.max(1, Math.round(milliseconds * 1e6)));
   }
 
   stayed(): void {
@@ -103,6 +118,9 @@ export class StageMeter implements Watch {
       waiting: this.#waiting,
       meanWaiting: elapsed > 0 ? this.#area / elapsed : 0,
       running: this.#running,
+      concurrency: this.concurrency,
+      busyMs: this.#busy,
+      elapsedMs: elapsed,
       mean: worked ? this.#latency.mean / 1e6 : 0,
       p90: worked ? this.#latency.percentile(90) / 1e6 : 0,
       p99: worked ? this.#latency.percentile(99) / 1e6 : 0,

@@ -18,6 +18,8 @@ export interface MicroBatch {
   readonly batchIndex: number;
   /** Milliseconds in which the loader had no permit or cell for it. */
   readonly permitWaitMs?: number;
+  /** Rendered samples that lay ready when it was sent, as a share of the ring. */
+  readonly ringFill?: number;
 }
 
 /** Where a run stands. */
@@ -77,6 +79,7 @@ export async function train(options: LoopOptions): Promise<LoopEnd> {
   let gathered = nothing();
   let ended: LoopEnd['ended'] = 'steps';
   let clock = performance.now();
+  let cpu = process.cpuUsage();
 
   try {
     while (at.step < steps) {
@@ -96,14 +99,19 @@ export async function train(options: LoopOptions): Promise<LoopEnd> {
       }
       gathered.dataWaitMs += performance.now() - asked;
       gathered.permitWaitMs += micro.permitWaitMs ?? 0;
+      gathered.ringFill += ((micro.ringFill ?? 0) * micro.keys.length) / batch;
+      gathered.microBatch = Math.max(gathered.microBatch, micro.keys.length);
       gathered.keys.push(...micro.keys);
       gathered.positions.push(...micro.positions);
       if (gathered.keys.length > batch)
         throw fail('MICRO_BATCH_SIZE', { batch, got: gathered.keys.length, step: at.step });
 
       gradient.add(micro.fields, micro.release);
+      gathered.uploadMs += gradient.cost.uploadMs;
+      gathered.passMs += gradient.cost.passMs;
       if (gathered.keys.length < batch) continue;
 
+      const updating = performance.now();
       const measured = await gradient.measure();
       const epoch = epochOf(gathered.positions[0]!, count);
       const lr = schedule({ step: at.step, epoch });
@@ -113,8 +121,11 @@ export async function train(options: LoopOptions): Promise<LoopEnd> {
       gradient.clear();
 
       skipped += finite ? 0 : 1;
-      const { dataWaitMs, permitWaitMs } = gathered;
+      const { dataWaitMs, permitWaitMs, uploadMs, passMs, microBatch, ringFill } = gathered;
+      const { refused } = gradient;
       const now = performance.now();
+      const used = process.cpuUsage(cpu);
+      const stepMs = Math.max(1e-3, now - clock);
       await onStep({
         step: at.step,
         epoch,
@@ -122,9 +133,16 @@ export async function train(options: LoopOptions): Promise<LoopEnd> {
         gradNorm,
         paramNorm,
         lr,
-        imagesPerSecond: (1000 * batch) / Math.max(1e-3, now - clock),
-        dataWaitMs: milliseconds(dataWaitMs),
-        permitWaitMs: milliseconds(permitWaitMs),
+        imagesPerSecond: (1000 * batch) / stepMs,
+        dataWaitMs: thousandths(dataWaitMs),
+        permitWaitMs: thousandths(permitWaitMs),
+        microBatch,
+        uploadMs: thousandths(uploadMs),
+        passMs: thousandths(passMs),
+        updateMs: thousandths(now - updating),
+        ringFill: thousandths(ringFill),
+        cores: thousandths((used.user + used.system) / 1000 / stepMs),
+        ...(refused !== undefined && { refused }),
         keys: digestKeys(gathered.keys),
         ...skippedIf(!finite),
       });
@@ -135,6 +153,7 @@ export async function train(options: LoopOptions): Promise<LoopEnd> {
         saved = at.step;
       }
       clock = performance.now();
+      cpu = process.cpuUsage();
     }
     if (at.step > saved) await save(at);
     return { ...at, ended, skipped };
@@ -145,15 +164,16 @@ export async function train(options: LoopOptions): Promise<LoopEnd> {
 
 /** What a step has gathered before its first micro-batch. */
 function nothing() {
-  return { keys: [] as string[], positions: [] as number[], dataWaitMs: 0, permitWaitMs: 0 };
+  const [keys, positions]: [string[], number[]] = [[], []];
+  return { keys, positions, microBatch: 0, dataWaitMs: 0, permitWaitMs: 0, uploadMs: 0, passMs: 0, ringFill: 0 };
 }
 
 function skippedIf(skipped: boolean): { readonly skipped?: true } {
   return skipped ? { skipped } : {};
 }
 
-/** Rounded to microseconds, for a row that people read. */
-function milliseconds(value: number): number {
+/** Rounded, for a row that people read. */
+function thousandths(value: number): number {
   return Math.round(value * 1000) / 1000;
 }
 

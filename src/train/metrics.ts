@@ -21,6 +21,20 @@ export interface Measures {
   readonly dataWaitMs: number;
   /** Milliseconds in which the source stood ready and all permits were out. High: the trainer is the bottleneck. */
   readonly permitWaitMs: number;
+  /** Samples of one forward and backward pass: the micro-batch. */
+  readonly microBatch: number;
+  /** Milliseconds of copying samples to the backend. High beside `passMs`: the samples are large for so small a model. */
+  readonly uploadMs: number;
+  /** Milliseconds of forward and backward passes. Nearly the whole step: the trainer is the bottleneck, and all is well. A GPU's time shows in `updateMs`. */
+  readonly passMs: number;
+  /** Milliseconds of norms and optimizer, and of waiting for a GPU to end its passes. High on a CPU: the batch is small for so large a model. */
+  readonly updateMs: number;
+  /** Rendered samples that lay ready, as a share of the ring. Near 1: the loader is ahead; near 0: it is the bottleneck. */
+  readonly ringFill: number;
+  /** Cores that the process kept busy, all its threads together. At the number of the machine's cores: loader and trainer may be in each other's way. */
+  readonly cores: number;
+  /** The smallest pass that has found no memory so far; passes of that size and above are computed in parts. */
+  readonly refused?: number;
   /** `digestKeys` of the step's samples: two runs that saw the same samples in the same order have the same. */
   readonly keys: string;
   /** True when the step's loss or gradient was not a number and the update was left out, as `onNotANumber: skip` says. */

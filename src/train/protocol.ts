@@ -21,6 +21,8 @@ export interface CellList {
   readonly batchIndex: number;
   /** Milliseconds in which the loader had no permit or cell for it. */
   readonly permitWaitMs?: number;
+  /** Rendered samples that lay ready when it was sent, as a share of the ring. */
+  readonly ringFill?: number;
 }
 
 /** Where and on what a trainer begins. */

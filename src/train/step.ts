@@ -1,8 +1,10 @@
 import { gradients } from '../backends/gradients.ts';
+import { rowsBetween } from '../backends/host-numbers.ts';
 import { backendMilliseconds, type Inputs, type Made, Replays } from '../backends/replay.ts';
 import * as tf from '../backends/tf.ts';
 import { Sums, sumsOfSquares } from '../backends/updates.ts';
 import { uploadAll } from '../backends/upload.ts';
+import { PatchstreamError } from '../errors.ts';
 import type { HostBatch, Model } from '../models/model.ts';
 import type { Optimizer, OptimizerState } from './optimizer.ts';
 
@@ -33,12 +35,16 @@ export interface StepOptions {
   readonly replay?: boolean;
 }
 
-/** What the newest micro-batch cost, on backends that tell. */
+/** What the newest micro-batch cost. */
 export interface StepCost {
   /** Operations that were replayed; 0 when they were called from JavaScript. */
   readonly replayed: number;
-  /** Milliseconds spent in JavaScript. */
+  /** Milliseconds spent in JavaScript, on backends that tell. */
   readonly javascriptMs: number | undefined;
+  /** Milliseconds until its values were copied to the backend. */
+  readonly uploadMs: number;
+  /** Milliseconds of forward and backward; on a backend that computes by itself (a GPU), until all of it was asked for. */
+  readonly passMs: number;
 }
 
 /**
@@ -59,35 +65,105 @@ export class Step {
   #gradients: readonly tf.Tensor[] = [];
   /** What `#gradients` was taken from. */
   #taken: readonly tf.Tensor[] = [];
-  #javascriptMs: number | undefined;
+  #cost: Omit<StepCost, 'replayed'> = { javascriptMs: undefined, uploadMs: 0, passMs: 0 };
+  readonly #note: (text: string) => void;
+  #refused = Number.POSITIVE_INFINITY;
 
   constructor(learner: Learner, { note = () => {}, replay = true }: StepOptions = {}) {
     this.#learner = learner;
+    this.#note = note;
     this.#parameters = Object.values(learner.params);
     this.#replays = new Replays((inputs) => this.#compute(inputs), this.#sums, { note, replay });
   }
 
   /**
-   * Forward, loss and gradient of one micro-batch, added to the step's.
+   * Forward, loss and gradient of one micro-batch, added to the step's. One that finds no memory is computed in halves, and so are its like from
+   * then on, with the same result.
    *
    * @param uploaded is called as soon as the values have been copied, before anything is computed.
-   * @throws STEP_WRITE for a model that cannot be replayed rightly; BACKEND_MEMORY.
+   * @throws STEP_WRITE for a model that cannot be replayed rightly; BACKEND_MEMORY when there is no memory for one sample.
    */
   add(fields: HostBatch, uploaded: () => void = () => {}): void {
     const clock = watch();
-    const inputs = uploadAll(this.#learner.model.inputs(fields));
-    uploaded();
-    try {
-      this.#count += this.#replays.add(inputs);
-    } finally {
-      tf.dispose(inputs);
-    }
-    this.#javascriptMs = clock();
+    this.#cost = { javascriptMs: undefined, uploadMs: 0, passMs: 0 };
+    this.#micro(this.#learner.model.inputs(fields), uploaded);
+    this.#cost = { ...this.#cost, javascriptMs: clock() };
   }
 
   /** What the newest `add` cost. */
   get cost(): StepCost {
-    return { replayed: this.#replays.calls, javascriptMs: this.#javascriptMs };
+    return { replayed: this.#replays.calls, ...this.#cost };
+  }
+
+  /** The smallest number of samples for which a pass found no memory; undefined while all have. */
+  get refused(): number | undefined {
+    return Number.isFinite(this.#refused) ? this.#refused : undefined;
+  }
+
+  /** Uploads values, whole or in parts, and computes on them. */
+  #micro(values: HostBatch, uploaded: () => void): void {
+    const samples = samplesOf(values);
+    if (samples >= this.#refused) return this.#halves(values, uploaded);
+    const begun = performance.now();
+    let inputs: Inputs;
+    try {
+      inputs = uploadAll(values);
+    } catch (error) {
+      this.#refuse(values, error);
+      return this.#halves(values, uploaded);
+    }
+    uploaded();
+    const computing = performance.now();
+    try {
+      this.#pass(inputs);
+    } finally {
+      tf.dispose(inputs);
+    }
+    const { uploadMs, passMs } = this.#cost;
+    const now = performance.now();
+    this.#cost = { ...this.#cost, uploadMs: uploadMs + computing - begun, passMs: passMs + now - computing };
+  }
+
+  #halves(values: HostBatch, uploaded: () => void): void {
+    const samples = samplesOf(values);
+    const half = samples >> 1;
+    this.#micro(hostRows(values, 0, half), () => {});
+    this.#micro(hostRows(values, half, samples), uploaded);
+  }
+
+  /** Computes on values that are on the backend; what is not on the host any more is halved there. */
+  #pass(inputs: Inputs): void {
+    const samples = samplesOf(inputs);
+    if (samples < this.#refused) {
+      try {
+        this.#count += this.#replays.add(inputs);
+        return;
+      } catch (error) {
+        this.#refuse(inputs, error);
+      }
+    }
+    const half = samples >> 1;
+    for (const [from, to] of [
+      [0, half],
+      [half, samples],
+    ] as const) {
+      const part = rows(inputs, from, to);
+      try {
+        this.#pass(part);
+      } finally {
+        tf.dispose(part);
+      }
+    }
+  }
+
+  /** Remembers how many samples were too many. @throws the error, when it is not of memory or there is nothing to halve. */
+  #refuse(values: Named, error: unknown): void {
+    const samples = samplesOf(values);
+    const alike = Object.values(values).every(({ shape }) => shape[0] === samples);
+    const lacking = error instanceof PatchstreamError && error.code === 'BACKEND_MEMORY';
+    if (!lacking || samples < 2 || !alike) throw error;
+    this.#refused = samples;
+    this.#note(`There is no memory for a pass of ${samples} samples: it is computed in parts, with the same result.`);
   }
 
   /** Loss and norms of what was added. The squares are summed on the backend, the sums on the host. */
@@ -143,6 +219,27 @@ export class Step {
     }, params);
     return { tensors: [...Object.values(fresh), value], count: terms };
   }
+}
+
+/** Values or tensors by name, a row for each sample. */
+type Named = Readonly<Record<string, { readonly shape: readonly number[] }>>;
+
+function samplesOf(values: Named): number {
+  return Object.values(values)[0]?.shape[0] ?? 0;
+}
+
+function hostRows(values: HostBatch, from: number, to: number): HostBatch {
+  return Object.fromEntries(Object.entries(values).map(([name, numbers]) => [name, rowsBetween(numbers, from, to)]));
+}
+
+/** Some rows of each tensor, as new tensors. The caller owns them. */
+function rows(inputs: Inputs, from: number, to: number): Record<string, tf.Tensor> {
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, tensor]) => {
+      const rest = tensor.shape.slice(1);
+      return [name, tensor.slice([from, ...rest.map(() => 0)], [to - from, ...rest])];
+    }),
+  );
 }
 
 /** Starts a watch that tells the milliseconds spent in JavaScript since; undefined where the backend does not say. */

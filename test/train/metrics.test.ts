@@ -13,6 +13,12 @@ const row = (step: number, loss = 1): Measures => ({
   imagesPerSecond: 10,
   dataWaitMs: 0,
   permitWaitMs: 0,
+  microBatch: 4,
+  uploadMs: 1,
+  passMs: 20,
+  updateMs: 2,
+  ringFill: 0.5,
+  cores: 1.5,
   keys: digestKeys([`${step}`]),
 });
 

@@ -13,6 +13,12 @@ const row = (step: number): Measures => ({
   imagesPerSecond: 100,
   dataWaitMs: 10,
   permitWaitMs: 0,
+  microBatch: 4,
+  uploadMs: 1,
+  passMs: 20,
+  updateMs: 2,
+  ringFill: 0.5,
+  cores: 1.5,
   keys: '0',
 });
 const rows = Array.from({ length: 25 }, (_, i) => row(i));

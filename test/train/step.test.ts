@@ -3,6 +3,7 @@ import * as tf from '../../src/backends/tf.ts';
 import type { TorchBackend } from '../../src/backends/torch.ts';
 import { prepareTorch } from '../../src/backends/torch-prepare.ts';
 import { prepareWasm } from '../../src/backends/wasm.ts';
+import { fail } from '../../src/errors.ts';
 import type { Model } from '../../src/models/model.ts';
 import { Random } from '../../src/random.ts';
 import { buildModel } from '../../src/train/models.ts';
@@ -66,7 +67,11 @@ interface Trained {
 async function trained(
   steps: number,
   cut: (step: number) => readonly number[],
-  { after = () => {}, ...options }: StepOptions & { after?(step: number, now: Step): void } = {},
+  {
+    after = () => {},
+    before = () => {},
+    ...options
+  }: StepOptions & { after?(step: number, now: Step): void; before?(samples: number): void } = {},
 ): Promise<Trained> {
   const lomar = buildModel(smallDefinition('').model);
   let computed = 0;
@@ -74,6 +79,7 @@ async function trained(
     ...lomar,
     loss: (params, inputs) => {
       computed += 1;
+      before(inputs.picture!.shape[0]!);
       return lomar.loss(params, inputs);
     },
   };
@@ -166,4 +172,73 @@ t.test('steps that are not finite are cleared', skip, async (t) => {
   step.dispose();
   tf.dispose(params);
   disposeState(state);
+});
+
+/** Lets a pass of more samples than that find no memory, as the backend says it. */
+const fitting = (most: number) => (samples: number) => {
+  if (samples > most) throw fail('BACKEND_MEMORY', { backend: 'test', needed: '1 MiB more', memory: 'its memory' });
+};
+
+t.test('a pass that finds no memory is computed in parts, with the weights of a micro-batch that fits', async (t) => {
+  await prepareWasm();
+  await expectNoTensorLeak(t, async () => {
+    const small = await trained(5, () => [2, 2, 2, 2]);
+    const seen: (number | undefined)[] = [];
+    const after = (_: number, step: Step) => seen.push(step.refused);
+    const large = await trained(5, (step) => (step === 0 ? [2, 2, 2, 2] : [8]), { before: fitting(3), after });
+    t.same(large.weights, small.weights);
+    t.same(large.rows, small.rows);
+    t.same(seen, [undefined, 4, 4, 4, 4], 'what was too much is remembered');
+    t.match(large.notes, [/no memory for a pass of 8 samples/, /no memory for a pass of 4 samples/]);
+    t.equal(large.computed, 4 + 4 * 4 + 2, 'and not tried again');
+  });
+});
+
+t.test('odd numbers of samples are divided too, and a lack of memory for one sample is an error', async (t) => {
+  await prepareWasm();
+  const odd = await trained(2, () => [7], { before: fitting(2) });
+  const whole = await trained(2, () => [7]);
+  expectClose(t, odd.rows.flat(), whole.rows.flat(), 1e-5);
+  await t.rejects(
+    trained(1, () => [4], { before: fitting(0) }),
+    { code: 'BACKEND_MEMORY' },
+  );
+});
+
+t.test(
+  'what libtorch says when its memory ends is caught in the same way, and recorded steps go on',
+  skip,
+  async (t) => {
+    await prepareTorch('cpu');
+    torch().setThreads(1);
+    await expectNoTensorLeak(t, async () => {
+      const small = await trained(12, () => [2, 2]);
+      // 32 TiB at once, which no machine has.
+      const before = (samples: number) => void (samples > 2 && tf.dispose(tf.fill([2 ** 43], 0)));
+      const large = await trained(12, () => [4], { before });
+      t.same(large.weights, small.weights);
+      t.match(large.notes, [/no memory for a pass of 4 samples/]);
+      t.ok(large.computed < 12, `${large.computed} computed, the rest replayed`);
+    });
+  },
+);
+
+t.test('an upload that finds no memory is made in parts; what was lent is given back after the last', async (t) => {
+  await prepareWasm();
+  const heard: string[] = [];
+  const backend = tf.backend();
+  const { write } = backend;
+  t.teardown(() => {
+    backend.write = write;
+  });
+  withStep({}, (step) => {
+    backend.write = (values, shape, dtype) => {
+      if (shape[0] === 4) fitting(2)(4);
+      if (shape.length === 2 && shape[1] === 3) heard.push(`${shape[0]} samples`);
+      return write.call(backend, values, shape, dtype);
+    };
+    step.add(linearFields([0, 1, 2, 3]), () => heard.push('given back'));
+    t.equal(step.refused, 4);
+  });
+  t.same(heard, ['2 samples', '2 samples', 'given back']);
 });
