@@ -20,7 +20,7 @@ export interface Definition<S = unknown> {
   /** The run's own folder, absolute. */
   readonly output: string;
   readonly permits?: number;
-  readonly threads?: number;
+  readonly threads?: number | 'auto';
   readonly cells?: number;
   /** The file it was read from, absolute. */
   readonly file?: string;
@@ -74,7 +74,7 @@ export interface Rest {
   /** The run's folder. Relative paths start at the file's folder, or the working directory. */
   readonly output?: string;
   readonly permits?: number;
-  readonly threads?: number;
+  readonly threads?: number | 'auto';
   readonly cells?: number;
 }
 

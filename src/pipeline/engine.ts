@@ -1,4 +1,4 @@
-import { asyncScheduler, type Observable, type SchedulerLike } from 'rxjs';
+import { asyncScheduler, map, type Observable, type SchedulerLike } from 'rxjs';
 import { Recycler } from '../datasets/recycler.ts';
 import type { Fields, OpenSource } from '../datasets/source.ts';
 import { Random } from '../random.ts';
@@ -16,10 +16,13 @@ import type { ResolvedStage } from './fold.ts';
 
 const defaultTimeoutSeconds = 60;
 
+/** Loader threads: so many, or a number that changes while the run goes. */
+export type Threads = number | Observable<number>;
+
 export interface LoaderOptions {
   readonly seed: number;
   readonly stages: readonly ResolvedStage[];
-  readonly threads: number;
+  readonly threads: Threads;
   readonly permits: number;
   readonly shuffle: boolean;
   /** First and one past the last position. */
@@ -33,7 +36,7 @@ export interface LoaderOptions {
 /** What is put around one stage: its identity, concurrency, time-out, failures and meter. */
 export interface Around {
   readonly id: string;
-  readonly concurrency: number;
+  readonly concurrency: Threads;
   readonly timeoutSeconds: number;
   readonly budget: Budget;
   readonly meter: StageMeter;
@@ -76,13 +79,13 @@ export function loader(source: OpenSource, options: LoaderOptions): Loader {
   const permits = new Permits(options.permits);
   const meters: StageMeter[] = [];
 
-  const around = (id: string, policy: StagePolicy = {}): Around => {
+  const around = (id: string, policy: StagePolicy = {}, places: Threads = threads): Around => {
     const meter = new StageMeter(`${meters.length}:${id}`, scheduler);
     meters.push(meter);
     const max = (policy.maxFailures ?? defaultMaxFailures) as MaxFailures;
     return {
       id,
-      concurrency: policy.concurrency ?? threads,
+      concurrency: policy.concurrency ?? places,
       timeoutSeconds: policy.timeout ?? defaultTimeoutSeconds,
       budget: new Budget(id, max, onFailure),
       meter,
@@ -105,7 +108,7 @@ export function loader(source: OpenSource, options: LoaderOptions): Loader {
   };
 
   // Reading waits for disks, not for cores: more at a time than there are threads.
-  const reading = around('source', { concurrency: Math.max(8, 2 * threads) });
+  const reading = around('source', {}, times(threads, 2, 8));
   let samples: Observable<Carried> = gate(permits, ticket, { start, end, scheduler }).pipe(
     runStage((sample) => read(sample as Ticket), reading),
   );
@@ -125,17 +128,20 @@ export function loader(source: OpenSource, options: LoaderOptions): Loader {
   const ordered = samples.pipe(inOrder(permits, start));
   const ending = (id: string, perThread = 1) => {
     const { maxFailures, timeout = defaultTimeoutSeconds } = decoding(stages);
-    return around(id, {
-      concurrency: perThread * threads,
-      timeout: perThread * timeout,
-      ...(maxFailures !== undefined && { maxFailures }),
-    });
+    const policy = { timeout: perThread * timeout, ...(maxFailures !== undefined && { maxFailures }) };
+    return around(id, policy, times(threads, perThread));
   };
   const recycle = () => {
     if (forgets) memory ??= new Recycler();
     return memory;
   };
   return { samples, ordered, permits, ending, recycle, stats: () => meters.map((meter) => meter.stats()) };
+}
+
+/** So many times the threads, and no less than `least`. */
+function times(threads: Threads, factor: number, least = 1): Threads {
+  const places = (count: number) => Math.max(least, factor * count);
+  return typeof threads === 'number' ? places(threads) : threads.pipe(map(places));
 }
 
 /** The policy of `decode`, which holds where its pictures are rendered too. */

@@ -111,6 +111,11 @@ export class RunFolder {
     this.#append('quarantine.jsonl', { stage, key, position, epoch, error: messageOf(error) });
   }
 
+  /** Enters something that happened. */
+  tell(event: string, row: Record<string, unknown>): void {
+    this.#append('events.jsonl', { event, ...row });
+  }
+
   /** Enters how the run ended, with what every stage did. */
   ended(how: string, stats: readonly StageStats[]): void {
     this.#append('events.jsonl', { event: 'end', how, stats });

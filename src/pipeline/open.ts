@@ -3,7 +3,7 @@ import { fail, messageOf, printable } from '../errors.ts';
 import type { Failure } from '../streams/failures.ts';
 import type { Spec } from '../vision/spec.ts';
 import { cancelled } from './context.ts';
-import { type Loader, loader } from './engine.ts';
+import { type Loader, loader, type Threads } from './engine.ts';
 import { type RecordRun, recordRun } from './records.ts';
 import type { Resolved } from './resolve.ts';
 
@@ -22,6 +22,8 @@ export interface OpenOptions {
   readonly onFailure?: (failure: Failure) => void;
   /** Hears lines about long preparations. */
   readonly onLine?: (text: string) => void;
+  /** Loader threads, where they are not those of the definition. */
+  readonly threads?: Threads;
   /** The source, where it is open already (`openSource`); it is closed with the loader. */
   readonly source?: OpenSource;
 }
@@ -76,7 +78,7 @@ export async function openLoader(resolved: Readable, options: OpenOptions = {}):
   const running = loader(source, {
     seed: definition.seed,
     stages,
-    threads: capacity.threads,
+    threads: options.threads ?? capacity.threads,
     permits: capacity.permits,
     shuffle,
     start,

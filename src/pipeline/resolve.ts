@@ -28,7 +28,10 @@ export interface Resolved {
 
 /** How much may be under way. */
 export interface Capacity {
+  /** As set; otherwise one per core, where a training begins. */
   readonly threads: number;
+  /** The most threads that a training may try, where it chooses them itself. */
+  readonly mostThreads?: number;
   readonly permits: number;
   /** The least permits with which the chain can run: threads + Σ (holds + 1) over the stages that hold. */
   readonly needed: number;
@@ -85,9 +88,12 @@ function capacityOf(definition: Definition, stages: readonly ResolvedStage[]): C
   const threads = typeof definition.threads === 'number' ? definition.threads : availableParallelism();
   const needed = threads + stages.reduce((sum, { holds }) => sum + (holds > 0 ? holds + 1 : 0), 0);
   const permits = typeof definition.permits === 'number' ? definition.permits : Math.max(32, 4 * threads, needed);
-  const { cells } = definition;
+  const { cells, train } = definition;
+  // Every thread wants a permit, and twice the cores is as much as waiting for disks can need.
+  const mostThreads = Math.max(1, Math.min(Math.max(4, 2 * threads), permits - (needed - threads)));
   return {
     threads,
+    ...(train !== undefined && typeof definition.threads !== 'number' && { mostThreads }),
     permits,
     needed,
     ...(cells !== undefined && { cells }),

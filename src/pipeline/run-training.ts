@@ -1,34 +1,31 @@
-import { totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { OpenSource } from '../datasets/source.ts';
 import { fail, messageOf } from '../errors.ts';
 import { shortenOpenmpWaits } from '../native.ts';
-import { batcher } from '../streams/batcher.ts';
 import type { Failure } from '../streams/failures.ts';
-import { iterate } from '../streams/iterate.ts';
 import { Ring } from '../streams/ring.ts';
 import { type CellLayout, cellLayout } from '../train/cells.ts';
 import type { TrainDefinition } from '../train/definition.ts';
 import type { LoopEnd } from '../train/loop.ts';
 import type { Measures } from '../train/metrics.ts';
-import { chooseMicroBatch, type MicroBatchChoice } from '../train/microbatch.ts';
 import { startTrainer, type Trainer } from '../train/trainer.ts';
-import { cellsOf } from './cells.ts';
+import type { Decision } from '../train/tuner.ts';
 import { cancelled, type RunContext } from './context.ts';
 import { Course } from './course.ts';
 import type { ResolvedTrain } from './ends.ts';
+import type { Threads } from './engine.ts';
 import { probeHeldOut } from './evaluation.ts';
 import type { RunSummary } from './events.ts';
-
+import { feedTrainer } from './feed-trainer.ts';
+import { writeCell } from './layout.ts';
+import { type MicroBatchRange, microBatchRange, ringCells } from './micro-batch-range.ts';
 import { type Opened, openLoader, openSource } from './open.ts';
 import { lossLines, ProgressTicker, totals } from './progress.ts';
-import { rendering } from './rendering.ts';
+import { queuedPerThread } from './rendering.ts';
 import type { Resolved } from './resolve.ts';
 import { decisiveJson } from './resolved-json.ts';
 import { tellTraining } from './tell-training.ts';
-
-/** Tokens per pass beyond which a larger micro-batch computes no faster on a few cores. */
-const enoughTokens = 2000;
+import { Tuning } from './tuning.ts';
 
 /**
  * A training: the loader fills cells in this thread, the trainer empties them in its own, a list of cells for each micro-batch. When the
@@ -60,12 +57,11 @@ export async function runTraining(resolved: Resolved, context: RunContext): Prom
       onFailure,
     });
     await course.start();
-    line(`Micro-batch ${plan.micro.reason}`);
     // Without the run's signal: a step that is under way when it comes still needs its samples.
     const reading = { source, shuffle: true, epochs: plan.epochs, onFailure };
     // From where the trainer stands, which only it can tell.
-    const openAt = async (start: number) => {
-      opened = await openLoader(resolved, { ...reading, start });
+    const openAt: OpenAt = async (start, threads) => {
+      opened = await openLoader(resolved, { ...reading, start, threads });
       return opened;
     };
     const trained = await trainOn(openAt, plan, resolved, { ...context, course });
@@ -95,7 +91,7 @@ export async function runTraining(resolved: Resolved, context: RunContext): Prom
 interface Plan {
   readonly train: ResolvedTrain;
   readonly layout: CellLayout;
-  readonly micro: MicroBatchChoice;
+  readonly micro: MicroBatchRange;
   readonly ring: Ring;
   readonly count: number;
   /** Passes that the loader may need at most; the trainer ends it where steps are counted. */
@@ -106,10 +102,10 @@ interface Plan {
 
 function planOf(resolved: Resolved, { count }: OpenSource): Plan {
   const train = resolved.train!;
-  const { spec, definition, capacity } = resolved;
+  const { spec } = resolved;
   const layout = cellLayout({ name: train.model.name, fields: train.model.definition.fields }, spec);
-  const micro = microBatchOf(train, resolved, layout);
-  const ring = new Ring(cellsOf(definition.cells, micro.microBatch, capacity.threads), layout.cellBytes);
+  const micro = microBatchRange(train, resolved, layout);
+  const ring = new Ring(ringCells(micro, resolved), layout.cellBytes);
   if (train.steps !== undefined) {
     const { steps } = train;
     return { train, layout, micro, ring, count, epochs: Number.POSITIVE_INFINITY, length: { steps }, total: steps };
@@ -125,17 +121,21 @@ interface Trained extends Pick<Opened, 'loader' | 'finish'> {
   readonly leftOver: number;
 }
 
+/** Opens the loader at a position, with threads that may change. */
+type OpenAt = (start: number, threads: Threads) => Promise<Opened>;
+
 /** Starts the trainer, feeds it until it is done, and ends it whatever happens on either side. */
 async function trainOn(
-  openAt: (start: number) => Promise<Opened>,
+  openAt: OpenAt,
   plan: Plan,
   resolved: Resolved,
   context: RunContext & { readonly course: Course },
 ): Promise<Trained> {
   const { folder, signal, onEvent, fresh, course } = context;
-  const { train, ring, layout, length, count, total } = plan;
+  const { train, micro, ring, layout, length, count, total } = plan;
   const line = (text: string) => onEvent({ type: 'line', text });
   let last: Measures | undefined;
+  let tuning: Tuning | undefined;
   let opened: Opened | undefined;
   const model = await train.model.definition.build?.(train.model.options, resolved.spec);
   if (model !== undefined && train.thread === 'worker') line('A model of your own trains in the calling thread.');
@@ -149,6 +149,7 @@ async function trainOn(
     onFreed: (list) => ring.free(list),
     onStep: (measures) => {
       last = measures;
+      tuning?.step(measures);
     },
     onSaved: (path) => course.saved(path),
     onNote: line,
@@ -159,6 +160,9 @@ async function trainOn(
   await course.goOn(ready);
   if (ready.resumed !== undefined) line(`Going on after step ${ready.step}, from ${ready.resumed}.`);
 
+  const decided = (decision: Decision) => folder.tell('balance', { ...decision });
+  const tuned = new Tuning(resolved, { ready, microBatch: micro, cells: ring.cells, line, decided });
+  tuning = tuned;
   const stop = () => trainer.stop();
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();
@@ -170,8 +174,16 @@ async function trainOn(
   });
   const ticker = new ProgressTicker(onEvent, look, { perDone: train.batch, before: ready.step });
   try {
-    opened = await openAt(ready.position);
-    const leftOver = await feedTrainer(opened, trainer, plan, course);
+    opened = await openAt(ready.position, tuned.threads);
+    const leftOver = await feedTrainer(opened.loader, trainer, {
+      ring,
+      batch: train.batch,
+      microBatch: () => tuned.microBatch,
+      dropLast: train.dropLast,
+      write: (sample, cell) => writeCell(sample, cell, layout),
+      perThread: queuedPerThread(),
+      idle: () => tuned.undisturbed(course.idle()),
+    });
     return { ...opened, end: await trainer.done, ready, leftOver };
   } catch (error) {
     // Whichever side fails first ends the other; what the trainer says after that is not the cause.
@@ -181,51 +193,9 @@ async function trainOn(
     throw error;
   } finally {
     ticker.stop();
+    tuned.end();
     signal.removeEventListener('abort', stop);
   }
-}
-
-/** Sends the loader's cells to the trainer, a micro-batch at a time, as fast as it takes them. Returns how many samples were left over. */
-async function feedTrainer(
-  { loader }: Opened,
-  trainer: Trainer,
-  { train, ring, layout, micro: { microBatch } }: Plan,
-  course: Course,
-): Promise<number> {
-  const render = batcher({
-    ring,
-    size: microBatch,
-    dropLast: train.dropLast,
-    ...rendering(loader, layout),
-  });
-  const perStep = train.batch / microBatch;
-  let batchIndex = 0;
-  let epoch = -1;
-  let waited = 0;
-  // Ended by the trainer's end, not by the run's signal: a step that is under way is to be finished.
-  const over = new AbortController();
-  trainer.done.then(
-    () => over.abort(),
-    () => over.abort(),
-  );
-  for await (const { cells, keys, positions, epochs } of iterate(loader.ordered.pipe(render), over.signal)) {
-    if (train.dropLast && epochs[0] !== epoch) {
-      epoch = epochs[0]!;
-      batchIndex = 0;
-    }
-    // The run's last samples, fewer than a micro-batch: they cannot fill a step.
-    if (keys.length < microBatch) {
-      trainer.end();
-      return batchIndex * microBatch + keys.length;
-    }
-    await course.idle();
-    const permitWaitMs = loader.permits.waitedMs - waited;
-    waited += permitWaitMs;
-    if (!(await trainer.send({ cells, keys, positions, batchIndex, permitWaitMs }))) return 0;
-    batchIndex = (batchIndex + 1) % perStep;
-  }
-  trainer.end();
-  return batchIndex * microBatch;
 }
 
 function stepLines({ end, leftOver }: Trained, { batch }: ResolvedTrain): string[] {
@@ -233,15 +203,6 @@ function stepLines({ end, leftOver }: Trained, { batch }: ResolvedTrain): string
   if (end.skipped > 0) lines.push(`${end.skipped} of them were skipped because their loss was not a number.`);
   if (leftOver > 0) lines.push(`The last ${leftOver} samples did not fill a step and were left out.`);
   return lines;
-}
-
-function microBatchOf(train: ResolvedTrain, { spec }: Resolved, layout: CellLayout): MicroBatchChoice {
-  const { microBatch, batch, model } = train;
-  if (microBatch !== 'auto') return { microBatch, reason: `${microBatch} of ${batch}: as asked.` };
-  const work = model.definition.work?.(model.options, spec);
-  if (work === undefined) return { microBatch: batch, reason: `${batch}: the model does not say what a sample takes.` };
-  // Of the memory that the machine has, not of what is free right now: a run that goes on must choose as it did before.
-  return chooseMicroBatch({ ...work, batch, cellBytes: layout.cellBytes, memory: totalmem() / 4, enoughTokens });
 }
 
 function stepsIn(epochs: number, count: number, { batch, dropLast }: ResolvedTrain): number {

@@ -14,7 +14,10 @@ export const settings = z.strictObject({
     .max(1_000_000)
     .optional()
     .describe('Most samples in flight. Default: 4 × threads, at least 32.'),
-  threads: z.int().min(1).max(1024).optional().describe('Loader threads. Default: one per core.'),
+  threads: z
+    .union([z.literal('auto'), z.int().min(1).max(1024)])
+    .optional()
+    .describe('Loader threads. Default, `auto`: one per core, and in a training as many as keep the trainer busy.'),
   cells: z
     .int()
     .min(2)

@@ -15,12 +15,14 @@ export interface CellBatch {
   readonly keys: readonly string[];
   readonly positions: readonly number[];
   readonly epochs: readonly number[];
+  /** Samples that it was to have; fewer are in the last one of a run. */
+  readonly wanted: number;
 }
 
 export interface BatcherOptions {
   readonly ring: Ring;
-  /** Samples per emitted list: the micro-batch. */
-  readonly size: number;
+  /** Samples per emitted list: the micro-batch. A function is asked for each list, with its first sample. */
+  readonly size: number | ((first: Sample) => number);
   /** Renders the sample into the cell. Called for several samples at a time; ends, well or badly, before the cell is committed. */
   write(sample: Sample, cell: Cell): void | PromiseLike<void>;
   readonly concurrency: number | Observable<number>;
@@ -63,6 +65,7 @@ export function batcher({
       // Samples that have a cell; `open` until their permit has returned.
       const placed = new Map<Carried, { readonly cell: Cell; open: boolean }>();
       let batch: { cells: number[]; samples: Sample[] } = { cells: [], samples: [] };
+      let wanted = typeof size === 'number' ? size : 0;
 
       /** Returns the permit of a sample that has a cell, once. */
       const close = (carried: Carried) => {
@@ -103,6 +106,7 @@ export function batcher({
           keys: samples.map(({ key }) => key),
           positions: samples.map(({ position }) => position),
           epochs: samples.map(({ epoch }) => epoch),
+          wanted,
         });
       };
 
@@ -142,9 +146,10 @@ export function batcher({
               ring.free(batch.cells);
               batch = { cells: [], samples: [] };
             }
+            if (typeof size === 'function' && batch.samples.length === 0) wanted = size(carried.sample);
             batch.cells.push(cell.index);
             batch.samples.push(carried.sample);
-            if (batch.cells.length === size) emit();
+            if (batch.cells.length === wanted) emit();
             return;
           }
           meter.failures++;

@@ -14,7 +14,7 @@ export interface DrainOptions<W> {
   commit(written: W): void | PromiseLike<void>;
   /** True for an error of `write` that no further sample can survive, such as a full disk. */
   fatal(error: unknown): boolean;
-  readonly concurrency: number;
+  readonly concurrency: number | Observable<number>;
   readonly timeoutSeconds: number;
   readonly budget: Budget;
   readonly meter: StageMeter;

@@ -15,6 +15,8 @@ export interface Watch {
   passed(milliseconds: number | undefined): void;
   /** The work of a passing item goes on: it counts as started. */
   stayed(): void;
+  /** So many works may run at a time from now on. */
+  limited(places: number): void;
 }
 
 export interface MapOrderedOptions<A, B> {
@@ -66,6 +68,7 @@ export function mapOrdered<A, B>(
       let busy = false;
       let alarm: Subscription | undefined;
       const now = clockOf(scheduler);
+      watch?.limited(limit);
 
       const settle = (slot: Slot<A, B>, result: B) => {
         running--;
@@ -197,6 +200,7 @@ export function mapOrdered<A, B>(
         subscriber.add(
           concurrency.subscribe((next) => {
             limit = next;
+            watch?.limited(next);
             advance();
           }),
         );

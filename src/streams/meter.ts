@@ -44,14 +44,13 @@ export class StageMeter implements Watch {
   readonly stage: string;
   out = 0;
   failures = 0;
-  /** The most samples that may be worked on at a time. */
-  concurrency = 1;
   readonly drops = new Map<string, number>();
   #in = 0;
   #waiting = 0;
   #running = 0;
   #area = 0;
   #busy = 0;
+  #concurrency = 1;
   #changed: number;
   readonly #began: number;
   readonly #now: () => number;
@@ -101,6 +100,10 @@ export class StageMeter implements Watch {
     this.#running++;
   }
 
+  limited(places: number): void {
+    this.#concurrency = places;
+  }
+
   dropped(reason: string): void {
     this.drops.set(reason, (this.drops.get(reason) ?? 0) + 1);
   }
@@ -118,7 +121,7 @@ export class StageMeter implements Watch {
       waiting: this.#waiting,
       meanWaiting: elapsed > 0 ? this.#area / elapsed : 0,
       running: this.#running,
-      concurrency: this.concurrency,
+      concurrency: this.#concurrency,
       busyMs: this.#busy,
       elapsedMs: elapsed,
       mean: worked ? this.#latency.mean / 1e6 : 0,

@@ -1,0 +1,71 @@
+import { freemem, totalmem } from 'node:os';
+import type { CellLayout } from '../train/cells.ts';
+import { bytesPerSample, chooseMicroBatch } from '../train/microbatch.ts';
+import { divisorsOf } from '../train/tune-micro-batch.ts';
+import { cellsOf } from './cells.ts';
+import type { ResolvedTrain } from './ends.ts';
+import type { Resolved } from './resolve.ts';
+
+/** Where the micro-batch begins and how far it may go. */
+export interface MicroBatchRange {
+  readonly start: number;
+  /** The largest that may be tried; absent where it is fixed. */
+  readonly most?: number;
+  /** Why it begins there. */
+  readonly reason: string;
+}
+
+/** Tokens per pass beyond which a larger micro-batch computes no faster on a few cores: where the search begins. */
+const enoughTokens = 2000;
+/** Samples with which it begins for a model that does not say what a sample takes. */
+const unknownStart = 16;
+/** Shares of the free memory that passes, and rendered samples, may be expected to take. */
+const share = { passes: 0.5, cells: 0.25 };
+
+/**
+ * The micro-batch of a training: as asked, or a safe guess to begin with and the bound of the search: what the machine's memory allows by a high
+ * estimate, and what `cells` has room for.
+ */
+export function microBatchRange(
+  train: ResolvedTrain,
+  { spec, definition, capacity }: Pick<Resolved, 'spec' | 'definition' | 'capacity'>,
+  { cellBytes }: Pick<CellLayout, 'cellBytes'>,
+  free: number = freemem(),
+): MicroBatchRange {
+  const { microBatch, batch, model } = train;
+  if (microBatch !== 'auto') return { start: microBatch, reason: `${microBatch} of ${batch}: as asked.` };
+  const work = model.definition.work?.(model.options, spec);
+  const inPasses =
+    work === undefined
+      ? Number.POSITIVE_INFINITY
+      : (share.passes * free) / bytesPerSample({ ...work, batch, cellBytes, memory: 0, enoughTokens });
+  const inRing = (share.cells * free) / (3 * Math.max(1, cellBytes));
+  const divisors = divisorsOf(batch, Math.max(1, Math.floor(Math.min(inRing, inPasses))));
+  const largest = divisors.at(-1)!;
+  const guess =
+    work === undefined
+      ? { microBatch: divisors.find((n) => n >= unknownStart) ?? largest, reason: '' }
+      : chooseMicroBatch({ ...work, batch, cellBytes, memory: totalmem() / 4, enoughTokens });
+  const start = Math.min(guess.microBatch, largest);
+  // Cells that were asked for have to do, for the guess at least, which is told where they do not.
+  const { cells } = definition;
+  const inCells = cells === undefined ? largest : (cells - (capacity.mostThreads ?? capacity.threads)) / 2;
+  const most = divisors.filter((n) => n <= Math.max(start, inCells)).at(-1)!;
+  if (work === undefined) {
+    return { start, most, reason: `${start} of ${batch} to begin with: the model does not say what a sample takes.` };
+  }
+  return {
+    start,
+    most,
+    reason: start === guess.microBatch ? guess.reason : `${start} of ${batch}: more would not fit.`,
+  };
+}
+
+/** Cells of the ring: as asked, or as many as the largest micro-batch that may be tried wants. */
+export function ringCells(
+  { start, most = start }: MicroBatchRange,
+  { definition, capacity }: Pick<Resolved, 'definition' | 'capacity'>,
+): number {
+  const { cells } = definition;
+  return cellsOf(cells, cells === undefined ? most : start, capacity.threads);
+}

@@ -1,0 +1,161 @@
+import { availableParallelism, cpus, totalmem } from 'node:os';
+import { BehaviorSubject } from 'rxjs';
+import type { Measures } from '../train/metrics.ts';
+import type { Ready } from '../train/protocol.ts';
+import { type Decision, Tuner } from '../train/tuner.ts';
+import { setRenderThreads } from '../vision/render-native.ts';
+import { BalanceMemory } from './balance-memory.ts';
+import type { MicroBatchRange } from './micro-batch-range.ts';
+import type { Resolved } from './resolve.ts';
+import { decisiveJson } from './resolved-json.ts';
+
+export interface TuningOptions {
+  readonly ready: Pick<Ready, 'backend' | 'device'>;
+  readonly microBatch: MicroBatchRange;
+  /** Cells of the ring. */
+  readonly cells: number;
+  line(text: string): void;
+  /** Hears of every decision. */
+  decided(decision: Decision): void;
+  readonly memory?: BalanceMemory;
+}
+
+/** Steps that are not judged after the loader was held up for so many milliseconds by something else, such as an evaluation. */
+const disturbedSteps = 3;
+const disturbing = 5;
+/** Share of the machine's memory up to which a larger micro-batch may be expected to go. */
+const memoryShare = 0.8;
+
+/** The tuner at a training's knobs: tells it of steps, sets what it decides, and remembers what it has found. */
+export class Tuning {
+  /** Loader threads, as they change. */
+  readonly threads: BehaviorSubject<number>;
+  readonly #options: TuningOptions;
+  readonly #tuner: Tuner;
+  readonly #batch: number;
+  readonly #about: unknown;
+  readonly #memory: BalanceMemory;
+  readonly #guard = new MemoryGuard();
+  #disturbed = 0;
+
+  constructor(resolved: Resolved, options: TuningOptions) {
+    this.#options = options;
+    const { ready, microBatch, cells, line } = options;
+    const { capacity, train } = resolved;
+    this.#batch = train!.batch;
+    this.#memory = options.memory ?? new BalanceMemory(line);
+    this.#about = aboutRun(resolved, ready);
+    const { mostThreads } = capacity;
+    const tunes = microBatch.most !== undefined || mostThreads !== undefined;
+    const found = tunes ? this.#memory.get(this.#about) : undefined;
+    const fits =
+      found !== undefined &&
+      (microBatch.most === undefined ? found.microBatch === microBatch.start : found.microBatch <= microBatch.most) &&
+      (mostThreads === undefined ? found.threads === capacity.threads : found.threads <= mostThreads) &&
+      this.#batch % found.microBatch === 0;
+    const start = fits ? found : { microBatch: microBatch.start, threads: capacity.threads };
+    this.#tuner = new Tuner({
+      batch: this.#batch,
+      start: { microBatch: start.microBatch, threads: start.threads },
+      cells,
+      ...(microBatch.most !== undefined && { microBatch: { most: microBatch.most } }),
+      ...(mostThreads !== undefined && { threads: { most: mostThreads } }),
+      ...(fits && { known: { busyMs: found.busyMs } }),
+    });
+    this.threads = new BehaviorSubject(start.threads);
+    this.threads.subscribe((count) => setRenderThreads(Math.min(count, availableParallelism())));
+    line(
+      `Micro-batch ${fits ? `${start.microBatch} of ${this.#batch}: an earlier run has found it.` : microBatch.reason}`,
+    );
+  }
+
+  /** Samples per pass, for the step that is cut next. */
+  get microBatch(): number {
+    return this.#tuner.setting.microBatch;
+  }
+
+  /** Waits for something that is no part of the balance; steps that it held up are not judged. */
+  async undisturbed(other: Promise<void>): Promise<void> {
+    const began = performance.now();
+    await other;
+    if (performance.now() - began > disturbing) this.#disturbed = disturbedSteps;
+  }
+
+  /** Hears of a finished step. */
+  step(measures: Measures): void {
+    const { microBatch, dataWaitMs: waitMs, imagesPerSecond, ringFill } = measures;
+    if (this.#disturbed > 0) {
+      this.#disturbed--;
+      return;
+    }
+    const stepMs = (1000 * this.#batch) / imagesPerSecond;
+    this.#guard.used(microBatch);
+    const refused = Math.min(measures.refused ?? Number.POSITIVE_INFINITY, this.#guard.tooLarge(this.microBatch));
+    const decision = this.#tuner.read({
+      microBatch,
+      busyMs: stepMs - waitMs,
+      waitMs,
+      stepMs,
+      ringFill,
+      ...(Number.isFinite(refused) && { refused }),
+    });
+    if (decision !== undefined) this.#decide(decision);
+  }
+
+  /** Remembers what was found, when something was, and gives the renderer its threads back. */
+  end(): void {
+    const { busyMs, settled, setting } = this.#tuner;
+    if (settled && busyMs !== undefined) this.#memory.put(this.#about, { ...setting, busyMs });
+    setRenderThreads(availableParallelism());
+  }
+
+  #decide(decision: Decision): void {
+    if (decision.threads !== this.threads.value) this.threads.next(decision.threads);
+    if (decision.kind !== 'try') this.#options.line(decision.why);
+    this.#options.decided(decision);
+  }
+}
+
+/**
+ * Keeps the tuner from a micro-batch that, by the memory which smaller ones took, would not fit the machine: where memory ends by the process being
+ * killed, nobody could answer.
+ */
+class MemoryGuard {
+  readonly #base = process.memoryUsage.rss();
+  #largest = 0;
+  #bytes = 0;
+
+  used(microBatch: number): void {
+    if (microBatch < this.#largest) return;
+    this.#largest = microBatch;
+    this.#bytes = Math.max(this.#bytes, process.memoryUsage.rss() - this.#base);
+  }
+
+  /** The micro-batch, if it is expected not to fit; infinity otherwise. */
+  tooLarge(microBatch: number): number {
+    if (this.#largest === 0 || microBatch <= this.#largest) return Number.POSITIVE_INFINITY;
+    const expected = this.#base + (this.#bytes * microBatch) / this.#largest;
+    return expected > memoryShare * machineMemory() ? microBatch : Number.POSITIVE_INFINITY;
+  }
+}
+
+/** Bytes that the process may use: the machine's, or what its container allows. */
+export function machineMemory(): number {
+  const constrained = process.constrainedMemory?.() ?? 0;
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
+}
+
+/** All that a good setting depends on. */
+function aboutRun(resolved: Resolved, { backend, device }: Pick<Ready, 'backend' | 'device'>): unknown {
+  const { capacity, train, spec, definition } = resolved;
+  const { source, stages } = decisiveJson(resolved);
+  return {
+    machine: [cpus()[0]?.model, availableParallelism(), Math.round(machineMemory() / 2 ** 30)],
+    backend,
+    device,
+    model: [train!.model.name, train!.model.options, spec.size, spec.grid, spec.windows],
+    batch: train!.batch,
+    data: { source, stages },
+    fixed: [train!.microBatch, definition.threads ?? 'auto', capacity.permits, definition.cells],
+  };
+}
