@@ -3,6 +3,7 @@ import { Recycler } from '../datasets/recycler.ts';
 import type { Fields, OpenSource } from '../datasets/source.ts';
 import { Random } from '../random.ts';
 import { Budget, defaultMaxFailures, type Failure, type MaxFailures } from '../streams/failures.ts';
+import { clockOf } from '../streams/feed.ts';
 import { gate } from '../streams/gate.ts';
 import { inOrder } from '../streams/in-order.ts';
 import { StageMeter, type StageStats } from '../streams/meter.ts';
@@ -76,7 +77,7 @@ interface Ticket extends Sample {
  */
 export function loader(source: OpenSource, options: LoaderOptions): Loader {
   const { seed, stages, threads, shuffle, start = 0, end, onFailure, signal, scheduler = asyncScheduler } = options;
-  const permits = new Permits(options.permits);
+  const permits = new Permits(options.permits, clockOf(scheduler));
   const meters: StageMeter[] = [];
 
   const around = (id: string, policy: StagePolicy = {}, places: Threads = threads): Around => {

@@ -18,8 +18,12 @@ export class Permits {
   #refusedSince: number | undefined;
   #waited = 0;
 
-  constructor(capacity: number) {
+  readonly #now: () => number;
+
+  /** @param now the time in milliseconds; a scheduler's in tests. */
+  constructor(capacity: number, now: () => number = () => performance.now()) {
     this.capacity = capacity;
+    this.#now = now;
   }
 
   get issued(): number {
@@ -42,17 +46,17 @@ export class Permits {
 
   /** Milliseconds in which a sample stood ready to be read and all permits were out: what comes after is slower than the source. */
   get waitedMs(): number {
-    return this.#waited + (this.#refusedSince === undefined ? 0 : performance.now() - this.#refusedSince);
+    return this.#waited + (this.#refusedSince === undefined ? 0 : this.#now() - this.#refusedSince);
   }
 
   /** A permit for the sample at `position`, or nothing when all are out. */
   take(position: number): Permit | undefined {
     if (this.open >= this.capacity) {
-      this.#refusedSince ??= performance.now();
+      this.#refusedSince ??= this.#now();
       return undefined;
     }
     if (this.#refusedSince !== undefined) {
-      this.#waited += performance.now() - this.#refusedSince;
+      this.#waited += this.#now() - this.#refusedSince;
       this.#refusedSince = undefined;
     }
     this.#issued++;
