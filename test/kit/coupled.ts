@@ -1,4 +1,4 @@
-import type { SchedulerLike, VirtualTimeScheduler } from 'rxjs';
+import { BehaviorSubject, type SchedulerLike, type VirtualTimeScheduler } from 'rxjs';
 import { loader } from '../../src/pipeline/engine.ts';
 import { feedTrainer } from '../../src/pipeline/feed-trainer.ts';
 import type { ResolvedStage } from '../../src/pipeline/fold.ts';
@@ -8,6 +8,7 @@ import { Ring } from '../../src/streams/ring.ts';
 import type { LoopEnd } from '../../src/train/loop.ts';
 import type { Measures } from '../../src/train/metrics.ts';
 import type { CellList } from '../../src/train/protocol.ts';
+import type { Tuner } from '../../src/train/tuner.ts';
 import { after, VirtualPromise, virtualTime } from './virtual.ts';
 
 /** A training in virtual time: the real loader and its feeding, around parts that take so long and compute nothing. */
@@ -50,14 +51,15 @@ export interface CoupledResult {
   readonly rate: number;
 }
 
-/** Runs it to its end. No time passes, no core is used. */
-export async function coupled(plan: Coupled): Promise<CoupledResult> {
+/** Runs it to its end, with the tuner at its knobs if there is one. No time passes, no core is used. */
+export async function coupled(plan: Coupled, tuner?: Tuner): Promise<CoupledResult> {
   const scheduler = virtualTime();
   scheduler.maxFrames = Number.POSITIVE_INFINITY;
   const cores = new Cores(scheduler, plan.cores);
   const random = new Random(3, 'coupled', 'fails');
   const spread = () => 0.8 + 0.4 * random.uniform();
   const ring = new Ring(plan.cells, 64);
+  const threads = new BehaviorSubject(plan.threads);
   const source = {
     count: 1_000_000,
     key: (index: number) => `sample-${index}`,
@@ -78,7 +80,7 @@ export async function coupled(plan: Coupled): Promise<CoupledResult> {
   const running = loader(source, {
     seed: 1,
     stages,
-    threads: plan.threads,
+    threads,
     permits: plan.permits,
     shuffle: false,
     end: source.count,
@@ -86,13 +88,19 @@ export async function coupled(plan: Coupled): Promise<CoupledResult> {
     signal: new AbortController().signal,
     scheduler,
   });
-  const trainer = new SimulatedTrainer(plan, scheduler, cores, (cells) => ring.free(cells));
+  const tell = (row: Measures) => {
+    const { microBatch, dataWaitMs: waitMs, ringFill } = row;
+    const stepMs = (1000 * plan.batch) / row.imagesPerSecond;
+    tuner?.read({ microBatch, waitMs, busyMs: stepMs - waitMs, stepMs, ringFill });
+    if (tuner !== undefined && tuner.setting.threads !== threads.value) threads.next(tuner.setting.threads);
+  };
+  const trainer = new SimulatedTrainer(plan, scheduler, cores, (cells) => ring.free(cells), tell);
   // A share may fail here without ending the run: what it costs is looked at.
   const tolerant = { ...running, ending: (id: string, perThread?: number) => unlimited(running.ending(id, perThread)) };
   const feeding = feedTrainer(tolerant, trainer, {
     ring,
     batch: plan.batch,
-    microBatch: () => plan.microBatch,
+    microBatch: () => tuner?.setting.microBatch ?? plan.microBatch,
     dropLast: false,
     write: () =>
       cores.run(plan.renderMs * spread(), () => {
@@ -179,14 +187,22 @@ class SimulatedTrainer {
   readonly #scheduler: SchedulerLike;
   readonly #cores: Cores;
   readonly #freed: (cells: Uint32Array) => void;
+  readonly #tell: (row: Measures) => void;
   readonly #lists: CellList[] = [];
   #wake: () => void = () => {};
   #heard: () => void = () => {};
   #sent = 0;
   #over = false;
 
-  constructor(plan: Coupled, scheduler: SchedulerLike, cores: Cores, freed: (cells: Uint32Array) => void) {
+  constructor(
+    plan: Coupled,
+    scheduler: SchedulerLike,
+    cores: Cores,
+    freed: (cells: Uint32Array) => void,
+    tell: (row: Measures) => void,
+  ) {
     this.#plan = plan;
+    this.#tell = tell;
     this.#scheduler = scheduler;
     this.#cores = cores;
     this.#freed = freed;
@@ -214,11 +230,13 @@ class SimulatedTrainer {
     for (let step = 0; step < steps; step++) {
       const [began, usedBefore] = [now(), this.#cores.used];
       const spent = { dataWaitMs: 0, permitWaitMs: 0, uploadMs: 0, passMs: 0, ringFill: 0 };
+      let microBatch = 0;
       for (let done = 0; done < batch; ) {
         const asked = now();
         while (this.#lists.length === 0) await new Promise<void>((resolve) => (this.#heard = resolve));
         const list = this.#lists.shift()!;
         const samples = list.cells.length;
+        microBatch = samples;
         spent.dataWaitMs += now() - asked;
         spent.permitWaitMs += list.permitWaitMs ?? 0;
         spent.ringFill += ((list.ringFill ?? 0) * samples) / batch;
@@ -240,12 +258,13 @@ class SimulatedTrainer {
         paramNorm: 1,
         lr: 1e-3,
         imagesPerSecond: (1000 * batch) / stepMs,
-        microBatch: this.#plan.microBatch,
+        microBatch,
         updateMs: updating,
         cores,
         keys: '0',
         ...spent,
       });
+      this.#tell(this.rows.at(-1)!);
     }
     this.#over = true;
     this.#wake();
