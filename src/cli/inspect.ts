@@ -1,18 +1,19 @@
 import { stat } from 'node:fs/promises';
 import { fail } from '../errors.ts';
 import { type Command, onlyWord } from './command.ts';
+import { runInspection } from './inspect-run.ts';
 import { shardInspection } from './inspect-shards.ts';
 import { tarInspection } from './inspect-tar.ts';
 import type { Inspection } from './inspection.ts';
 
 /** Every kind; the first that knows a path shows it. */
-const inspections: readonly Inspection[] = [shardInspection, tarInspection];
+const inspections: readonly Inspection[] = [runInspection, shardInspection, tarInspection];
 
 /** `patchstream inspect <path>` */
 export const inspect: Command = {
   name: 'inspect',
   usage: '<path>',
-  summary: `Look into ${inspections.map(({ what }) => what).join(', or ')}: what it holds, what made it, and with --verify whether it is whole.`,
+  summary: `Look into ${inspections.map(({ what }) => what).join(', or ')}: what it holds, what made it, and with --verify whether it is whole; of a training, what sets its pace.`,
   options: {
     verify: {
       type: 'boolean',

@@ -119,6 +119,7 @@ export function progressText({
   imagesPerSecond,
   secondsLeft,
   waiting,
+  balance,
   failures,
   values,
 }: Progress): string {
@@ -129,6 +130,7 @@ export function progressText({
     `${imagesPerSecond < 10 ? imagesPerSecond.toFixed(1) : Math.round(imagesPerSecond)} images/s`,
     ...(secondsLeft === undefined ? [] : [`${durationText(secondsLeft)} left`]),
     ...(waiting === undefined ? [] : [`${waiting.permits} wait for ${printable(waiting.stage.replace(/^\d+:/, ''))}`]),
+    ...(balance === undefined ? [] : [printable(balance)]),
     ...(failures > 0 ? [`${failures} failed`] : []),
   ];
   return parts.join('  ');

@@ -34,6 +34,8 @@ export const pipelineErrors = {
   CELLS_TOO_FEW:
     '`cells` must be at least twice the micro-batch plus a cell per thread, {needed}; got {cells}. Raise `cells` or leave it out.',
   MICRO_BATCH: '`microBatch` must divide `batch`, {batch}; got {found}. {advice}',
+  RUN_FOLDER:
+    'the folder of a training must hold pipeline.json, metrics.jsonl and events.jsonl; got: {found}. Name the `output` of a pipeline that was run.',
   ARGUMENT: 'the command line must be one that `{command} --help` shows; got {found}. {advice}',
   INSPECT_NOTHING: '{path} must be something that can be looked into: {kinds}; got {found}. Look at the path.',
 } as const;

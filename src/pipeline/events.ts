@@ -11,6 +11,8 @@ export interface Progress {
   readonly secondsLeft?: number;
   /** The stage in front of which most permits wait: the bottleneck. */
   readonly waiting?: { readonly stage: string; readonly permits: number };
+  /** Which side of a training sets the pace, and how busy the trainer is. */
+  readonly balance?: string;
   readonly failures: number;
   /** Further numbers to show: loss, learning rate. */
   readonly values?: Readonly<Record<string, number>>;

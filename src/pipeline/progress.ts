@@ -3,6 +3,15 @@ import type { Progress, RunEvent } from './events.ts';
 
 const everyMs = 250;
 
+/** What a run says of itself when it is asked. */
+export interface Look {
+  readonly done: number;
+  readonly total?: number;
+  readonly stats: readonly StageStats[];
+  readonly values?: Record<string, number>;
+  readonly balance?: string | undefined;
+}
+
 /** Tells of a run's progress a few times a second, until `stop`. */
 export class ProgressTicker {
   readonly #timer: NodeJS.Timeout;
@@ -14,13 +23,9 @@ export class ProgressTicker {
    * @param look what is done, of how many, and further values to show.
    * @param perDone images in one of `done`: 1 of a job, the batch of a training.
    */
-  constructor(
-    onEvent: (event: RunEvent) => void,
-    look: () => { done: number; total?: number; stats: readonly StageStats[]; values?: Record<string, number> },
-    { perDone = 1, before = 0 } = {},
-  ) {
+  constructor(onEvent: (event: RunEvent) => void, look: () => Look, { perDone = 1, before = 0 } = {}) {
     this.#tell = () => {
-      const { done, total, stats, values } = look();
+      const { done, total, stats, values, balance } = look();
       const seconds = (performance.now() - this.#began) / 1000;
       const rate = seconds > 0 ? (done - before) / seconds : 0;
       const known = total !== undefined && Number.isFinite(total);
@@ -37,6 +42,7 @@ export class ProgressTicker {
         ...(known && rate > 0 && { secondsLeft: (total - done) / rate }),
         ...(waiting && { waiting: { stage: waiting.stage, permits: waiting.waiting } }),
         ...(values && { values }),
+        ...(balance !== undefined && { balance }),
       } satisfies Progress);
     };
     this.#timer = setInterval(this.#tell, everyMs);

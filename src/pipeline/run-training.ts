@@ -1,8 +1,10 @@
+import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { OpenSource } from '../datasets/source.ts';
 import { fail, messageOf } from '../errors.ts';
 import { shortenOpenmpWaits } from '../native.ts';
 import type { Failure } from '../streams/failures.ts';
+import type { StageStats } from '../streams/meter.ts';
 import { Ring } from '../streams/ring.ts';
 import { type CellLayout, cellLayout } from '../train/cells.ts';
 import type { TrainDefinition } from '../train/definition.ts';
@@ -17,6 +19,7 @@ import type { Threads } from './engine.ts';
 import { probeHeldOut } from './evaluation.ts';
 import type { RunSummary } from './events.ts';
 import { feedTrainer } from './feed-trainer.ts';
+import type { MachineEvent } from './inspect-run.ts';
 import { writeCell } from './layout.ts';
 import { type MicroBatchRange, microBatchRange, ringCells } from './micro-batch-range.ts';
 import { type Opened, openLoader, openSource } from './open.ts';
@@ -24,8 +27,14 @@ import { lossLines, ProgressTicker, totals } from './progress.ts';
 import { queuedPerThread } from './rendering.ts';
 import type { Resolved } from './resolve.ts';
 import { decisiveJson } from './resolved-json.ts';
+import { balanceText } from './stall.ts';
 import { tellTraining } from './tell-training.ts';
 import { Tuning } from './tuning.ts';
+
+/** Steps over which the line of progress says who waits for whom. */
+const recentSteps = 32;
+/** Milliseconds between two entries of what the stages have done, for those who look at a run that goes on or was killed. */
+const statsEveryMs = 30_000;
 
 /**
  * A training: the loader fills cells in this thread, the trainer empties them in its own, a list of cells for each micro-batch. When the
@@ -72,7 +81,17 @@ export async function runTraining(resolved: Resolved, context: RunContext): Prom
       throw fail('TRAIN_TOO_FEW', { batch: plan.train.batch, found: trained.leftOver });
     }
     const seconds = (performance.now() - began) / 1000;
-    const told = await tellTraining(resolved, { folder: folder.path, seconds, ready, end, count, course });
+    const { stats, costs } = trained;
+    const told = await tellTraining(resolved, {
+      folder: folder.path,
+      seconds,
+      ready,
+      end,
+      count,
+      course,
+      stats,
+      costs,
+    });
     if (signal.aborted) throw cancelled(signal);
     how = 'completed';
     const lost = lossLines(loader.stats(), join(folder.path, 'quarantine.jsonl'));
@@ -119,6 +138,10 @@ interface Trained extends Pick<Opened, 'loader' | 'finish'> {
   readonly ready: Trainer['ready'];
   /** Samples at the end of the data that did not fill a step. */
   readonly leftOver: number;
+  /** What the stages had done when the last step ended. */
+  readonly stats: readonly StageStats[];
+  /** Milliseconds per step by micro-batch, as far as they were timed. */
+  readonly costs: Readonly<Record<number, number>>;
 }
 
 /** Opens the loader at a position, with threads that may change. */
@@ -135,6 +158,7 @@ async function trainOn(
   const { train, micro, ring, layout, length, count, total } = plan;
   const line = (text: string) => onEvent({ type: 'line', text });
   let last: Measures | undefined;
+  const recent: Measures[] = [];
   let tuning: Tuning | undefined;
   let opened: Opened | undefined;
   const model = await train.model.definition.build?.(train.model.options, resolved.spec);
@@ -149,6 +173,8 @@ async function trainOn(
     onFreed: (list) => ring.free(list),
     onStep: (measures) => {
       last = measures;
+      recent.push(measures);
+      if (recent.length > recentSteps) recent.shift();
       tuning?.step(measures);
     },
     onSaved: (path) => course.saved(path),
@@ -160,6 +186,8 @@ async function trainOn(
   await course.goOn(ready);
   if (ready.resumed !== undefined) line(`Going on after step ${ready.step}, from ${ready.resumed}.`);
 
+  const onCores = ready.device === 'cpu';
+  folder.tell('machine', { cores: availableParallelism(), onCores, cells: ring.cells } satisfies MachineEvent);
   const decided = (decision: Decision) => folder.tell('balance', { ...decision });
   const tuned = new Tuning(resolved, { ready, microBatch: micro, cells: ring.cells, line, decided });
   tuning = tuned;
@@ -170,8 +198,12 @@ async function trainOn(
     done: last === undefined ? ready.step : last.step + 1,
     total,
     stats: opened?.loader.stats() ?? [],
+    balance: balanceText(recent, train.batch),
     ...(last && { values: { loss: last.loss, lr: last.lr } }),
   });
+  // Before evaluations and at the end: later, the loader stands still while its time goes on.
+  const tellStats = () => folder.tell('stats', { stats: opened?.loader.stats() ?? [] });
+  const telling = setInterval(tellStats, statsEveryMs);
   const ticker = new ProgressTicker(onEvent, look, { perDone: train.batch, before: ready.step });
   try {
     opened = await openAt(ready.position, tuned.threads);
@@ -184,7 +216,8 @@ async function trainOn(
       perThread: queuedPerThread(),
       idle: () => tuned.undisturbed(course.idle()),
     });
-    return { ...opened, end: await trainer.done, ready, leftOver };
+    const end = await trainer.done;
+    return { ...opened, end, ready, leftOver, stats: opened.loader.stats(), costs: tuned.costs };
   } catch (error) {
     // Whichever side fails first ends the other; what the trainer says after that is not the cause.
     trainer.stop();
@@ -193,6 +226,8 @@ async function trainOn(
     throw error;
   } finally {
     ticker.stop();
+    clearInterval(telling);
+    tellStats();
     tuned.end();
     signal.removeEventListener('abort', stop);
   }

@@ -1,5 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import type { StageStats } from '../streams/meter.ts';
 import { lossChart } from '../train/chart.ts';
 import type { Reconstruction } from '../train/evaluate.ts';
 import type { LoopEnd } from '../train/loop.ts';
@@ -10,6 +12,7 @@ import type { Course } from './course.ts';
 import { drawReconstruction } from './evaluation.ts';
 import type { Resolved } from './resolve.ts';
 import { resolvedJson } from './resolved-json.ts';
+import { explainBalance } from './stall.ts';
 import { evaluationJson, evaluationLines, evaluationTables } from './tell-evaluation.ts';
 
 export interface Telling {
@@ -21,6 +24,10 @@ export interface Telling {
   /** Samples per epoch. */
   readonly count: number;
   readonly course: Course;
+  /** What the stages have done. */
+  readonly stats: readonly StageStats[];
+  /** Milliseconds per step by micro-batch, as far as they were timed. */
+  readonly costs: Readonly<Record<number, number>>;
 }
 
 /**
@@ -35,6 +42,16 @@ export async function tellTraining(resolved: Resolved, telling: Telling) {
   const chart = lossChart({ at: rows.map(({ step }) => step), values: rows.map(({ loss }) => loss) });
   await writeFile(file('loss.svg'), chart);
   const held = await heldOut(resolved, telling);
+  const { stats, costs } = telling;
+  const balance = explainBalance({
+    rows,
+    stats,
+    costs,
+    batch: train!.batch,
+    permits: resolved.capacity.permits,
+    cores: availableParallelism(),
+    onCores: ready.device === 'cpu',
+  });
   await writeFile(
     file('report.html'),
     reportHtml({
@@ -45,6 +62,7 @@ export async function tellTraining(resolved: Resolved, telling: Telling) {
       seconds,
       backend: ready.why,
       parameters: ready.parameters,
+      ...(balance && { balance: `${balance.sentence} ${balance.evidence}` }),
       chart,
       tables: held.tables,
       ...(held.reconstruction && { errors: held.reconstruction.errors, notes: held.reconstruction.notes }),
@@ -52,7 +70,7 @@ export async function tellTraining(resolved: Resolved, telling: Telling) {
     }),
   );
   return {
-    lines: [...held.lines, `report: ${file('report.html')}`],
+    lines: [...held.lines, ...(balance ? [balance.sentence] : []), `report: ${file('report.html')}`],
     files: [file('loss.svg'), file('metrics.jsonl'), ...held.files, file('report.html')],
   };
 }

@@ -74,6 +74,11 @@ export class Tuning {
     return this.#tuner.setting.microBatch;
   }
 
+  /** Milliseconds per step by micro-batch, as far as they were timed. */
+  get costs(): Readonly<Record<number, number>> {
+    return this.#tuner.costs;
+  }
+
   /** Waits for something that is no part of the balance; steps that it held up are not judged. */
   async undisturbed(other: Promise<void>): Promise<void> {
     const began = performance.now();

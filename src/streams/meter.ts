@@ -30,8 +30,12 @@ export interface StageStats {
   readonly busyMs: number;
   /** Milliseconds since the stage began. */
   readonly elapsedMs: number;
-  /** Milliseconds of work per sample: mean, and what 90 and 99 of 100 samples stay below. A p99 far above the mean: a few slow samples. */
+  /**
+   * Milliseconds of work per sample: mean, and what 10, 90 and 99 of 100 samples stay below. A p99 far above the mean: a few slow samples. A mean far
+   * above p10: samples wait inside, for a core or a queue of the stage's own.
+   */
   readonly mean: number;
+  readonly p10: number;
   readonly p90: number;
   readonly p99: number;
 }
@@ -125,6 +129,7 @@ export class StageMeter implements Watch {
       busyMs: this.#busy,
       elapsedMs: elapsed,
       mean: worked ? this.#latency.mean / 1e6 : 0,
+      p10: worked ? this.#latency.percentile(10) / 1e6 : 0,
       p90: worked ? this.#latency.percentile(90) / 1e6 : 0,
       p99: worked ? this.#latency.percentile(99) / 1e6 : 0,
     };

@@ -20,6 +20,8 @@ export interface ReportContent {
   readonly errors?: ReconstructionErrors;
   /** Further tables: what was measured of features, and on the way. */
   readonly tables?: readonly ReportTable[];
+  /** Which side of the training set the pace, and what would help. */
+  readonly balance?: string;
   /** What a reader of the numbers must know. */
   readonly notes?: readonly string[];
   /** `loss.svg`. */
@@ -64,6 +66,7 @@ export function reportHtml(content: ReportContent): string {
           '<p>Grey patches are hidden from the model; half grey ones in one of two windows that overlap there. Pale patches lie in no window.</p>',
         ]),
     ...(chart === undefined ? [] : ['<h2>Training</h2>', image('Loss per step', 'image/svg+xml', Buffer.from(chart))]),
+    ...(content.balance === undefined ? [] : ['<h2>Balance</h2>', `<p>${escapeHtml(content.balance)}</p>`]),
     stepTable(rows),
     '<h2>Pipeline</h2>',
     `<pre>${escapeHtml(pipeline)}</pre>`,

@@ -92,6 +92,11 @@ export class Tuner {
     return this.#watch.busyMs;
   }
 
+  /** Milliseconds per step in which the trainer works, by micro-batch, as far as they were timed. */
+  get costs(): Readonly<Record<number, number>> {
+    return this.#costs;
+  }
+
   /** Takes one step. Answers when something is to change, or a search has come to its end. */
   read(reading: TunerReading): Decision | undefined {
     this.#steps++;

@@ -63,7 +63,10 @@ export async function coupled(plan: Coupled, tuner?: Tuner): Promise<CoupledResu
   const source = {
     count: 1_000_000,
     key: (index: number) => `sample-${index}`,
-    read: () => after(scheduler, plan.sourceMs * spread(), () => ({})) as Promise<Record<string, unknown>>,
+    read: () =>
+      new Promise<Record<string, unknown>>((resolve) => {
+        scheduler.schedule(() => resolve({}), plan.sourceMs * spread());
+      }),
   };
   const stages = plan.stages.map(({ name, ms, core = false, concurrency }) => {
     const work = (sample: unknown) =>
