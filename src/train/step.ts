@@ -103,14 +103,13 @@ export class Step {
   /** Uploads values, whole or in parts, and computes on them. */
   #micro(values: HostBatch, uploaded: () => void): void {
     const samples = samplesOf(values);
-    if (samples >= this.#refused) return this.#halves(values, uploaded);
     const begun = performance.now();
-    let inputs: Inputs;
-    try {
-      inputs = uploadAll(values);
-    } catch (error) {
-      this.#refuse(values, error);
-      return this.#halves(values, uploaded);
+    const inputs = samples < this.#refused ? this.#upload(values) : undefined;
+    if (inputs === undefined) {
+      const half = samples >> 1;
+      this.#micro(hostRows(values, 0, half), () => {});
+      this.#micro(hostRows(values, half, samples), uploaded);
+      return;
     }
     uploaded();
     const computing = performance.now();
@@ -124,11 +123,14 @@ export class Step {
     this.#cost = { ...this.#cost, uploadMs: uploadMs + computing - begun, passMs: passMs + now - computing };
   }
 
-  #halves(values: HostBatch, uploaded: () => void): void {
-    const samples = samplesOf(values);
-    const half = samples >> 1;
-    this.#micro(hostRows(values, 0, half), () => {});
-    this.#micro(hostRows(values, half, samples), uploaded);
+  /** The values on the backend; nothing when there is no memory for them. */
+  #upload(values: HostBatch): Inputs | undefined {
+    try {
+      return uploadAll(values);
+    } catch (error) {
+      this.#refuse(values, error);
+      return undefined;
+    }
   }
 
   /** Computes on values that are on the backend; what is not on the host any more is halved there. */

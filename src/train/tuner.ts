@@ -150,7 +150,7 @@ export class Tuner {
   #passWhy(): string {
     const { microBatch } = this.#setting;
     const rate = ((1000 * this.#options.batch) / (this.#costs[microBatch] ?? Number.NaN)).toPrecision(3);
-    return `Micro-batch ${microBatch} of ${this.#options.batch} computes ${rate} images/s, as fast as any of ${Object.keys(this.#costs).length} that were timed`;
+    return `Micro-batch ${microBatch} of ${this.#options.batch} computes ${rate} images/s, the fastest of ${Object.keys(this.#costs).length} that were timed, or hardly slower`;
   }
 
   #readLoad(search: ThreadSearch, reading: TunerReading): Decision | undefined {
@@ -164,7 +164,7 @@ export class Tuner {
       return this.#decide('try', `${threadsText(before)} load ${rate} images/s; ${search.wanted} are tried.`);
     }
     this.#load = undefined;
-    return this.#settle(`${threadsText(search.wanted)} load as fast as any of ${search.rates.size} that were tried.`);
+    return this.#settle(`${threadsText(search.wanted)} are enough, of ${search.rates.size} numbers that were tried.`);
   }
 
   /** A remembered setting is kept when the trainer works about as long per step as it did then. */

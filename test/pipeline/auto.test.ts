@@ -1,13 +1,18 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { z } from 'zod';
 import { imageFolder } from '../../src/datasets/index.ts';
+import { fail } from '../../src/errors.ts';
 import { definePipeline, pipeline } from '../../src/pipeline/define.ts';
+import type { RunEvent } from '../../src/pipeline/events.ts';
+import { defineModel } from '../../src/pipeline/model.ts';
 import { lomar, mae, srmae } from '../../src/pipeline/models.ts';
 import { run } from '../../src/pipeline/run.ts';
 import { decode, downsample, mask, randomResizedCrop, windows } from '../../src/stages/index.ts';
 import { newestCheckpoint } from '../../src/train/checkpoint.ts';
 import type { Measures } from '../../src/train/metrics.ts';
+import { buildModel } from '../../src/train/models.ts';
 import { pictureFolder } from '../kit/folder.ts';
 import { withoutTorch } from '../kit/torch.ts';
 
@@ -72,7 +77,7 @@ const trainings = {
   },
 };
 
-const lines = <Row>(path: string) =>
+const rowsOf = <Row>(path: string) =>
   readFileSync(path, 'utf8')
     .trim()
     .split('\n')
@@ -104,7 +109,7 @@ for (const [model, training] of Object.entries(trainings)) {
     const root = t.testdir();
     await pictureFolder(join(root, 'photos'), 30);
     await run(training(root, 'auto', 'auto'));
-    const steps = lines<Measures>(join(root, 'auto', 'metrics.jsonl'));
+    const steps = rowsOf<Measures>(join(root, 'auto', 'metrics.jsonl'));
     const used = new Set(steps.map(({ microBatch }) => microBatch));
     t.equal(steps.length, 40);
     t.ok(used.size > 1, `micro-batches ${[...used].join(', ')}`);
@@ -112,8 +117,95 @@ for (const [model, training] of Object.entries(trainings)) {
       await run(training(root, `fixed-${fixed}`, fixed));
       const apart = await distance(join(root, 'auto'), join(root, `fixed-${fixed}`));
       t.ok(apart <= 1e-4, `${fixed}: ${apart}`);
-      const keys = (name: string) => lines<Measures>(join(root, name, 'metrics.jsonl')).map((row) => row.keys);
+      const keys = (name: string) => rowsOf<Measures>(join(root, name, 'metrics.jsonl')).map((row) => row.keys);
       t.same(keys(`fixed-${fixed}`), keys('auto'), 'the same samples in each step');
     }
   });
 }
+
+/** LoMaR as a model of one's own, whose passes of more than so many samples find no memory. */
+const scarce = (most: number) =>
+  defineModel({
+    name: 'scarce',
+    summary: 'LoMaR on a machine with little memory.',
+    options: z.strictObject({}),
+    fields: ['picture', 'windows', 'masks'],
+    build: (_, spec) => {
+      const model = buildModel({ name: 'lomar', options: { size: 'nano', ...tiny }, spec });
+      return {
+        ...model,
+        loss: (params, inputs) => {
+          const samples = inputs.picture!.shape[0]!;
+          if (samples > most) throw fail('BACKEND_MEMORY', { backend: 'test', needed: 'more', memory: 'its memory' });
+          return model.loss(params, inputs);
+        },
+      };
+    },
+  });
+
+t.test(
+  'a run whose micro-batch finds no memory goes on with a smaller one, and ends with the same weights',
+  async (t) => {
+    const root = t.testdir();
+    await pictureFolder(join(root, 'photos'), 30);
+    const lines: string[] = [];
+    const train = async (name: string, most: number) => {
+      const { train, ...rest } = trainings.lomar(root, name, 'auto');
+      const onEvent = (event: RunEvent) => event.type === 'line' && lines.push(event.text);
+      await run({ ...rest, train: { ...train!, model: scarce(most)() } }, { onEvent });
+    };
+    await train('ample', 12);
+    lines.length = 0;
+    await train('scarce', 3);
+    t.ok(
+      lines.some((line) => /no memory for a pass of 12 samples/.test(line)),
+      lines.join('\n'),
+    );
+    const steps = rowsOf<Measures>(join(root, 'scarce', 'metrics.jsonl'));
+    t.equal(steps.length, 40);
+    t.ok(steps.at(-1)!.microBatch <= 3, `at last ${steps.at(-1)!.microBatch}`);
+    const { refused } = steps.at(-1)!;
+    t.ok(
+      refused === 6 || refused === 4,
+      `a pass of 6 was refused when that of 12 was halved, 4 if it was tried: ${refused}`,
+    );
+    const decisions = rowsOf<{ event: string; why?: string }>(join(root, 'scarce', 'events.jsonl'));
+    t.ok(decisions.some(({ event, why }) => event === 'balance' && /found no memory/.test(why ?? '')));
+    const apart = await distance(join(root, 'scarce'), join(root, 'ample'));
+    t.ok(apart <= 1e-4, `${apart}`);
+  },
+);
+
+t.test('with dropLast the micro-batch may change too: steps end with their epoch', async (t) => {
+  const root = t.testdir();
+  await pictureFolder(join(root, 'photos'), 31);
+  const train = async (name: string, microBatch: number | 'auto') => {
+    const definition = trainings.lomar(root, name, microBatch);
+    await run({ ...definition, train: { ...definition.train!, dropLast: true, epochs: 2 } });
+    return rowsOf<Measures>(join(root, name, 'metrics.jsonl')).map(({ step, epoch, keys }) => ({ step, epoch, keys }));
+  };
+  const fixed = await train('fixed', 3);
+  t.equal(fixed.length, 2 * Math.floor((31 * 16) / 12));
+  t.same(await train('auto', 'auto'), fixed);
+});
+
+t.test('what one run has found, the next begins with', async (t) => {
+  const root = t.testdir();
+  await pictureFolder(join(root, 'photos'), 30);
+  const cache = process.env.PATCHSTREAM_CACHE;
+  process.env.PATCHSTREAM_CACHE = join(root, 'cache');
+  t.teardown(() => {
+    process.env.PATCHSTREAM_CACHE = cache;
+  });
+  const heard = async (name: string) => {
+    const lines: string[] = [];
+    const definition = trainings.lomar(root, name, 'auto');
+    const long = { ...definition, threads: 1, train: { ...definition.train!, epochs: undefined as never, steps: 140 } };
+    await run(long, { onEvent: (event) => event.type === 'line' && lines.push(event.text) });
+    return lines.filter((line) => line.includes('icro-batch'));
+  };
+  const [first, second] = [await heard('first'), await heard('second')];
+  t.match(first.join('\n'), /Micro-batch \d+ of 12 computes/);
+  t.match(second.join('\n'), /Micro-batch \d+ of 12: an earlier run has found it\./);
+  t.ok(existsSync(join(root, 'cache', 'balance.json')));
+});
