@@ -7,6 +7,7 @@ import { doctor } from './doctor.ts';
 import { evaluate, reconstruct } from './evaluate.ts';
 import { exportWeights } from './export.ts';
 import { inspect } from './inspect.ts';
+import { profile } from './profile.ts';
 import { run } from './run.ts';
 
 /** Every verb, in the order of the help. */
@@ -18,6 +19,7 @@ export const commands: readonly Command[] = [
   exportWeights,
   check,
   describe,
+  profile,
   doctor,
 ];
 

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { OpenSource } from '../datasets/source.ts';
 import { fail, messageOf } from '../errors.ts';
 import { shortenOpenmpWaits } from '../native.ts';
@@ -26,9 +26,9 @@ import { type Opened, openLoader, openSource } from './open.ts';
 import { lossLines, ProgressTicker, totals } from './progress.ts';
 import { queuedPerThread } from './rendering.ts';
 import type { Resolved } from './resolve.ts';
-import { decisiveJson } from './resolved-json.ts';
 import { balanceText } from './stall.ts';
 import { tellTraining } from './tell-training.ts';
+import { trainDefinition } from './train-definition.ts';
 import { Tuning } from './tuning.ts';
 
 /** Steps over which the line of progress says who waits for whom. */
@@ -244,28 +244,4 @@ function stepsIn(epochs: number, count: number, { batch, dropLast }: ResolvedTra
   if (!dropLast) return Math.floor(Math.floor(epochs * count) / batch);
   const whole = Math.floor(epochs);
   return whole * Math.floor(count / batch) + Math.floor(Math.floor((epochs - whole) * count) / batch);
-}
-
-function trainDefinition(
-  resolved: Resolved,
-  run: Pick<TrainDefinition, 'length' | 'count' | 'folder' | 'fresh'>,
-): TrainDefinition {
-  const { model, batch, optimizer, schedule, onNotANumber, checkpoint, backend, device, init, dropLast } =
-    resolved.train!;
-  const { source, stages } = decisiveJson(resolved);
-  return {
-    ...run,
-    model: { name: model.name, options: model.options, spec: resolved.spec },
-    batch,
-    seed: resolved.definition.seed,
-    optimizer,
-    schedule,
-    onNotANumber,
-    checkpoint,
-    backend,
-    device,
-    evaluate: resolved.evaluate?.every,
-    init: init === undefined ? undefined : resolve(resolved.definition.base, init),
-    data: { source, stages, dropLast },
-  } as TrainDefinition;
 }

@@ -56,6 +56,8 @@ patchstream: image patches, streamed
   export <run, checkpoint or file>  Write a model's weights as one safetensors file with timm's names.
   check <pipeline>…                 Say everything that is wrong with pipeline files, with line and column. Opens no data.
   describe <pipeline or stage>      Show a pipeline: options, the chain with shapes on its edges, memory. Or what a stage takes.
+  profile <pipeline>                Predict images/s, memory, time of an epoch and the bottleneck from a few seconds of loader and trainer on their own.
+  inspect <path>                    Look at what a run has left: why a training is as fast as it is, and what would make it faster.
   doctor                            Say what this machine offers, what is missing, and the command that mends it.
 
   patchstream <verb> --help    what a verb takes
