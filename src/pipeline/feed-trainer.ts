@@ -1,6 +1,6 @@
-import { batcher } from '../streams/batcher.ts';
+import { type BatcherOptions, batcher } from '../streams/batcher.ts';
 import { iterate } from '../streams/iterate.ts';
-import type { Cell, Ring } from '../streams/ring.ts';
+import type { Ring } from '../streams/ring.ts';
 import type { Sample } from '../streams/sample.ts';
 import type { Trainer } from '../train/trainer.ts';
 import type { Loader } from './engine.ts';
@@ -13,10 +13,8 @@ export interface Feeding {
   microBatch(): number;
   /** Steps do not cross epochs. */
   readonly dropLast: boolean;
-  /** Renders a sample into its cell. */
-  write(sample: Sample, cell: Cell): void | PromiseLike<void>;
-  /** Samples at the renderer for each of its threads. */
-  readonly perThread: number;
+  /** How samples are written into cells. */
+  readonly rendering: Omit<BatcherOptions, 'ring' | 'size'>;
   /** Ends when the trainer may be given more. */
   idle?(): Promise<void>;
 }
@@ -26,13 +24,13 @@ export interface Feeding {
  * Returns how many samples were left over.
  */
 export async function feedTrainer(
-  loader: Pick<Loader, 'ordered' | 'ending' | 'permits'>,
+  loader: Pick<Loader, 'ordered' | 'permits'>,
   trainer: Pick<Trainer, 'send' | 'end' | 'done'>,
-  { ring, batch, microBatch, dropLast, write, perThread, idle = async () => {} }: Feeding,
+  { ring, batch, microBatch, dropLast, rendering, idle = async () => {} }: Feeding,
 ): Promise<number> {
   const cut = new StepCutter(batch, dropLast, microBatch);
   const size = (first: Sample) => cut.next(first);
-  const render = batcher({ ring, size, write, dropLast, ...loader.ending('render', perThread) });
+  const render = batcher({ ring, size, dropLast, ...rendering });
   let gathered = 0;
   let batchIndex = 0;
   let epoch = -1;

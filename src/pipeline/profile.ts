@@ -6,9 +6,10 @@ import { iterate } from '../streams/iterate.ts';
 import type { Alone } from '../train/alone.ts';
 import { CellReader, cellLayout } from '../train/cells.ts';
 import { divisorsOf } from '../train/tune-micro-batch.ts';
-import { queuedPerThread, toCells } from './batches.ts';
+import { toCells } from './batches.ts';
 import { microBatchRange, ringCells } from './micro-batch-range.ts';
 import { openLoader, openSource } from './open.ts';
+import { queuedPerThread } from './rendering.ts';
 import type { Resolved } from './resolve.ts';
 import { trainDefinition } from './train-definition.ts';
 
@@ -129,8 +130,8 @@ class CountedSource implements OpenSource {
     return this.#source.key(index);
   }
 
-  read(index: number, signal: AbortSignal): Fields | Promise<Fields> {
-    const fields = this.#source.read(index, signal);
+  read(...given: Parameters<OpenSource['read']>): Fields | Promise<Fields> {
+    const fields = this.#source.read(...given);
     const add = (read: Fields) => {
       if (read.bytes instanceof Uint8Array) this.bytes += read.bytes.byteLength;
       return read;

@@ -20,11 +20,10 @@ import { probeHeldOut } from './evaluation.ts';
 import type { RunSummary } from './events.ts';
 import { feedTrainer } from './feed-trainer.ts';
 import type { MachineEvent } from './inspect-run.ts';
-import { writeCell } from './layout.ts';
 import { type MicroBatchRange, microBatchRange, ringCells } from './micro-batch-range.ts';
 import { type Opened, openLoader, openSource } from './open.ts';
 import { lossLines, ProgressTicker, totals } from './progress.ts';
-import { queuedPerThread } from './rendering.ts';
+import { rendering } from './rendering.ts';
 import type { Resolved } from './resolve.ts';
 import { balanceText } from './stall.ts';
 import { tellTraining } from './tell-training.ts';
@@ -212,8 +211,7 @@ async function trainOn(
       batch: train.batch,
       microBatch: () => tuned.microBatch,
       dropLast: train.dropLast,
-      write: (sample, cell) => writeCell(sample, cell, layout),
-      perThread: queuedPerThread(),
+      rendering: rendering(opened.loader, layout),
       idle: () => tuned.undisturbed(course.idle()),
     });
     const end = await trainer.done;

@@ -3,6 +3,7 @@ import { loader } from '../../src/pipeline/engine.ts';
 import { feedTrainer } from '../../src/pipeline/feed-trainer.ts';
 import type { ResolvedStage } from '../../src/pipeline/fold.ts';
 import { Random } from '../../src/random.ts';
+import { Budget } from '../../src/streams/failures.ts';
 import type { StageStats } from '../../src/streams/meter.ts';
 import { Ring } from '../../src/streams/ring.ts';
 import type { LoopEnd } from '../../src/train/loop.ts';
@@ -98,18 +99,20 @@ export async function coupled(plan: Coupled, tuner?: Tuner): Promise<CoupledResu
     if (tuner !== undefined && tuner.setting.threads !== threads.value) threads.next(tuner.setting.threads);
   };
   const trainer = new SimulatedTrainer(plan, scheduler, cores, (cells) => ring.free(cells), tell);
-  // A share may fail here without ending the run: what it costs is looked at.
-  const tolerant = { ...running, ending: (id: string, perThread?: number) => unlimited(running.ending(id, perThread)) };
-  const feeding = feedTrainer(tolerant, trainer, {
+  const feeding = feedTrainer(running, trainer, {
     ring,
     batch: plan.batch,
     microBatch: () => tuner?.setting.microBatch ?? plan.microBatch,
     dropLast: false,
-    write: () =>
-      cores.run(plan.renderMs * spread(), () => {
-        if (random.uniform() < (plan.fails ?? 0)) throw new Error('broken');
-      }),
-    perThread: 1,
+    rendering: {
+      ...running.ending('render'),
+      // A share may fail here without ending the run: what it costs is looked at.
+      budget: new Budget('render', '100%', () => {}),
+      write: () =>
+        cores.run(plan.renderMs * spread(), () => {
+          if (random.uniform() < (plan.fails ?? 0)) throw new Error('broken');
+        }),
+    },
   });
   await play(scheduler, trainer.done);
   await feeding;
@@ -118,13 +121,6 @@ export async function coupled(plan: Coupled, tuner?: Tuner): Promise<CoupledResu
   const half = rows.slice(rows.length >> 1);
   const milliseconds = half.reduce((sum, { imagesPerSecond }) => sum + (1000 * plan.batch) / imagesPerSecond, 0);
   return { rows, stats, rate: (1000 * plan.batch * half.length) / milliseconds };
-}
-
-function unlimited<A extends { readonly budget: object }>(around: A): A {
-  return {
-    ...around,
-    budget: Object.assign(Object.create(around.budget), { spend: () => undefined, stage: 'render' }),
-  };
 }
 
 /** Lets virtual time pass, event by event, until the promise settles; what waits on microtasks gets its turn between two events. */
