@@ -123,8 +123,7 @@ export function loader(source: OpenSource, options: LoaderOptions): Loader {
       Sample
     >;
     const drawn = (sample: Sample) => work(sample, new Random(seed, id, sample.key, sample.epoch));
-    const concurrency = policy.concurrency ?? (definition?.perThread ?? 1) * threads;
-    samples = samples.pipe(runStage(drawn, around(id, { ...policy, concurrency })));
+    samples = samples.pipe(runStage(drawn, around(id, policy, times(threads, definition?.perThread ?? 1))));
   }
   const ordered = samples.pipe(inOrder(permits, start));
   const ending = (id: string, perThread = 1) => {
