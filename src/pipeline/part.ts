@@ -4,15 +4,9 @@ import { fail } from '../errors.ts';
 /** A run may be one of so many parts of a job. */
 const mostParts = 1_000_000;
 
-/** Where an orchestrator says which of several equal tasks this is. */
-const places = [
-  { index: 'JOB_COMPLETION_INDEX', first: undefined },
-  { index: 'SLURM_ARRAY_TASK_ID', first: 'SLURM_ARRAY_TASK_MIN' },
-] as const;
-
 /**
- * Reads `2/8`, the second of eight parts, or `auto/8`: which one is said by a Kubernetes indexed job (JOB_COMPLETION_INDEX) or a Slurm array
- * (SLURM_ARRAY_TASK_ID, counted from SLURM_ARRAY_TASK_MIN).
+ * Reads `2/8`, the second of eight parts, or `auto/8`: which one is said by a Kubernetes indexed job (JOB_COMPLETION_INDEX) or by a Slurm array of
+ * exactly so many neighbouring tasks (SLURM_ARRAY_TASK_ID, counted from SLURM_ARRAY_TASK_MIN).
  *
  * @throws PART
  */
@@ -21,10 +15,14 @@ export function parsePart(text: string, environment: Readonly<Record<string, str
   const of = Number(count);
   const refuse = (found: string, advice: string) => fail('PART', { found, advice });
   if (which === undefined || of < 1 || of > mostParts) throw refuse(text, 'Write `--part 2/8`, or `--part auto/8`.');
-  const index = which === 'auto' ? ownNumber(environment) : Number(which);
-  if (index === undefined) {
-    const names = places.map(({ index }) => index).join(' nor ');
-    throw refuse(text, `Neither ${names} is set here: say which part it is.`);
+  const index = which === 'auto' ? ownNumber(environment, of) : Number(which);
+  if (index === 'nothing') {
+    throw refuse(text, 'Neither JOB_COMPLETION_INDEX nor SLURM_ARRAY_TASK_ID is set here: say which part it is.');
+  }
+  if (index === 'another array') {
+    const tasks = environment.SLURM_ARRAY_TASK_COUNT ?? 'unknown';
+    const advice = `Of an array that is not all of the ${of} parts, as when some are begun again, say which each is: \`--part i/${of}\`.`;
+    throw refuse(`${text} in a Slurm array of another form (${tasks} tasks)`, advice);
   }
   if (index >= 1 && index <= of) return { index, of };
   const advice =
@@ -34,13 +32,18 @@ export function parsePart(text: string, environment: Readonly<Record<string, str
   throw refuse(which === 'auto' ? `${text}, which is part ${index} here` : text, advice);
 }
 
-function ownNumber(environment: Readonly<Record<string, string | undefined>>): number | undefined {
-  for (const { index, first } of places) {
-    const own = wholeNumber(environment[index]);
-    if (own === undefined) continue;
-    return own - (first === undefined ? 0 : (wholeNumber(environment[first]) ?? 0)) + 1;
-  }
-  return undefined;
+/** The number of this task from 1. An array of other tasks than all parts, in a row, does not tell which part a task is. */
+function ownNumber(
+  environment: Readonly<Record<string, string | undefined>>,
+  of: number,
+): number | 'nothing' | 'another array' {
+  const completion = wholeNumber(environment.JOB_COMPLETION_INDEX);
+  if (completion !== undefined) return completion + 1;
+  const task = wholeNumber(environment.SLURM_ARRAY_TASK_ID);
+  if (task === undefined) return 'nothing';
+  const [first, last, count] = ['MIN', 'MAX', 'COUNT'].map((of) => wholeNumber(environment[`SLURM_ARRAY_TASK_${of}`]));
+  if (first === undefined || last === undefined) return 'another array';
+  return count === of && last - first + 1 === of ? task - first + 1 : 'another array';
 }
 
 function wholeNumber(text: string | undefined): number | undefined {

@@ -23,12 +23,19 @@ t.test('parts are neighbours, differ by at most one, and are together all', (t) 
   t.end();
 });
 
+const slurm = (id: string, min: string, max: string, count: string) => ({
+  SLURM_ARRAY_TASK_ID: id,
+  SLURM_ARRAY_TASK_MIN: min,
+  SLURM_ARRAY_TASK_MAX: max,
+  SLURM_ARRAY_TASK_COUNT: count,
+});
+
 t.test('which part it is, as written or as the orchestrator says', (t) => {
   t.same(parsePart('2/8', {}), { index: 2, of: 8 });
   t.same(parsePart('auto/8', { JOB_COMPLETION_INDEX: '0' }), { index: 1, of: 8 });
   t.same(parsePart('auto/8', { JOB_COMPLETION_INDEX: '7' }), { index: 8, of: 8 });
-  t.same(parsePart('auto/3', { SLURM_ARRAY_TASK_ID: '12', SLURM_ARRAY_TASK_MIN: '10' }), { index: 3, of: 3 });
-  t.same(parsePart('auto/3', { SLURM_ARRAY_TASK_ID: '2' }), { index: 3, of: 3 });
+  t.same(parsePart('auto/3', slurm('12', '10', '12', '3')), { index: 3, of: 3 });
+  t.same(parsePart('auto/3', slurm('0', '0', '2', '3')), { index: 1, of: 3 });
   for (const [text, environment, message] of [
     ['0/8', {}, /counted from 1/],
     ['9/8', {}, /no more tasks/],
@@ -39,6 +46,14 @@ t.test('which part it is, as written or as the orchestrator says', (t) => {
     ['auto/8', {}, /JOB_COMPLETION_INDEX nor SLURM_ARRAY_TASK_ID is set/],
     ['auto/8', { JOB_COMPLETION_INDEX: 'x' }, /say which part/],
     ['auto/8', { JOB_COMPLETION_INDEX: '8' }, /part 9 here/],
+    // `--array=3,5` begins two of eight parts again; the others are arrays of another size, with steps, or without their ends.
+    ['auto/8', slurm('3', '3', '5', '2'), /2 tasks.*--part i\/8/],
+    ['auto/8', slurm('5', '3', '5', '2'), /--part i\/8/],
+    ['auto/2', slurm('5', '3', '5', '2'), /--part i\/2/],
+    ['auto/3', slurm('1', '1', '3', '2'), /--part i\/3/],
+    ['auto/4', slurm('0', '0', '2', '3'), /--part i\/4/],
+    ['auto/3', slurm('3', '0', '2', '3'), /no more tasks/],
+    ['auto/3', { SLURM_ARRAY_TASK_ID: '2' }, /--part i\/3/],
   ] as const) {
     t.throws(() => parsePart(text, environment), { code: 'PART', message }, text);
   }
