@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
 import { systemCode } from './files.ts';
 import { Ledger, type LedgerFile } from './ledger.ts';
+import { RunLock } from './run-lock.ts';
 import type { Job } from './sink.ts';
 
 /** Where a file of a job begins. */
@@ -53,13 +54,15 @@ const gatherBytes = 2 ** 18;
 export class RollingFiles<W extends Entry> {
   readonly #options: RollingOptions<W>;
   readonly #ledger: Ledger;
+  readonly #lock: RunLock;
   readonly #files: LedgerFile[];
   #current: Current<W> | undefined;
   #busy: Promise<void> = Promise.resolve();
   #closed = false;
 
-  private constructor(options: RollingOptions<W>, ledger: Ledger) {
+  private constructor(options: RollingOptions<W>, ledger: Ledger, lock: RunLock) {
     this.#options = options;
+    this.#lock = lock;
     this.#ledger = ledger;
     this.#files = [...ledger.files];
   }
@@ -67,12 +70,15 @@ export class RollingFiles<W extends Entry> {
   /**
    * Makes the folder, removes what was half-written, and finds where to go on.
    *
-   * @throws SINK_WRITE; SHARDS_OTHER where the folder holds what is not of this job; SHARDS_CHANGED.
+   * @throws SINK_WRITE; RUN_BUSY while another run writes these files; SHARDS_OTHER where the folder holds what is not of this job; SHARDS_CHANGED.
    */
   static async open<W extends Entry>(options: RollingOptions<W>): Promise<RollingFiles<W>> {
     const { folder, output, job } = options;
+    let lock: RunLock | undefined;
     try {
       await mkdir(folder, { recursive: true });
+      // The run's own folder does not tell: another one may have the same target.
+      lock = await RunLock.take(join(folder, `${ownStem(options)}${options.ending}.lock`), folder);
       const { own, temporary, foreign } = sortNames(await readdir(folder), options);
       if (foreign !== undefined) throw fail('SHARDS_OTHER', { found: foreign }, { where: folder });
       const sizes = new Map<string, number>();
@@ -85,8 +91,9 @@ export class RollingFiles<W extends Entry> {
         throw fail('SHARDS_OTHER', { found: more[0]! }, { where: folder });
       for (const name of [...temporary, ...more]) await rm(join(folder, name));
       await ledger.begin();
-      return new RollingFiles(options, ledger);
+      return new RollingFiles(options, ledger, lock);
     } catch (error) {
+      await lock?.release();
       throw cannotWrite(folder, error);
     }
   }
@@ -127,6 +134,7 @@ export class RollingFiles<W extends Entry> {
     } finally {
       await this.#current?.file.abandon();
       await this.#ledger.close();
+      await this.#lock.release();
     }
     return { files: this.#files.map(({ file }) => join(this.#options.folder, file)), samples: this.resumed.samples };
   }
@@ -253,9 +261,13 @@ interface Named {
   readonly job: Job;
 }
 
-function fileName({ stem, ending, job: { part } }: Named, number: number): string {
-  const own = part === undefined ? '' : `${String(part.index).padStart(String(part.of).length, '0')}of${part.of}-`;
-  return `${stem}-${own}${String(number).padStart(5, '0')}${ending}`;
+function fileName(named: Named, number: number): string {
+  return `${ownStem(named)}-${String(number).padStart(5, '0')}${named.ending}`;
+}
+
+/** What the names of a run begin with: those of each part with another. */
+function ownStem({ stem, job: { part } }: Named): string {
+  return part === undefined ? stem : `${stem}-${String(part.index).padStart(String(part.of).length, '0')}of${part.of}`;
 }
 
 /** Parts the files of this run from what it left half-written, and from one that belongs neither to it nor to the other parts of its job. */

@@ -22,7 +22,7 @@ export const streamsErrors = {
   BATCH_SIZE: 'a batch must have a whole number of samples, at least 1; got {found}.',
   EPOCHS: '`epochs` must be a number, 0 or more, or Infinity; got {found}.',
   RUN_BUSY:
-    'a folder must belong to one run at a time; process {pid} is running in this one. Wait for it, or choose another `output`.',
+    'a folder must belong to one run at a time; {found} is running in this one. Wait for it, or choose another `output`; where it is gone for sure, remove {file}.',
   MOST_FAILED: 'more samples must come through than fail; {failures} of {seen} failed: {first}',
   BATCH_EMPTY:
     'a batch must have a field of fixed size (a picture, a number, an array of numbers); the samples have {found}. Put `decode` and `resize` before it.',

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { appendFileSync, existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fail, messageOf } from '../errors.ts';
+import { RunLock } from '../datasets/run-lock.ts';
+import { fail, messageOf, PatchstreamError } from '../errors.ts';
 import type { Failure } from '../streams/failures.ts';
 import type { StageStats } from '../streams/meter.ts';
 import type { RunSummary } from './events.ts';
@@ -22,6 +23,7 @@ export class RunFolder {
   readonly digest: string;
 
   readonly #resolved: string;
+  #lock: RunLock | undefined;
 
   private constructor(path: string, digest: string, resolved: string) {
     this.path = path;
@@ -59,22 +61,16 @@ export class RunFolder {
 
   /** Takes the folder for this process. @throws RUN_BUSY while another one that lives has it; OUTPUT_FOLDER. */
   async lock(): Promise<void> {
-    const path = join(this.path, 'run.lock');
     try {
-      await writeFile(path, String(process.pid), { flag: 'wx' });
+      this.#lock = await RunLock.take(join(this.path, 'run.lock'), this.path);
     } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') {
-        throw fail('OUTPUT_FOLDER', { found: messageOf(cause) }, { where: this.path, cause });
-      }
-      const pid = Number(await readFile(path, 'utf8').catch(() => ''));
-      if (lives(pid)) throw fail('RUN_BUSY', { pid }, { where: this.path });
-      // Left behind by a run that was killed.
-      await writeFile(path, String(process.pid));
+      if (cause instanceof PatchstreamError) throw cause;
+      throw fail('OUTPUT_FOLDER', { found: messageOf(cause) }, { where: this.path, cause });
     }
   }
 
   async unlock(): Promise<void> {
-    await rm(join(this.path, 'run.lock'), { force: true });
+    await this.#lock?.release();
   }
 
   /**
@@ -147,16 +143,5 @@ function isBefore(line: string, position: number): boolean {
     return (JSON.parse(line) as Failure).position < position;
   } catch {
     return false;
-  }
-}
-
-/** True when there is a process of that number. */
-function lives(pid: number): boolean {
-  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

@@ -113,6 +113,28 @@ t.test('what is not of this job is not touched', async (t) => {
   t.ok(existsSync(join(output, 'shards/notes.txt')), 'other files stay');
 });
 
+t.test('two runs that write the same files: the second is refused, and ruins nothing', async (t) => {
+  const base = t.testdir({});
+  const sink = toShards({ shardBytes: 4000, path: join(base, 'shards') });
+  const errors: unknown[] = [];
+  let once = true;
+  const meanwhile = each(async (sample) => {
+    if (sample.position === 30 && once) {
+      once = false;
+      errors.push(await runNumbered(join(base, 'two'), sink, { count, fresh: true }).catch((error) => error));
+    }
+    return sample;
+  });
+  const { done } = await runNumbered(join(base, 'one'), sink, { count, stages: [meanwhile] });
+  t.match(errors, [{ code: 'RUN_BUSY', message: /job\.shard\.lock/ }]);
+  t.equal(done, count);
+  t.equal((await recordsOf(join(base, 'shards'))).length, count);
+  t.same(
+    readdirSync(join(base, 'shards')).filter((name) => !/^job-\d{5}\.shard$/.test(name)),
+    [],
+  );
+});
+
 t.test('a source that has changed since is told, and a missing shard is written again', async (t) => {
   const output = join(t.testdir({}), 'run');
   const write = (more = {}) => runNumbered(output, toShards({ shardBytes: 4000 }), { count, ...more });
