@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { FilePool } from '../datasets/positioned.ts';
+import { partTroubles } from '../datasets/shard/parts.ts';
 import { type OpenShard, openShard } from '../datasets/shard/reader.ts';
 import type { ShardRecord, Stored } from '../datasets/shard/record.ts';
 import { listShards, shardEnding } from '../datasets/shards.ts';
@@ -37,7 +38,9 @@ export const shardInspection: Inspection = {
     if (given.flag('json')) stdout.write(`${JSON.stringify(seen.map(jsonOf), null, 2)}\n`);
     else stdout.write(seen.length === 1 ? about(seen[0]!, verify) : aboutAll(seen, verify));
     for (const problem of given.flag('json') ? [] : problems) stderr.write(`${problem}\n`);
-    return problems.length > 0 ? exits.failed : exits.ok;
+    const troubles = path.endsWith(shardEnding) ? [] : partTroubles(seen.flatMap(({ shard }) => shard ?? []));
+    for (const trouble of troubles) stderr.write(`${printable(trouble)}\n`);
+    return problems.length > 0 || troubles.length > 0 ? exits.failed : exits.ok;
   },
 };
 

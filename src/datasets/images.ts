@@ -6,9 +6,9 @@ import type { Sample } from '../streams/sample.ts';
 import type { Pixels } from '../vision/picture.ts';
 import type { SheetRow } from '../vision/sheet.ts';
 import { ContactSheet, checkSheet, renderFields, sheetOption } from './contact-sheet.ts';
-import { cannotWrite } from './rolling.ts';
 import { defineSink, type OpenSink } from './sink.ts';
 import type { Fields } from './source.ts';
+import { cannotWrite } from './temporary-file.ts';
 
 /** What a written picture leaves for its turn. */
 interface Written {

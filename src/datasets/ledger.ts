@@ -1,7 +1,8 @@
 import { type FileHandle, open, readFile, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fail } from '../errors.ts';
 import type { Job } from './sink.ts';
+import { syncFolder } from './temporary-file.ts';
 
 /** A finished file of a job. */
 export interface LedgerFile {
@@ -16,6 +17,8 @@ export interface LedgerFile {
 interface Head {
   readonly format: 1;
   readonly recipe: string;
+  /** Of all parts together; earlier versions have none. */
+  readonly job?: string;
   readonly source: Job['source'];
 }
 
@@ -47,7 +50,7 @@ export class Ledger {
    */
   static async open(folder: string, job: Job, sizes: ReadonlyMap<string, number>): Promise<Ledger> {
     const path = join(folder, 'written.jsonl');
-    const head: Head = { format: 1, recipe: job.recipe.digest, source: job.source };
+    const head: Head = { format: 1, recipe: job.recipe.digest, job: job.recipe.job, source: job.source };
     const [first, ...rest] = job.fresh ? [] : await readRows(path);
     const before = first as Partial<Head> | undefined;
     if (before?.format !== 1 || before.recipe !== head.recipe) return new Ledger(path, head, [], false);
@@ -71,6 +74,7 @@ export class Ledger {
     await handle.writeFile([this.#head, ...this.files].map((row) => `${JSON.stringify(row)}\n`).join(''));
     await handle.sync();
     await rename(`${this.#path}.tmp`, this.#path);
+    await syncFolder(dirname(this.#path));
   }
 
   async add(row: LedgerFile): Promise<void> {

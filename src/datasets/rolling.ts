@@ -1,10 +1,12 @@
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { fail, messageOf, PatchstreamError } from '../errors.ts';
-import { systemCode } from './files.ts';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fail, type PatchstreamError } from '../errors.ts';
 import { Ledger, type LedgerFile } from './ledger.ts';
+import { inTurns } from './many-files.ts';
 import { RunLock } from './run-lock.ts';
+import { isSame } from './shard/parts.ts';
 import type { Job } from './sink.ts';
+import { cannotWrite, TemporaryFile, temporaryEnding } from './temporary-file.ts';
 
 /** Where a file of a job begins. */
 export interface FileStart {
@@ -41,10 +43,16 @@ export interface RollingOptions<W extends Entry> {
   readonly limit: number;
   readonly job: Job;
   form(start: FileStart): Form<W>;
+  /** What a file of another part says of its job; nothing where it cannot be read. */
+  origin?(path: string): Promise<Origin | undefined>;
 }
 
-/** Pieces up to so many bytes are gathered until there are that many. */
-const gatherBytes = 2 ** 18;
+/** What all parts of a job have in common. */
+export interface Origin {
+  /** The digest of the recipe without the part; earlier versions have none. */
+  readonly job?: string | undefined;
+  readonly source: Job['source'];
+}
 
 /**
  * The files of a durable job, one after the other: `<stem>-00000<ending>`, or `<stem>-2of8-00000<ending>` of the second of eight parts. Each is
@@ -79,16 +87,17 @@ export class RollingFiles<W extends Entry> {
       await mkdir(folder, { recursive: true });
       // The run's own folder does not tell: another one may have the same target.
       lock = await RunLock.take(join(folder, `${ownStem(options)}${options.ending}.lock`), folder);
-      const { own, temporary, foreign } = sortNames(await readdir(folder), options);
-      if (foreign !== undefined) throw fail('SHARDS_OTHER', { found: foreign }, { where: folder });
+      const { own, others, temporary, foreign } = sortNames(await readdir(folder), options);
+      if (foreign !== undefined) throw isOther(folder, foreign, false);
+      // Begun anew are all parts, one after the other.
+      if (!job.fresh) await checkParts(others, options);
       const sizes = new Map<string, number>();
       for (const name of own) sizes.set(name, (await stat(join(folder, name))).size);
       const ledger = await Ledger.open(output, job, sizes);
       const kept = new Set(ledger.files.map(({ file }) => file));
       const more = own.filter((name) => !kept.has(name));
       // Renamed and not yet entered when the run was killed: they are written again. Without a ledger of this job they are somebody's work.
-      if (more.length > 0 && !ledger.ours && !job.fresh)
-        throw fail('SHARDS_OTHER', { found: more[0]! }, { where: folder });
+      if (more.length > 0 && !ledger.ours && !job.fresh) throw isOther(folder, more[0]!, true);
       for (const name of [...temporary, ...more]) await rm(join(folder, name));
       await ledger.begin();
       return new RollingFiles(options, ledger, lock);
@@ -171,90 +180,6 @@ interface Current<W extends Entry> {
   samples: number;
 }
 
-const temporaryEnding = '.tmp';
-
-/** A file that has its name only when it is whole and on the disk. */
-class TemporaryFile {
-  readonly #path: string;
-  readonly #handle: FileHandle;
-  readonly #gathered = Buffer.allocUnsafeSlow(gatherBytes);
-  #waiting = 0;
-  #bytes = 0;
-
-  private constructor(path: string, handle: FileHandle) {
-    this.#path = path;
-    this.#handle = handle;
-  }
-
-  static async open(path: string): Promise<TemporaryFile> {
-    try {
-      return new TemporaryFile(path, await open(`${path}${temporaryEnding}`, 'w'));
-    } catch (error) {
-      throw cannotWrite(path, error);
-    }
-  }
-
-  /** Bytes so far. */
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  /** Takes the pieces: afterwards their memory may be used again. */
-  async write(pieces: readonly Uint8Array[]): Promise<void> {
-    for (const piece of pieces) {
-      if (this.#waiting + piece.length > gatherBytes) await this.#flush();
-      if (piece.length > gatherBytes) {
-        await this.#put(piece);
-      } else {
-        this.#gathered.set(piece, this.#waiting);
-        this.#waiting += piece.length;
-      }
-      this.#bytes += piece.length;
-    }
-  }
-
-  async #flush(): Promise<void> {
-    await this.#put(this.#gathered.subarray(0, this.#waiting));
-    this.#waiting = 0;
-  }
-
-  async #put(bytes: Uint8Array): Promise<void> {
-    try {
-      for (let at = 0; at < bytes.length; ) at += (await this.#handle.write(bytes, at, bytes.length - at)).bytesWritten;
-    } catch (error) {
-      throw cannotWrite(this.#path, error);
-    }
-  }
-
-  async finish(): Promise<void> {
-    await this.#flush();
-    try {
-      await this.#handle.sync();
-      await this.#handle.close();
-      await rename(`${this.#path}${temporaryEnding}`, this.#path);
-      await syncFolder(dirname(this.#path));
-    } catch (error) {
-      throw cannotWrite(this.#path, error);
-    }
-  }
-
-  async abandon(): Promise<void> {
-    await this.#handle.close().catch(() => undefined);
-    await rm(`${this.#path}${temporaryEnding}`, { force: true }).catch(() => undefined);
-  }
-}
-
-/** Brings a folder's entries to the disk. Windows cannot open folders, and has no need to. */
-async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
-
 interface Named {
   readonly stem: string;
   readonly ending: string;
@@ -280,20 +205,38 @@ function sortNames(names: readonly string[], options: Named) {
     const number = pattern.exec(name)?.at(-1);
     return number !== undefined && fileName(options, Number(number)) === name;
   };
+  const others = new Map<string, string>();
+  for (const name of names) {
+    const part = pattern.exec(name)?.at(-2);
+    if (job.part !== undefined && part !== undefined && Number(part) !== job.part.index) others.set(part, name);
+  }
   const whole = (name: string) => name.slice(0, -temporaryEnding.length);
   return {
     own: names.filter(ours).sort(),
+    /** One of each other part. */
+    others: [...others.values()],
     temporary: names.filter((name) => name.endsWith(temporaryEnding) && ours(whole(name))),
     foreign: names.find((name) => name.endsWith(ending) && !pattern.test(name)),
   };
 }
 
-/** The error of a file that cannot be written. Errors of the catalogue stay as they are. */
-export function cannotWrite(file: string, cause: unknown): PatchstreamError {
-  if (cause instanceof PatchstreamError) return cause;
-  const full = ['ENOSPC', 'EDQUOT'].includes(systemCode(cause) ?? '');
-  const advice = full
-    ? 'Make room on the disk, or choose another `output`.'
-    : 'Look whose folder it is, or choose another `output`.';
-  return fail('SINK_WRITE', { file, reason: full ? 'a full disk' : messageOf(cause), advice }, { cause });
+/** Holds what other parts have written to the recipe and the source of this one. @throws SHARDS_OTHER */
+async function checkParts<W extends Entry>(others: readonly string[], options: RollingOptions<W>): Promise<void> {
+  const { folder, job, origin } = options;
+  if (origin === undefined) return;
+  await inTurns(others, 8, async (name) => {
+    const found = await origin(join(folder, name));
+    if (found === undefined) return;
+    if (!isSame(found.job, job.recipe.job)) throw isOther(folder, `${name}, which was made by another recipe`, true);
+    if (found.source.keys === job.source.keys && found.source.count === job.source.count) return;
+    throw isOther(folder, `${name}, which was made of another source`, true);
+  });
+}
+
+/** @param mayGo whether --fresh would remove it. */
+function isOther(folder: string, found: string, mayGo: boolean): PatchstreamError {
+  const advice = mayGo
+    ? 'Choose another `path` or `output`, remove what is there, or begin again, every part of it, with --fresh.'
+    : 'Choose another `path` or `output`, or move it away: --fresh leaves it alone too.';
+  return fail('SHARDS_OTHER', { found, advice }, { where: folder });
 }

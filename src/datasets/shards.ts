@@ -10,6 +10,7 @@ import { listFiles } from './files.ts';
 import { inTurns, joined } from './many-files.ts';
 import { FilePool } from './positioned.ts';
 import type { ShardInfo } from './shard/info.ts';
+import { partTroubles } from './shard/parts.ts';
 import { damages, type OpenShard, openShard } from './shard/reader.ts';
 import { openRaw, type ShardRecord } from './shard/record.ts';
 import { defineSource } from './source.ts';
@@ -79,6 +80,7 @@ export const shards = defineSource({
         });
       const opened = await inTurns(files, opening, open);
       for (const { name, damaged } of opened) if (damaged !== undefined) progress(`${name} is damaged, ${damaged}`);
+      for (const line of files[0] === '' ? [] : partTroubles(opened)) progress(line);
       const declared = declaredFields(options);
       for (const shard of opened) checkShard(shard, declared);
       const { count, place } = joined(opened, ({ index }) => index.count);

@@ -25,8 +25,8 @@ export interface Part {
 
 /** What a sink whose files are gone on with has to know of the run. */
 export interface Job {
-  /** A digest of all that decides what is written, and the pipeline as JSON, without secrets. */
-  readonly recipe: { readonly digest: string; readonly pipeline: unknown };
+  /** A digest of all that decides what is written, the same without the part, equal for all parts of a job, and the pipeline as JSON, without secrets. */
+  readonly recipe: { readonly digest: string; readonly job: string; readonly pipeline: unknown };
   /** The first position of this run, and one past the last. */
   readonly from: number;
   readonly to: number;

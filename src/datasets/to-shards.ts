@@ -6,9 +6,11 @@ import { Picture } from '../vision/picture.ts';
 import type { SheetRow } from '../vision/sheet.ts';
 import type { Spec } from '../vision/spec.ts';
 import { ContactSheet, checkSheet, sheetOption } from './contact-sheet.ts';
-import { type Entry, type FileStart, type Form, RollingFiles } from './rolling.ts';
+import { FilePool } from './positioned.ts';
+import { type Entry, type FileStart, type Form, type Origin, RollingFiles } from './rolling.ts';
 import { encodeFrame, encodeTail, magic } from './shard/frame.ts';
 import { IndexWriter } from './shard/index-frame.ts';
+import { openShard } from './shard/reader.ts';
 import { dtypeOf, encodeRecord, type NumberArray, type ShardRecord, type Stored } from './shard/record.ts';
 import { shardEnding } from './shards.ts';
 import { defineSink, type OpenSink, type SinkContext } from './sink.ts';
@@ -65,6 +67,7 @@ export const toShards = defineSink({
       limit: shardBytes,
       job,
       form: (start) => new ShardForm(infoOf(context, start)),
+      origin: originOf,
     });
     const contact = ContactSheet.of(sheet, spec);
     if (files.resumed.samples > 0) await contact?.keep(context.own);
@@ -92,6 +95,19 @@ export const toShards = defineSink({
     return sink;
   },
 });
+
+/** The job of a shard that another part has written, which may just be gone. */
+async function originOf(path: string): Promise<Origin | undefined> {
+  const pool = new FilePool();
+  try {
+    const { info } = await openShard(pool, path, { name: path, damage: 'skip', maxBytes: 0 });
+    return info && { job: info.recipe.job, source: info.source };
+  } catch {
+    return undefined;
+  } finally {
+    pool.close();
+  }
+}
 
 /** A shard while it is written. */
 class ShardForm implements Form<Written> {

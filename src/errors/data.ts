@@ -72,8 +72,7 @@ export const dataErrors = {
   SHARDS_NONE: '{path} must be a shard or a folder with shards (*.shard); got {found}. Look at `path`.',
   SHARDS_FIELD:
     'the shards must have the field {field}, {expected}; got {found}. Leave it out, or write it with the stages that give it.',
-  SHARDS_OTHER:
-    'the folder must hold the files of this very job alone; got {found}. Choose another `path` or `output`, remove what is there, or begin again with --fresh.',
+  SHARDS_OTHER: 'the folder must hold the files of this very job alone; got {found}. {advice}',
   SHARDS_CHANGED:
     'a job that goes on must find the source as it was: {expected}; got {found}. Bring it back, or begin again with --fresh.',
   RECORD_FIELD:

@@ -3,6 +3,7 @@ import { appendFileSync, existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RunLock } from '../datasets/run-lock.ts';
+import type { Part } from '../datasets/sink.ts';
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
 import type { Failure } from '../streams/failures.ts';
 import type { StageStats } from '../streams/meter.ts';
@@ -21,30 +22,34 @@ export class RunFolder {
   readonly path: string;
   /** Of all that decides the results. */
   readonly digest: string;
+  /** The same without the part: equal for all parts of a job. */
+  readonly job: string;
 
   readonly #resolved: string;
   #lock: RunLock | undefined;
 
-  private constructor(path: string, digest: string, resolved: string) {
+  private constructor(path: string, digests: { digest: string; job: string }, resolved: string) {
     this.path = path;
-    this.digest = digest;
+    this.digest = digests.digest;
+    this.job = digests.job;
     this.#resolved = resolved;
   }
 
   /**
    * Makes the folder. Nothing in it is changed before `begin`.
    *
-   * @param resolved the pipeline as JSON, without secrets. @param decisive the part of it that decides the results.
+   * @param resolved the pipeline as JSON, without secrets. @param decisive what of it decides the results. @param part of which it is.
    * @throws OUTPUT_FOLDER when it cannot be made.
    */
-  static async open(path: string, resolved: unknown, decisive: unknown): Promise<RunFolder> {
-    const digest = createHash('sha256').update(JSON.stringify(decisive)).digest('hex').slice(0, 16);
+  static async open(path: string, resolved: unknown, decisive: object, part?: Part): Promise<RunFolder> {
+    const digestOf = (value: object) => createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16);
+    const digests = { digest: digestOf({ ...decisive, part }), job: digestOf(decisive) };
     try {
       await mkdir(path, { recursive: true });
     } catch (cause) {
       throw fail('OUTPUT_FOLDER', { found: messageOf(cause) }, { where: path, cause });
     }
-    return new RunFolder(path, digest, `${JSON.stringify(resolved, null, 2)}\n`);
+    return new RunFolder(path, digests, `${JSON.stringify(resolved, null, 2)}\n`);
   }
 
   /** The summary of an earlier run of this very pipeline that came to its end and whose files are there; undefined when there is none. */

@@ -119,7 +119,11 @@ function openSink(
 function jobOf(resolved: Resolved, source: OpenSource, { folder, fresh, part }: RunContext): Job {
   return {
     // As JSON has it: without what is not there.
-    recipe: { digest: folder.digest, pipeline: JSON.parse(JSON.stringify(decisiveJson(resolved))) },
+    recipe: {
+      digest: folder.digest,
+      job: folder.job,
+      pipeline: JSON.parse(JSON.stringify(decisiveJson(resolved))),
+    },
     ...rangeOf(source.count, part),
     ...(part && { part }),
     source: { count: source.count, keys: keysDigest(source) },

@@ -37,11 +37,9 @@ export async function run(definition: Definition, options: RunOptions = {}): Pro
   const resolved = soundPipeline(definition, options.registry ?? builtin);
   if (part !== undefined) checkParts(resolved);
   const { output } = definition;
-  const folder = await RunFolder.open(part ? join(output, partFolder(part)) : output, resolvedJson(resolved), {
-    ...decisiveJson(resolved),
-    code: await codeOf(definition),
-    part,
-  });
+  const decisive = { ...decisiveJson(resolved), code: await codeOf(definition) };
+  const place = part ? join(output, partFolder(part)) : output;
+  const folder = await RunFolder.open(place, resolvedJson(resolved), decisive, part);
   const before = fresh ? undefined : await folder.finished();
   if (before !== undefined) {
     return { ...before, earlier: true };

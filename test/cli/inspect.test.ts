@@ -42,6 +42,23 @@ t.test('a folder of shards, damage in one, and JSON', async (t) => {
   t.match(await patchstream(['inspect', path]), { code: 1, err: /SHARD_FORMAT/ });
 });
 
+t.test('the parts of a job: which are missing, and which are of another recipe', async (t) => {
+  const output = t.testdir({});
+  const folder = join(output, 'shards');
+  await runNumbered(output, toShards(), { part: { index: 1, of: 3 } });
+  const shard = await patchstream(['inspect', join(folder, 'job-1of3-00000.shard')]);
+  t.match(shard, { code: 0, err: '' }, 'a shard alone');
+  t.match(await patchstream(['inspect', folder]), { code: 1, err: 'job in 3 parts: no shard of part 2, 3\n' });
+  await runNumbered(output, toShards(), { part: { index: 2, of: 3 } });
+  await runNumbered(output, toShards({ pictures: 'png' }), { part: { index: 3, of: 3 }, fresh: true });
+  t.match(await patchstream(['inspect', folder]), {
+    code: 1,
+    err: /^job in 3 parts: part 3 was made by another recipe/,
+  });
+  await runNumbered(output, toShards(), { part: { index: 3, of: 3 }, fresh: true });
+  t.match(await patchstream(['inspect', folder]), { code: 0, err: '' });
+});
+
 t.test('a tar, and what is neither', async (t) => {
   const output = t.testdir({ 'bad.tar': 'hello'.repeat(200), 'notes.txt': 'x' });
   const { files } = await runNumbered(output, toWebdataset({ pictures: 'png' }), { count: 7 });

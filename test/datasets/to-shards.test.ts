@@ -105,7 +105,7 @@ t.test('what is not of this job is not touched', async (t) => {
   await other({ fresh: true });
   t.notSame(filesOf(join(output, 'shards')), before);
   writeFileSync(join(output, 'shards/theirs.shard'), 'precious');
-  await t.rejects(other({ fresh: true }), { code: 'SHARDS_OTHER', message: /theirs\.shard/ });
+  await t.rejects(other({ fresh: true }), { code: 'SHARDS_OTHER', message: /theirs\.shard.*--fresh leaves it alone/ });
   t.equal(readFileSync(join(output, 'shards/theirs.shard'), 'utf8'), 'precious');
   rmSync(join(output, 'shards/theirs.shard'));
   writeFileSync(join(output, 'shards/notes.txt'), 'mine');
@@ -168,6 +168,61 @@ t.test('the parts of a job are disjoint, and together everything', async (t) => 
   t.ok(existsSync(join(output, 'part-3of7/finished.json')));
   t.match(readdirSync(join(output, 'shards'))[0], /^job-1of7-00000\.shard$/);
   await t.rejects(runNumbered(output, toShards(), { count }), { code: 'SHARDS_OTHER' }, 'not beside another division');
+});
+
+t.test('parts of another recipe or of another source are not mixed', async (t) => {
+  const base = t.testdir({});
+  const path = join(base, 'shards');
+  const write = (index: number, more: object = {}, own = 'a', options = {}) =>
+    runNumbered(join(base, own), toShards({ path, shardBytes: 4000, ...options }), {
+      count,
+      part: { index, of: 3 },
+      ...more,
+    });
+  await write(1);
+  const before = filesOf(path);
+  await t.rejects(write(2, {}, 'a', { pictures: 'png' }), {
+    code: 'SHARDS_OTHER',
+    message: /job-1of3-0000\d\.shard, which was made by another recipe/,
+  });
+  await t.rejects(write(2, { count: count + 3 }), { code: 'SHARDS_OTHER', message: /another recipe/ });
+  t.same(filesOf(path), before, 'nothing is touched');
+  await write(2, {}, 'b');
+  const lines: string[] = [];
+  await openSource(shards.definition, { path }, { progress: (line) => lines.push(line) });
+  t.same(lines, ['job in 3 parts: no shard of part 3']);
+  await write(3, { fresh: true }, 'a', { pictures: 'png' });
+  lines.length = 0;
+  await openSource(shards.definition, { path }, { progress: (line) => lines.push(line) });
+  t.same(lines, ['job in 3 parts: part 3 was made by another recipe than part 1']);
+  await write(3, { fresh: true });
+  lines.length = 0;
+  await openSource(shards.definition, { path }, { progress: (line) => lines.push(line) });
+  await openSource(shards.definition, { path: join(path, 'job-1of3-00000.shard') });
+  t.same(lines, []);
+});
+
+t.test('a source whose keys are others under one recipe is another one', async (t) => {
+  const base = t.testdir({ 1: {}, 2: {} });
+  const path = join(base, 'shards');
+  const open = (index: number, keys: string) =>
+    definition.open(
+      definition.options.parse({ path }),
+      sinkContext(base, {
+        own: join(base, String(index)),
+        job: {
+          ...sinkContext(base).job,
+          part: { index, of: 2 },
+          source: { count: 1000, keys },
+        },
+      }),
+    );
+  const sink = await open(1, 'keys');
+  const picture = rawPicture({ ...gradient(4, 4), channels: 3 });
+  await sink.commit(await sink.write({ key: 'a', position: 0, epoch: 0, picture }));
+  await sink.close(true);
+  await t.rejects(open(2, 'others'), { code: 'SHARDS_OTHER', message: /test-1of2-00000\.shard.*another source/ });
+  await (await open(2, 'keys')).close(true);
 });
 
 t.test('what a record can keep of a picture', async (t) => {

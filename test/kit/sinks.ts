@@ -9,7 +9,7 @@ export function sinkContext(output: string, { job, ...more }: Partial<SinkContex
     spec: { fields: {} },
     name: 'test',
     job: {
-      recipe: { digest: 'recipe', pipeline: { name: 'test' } },
+      recipe: { digest: 'recipe', job: 'job', pipeline: { name: 'test' } },
       from: 0,
       to: 1000,
       source: { count: 1000, keys: 'keys' },

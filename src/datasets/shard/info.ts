@@ -9,7 +9,11 @@ const info = z.looseObject({
   shard: z.int().min(0).describe('Its number among the shards of that run.'),
   from: z.int().min(0).describe('The first position it may have.'),
   part: z.tuple([z.int(), z.int()]).optional().describe('[i, n] of a run in n parts.'),
-  recipe: z.looseObject({ digest: z.string(), pipeline: z.unknown() }),
+  recipe: z.looseObject({
+    digest: z.string(),
+    job: z.string().optional().describe('The digest without the part: equal for all parts of a job.'),
+    pipeline: z.unknown(),
+  }),
   source: z.looseObject({ count: z.int().min(0), keys: z.string() }),
   fields: z
     .record(

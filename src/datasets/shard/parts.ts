@@ -1,0 +1,52 @@
+import type { ShardInfo } from './info.ts';
+
+/** What an open shard says of itself, where damage does not hide it. */
+interface Told {
+  readonly info?: ShardInfo;
+}
+
+/**
+ * What is wrong with shards that the parts of a job have written: parts of which nothing is there, and parts that were made by other recipes or
+ * of other sources than the first. A line for each job and trouble.
+ */
+export function partTroubles(shards: readonly Told[]): string[] {
+  const jobs = new Map<string, ShardInfo[]>();
+  for (const { info } of shards) {
+    if (info?.part === undefined) continue;
+    const job = `${info.name} in ${info.part[1]} parts`;
+    jobs.set(job, [...(jobs.get(job) ?? []), info]);
+  }
+  return [...jobs].flatMap(([job, infos]) => {
+    const first = infos[0]!;
+    const numbers = (of: readonly ShardInfo[]) => [...new Set(of.map(({ part }) => part![0]))].join(', ');
+    const lines: string[] = [];
+    const recipes = infos.filter(({ recipe }) => !isSame(recipe.job, first.recipe.job));
+    if (recipes.length > 0)
+      lines.push(`${job}: part ${numbers(recipes)} was made by another recipe than part ${first.part![0]}`);
+    const sources = infos.filter(
+      ({ source }) => source.keys !== first.source.keys || source.count !== first.source.count,
+    );
+    if (sources.length > 0)
+      lines.push(`${job}: part ${numbers(sources)} was made of another source than part ${first.part![0]}`);
+    const of = first.part![1];
+    const there = new Set(infos.map(({ part }) => part![0]));
+    // Of fewer samples than parts, some have nothing to write.
+    const missing =
+      of > first.source.count || of > mostParts
+        ? []
+        : Array.from({ length: of }, (_, i) => i + 1).filter((i) => !there.has(i));
+    if (missing.length > 0) {
+      const shown = missing.slice(0, 10).join(', ');
+      lines.push(`${job}: no shard of part ${shown}${missing.length > 10 ? ` and ${missing.length - 10} others` : ''}`);
+    }
+    return lines;
+  });
+}
+
+/** A head may announce any number of parts. */
+const mostParts = 1_000_000;
+
+/** Digests of jobs, which files of earlier versions have not. */
+export function isSame(one: string | undefined, other: string | undefined): boolean {
+  return one === undefined || other === undefined || one === other;
+}
