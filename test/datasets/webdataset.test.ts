@@ -106,22 +106,35 @@ t.test('a tar that is cut or broken is told, or read up to there', async (t) => 
     ['a.jpg', 'x'.repeat(600)],
     ['b.jpg', 'y'.repeat(600)],
   ]);
+  const sparse = tarOf([['s.jpg', 'x'.repeat(600), { type: 'SparseFile' }]]);
+  const said = (line: string) => `${line.length + 4} ${line}\n`;
+  const paxSparse = tarOf([
+    ['PaxHeaders/s.jpg', `${said('comment=xxxxx')}${said('GNU.sparse.major=1')}`, { type: 'ExtendedHeader' }],
+    ['GNUSparseFile.0/s.jpg', 'x'.repeat(600)],
+  ]);
   for (const [bytes, found] of [
     [whole.subarray(0, 2300), /a file longer than the tar/],
     [whole.subarray(0, 1600), /its end within a header/],
     [Buffer.concat([whole.subarray(0, 1536), Buffer.alloc(512, 1)]), /checksum/],
+    [whole.subarray(0, 1536), /at byte 1536: no zeros at its end/],
+    [whole.subarray(0, 1400), /no zeros at its end/],
+    // A hole of one block, of many, and a second tar behind the end of the first.
+    [Buffer.concat([whole.subarray(0, 1536), Buffer.alloc(512), whole.subarray(1536)]), /more behind a block of zeros/],
+    [Buffer.concat([whole.subarray(0, 1536), Buffer.alloc(512 * 300), whole.subarray(1536)]), /more behind/],
+    [Buffer.concat([whole.subarray(0, 1536), Buffer.alloc(1024), Buffer.from([1])]), /more behind/],
+    [Buffer.concat([whole.subarray(0, 1536), sparse]), /a sparse file; make the tar without -S/],
+    [Buffer.concat([whole.subarray(0, 1536), paxSparse]), /a sparse file; make the tar without -S/],
   ] as const) {
     await t.rejects(open(t, bytes), { code: 'TAR_DAMAGED', message: found });
     const { keys, lines } = await open(t, bytes, { damage: 'skip' });
     t.same(keys, ['a.tar/a']);
     t.match(lines, [/a\.tar is damaged: /]);
   }
-  t.same(
-    (await open(t, whole.subarray(0, 2048 + 600))).keys,
-    ['a.tar/a', 'a.tar/b'],
-    'the zeros at the end may be missing',
-  );
-  await t.rejects(open(t, Buffer.alloc(0)), { code: 'TARS_EMPTY' });
+  for (const zeros of [1, 512, 700, 1024, 10_240, 200_000]) {
+    const { keys } = await open(t, Buffer.concat([whole.subarray(0, 3072), Buffer.alloc(511 + zeros)]));
+    t.same(keys, ['a.tar/a', 'a.tar/b'], `${zeros} zeros`);
+  }
+  await t.rejects(open(t, Buffer.alloc(0)), { code: 'TAR_DAMAGED' });
   await t.rejects(open(t, Buffer.from('hello')), { code: 'TAR_DAMAGED' });
   await t.rejects(open(t, tarOf([['x', 'y', { type: 'ExtendedHeader', size: 2 ** 22 }]])), { code: 'TAR_DAMAGED' });
   await t.rejects(open(t, tarOf([['a.txt', 'x']])), { code: 'TARS_EMPTY', message: /1 other files/ });
@@ -140,6 +153,34 @@ t.test('labels, fields and sizes that are wrong fail their sample', async (t) =>
     await t.rejects(read([picture, ['a.json', json]], { fields }), { code: 'TAR_JSON' }, json);
   for (const json of ['{"box":[1]}', '{"box":["a","b"]}', '{"__proto__":{"box":[1,2]}}'])
     await t.rejects(read([picture, ['a.json', json]], { fields }), { code: 'FIELD_SHAPE' }, json);
+  for (const [dtype, list, found] of [
+    ['uint8', '[300,1]', /got 300/],
+    ['uint8', '[-1,1]', /got -1/],
+    ['int32', '[1.5,1]', /got 1\.5/],
+    ['int32', '[1,2147483648]', /got 2147483648/],
+    ['float32', '[1e300,1]', /got 1e\+300/],
+  ] as const)
+    await t.rejects(
+      read([picture, ['a.json', `{"box":${list}}`]], { fields: { box: { dtype, shape: [2] } } }),
+      { code: 'FIELD_SHAPE', message: found },
+      `${dtype} ${list}`,
+    );
+  await t.rejects(read([picture, ['a.json', '{"box":300}']], { fields: { box: { dtype: 'uint8' } } }), {
+    code: 'FIELD_SHAPE',
+    message: /got 300/,
+  });
+  const square = { box: { dtype: 'float32', shape: [2, 2] } };
+  for (const list of ['[[1,2,3],[4]]', '[[1,2],3,4]', '[[1],[2],[3],[4]]', '[[[1,2]],[[3,4]]]', '[[1,2,3,4]]'])
+    await t.rejects(
+      read([picture, ['a.json', `{"box":${list}}`]], { fields: square }),
+      { code: 'FIELD_SHAPE', message: /lists of other lengths/ },
+      list,
+    );
+  for (const list of ['[[0.1,2],[3,4]]', '[0.1,2,3,4]'])
+    t.same(
+      (await read([picture, ['a.json', `{"box":${list}}`]], { fields: square })).box,
+      Float32Array.of(0.1, 2, 3, 4),
+    );
   await t.rejects(read([picture], { maxBytes: 3 }), { code: 'FILE_LARGE' });
 });
 

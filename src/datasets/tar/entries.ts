@@ -12,6 +12,10 @@ export interface TarEntry {
 export const blockBytes = 512;
 /** The most bytes of a header that extends another: a name, a comment. */
 const mostExtended = 2 ** 20;
+/** So much of what is behind the end is looked at in one go. */
+const endBytes = 2 ** 16;
+/** Its bytes in the tar are not those of the file. */
+const sparse = 'a sparse file; make the tar without -S';
 
 /** Bytes that a file of `size` takes, up to the next block. */
 export function padded(size: number): number {
@@ -20,7 +24,8 @@ export function padded(size: number): number {
 
 /**
  * The plain files of a tar, by a pass over its headers: what lies between is not read where it is large. Names and sizes of pax and GNU headers
- * count; links, folders and devices are passed over.
+ * count; links, folders and devices are passed over. A tar ends with zeros, and nothing else is behind them: one that is cut between two files, has a
+ * hole, or has another tar behind it is damaged.
  *
  * @param windowBytes what is read at a time; 512 at least.
  * @throws TAR_DAMAGED, after the files in front of the damage.
@@ -38,18 +43,32 @@ export async function* tarEntries(
     if (size > mostExtended) throw damaged(`a header of ${size} bytes`);
     return (await window.at(at + blockBytes, size, signal)).toString('utf8');
   };
+  const onlyZeros = async (from: number) => {
+    for (let next = from; next < file.size; next += endBytes) {
+      const found = await window.at(next, endBytes, signal);
+      if (found.some((byte) => byte !== 0)) throw damaged('more behind a block of zeros, which should be its end');
+    }
+  };
   while (at < file.size) {
     const block = await window.at(at, blockBytes, signal);
     if (block.length < blockBytes) throw damaged('its end within a header');
     const header = parse(block, own, global, damaged);
-    if (header.nullBlock) return;
+    if (header.nullBlock) {
+      await onlyZeros(at + blockBytes);
+      return;
+    }
     if (!header.cksumValid) throw damaged('a header whose checksum does not fit');
     const size = header.size ?? 0;
     if (!Number.isSafeInteger(size) || at + blockBytes + size > file.size) throw damaged('a file longer than the tar');
     switch (header.type) {
-      case 'ExtendedHeader':
-        own = Pax.parse(await text(size), own, false);
+      case 'SparseFile':
+        throw damaged(sparse);
+      case 'ExtendedHeader': {
+        const said = await text(size);
+        if (/^\d+ GNU\.sparse\./m.test(said)) throw damaged(sparse);
+        own = Pax.parse(said, own, false);
         break;
+      }
       case 'GlobalExtendedHeader':
         global = Pax.parse(await text(size), global, true);
         break;
@@ -65,6 +84,7 @@ export async function* tarEntries(
     }
     at += blockBytes + padded(size);
   }
+  throw damaged('no zeros at its end: it was cut');
 }
 
 function parse(
