@@ -19,33 +19,44 @@ const longestDelayMs = 10_000;
 /** Where an address leads, without what may be secret in it. */
 export function addressName(address: string): string {
   const { host, pathname } = new URL(address);
-  return `${host}${decodeURI(pathname)}`;
+  return `${host}${decoded(pathname)}`;
+}
+
+/** A path as people write it; as it is where its escapes are none of text. */
+function decoded(path: string): string {
+  try {
+    return decodeURI(path);
+  } catch {
+    return path;
+  }
 }
 
 /**
  * A file behind http or https that is read in pieces, by requests for a range. What breaks off is gone on with where it stood; what the server
  * sends beyond what was asked for is refused.
  *
- * @throws WEB_ADDRESS, WEB_RANGE, WEB_READ; the signal's reason
+ * @throws WEB_ADDRESS, also for one with a user or password in it; WEB_RANGE, WEB_READ; reading also WEB_CHANGED; the signal's reason
  */
 export async function openWeb(address: string, patience: Patience, signal?: AbortSignal): Promise<Positioned> {
   if (!isAddress(address)) throw fail('WEB_ADDRESS', { found: address.split('?')[0]! });
   const name = addressName(address);
+  const { username, password } = new URL(address);
+  if (username !== '' || password !== '')
+    throw fail('WEB_ADDRESS', { found: `one with a user or a password, of ${name}` });
   const first = await tried(patience, { name, from: 0, to: 0 }, signal, async (inner) => {
     const answer = await request(address, { from: 0, to: 0 }, undefined, inner);
-    await answer.body?.cancel();
+    await giveUp(answer);
     return answer;
   });
   const size = Number(/^bytes \d+-\d+\/(\d+)$/.exec(first.headers.get('content-range') ?? '')?.[1] ?? Number.NaN);
   if (first.status !== 206 || !Number.isSafeInteger(size)) {
     throw fail('WEB_RANGE', { found: `${first.status} without a range` }, { where: name });
   }
-  // A weak tag promises no equal bytes, and would be answered with the whole file.
-  const tag = first.headers.get('etag')?.replace(/^W\/.*/, '') || first.headers.get('last-modified') || undefined;
+  const version = { size, ...tagsOf(first) };
   return {
     name,
     size,
-    read: (offset, length, signal) => readRange({ address, name, tag, patience }, { offset, length }, signal),
+    read: (offset, length, signal) => readRange({ address, name, version, patience }, { offset, length }, signal),
   };
 }
 
@@ -54,16 +65,44 @@ export function isAddress(text: string): boolean {
   return /^https?:\/\//i.test(text) && URL.canParse(text);
 }
 
+/** What a server says of a file, by which it is known again. */
+interface Version {
+  readonly size: number;
+  readonly etag: string | undefined;
+  readonly modified: string | undefined;
+}
+
+function tagsOf({ headers }: Response): Pick<Version, 'etag' | 'modified'> {
+  // A weak tag promises no equal bytes, and would be answered with the whole file.
+  const etag = headers.get('etag')?.replace(/^W\/.*/, '') || undefined;
+  return { etag, modified: headers.get('last-modified') ?? undefined };
+}
+
+/** True where an answer is about another file than the first one was. */
+function isOther(answer: Response, { size, etag, modified }: Version): boolean {
+  const total = /\/(\d+)$/.exec(answer.headers.get('content-range') ?? '')?.[1];
+  const tags = tagsOf(answer);
+  if (answer.status === 416 || (total !== undefined && Number(total) !== size)) return true;
+  if (answer.status === 200) return (etag ?? modified) !== undefined;
+  // Copies of one file may have other times.
+  if (etag !== undefined && tags.etag !== undefined) return tags.etag !== etag;
+  return modified !== undefined && tags.modified !== undefined && tags.modified !== modified;
+}
+
+/** Lets go of an answer whose bytes nobody will read: else its connection stays open. */
+async function giveUp(answer: Response): Promise<void> {
+  await answer.body?.cancel().catch(() => undefined);
+}
+
 interface WebFile {
   readonly address: string;
   readonly name: string;
-  /** What the server calls this version of the file. */
-  readonly tag: string | undefined;
+  readonly version: Version;
   readonly patience: Patience;
 }
 
 async function readRange(
-  { address, name, tag, patience }: WebFile,
+  { address, name, version, patience }: WebFile,
   { offset, length }: { offset: number; length: number },
   signal?: AbortSignal,
 ): Promise<Buffer> {
@@ -74,10 +113,13 @@ async function readRange(
   const refuse = (found: string) => fail('WEB_RANGE', { found }, { where: name });
   await tried(patience, { name, ...range }, signal, async (inner, brought) => {
     // What an earlier try has brought stays.
-    const answer = await request(address, { ...range, from: offset + got }, tag, inner);
-    if (answer.status === 200 && tag !== undefined) throw fail('WEB_CHANGED', {}, { where: name });
+    const answer = await request(address, { ...range, from: offset + got }, version.etag ?? version.modified, inner);
     const start = /^bytes (\d+)-/.exec(answer.headers.get('content-range') ?? '')?.[1];
-    if (answer.status !== 206 || Number(start) !== offset + got) throw refuse(`${answer.status} with another range`);
+    const changed = isOther(answer, version);
+    if (changed || answer.status !== 206 || Number(start) !== offset + got) {
+      await giveUp(answer);
+      throw changed ? fail('WEB_CHANGED', {}, { where: name }) : refuse(`${answer.status} with another range`);
+    }
     for await (const chunk of answer.body!) {
       if (chunk.length > length - got) throw refuse('more than was asked for');
       bytes.set(chunk, got);
@@ -97,8 +139,9 @@ function request(
 ): Promise<Response> {
   const headers: Record<string, string> = { range: `bytes=${from}-${to}`, 'accept-encoding': 'identity' };
   if (tag !== undefined) headers['if-range'] = tag;
-  return fetch(address, { headers, signal }).then((answer) => {
+  return fetch(address, { headers, signal }).then(async (answer) => {
     if (answer.ok || answer.status === 416) return answer;
+    await giveUp(answer);
     const error = new Error(`status ${answer.status}`);
     // Not found, or not allowed: that is so the next time too.
     if (answer.status < 500 && ![408, 425, 429].includes(answer.status)) throw new Final(error.message);

@@ -117,6 +117,66 @@ t.test('a server that lies: no ranges, another range, more than was asked for, a
   await t.rejects(web.read(5, 10), { code: 'WEB_CHANGED' });
 });
 
+t.test('a file that becomes another one while it is read', async (t) => {
+  for (const [what, status, head] of [
+    ['longer', 206, { 'content-range': 'bytes 5-14/300001', etag: '"one"' }],
+    ['of another tag', 206, { 'content-range': 'bytes 5-14/300000', etag: '"two"' }],
+    [
+      'of another time',
+      206,
+      { 'content-range': 'bytes 5-14/300000', 'last-modified': 'Tue, 02 Jan 2024 00:00:00 GMT' },
+    ],
+    ['shorter', 416, { 'content-range': 'bytes */3' }],
+    ['shorter, without a word', 416, {}],
+  ] as const) {
+    let changed = false;
+    const { address } = await serve(t, (_, response, range) => {
+      if (changed) response.writeHead(status, head).end(status === 206 ? 'x'.repeat(10) : '');
+      else
+        response
+          .writeHead(206, { ...headers(range), 'last-modified': 'Mon, 01 Jan 2024 00:00:00 GMT' })
+          .end(file.subarray(range[0], range[1] + 1));
+    });
+    const web = await openWeb(address, patience);
+    changed = true;
+    await t.rejects(web.read(5, 10), { code: 'WEB_CHANGED' }, what);
+  }
+  const { address } = await serve(t, (_, response, [from, to]) => {
+    const head = to === 0 ? headers([from, to]) : { 'content-range': `bytes ${from}-${to}/*` };
+    response.writeHead(206, head).end(file.subarray(from, to + 1));
+  });
+  t.same(await (await openWeb(address, patience)).read(5, 10), file.subarray(5, 15), 'one that does not say again');
+});
+
+t.test('what is not read is let go: no connection stays open', async (t) => {
+  let open = 0;
+  const endless: Answer = (_, response, range) => {
+    if (range[1] === 0) return good(_, response, range);
+    open++;
+    response.on('close', () => open--);
+    response.writeHead(range[0] === 5 ? 404 : 206, { 'content-range': `bytes 0-9/${file.length}` });
+    response.write('x');
+  };
+  const { address } = await serve(t, endless);
+  const web = await openWeb(address, { ...patience, retries: 0 });
+  await t.rejects(web.read(5, 10), { code: 'WEB_READ', message: /404/ });
+  await t.rejects(web.read(6, 10), { code: 'WEB_RANGE' });
+  while (open > 0) await new Promise((resolve) => setImmediate(resolve));
+  t.equal(open, 0);
+});
+
+t.test('addresses with a password, and with escapes that are no text', async (t) => {
+  const { address } = await serve(t, good);
+  const secret = address.replace('http://', 'http://user:hunter2@');
+  const refused = await openWeb(secret, patience).catch((error: Error) => error);
+  t.match(refused, { code: 'WEB_ADDRESS', message: /with a user or a password, of 127\.0\.0\.1:\d+\/dir\/a\.tar/ });
+  t.notMatch((refused as Error).message, /hunter2/);
+  const odd = await openWeb(address.replace('/dir/', '/%ff%20/'), patience);
+  t.match(odd.name, /\/%ff%20\/a\.tar$/);
+  const plain = await openWeb(address.replace('/dir/', '/a%20b/'), patience);
+  t.match(plain.name, /\/a b\/a\.tar$/);
+});
+
 t.test('a server that says nothing is given up after its time, and a reader that is cancelled at once', async (t) => {
   const silent = await serve(t, (request, response, range) => {
     if (range[1] === 0) good(request, response, range);
