@@ -2,7 +2,7 @@ import { asyncScheduler, map, type Observable, type SchedulerLike } from 'rxjs';
 import { Recycler } from '../datasets/recycler.ts';
 import type { Fields, OpenSource } from '../datasets/source.ts';
 import { Random } from '../random.ts';
-import { Budget, defaultMaxFailures, type Failure, type MaxFailures } from '../streams/failures.ts';
+import { type Before, Budget, defaultMaxFailures, type Failure, type MaxFailures } from '../streams/failures.ts';
 import { clockOf } from '../streams/feed.ts';
 import { gate } from '../streams/gate.ts';
 import { inOrder } from '../streams/in-order.ts';
@@ -30,6 +30,8 @@ export interface LoaderOptions {
   readonly start?: number;
   readonly end: number;
   readonly onFailure: (failure: Failure) => void;
+  /** What an earlier run has met in front of `start`: budgets are of both. */
+  readonly before?: Before | undefined;
   readonly signal: AbortSignal;
   readonly scheduler?: SchedulerLike;
 }
@@ -88,7 +90,7 @@ export function loader(source: OpenSource, options: LoaderOptions): Loader {
       id,
       concurrency: policy.concurrency ?? places,
       timeoutSeconds: policy.timeout ?? defaultTimeoutSeconds,
-      budget: new Budget(id, max, onFailure),
+      budget: new Budget(id, max, onFailure, options.before),
       meter,
       scheduler,
     };

@@ -93,15 +93,21 @@ export class RunFolder {
     this.#append('events.jsonl', { event: 'start', digest: this.digest });
   }
 
-  /** Takes the failures from `position` on out of the quarantine: a job that goes on there meets them again. */
-  async forgetFailures(position: number): Promise<void> {
+  /** Takes the failures from `position` on out of the quarantine: a job that goes on there meets them again. Counts what is left, by stage. */
+  async forgetFailures(position: number): Promise<ReadonlyMap<string, number>> {
     const path = join(this.path, 'quarantine.jsonl');
     const text = await readFile(path, 'utf8').catch(() => '');
-    if (text === '') return;
+    const counts = new Map<string, number>();
+    if (text === '') return counts;
     const kept = text.split('\n').filter((line) => isBefore(line, position));
+    for (const line of kept) {
+      const { stage } = JSON.parse(line) as Failure;
+      counts.set(stage, (counts.get(stage) ?? 0) + 1);
+    }
     try {
       await writeFile(`${path}.tmp`, kept.map((line) => `${line}\n`).join(''));
       await rename(`${path}.tmp`, path);
+      return counts;
     } catch (cause) {
       throw fail('OUTPUT_FOLDER', { found: messageOf(cause) }, { where: this.path, cause });
     }

@@ -1,6 +1,6 @@
 import type { OpenSource } from '../datasets/source.ts';
 import { fail, messageOf, printable } from '../errors.ts';
-import type { Failure } from '../streams/failures.ts';
+import type { Before, Failure } from '../streams/failures.ts';
 import type { Spec } from '../vision/spec.ts';
 import { cancelled } from './context.ts';
 import { type Loader, loader, type Threads } from './engine.ts';
@@ -15,6 +15,8 @@ export interface OpenOptions {
   readonly shuffle?: boolean;
   /** The position to begin at, to go on where an earlier run stood. */
   readonly start?: number;
+  /** What an earlier run of the same job has met in front of `start`. */
+  readonly before?: Before;
   /** One past the last position, where it is not the end of the epochs. */
   readonly end?: number;
   readonly signal?: AbortSignal;
@@ -65,7 +67,7 @@ export interface Opened {
  */
 export async function openLoader(resolved: Readable, options: OpenOptions = {}): Promise<Opened> {
   const { definition, stages, spec, capacity } = resolved;
-  const { epochs = 1, shuffle = false, start = 0, onFailure } = options;
+  const { epochs = 1, shuffle = false, start = 0, onFailure, before } = options;
   if (!(epochs >= 0)) throw fail('EPOCHS', { found: String(epochs) });
   if (options.signal?.aborted) throw cancelled(options.signal);
   // Reads under way end when the run does, for whatever cause.
@@ -84,6 +86,7 @@ export async function openLoader(resolved: Readable, options: OpenOptions = {}):
     start,
     end: total,
     signal,
+    before,
     onFailure: (failure) => {
       if (first.length < 3) first.push(failure);
       onFailure?.(failure);
@@ -98,9 +101,10 @@ export async function openLoader(resolved: Readable, options: OpenOptions = {}):
     total: total - start,
     finish() {
       const stats = running.stats();
-      const failures = stats.reduce((sum, stage) => sum + stage.failures, 0);
-      const { issued } = running.permits;
-      const { out } = stats.at(-1)!;
+      const earlier = [...(before?.failures.values() ?? [])].reduce((sum, count) => sum + count, 0);
+      const failures = stats.reduce((sum, stage) => sum + stage.failures, earlier);
+      const issued = running.permits.issued + (before?.seen ?? 0);
+      const out = stats.at(-1)!.out + (before?.out ?? 0);
       // A share is judged after a hundred samples; a short run ends here, and must not call it success when most was lost.
       if (issued === 0 || (out > 0 && failures <= out)) return;
       const why = first.map(({ stage, key, error }) => `${printable(key)} in ${stage}: ${messageOf(error)}`).join('; ');

@@ -4,7 +4,9 @@ import type { Job, OpenSink } from '../datasets/sink.ts';
 import type { Fields, OpenSource } from '../datasets/source.ts';
 import { messageOf, PatchstreamError } from '../errors.ts';
 import { drain } from '../streams/drain.ts';
+import type { Before } from '../streams/failures.ts';
 import { iterate } from '../streams/iterate.ts';
+import type { StageStats } from '../streams/meter.ts';
 import type { Sample } from '../streams/sample.ts';
 import { cancelled, type RunContext } from './context.ts';
 import type { RunSummary } from './events.ts';
@@ -26,6 +28,7 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
   const onLine = (text: string) => onEvent({ type: 'line', text });
   let source: OpenSource | undefined;
   let opened: Opened | undefined;
+  let before: Before | undefined;
   let how = 'failed';
   try {
     source = await openSource(resolved, { signal, onLine });
@@ -38,7 +41,7 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
       const goesOn = position > job.from;
       await folder.begin({ goesOn });
       if (goesOn) {
-        await folder.forgetFailures(position);
+        before = beforeOf(await folder.forgetFailures(position), position - job.from, samples);
         onLine(`goes on behind ${samples} samples that an earlier run has written`);
       }
       opened = await openLoader(resolved, {
@@ -46,6 +49,7 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
         start: position,
         end: job.to,
         signal,
+        ...(before && { before }),
         onLine,
         onFailure(failure) {
           folder.quarantine(failure);
@@ -53,8 +57,7 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
         },
       });
       await write(opened, resolved, sink, context);
-      // Of what is left, all may fail where enough was written before.
-      if (!signal.aborted && samples === 0) opened.finish();
+      if (!signal.aborted) opened.finish();
       complete = !signal.aborted;
     } finally {
       closed = await sink.close(complete);
@@ -65,13 +68,27 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
     }
     how = 'completed';
     const seconds = (performance.now() - began) / 1000;
-    const stats = opened.loader.stats();
+    const stats = withBefore(opened.loader.stats(), before);
     const lines = [...closed.lines, ...lossLines(stats, join(folder.path, 'quarantine.jsonl'))];
     return { lines, files: closed.files, done: samples + stats.at(-1)!.out, seconds, ...totals(stats) };
   } finally {
     folder.ended(how, opened?.loader.stats() ?? []);
     await (opened?.close() ?? source?.close?.());
   }
+}
+
+/** What an earlier run has met: where samples became several, more than positions. */
+function beforeOf(failures: ReadonlyMap<string, number>, positions: number, samples: number): Before {
+  const failed = [...failures.values()].reduce((sum, count) => sum + count, 0);
+  return { seen: Math.max(positions, samples + failed), out: samples, failures };
+}
+
+/** The failures of the whole job, as the quarantine has them. */
+function withBefore(stats: readonly StageStats[], before: Before | undefined): readonly StageStats[] {
+  return stats.map((one) => {
+    const earlier = before?.failures.get(one.stage.replace(/^\d+:/, '')) ?? 0;
+    return { ...one, failures: one.failures + earlier };
+  });
 }
 
 /** Takes all samples to the sink. */

@@ -18,6 +18,16 @@ export const defaultMaxFailures: MaxFailures = '5%';
 /** A share is judged only after so many samples: one broken file among the first ten says nothing about the rest. */
 const enough = 100;
 
+/** What an earlier run of the same job has met, which is judged with the rest. */
+export interface Before {
+  /** Samples, as many as came to any stage at least. */
+  readonly seen: number;
+  /** Samples that came through. */
+  readonly out: number;
+  /** Failures by the ids of stages. */
+  readonly failures: ReadonlyMap<string, number>;
+}
+
 /** Counts the failures of one stage against its budget. */
 export class Budget {
   readonly stage: string;
@@ -25,9 +35,12 @@ export class Budget {
   readonly #text: string;
   readonly #report: (failure: Failure) => void;
   readonly #first: string[] = [];
-  #failures = 0;
+  readonly #seenBefore: number;
+  #failures: number;
 
-  constructor(stage: string, max: MaxFailures, report: (failure: Failure) => void) {
+  constructor(stage: string, max: MaxFailures, report: (failure: Failure) => void, before?: Before) {
+    this.#seenBefore = before?.seen ?? 0;
+    this.#failures = before?.failures.get(stage) ?? 0;
     this.stage = stage;
     this.#text = String(max);
     this.#report = report;
@@ -39,12 +52,14 @@ export class Budget {
     }
   }
 
+  /** Those of an earlier run too. */
   get failures(): number {
     return this.#failures;
   }
 
-  /** Reports the failure. Returns the error that ends the run when the budget is gone; `seen` is how many samples came to the stage. */
-  spend({ key, position, epoch }: Sample, error: unknown, seen: number): PatchstreamError | undefined {
+  /** Reports the failure. Returns the error that ends the run when the budget is gone; `came` is how many samples came to the stage in this run. */
+  spend({ key, position, epoch }: Sample, error: unknown, came: number): PatchstreamError | undefined {
+    const seen = this.#seenBefore + came;
     this.#failures++;
     this.#report({ stage: this.stage, key, position, epoch, error });
     if (this.#first.length < 3) this.#first.push(`${printable(key)}: ${messageOf(error)}`);
