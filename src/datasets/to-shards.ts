@@ -8,7 +8,7 @@ import type { Spec } from '../vision/spec.ts';
 import { ContactSheet, checkSheet, sheetOption } from './contact-sheet.ts';
 import { FilePool } from './positioned.ts';
 import { type Entry, type FileStart, type Form, type Origin, RollingFiles } from './rolling.ts';
-import { encodeFrame, encodeTail, magic } from './shard/frame.ts';
+import { encodeFrame, encodeTail, magic, TooLarge } from './shard/frame.ts';
 import { IndexWriter } from './shard/index-frame.ts';
 import { openShard } from './shard/reader.ts';
 import { dtypeOf, encodeRecord, type NumberArray, type ShardRecord, type Stored } from './shard/record.ts';
@@ -154,8 +154,13 @@ function framed(record: ShardRecord): Uint8Array[] {
   try {
     return encodeRecord(record);
   } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause;
-    throw fail('RECORD_LARGE', { limit: 2 ** 31, found: cause.message }, { cause });
+    if (!(cause instanceof TooLarge)) throw cause;
+    const { limit, part, message: found } = cause;
+    const advice =
+      part === 'payload'
+        ? 'Make the picture smaller, or store it as `jpeg`.'
+        : 'Make long lists arrays of numbers, or drop them in an `each`.';
+    throw fail('RECORD_LARGE', { limit, found, advice }, { cause });
   }
 }
 
@@ -174,7 +179,7 @@ async function storedFields(
 ): Promise<Record<string, Stored>> {
   const fields: Record<string, Stored> = { picture: await storePicture(sample, keep) };
   for (const [name, value] of Object.entries(sample)) {
-    if (!ownNames.includes(name)) fields[name] = await storedField(name, value, spec);
+    if (!ownNames.includes(name) && value !== undefined) fields[name] = await storedField(name, value, spec);
   }
   return fields;
 }

@@ -77,8 +77,7 @@ export const dataErrors = {
     'a job that goes on must find the source as it was: {expected}; got {found}. Bring it back, or begin again with --fresh.',
   RECORD_FIELD:
     'a field of a record must be a picture, numbers, text, true, false or lists and maps of these; {field} is {found}. Drop it in an `each`, or make it one of these.',
-  RECORD_LARGE:
-    'a record must have at most {limit} bytes; got {found}. Make the picture smaller, or store it as `jpeg`.',
+  RECORD_LARGE: 'a record must have at most {limit}; got {found}. {advice}',
   RECORD_NOTHING:
     'a record must be made of a picture or of a file; got samples with {fields}. Put a source of pictures before it.',
   RECORD_FILE: '`pictures: file` keeps the files as they were; got {found}. {advice}',

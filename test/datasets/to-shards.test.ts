@@ -5,6 +5,7 @@ import t from 'tap';
 import { shards } from '../../src/datasets/shards.ts';
 import { toShards } from '../../src/datasets/to-shards.ts';
 import type { RunEvent } from '../../src/pipeline/events.ts';
+import type { Sample } from '../../src/streams/sample.ts';
 import { each } from '../../src/streams/stage.ts';
 import { rawPicture } from '../../src/vision/picture.ts';
 import type { Spec } from '../../src/vision/spec.ts';
@@ -93,6 +94,41 @@ t.test('a cancelled job keeps what is finished, and goes on', async (t) => {
   await runNumbered(whole, sink, { count, stages: [stop] });
   const records = (folder: string) => recordsOf(join(folder, 'shards'));
   t.same(await records(output), await records(whole));
+});
+
+t.test('the failures of all runs of a job are held to its budgets', async (t) => {
+  const output = join(t.testdir({}), 'run');
+  const fails = (sample: Sample) => {
+    if (sample.position % 11 === 5) throw new Error('broken');
+    return sample;
+  };
+  const write = (maxFailures: number) =>
+    runNumbered(output, toShards({ shardBytes: 4000 }), { count, stages: [each(fails, { maxFailures })] });
+  const whole = await write(5);
+  t.equal(whole.failures, 5);
+  for (const budget of [4, 3]) {
+    rmSync(join(output, 'finished.json'), { force: true });
+    for (const name of readdirSync(join(output, 'shards')).slice(-2)) rmSync(join(output, 'shards', name));
+    await t.rejects(write(budget), { code: 'STAGE_BUDGET', message: /got \d+ of \d+/ }, `${budget}`);
+    t.ok(rowsOf(output).length > 1, 'those of the first run are still there');
+  }
+  const { failures, lines, done } = await write(5);
+  t.same([failures, done], [5, count - 5]);
+  t.match(lines.join('; '), /failed: 5 in fails/);
+});
+
+t.test('whether most failed is judged over all runs of a job', async (t) => {
+  const output = join(t.testdir({}), 'run');
+  const fails = (sample: Sample) => {
+    if (sample.position % 3 > 0) throw new Error('broken');
+    return sample;
+  };
+  const write = () =>
+    runNumbered(output, toShards({ shardBytes: 500 }), { count, stages: [each(fails, { maxFailures: 1000 })] });
+  for (const time of ['first', 'second', 'third']) {
+    await t.rejects(write(), { code: 'MOST_FAILED', message: /40 of 60/ }, `the ${time} time`);
+    t.ok(readdirSync(join(output, 'shards')).length > 5, 'something is written');
+  }
 });
 
 t.test('what is not of this job is not touched', async (t) => {
@@ -254,6 +290,16 @@ t.test('what a record can keep of a picture', async (t) => {
   await t.rejects(write({}, { picture, when: new Date(0) }), { code: 'RECORD_FIELD', message: /when is a Date/ });
   await t.rejects(write({}, { picture, big: 1n }), { code: 'RECORD_FIELD', message: /a bigint/ });
   await t.rejects(write({}, {}), { code: 'RECORD_NOTHING' });
+  const long = { list: Array.from({ length: 40_000 }, () => 1) };
+  await t.rejects(write({}, { picture, long }), {
+    code: 'RECORD_LARGE',
+    message: /at most 32768 values in its fields; got 400\d\d values.*arrays of numbers/,
+  });
+  await t.rejects(write({}, { picture, long: 'x'.repeat(2 ** 20) }), {
+    code: 'RECORD_LARGE',
+    message: /at most 1048576 bytes of fields; got 1048\d{3} bytes.*drop them/,
+  });
+  t.equal((await write({}, { picture, nothing: undefined })).width, 12, 'a field that is undefined is left out');
 });
 
 t.test('check says what the chain does not give', (t) => {

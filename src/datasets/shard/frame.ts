@@ -1,5 +1,5 @@
 import { crc32 } from './checksum.ts';
-import { pack, unpack } from './packed.ts';
+import { pack, unpack, valuesOf } from './packed.ts';
 
 /*
  * A shard, format 1 (docs/shards.md): `PSHARD1\n`, a frame INFO, a frame RECD for each record, a frame INDX, a tail of 24 bytes. Integers are
@@ -21,6 +21,8 @@ export const prefixBytes = 16;
 export const tailBytes = 24;
 /** The most bytes that a frame's header may take. */
 export const mostHeader: Readonly<Record<Kind, number>> = { INFO: 2 ** 24, RECD: 2 ** 20, INDX: 2 ** 12 };
+/** The most values that a frame's header may have, keys of maps and values within values too. */
+const mostValues: Readonly<Record<Kind, number>> = { INFO: 2 ** 18, RECD: 2 ** 15, INDX: 2 ** 8 };
 /** A frame's lengths are u32, and a reader holds it in one piece of memory. */
 export const mostPayload = 2 ** 31 - 2 ** 22;
 
@@ -42,12 +44,31 @@ export interface Prefix {
 /** What is wrong with bytes that should be a frame; the caller says which, and where. */
 export class Damage extends Error {}
 
-/** A frame as pieces, to be written one after the other. @throws RangeError where header or payload are too large for a frame. */
+/** What is too large for a frame, and how large it may be. */
+export class TooLarge extends Error {
+  readonly limit: string;
+  readonly part: 'header' | 'payload';
+
+  constructor(part: TooLarge['part'], found: string, limit: string) {
+    super(found);
+    this.part = part;
+    this.limit = limit;
+  }
+}
+
+/** A frame as pieces, to be written one after the other. @throws TooLarge where header or payload are too large for a frame. */
 export function encodeFrame(kind: Kind, header: object, payload: readonly Uint8Array[] = []): Uint8Array[] {
   const packed = pack(header);
   const length = payload.reduce((sum, { length }) => sum + length, 0);
-  if (packed.length > mostHeader[kind]) throw new RangeError(`a header of ${packed.length} bytes`);
-  if (length > mostPayload) throw new RangeError(`a payload of ${length} bytes`);
+  if (packed.length > mostHeader[kind]) {
+    throw new TooLarge('header', `${packed.length} bytes of fields`, `${mostHeader[kind]} bytes of fields`);
+  }
+  // Every value takes a byte at least.
+  const values = packed.length > mostValues[kind] ? valuesOf(packed) : 0;
+  if (values > mostValues[kind]) {
+    throw new TooLarge('header', `${values} values in its fields`, `${mostValues[kind]} values in its fields`);
+  }
+  if (length > mostPayload) throw new TooLarge('payload', `${length} bytes`, `${mostPayload} bytes`);
   const head = Buffer.allocUnsafe(prefixBytes + packed.length);
   head.write(kind, 4, 'latin1');
   head.writeUInt32LE(packed.length, 8);
@@ -81,14 +102,18 @@ export function decodeFrame(bytes: Buffer, wanted: Kind, { isSound = false } = {
   if (!isSound && crc32(bytes.subarray(4)) !== bytes.readUInt32LE(0)) throw new Damage('a checksum that does not fit');
   if (prefix.kind !== wanted) throw new Damage(`a frame ${prefix.kind} in the place of ${wanted}`);
   const from = prefixBytes + prefix.header;
-  return { kind: prefix.kind, header: readHeader(bytes.subarray(prefixBytes, from)), payload: bytes.subarray(from) };
+  return {
+    kind: prefix.kind,
+    header: readHeader(bytes.subarray(prefixBytes, from), wanted),
+    payload: bytes.subarray(from),
+  };
 }
 
-/** A frame's header. @throws Damage */
-export function readHeader(bytes: Uint8Array): Readonly<Record<string, unknown>> {
+/** The header of a frame of that kind. @throws Damage */
+export function readHeader(bytes: Uint8Array, kind: Kind): Readonly<Record<string, unknown>> {
   let value: unknown;
   try {
-    value = unpack(bytes);
+    value = unpack(bytes, mostValues[kind]);
   } catch (error) {
     throw new Damage(`a header with ${(error as Error).message}`);
   }

@@ -8,15 +8,28 @@ export function pack(value: unknown): Uint8Array {
   return packr.pack(value);
 }
 
+/** How many values MessagePack has, those within others and the keys of maps with them. @throws Error as `unpack`. */
+export function valuesOf(bytes: Uint8Array): number {
+  return passOver(bytes, Number.POSITIVE_INFINITY);
+}
+
+function passOver(bytes: Uint8Array, most: number): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const values = { seen: 0, most };
+  const end = skim(view, 0, deepest, values);
+  if (end !== bytes.length) throw new Error(`${bytes.length - end} bytes more than its values`);
+  return values.seen;
+}
+
 /**
  * What MessagePack says: maps with text keys, arrays, text, bytes, numbers, true, false and nil, no more. What counts or lengths announce is held
  * to the bytes that are there before anything is made of them, and extensions are refused: a file is data, and makes nothing but data.
  *
+ * @param most how many values it may have: an empty list takes one byte there, and many times that in memory.
  * @throws Error that says what is wrong, for the caller to tell where.
  */
-export function unpack(bytes: Uint8Array): unknown {
-  const end = skim(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, deepest);
-  if (end !== bytes.length) throw new Error(`${bytes.length - end} bytes more than its values`);
+export function unpack(bytes: Uint8Array, most: number): unknown {
+  passOver(bytes, most);
   return packr.unpack(bytes);
 }
 
@@ -24,7 +37,8 @@ export function unpack(bytes: Uint8Array): unknown {
 const deepest = 16;
 
 /** Passes over one value and gives where it ends. */
-function skim(view: DataView, at: number, depth: number): number {
+function skim(view: DataView, at: number, depth: number, values: { seen: number; readonly most: number }): number {
+  if (++values.seen > values.most) throw new Error(`more than ${values.most} values`);
   if (depth === 0) throw new Error(`values deeper than ${deepest}`);
   const left = (needed: number) => {
     if (at + needed > view.byteLength) throw new Error('values longer than its bytes');
@@ -43,14 +57,14 @@ function skim(view: DataView, at: number, depth: number): number {
   };
   const items = (count: number) => {
     left(count);
-    for (let i = 0; i < count; i++) at = skim(view, at, depth - 1);
+    for (let i = 0; i < count; i++) at = skim(view, at, depth - 1, values);
     return at;
   };
   const pairs = (count: number) => {
     left(2 * count);
     for (let i = 0; i < count; i++) {
       if (!isText(view.getUint8(at))) throw new Error('a map with keys that are no text');
-      at = skim(view, skim(view, at, depth - 1), depth - 1);
+      at = skim(view, skim(view, at, depth - 1, values), depth - 1, values);
     }
     return at;
   };

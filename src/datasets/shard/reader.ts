@@ -45,7 +45,6 @@ export async function openShard(
 ): Promise<OpenShard> {
   const file = await pool.file(path, name);
   const head = await file.read(0, Math.min(file.size, firstBytes), signal);
-  checkMagic(head, name);
   const problems: string[] = [];
   const damaged = (place: string, error: unknown) => {
     if (!(error instanceof Damage)) throw error;
@@ -53,6 +52,7 @@ export async function openShard(
     problems.push(`${place}: ${error.message}`);
     return undefined;
   };
+  if (isCut(head, name)) damaged('its beginning', new Damage('it was cut'));
   const info = await readInfo(file, head, signal).catch((error: unknown) => damaged('its head', error));
   const index =
     (await readIndex(file, signal).catch((error: unknown) => damaged('its end', error))) ??
@@ -87,9 +87,12 @@ function shardDamaged(shard: string, place: string, cause: Damage, damage: OnDam
   return fail('SHARD_DAMAGED', { shard, place, found: messageOf(cause) }, { cause, ends: damage === 'fail' });
 }
 
-function checkMagic(head: Buffer, name: string): void {
+/** True for what a shard may be cut to: less than it begins with, or zeros where its bytes never came to the disk. @throws SHARD_FORMAT, SHARD_VERSION */
+function isCut(head: Buffer, name: string): boolean {
   const found = head.subarray(0, magic.length);
-  if (found.equals(magic)) return;
+  if (found.equals(magic)) return false;
+  if (found.every((byte) => byte === 0)) return true;
+  if (found.length < magic.length && found.equals(magic.subarray(0, found.length))) return true;
   const version = /^PSHARD(\d)\n$/.exec(found.toString('latin1'))?.[1];
   if (version !== undefined) throw fail('SHARD_VERSION', { found: version }, { where: name });
   throw fail('SHARD_FORMAT', { found: JSON.stringify(found.toString('latin1')) }, { where: name });
@@ -126,7 +129,7 @@ async function walk(file: Positioned, head: Buffer, signal: AbortSignal | undefi
     while (at + prefixBytes <= file.size) {
       const { kind, header, bytes } = readPrefix(await window.at(at, prefixBytes, signal));
       if (kind !== 'RECD' || at + bytes > file.size) break;
-      const { key, position } = readHeader(await window.at(at + prefixBytes, header, signal));
+      const { key, position } = readHeader(await window.at(at + prefixBytes, header, signal), kind);
       if (typeof key !== 'string' || !Number.isSafeInteger(position)) break;
       rows.push({ offset: at, bytes, key });
       to = (position as number) + 1;
