@@ -7,9 +7,9 @@ import { Picture, type Pixels } from '../vision/picture.ts';
 import { renderAll } from '../vision/render.ts';
 import { drawSheet, encodePng, type SheetRow } from '../vision/sheet.ts';
 import type { Spec } from '../vision/spec.ts';
-import { cannotWrite } from './temporary-file.ts';
 import { type Column, columns, headings, tilesOf } from './sheet-columns.ts';
 import type { Fields } from './source.ts';
+import { cannotWrite } from './temporary-file.ts';
 
 /** What sinks that make a contact sheet are told of it. */
 export const sheetOption = z.union([
