@@ -39,7 +39,7 @@ t.test('a header of few bytes and very many values is damage, before anything is
     );
     t.throws(
       () => encodeFrame(kind, { a: Array(most - 2).fill({}) }),
-      new TooLarge('header', `${most + 1} values in its fields`, ''),
+      new TooLarge('header', `${most + 1} values in its fields`, `${most} values in its fields`),
     );
     t.ok(encodeFrame(kind, { a: Array(most - 3).fill({}) }));
   }

@@ -20,22 +20,15 @@ async function rowsOf(output: string, labels = false) {
     confidence: { dtype: 'float32' as const, shape: [] },
   };
   const rows: { key: string; size: number[]; box: number[]; confidence: number; label: number; bright: number }[] = [];
-  for await (const { keys, fields: read } of pipeline(shards({ path: join(output, 'shards'), labels, fields })).batches(
-    1,
-  )) {
-    const { picture, box, confidence, label } = read as Record<
-      string,
-      { shape: readonly number[]; data: ArrayLike<number> }
-    >;
-    const pixels = Array.from(picture!.data);
-    rows.push({
-      key: keys[0]!,
-      size: picture!.shape.slice(1, 3),
-      box: Array.from(box!.data),
-      confidence: confidence!.data[0]!,
-      label: label?.data[0] ?? -1,
-      bright: Math.max(...pixels) - Math.min(...pixels),
-    });
+  for await (const sample of pipeline(shards({ path: join(output, 'shards'), labels, fields })).samples()) {
+    const { key, picture, box, confidence, label } = sample as typeof sample & {
+      readonly box: Int32Array;
+      readonly confidence: number;
+      readonly label?: number;
+    };
+    const { data } = await picture.pixels();
+    const bright = Math.max(...data) - Math.min(...data);
+    rows.push({ key, size: [picture.width, picture.height], box: [...box], confidence, label: label ?? -1, bright });
   }
   return rows;
 }
