@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "arguments.h"
 #include "crc32.h"
 #include "pool.h"
 #include "records.h"
@@ -33,10 +34,6 @@ struct Environment {
   Job records;
 };
 
-void check(bool well, const char* what) {
-  if (!well) throw std::invalid_argument(what);
-}
-
 struct Arguments {
   napi_env env;
   Environment& state;
@@ -48,27 +45,6 @@ struct Arguments {
     return value;
   }
 };
-
-struct View {
-  napi_typedarray_type type;
-  size_t length;
-  void* data;
-};
-
-// A typed array's memory. It may be a SharedArrayBuffer's, which only this call can look into.
-View viewOf(napi_env env, napi_value value) {
-  View view{};
-  check(napi_get_typedarray_info(env, value, &view.type, &view.length, &view.data, nullptr, nullptr) == napi_ok, "a typed array is needed");
-  return view;
-}
-
-View bytesAt(napi_env env, napi_value arrays, uint32_t index) {
-  napi_value element;
-  check(napi_get_element(env, arrays, index, &element) == napi_ok, "an array is needed");
-  const View view = viewOf(env, element);
-  check(view.type == napi_uint8_array, "a Uint8Array is needed");
-  return view;
-}
 
 Pool& poolOf(const Arguments& given) {
   check(given.state.pool != nullptr, "open comes first");
@@ -89,19 +65,6 @@ napi_value open(const Arguments& given) {
   given.state.pool = std::make_unique<Pool>(given.env, given.values[1], given.integer(0));
   return nullptr;
 }
-
-// Reads numbers one after another, and never beyond their end.
-struct Numbers {
-  const int32_t* at;
-  const int32_t* end;
-
-  const int32_t* next(size_t count) {
-    check(static_cast<size_t>(end - at) >= count, "numbers are missing");
-    const int32_t* here = at;
-    at += count;
-    return here;
-  }
-};
 
 // submit(ints, count, arrays). Of each job: id, kind, width, height, orientation, outputs, steps, and the ints of every step (job.h); in arrays its
 // bytes and then its outputs.
@@ -173,17 +136,6 @@ napi_value renderRecords(const Arguments& given) {
   napi_value result;
   napi_create_int32(given.env, static_cast<int32_t>(*outcome), &result);
   return result;
-}
-
-void textAt(napi_env env, napi_value list, uint32_t index, std::string& text) {
-  napi_value element;
-  size_t length = 0;
-  check(napi_get_element(env, list, index, &element) == napi_ok, "an array is needed");
-  // As long as paths may be, so that it is asked for once.
-  text.resize(PATH_MAX);
-  check(napi_get_value_string_utf8(env, element, text.data(), PATH_MAX, &length) == napi_ok, "a text is needed");
-  // One that was cut off is no path at all.
-  text.resize(length < PATH_MAX - 1 ? length : 0);
 }
 
 // readFiles(ids, paths, rooms): a job for each file; see files.h.
