@@ -51,6 +51,12 @@ void fill(uint8_t* page, size_t pixels, int32_t colour, int32_t channels) {
   }
 }
 
+// Asks for the lines of memory under `bytes`, to be written soon.
+void fetch(const uint8_t* row, int32_t bytes) {
+  constexpr int32_t line = 64;
+  for (int32_t at = 0; at < bytes; at += line) __builtin_prefetch(row + at, 1);
+}
+
 // Grey to RGB in place: from the back, so that nothing is overwritten before it is read.
 void repeatGrey(uint8_t* row, int32_t pixels) {
   for (int32_t x = pixels - 1; x >= 0; x--) row[3 * x] = row[3 * x + 1] = row[3 * x + 2] = row[x];
@@ -225,6 +231,8 @@ bool Renderer::scale(const Job& job, const Region& source, uint8_t* out, ptrdiff
   const uint8_t* data = source.data + static_cast<ptrdiff_t>(low - source.left) * channels;
   for (int32_t y = 0; y < down_.count(); y++, out += stride) {
     if (job.cancelled()) return false;
+    // Cells are written once round the ring and are in no cache by then; fetched a row ahead, their lines are there when they are written.
+    if (y + 1 < down_.count()) fetch(out + stride, across_.count() * wanted);
     const uint8_t* rows = data + (down_.first(y) - source.top) * source.stride;
     pass.vertical(rows, source.stride, down_.weights(y), down_.taps(y), down_.shift(), row, width * channels);
     if (channels == 1 && wanted == 3) repeatGrey(row, width);
