@@ -9,15 +9,16 @@ const M1 = 0xcd9e8d57;
 const W0 = 0x9e3779b9;
 const W1 = 0xbb67ae85;
 
-/** The upper 32 bits of the 64-bit product of two unsigned 32-bit integers, in parts that stay below 2^53. */
+/** The upper 32 bits of the 64-bit product of two unsigned 32-bit integers. All parts are integers of 32 bits, which processors multiply at once. */
 function mulHigh(a: number, b: number): number {
   const aHigh = a >>> 16;
   const aLow = a & 0xffff;
   const bHigh = b >>> 16;
   const bLow = b & 0xffff;
-  const middle = aHigh * bLow + ((aLow * bLow) >>> 16);
-  const middle2 = aLow * bHigh + (middle % 0x10000);
-  return (aHigh * bHigh + Math.floor(middle / 0x10000) + Math.floor(middle2 / 0x10000)) >>> 0;
+  // Neither sum leaves 32 bits: (2^16 - 1)^2 + 2^16 - 1 < 2^32.
+  const middle = (Math.imul(aHigh, bLow) + (Math.imul(aLow, bLow) >>> 16)) | 0;
+  const middle2 = (Math.imul(aLow, bHigh) + (middle & 0xffff)) | 0;
+  return (Math.imul(aHigh, bHigh) + (middle >>> 16) + (middle2 >>> 16)) >>> 0;
 }
 
 /**
@@ -29,12 +30,16 @@ export function philox4x32(
   key: readonly [number, number],
   out: Uint32Array,
 ): void {
-  let [c0, c1, c2, c3] = counter;
-  let [k0, k1] = key;
+  let c0 = counter[0] | 0;
+  let c1 = counter[1] | 0;
+  let c2 = counter[2] | 0;
+  let c3 = counter[3] | 0;
+  let k0 = key[0] | 0;
+  let k1 = key[1] | 0;
   for (let round = 0; round < 10; round++) {
-    const high0 = mulHigh(M0, c0 >>> 0);
+    const high0 = mulHigh(M0, c0);
     const low0 = Math.imul(M0, c0);
-    const high1 = mulHigh(M1, c2 >>> 0);
+    const high1 = mulHigh(M1, c2);
     const low1 = Math.imul(M1, c2);
     c0 = high1 ^ c1 ^ k0;
     c1 = low1;
@@ -53,25 +58,29 @@ const utf8 = new TextEncoder();
 
 /** MurmurHash3 x86-32 of the UTF-8 bytes of `text`. Source: A. Appleby, public domain; vectors in test/random.test.ts. */
 export function murmur3(text: string, seed: number): number {
-  return hashBytes(bytesOf(text), seed);
+  const length = writeText(text);
+  return hashText(length, seed);
 }
 
 // Keys are short and hashed one after another: they share this memory, in which text that is ASCII needs no encoder.
-const ascii = Buffer.alloc(256);
+let textBytes = new Uint8Array(256);
 
-function bytesOf(text: string): Uint8Array {
+/** Writes the UTF-8 bytes of `text` where `hashText` reads them; returns how many. */
+function writeText(text: string): number {
   const { length } = text;
-  if (length > ascii.length) return utf8.encode(text);
+  // At most three bytes for each unit of UTF-16.
+  if (3 * length > textBytes.length) textBytes = new Uint8Array(6 * length);
   for (let i = 0; i < length; i++) {
     const code = text.charCodeAt(i);
-    if (code > 0x7f) return utf8.encode(text);
-    ascii[i] = code;
+    if (code > 0x7f) return utf8.encodeInto(text, textBytes).written;
+    textBytes[i] = code;
   }
-  return ascii.subarray(0, length);
+  return length;
 }
 
-function hashBytes(bytes: Uint8Array, seed: number): number {
-  const blocks = bytes.length >>> 2;
+function hashText(length: number, seed: number): number {
+  const bytes = textBytes;
+  const blocks = length >>> 2;
   let h = seed | 0;
   for (let i = 0; i < blocks; i++) {
     const at = i * 4;
@@ -80,13 +89,13 @@ function hashBytes(bytes: Uint8Array, seed: number): number {
     h = (h << 13) | (h >>> 19);
     h = (Math.imul(h, 5) + 0xe6546b64) | 0;
   }
-  const tail = bytes.length & 3;
+  const tail = length & 3;
   if (tail > 0) {
     let k = 0;
     for (let i = tail - 1; i >= 0; i--) k = (k << 8) | bytes[blocks * 4 + i]!;
     h ^= scramble(k);
   }
-  h ^= bytes.length;
+  h ^= length;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
   return (h ^ (h >>> 16)) >>> 0;
@@ -101,8 +110,8 @@ function scramble(k: number): number {
 export function hashKey(key: string): readonly [number, number] {
   // Stages that draw for the same sample come one after another, as a rule.
   if (key !== lastKey) {
-    const bytes = bytesOf(key);
-    lastHash = [hashBytes(bytes, 0), hashBytes(bytes, 1)];
+    const length = writeText(key);
+    lastHash = [hashText(length, 0), hashText(length, 1)];
     lastKey = key;
   }
   return lastHash;
@@ -123,6 +132,9 @@ export function hashStage(id: string): number {
   return hash;
 }
 
+/** What `philox4x32` writes, until it is taken from here: every sample has several generators, and memory of its own for each would be most of their cost. */
+const drawn = new Uint32Array(4);
+
 /** A stream of random words for one sample (or batch) at one stage. Each draw takes words in order; nothing is thrown away. */
 export class Random {
   readonly #seed: number;
@@ -132,8 +144,11 @@ export class Random {
   // Of the first draw: every stage is given a generator, and most draw nothing.
   #key: readonly [number, number] | undefined;
   #counter: [number, number, number, number] | undefined;
-  #words: Uint32Array | undefined;
-  #next = 4;
+  /** The last three words of a draw; the first is given away at once. */
+  #second = 0;
+  #third = 0;
+  #fourth = 0;
+  #left = 0;
 
   /** @param seed the run's seed, an unsigned 32-bit integer. @param stage the stage's id, or its hash. @param sample a key, or its `hashKey`. */
   constructor(seed: number, stage: string | number, sample: string | readonly [number, number], epoch = 0) {
@@ -145,20 +160,34 @@ export class Random {
 
   /** The next unsigned 32-bit word. */
   word(): number {
-    if (this.#next === 4) this.#draw();
-    return this.#words![this.#next++]!;
+    switch (this.#left) {
+      case 3:
+        this.#left = 2;
+        return this.#second;
+      case 2:
+        this.#left = 1;
+        return this.#third;
+      case 1:
+        this.#left = 0;
+        return this.#fourth;
+      default:
+        return this.#draw();
+    }
   }
 
-  #draw(): void {
+  #draw(): number {
     if (this.#counter === undefined) {
-      const [first, second] = typeof this.#sample === 'string' ? hashKey(this.#sample) : this.#sample;
+      const hashes = typeof this.#sample === 'string' ? hashKey(this.#sample) : this.#sample;
       this.#key = [this.#seed >>> 0, typeof this.#stage === 'string' ? hashStage(this.#stage) : this.#stage];
-      this.#counter = [first, second, this.#epoch, 0];
-      this.#words = new Uint32Array(4);
+      this.#counter = [hashes[0], hashes[1], this.#epoch, 0];
     }
-    philox4x32(this.#counter, this.#key!, this.#words!);
+    philox4x32(this.#counter, this.#key!, drawn);
     this.#counter[3]++;
-    this.#next = 0;
+    this.#second = drawn[1]!;
+    this.#third = drawn[2]!;
+    this.#fourth = drawn[3]!;
+    this.#left = 3;
+    return drawn[0]!;
   }
 
   /** Uniform in [0, 1): word · 2⁻³². One word. */

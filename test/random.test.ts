@@ -25,6 +25,39 @@ t.test('VECTOR: MurmurHash3 x86-32', (t) => {
   t.end();
 });
 
+t.test('MurmurHash3 of text of every kind and length is that of its UTF-8 bytes', (t) => {
+  const reference = (bytes: Uint8Array, seed: number) => {
+    const mixed = (k: number) => {
+      const first = Math.imul(k, 0xcc9e2d51);
+      return Math.imul((first << 15) | (first >>> 17), 0x1b873593);
+    };
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    let h = seed;
+    let at = 0;
+    for (; at + 4 <= bytes.length; at += 4) {
+      h ^= mixed(view.getInt32(at, true));
+      h = (Math.imul((h << 13) | (h >>> 19), 5) + 0xe6546b64) | 0;
+    }
+    const tail = new DataView(new ArrayBuffer(4));
+    for (let i = at; i < bytes.length; i++) tail.setUint8(i - at, bytes[i]!);
+    h ^= mixed(tail.getInt32(0, true)) ^ bytes.length;
+    h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+    return (h ^ (h >>> 16)) >>> 0;
+  };
+  const text = fc.oneof(
+    fc.string({ maxLength: 40 }),
+    fc.string({ unit: 'binary', maxLength: 40 }),
+    fc.string({ minLength: 80, maxLength: 2000 }),
+    fc.string({ unit: 'grapheme', minLength: 80, maxLength: 400 }),
+  );
+  fc.assert(
+    fc.property(text, fc.nat(), (text, seed) => murmur3(text, seed) === reference(Buffer.from(text, 'utf8'), seed)),
+    { seed: 4, numRuns: 500 },
+  );
+  t.end();
+});
+
 t.test('VECTOR: our keys, stage and words', (t) => {
   t.equal(hex(hashKey('cats/one.jpg#0')), '8bf3e620 6d27d106');
   t.equal(hex([hashStage('random-resized-crop')]), 'b6663070');

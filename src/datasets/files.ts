@@ -32,7 +32,7 @@ export interface ReadOptions {
 export function readWhole(path: string, name: string, options: ReadOptions): Promise<Uint8Array> {
   const alone = () => readAlone(path, name, options);
   const { memory } = options;
-  const native = memory && nativeFiles()?.read(path, { ...options, memory, otherwise: alone });
+  const native = memory && nativeFiles()?.read(path, options, memory, alone);
   return native ?? alone();
 }
 

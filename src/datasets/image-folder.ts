@@ -71,10 +71,11 @@ export const imageFolder = defineSource({
         const file = files[index % files.length]!;
         return repeat === 1 ? file : `${file}#${Math.floor(index / files.length)}`;
       },
-      async read(index, signal, memory): Promise<FolderFields> {
+      read(index, signal, memory): Promise<FolderFields> {
         const file = files[index % files.length]!;
-        const bytes = await readWhole(`${root}/${file}`, file, { maxBytes, signal, memory });
-        return classes === undefined ? { bytes } : { bytes, label: classes.get(classOf(file))! };
+        const label = classes?.get(classOf(file));
+        const read = readWhole(`${root}/${file}`, file, { maxBytes, signal, memory });
+        return read.then((bytes) => (label === undefined ? { bytes } : { bytes, label }));
       },
     };
   },

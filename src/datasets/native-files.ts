@@ -31,18 +31,18 @@ export class Trials {
   }
 }
 
-interface Options {
-  readonly memory: Recycler;
+interface Limits {
   readonly maxBytes: number;
   readonly signal?: AbortSignal | undefined;
-  /** Reads the file where it must be read another way. */
-  otherwise(): Promise<Uint8Array>;
 }
 
 interface Wanted {
   readonly path: string;
-  readonly options: Options;
-  readonly room: Uint8Array;
+  readonly limits: Limits;
+  readonly memory: Recycler;
+  /** Reads the file where it must be read another way. */
+  readonly otherwise: () => Promise<Uint8Array>;
+  room: Uint8Array;
   resolve(bytes: Uint8Array | Promise<Uint8Array>): void;
 }
 
@@ -61,11 +61,19 @@ class NativeFiles {
     this.#pool = pool;
   }
 
-  /** The bytes of a file, in memory that `memory` has lent; nothing where it is not tried just now. */
-  read(path: string, options: Options): Promise<Uint8Array> | undefined {
+  /**
+   * The bytes of a file, in memory that `memory` has lent; nothing where it is not tried just now. `otherwise` reads the file where it must be read another
+   * way.
+   */
+  read(
+    path: string,
+    limits: Limits,
+    memory: Recycler,
+    otherwise: () => Promise<Uint8Array>,
+  ): Promise<Uint8Array> | undefined {
     if (!this.#trials.isDue()) return undefined;
     return new Promise((resolve) => {
-      this.#gather({ path, options, room: options.memory.take(this.#usual), resolve });
+      this.#gather({ path, limits, memory, otherwise, room: memory.take(this.#usual), resolve });
     });
   }
 
@@ -87,13 +95,13 @@ class NativeFiles {
     } catch {
       // No thread or no memory could be had: the other way tells so, if it does not go better there.
       for (const id of ids) this.#pool.close(id);
-      for (const { options, resolve } of files) resolve(options.otherwise());
+      for (const { otherwise, resolve } of files) resolve(otherwise());
     }
   }
 
   #ended(wanted: Wanted, outcome: number, size: number): void {
-    const { room, options, resolve } = wanted;
-    const { memory, maxBytes, signal, otherwise } = options;
+    const { room, memory, otherwise, resolve } = wanted;
+    const { maxBytes, signal } = wanted.limits;
     if (outcome === imageOutcomes.read && size <= maxBytes && !signal?.aborted) {
       this.#trials.succeeded();
       resolve(room.subarray(0, size));
@@ -103,7 +111,8 @@ class NativeFiles {
     const isTooLarge = size >= Math.min(maxBytes, mostAtOnce);
     if (size > 0 && !isTooLarge) {
       if (size < mostUsual) this.#usual = Math.max(this.#usual, size + 1);
-      this.#gather({ ...wanted, room: memory.take(size + 1) });
+      wanted.room = memory.take(size + 1);
+      this.#gather(wanted);
       return;
     }
     if (!isTooLarge) this.#trials.failed();

@@ -53,7 +53,8 @@ export function writeCell(sample: Sample, cell: Cell, { fields }: CellLayout): v
   const renderings: { picture: Picture; out: Uint8Array }[] = [];
   for (const field of fields) {
     const value = (sample as Sample & Record<string, unknown>)[field.name];
-    const out = bytes.subarray(field.offset, field.offset + fieldBytes(field));
+    const length = fieldBytes(field);
+    const out = length === bytes.length ? bytes : bytes.subarray(field.offset, field.offset + length);
     if (value instanceof Picture) {
       const { width, height } = value;
       if (width * height * 3 !== out.length || width !== field.shape[1]) {

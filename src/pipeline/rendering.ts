@@ -22,9 +22,10 @@ export function rendering(loader: Loader, layout: CellLayout): Omit<BatcherOptio
   const recycler = loader.recycle();
   const write = (sample: Sample, cell: Cell) => writeCell(sample, cell, layout);
   // What failed keeps its file: another part of the renderer may still read there.
-  const writeAndGiveBack = async (sample: Sample, cell: Cell) => {
-    await write(sample, cell);
-    giveBack(sample, layout, recycler!);
+  const writeAndGiveBack = (sample: Sample, cell: Cell) => {
+    const written = write(sample, cell);
+    if (written === undefined) return giveBack(sample, layout, recycler!);
+    return written.then(() => giveBack(sample, layout, recycler!));
   };
   return { write: recycler === undefined ? write : writeAndGiveBack, ...loader.ending('render', queuedPerThread()) };
 }

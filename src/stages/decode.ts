@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Sample } from '../streams/sample.ts';
+import { type Sample, withFields } from '../streams/sample.ts';
 import { pictureFormats } from '../vision/formats.ts';
 import { commonFormats, defaultMaxPixels, openSoon } from '../vision/open.ts';
 import { Picture } from '../vision/picture.ts';
@@ -39,8 +39,8 @@ export const decode = defineStage({
     const options = { formats: formats ?? spec.formats ?? commonFormats, maxPixels };
     return (sample: Sample & { readonly bytes: Uint8Array }) => {
       const picture = openSoon(sample.bytes, options);
-      if (picture instanceof Picture) return { ...sample, picture };
-      return picture.then((picture) => ({ ...sample, picture }));
+      if (picture instanceof Picture) return withFields(sample, { picture });
+      return picture.then((picture) => withFields(sample, { picture }));
     };
   },
 });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { fail } from '../errors.ts';
-import type { Sample } from '../streams/sample.ts';
+import { type Sample, withFields } from '../streams/sample.ts';
 import { kernels } from '../vision/picture.ts';
 import { isFixed, type Size, sidesOf, sizeOption, type WithPicture } from './size.ts';
 import { defineStage } from './stage.ts';
@@ -50,7 +50,7 @@ export const downsample = defineStage({
     (sample: Sample & WithPicture) => {
       const { picture } = sample;
       const [height, width] = smaller([picture.height, picture.width], factor, size);
-      return { ...sample, lr: picture.settle().resize({ width, height, fit: 'fill', kernel }) };
+      return withFields(sample, { lr: picture.settle().resize({ width, height, fit: 'fill', kernel }) });
     },
 });
 

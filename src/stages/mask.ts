@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { fail, type Refusal } from '../errors.ts';
 import type { Random } from '../random.ts';
-import type { Sample } from '../streams/sample.ts';
+import { type Sample, withFields } from '../streams/sample.ts';
 import { hiddenInWindow, hiddenOnGrid, sampleMasks } from '../vision/masks.ts';
 import { checkGrid, sideOf } from './grid.ts';
 import { isFixed, type WithPicture } from './size.ts';
@@ -73,17 +73,15 @@ export const mask = defineStage({
     if (spec.windows !== undefined) {
       const { K, M } = spec.windows;
       const hidden = hiddenInWindow(K, ratio);
-      return (sample: Sample & WithPicture, random: Random) => ({
-        ...sample,
-        masks: sampleMasks(M, K * K, hidden, random),
-      });
+      return (sample: Sample & WithPicture, random: Random) =>
+        withFields(sample, { masks: sampleMasks(M, K * K, hidden, random) });
     }
     const p = patch ?? spec.grid?.patch;
     if (p === undefined) throw fail('MASK_GRID', {});
     const sideIn = sideOf(p, spec);
     return (sample: Sample & WithPicture, random: Random) => {
       const n = sideIn(sample.picture) ** 2;
-      return { ...sample, masks: sampleMasks(1, n, hiddenOnGrid(n, ratio), random) };
+      return withFields(sample, { masks: sampleMasks(1, n, hiddenOnGrid(n, ratio), random) });
     };
   },
 });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { fail, type PatchstreamError } from '../errors.ts';
 import type { Random } from '../random.ts';
-import type { Sample } from '../streams/sample.ts';
+import { type Sample, withFields } from '../streams/sample.ts';
 import { groupWindows, officialWindows, sampleWindows } from '../vision/windows.ts';
 import { checkGrid, sideOf } from './grid.ts';
 import { isFixed, type WithPicture } from './size.ts';
@@ -71,7 +71,7 @@ export const windows = defineStage({
         mode === 'perImage'
           ? sampleWindows(g, K, M, random)
           : draw[mode](g, K, M, { seed, stage: id, position: sample.position, group });
-      return { ...sample, windows };
+      return withFields(sample, { windows });
     };
   },
 });

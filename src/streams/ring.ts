@@ -20,6 +20,7 @@ export class Ring {
   readonly #generation: Uint32Array;
   /** What ends the work on a cell from another thread. */
   readonly #writers: ((() => void) | undefined)[] = [];
+  readonly #views: (Uint8Array | undefined)[] = [];
   #available: number;
   #next = 0;
 
@@ -75,7 +76,8 @@ export class Ring {
 
   /** The bytes of a cell, [cellBytes]. */
   bytes(index: number): Uint8Array {
-    return new Uint8Array(this.memory, index * this.cellBytes, this.cellBytes);
+    this.#views[index] ??= new Uint8Array(this.memory, index * this.cellBytes, this.cellBytes);
+    return this.#views[index];
   }
 }
 

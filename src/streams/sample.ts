@@ -30,3 +30,8 @@ export function isSample(value: unknown): value is Sample {
   const { key, position, epoch } = value as Partial<Sample>;
   return typeof key === 'string' && typeof position === 'number' && typeof epoch === 'number';
 }
+
+/** The sample with fields added or replaced: `{ ...sample, ...fields }`, for which V8 takes ten times as long where a field is new. */
+export function withFields<S extends Sample, F extends object>(sample: S, fields: F): Omit<S, keyof F> & F {
+  return Object.assign({}, sample, fields);
+}

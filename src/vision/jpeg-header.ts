@@ -18,12 +18,14 @@ const marker = { app1: 0xe1, app2: 0xe2, app14: 0xee, scan: 0xda, end: 0xd9 };
  * Costs a few microseconds, where opening the file with a decoder costs over a hundred.
  */
 export function jpegHeader(bytes: Uint8Array): JpegHeader | undefined {
-  const two = (at: number) => (bytes[at]! << 8) | bytes[at + 1]!;
-  if (bytes.length < 4 || two(0) !== 0xffd8) return undefined;
-  let frame: { width: number; height: number; components: number } | undefined;
-  let orientation: number | undefined;
+  const end = bytes.length;
+  if (end < 4 || bytes[0] !== 0xff || bytes[1] !== 0xd8) return undefined;
+  let width = 0;
+  let height = 0;
+  let components = 0;
+  let orientation = 0;
   let foreignProfile = false;
-  for (let at = 2; at + 4 <= bytes.length; ) {
+  for (let at = 2; at + 4 <= end; ) {
     if (bytes[at] !== 0xff) return undefined;
     const kind = bytes[at + 1]!;
     // Fill bytes may stand before a marker.
@@ -31,25 +33,33 @@ export function jpegHeader(bytes: Uint8Array): JpegHeader | undefined {
       at++;
       continue;
     }
-    const length = two(at + 2);
+    const length = two(bytes, at + 2);
     if (kind === marker.end || kind < 0xc0 || (kind >= 0xd0 && kind <= 0xd8) || length < 2) return undefined;
     const from = at + 4;
     at += 2 + length;
-    if (at > bytes.length) return undefined;
+    if (at > end) return undefined;
     if (kind === marker.scan) {
-      return frame && { ...frame, orientation: orientation ?? 1, foreignProfile };
+      if (width === 0) return undefined;
+      return { width, height, orientation: orientation || 1, components, foreignProfile };
     }
     if (isFrame(kind)) {
-      if (frame !== undefined || length < 8 || bytes[from] !== 8) return undefined;
-      frame = { height: two(from + 1), width: two(from + 3), components: bytes[from + 5]! };
-      if (frame.width === 0 || frame.height === 0 || !isCount(frame.components)) return undefined;
-    } else if (kind === marker.app1 && orientation === undefined) {
+      if (width !== 0 || length < 8 || bytes[from] !== 8) return undefined;
+      height = two(bytes, from + 1);
+      width = two(bytes, from + 3);
+      components = bytes[from + 5]!;
+      if (width === 0 || height === 0 || !isCount(components)) return undefined;
+    } else if (kind === marker.app1 && orientation === 0) {
       orientation = orientationIn(bytes, from, at);
     } else if (kind === marker.app2) {
       foreignProfile ||= startsWith(bytes, from, 'ICC_PROFILE\0') && isForeignProfile(bytes.subarray(from, at));
     }
   }
   return undefined;
+}
+
+/** Two bytes, the high one first. */
+function two(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 8) | bytes[at + 1]!;
 }
 
 /** Start-of-frame markers: baseline, extended, progressive, and their arithmetic forms. Lossless and hierarchical ones nobody decodes. */
@@ -63,18 +73,21 @@ function startsWith(bytes: Uint8Array, from: number, text: string): boolean {
   return true;
 }
 
-/** The orientation in a segment of EXIF; nothing when it is another segment, 1 when it says none that counts. */
-function orientationIn(bytes: Uint8Array, from: number, to: number): number | undefined {
-  if (to - from < 20 || !startsWith(bytes, from, 'Exif\0\0')) return undefined;
-  const tiff = new DataView(bytes.buffer, bytes.byteOffset + from + 6, to - from - 6);
-  const little = tiff.getUint16(0) === 0x4949;
-  if (!little && tiff.getUint16(0) !== 0x4d4d) return 1;
-  const directory = tiff.getUint32(4, little);
-  if (directory + 2 > tiff.byteLength) return 1;
-  const entries = tiff.getUint16(directory, little);
-  for (let i = 0, at = directory + 2; i < entries && at + 12 <= tiff.byteLength; i++, at += 12) {
-    if (tiff.getUint16(at, little) !== 0x0112) continue;
-    const value = tiff.getUint16(at + 8, little);
+/** The orientation in a segment of EXIF; 0 when it is another segment, 1 when it says none that counts. */
+function orientationIn(bytes: Uint8Array, from: number, to: number): number {
+  if (to - from < 20 || !startsWith(bytes, from, 'Exif\0\0')) return 0;
+  const tiff = from + 6;
+  const little = two(bytes, tiff) === 0x4949;
+  if (!little && two(bytes, tiff) !== 0x4d4d) return 1;
+  const short = (at: number) => (little ? bytes[at]! | (bytes[at + 1]! << 8) : two(bytes, at));
+  // Read as two halves: a sum of bytes that are shifted by 24 could be negative.
+  const directory =
+    tiff + (little ? short(tiff + 4) + 65536 * short(tiff + 6) : 65536 * short(tiff + 4) + short(tiff + 6));
+  if (directory + 2 > to) return 1;
+  const entries = short(directory);
+  for (let i = 0, at = directory + 2; i < entries && at + 12 <= to; i++, at += 12) {
+    if (short(at) !== 0x0112) continue;
+    const value = short(at + 8);
     return value >= 1 && value <= 8 ? value : 1;
   }
   return 1;

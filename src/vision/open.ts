@@ -35,20 +35,24 @@ export function openSoon(
 ): Picture | Promise<Picture> {
   if (bytes.length === 0) throw fail('PICTURE_EMPTY', {});
   const found = sniff(bytes);
-  const format = formats.find((name) => name === found.format);
-  if (format === undefined) {
+  const { format } = found;
+  if (format === undefined || !formats.includes(format)) {
     const advice =
-      found.format === undefined
+      format === undefined
         ? 'Remove the file, or convert it.'
-        : `Name \`${found.format}\` among \`formats\`, or convert the file.`;
+        : `Name \`${format}\` among \`formats\`, or convert the file.`;
     throw fail('PICTURE_FORMAT', { formats: formats.join(', '), found: found.what, advice });
   }
-  const opened = ({ width, height, orientation, alpha, plainJpeg }: Header) => {
-    if (width * height > maxPixels) throw fail('PICTURE_LIMIT', { limit: maxPixels, width, height });
-    return new Picture({ kind: 'encoded', bytes, orientation, alpha, plainJpeg, maxPixels }, width, height);
-  };
   const header = format === 'jpeg' ? quickHeader(bytes) : undefined;
-  return header === undefined ? readHeader(bytes).then(opened) : opened(header);
+  if (header !== undefined) return pictureOf(bytes, header, maxPixels);
+  return readHeader(bytes).then((header) => pictureOf(bytes, header, maxPixels));
+}
+
+/** @throws PICTURE_LIMIT */
+function pictureOf(bytes: Uint8Array, header: Header, maxPixels: number): Picture {
+  const { width, height, orientation, alpha, plainJpeg } = header;
+  if (width * height > maxPixels) throw fail('PICTURE_LIMIT', { limit: maxPixels, width, height });
+  return new Picture({ kind: 'encoded', bytes, orientation, alpha, plainJpeg, maxPixels }, width, height);
 }
 
 /** `width` and `height` are upright. */
@@ -65,8 +69,14 @@ function quickHeader(bytes: Uint8Array): Header | undefined {
   const found = jpegHeader(bytes);
   if (found === undefined) return undefined;
   const { orientation, components, foreignProfile } = found;
-  const [width, height] = orientation > 4 ? [found.height, found.width] : [found.width, found.height];
-  return { width, height, orientation, alpha: false, plainJpeg: components !== 4 && !foreignProfile };
+  const turned = orientation > 4;
+  return {
+    width: turned ? found.height : found.width,
+    height: turned ? found.width : found.height,
+    orientation,
+    alpha: false,
+    plainJpeg: components !== 4 && !foreignProfile,
+  };
 }
 
 async function readHeader(bytes: Uint8Array): Promise<Header> {

@@ -20,15 +20,12 @@ export interface Place {
   whenFreed(stop: (() => void) | undefined): void;
 }
 
-/** What becomes of a sample's renderings: `foreign` ones are left to sharp. */
-type Answer = 'done' | 'foreign';
-
 interface Waiting {
   readonly id: number;
   readonly place: Place | undefined;
   readonly renderings: readonly Rendering[];
   readonly plan: Plan;
-  resolve(answer: Answer): void;
+  resolve(): void;
   reject(error: unknown): void;
 }
 
@@ -65,35 +62,37 @@ export class NativeRenderer {
   }
 
   /**
-   * Renders all of a sample's pictures, or answers `foreign` and has written nothing. Into a place that is taken back nothing is written from
-   * then on, and the answer is `done`.
+   * Renders all of a sample's pictures. Those that it cannot render it leaves to `otherwise`, and has written nothing. Into a place that is taken back
+   * nothing is written from then on, which counts as done.
    *
    * @throws PICTURE_BROKEN, PICTURE_MEMORY, PICTURE_REFUSED
    */
-  render(renderings: readonly Rendering[], place?: Place): Promise<Answer> {
-    const origin = renderings[0]!.picture.origin;
-    if (!isRenderable(origin) || renderings.some(({ picture }) => picture.origin !== origin)) return foreign;
-    const plan = planOf(renderings.map(({ picture }) => picture));
-    if (plan === undefined || plan.steps.length > mostSteps) return foreign;
+  render(renderings: readonly Rendering[], place: Place | undefined, otherwise: () => Promise<void>): Promise<void> {
+    const { origin } = renderings[0]!.picture;
+    if (!isRenderable(origin)) return otherwise();
+    for (const { picture } of renderings) if (picture.origin !== origin) return otherwise();
+    const plan = planOf(renderings);
+    if (plan === undefined || plan.steps.length > mostSteps) return otherwise();
     return new Promise((resolve, reject) => {
       const id = this.#pool.open((outcome, message) => {
         place?.whenFreed(undefined);
-        end(outcome, message, resolve, reject);
+        if (outcome === imageOutcomes.foreign) resolve(otherwise());
+        else end(outcome, message, resolve, reject);
       });
-      if (this.#gathered.length === 0) process.nextTick(() => this.#flush());
+      if (this.#gathered.length === 0) process.nextTick(this.#flush);
       this.#gathered.push({ id, place, renderings, plan, resolve, reject });
       place?.whenFreed(() => this.#pool.addon.cancel(id));
     });
   }
 
   /** Starts what was gathered, but for the jobs whose place was taken back meanwhile: the addon has not seen them yet, so it cannot cancel them. */
-  #flush(): void {
+  readonly #flush = () => {
     const gathered = this.#gathered;
     this.#gathered = [];
     const wanted = gathered.filter(({ id, place, resolve }) => {
       if (place?.current !== false) return true;
       this.#pool.close(id);
-      resolve('done');
+      resolve();
       return false;
     });
     if (this.#submit(wanted) === undefined) return;
@@ -105,7 +104,7 @@ export class NativeRenderer {
       this.#pool.close(job.id);
       job.reject(refusal(cause));
     }
-  }
+  };
 
   /** Hands jobs to the addon; returns why it took none of them. */
   #submit(jobs: readonly Waiting[]): Error | undefined {
@@ -145,19 +144,19 @@ export class NativeRenderer {
     }
     const ints = this.#ints;
     const orientation = origin.kind === 'encoded' ? origin.orientation : 1;
-    const [width, height] = orientation > 4 ? [root.height, root.width] : [root.width, root.height];
+    const turned = orientation > 4;
     ints[at] = id;
     ints[at + 1] =
       origin.kind === 'encoded' ? imageKinds.jpeg : origin.channels === 3 ? imageKinds.rgb : imageKinds.grey;
-    ints[at + 2] = width;
-    ints[at + 3] = height;
+    ints[at + 2] = turned ? root.height : root.width;
+    ints[at + 3] = turned ? root.width : root.height;
     ints[at + 4] = orientation;
     ints[at + 5] = outputs.length;
     ints[at + 6] = steps.length;
     at += headInts;
-    for (const [i, step] of steps.entries()) {
+    for (let i = 0; i < steps.length; i++) {
       const output = outputs.indexOf(i);
-      writeStep(ints, at, step, output, renderings[output]?.grey ? 1 : 3);
+      writeStep(ints, at, steps[i]!, output, output >= 0 && renderings[output]!.grey ? 1 : 3);
       at += stepInts;
     }
     return at;
@@ -168,10 +167,8 @@ export class NativeRenderer {
 function end(outcome: number, message: string, resolve: Waiting['resolve'], reject: Waiting['reject']): void {
   if (outcome === imageOutcomes.broken) reject(fail('PICTURE_BROKEN', { reason: message }));
   else if (outcome === imageOutcomes.memory) reject(fail('PICTURE_MEMORY', {}));
-  else resolve(outcome === imageOutcomes.foreign ? 'foreign' : 'done');
+  else resolve();
 }
-
-const foreign = Promise.resolve('foreign' as const);
 
 /** Raw pixels of sides that the addon takes, and JPEGs whose colours need no profile (their sides are within that). */
 export function isRenderable(origin: Origin): boolean {

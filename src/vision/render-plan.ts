@@ -65,15 +65,16 @@ export interface Plan {
 }
 
 /**
- * The steps that render `pictures`, which have one origin. What they share up to a `settle` is one step. A chain that does more than a step can
+ * The steps that render pictures, which have one origin. What they share up to a `settle` is one step. A chain that does more than a step can
  * (two resizes, a crop of a border) is several, with pixels rounded in between as they are everywhere.
  * Nothing when a kernel is one that only sharp has.
  */
-export function planOf(pictures: readonly Picture[]): Plan | undefined {
+export function planOf(renderings: readonly { readonly picture: Picture }[]): Plan | undefined {
   const steps: Step[] = [];
-  const done = new Map<Picture, number>();
+  // Of one picture no part comes twice.
+  const done = renderings.length > 1 ? new Map<Picture, number>() : undefined;
   const outputs: number[] = [];
-  for (const picture of pictures) {
+  for (const { picture } of renderings) {
     const step = stepOf(picture, steps, done);
     // A page is written once: a picture that is asked for twice gets a second step.
     const again = step !== undefined && outputs.includes(step) ? copyOf(step, picture, steps) : step;
@@ -84,13 +85,13 @@ export function planOf(pictures: readonly Picture[]): Plan | undefined {
 }
 
 /** The number of the step that makes the picture, added to `steps` with all that it needs. */
-function stepOf(picture: Picture, steps: Step[], done: Map<Picture, number>): number | undefined {
-  const known = done.get(picture);
+function stepOf(picture: Picture, steps: Step[], done?: Map<Picture, number>): number | undefined {
+  const known = done?.get(picture);
   if (known !== undefined) return known;
   const operations: Operation[] = [];
   let at = picture;
   while (at.from !== undefined && at.from.operation.kind !== 'settle') {
-    operations.unshift(at.from.operation);
+    operations.push(at.from.operation);
     at = at.from.picture;
   }
   let step: number;
@@ -101,7 +102,9 @@ function stepOf(picture: Picture, steps: Step[], done: Map<Picture, number>): nu
     step = source;
   }
   let drawn = new Drawing(step, at.width, at.height);
-  for (const operation of operations) {
+  // They were met from the last to the first.
+  for (let i = operations.length - 1; i >= 0; i--) {
+    const operation = operations[i]!;
     // `cover` of a line of pixels can describe billions of them, of which it then cuts out a few.
     if (operation.kind === 'resize' && Math.max(operation.width, operation.height) > longestSide) return undefined;
     if (operation.kind === 'resize' && !(operation.kernel in kernelNumbers)) return undefined;
@@ -111,7 +114,7 @@ function stepOf(picture: Picture, steps: Step[], done: Map<Picture, number>): nu
     drawn.add(operation);
   }
   if (step < 0 || operations.length > 0) step = steps.push(drawn.step()) - 1;
-  done.set(picture, step);
+  done?.set(picture, step);
   return step;
 }
 

@@ -25,7 +25,7 @@ export interface RecordRenderer {
 export function recordRenderer(template: Picture, data: Uint8Array): RecordRenderer | undefined {
   const { origin } = template;
   const addon = imageAddon();
-  const plan = planOf([template]);
+  const plan = planOf([{ picture: template }]);
   if (isAbsent(addon) || isAbsent(nativeRenderer()) || plan === undefined) return undefined;
   if (origin.kind !== 'raw' || !isRenderable(origin)) return undefined;
   const head = 4 + plan.steps.length * stepInts;

@@ -18,17 +18,18 @@ export function render(picture: Picture, out: Uint8Array): Promise<void> {
  * after `place` was taken back (the sample was late and its cell is another's).
  * @throws PICTURE_ROOM, PICTURE_BROKEN, PICTURE_MEMORY, PICTURE_REFUSED
  */
-export async function renderAll(renderings: readonly Rendering[], place?: Place): Promise<void> {
-  if (renderings.length === 0) return;
+export function renderAll(renderings: readonly Rendering[], place?: Place): Promise<void> {
+  if (renderings.length === 0) return Promise.resolve();
   for (const { picture, out } of renderings) {
     const needed = picture.width * picture.height * 3;
     if (out.length !== needed) {
-      throw fail('PICTURE_ROOM', { width: picture.width, height: picture.height, needed, found: out.length });
+      const error = fail('PICTURE_ROOM', { width: picture.width, height: picture.height, needed, found: out.length });
+      return Promise.reject(error);
     }
   }
   const native = nativeRenderer();
-  if (!isAbsent(native) && (await native.render(renderings, place)) === 'done') return;
-  await renderWithSharp(renderings, place);
+  const bySharp = () => renderWithSharp(renderings, place);
+  return isAbsent(native) ? bySharp() : native.render(renderings, place, bySharp);
 }
 
 /**
@@ -39,9 +40,9 @@ export async function renderAll(renderings: readonly Rendering[], place?: Place)
 export async function renderGrey(picture: Picture): Promise<Uint8Array> {
   const out = new Uint8Array(picture.width * picture.height);
   const native = nativeRenderer();
-  if (!isAbsent(native) && (await native.render([{ picture, out, grey: true }])) === 'done') return out;
-  const { data } = await renderPixels(picture);
-  return rgbToGrey(data);
+  const fromColours = async () => out.set(rgbToGrey((await renderPixels(picture)).data));
+  await (isAbsent(native) ? fromColours() : native.render([{ picture, out, grey: true }], undefined, fromColours));
+  return out;
 }
 
 /** Renders a picture into memory of its own. @throws PICTURE_BROKEN, PICTURE_MEMORY, PICTURE_REFUSED */

@@ -85,7 +85,7 @@ t.test('after files that must be read another way, others are read natively agai
   // It is tried again after some files; what the system has dropped from its memory meanwhile is read by Node.
   for (let i = 0; i < 10_000 && natively < 5; i++) {
     const bytes = await nativeFiles()!
-      .read(join(folder, 'a'), { maxBytes, memory, otherwise })
+      .read(join(folder, 'a'), { maxBytes }, memory, otherwise)
       ?.catch(() => undefined);
     if (bytes === undefined) continue;
     t.equal(String(Buffer.from(bytes)), 'some letters');
