@@ -4,9 +4,10 @@
  * made smaller, the rows take the place of those before. `patchstream` in it is the built library.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { register } from 'node:module';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { isMain } from '../scripts/lib/main.mjs';
 
 /**
@@ -110,11 +111,10 @@ async function main(name, args) {
     console.log(`npm run bench -- NAME, where NAME is one of: ${benches().join(', ') || '(none yet)'}`);
     return name === undefined ? 0 : 1;
   }
-  const { createJiti } = await import('jiti');
-  // The sources inside `../src/` and the library are then two copies of one code: a bench uses the one or the other.
-  const jiti = createJiti(import.meta.url, { alias: { patchstream: join(folder, '..', 'dist', 'index.js') } });
+  // The sources inside `../src/` and the library are two copies of one code: a bench uses the one or the other.
+  register('./typescript-hooks.mjs', import.meta.url);
   /** @type {{ run?: (args: readonly string[]) => Promise<{ rows: (Row | Check)[], notes?: readonly string[] }> }} */
-  const bench = await jiti.import(join(folder, `${name}.ts`));
+  const bench = await import(pathToFileURL(join(folder, `${name}.ts`)).href);
   if (bench.run === undefined) throw new Error(`bench/${name}.ts must export run(); it does not.`);
   const { rows, notes = [] } = await bench.run(args);
   console.log(table(rows));
