@@ -1,8 +1,7 @@
 import { asyncScheduler, Observable, type OperatorFunction, type SchedulerLike } from 'rxjs';
 import { fail } from '../errors.ts';
 import type { Budget } from './failures.ts';
-import { feed } from './feed.ts';
-import { mapOrdered } from './map-ordered.ts';
+import { runOrdered } from './map-ordered.ts';
 import type { StageMeter } from './meter.ts';
 import type { Carried } from './permits.ts';
 import type { Cell, Ring } from './ring.ts';
@@ -77,25 +76,17 @@ export function batcher({
         return place;
       };
 
-      /** The write of one sample. Its permit returns as soon as the write has ended, before its turn in the batch. */
-      const attempt = (carried: Carried): Written | PromiseLike<Written> => {
+      const begin = (carried: Carried): void | PromiseLike<void> => {
         const cell = given!;
         given = undefined;
         placed.set(carried, { cell, open: true });
-        const end = (error: unknown): Written => {
-          close(carried);
-          return { carried, cell, error };
-        };
-        try {
-          const written = write(carried.sample, cell);
-          if (written === undefined) return end(undefined);
-          return written.then(
-            () => end(undefined),
-            (error: unknown) => end(error ?? new Error('rejected without a reason')),
-          );
-        } catch (error) {
-          return end(error ?? new Error('thrown without a reason'));
-        }
+        return write(carried.sample, cell);
+      };
+
+      /** Its permit returns as soon as the write has ended, before its turn in the batch. */
+      const settle = (carried: Carried, _: unknown, error: unknown): Written => {
+        const { cell } = close(carried)!;
+        return { carried, cell, error };
       };
 
       const emit = () => {
@@ -110,7 +101,8 @@ export function batcher({
         });
       };
 
-      const writes = mapOrdered(attempt, {
+      const options = {
+        settle,
         concurrency,
         scheduler,
         watch: meter,
@@ -123,21 +115,21 @@ export function batcher({
         },
         timeout: {
           milliseconds: timeoutSeconds * 1000,
-          late(carried) {
+          late(carried: Carried): Written {
             const { cell } = close(carried)!;
             cell.free();
             return { carried, cell, error: fail('STAGE_TIMEOUT', { seconds: timeoutSeconds }, { where }) };
           },
-          stuck: (places) => fail('STAGE_STUCK', { concurrency: places, seconds: timeoutSeconds }, { where }),
+          stuck: (places: number) => fail('STAGE_STUCK', { concurrency: places, seconds: timeoutSeconds }, { where }),
         },
-        abandon(carried) {
+        abandon(carried: Carried) {
           const place = close(carried);
           if (place === undefined) carried.permit.return();
           else place.cell.free();
         },
-      });
+      };
 
-      feed(source.pipe(writes), subscriber, {
+      return runOrdered(source, subscriber, begin, options, {
         next({ carried, cell, error }) {
           placed.delete(carried);
           if (error === undefined) {

@@ -48,7 +48,16 @@ export function inOrder(permits: Permits, start = 0): OperatorFunction<Carried, 
       );
       feed(source, subscriber, {
         next(carried) {
-          const { position } = carried.permit;
+          const { position, shares } = carried.permit;
+          // The next in order, and whole, as most are: nothing has to wait.
+          if (position === next && shares === 1 && !busy && arrived.size === 0) {
+            next++;
+            busy = true;
+            subscriber.next(carried);
+            busy = false;
+            advance();
+            return;
+          }
           const here = arrived.get(position);
           if (here === undefined) arrived.set(position, [carried]);
           else here.push(carried);

@@ -1,8 +1,7 @@
 import { asyncScheduler, Observable, type OperatorFunction, type SchedulerLike } from 'rxjs';
 import { fail } from '../errors.ts';
 import type { Budget } from './failures.ts';
-import { feed } from './feed.ts';
-import { isPromise, mapOrdered } from './map-ordered.ts';
+import { runOrdered } from './map-ordered.ts';
 import type { StageMeter } from './meter.ts';
 import type { Carried } from './permits.ts';
 import { Drop, isSample, type Outcome, type Sample } from './sample.ts';
@@ -34,34 +33,22 @@ export function runStage(
 ): OperatorFunction<Carried, Carried> {
   const where = `stage ${id}`;
 
-  const attempt = (carried: Carried): Attempt | PromiseLike<Attempt> => {
-    try {
-      const value = work(carried.sample);
-      if (!isPromise(value)) return { carried, value, error: undefined };
-      return value.then(
-        (value) => ({ carried, value, error: undefined }),
-        (error: unknown) => ({ carried, value: undefined, error: error ?? new Error('rejected without a reason') }),
-      );
-    } catch (error) {
-      return { carried, value: undefined, error: error ?? new Error('thrown without a reason') };
-    }
-  };
-
-  const attempts = mapOrdered(attempt, {
+  const options = {
     concurrency,
     scheduler,
     watch: meter,
-    abandon: (carried) => carried.permit.return(),
+    abandon: (carried: Carried) => carried.permit.return(),
+    settle: (carried: Carried, value: unknown, error: unknown): Attempt => ({ carried, value, error }),
     timeout: {
       milliseconds: timeoutSeconds * 1000,
-      late: (carried) => ({
+      late: (carried: Carried): Attempt => ({
         carried,
         value: undefined,
         error: fail('STAGE_TIMEOUT', { seconds: timeoutSeconds }, { where }),
       }),
-      stuck: (places) => fail('STAGE_STUCK', { concurrency: places, seconds: timeoutSeconds }, { where }),
+      stuck: (places: number) => fail('STAGE_STUCK', { concurrency: places, seconds: timeoutSeconds }, { where }),
     },
-  });
+  };
 
   return (source) =>
     new Observable((subscriber) => {
@@ -89,7 +76,7 @@ export function runStage(
         );
       };
 
-      feed(source.pipe(attempts), subscriber, {
+      return runOrdered(source, subscriber, (carried: Carried) => work(carried.sample) as unknown, options, {
         complete: () => subscriber.complete(),
         next({ carried, value, error }) {
           const { sample, permit } = carried;
