@@ -11,6 +11,8 @@ export interface BalanceFacts {
   readonly cores: number;
   /** The backend computes on these cores. */
   readonly onCores: boolean;
+  /** The trainer has the loader's thread, which does nothing else while it computes. */
+  readonly onLoaderThread?: boolean;
   readonly permits: number;
   /** Milliseconds per step by micro-batch, where several were timed. */
   readonly costs?: Readonly<Record<number, number>>;

@@ -46,11 +46,11 @@ export function describe({ definition, source, stages, spec, sink, train, evalua
   const micro = train && (train.microBatch === 'auto' ? train.batch : train.microBatch);
   const cell = train && cellBytes(spec, train.model.definition.fields);
   const cells = capacity.cells ?? (micro === undefined ? undefined : cellsOf(undefined, micro, capacity.threads));
+  // `auto` takes as many as the machine has memory for, and no more than a micro-batch of the whole batch wants.
+  const cellsText = train?.microBatch === 'auto' ? 'cells of rendered samples, at most' : 'cells of rendered samples';
   const memory: MemoryPart[] = [
     { what: 'encoded files, one per permit', count: capacity.permits },
-    ...(cells === undefined
-      ? []
-      : [{ what: 'cells of rendered samples', count: cells, ...(cell !== undefined && { bytes: cell }) }]),
+    ...(cells === undefined ? [] : [{ what: cellsText, count: cells, ...(cell !== undefined && { bytes: cell }) }]),
   ];
   const model = train && !spec.open ? train.model.definition.cost?.(train.model.options, spec) : undefined;
   const rest = { ...(train && { train: withoutModel(train) }), ...(evaluate && { evaluate: shownEvaluate(evaluate) }) };

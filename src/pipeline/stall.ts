@@ -14,7 +14,8 @@ export type Cause =
   | 'micro-batch'
   | 'upload'
   | 'optimizer'
-  | 'cores';
+  | 'cores'
+  | 'thread';
 
 /** Why a training is as fast as it is. */
 export interface Explanation {
@@ -41,7 +42,12 @@ const saturated = 0.85;
 export function explainBalance(facts: BalanceFacts): Explanation | undefined {
   const shares = sharesOf(facts);
   if (shares === undefined) return undefined;
-  const found = shares.wait > unnoticed ? loaderBound(facts, shares) : trainerBound(facts, shares);
+  const found =
+    shares.wait <= unnoticed
+      ? trainerBound(facts, shares)
+      : facts.onLoaderThread
+        ? takingTurns(shares)
+        : loaderBound(facts, shares);
   const { cause, stage, knob, helps, evidence } = found;
   const gain = Math.max(1, found.gain);
   const utilisation = 1 - shares.wait;
@@ -77,6 +83,18 @@ interface Finding {
   /** What would help; the gain is said behind it. */
   readonly helps: string;
   readonly evidence: string;
+}
+
+/** The trainer waits, and has the loader wait while it computes: what the stages say of themselves then tells of the trainer too. */
+function takingTurns({ wait }: Shares): Finding {
+  return {
+    cause: 'thread',
+    knob: 'train.thread',
+    gain: 1 / Math.max(wait, 1 - wait),
+    what: 'it takes turns with the trainer on one thread',
+    helps: '`thread: worker` would help: the trainer then has a thread of its own',
+    evidence: `Reads and stages go on in the ${percent(wait)} of the time in which the trainer waits, and only then.`,
+  };
 }
 
 /** The trainer waits: some part of the loader is too slow, or is not allowed to be faster. */

@@ -51,6 +51,7 @@ export async function tellTraining(resolved: Resolved, telling: Telling) {
     permits: resolved.capacity.permits,
     cores: availableParallelism(),
     onCores: ready.device === 'cpu',
+    onLoaderThread: train!.thread === 'main',
   });
   await writeFile(
     file('report.html'),

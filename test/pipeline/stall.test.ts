@@ -25,6 +25,18 @@ for (const [name, { plan, cause, stage, knob, better }] of Object.entries(plante
   });
 }
 
+t.test('where the trainer has the thread of the loader, that is the bottleneck, not what waits for it', async (t) => {
+  const { rows, stats } = await coupled({ ...plain, sourceMs: 60 });
+  const facts = { rows, stats, batch: plain.batch, cores: 8, permits: 32, onCores: true };
+  t.equal(explainBalance(facts)!.cause, 'source');
+  const { cause, knob, gain, sentence, utilisation } = explainBalance({ ...facts, onLoaderThread: true })!;
+  t.match({ cause, knob }, { cause: 'thread', knob: 'train.thread' });
+  t.match(sentence, /^The loader is the bottleneck \(it takes turns .* `thread: worker` would help/);
+  t.ok(Math.abs(gain - 1 / Math.max(utilisation, 1 - utilisation)) < 1e-9);
+  const calm = await coupled(planted['the trainer is slow']!.plan);
+  t.not(explainBalance({ ...facts, ...calm, onLoaderThread: true })!.cause, 'thread', 'unless the trainer never waits');
+});
+
 t.test('nothing is said of a run that has hardly begun', async (t) => {
   t.equal((await explain({ ...plain, steps: 2 })).found, undefined);
   t.equal(explainBalance({ rows: [], stats: [], batch: 4, cores: 2, permits: 8, onCores: true }), undefined);
