@@ -41,10 +41,10 @@ inline void textAt(napi_env env, napi_value list, uint32_t index, std::string& t
   size_t length = 0;
   check(napi_get_element(env, list, index, &element) == napi_ok, "an array is needed");
   // As long as paths may be, so that it is asked for once.
-  text.resize(PATH_MAX);
-  check(napi_get_value_string_utf8(env, element, text.data(), PATH_MAX, &length) == napi_ok, "a text is needed");
+  thread_local char buffer[PATH_MAX];
+  check(napi_get_value_string_utf8(env, element, buffer, PATH_MAX, &length) == napi_ok, "a text is needed");
   // One that was cut off is no path at all.
-  text.resize(length < PATH_MAX - 1 ? length : 0);
+  text.assign(buffer, length < PATH_MAX - 1 ? length : 0);
 }
 
 // Reads numbers one after another, and never beyond their end.
