@@ -125,8 +125,13 @@ export interface ImageAddon {
   cancel(id: number): void;
   /** How many threads take jobs from now on. */
   setThreads(count: number): void;
-  /** CRC-32 of `bytes`, where `before` is that of what lies in front of them. Missing where the processor has nothing for it. */
-  readonly crc32?: (bytes: Uint8Array, before: number) => number;
+  /**
+   * CRC-32 of `bytes`, where `before` is that of what lies in front of them, by the fastest way of the processor but for the first `slower`. Missing where it
+   * has none.
+   */
+  readonly crc32?: (bytes: Uint8Array, before: number, slower: number) => number;
+  /** How many ways `crc32` has. */
+  readonly crc32Ways?: () => number;
   /** For comparisons: 1 takes the plain form of the vector code, in the whole process; 0 ends that. */
   setPortable(on: number): void;
   info(): { /** 2001005 is 2.1.5. */ readonly version: number; readonly vectors: 'avx2' | 'plain' };

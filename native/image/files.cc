@@ -49,7 +49,7 @@ Outcome readFrame(Job& job) {
   job.size = 0;
   constexpr size_t sumBytes = 4;
   const iovec room{job.outputs[0], job.outputLength};
-  if (!hasCrc32() || job.outputLength < sumBytes || job.cancelled()) return Outcome::unread;
+  if (crc32Ways() == 0 || job.outputLength < sumBytes || job.cancelled()) return Outcome::unread;
   if (preadv2(job.descriptor, &room, 1, job.offset, RWF_NOWAIT) != static_cast<ssize_t>(job.outputLength)) return Outcome::unread;
   const uint8_t* bytes = job.outputs[0];
   const uint32_t sum = bytes[0] | bytes[1] << 8 | bytes[2] << 16 | static_cast<uint32_t>(bytes[3]) << 24;
