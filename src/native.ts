@@ -100,9 +100,9 @@ export interface ImageAddon {
    */
   submit(ints: Int32Array, count: number, arrays: readonly Uint8Array[]): void;
   /**
-   * Starts a job for each frame, in an open file: reads it into its room, which it fills, where that needs no waiting for a disk, and compares its first four
-   * bytes with the CRC-32 of the others. The outcome is `read`, or `unread` where it must be read another way, and judged. `places` has the file's
-   * descriptor and the frame's offset for each.
+   * Starts a job for each frame, in an open file: reads it into its room, where that needs no waiting for a disk, and compares its first four bytes with the
+   * CRC-32 of the others. The outcome is `read`, or `unread` where it must be read another way, and judged. `places` has the file's descriptor, the frame's
+   * offset and its length for each.
    */
   readFrames(ids: Int32Array, places: Float64Array, rooms: readonly Uint8Array[]): void;
   /** Asks for the next message. To be called in another turn of the event loop than that of the last, so that the rest of the program has its turns. */

@@ -165,26 +165,27 @@ napi_value cancel(const Arguments& given) {
   return nullptr;
 }
 
-// readFrames(ids, places, rooms): a job for each frame; see files.h. Of each place: the descriptor and the offset.
+// readFrames(ids, places, rooms): a job for each frame; see files.h. Of each place: the descriptor, the offset and the length, for which there is room.
 napi_value readFrames(const Arguments& given) {
   Pool& pool = poolOf(given);
   const View ids = viewOf(given.env, given.values[0]);
   const View places = viewOf(given.env, given.values[1]);
   check(ids.type == napi_int32_array, "an Int32Array is needed");
-  check(places.type == napi_float64_array && places.length == 2 * ids.length, "a Float64Array is needed");
+  check(places.type == napi_float64_array && places.length == 3 * ids.length, "a Float64Array is needed");
   const auto* place = static_cast<const double*>(places.data);
   std::vector<Job*>& jobs = given.state.jobs;
   jobs.clear();
-  for (uint32_t i = 0; i < ids.length; i++, place += 2) {
+  for (uint32_t i = 0; i < ids.length; i++, place += 3) {
     check(place[0] >= 0 && place[0] <= INT32_MAX && place[1] >= 0 && place[1] <= static_cast<double>(int64_t{1} << 53), "a place is out of range");
     Job& job = jobAt(pool, static_cast<const int32_t*>(ids.data)[i]);
     const View room = bytesAt(given.env, given.values[2], i);
     job.kind = Kind::frame;
     job.descriptor = static_cast<int32_t>(place[0]);
     job.offset = static_cast<int64_t>(place[1]);
+    check(place[2] >= 0 && place[2] <= static_cast<double>(room.length), "a frame is longer than its room");
     job.outputs.assign(1, static_cast<uint8_t*>(room.data));
-    job.outputLength = room.length;
-    job.weight = room.length;
+    job.outputLength = static_cast<size_t>(place[2]);
+    job.weight = job.outputLength;
     jobs.push_back(&job);
   }
   pool.submit(jobs, given.values[2]);

@@ -3,15 +3,8 @@ import { type NativePool, nativePool } from '../vision/native-pool.ts';
 import { mostAtOnce, Trials } from './native-files.ts';
 import type { Recycler } from './recycler.ts';
 
-/** A frame in an open file: bytes whose first four are the CRC-32 of the others. */
-export interface FramePlace {
-  /** The file's descriptor, which stays open until the frame is read. */
-  readonly file: number;
-  readonly offset: number;
+interface Wanted {
   readonly length: number;
-}
-
-interface Wanted extends FramePlace {
   readonly memory: Recycler;
   readonly room: Uint8Array;
   resolve(bytes: Buffer | undefined): void;
@@ -22,41 +15,50 @@ class NativeFrames {
   readonly #pool: NativePool;
   readonly #trials = new Trials();
   #gathered: Wanted[] = [];
+  /** Of those gathered: the file's descriptor, the offset and the length of each. */
+  #places: number[] = [];
 
   constructor(pool: NativePool) {
     this.#pool = pool;
   }
 
-  /** A frame whose checksum fits, in memory that `memory` has lent; nothing where it must be read, or judged, another way. */
-  read(place: FramePlace, memory: Recycler): Promise<Buffer | undefined> | undefined {
-    if (place.length > mostAtOnce || !this.#trials.isDue()) return undefined;
+  /**
+   * The frame at `offset` of an open file, which stays open until it is read: bytes whose first four are the CRC-32 of the others, as they were found to be,
+   * in memory that `memory` has lent; nothing where it must be read, or judged, another way.
+   */
+  read(file: number, offset: number, length: number, memory: Recycler): Promise<Buffer | undefined> | undefined {
+    if (length > mostAtOnce || !this.#trials.isDue()) return undefined;
     return new Promise((resolve) => {
-      if (this.#gathered.length === 0) process.nextTick(() => this.#start());
-      this.#gathered.push({ ...place, memory, room: memory.take(place.length).subarray(0, place.length), resolve });
+      if (this.#gathered.length === 0) process.nextTick(this.#start);
+      this.#gathered.push({ length, memory, room: memory.take(length), resolve });
+      this.#places.push(file, offset, length);
     });
   }
 
-  #start(): void {
+  readonly #start = () => {
     const frames = this.#gathered;
+    const places = Float64Array.from(this.#places);
     this.#gathered = [];
-    const ids = frames.map((wanted) => this.#pool.open((outcome) => this.#ended(wanted, outcome)));
+    this.#places = [];
+    const ids = new Int32Array(frames.length);
+    const rooms: Uint8Array[] = [];
+    for (const [i, wanted] of frames.entries()) {
+      ids[i] = this.#pool.open((outcome) => this.#ended(wanted, outcome));
+      rooms.push(wanted.room);
+    }
     try {
-      this.#pool.addon.readFrames(
-        new Int32Array(ids),
-        new Float64Array(frames.flatMap(({ file, offset }) => [file, offset])),
-        frames.map(({ room }) => room),
-      );
+      this.#pool.addon.readFrames(ids, places, rooms);
     } catch {
       // No thread or no memory could be had: the other way tells so, if it does not go better there.
       for (const id of ids) this.#pool.close(id);
       for (const { resolve } of frames) resolve(undefined);
     }
-  }
+  };
 
-  #ended({ room, memory, resolve }: Wanted, outcome: number): void {
+  #ended({ length, room, memory, resolve }: Wanted, outcome: number): void {
     if (outcome === imageOutcomes.read) {
       this.#trials.succeeded();
-      resolve(Buffer.from(room.buffer, room.byteOffset, room.length));
+      resolve(Buffer.from(room.buffer, room.byteOffset, length));
       return;
     }
     this.#trials.failed();

@@ -15,16 +15,14 @@ export interface Positioned {
 
 /** A file of the disk, whose frames may be judged while they are read. */
 export interface PooledFile extends Positioned {
-  /**
-   * The frame at [offset, offset + length): bytes whose first four are the CRC-32 of the others. `isSound`: they are, as was found while it was read; else
-   * that is still to be looked at.
-   */
-  frame(
-    offset: number,
-    length: number,
-    signal?: AbortSignal,
-    memory?: Recycler,
-  ): Promise<{ readonly bytes: Buffer; readonly isSound: boolean }>;
+  /** The frame at [offset, offset + length): bytes whose first four are the CRC-32 of the others, or should be. */
+  frame(offset: number, length: number, signal?: AbortSignal, memory?: Recycler): Promise<Frame>;
+}
+
+export interface Frame {
+  readonly bytes: Buffer;
+  /** Its checksum fits, as was found while it was read; else that is still to be looked at. */
+  readonly isSound: boolean;
 }
 
 interface Place {
@@ -33,16 +31,24 @@ interface Place {
   readonly memory: Recycler | undefined;
 }
 
+/** A file that is open, or is being opened. */
 interface Entry {
-  readonly file: Promise<number>;
+  readonly path: string;
+  readonly opening: Promise<number>;
+  /** Its descriptor, once it is open. */
+  file?: number;
   users: number;
+  /** When it was last wanted, by the pool's count. */
+  used: number;
+  /** Nobody is to want it any more: the last of its users closes it. */
+  isLeft: boolean;
 }
 
 /** Files that are read at many places: each is opened when it is first wanted, and only so many are open at a time. */
 export class FilePool {
-  readonly #most: number;
-  /** In the order in which they were last wanted. */
+  #most: number;
   readonly #entries = new Map<string, Entry>();
+  #wanted = 0;
 
   constructor(most = 128) {
     this.#most = most;
@@ -55,62 +61,85 @@ export class FilePool {
       (cause: unknown) => refuse(name, messageOf(cause), cause),
     );
     if (!isFile) refuse(name, 'something that is no file');
+    let latest: Entry | undefined;
+    const take = () => {
+      if (latest === undefined || latest.isLeft) latest = this.#take(path);
+      latest.used = ++this.#wanted;
+      latest.users++;
+      return latest;
+    };
+    const read = async (place: Place, signal?: AbortSignal) => {
+      signal?.throwIfAborted();
+      const entry = take();
+      try {
+        return await readAt(await entry.opening, place);
+      } catch (cause) {
+        return refuse(name, messageOf(cause), cause);
+      } finally {
+        this.#let(entry);
+      }
+    };
+    const readFrame = async (place: Place, signal?: AbortSignal): Promise<Frame> => ({
+      bytes: await read(place, signal),
+      isSound: false,
+    });
     return {
       name,
       size,
-      read: (offset, length, signal, memory) => this.#use(path, name, signal, readAt, { offset, length, memory }),
-      frame: (offset, length, signal, memory) => this.#use(path, name, signal, frameAt, { offset, length, memory }),
+      read: (offset, length, signal, memory) => read({ offset, length, memory }, signal),
+      frame: (offset, length, signal, memory) => {
+        const place = { offset, length, memory };
+        if (memory === undefined || latest?.file === undefined || latest.isLeft || signal?.aborted) {
+          return readFrame(place, signal);
+        }
+        const sound = nativeFrames()?.read(latest.file, offset, length, memory);
+        if (sound === undefined) return readFrame(place, signal);
+        const entry = take();
+        return sound.then((bytes) => {
+          this.#let(entry);
+          return bytes === undefined ? readFrame(place, signal) : { bytes, isSound: true };
+        });
+      },
     };
   }
 
-  /** Does `read` with the file while it stays open. */
-  async #use<R>(
-    path: string,
-    name: string,
-    signal: AbortSignal | undefined,
-    read: (file: number, place: Place) => Promise<R>,
-    place: Place,
-  ): Promise<R> {
-    signal?.throwIfAborted();
-    const entry = this.#take(path);
-    try {
-      return await read(await entry.file, place);
-    } catch (cause) {
-      return refuse(name, messageOf(cause), cause);
-    } finally {
-      entry.users--;
-      this.#trim();
-    }
-  }
-
   #take(path: string): Entry {
-    let entry = this.#entries.get(path);
-    if (entry === undefined) {
-      entry = { file: openFile(path), users: 0 };
-      // Whoever waits for it hears of it; the next one who wants it tries again.
-      entry.file.catch(() => this.#entries.delete(path));
-    } else {
-      this.#entries.delete(path);
-    }
+    const found = this.#entries.get(path);
+    if (found !== undefined) return found;
+    const entry: Entry = { path, opening: openFile(path), users: 0, used: 0, isLeft: false };
     this.#entries.set(path, entry);
-    entry.users++;
+    entry.opening.then(
+      (file) => {
+        entry.file = file;
+      },
+      // Whoever waits for it hears of it; the next one who wants it tries again.
+      () => this.#leave(entry),
+    );
     return entry;
   }
 
-  #trim(): void {
-    if (this.#entries.size <= this.#most) return;
-    for (const [path, { file, users }] of this.#entries) {
-      if (users > 0) continue;
-      this.#entries.delete(path);
-      release(file);
-      if (this.#entries.size <= this.#most) return;
+  /** One user less. */
+  #let(entry: Entry): void {
+    entry.users--;
+    if (entry.isLeft && entry.users === 0) release(entry.opening);
+    while (this.#entries.size > this.#most) {
+      const unused = [...this.#entries.values()].filter(({ users }) => users === 0);
+      if (unused.length === 0) return;
+      this.#leave(unused.reduce((oldest, entry) => (entry.used < oldest.used ? entry : oldest)));
     }
   }
 
-  /** Closes what is open; reads under way must have ended. */
+  #leave(entry: Entry): void {
+    if (entry.isLeft) return;
+    entry.isLeft = true;
+    this.#entries.delete(entry.path);
+    if (entry.users === 0) release(entry.opening);
+  }
+
+  /** Closes what is open, and what is being read when that has ended. Nothing stays open from then on. */
   close(): void {
-    for (const { file } of this.#entries.values()) release(file);
-    this.#entries.clear();
+    this.#most = 0;
+    for (const entry of [...this.#entries.values()]) this.#leave(entry);
   }
 }
 
@@ -124,12 +153,6 @@ function release(file: Promise<number>): void {
     (opened) => close(opened, () => {}),
     () => {},
   );
-}
-
-async function frameAt(file: number, place: Place) {
-  const { memory } = place;
-  const sound = memory && (await nativeFrames()?.read({ file, ...place }, memory));
-  return sound ? { bytes: sound, isSound: true } : { bytes: await readAt(file, place), isSound: false };
 }
 
 /** Plain callbacks: a file handle's promises cost three times as much. */

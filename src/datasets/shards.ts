@@ -9,7 +9,9 @@ import { declaredFields, fieldOptions, readDeclared } from './declared.ts';
 import { listFiles } from './files.ts';
 import { inTurns, joined } from './many-files.ts';
 import { FilePool } from './positioned.ts';
+import { ReadAhead } from './shard/ahead.ts';
 import type { ShardInfo } from './shard/info.ts';
+import { Layouts } from './shard/layout.ts';
 import { partTroubles } from './shard/parts.ts';
 import { damages, type OpenShard, openShard } from './shard/reader.ts';
 import { openRaw, type ShardRecord } from './shard/record.ts';
@@ -71,12 +73,14 @@ export const shards = defineSource({
     const files = await listShards(root, { signal, progress });
     const pool = new FilePool();
     try {
+      const layouts = new Layouts();
       const open = (name: string) =>
         openShard(pool, name === '' ? root : join(root, name), {
           name: name || basename(root),
           damage,
           maxBytes,
           signal,
+          layouts,
         });
       const opened = await inTurns(files, opening, open);
       for (const { name, damaged } of opened) if (damaged !== undefined) progress(`${name} is damaged, ${damaged}`);
@@ -86,6 +90,23 @@ export const shards = defineSource({
       const { count, place } = joined(opened, ({ index }) => index.count);
       if (count === 0) throw fail('SHARDS_NONE', { path: root, found: 'shards without records' });
       const classNames = opened.find(({ info }) => info?.classes !== undefined)?.info?.classes;
+      const ahead = new ReadAhead<ShardFields>({
+        count,
+        bytes(index) {
+          const { file, within } = place(index);
+          return file.index.place(within).bytes;
+        },
+        async read(index, signal, memory) {
+          const { file, within } = place(index);
+          const read = await file.read(within, signal, memory);
+          const picture = pictureOf(read, { formats, maxPixels });
+          return {
+            picture: picture instanceof Promise ? await picture : picture,
+            ...readDeclared(declared, fieldsOf(read)),
+          };
+        },
+        drop: ({ picture: { origin } }, memory) => memory.giveBack(origin.kind === 'raw' ? origin.data : origin.bytes),
+      });
       return {
         count,
         ...(classNames && { classNames }),
@@ -93,11 +114,7 @@ export const shards = defineSource({
           const { file, within } = place(index);
           return file.index.key(within);
         },
-        async read(index, signal, memory): Promise<ShardFields> {
-          const { file, within } = place(index);
-          const read = await file.read(within, signal, memory);
-          return { picture: await pictureOf(read, { formats, maxPixels }), ...readDeclared(declared, fieldsOf(read)) };
-        },
+        read: (index, signal, memory) => ahead.read(index, signal, memory),
         async close() {
           pool.close();
         },
@@ -146,7 +163,7 @@ function isNumbers(field: object): field is { readonly dtype: string; readonly s
   return 'dtype' in field;
 }
 
-async function pictureOf({ fields }: ShardRecord, options: Parameters<typeof openPicture>[1]): Promise<Picture> {
+function pictureOf({ fields }: ShardRecord, options: Parameters<typeof openPicture>[1]): Picture | Promise<Picture> {
   const stored = fields.picture;
   if (stored?.type === 'raw') return openRaw(stored);
   if (stored?.type === 'encoded') return openPicture(stored.data, options);

@@ -25,7 +25,7 @@ bad[100_000]! ^= 1;
 /** What is read natively, sooner or later: what the system has dropped from its memory meanwhile is not. */
 async function natively(file: number, offset: number, length: number, memory: Recycler) {
   for (let i = 0; i < 5000; i++) {
-    const bytes = await nativeFrames()!.read({ file, offset, length }, memory);
+    const bytes = await nativeFrames()!.read(file, offset, length, memory);
     if (bytes !== undefined) return bytes;
   }
   return undefined;

@@ -80,33 +80,36 @@ export function encodeFrame(kind: Kind, header: object, payload: readonly Uint8A
   return [head, ...payload];
 }
 
+/** The kinds as numbers, as the bytes of a frame are compared with them. */
+const codes = kinds.map((kind) => Buffer.from(kind, 'latin1').readUInt32LE(0));
+
 /** Reads the lengths, and holds them to their limits. @throws Damage */
 export function readPrefix(bytes: Buffer): Prefix {
   if (bytes.length < prefixBytes) throw new Damage('fewer bytes than a frame begins with');
-  const found = bytes.toString('latin1', 4, 8);
-  const kind = kinds.find((name) => name === found);
+  const kind = kinds[codes.indexOf(bytes.readUInt32LE(4))];
   if (kind === undefined) throw new Damage('a frame of no known kind');
   const [header, payload] = [bytes.readUInt32LE(8), bytes.readUInt32LE(12)];
   if (header > mostHeader[kind] || payload > mostPayload) throw new Damage('a frame of impossible length');
   return { kind, header, payload, bytes: prefixBytes + header + payload };
 }
 
+/** A whole frame of the kind wanted, which is all of `bytes`. Its payload is a view of them. @throws Damage */
+export function decodeFrame(bytes: Buffer, wanted: Kind): Frame {
+  const from = prefixBytes + checkFrame(bytes, wanted).header;
+  return { kind: wanted, header: readHeader(bytes.subarray(prefixBytes, from), wanted), payload: bytes.subarray(from) };
+}
+
 /**
- * A whole frame of the kind wanted, which is all of `bytes`. Its payload is a view of them. `isSound`: its checksum was found to fit already.
+ * The lengths of a frame of the kind wanted, which is all of `bytes` and whose checksum fits. `isSound`: it was found to fit already.
  *
  * @throws Damage
  */
-export function decodeFrame(bytes: Buffer, wanted: Kind, { isSound = false } = {}): Frame {
+export function checkFrame(bytes: Buffer, wanted: Kind, isSound = false): Prefix {
   const prefix = readPrefix(bytes);
   if (prefix.bytes !== bytes.length) throw new Damage('a frame of another length');
   if (!isSound && crc32(bytes.subarray(4)) !== bytes.readUInt32LE(0)) throw new Damage('a checksum that does not fit');
   if (prefix.kind !== wanted) throw new Damage(`a frame ${prefix.kind} in the place of ${wanted}`);
-  const from = prefixBytes + prefix.header;
-  return {
-    kind: prefix.kind,
-    header: readHeader(bytes.subarray(prefixBytes, from), wanted),
-    payload: bytes.subarray(from),
-  };
+  return prefix;
 }
 
 /** The header of a frame of that kind. @throws Damage */

@@ -50,7 +50,7 @@ export function decodeIndex(bytes: Buffer, at: number): ShardIndex {
   const table = Buffer.from(payload.buffer, payload.byteOffset, rows);
   const text = Buffer.from(payload.buffer, payload.byteOffset + rows, payload.length - rows);
   const place = (record: number) => ({
-    offset: Number(table.readBigUInt64LE(record * rowBytes)),
+    offset: table.readUInt32LE(record * rowBytes) + table.readUInt32LE(record * rowBytes + 4) * 2 ** 32,
     bytes: table.readUInt32LE(record * rowBytes + 8),
   });
   const keyEnd = (record: number) => (record < 0 ? 0 : table.readUInt32LE(record * rowBytes + 12));

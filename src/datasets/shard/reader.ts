@@ -5,6 +5,7 @@ import type { Recycler } from '../recycler.ts';
 import { Damage, decodeFrame, decodeTail, magic, prefixBytes, readHeader, readPrefix, tailBytes } from './frame.ts';
 import { decodeIndex, type ShardIndex } from './index-frame.ts';
 import { parseInfo, type ShardInfo } from './info.ts';
+import { Layouts } from './layout.ts';
 import { decodeRecord, type ShardRecord } from './record.ts';
 
 export interface OpenShard {
@@ -28,6 +29,8 @@ interface ReadOptions {
   /** The most bytes a record may have. */
   readonly maxBytes: number;
   readonly signal?: AbortSignal;
+  /** What the headers of shards that are read together have in common. */
+  readonly layouts?: Layouts;
 }
 
 /** Most of the time the whole head, and the whole index, of a shard. */
@@ -41,7 +44,7 @@ const firstBytes = 2 ** 14;
 export async function openShard(
   pool: FilePool,
   path: string,
-  { name, damage, maxBytes, signal }: ReadOptions & { readonly name: string },
+  { name, damage, maxBytes, signal, layouts = new Layouts() }: ReadOptions & { readonly name: string },
 ): Promise<OpenShard> {
   const file = await pool.file(path, name);
   const head = await file.read(0, Math.min(file.size, firstBytes), signal);
@@ -68,7 +71,7 @@ export async function openShard(
       if (bytes > maxBytes) throw fail('FILE_LARGE', { limit: maxBytes, size: bytes }, { where: recordName(record) });
       const frame = await file.frame(offset, bytes, signal, memory);
       try {
-        const read = decodeRecord(frame.bytes, frame);
+        const read = decodeRecord(frame.bytes, { isSound: frame.isSound, layouts });
         if (read.key !== index.key(record)) throw new Damage('another key than in the index');
         return read;
       } catch (error) {

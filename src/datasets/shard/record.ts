@@ -1,6 +1,9 @@
 import type { Picture } from '../../vision/picture.ts';
 import { rawPicture } from '../../vision/picture.ts';
-import { Damage, decodeFrame, encodeFrame } from './frame.ts';
+import { checkFrame, Damage, encodeFrame, prefixBytes, readHeader } from './frame.ts';
+import { type Dtype, dtypes, type Layouts, layoutOf, type Place } from './layout.ts';
+
+export type { Dtype } from './layout.ts';
 
 /** A picture as it is stored: pixels uint8 [height, width, channels], or a file of any format. */
 export type StoredPicture =
@@ -30,17 +33,6 @@ export interface ShardRecord {
   readonly fields: Readonly<Record<string, Stored>>;
 }
 
-const arrays = {
-  uint8: Uint8Array,
-  int8: Int8Array,
-  uint16: Uint16Array,
-  int16: Int16Array,
-  uint32: Uint32Array,
-  int32: Int32Array,
-  float32: Float32Array,
-  float64: Float64Array,
-};
-export type Dtype = keyof typeof arrays;
 export type NumberArray =
   | Uint8Array
   | Int8Array
@@ -55,7 +47,7 @@ export type NumberArray =
 export function dtypeOf(value: unknown): Dtype | undefined {
   // A Buffer is one of bytes.
   if (value instanceof Uint8Array) return 'uint8';
-  const found = Object.entries(arrays).find(([, { prototype }]) => Object.getPrototypeOf(value ?? 0) === prototype);
+  const found = Object.entries(dtypes).find(([, { prototype }]) => Object.getPrototypeOf(value ?? 0) === prototype);
   return found?.[0] as Dtype | undefined;
 }
 
@@ -83,58 +75,47 @@ function bytesOf({ buffer, byteOffset, byteLength }: NumberArray): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
+/** How a frame is looked at. */
+interface Judged {
+  /** Its checksum was found to fit already. */
+  readonly isSound?: boolean;
+  /** What the records before it have looked like. */
+  readonly layouts?: Layouts;
+}
+
 /** Reads a record from its frame, which is all of `bytes`. Pictures and uint8 are views of `bytes`; other numbers are copied. @throws Damage */
-export function decodeRecord(bytes: Buffer, judged: { readonly isSound?: boolean } = {}): ShardRecord {
-  const { header, payload } = decodeFrame(bytes, 'RECD', judged);
-  const { key, position, fields } = header;
-  if (typeof key !== 'string' || typeof position !== 'number') throw new Damage('a record without key and position');
-  let at = 0;
-  const take = (length: unknown) => {
-    if (!isCount(length) || length > payload.length - at) throw new Damage('fields longer than their record');
-    // Not as a Buffer, which is another type than a field's.
-    const data = new Uint8Array(payload.buffer, payload.byteOffset + at, length);
-    at += length;
-    return data;
-  };
+export function decodeRecord(bytes: Buffer, { isSound = false, layouts }: Judged = {}): ShardRecord {
+  const payload = prefixBytes + checkFrame(bytes, 'RECD', isSound).header;
+  const { key, position, layout } = layouts?.find(bytes, prefixBytes, payload) ?? readWhole(bytes, payload, layouts);
+  const found = bytes.length - payload;
+  if (layout.bytes > found) throw new Damage('fields longer than their record');
+  if (layout.bytes < found) throw new Damage('bytes that belong to no field');
   // Without a prototype: no name that a file brings means anything.
-  const read: Record<string, Stored> = Object.create(null);
-  for (const [name, field] of Object.entries(mapOf(fields))) read[name] = readField(mapOf(field), take);
-  if (at !== payload.length) throw new Damage('bytes that belong to no field');
-  return { key, position, fields: read };
+  const fields: Record<string, Stored> = Object.create(null);
+  for (const place of layout.places) fields[place.name] = readField(place, bytes, payload);
+  return { key, position, fields };
 }
 
-function readField(
-  { type, shape, bytes, value }: Readonly<Record<string, unknown>>,
-  take: (length: unknown) => Uint8Array,
-): Stored {
-  if (type === 'value') return { type, value };
-  if (type === 'encoded') return { type, data: take(bytes) };
-  if (!Array.isArray(shape) || !shape.every(isCount)) throw new Damage('a field without a shape');
-  const count = shape.reduce((product, side) => product * side, 1);
-  if (type === 'raw') {
-    const [height, width, channels] = shape as [number, number, number];
-    if (shape.length !== 3 || count === 0 || count !== bytes || (channels !== 1 && channels !== 3)) {
-      throw new Damage('a picture of another shape than its bytes');
-    }
-    return { type, shape: [height, width, channels], data: take(bytes) };
-  }
-  if (typeof type !== 'string' || !Object.hasOwn(arrays, type)) throw new Damage('a field of no known type');
-  const dtype = type as Dtype;
-  const Numbers = arrays[dtype];
-  if (count * Numbers.BYTES_PER_ELEMENT !== bytes) throw new Damage('numbers of another shape than their bytes');
-  const data = take(bytes);
-  if (dtype === 'uint8') return { type: dtype, shape, data };
+/** The header of a record, which is new to `layouts`. */
+function readWhole(bytes: Buffer, payload: number, layouts: Layouts | undefined) {
+  const { key, position, fields } = readHeader(bytes.subarray(prefixBytes, payload), 'RECD');
+  if (typeof key !== 'string' || typeof position !== 'number') throw new Damage('a record without key and position');
+  const layout = layoutOf(fields);
+  layouts?.remember(bytes, prefixBytes, payload, layout);
+  return { key, position, layout };
+}
+
+function readField(place: Place, { buffer, byteOffset }: Buffer, payload: number): Stored {
+  const { type } = place;
+  if (type === 'value') return { type, value: place.value };
+  // Not as a Buffer, which is another type than a field's.
+  const data = new Uint8Array(buffer, byteOffset + payload + place.at, place.end - place.at);
+  if (type === 'encoded') return { type, data };
+  if (type === 'raw') return { type, shape: place.shape, data };
+  const { shape } = place;
+  if (type === 'uint8') return { type, shape, data };
   // A copy: in the file they need not lie where their type may.
-  return { type: dtype, shape, data: new Numbers(new Uint8Array(data).buffer) };
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-function mapOf(value: unknown): Readonly<Record<string, unknown>> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw new Damage('a header of another form');
+  return { type, shape, data: new dtypes[type](new Uint8Array(data).buffer) };
 }
 
 /** Stored pixels as a picture over the same memory. */
