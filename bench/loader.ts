@@ -11,6 +11,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { openPicture } from '../src/vision/open.ts';
 import { Bench, cores, photos } from './loader/bench.ts';
+import { againstCopyAndResize, processesFor } from './loader/copy-and-resize.ts';
 import { makeLarge, makeRecords } from './loader/files.ts';
 import { naiveSharp, sharpFile, sharpLarge, tfjsData, withSharpThreads } from './loader/others.ts';
 import {
@@ -22,9 +23,7 @@ import {
   digitsFile,
   digitsPasses,
   inMemory,
-  recordAt,
   recordCuts,
-  recordPicture,
   renderCopies,
   renderEach,
   renderFile,
@@ -49,7 +48,7 @@ const rows: Readonly<Record<string, (bench: Bench) => Promise<Row>>> = {
   bare: againstBare,
   memory: fromMemoryAgainstBare,
   'libjpeg-turbo': againstDecoder,
-  raw256: againstCopyAndResize,
+  raw256: rawAgainstCopyAndResize,
   digits: againstVectorised,
   '12MP': againstReducedDecoding,
   naive: againstNaiveSharp,
@@ -168,35 +167,13 @@ async function againstDecoder(bench: Bench): Promise<Row> {
   }
 }
 
-async function againstCopyAndResize(bench: Bench): Promise<Row> {
-  const python = await bench.python();
+async function rawAgainstCopyAndResize(bench: Bench): Promise<Row> {
   const records = await makeRecords(bench.photos, (await bench.files()).slice(0, 256), recordSide);
-  const [path, ours] = [join(bench.folder, 'records.rgb'), join(bench.folder, 'ours.rgb')];
-  writeFileSync(path, records);
   const cuts = recordCuts(records.length / recordSide ** 2 / 3, recordSide);
-  const compared = cuts.slice(0, 64);
-  await renderFile(
-    compared.map((cut, i) => ({ picture: recordPicture(recordAt(records, i, recordSide), recordSide, cut) })),
-    ours,
-  );
-  const request = { path, side: recordSide, size: side };
-  const means = meansOf(await python.ask({ differ_records: { ...request, boxes: compared, files: { ours } } }));
   const count = 8 * cuts.length;
-  const turn = async ({ how, processes }: { how: string; processes: number }) =>
-    Number((await python.ask({ records: { ...request, boxes: cuts, how, processes, count } })).ms);
-  const way = await bestOf(alikeOnly(ways(python.hello.records as string[]), means), turn, 1);
-  const speed = await alternate({
-    ours: () => timed(() => renderCopies(records, recordSide, cuts, count)),
-    theirs: () => turn(way),
-    images: count,
-  });
-  const more = `${way.how}, ${way.processes} processes; both copy each record; ${tellPixels(means)}`;
-  return { what: 'raw256 against copy and resize', ...speed, more };
-}
-
-/** Each on one process for each core, and on one. */
-function ways(hows: readonly string[]): { how: string; processes: number }[] {
-  return hows.flatMap((how) => [...new Set([1, cores])].map((processes) => ({ how, processes })));
+  const ours = () => timed(() => renderCopies(records, recordSide, cuts, count));
+  const row = await againstCopyAndResize(bench, { records, recordSide, count, ours });
+  return { what: 'raw256 against copy and resize', ...row };
 }
 
 async function againstVectorised(bench: Bench): Promise<Row> {
@@ -252,7 +229,7 @@ async function againstReducedDecoding(bench: Bench): Promise<Row> {
     writeFileSync(files.sharp, (await sharpLarge(bytes, 1, 1))!);
     const means = meansOf(await python.ask({ differ_large: { path, size: side, files } }));
     pixels = `${tellPixels(means)}, each from the whole file`;
-    candidates = alikeOnly([...sharps, ...ways(python.hello.large as string[])], means);
+    candidates = alikeOnly([...sharps, ...processesFor(python.hello.large as string[])], means);
   }
   const turn = async ({ how, processes, threads }: Way) => {
     if (how === 'sharp') return withSharpThreads(threads!, () => timed(() => sharpLarge(bytes, largeCount, processes)));

@@ -1,11 +1,11 @@
 /**
  * What do shards cost? Reading them in order, checksums and all, beside reading the same bytes plainly: into memory of their own, as Node's ways to
- * read a file do, and into one buffer again and again, which is no more than the system's copy. And random resized crops of raw 256 px records, from
+ * read a file do, and into one buffer again and again in a plain loop, which is no more than the system's copy in one thread. And random resized crops of raw 256 px records, from
  * files to the trainer's cells, beside the same crops of records that lie in memory and are copied first, by our own renderer and by OpenCV or Pillow,
  * each at its best setting. The files lie in the system's cache on both sides. Arguments choose: `npm run bench -- shards sequential`.
  */
-import { createReadStream, read as readAt } from 'node:fs';
-import { open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { closeSync, createReadStream, openSync, read as readAt, readSync } from 'node:fs';
+import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Recycler } from '../src/datasets/recycler.ts';
@@ -28,17 +28,19 @@ import { soundPipeline } from '../src/pipeline/check.ts';
 import { openLoader } from '../src/pipeline/open.ts';
 import { iterate } from '../src/streams/iterate.ts';
 import type { Picture } from '../src/vision/picture.ts';
-import { Bench, cores, photos } from './loader/bench.ts';
+import { Bench, photos } from './loader/bench.ts';
+import { againstCopyAndResize } from './loader/copy-and-resize.ts';
 import { makeRecords } from './loader/files.ts';
-import { batch, recordAt, recordCuts, recordPicture, renderCopies, renderFile, side } from './loader/ours.ts';
+import { batch, recordCuts, renderCopies, side } from './loader/ours.ts';
 import { alternate, bestOf, inParallel, type Row, timed } from './loader/pairs.ts';
-import { alikeOnly, meansOf, tellPixels } from './loader/pixels.ts';
 import { isWanted, refuseUnknown } from './peers/wanted.ts';
 
 const recordSide = 256;
 /** Pictures in memory on the other side, which begins again when it is through. */
 const pictures = 256;
-const count = photos;
+/** Passes in a turn, so that what it takes to fill and to run empty weighs as little as in a run. */
+const passes = 4;
+const count = passes * photos;
 /** Reads that are under way at a time, as the loader has them. */
 const inFlight = 8;
 
@@ -46,7 +48,7 @@ const rows: Readonly<Record<string, (bench: ShardBench) => Promise<Row>>> = {
   sequential: (bench) => againstReading(bench, 'sequential reading', ownMemory),
   copy: (bench) => againstReading(bench, 'sequential reading against a bare copy', oneBuffer),
   renderer: againstCopyAndRenderer,
-  opencv: againstCopyAndResize,
+  opencv: againstOthers,
 };
 
 export async function run(args: readonly string[] = []): Promise<{ rows: Row[]; notes: string[] }> {
@@ -122,17 +124,28 @@ async function readPieces(path: string, bytes: number): Promise<void> {
   await file.close();
 }
 
-/** Ways that write over what they have read before. */
-const oneBuffer: readonly Plain[] = [2 ** 18, 2 ** 20, 2 ** 22].map((bytes) => ({
-  how: `one buffer of ${bytes / 1024} KiB`,
-  async read(path) {
-    const buffer = Buffer.alloc(bytes);
-    const file = await open(path);
-    let got = 1;
-    for (let at = 0; got > 0; at += got) got = (await readInto(file.fd, buffer, 0, bytes, at)).bytesRead;
-    await file.close();
+/** Ways that write over what they have read before: a plain loop in one thread, and the same by Node's threads. */
+const oneBuffer: readonly Plain[] = [2 ** 16, 2 ** 18, 2 ** 20, 2 ** 22].flatMap((bytes) => [
+  {
+    how: `a loop of readSync, one buffer of ${bytes / 1024} KiB`,
+    async read(path) {
+      const buffer = Buffer.alloc(bytes);
+      const file = openSync(path, 'r');
+      for (let got = 1, at = 0; got > 0; at += got) got = readSync(file, buffer, 0, bytes, at);
+      closeSync(file);
+    },
   },
-}));
+  {
+    how: `a loop of read, one buffer of ${bytes / 1024} KiB`,
+    async read(path) {
+      const buffer = Buffer.alloc(bytes);
+      const file = await open(path);
+      let got = 1;
+      for (let at = 0; got > 0; at += got) got = (await readInto(file.fd, buffer, 0, bytes, at)).bytesRead;
+      await file.close();
+    },
+  },
+]);
 
 const readInto = promisify(readAt);
 
@@ -145,29 +158,31 @@ async function againstReading({ path }: ShardBench, what: string, ways: readonly
     const source = await definition.open(definition.options.parse({ path }), context);
     // As the loader does, into memory that is used again.
     const memory = new Recycler();
-    await inParallel(source.count, inFlight, async (i) => {
-      const { picture } = (await source.read(i, context.signal, memory)) as { picture: Picture };
-      if (picture.origin.kind === 'raw') memory.giveBack(picture.origin.data);
-    });
+    for (let pass = 0; pass < passes; pass++) {
+      await inParallel(source.count, inFlight, async (i) => {
+        const { picture } = (await source.read(i, context.signal, memory)) as { picture: Picture };
+        if (picture.origin.kind === 'raw') memory.giveBack(picture.origin.data);
+      });
+    }
     await source.close?.();
   };
   const all = async ({ read }: Plain) => {
-    for (const name of names) await read(name);
+    for (let pass = 0; pass < passes; pass++) for (const name of names) await read(name);
   };
   const way = await bestOf(ways, (way) => timed(() => all(way)));
   const speed = await alternate(
-    { ours: () => timed(ours), theirs: () => timed(() => all(way)), images: bytes / 2 ** 20 },
+    { ours: () => timed(ours), theirs: () => timed(() => all(way)), images: (passes * bytes) / 2 ** 20 },
     9,
   );
   const more = `raw records of ${recordSide} px, every checksum compared; plainly: ${way.how}`;
   return { what, ...speed, unit: 'MiB/s', more };
 }
 
-/** One pass over the shards in shuffled order, as cells of the ring, as the trainer takes them. */
+/** Passes over the shards in shuffled order, as cells of the ring, as the trainer takes them. */
 async function crops(path: string): Promise<void> {
   const chain = pipeline(shards(path), randomResizedCrop({ size: side }), randomFlip());
   const sound = soundPipeline(definePipeline(chain), builtin, { ends: false });
-  const { loader, spec, threads, finish, close } = await openLoader(sound, { shuffle: true });
+  const { loader, spec, threads, finish, close } = await openLoader(sound, { shuffle: true, epochs: passes });
   const cells = loader.ordered.pipe(toCells(loader, spec, batch, cellsOf(undefined, batch, threads)));
   for await (const { list, ring } of iterate(cells)) ring.free(list.cells);
   finish();
@@ -187,25 +202,8 @@ async function againstCopyAndRenderer({ path, records }: ShardBench): Promise<Ro
   return { what: 'raw 256 px → RRC-224', ...speed, more: 'records in memory, a copy of each, our renderer' };
 }
 
-async function againstCopyAndResize({ bench, path, records }: ShardBench): Promise<Row> {
-  const python = await bench.python();
-  const [file, ours] = [join(bench.folder, 'records.rgb'), join(bench.folder, 'ours.rgb')];
-  await writeFile(file, records);
-  const cuts = recordCuts(pictures, recordSide);
-  const compared = cuts.slice(0, 64);
-  await renderFile(
-    compared.map((cut, i) => ({ picture: recordPicture(recordAt(records, i, recordSide), recordSide, cut) })),
-    ours,
-  );
-  const request = { path: file, side: recordSide, size: side };
-  const means = meansOf(await python.ask({ differ_records: { ...request, boxes: compared, files: { ours } } }));
-  const turn = async ({ how, processes }: { how: string; processes: number }) =>
-    Number((await python.ask({ records: { ...request, boxes: cuts, how, processes, count } })).ms);
-  const ways = (python.hello.records as string[]).flatMap((how) =>
-    [...new Set([1, cores])].map((processes) => ({ how, processes })),
-  );
-  const way = await bestOf(alikeOnly(ways, means), turn, 1);
-  const speed = await alternate({ ours: () => timed(() => crops(path)), theirs: () => turn(way), images: count });
-  const more = `${way.how}, ${way.processes} processes, a copy of each record; ${tellPixels(means)}`;
-  return { what: 'raw 256 px → RRC-224 against copy and resize', ...speed, more };
+async function againstOthers({ bench, path, records }: ShardBench): Promise<Row> {
+  const ours = () => timed(() => crops(path));
+  const row = await againstCopyAndResize(bench, { records, recordSide, count, ours });
+  return { what: 'raw 256 px → RRC-224 against copy and resize', ...row };
 }

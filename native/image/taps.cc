@@ -29,6 +29,7 @@ void Taps::make(const Axis& axis) {
   axis_ = axis;
   weigh();
   round();
+  spreadOut();
   made_ = true;
 }
 
@@ -89,6 +90,33 @@ void Taps::round() {
       if (weights[k] > weights[heaviest]) heaviest = k;
     }
     weights[heaviest] = static_cast<int16_t>(weights[heaviest] + rest);
+  }
+}
+
+void Taps::spreadOut() {
+  // What is loaded for weights that are zero must lie in the margin of the row.
+  constexpr int32_t mostApart = 12;
+  constexpr int32_t channels = 4;
+  fours_.clear();
+  spread_.resize(axis_.count / 4 * static_cast<size_t>(width_ / 4) * spreadStep);
+  int16_t* to = spread_.data();
+  for (int32_t i = 0; i + 6 <= axis_.count; i += 4) {
+    const auto [least, most] = std::minmax_element(taps_.begin() + i, taps_.begin() + i + 4);
+    if (*most - *least > mostApart) return;
+    Four four{};
+    for (int32_t j = 0; j < 4; j++) four.offsets[j] = firsts_[i + j] * 3;
+    const int32_t quads = (*most + 3) / 4;
+    four.length = quads * spreadStep;
+    fours_.push_back(four);
+    for (int32_t tap = 0; tap < 4 * quads; tap += 4) {
+      for (int32_t two = i; two < i + 4; two += 2) {
+        for (int32_t pair = tap; pair < tap + 4; pair += 2) {
+          for (int32_t output = two; output < two + 2; output++) {
+            for (int32_t channel = 0; channel < channels; channel++, to += 2) std::copy_n(weights(output) + pair, 2, to);
+          }
+        }
+      }
+    }
   }
 }
 

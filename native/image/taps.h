@@ -42,8 +42,20 @@ class Taps {
   int32_t shift() const { return shift_; }
   int32_t first(int32_t i) const { return firsts_[i]; }
   int32_t taps(int32_t i) const { return taps_[i]; }
-  // Zero from `taps(i)` to the next multiple of four.
+  // Zero from `taps(i)` to the width.
   const int16_t* weights(int32_t i) const { return weights_.data() + static_cast<size_t>(i) * width_; }
+  // Four outputs at a time, as a vector of RGB wants them: where in a row their pixels begin, in bytes, and how many of the weights of `spread` are theirs.
+  struct Four {
+    int32_t offsets[4];
+    int32_t length;
+  };
+  // As many fours as there are from the first output on, without the last two outputs.
+  const Four* fours() const { return fours_.data(); }
+  size_t fourCount() const { return fours_.size(); }
+  // For each four, and each four taps of it: the weights of taps 0 and 1 of the first two outputs, of taps 2 and 3, and the same of the other two, each pair
+  // repeated for four channels.
+  const int16_t* spread() const { return spread_.data(); }
+  static constexpr int32_t spreadStep = 64;
   // The source pixels that are used: [low, high).
   int32_t low() const { return low_; }
   int32_t high() const { return high_; }
@@ -51,6 +63,7 @@ class Taps {
  private:
   void weigh();
   void round();
+  void spreadOut();
 
   Axis axis_;
   // Whether the weights are those of `axis_`.
@@ -63,6 +76,8 @@ class Taps {
   std::vector<int32_t> taps_;
   std::vector<float> exact_;
   std::vector<int16_t> weights_;
+  std::vector<Four> fours_;
+  std::vector<int16_t> spread_;
 };
 
 }  // namespace patchstream
