@@ -1,17 +1,21 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { Pax } from 'tar';
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { images } from '../../src/datasets/images.ts';
+import { Recycler } from '../../src/datasets/recycler.ts';
 import { crc32 } from '../../src/datasets/shard/checksum.ts';
 import { shards } from '../../src/datasets/shards.ts';
-import { tarEnd, tarFile } from '../../src/datasets/tar/entries.ts';
+import { toJsonl } from '../../src/datasets/to-jsonl.ts';
 import { toWebdataset } from '../../src/datasets/to-webdataset.ts';
 import { webdataset } from '../../src/datasets/webdataset.ts';
 import { PatchstreamError } from '../../src/errors.ts';
 import { definePipeline } from '../../src/pipeline/define.ts';
 import { run } from '../../src/pipeline/run.ts';
 import { Random } from '../../src/random.ts';
+import { decode } from '../../src/stages/index.ts';
 import { openSource } from './jobs.ts';
 import { residentMiB } from './memory.ts';
+import { gradient, jpeg } from './pictures.ts';
+import { mendTar, tarSeeds } from './tars.ts';
 
 /** What came of many mutated files. */
 export interface Verdicts {
@@ -21,13 +25,16 @@ export interface Verdicts {
   readonly read: number;
   /** Anything thrown that is not of the catalogue. */
   readonly strange: readonly string[];
-  /** Files that are where nothing may be. */
+  /** What was made, changed or removed outside of the targets, and links within them. */
   readonly stray: readonly string[];
   /** How much resident memory, in MiB, was above that at the beginning, at most. */
   readonly grown: number;
 }
 
 type Kind = 'shard' | 'tar';
+
+/** Where the jobs write: so deep that a name that climbs out of it comes out where it is seen. */
+const targets = 'some/where/deep/down/target';
 
 /**
  * Mutates shards and tars, `count` in all, seeded, reads everything that they still give under both policies, and writes some of it into a folder.
@@ -36,12 +43,22 @@ type Kind = 'shard' | 'tar';
 export async function mutate(root: string, count: number): Promise<Verdicts> {
   const bases: Readonly<Record<Kind, readonly Buffer[]>> = {
     shard: [readFileSync('fixtures/shards/golden-v1.shard')],
-    tar: [tarBase()],
+    tar: tarSeeds(await jpeg(gradient(8, 6))),
   };
   mkdirSync(join(root, 'in'));
-  mkdirSync(join(root, 'target'));
+  const target = join(root, targets);
+  mkdirSync(target, { recursive: true });
+  // Something that could be written over, on each level above the target.
+  for (let folder = target; folder.startsWith(root); folder = dirname(folder)) {
+    writeFileSync(join(folder, 'job-00000.tar'), 'bait');
+    writeFileSync(join(folder, 'a.jpg'), 'bait');
+  }
   const strange: string[] = [];
+  const stray: string[] = [];
   let [refused, failed, read] = [0, 0, 0];
+  const around = () => told(root, (path) => path !== join(root, 'in/file.shard') && path !== join(root, 'in/file.tar'));
+  const beside = around();
+  const memory = new Recycler();
   const before = residentMiB();
   let grown = 0;
   for (let i = 0; i < count; i++) {
@@ -51,7 +68,7 @@ export async function mutate(root: string, count: number): Promise<Verdicts> {
     const path = join(root, `in/file.${kind}`);
     writeFileSync(path, mutated(base, kind, random));
     const damage = random.uniform() < 0.5 ? 'fail' : 'skip';
-    const told = (error: unknown) => {
+    const blame = (error: unknown) => {
       if (!(error instanceof PatchstreamError)) strange.push(`${i}: ${error instanceof Error ? error.stack : error}`);
     };
     try {
@@ -66,50 +83,60 @@ export async function mutate(root: string, count: number): Promise<Verdicts> {
       for (let at = 0; at < source.count; at++) {
         try {
           source.key(at);
-          await source.read(at, new AbortController().signal);
+          await source.read(at, new AbortController().signal, i % 4 < 2 ? memory : undefined);
           read++;
         } catch (error) {
           failed++;
-          told(error);
+          blame(error);
         }
       }
       await source.close?.();
-      if (i % 25 < 2) await write(path, kind, join(root, 'target', String(i))).catch(told);
+      if (i % 25 < 6) {
+        const output = join(target, String(i));
+        await write(path, kind, { output, sink: i % 3 }).catch(blame);
+        stray.push(...links(output));
+        rmSync(output, { recursive: true, force: true });
+      }
     } catch (error) {
       refused++;
-      told(error);
+      blame(error);
     }
     if (i % 250 === 249) grown = Math.max(grown, residentMiB() - before);
   }
-  const stray = [
-    ...readdirSync(root).filter((name) => !['in', 'target'].includes(name)),
-    ...readdirSync(join(root, 'in')).filter((name) => !name.startsWith('file.')),
-    ...readdirSync(join(root, 'target')).filter((name) => !/^\d+$/.test(name)),
-  ];
+  const after = around();
+  for (const path of new Set([...Object.keys(beside), ...Object.keys(after)])) {
+    if (beside[path] !== after[path]) stray.push(`${path}: ${beside[path] ?? 'nothing'} → ${after[path] ?? 'nothing'}`);
+  }
   return { refused, failed, read, strange, stray, grown };
 }
 
-/** A job from the file into tars, whose names are made from its keys. */
-async function write(path: string, kind: Kind, output: string): Promise<void> {
-  const from = kind === 'shard' ? shards({ path, damage: 'skip' }) : webdataset({ path, damage: 'skip' });
-  const sink = toWebdataset(kind === 'shard' ? { pictures: 'png' } : {});
-  await run(definePipeline({ name: 'job', source: from, stages: [], sink, output } as never));
+/** All that is in a folder: kind, time and bytes of each thing by its path. */
+function told(folder: string, isTold: (path: string) => boolean): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+    const path = join(folder, name);
+    if (!isTold(path)) continue;
+    const about = lstatSync(path, { bigint: true });
+    // A folder's time changes with what is made in it for a while.
+    found[path] = about.isFile() ? `${about.mtimeNs} ${readFileSync(path, 'latin1')}` : `${about.mode}`;
+  }
+  return found;
 }
 
-/** A tar with long names, labels and fields. */
-function tarBase(): Buffer {
-  const jpeg = Buffer.concat([Buffer.from('ffd8ffe0', 'hex'), Buffer.alloc(700, 3)]);
-  const long = `${'folder/'.repeat(30)}c.jpg`;
-  return Buffer.concat([
-    ...tarFile('a.jpg', jpeg),
-    ...tarFile('a.cls', Buffer.from('1')),
-    ...tarFile('a.json', Buffer.from('{"box":[1,2,3,4]}')),
-    ...tarFile('dir/b.jpg', jpeg),
-    ...tarFile('dir/b.cls', Buffer.from('2')),
-    new Pax({ path: long }).encode(),
-    ...tarFile('c.jpg', jpeg),
-    tarEnd,
-  ]);
+/** Links in a folder, which lead out of it. */
+function links(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  return names.map((name) => join(folder, name)).filter((path) => lstatSync(path).isSymbolicLink());
+}
+
+/** A job from the file into tars, or into files whose names are made from its keys, or into lines. */
+async function write(path: string, kind: Kind, { output, sink }: { output: string; sink: number }): Promise<void> {
+  const from = kind === 'shard' ? shards({ path, damage: 'skip' }) : webdataset({ path, damage: 'skip' });
+  const pictures = kind === 'shard' ? 'png' : 'file';
+  const sinks = [toWebdataset({ pictures }), images({ sheet: false }), toJsonl()];
+  const stages = kind === 'tar' && sink === 1 ? [decode()] : [];
+  await run(definePipeline({ name: 'job', source: from, stages, sink: sinks[sink]!, output } as never));
 }
 
 const extremes = [0, 1, 0x7fffffff, 0x80000000, 0xffffffff, 0xfffffff0, 0x00100001];
@@ -150,14 +177,4 @@ function mendShard(bytes: Buffer): void {
   if (bytes.length < 24) return;
   const tail = bytes.subarray(-24);
   tail.writeUInt32LE(crc32(tail.subarray(0, 12)), 12);
-}
-
-function mendTar(bytes: Buffer): void {
-  for (let at = 0; at + 512 <= bytes.length; at += 512) {
-    const block = bytes.subarray(at, at + 512);
-    if (block.toString('latin1', 257, 262) !== 'ustar') continue;
-    block.fill(0x20, 148, 156);
-    const sum = block.reduce((total, byte) => total + byte, 0);
-    block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
-  }
 }
