@@ -24,6 +24,7 @@ export const tarInspection: Inspection = {
     const endings = new Map<string, number>();
     const digest = given.flag('verify') ? createHash('sha256') : undefined;
     let files = 0;
+    let links = 0;
     let samples = 0;
     let last: string | undefined;
     let problem: string | undefined;
@@ -31,7 +32,11 @@ export const tarInspection: Inspection = {
     try {
       const file = await pool.file(path, basename(path));
       bytes = file.size;
-      const take = ({ name }: TarEntry) => {
+      const take = ({ name, isLink }: TarEntry) => {
+        if (isLink) {
+          links++;
+          return;
+        }
         files++;
         const parts = splitName(name);
         const ending = parts === undefined ? 'without one' : parts.ending;
@@ -44,7 +49,7 @@ export const tarInspection: Inspection = {
       try {
         for await (const entry of tarEntries(file, { windowBytes })) {
           take(entry);
-          for (let at = 0; digest !== undefined && at < entry.size; at += windowBytes) {
+          for (let at = 0; digest !== undefined && !entry.isLink && at < entry.size; at += windowBytes) {
             digest.update(await file.read(entry.offset + at, Math.min(windowBytes, entry.size - at)));
           }
         }
@@ -59,6 +64,7 @@ export const tarInspection: Inspection = {
       name: basename(path),
       bytes,
       files,
+      links,
       samples,
       endings: Object.fromEntries(endings),
       keys,
@@ -71,6 +77,7 @@ export const tarInspection: Inspection = {
       const most = [...endings].sort(([, a], [, b]) => b - a).slice(0, shown);
       const rows: (readonly [string, string])[] = [
         [told.name, `${samples.toLocaleString('en')} samples, ${files.toLocaleString('en')} files, ${sizeText(bytes)}`],
+        ...(links === 0 ? [] : [['links', `${links.toLocaleString('en')}, which are passed over`] as const]),
         ['endings', most.map(([ending, count]) => `${ending} ${count}`).join(', ')],
         ['keys', `${keys.join(', ')}${samples > keys.length ? ', …' : ''}`],
         ...(sha256 === undefined ? [] : [['sha256', `${sha256} of all files`] as const]),

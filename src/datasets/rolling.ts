@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fail, type PatchstreamError } from '../errors.ts';
 import { Ledger, type LedgerFile } from './ledger.ts';
 import { inTurns } from './many-files.ts';
+import { type Origin, originEnding, readOrigin, writeOrigin } from './part-origin.ts';
 import { RunLock } from './run-lock.ts';
 import { isSame } from './shard/parts.ts';
 import type { Job } from './sink.ts';
@@ -28,6 +29,8 @@ export interface Form<W extends Entry> {
   head(): readonly Uint8Array[];
   /** @param at where in the file it will lie, in bytes. */
   entry(written: W, at: number): readonly Uint8Array[];
+  /** Whether it cannot take a further sample, however many bytes it has. */
+  isFull?(written: W): boolean;
   /** @param at bytes so far. @param to one past the last position that is in the file. */
   tail(at: number, to: number): readonly Uint8Array[];
 }
@@ -43,15 +46,8 @@ export interface RollingOptions<W extends Entry> {
   readonly limit: number;
   readonly job: Job;
   form(start: FileStart): Form<W>;
-  /** What a file of another part says of its job; nothing where it cannot be read. */
+  /** What a file of another part says of its job; nothing where it cannot be read. Where files say nothing, it is written beside them. */
   origin?(path: string): Promise<Origin | undefined>;
-}
-
-/** What all parts of a job have in common. */
-export interface Origin {
-  /** The digest of the recipe without the part; earlier versions have none. */
-  readonly job?: string | undefined;
-  readonly source: Job['source'];
 }
 
 /**
@@ -87,10 +83,11 @@ export class RollingFiles<W extends Entry> {
       await mkdir(folder, { recursive: true });
       // The run's own folder does not tell: another one may have the same target.
       lock = await RunLock.take(join(folder, `${ownStem(options)}${options.ending}.lock`), folder);
-      const { own, others, temporary, foreign } = sortNames(await readdir(folder), options);
+      const { own, others, origins, temporary, foreign } = sortNames(await readdir(folder), options);
       if (foreign !== undefined) throw isOther(folder, foreign, false);
       // Begun anew are all parts, one after the other.
-      if (!job.fresh) await checkParts(others, options);
+      const { origin } = options;
+      if (!job.fresh) await checkParts(origin === undefined ? origins : others, origin ?? readOrigin, options);
       const sizes = new Map<string, number>();
       for (const name of own) sizes.set(name, (await stat(join(folder, name))).size);
       const ledger = await Ledger.open(output, job, sizes);
@@ -100,6 +97,7 @@ export class RollingFiles<W extends Entry> {
       if (more.length > 0 && !ledger.ours && !job.fresh) throw isOther(folder, more[0]!, true);
       for (const name of [...temporary, ...more]) await rm(join(folder, name));
       await ledger.begin();
+      if (job.part !== undefined && origin === undefined) await writeOrigin(join(folder, originName(options)), job);
       return new RollingFiles(options, ledger, lock);
     } catch (error) {
       await lock?.release();
@@ -113,7 +111,7 @@ export class RollingFiles<W extends Entry> {
     return { position: this.#files.at(-1)?.to ?? this.#options.job.from, samples };
   }
 
-  /** Adds a sample. To be called in the order of positions. @throws SINK_WRITE */
+  /** Adds a sample. To be called in the order of positions. @throws SINK_WRITE; SINK_SAMPLE where one has become more than a file can take */
   add(written: W): Promise<void> {
     this.#busy = this.#busy.then(() => this.#add(written));
     return this.#busy;
@@ -123,8 +121,11 @@ export class RollingFiles<W extends Entry> {
     if (this.#closed) return;
     const { position, bytes } = written;
     const before = this.#current;
-    if (before !== undefined && position !== before.position && before.file.bytes + bytes > this.#options.limit) {
-      await this.#finish();
+    const isFull = before?.form.isFull?.(written) ?? false;
+    if (before !== undefined && position !== before.position) {
+      if (isFull || before.file.bytes + bytes > this.#options.limit) await this.#finish();
+    } else if (isFull) {
+      throw fail('SINK_SAMPLE', { position }, { where: this.#options.folder });
     }
     this.#current ??= await this.#begin(position);
     const { file, form } = this.#current;
@@ -195,12 +196,18 @@ function ownStem({ stem, job: { part } }: Named): string {
   return part === undefined ? stem : `${stem}-${String(part.index).padStart(String(part.of).length, '0')}of${part.of}`;
 }
 
+/** Where a part says of which job it is. */
+function originName(named: Named): string {
+  return `${ownStem(named)}${named.ending}${originEnding}`;
+}
+
 /** Parts the files of this run from what it left half-written, and from one that belongs neither to it nor to the other parts of its job. */
 function sortNames(names: readonly string[], options: Named) {
   const { stem, ending, job } = options;
   const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
   const anyPart = job.part === undefined ? '' : `(\\d+)of${job.part.of}-`;
   const pattern = new RegExp(`^${escaped(stem)}-${anyPart}(\\d{5,})${escaped(ending)}$`);
+  const origin = new RegExp(`^${escaped(stem)}-\\d+of${job.part?.of}${escaped(`${ending}${originEnding}`)}$`);
   const ours = (name: string) => {
     const number = pattern.exec(name)?.at(-1);
     return number !== undefined && fileName(options, Number(number)) === name;
@@ -215,15 +222,18 @@ function sortNames(names: readonly string[], options: Named) {
     own: names.filter(ours).sort(),
     /** One of each other part. */
     others: [...others.values()],
+    origins: job.part === undefined ? [] : names.filter((name) => origin.test(name) && name !== originName(options)),
     temporary: names.filter((name) => name.endsWith(temporaryEnding) && ours(whole(name))),
     foreign: names.find((name) => name.endsWith(ending) && !pattern.test(name)),
   };
 }
 
 /** Holds what other parts have written to the recipe and the source of this one. @throws SHARDS_OTHER */
-async function checkParts<W extends Entry>(others: readonly string[], options: RollingOptions<W>): Promise<void> {
-  const { folder, job, origin } = options;
-  if (origin === undefined) return;
+async function checkParts<W extends Entry>(
+  others: readonly string[],
+  origin: (path: string) => Promise<Origin | undefined>,
+  { folder, job }: RollingOptions<W>,
+): Promise<void> {
   await inTurns(others, 8, async (name) => {
     const found = await origin(join(folder, name));
     if (found === undefined) return;

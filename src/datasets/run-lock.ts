@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync, utimesSync } from 'node:fs';
+import { readFileSync, readlinkSync, utimesSync } from 'node:fs';
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { fail } from '../errors.ts';
@@ -10,6 +10,8 @@ interface Holder {
   readonly host: string;
   /** Of the boot: after another one, numbers of processes mean others. */
   readonly boot?: string;
+  /** In which numbers of processes mean what they do: containers of one machine, that share its name, have one each. */
+  readonly namespace?: string;
   /** When the process began, in ticks since the boot: in a container that is begun again the next process has the same number. */
   readonly started?: string;
   readonly token: string;
@@ -109,9 +111,14 @@ function nameOf(holder: Partial<Holder> | undefined): string {
 
 async function lives(holder: Partial<Holder> | undefined, path: string): Promise<boolean> {
   const own = ownProcess();
-  const near = holder?.host === undefined || (holder.host === own.host && holder.boot === own.boot);
+  const near =
+    holder?.host === undefined ||
+    // Earlier versions did not tell the namespace.
+    (holder.host === own.host &&
+      holder.boot === own.boot &&
+      (holder.namespace === undefined || holder.namespace === own.namespace));
   if (holder?.pid === undefined || !near) {
-    // On another machine, or in a container that was begun anew: only the file tells.
+    // On another machine, in another container, or in one that was begun anew: only the file tells.
     const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: 0 }));
     return Date.now() - mtimeMs < freshMs;
   }
@@ -131,19 +138,29 @@ function isThere(pid: number): boolean {
 }
 
 function ownProcess(): Omit<Holder, 'token'> {
-  const boot = told('/proc/sys/kernel/random/boot_id')?.trim();
+  const boot = told(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8'))?.trim();
+  const namespace = told(() => readlinkSync('/proc/self/ns/pid'));
   const started = startOf(process.pid);
-  return { pid: process.pid, host: hostname(), ...(boot && { boot }), ...(started && { started }) };
+  return {
+    pid: process.pid,
+    host: hostname(),
+    ...(boot && { boot }),
+    ...(namespace && { namespace }),
+    ...(started && { started }),
+  };
 }
 
 /** When a process began, where the system says so: the 22nd field, counted behind the name, which may hold anything. */
 function startOf(pid: number): string | undefined {
-  return told(`/proc/${pid}/stat`)?.replace(/^.*\)/s, '').trim().split(' ')[19];
+  return told(() => readFileSync(`/proc/${pid}/stat`, 'utf8'))
+    ?.replace(/^.*\)/s, '')
+    .trim()
+    .split(' ')[19];
 }
 
-function told(path: string): string | undefined {
+function told(read: () => string): string | undefined {
   try {
-    return readFileSync(path, 'utf8');
+    return read();
   } catch {
     return undefined;
   }

@@ -6,8 +6,9 @@ import { Picture } from '../vision/picture.ts';
 import type { SheetRow } from '../vision/sheet.ts';
 import type { Spec } from '../vision/spec.ts';
 import { ContactSheet, checkSheet, sheetOption } from './contact-sheet.ts';
+import type { Origin } from './part-origin.ts';
 import { FilePool } from './positioned.ts';
-import { type Entry, type FileStart, type Form, type Origin, RollingFiles } from './rolling.ts';
+import { type Entry, type FileStart, type Form, RollingFiles } from './rolling.ts';
 import { encodeFrame, encodeTail, magic, TooLarge } from './shard/frame.ts';
 import { IndexWriter } from './shard/index-frame.ts';
 import { openShard } from './shard/reader.ts';
@@ -27,7 +28,7 @@ interface Written extends Entry {
  * Shards: files of records with an index and checksums, `shards/<name>-00000.shard` (docs/shards.md). A record has the sample's key and position,
  * its picture, and every other field of it: arrays of numbers with dtype and shape, numbers, text, true and false, lists and maps of these. A job that
  * was killed goes on behind its last finished shard, and ends with the same files, byte for byte.
- * A sample fails with RECORD_FIELD, RECORD_FILE, RECORD_LARGE, PICTURE_BROKEN; SINK_WRITE, SHARDS_OTHER and SHARDS_CHANGED end the run.
+ * A sample fails with RECORD_FIELD, RECORD_FILE, RECORD_LARGE, PICTURE_BROKEN; SINK_WRITE, SINK_SAMPLE, SHARD_INFO, SHARDS_OTHER and SHARDS_CHANGED end the run.
  */
 export const toShards = defineSink({
   name: 'shards',
@@ -59,6 +60,8 @@ export const toShards = defineSink({
   async open({ path, pictures, quality, shardBytes, sheet }, context) {
     const { base, output, spec, name, job } = context;
     const folder = path === undefined ? join(output, 'shards') : resolve(base, path);
+    // Before anything is read or written for it.
+    encodeInfo(infoOf(context, { number: 0, from: 0 }));
     const files = await RollingFiles.open<Written>({
       folder,
       output: context.own,
@@ -119,7 +122,11 @@ class ShardForm implements Form<Written> {
   }
 
   head(): readonly Uint8Array[] {
-    return [magic, ...encodeFrame('INFO', this.#info)];
+    return [magic, ...encodeInfo(this.#info)];
+  }
+
+  isFull({ key }: Written): boolean {
+    return !this.#index.hasRoomFor(key);
   }
 
   entry({ key, frame, bytes }: Written, at: number): readonly Uint8Array[] {
@@ -130,6 +137,15 @@ class ShardForm implements Form<Written> {
   tail(at: number, to: number): readonly Uint8Array[] {
     const frame = this.#index.encode(to);
     return [...frame, encodeTail(at, bytesOf(frame))];
+  }
+}
+
+function encodeInfo(info: object): Uint8Array[] {
+  try {
+    return encodeFrame('INFO', info);
+  } catch (cause) {
+    if (!(cause instanceof TooLarge)) throw cause;
+    throw fail('SHARD_INFO', { limit: cause.limit, found: cause.message }, { cause });
   }
 }
 

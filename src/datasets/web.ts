@@ -4,8 +4,10 @@ import type { Positioned } from './positioned.ts';
 
 /** How patient reading over http is. */
 export interface Patience {
-  /** Seconds without a byte after which a request has failed. */
+  /** Seconds after which a request has failed that has brought less than 16 KiB meanwhile, or not what is left. */
   readonly timeout: number;
+  /** Seconds after which a read has failed, with all its tries. */
+  readonly deadline: number;
   /** How often a request is tried again. */
   readonly retries: number;
   /** Milliseconds before the first new try; each further one waits twice as long, at most 10 s. */
@@ -14,6 +16,8 @@ export interface Patience {
 
 /** So many bytes of an answer that broke off are worth a new count of tries. */
 const worthwhile = 2 ** 16;
+/** So many bytes are progress: a server that lets them trickle is no better than one that says nothing. */
+const progressBytes = 2 ** 14;
 const longestDelayMs = 10_000;
 
 /** Where an address leads, without what may be secret in it. */
@@ -152,35 +156,50 @@ function request(
 /** A failure that would be the same the next time. */
 class Final extends Error {}
 
-/** Does work that waits for a server: with a time-out that starts anew with every sign of life, and several tries. @throws WEB_READ */
+/** Does work that waits for a server: with a time-out that starts anew with every progress, several tries, and an end to all of them. @throws WEB_READ */
 async function tried<T>(
-  { timeout, retries, delayMs = 250 }: Patience,
+  { timeout, deadline, retries, delayMs = 250 }: Patience,
   { name, from, to }: { name: string; from: number; to: number },
-  signal: AbortSignal | undefined,
+  outer: AbortSignal | undefined,
   work: (signal: AbortSignal, brought: (bytes: number) => void) => Promise<T>,
 ): Promise<T> {
-  for (let failures = 0; ; ) {
-    signal?.throwIfAborted();
-    let fresh = 0;
-    const idle = new AbortController();
-    const timer = setTimeout(() => idle.abort(new Error(`nothing for ${timeout} s`)), timeout * 1000);
-    try {
-      const either = signal === undefined ? idle.signal : AbortSignal.any([signal, idle.signal]);
-      return await work(either, (bytes) => {
-        fresh += bytes;
-        timer.refresh();
-      });
-    } catch (error) {
-      signal?.throwIfAborted();
-      if (error instanceof PatchstreamError) throw error;
-      failures = fresh >= worthwhile ? 1 : failures + 1;
-      if (error instanceof Final || failures > retries) {
-        throw fail('WEB_READ', { from, to, found: reasonOf(error), tries: failures }, { where: name, cause: error });
+  const late = new AbortController();
+  const end = setTimeout(() => late.abort(new Final(`no end of it within ${deadline} s`)), deadline * 1000);
+  const signal = outer === undefined ? late.signal : AbortSignal.any([outer, late.signal]);
+  let failures = 0;
+  const refuse = (error: unknown) =>
+    fail('WEB_READ', { from, to, found: reasonOf(error), tries: failures }, { where: name, cause: error });
+  try {
+    for (;;) {
+      outer?.throwIfAborted();
+      let fresh = 0;
+      let progress = 0;
+      const idle = new AbortController();
+      const found = () => (fresh === 0 ? `nothing for ${timeout} s` : `${fresh - progress} bytes in ${timeout} s`);
+      const timer = setTimeout(() => idle.abort(new Error(found())), timeout * 1000);
+      try {
+        return await work(AbortSignal.any([signal, idle.signal]), (bytes) => {
+          fresh += bytes;
+          if (fresh - progress < progressBytes) return;
+          progress = fresh;
+          timer.refresh();
+        });
+      } catch (error) {
+        outer?.throwIfAborted();
+        if (error instanceof PatchstreamError) throw error;
+        failures = fresh >= worthwhile ? 1 : failures + 1;
+        if (late.signal.aborted) throw refuse(late.signal.reason);
+        if (error instanceof Final || failures > retries) throw refuse(error);
+      } finally {
+        clearTimeout(timer);
       }
-    } finally {
-      clearTimeout(timer);
+      await delay(Math.min(longestDelayMs, delayMs * 2 ** (failures - 1)), undefined, { signal }).catch(() => {
+        outer?.throwIfAborted();
+        throw refuse(late.signal.reason);
+      });
     }
-    await delay(Math.min(longestDelayMs, delayMs * 2 ** (failures - 1)), undefined, signal && { signal });
+  } finally {
+    clearTimeout(end);
   }
 }
 

@@ -62,7 +62,15 @@ export const webdataset = defineSource({
       .positive()
       .max(3600)
       .default(30)
-      .describe('Seconds without a byte after which a request has failed.'),
+      .describe(
+        'Seconds after which a request has failed that has brought less than 16 KiB meanwhile, or not the rest of it.',
+      ),
+    deadline: z
+      .number()
+      .positive()
+      .max(86_400)
+      .default(600)
+      .describe('Seconds after which reading one piece of a file has failed, with all its tries.'),
     retries: z
       .int()
       .min(0)
@@ -74,7 +82,7 @@ export const webdataset = defineSource({
   folder: ({ path }) => (typeof path === 'string' ? path : path[0]!),
   spec: (options) => ({ fields: { bytes: 'bytes', ...declaredFields(options) }, formats: options.formats }),
   async open(options, { base, signal, progress }) {
-    const { path, formats, labels, fields, maxBytes, damage, timeout, retries } = options;
+    const { path, formats, labels, fields, maxBytes, damage, timeout, deadline, retries } = options;
     const pool = new FilePool();
     try {
       const places = await listTars(typeof path === 'string' ? [path] : path, base, { signal, progress });
@@ -84,7 +92,7 @@ export const webdataset = defineSource({
       const wanted = { endings, label: labels, json: Object.keys(fields).length > 0 };
       const open = async ({ at, name }: Place): Promise<OpenTar> => {
         const web = isAddress(at);
-        const file = web ? await openWeb(at, { timeout, retries }, signal) : await pool.file(at, name);
+        const file = web ? await openWeb(at, { timeout, deadline, retries }, signal) : await pool.file(at, name);
         const windowBytes = web ? webWindow : fileWindow;
         return { file, name, index: await indexTar(file, { wanted, windowBytes, signal, damage }) };
       };
@@ -101,6 +109,9 @@ export const webdataset = defineSource({
       });
       for (const { name, index } of tars) {
         if (index.damaged !== undefined) progress(`${name} is damaged: ${index.damaged}`);
+        if (index.links > 0) {
+          progress(`${name}: ${index.links} links are passed over; make the tar with --hard-dereference and -h`);
+        }
       }
       const { count, place } = joined(tars, ({ index }) => index.count);
       if (count === 0) {
@@ -166,7 +177,34 @@ async function listTars(
       places.push(...files.map((file) => ({ at: join(root, file), name: file })));
     }
   }
-  return places;
+  return distinct(places);
+}
+
+/**
+ * Tars of one name get as much of their folders before it as tells them apart, and one that is named again a number: keys are made of these names, and no
+ * two samples have one.
+ */
+function distinct(places: readonly Place[]): Place[] {
+  const named = new Map<string, string>();
+  for (const { at, name } of places) if (!named.has(at)) named.set(at, name);
+  for (let depth = 2, isAlike = true; isAlike; depth++) {
+    const counts = new Map<string, number>();
+    for (const name of named.values()) counts.set(name, (counts.get(name) ?? 0) + 1);
+    isAlike = false;
+    for (const [at, name] of named) {
+      const parts = (isAddress(at) ? addressName(at) : at).split(/[/\\]/);
+      if (counts.get(name) === 1 || depth > parts.length) continue;
+      named.set(at, parts.slice(-Math.max(depth, name.split('/').length)).join('/'));
+      isAlike = true;
+    }
+  }
+  const seen = new Map<string, number>();
+  return places.map(({ at }) => {
+    const name = named.get(at)!;
+    const times = (seen.get(name) ?? 0) + 1;
+    seen.set(name, times);
+    return { at, name: times === 1 ? name : `${name}#${times}` };
+  });
 }
 
 interface Reading {

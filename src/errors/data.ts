@@ -69,6 +69,8 @@ export const dataErrors = {
     'a shard must be of format 1; got format {found}. Read it with the patchstream that wrote it, or a newer one.',
   SHARD_DAMAGED:
     'shard {shard} must be as it was written; got, in {place}: {found}. Copy it again, or read what is left of it with `damage: skip`.',
+  SHARD_INFO:
+    'what a shard says of its job, its pipeline and the names of its classes, must have at most {limit}; got {found}. Leave the labels out, or write the job shorter.',
   SHARDS_NONE: '{path} must be a shard or a folder with shards (*.shard); got {found}. Look at `path`.',
   SHARDS_FIELD:
     'the shards must have the field {field}, {expected}; got {found}. Leave it out, or write it with the stages that give it.',
@@ -101,6 +103,8 @@ export const dataErrors = {
   FACES_NONE: 'a picture must show a face of at least {minSide} px; got none. Lower `minSide`, or say `none: drop`.',
   FACES_LABEL:
     '`faces: matching` must get samples with `box`, the labelled place of a face; got {fields}. Take a source with boxes, such as `expw`, or say `faces: all`.',
+  SINK_SAMPLE:
+    'one sample must become no more records than one file can take; got more of the sample at position {position}. Make fewer of it.',
   SINK_WRITE: 'the sink must be able to write {file}; got {reason}. {advice}',
   SHEET_COLUMN:
     'a column `{column}` of the sheet must have something to show; got samples without `{field}`. Add the stage `{stage}`, or leave the column out.',

@@ -53,12 +53,17 @@ t.test('a lock that a killed run left behind is taken over, one of a run that li
   await free('the number of this process, from before a restart of the container');
   await written(path, { pid: 2147483646 });
   await free('a process that is gone');
+  const row = await written(path, { pid: 2147483646 });
+  const { namespace, ...earlier } = row;
+  if (onLinux) t.match(namespace, /^pid:\[\d+\]$/);
+  writeFileSync(path, JSON.stringify(earlier));
+  await free('the same, by an earlier version');
   await written(path, { pid: process.ppid, started: '1' });
   if (onLinux) await free('the number of another process that began later');
   const parent = onLinux ? readFileSync(`/proc/${process.ppid}/stat`, 'utf8').replace(/^.*\)/s, '').split(' ')[20] : '';
   await written(path, { pid: process.ppid, started: parent! });
   if (onLinux) await busy('a process that lives');
-  for (const more of [{ host: 'elsewhere' }, { boot: 'another' }] as Row[]) {
+  for (const more of [{ host: 'elsewhere' }, { boot: 'another' }, { namespace: 'pid:[1]' }] as Row[]) {
     await written(path, more);
     await busy('another machine, a moment ago');
     old(path, 50);

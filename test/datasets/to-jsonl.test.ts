@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { toJsonl } from '../../src/datasets/to-jsonl.ts';
+import { toWebdataset } from '../../src/datasets/to-webdataset.ts';
 import { each } from '../../src/streams/stage.ts';
 import { filesOf, runNumbered } from '../kit/jobs.ts';
 
@@ -59,9 +60,51 @@ t.test('files are gone on with, and are the same', async (t) => {
 t.test('parts lie together; what is no JSON fails its sample', async (t) => {
   const output = t.testdir({});
   for (const index of [2, 1]) await runNumbered(output, toJsonl(), { count: 9, part: { index, of: 2 } });
-  t.same(readdirSync(join(output, 'jsonl')), ['job-1of2-00000.jsonl', 'job-2of2-00000.jsonl']);
+  t.same(readdirSync(join(output, 'jsonl')), [
+    'job-1of2-00000.jsonl',
+    'job-1of2.jsonl.job',
+    'job-2of2-00000.jsonl',
+    'job-2of2.jsonl.job',
+  ]);
   const big = each((sample) => ({ ...sample, big: sample.position === 1 ? 1n : 0 }));
   const { done, failures } = await runNumbered(join(output, 'big'), toJsonl(), { count: 4, stages: [big] });
   t.same([done, failures], [3, 1]);
   t.match(rowsOf(join(output, 'big/quarantine.jsonl')), [{ key: 'n/1.png', error: /RECORD_FIELD.*big/ }]);
+});
+
+const filesIn = (path: string, ending: string) =>
+  readdirSync(path)
+    .filter((name) => name.endsWith(ending))
+    .map((name) => name.slice(0, 8));
+
+t.test('parts of another recipe or of another source are not mixed, of tars neither', async (t) => {
+  for (const [name, sink, ending] of [
+    ['jsonl', toJsonl, '.jsonl'],
+    ['webdataset', toWebdataset, '.tar'],
+  ] as const) {
+    const output = join(t.testdir({}), name);
+    const path = join(output, 'together');
+    const write = (index: number, more: object = {}, own = 'a', shardBytes = 4000) =>
+      runNumbered(join(output, own), sink({ path, shardBytes }), { count: 30, part: { index, of: 3 }, ...more });
+    await write(1);
+    const before = filesOf(path);
+    const other = {
+      code: 'SHARDS_OTHER',
+      message: new RegExp(`job-1of3\\${ending}\\.job, which was made by another recipe`),
+    };
+    await t.rejects(write(2, {}, 'a', 5000), other);
+    await t.rejects(write(2, { stages: [each((sample) => sample)] }, 'b'), other);
+    await t.rejects(write(2, { name: 'm' }, 'b'), { code: 'SHARDS_OTHER' });
+    t.same(filesOf(path), before, 'nothing is touched');
+    await write(2, {}, 'b');
+    await write(1);
+    writeFileSync(join(path, `job-2of3${ending}.job`), '{"job":');
+    await write(3, {}, 'a');
+    t.same(
+      [...new Set(filesIn(path, ending))],
+      ['job-1of3', 'job-2of3', 'job-3of3'],
+      'an origin that was cut says nothing',
+    );
+    await write(3, { fresh: true }, 'a', 5000);
+  }
 });

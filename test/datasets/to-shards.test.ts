@@ -2,9 +2,13 @@ import { spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { z } from 'zod';
 import { shards } from '../../src/datasets/shards.ts';
+import { defineSource } from '../../src/datasets/source.ts';
 import { toShards } from '../../src/datasets/to-shards.ts';
+import { definePipeline } from '../../src/pipeline/define.ts';
 import type { RunEvent } from '../../src/pipeline/events.ts';
+import { run } from '../../src/pipeline/run.ts';
 import type { Sample } from '../../src/streams/sample.ts';
 import { each } from '../../src/streams/stage.ts';
 import { rawPicture } from '../../src/vision/picture.ts';
@@ -322,4 +326,26 @@ t.test('a folder that cannot be written ends the run', async (t) => {
   const output = t.testdir({ shards: 'in the way' });
   await t.rejects(runNumbered(output, toShards(), { count }), { code: 'SINK_WRITE' });
   mkdirSync(join(output, 'b'));
+});
+
+t.test('a job that says too much for the head of a shard ends before anything is written', async (t) => {
+  const named = defineSource({
+    name: 'named',
+    summary: 'One picture of very many classes.',
+    options: z.strictObject({}),
+    spec: () => ({ fields: { picture: 'picture' } }),
+    open: async () => ({
+      count: 1,
+      classNames: Array.from({ length: 2 ** 18 }, (_, i) => `${i}`),
+      key: () => 'one',
+      read: () => ({ picture: rawPicture({ data: new Uint8Array(3), width: 1, height: 1, channels: 3 }) }),
+    }),
+  });
+  const output = join(t.testdir({}), 'run');
+  const job = definePipeline({ name: 'job', source: named(), stages: [], sink: toShards(), output } as never);
+  await t.rejects(run(job), {
+    code: 'SHARD_INFO',
+    message: /at most 262144 values in its fields; got 262\d{3} values/,
+  });
+  t.notOk(existsSync(join(output, 'shards')));
 });

@@ -7,7 +7,7 @@ import { webdataset } from '../../src/datasets/webdataset.ts';
 import { openSource } from '../kit/jobs.ts';
 
 const file = Buffer.from(Array.from({ length: 300_000 }, (_, i) => i % 251));
-const patience = { timeout: 5, retries: 2, delayMs: 0 };
+const patience = { timeout: 5, deadline: 60, retries: 2, delayMs: 0 };
 const signal = new AbortController().signal;
 
 type Answer = (request: IncomingMessage, response: ServerResponse, range: readonly [number, number]) => void;
@@ -181,13 +181,35 @@ t.test('a server that says nothing is given up after its time, and a reader that
   const silent = await serve(t, (request, response, range) => {
     if (range[1] === 0) good(request, response, range);
   });
-  const web = await openWeb(silent.address, { timeout: 0.05, retries: 1, delayMs: 0 });
+  const web = await openWeb(silent.address, { ...patience, timeout: 0.05, retries: 1 });
   await t.rejects(web.read(0, 10), { code: 'WEB_READ', message: /nothing for 0\.05 s, 2 times/ });
-  const patient = await openWeb(silent.address, { timeout: 600, retries: 5 });
+  const patient = await openWeb(silent.address, { ...patience, timeout: 600, deadline: 600, retries: 5 });
   const abort = new AbortController();
   const reading = patient.read(0, 10, abort.signal);
   abort.abort(new Error('enough'));
   await t.rejects(reading, { message: 'enough' });
+});
+
+t.test('a server that lets bytes trickle is given up, and so is one that always begins anew', async (t) => {
+  const trickle = await serve(t, (request, response, range) => {
+    if (range[1] === 0) return good(request, response, range);
+    response.writeHead(206, headers(range));
+    const drip = setInterval(() => response.write('x'), 5);
+    response.on('close', () => clearInterval(drip));
+  });
+  const web = await openWeb(trickle.address, { ...patience, timeout: 0.1, retries: 1 });
+  await t.rejects(web.read(0, 100_000), { code: 'WEB_READ', message: /\d+ bytes in 0\.1 s, 2 times/ });
+  const endless = await serve(t, (request, response, range) => {
+    if (range[1] === 0) return good(request, response, range);
+    response.writeHead(503).end();
+  });
+  const soon = await openWeb(endless.address, { timeout: 5, deadline: 0.2, retries: 100, delayMs: 10 });
+  await t.rejects(soon.read(0, 100), { code: 'WEB_READ', message: /no end of it within 0\.2 s/ });
+  const silent = await serve(t, (request, response, range) => {
+    if (range[1] === 0) good(request, response, range);
+  });
+  const waiting = await openWeb(silent.address, { timeout: 5, deadline: 0.1, retries: 100 });
+  await t.rejects(waiting.read(0, 100), { code: 'WEB_READ', message: /no end of it within 0\.1 s, 1 times/ });
 });
 
 t.test('a tar behind http is a source like any other', async (t) => {

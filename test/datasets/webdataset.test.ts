@@ -8,6 +8,7 @@ import { webdataset } from '../../src/datasets/webdataset.ts';
 import { each } from '../../src/streams/stage.ts';
 import { filesOf, openSource, runNumbered } from '../kit/jobs.ts';
 import { gradient, jpeg } from '../kit/pictures.ts';
+import { tarSeeds } from '../kit/tars.ts';
 
 const { definition } = webdataset;
 const signal = new AbortController().signal;
@@ -36,6 +37,44 @@ async function open(t: import('tap').Test, tar: Uint8Array, more: object = {}) {
   );
   return { source, lines, keys: Array.from({ length: source.count }, (_, i) => source.key(i)) };
 }
+
+t.test('links are told and passed over; long names, sizes of GNU and pax headers count', async (t) => {
+  const [plain, gnu, linked, global, holes, sparse] = tarSeeds(await jpeg(gradient(8, 6)));
+  const long = `a.tar/${'folder/'.repeat(30)}c`;
+  t.same((await open(t, plain!)).keys, ['a.tar/a', 'a.tar/dir/b', long]);
+  t.same((await open(t, gnu!)).keys, ['a.tar/a', 'a.tar/dir/b', long, 'a.tar/d']);
+  const { keys, lines } = await open(t, linked!);
+  t.same(keys, [long, 'a.tar/d', 'a.tar/e']);
+  t.same(lines, ['a.tar: 3 links are passed over; make the tar with --hard-dereference and -h']);
+  t.same((await open(t, global!)).keys, ['a.tar/e', 'a.tar/../../up', 'a.tar/a', 'a.tar/dir/b']);
+  for (const seed of [holes!, sparse!]) {
+    await t.rejects(open(t, seed), { code: 'TAR_DAMAGED', message: /a sparse file/ });
+    t.same((await open(t, seed, { damage: 'skip' })).keys.slice(0, 2), ['a.tar/a', 'a.tar/dir/b']);
+  }
+});
+
+t.test('no two samples of tars of one name have one key', async (t) => {
+  const tar = tarOf([['s.jpg', 'JPEG']]);
+  const base = t.testdir({ a: { train: {} }, b: { train: {} }, c: {} });
+  for (const path of ['a/train/0.tar', 'b/train/0.tar', 'c/0.tar', 'c/1.tar']) writeFileSync(join(base, path), tar);
+  const keysOf = async (path: readonly string[]) => {
+    const source = await openSource(definition, { path }, { base });
+    return Array.from({ length: source.count }, (_, i) => source.key(i));
+  };
+  t.same(await keysOf(['a/train/0.tar', 'b/train/0.tar', 'c/0.tar', 'c/1.tar']), [
+    'a/train/0.tar/s',
+    'b/train/0.tar/s',
+    'c/0.tar/s',
+    '1.tar/s',
+  ]);
+  t.same(await keysOf(['c', 'a/train', 'a/train/0.tar', 'c/1.tar']), [
+    'c/0.tar/s',
+    '1.tar/s',
+    'train/0.tar/s',
+    'train/0.tar#2/s',
+    '1.tar#2/s',
+  ]);
+});
 
 t.test('samples are neighbours with one name up to the first dot', async (t) => {
   const tar = tarOf([
@@ -221,9 +260,9 @@ t.test('what the sink writes: names without dots, twice the same, and back again
     '000000000-n-v1-0-1.jpg',
     '000000000-n-v1-0-1.cls',
     '000000000-n-v1-0-1.json',
-    '000000000_1-n-v1-0-2.jpg',
-    '000000000_1-n-v1-0-2.cls',
-    '000000000_1-n-v1-0-2.json',
+    '000000000_0001-n-v1-0-2.jpg',
+    '000000000_0001-n-v1-0-2.cls',
+    '000000000_0001-n-v1-0-2.json',
   ]);
   const fields = { score: { dtype: 'float32', shape: [2] } };
   const source = await openSource(definition, { path: join(output, 'a/webdataset'), labels: true, fields });

@@ -1,4 +1,4 @@
-import { Damage, decodeFrame, encodeFrame, magic, prefixBytes } from './frame.ts';
+import { Damage, decodeFrame, encodeFrame, magic, mostPayload, prefixBytes } from './frame.ts';
 
 /** Bytes of one row of the index: u64 offset of the record's frame, u32 bytes of it, u32 end of its key in the text behind the rows. */
 const rowBytes = 16;
@@ -12,26 +12,55 @@ export interface ShardIndex {
   key(record: number): string;
 }
 
+/** Memory that grows by half of itself. */
+class Growing {
+  #memory = Buffer.allocUnsafe(2 ** 12);
+  length = 0;
+
+  /** Room for so many more bytes, which count from now on. */
+  more(bytes: number): Buffer {
+    const from = this.length;
+    this.length += bytes;
+    if (this.length > this.#memory.length) {
+      const memory = Buffer.allocUnsafe(Math.max(this.length, Math.ceil(this.#memory.length * 1.5)));
+      this.#memory.copy(memory, 0, 0, from);
+      this.#memory = memory;
+    }
+    return this.#memory.subarray(from, this.length);
+  }
+
+  get bytes(): Buffer {
+    return this.#memory.subarray(0, this.length);
+  }
+}
+
 /** Collects the index while a shard is written. */
 export class IndexWriter {
-  readonly #rows: Buffer[] = [];
-  readonly #keys: Buffer[] = [];
-  #keyEnd = 0;
+  readonly #rows = new Growing();
+  readonly #keys = new Growing();
+  readonly #most: number;
+
+  /** @param most bytes that rows and keys may have together. */
+  constructor(most: number = mostPayload) {
+    this.#most = most;
+  }
+
+  /** Whether there is room for a record of that key: a shard can have tens of millions. */
+  hasRoomFor(key: string): boolean {
+    return this.#rows.length + this.#keys.length + rowBytes + Buffer.byteLength(key) <= this.#most;
+  }
 
   add(key: string, offset: number, bytes: number): void {
-    const text = Buffer.from(key);
-    this.#keyEnd += text.length;
-    const row = Buffer.allocUnsafe(rowBytes);
+    this.#keys.more(Buffer.byteLength(key)).write(key);
+    const row = this.#rows.more(rowBytes);
     row.writeBigUInt64LE(BigInt(offset), 0);
     row.writeUInt32LE(bytes, 8);
-    row.writeUInt32LE(this.#keyEnd, 12);
-    this.#rows.push(row);
-    this.#keys.push(text);
+    row.writeUInt32LE(this.#keys.length, 12);
   }
 
   /** The frame INDX. */
   encode(to: number): Uint8Array[] {
-    return encodeFrame('INDX', { records: this.#rows.length, to }, [Buffer.concat([...this.#rows, ...this.#keys])]);
+    return encodeFrame('INDX', { records: this.#rows.length / rowBytes, to }, [this.#rows.bytes, this.#keys.bytes]);
   }
 }
 

@@ -7,6 +7,8 @@ export interface TarEntry {
   readonly name: string;
   readonly offset: number;
   readonly size: number;
+  /** It is no file of its own, but a hard or symbolic link to another: it has no bytes. */
+  readonly isLink: boolean;
 }
 
 export const blockBytes = 512;
@@ -23,8 +25,8 @@ export function padded(size: number): number {
 }
 
 /**
- * The plain files of a tar, by a pass over its headers: what lies between is not read where it is large. Names and sizes of pax and GNU headers
- * count; links, folders and devices are passed over. A tar ends with zeros, and nothing else is behind them: one that is cut between two files, has a
+ * The plain files of a tar and its links, by a pass over its headers: what lies between is not read where it is large. Names and sizes of pax and GNU headers
+ * count; folders and devices are passed over. A tar ends with zeros, and nothing else is behind them: one that is cut between two files, has a
  * hole, or has another tar behind it is damaged.
  *
  * @param windowBytes what is read at a time; 512 at least.
@@ -79,7 +81,9 @@ export async function* tarEntries(
       case 'NextFileHasLongLinkpath':
         break;
       default:
-        if (isPlain(header)) yield { name: header.path ?? '', offset: at + blockBytes, size };
+        if (isPlain(header) || isLink(header)) {
+          yield { name: header.path ?? '', offset: at + blockBytes, size, isLink: isLink(header) };
+        }
         own = undefined;
     }
     at += blockBytes + padded(size);
@@ -102,6 +106,10 @@ function parse(
 
 function isPlain({ type }: Header): boolean {
   return type === 'File' || type === 'OldFile' || type === 'ContiguousFile';
+}
+
+function isLink({ type }: Header): boolean {
+  return type === 'Link' || type === 'SymbolicLink';
 }
 
 /** A file as it lies in a tar: header, bytes, and zeros up to the next block. Of no time and no owner, so that the same files make the same tar. */

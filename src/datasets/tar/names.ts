@@ -4,6 +4,9 @@ export function splitName(name: string): { readonly key: string; readonly ending
   return key === undefined || ending === undefined ? undefined : { key, ending: ending.toLowerCase() };
 }
 
+/** Names of up to 9,999 further parts of a sample sort in their order. */
+const partDigits = 4;
+
 /**
  * The key of a sample in a tar: its position, the number of its part where it is one of several, and what of its own key is letters and digits of
  * ASCII. It has no dot, sorts in the order of writing, and no two are the same.
@@ -14,7 +17,7 @@ export function memberKey(key: string, position: number, part: number): string {
     .replace(/[^A-Za-z0-9]+/g, '-')
     .replace(/^-+|-+$/g, '')
     .slice(0, 60);
-  const number = `${String(position).padStart(9, '0')}${part === 0 ? '' : `_${part}`}`;
+  const number = `${String(position).padStart(9, '0')}${part === 0 ? '' : `_${String(part).padStart(partDigits, '0')}`}`;
   return slug === '' ? number : `${number}-${slug}`;
 }
 

@@ -15,6 +15,8 @@ export interface TarIndex {
   readonly count: number;
   /** Files that belong to no such sample, or are of no use here. */
   readonly others: number;
+  /** Links that would be pictures, labels or fields, were they files: as for the Python package, they are nothing. */
+  readonly links: number;
   /** What ended the tar too early, where `damage` lets that pass. */
   readonly damaged?: string;
   key(sample: number): string;
@@ -54,6 +56,7 @@ export async function indexTar(
   // Two numbers for each member of each sample, -1 where it is missing: plain numbers, since there may be millions.
   const places: number[] = [];
   let others = 0;
+  let links = 0;
   let damaged: string | undefined;
   let key: string | undefined;
   let found: (Member | undefined)[] = [];
@@ -67,8 +70,12 @@ export async function indexTar(
     found = [];
   };
   try {
-    for await (const { name, offset, size } of tarEntries(file, { windowBytes, ...(signal && { signal }) })) {
+    for await (const { name, offset, size, isLink } of tarEntries(file, { windowBytes, ...(signal && { signal }) })) {
       const parts = splitName(name);
+      if (isLink) {
+        if (parts !== undefined && memberOf(parts.ending, wanted) !== undefined) links++;
+        continue;
+      }
       if (parts?.key !== key) {
         end();
         key = parts?.key;
@@ -86,6 +93,7 @@ export async function indexTar(
   return {
     count: keys.length,
     others,
+    links,
     ...(damaged !== undefined && { damaged }),
     key: (sample) => keys[sample]!,
     member(sample, which) {
