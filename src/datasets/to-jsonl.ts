@@ -1,7 +1,7 @@
-import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { plainJson } from './plain-fields.ts';
 import { type Entry, type Form, RollingFiles } from './rolling.ts';
+import { rollingFolder, rollingOptions } from './rolling-options.ts';
 import { defineSink, type OpenSink } from './sink.ts';
 
 interface Written extends Entry {
@@ -24,22 +24,11 @@ export const toJsonl = defineSink({
   summary: 'A line of JSON for each sample: its key and its fields, without pictures.',
   parts: true,
   options: z.strictObject({
-    path: z
-      .string()
-      .min(1)
-      .optional()
-      .describe(
-        "The folder to write; a relative path starts at the pipeline file. Default: `jsonl` in the run's own folder.",
-      ),
-    shardBytes: z
-      .int()
-      .min(1)
-      .max(2 ** 40)
-      .default(2 ** 28)
-      .describe('About how many bytes a file has at most; a killed job goes on behind its last whole one.'),
+    ...rollingOptions('jsonl', 'a file'),
   }),
-  async open({ path, shardBytes }, { base, output, own, name, job }) {
-    const folder = path === undefined ? join(output, 'jsonl') : resolve(base, path);
+  async open({ path, shardBytes }, context) {
+    const { own, name, job } = context;
+    const folder = rollingFolder('jsonl', path, context);
     const files = await RollingFiles.open<Written>({
       folder,
       output: own,

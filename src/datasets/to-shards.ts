@@ -1,4 +1,3 @@
-import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { fail } from '../errors.ts';
 import type { Sample } from '../streams/sample.ts';
@@ -9,6 +8,7 @@ import { ContactSheet, checkSheet, sheetOption } from './contact-sheet.ts';
 import type { Origin } from './part-origin.ts';
 import { FilePool } from './positioned.ts';
 import { type Entry, type FileStart, type Form, RollingFiles } from './rolling.ts';
+import { rollingFolder, rollingOptions } from './rolling-options.ts';
 import { encodeFrame, encodeTail, magic, TooLarge } from './shard/frame.ts';
 import { IndexWriter } from './shard/index-frame.ts';
 import { openShard } from './shard/reader.ts';
@@ -35,20 +35,8 @@ export const toShards = defineSink({
   summary: 'Shards: records with an index and checksums, to be read again in any order; a killed job goes on.',
   parts: true,
   options: z.strictObject({
-    path: z
-      .string()
-      .min(1)
-      .optional()
-      .describe(
-        "The folder to write; a relative path starts at the pipeline file. Default: `shards` in the run's own folder.",
-      ),
+    ...rollingOptions('shards', 'a shard'),
     ...pictureOptions,
-    shardBytes: z
-      .int()
-      .min(1)
-      .max(2 ** 40)
-      .default(2 ** 28)
-      .describe('About how many bytes a shard has at most; one sample is never divided.'),
     sheet: sheetOption
       .default(false)
       .describe("A contact sheet in the run's own folder, as of `images`, or false for none."),
@@ -58,8 +46,8 @@ export const toShards = defineSink({
     yield* checkSheet(sheet, spec);
   },
   async open({ path, pictures, quality, shardBytes, sheet }, context) {
-    const { base, output, spec, name, job } = context;
-    const folder = path === undefined ? join(output, 'shards') : resolve(base, path);
+    const { spec, name, job } = context;
+    const folder = rollingFolder('shards', path, context);
     // Before anything is read or written for it.
     encodeInfo(infoOf(context, { number: 0, from: 0 }));
     const files = await RollingFiles.open<Written>({

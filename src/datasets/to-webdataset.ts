@@ -1,9 +1,9 @@
-import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { fail } from '../errors.ts';
 import { formatEndings, sniff } from '../vision/formats.ts';
 import { plainJson } from './plain-fields.ts';
 import { type Entry, type Form, RollingFiles } from './rolling.ts';
+import { rollingFolder, rollingOptions } from './rolling-options.ts';
 import { defineSink, type OpenSink } from './sink.ts';
 import { checkPictures, defaultPictures, type PicturesAs, pictureOptions, storePicture } from './stored-picture.ts';
 import { blockBytes, padded, tarEnd, tarFile } from './tar/entries.ts';
@@ -29,13 +29,7 @@ export const toWebdataset = defineSink({
   summary: 'Tars that the Python package webdataset reads: picture, label and fields of each sample.',
   parts: true,
   options: z.strictObject({
-    path: z
-      .string()
-      .min(1)
-      .optional()
-      .describe(
-        "The folder to write; a relative path starts at the pipeline file. Default: `webdataset` in the run's own folder.",
-      ),
+    ...rollingOptions('webdataset', 'a tar'),
     ...pictureOptions,
     pictures: z
       .enum(filesAs)
@@ -43,16 +37,11 @@ export const toWebdataset = defineSink({
       .describe(
         'What is kept of a picture: a new `jpeg`, `png` (every pixel) or `webp` of what the stages have made of it, or the `file` as it was. Default: `jpeg`; `file` where no stage has opened it.',
       ),
-    shardBytes: z
-      .int()
-      .min(1)
-      .max(2 ** 40)
-      .default(2 ** 28)
-      .describe('About how many bytes a tar has at most; one sample is never divided.'),
   }),
   check: ({ pictures }, spec) => checkPictures(pictures ?? defaultPictures(spec, 'jpeg'), spec),
-  async open({ path, pictures, quality, shardBytes }, { base, output, own, name, spec, job }) {
-    const folder = path === undefined ? join(output, 'webdataset') : resolve(base, path);
+  async open({ path, pictures, quality, shardBytes }, context) {
+    const { own, name, spec, job } = context;
+    const folder = rollingFolder('webdataset', path, context);
     const keep = { pictures: pictures ?? defaultPictures(spec, 'jpeg'), quality };
     const files = await RollingFiles.open<Written>({
       folder,
