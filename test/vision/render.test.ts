@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import sharp from 'sharp';
 import t from 'tap';
 import { imageAddon, isAbsent } from '../../src/native.ts';
+import { Random } from '../../src/random.ts';
 import { Ring } from '../../src/streams/ring.ts';
 import { openPicture } from '../../src/vision/open.ts';
 import { type Picture, type Pixels, rawPicture } from '../../src/vision/picture.ts';
@@ -181,6 +182,32 @@ t.test('the same bits with and without vectors, with one thread and with several
     t.ok(first.equals(await bits()), `${count} threads`);
   }
 });
+
+t.test(
+  'rows of every length, enlarged and reduced, cut and mirrored: the same bits without vectors',
+  { skip },
+  async (t) => {
+    const random = new Random(6, 'rows', 'test');
+    const data = Uint8Array.from({ length: 1200 * 4 * 3 }, () => random.integer(256));
+    const pictures = Array.from({ length: 400 }, (_, i) => {
+      // Every second one is reduced so far that the first and last outputs have many taps less than their neighbours.
+      const width = 1 + random.integer(i % 2 === 0 ? 60 : 1200);
+      const box = { left: random.integer(width), top: 0, width: 1, height: 1 + random.integer(4) };
+      const cut = { ...box, width: 1 + random.integer(width - box.left) };
+      const size = { width: 1 + random.integer(i % 4 === 1 ? 12 : 90), height: 1 + random.integer(5) };
+      const whole = rawPicture({ data: data.subarray(0, width * 4 * 3), width, height: 4, channels: 3 });
+      const kernel = random.uniform() < 0.5 ? 'bilinear' : 'bicubic';
+      const made = whole.crop(cut).resize({ ...size, fit: 'fill', kernel });
+      return random.uniform() < 0.5 ? made.flip() : made;
+    });
+    const bits = async () => Buffer.concat((await Promise.all(pictures.map(renderPixels))).map(({ data }) => data));
+    const first = await bits();
+    if (isAbsent(addon)) return;
+    addon.setPortable(1);
+    t.teardown(() => addon.setPortable(0));
+    t.ok(first.equals(await bits()));
+  },
+);
 
 function grey(width: number, height: number): Picture {
   const data = Uint8Array.from({ length: width * height }, (_, i) => (i % width) * 4 + Math.floor(i / width) * 3);
