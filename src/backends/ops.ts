@@ -66,13 +66,20 @@ function composedLinear(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor | undef
   return tf.fused.matMul({ a: x as tf.Tensor2D, b: weight as tf.Tensor2D, bias });
 }
 
-/** x + change, of one shape. Its gradient keeps neither, where tfjs' keeps both for the sake of their shapes. */
-export function residual(x: tf.Tensor, change: tf.Tensor): tf.Tensor {
-  return withGradient([x, change], (a, b) => ({
-    value: a.add(b),
-    saved: [],
-    backward: (dy) => [dy.clone(), dy.clone()],
-  }));
+/**
+ * x + change, of one shape, or x + scale·change. Its gradient keeps neither, where tfjs' keeps both for the sake of their shapes.
+ *
+ * @param scale [B, 1, …], a number for each row, where there is one; it has no gradient.
+ */
+export function residual(x: tf.Tensor, change: tf.Tensor, scale?: tf.Tensor): tf.Tensor {
+  return withGradient(
+    [x, change],
+    (a, b): Forward<tf.Tensor[]> => ({
+      value: a.add(scale === undefined ? b : b.mul(scale)),
+      saved: scale === undefined ? [] : [scale],
+      backward: (dy, [scale]) => [dy.clone(), scale === undefined ? dy.clone() : dy.mul(scale)],
+    }),
+  );
 }
 
 /**

@@ -32,6 +32,14 @@ export const encoderFields = {
   depth: count.describe('Number of blocks, instead of the size’s.'),
   heads: count.describe('Attention heads per block, instead of the size’s.'),
   patch: count.describe('Patch side in pixels. Comes from the stages where one of them sets it.'),
+  dropPath: z
+    .number()
+    .min(0)
+    .lt(1)
+    .optional()
+    .describe(
+      'Share of the samples for which the last block’s branches are left out in training; it rises evenly from 0 in the first block. Default 0; fine-tuning of a base encoder 0.1.',
+    ),
 };
 
 /** The option `target` of masked models. */
@@ -61,6 +69,14 @@ export type DecoderOptions = Partial<Record<keyof typeof decoderFields, number |
 export interface EncoderShape extends TransformerShape {
   /** Patch side in pixels. */
   readonly patch: number;
+  /** Share of the samples for which a branch of the last block is dropped in training. Default 0. */
+  readonly dropPath?: number;
+}
+
+/** The encoder of a model by its options. @throws MODEL_HEADS when heads do not divide the width. */
+export function encoderShape(options: EncoderOptions, patch: number): EncoderShape {
+  const { dropPath = 0 } = options;
+  return { ...encoderTransformer(options), patch, ...(dropPath > 0 && { dropPath }) };
 }
 
 /** A size by name, or what stands in its place. @throws MODEL_HEADS when heads do not divide the width. */

@@ -1,6 +1,7 @@
 import type { Constants } from '../backends/constants.ts';
 import { gatherTokens } from '../backends/ops.ts';
 import * as tf from '../backends/tf.ts';
+import type { Paths } from './drop-path.ts';
 import type { EncoderShape } from './encoder.options.ts';
 import type { Params } from './model.ts';
 import type { TransformerShape } from './parameters.ts';
@@ -23,7 +24,7 @@ export function positions([rows, columns]: Grid, width: number, constants: Const
  * The encoder: patches are embedded, positions added, a cls token put in front, then blocks and the last normalisation.
  *
  * @param patches [N, n, p·p·3], values 0–255, in raster order. @param keep [N, k] int32, the places of the visible patches; all of them
- * where it is left out.
+ * where it is left out. @param paths of each block, where some are dropped.
  * @returns [N, k + 1, D], cls first.
  */
 export function encodePatches(
@@ -33,6 +34,7 @@ export function encodePatches(
   { width: D, depth, heads }: EncoderShape,
   constants: Constants,
   keep?: tf.Tensor2D,
+  paths?: readonly (Paths | undefined)[],
 ): tf.Tensor3D {
   const places = positions(grid, D, constants).slice([1, 0]);
   const N = patches.shape[0];
@@ -43,7 +45,7 @@ export function encodePatches(
   // Added to zeros rather than tiled: a tile's gradient is a slice per picture. The position of cls is zero.
   const cls = tf.zeros([N, 1, D]).add(parameter(params, 'cls_token'));
   let x: tf.Tensor = tf.concat([cls, tokens], 1);
-  for (let i = 0; i < depth; i++) x = block(params, `blocks.${i}`, x, heads);
+  for (let i = 0; i < depth; i++) x = block(params, `blocks.${i}`, x, heads, undefined, paths?.[i]);
   return norm(params, 'norm', x) as tf.Tensor3D;
 }
 

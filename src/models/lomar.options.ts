@@ -6,7 +6,7 @@ import {
   type EncoderShape,
   encoderFields,
   encoderParameters,
-  encoderTransformer,
+  encoderShape,
   patchSize,
   targetOption,
 } from './encoder.options.ts';
@@ -54,7 +54,7 @@ export function lomarShape(options: LomarOptions, spec: LomarSpec): LomarShape {
   const patch = patchSize(options.patch, spec.grid);
   if (spec.windows === undefined) throw fail('MODEL_WINDOWS', {});
   const { target, rpeScaled } = options;
-  return { ...encoderTransformer(options), patch, K: spec.windows.K, target, rpeScaled };
+  return { ...encoderShape(options, patch), K: spec.windows.K, target, rpeScaled };
 }
 
 /** Every trained parameter of the network, in the order of its layers. */

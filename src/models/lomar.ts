@@ -2,16 +2,17 @@ import { Constants } from '../backends/constants.ts';
 import { gatherTokens, pairBuckets } from '../backends/ops.ts';
 import * as tf from '../backends/tf.ts';
 import { fail } from '../errors.ts';
+import { type BlockPaths, pathInputs, pathsOf } from './drop-path.ts';
 import { field, input, learned } from './learned.ts';
 import { type LomarShape, lomarParameters } from './lomar.options.ts';
-import type { Encoder, HostBatch, Params, Restorer } from './model.ts';
+import type { Chance, Encoder, HostBatch, HostTensor, Params, Restorer } from './model.ts';
 import { hiddenPatchLoss, normalised, patchesOf, shownPixels, targetOf } from './pixels.ts';
 import { bucketCount, gridBuckets } from './relative.ts';
 import { block, norm, parameter, project } from './vit.ts';
 
 /**
  * A micro-batch on the backend: `picture` [N, H, W, 3], values 0–255; `tokens` [N, M·K²] int32, the windows' places in the grid; `masks`
- * [N, M, K²], 1 hidden. float32 but for the places.
+ * [N, M, K²], 1 hidden; with drop path also `paths` [N, M, 2L]. float32 but for the places.
  */
 export type LomarInputs = Readonly<Record<string, tf.Tensor>>;
 
@@ -31,11 +32,12 @@ export function lomar(shape: LomarShape): Lomar {
     shape,
     fields: ['picture', 'windows', 'masks'],
     ...learned(lomarParameters(shape)),
-    inputs: (batch) => lomarInputs(batch, shape),
+    inputs: (batch, chance) => lomarInputs(batch, shape, chance),
     loss: (params, inputs) => {
       const pixels = windowPixels(inputs, shape, constants);
       const masks = input(inputs, 'masks').reshape([-1, shape.K ** 2]);
-      return hiddenPatchLoss(predict(params, pixels, masks, shape, constants), targetOf(pixels, shape.target), masks);
+      const made = predict(params, pixels, masks, shape, constants, pathsOf(inputs, shape));
+      return hiddenPatchLoss(made, targetOf(pixels, shape.target), masks);
     },
     reconstruct: (params, inputs) =>
       tf.tidy(() => {
@@ -63,12 +65,13 @@ function predict(
   masks: tf.Tensor,
   shape: LomarShape,
   constants: Constants,
+  paths?: BlockPaths,
 ): tf.Tensor {
   const hidden = masks.expandDims(-1);
   const embedded = project(params, 'patch_embed.proj', pixels);
   const tokens = embedded.mul(tf.sub(1, hidden)).add(parameter(params, 'mask_token').mul(hidden));
   // Added to zeros rather than tiled: a tile's gradient is a slice per window.
-  const sequence = encoded(params, tokens, [shape.K, shape.K], shape, constants);
+  const sequence = encoded(params, tokens, [shape.K, shape.K], shape, constants, paths);
   // cls is dropped before the last normalisation, which acts on each token alone.
   return project(params, 'decoder_pred', norm(params, 'norm', sequence.slice([0, 1, 0], [-1, -1, -1])));
 }
@@ -80,12 +83,15 @@ function encoded(
   grid: readonly [number, number],
   { width: D, depth, heads, rpeScaled }: LomarShape,
   constants: Constants,
+  paths?: BlockPaths,
 ): tf.Tensor {
   // Added to zeros rather than tiled: a tile's gradient is a slice per window.
   const cls = tf.zeros([tokens.shape[0]!, 1, D]).add(parameter(params, 'cls_token'));
   const buckets = pairBuckets(constants, grid.join(' × '), bucketCount, () => gridBuckets(...grid));
   let x: tf.Tensor = tf.concat([cls, tokens], 1);
-  for (let i = 0; i < depth; i++) x = block(params, `blocks.${i}`, x, heads, { buckets, scaled: rpeScaled });
+  for (let i = 0; i < depth; i++) {
+    x = block(params, `blocks.${i}`, x, heads, { buckets, scaled: rpeScaled }, paths?.[i]);
+  }
   return x;
 }
 
@@ -97,7 +103,8 @@ function windowPixels(inputs: LomarInputs, { patch, K }: LomarShape, constants: 
 }
 
 /** Pictures as they are, and the place of every window's patches in the picture's grid. */
-function lomarInputs(batch: HostBatch, { patch, K }: LomarShape): HostBatch {
+function lomarInputs(batch: HostBatch, shape: LomarShape, chance?: Chance): HostBatch {
+  const { patch, K } = shape;
   const picture = field(batch, 'picture', 'uint8', 4);
   const windows = field(batch, 'windows', 'int32', 3);
   const masks = field(batch, 'masks', 'uint8', 3);
@@ -112,5 +119,6 @@ function lomarInputs(batch: HostBatch, { patch, K }: LomarShape): HostBatch {
     for (let row = top; row < top + K; row++)
       for (let column = left; column < left + K; column++) tokens[to++] = row * columns + column;
   }
-  return { picture, tokens: { dtype: 'int32', shape: [N, M * K * K], data: tokens }, masks };
+  const ids: HostTensor = { dtype: 'int32', shape: [N, M * K * K], data: tokens };
+  return { picture, tokens: ids, masks, ...pathInputs(chance, shape, N, M) };
 }

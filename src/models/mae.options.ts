@@ -9,7 +9,7 @@ import {
   type EncoderShape,
   encoderFields,
   encoderParameters,
-  encoderTransformer,
+  encoderShape,
   patchSize,
   targetOption,
 } from './encoder.options.ts';
@@ -82,7 +82,7 @@ export function wholeGrid(
  */
 export function maeShape(options: MaeOptions, spec: WholeSpec): MaeShape {
   const grid = wholeGrid('mae', options.patch, spec);
-  const [encoder, decoder] = [encoderTransformer(options), decoderTransformer(options)];
+  const [encoder, decoder] = [encoderShape(options, grid.patch), decoderTransformer(options)];
   for (const { width } of [encoder, decoder]) checkPositions(width);
   return { ...encoder, ...grid, target: options.target, decoder };
 }

@@ -2,10 +2,11 @@ import { Constants } from '../backends/constants.ts';
 import { gatherTokens } from '../backends/ops.ts';
 import * as tf from '../backends/tf.ts';
 import { fail } from '../errors.ts';
+import { pathInputs, pathsOf } from './drop-path.ts';
 import { decodeTokens, encodePatches, type Grid, positions } from './encoder.ts';
 import { field, input, learned } from './learned.ts';
 import { type MaeShape, maeParameters } from './mae.options.ts';
-import type { Encoder, HostBatch, HostTensor, Params, Restorer } from './model.ts';
+import type { Chance, Encoder, HostBatch, HostTensor, Params, Restorer } from './model.ts';
 import { hiddenPatchLoss, normalised, patchesOf, shownPixels, targetOf } from './pixels.ts';
 import { storedPositions } from './positions.ts';
 import { visibility } from './visible.ts';
@@ -13,7 +14,8 @@ import { parameter, project } from './vit.ts';
 
 /**
  * A micro-batch on the backend: `picture` [N, H, W, 3], values 0–255; `masks` [N, n], 1 hidden; `keep` [N, k] int32, the places of the
- * visible patches; `restore` [N, n + 1] int32, where each of (cls, every patch) stands among (cls, visible patches, mask token).
+ * visible patches; `restore` [N, n + 1] int32, where each of (cls, every patch) stands among (cls, visible patches, mask token); with drop
+ * path also `paths` [N, 1, 2L].
  */
 export type MaeInputs = Readonly<Record<string, tf.Tensor>>;
 
@@ -36,7 +38,7 @@ export function mae(shape: MaeShape): Mae {
     fields: ['picture', 'masks'],
     ...learned(maeParameters(shape)),
     fixed: () => storedPositions(shape.K, shape.width, shape.decoder.width),
-    inputs: (batch) => maeInputs(batch, shape),
+    inputs: (batch, chance) => maeInputs(batch, shape, chance),
     loss: (params, inputs) => {
       const { prediction, pixels } = restored(params, inputs);
       return hiddenPatchLoss(prediction, targetOf(pixels, target), input(inputs, 'masks'));
@@ -65,7 +67,8 @@ function predict(
   constants: Constants,
 ): tf.Tensor3D {
   const { K, decoder } = shape;
-  const seen = encodePatches(params, patches, [K, K], shape, constants, input(inputs, 'keep') as tf.Tensor2D);
+  const keep = input(inputs, 'keep') as tf.Tensor2D;
+  const seen = encodePatches(params, patches, [K, K], shape, constants, keep, pathsOf(inputs, shape));
   const tokens = project(params, 'decoder_embed', seen);
   // Added to zeros rather than tiled: a tile's gradient is a slice per picture. One row serves every hidden place.
   const hidden = tf.zeros([patches.shape[0], 1, decoder.width]).add(parameter(params, 'mask_token'));
@@ -74,7 +77,8 @@ function predict(
 }
 
 /** Pictures as they are, and where visible and hidden patches stand. */
-function maeInputs(batch: HostBatch, { K }: MaeShape): HostBatch {
+function maeInputs(batch: HostBatch, shape: MaeShape, chance?: Chance): HostBatch {
+  const { K } = shape;
   const picture = field(batch, 'picture', 'uint8', 4);
   const masks = field(batch, 'masks', 'uint8', 2);
   const [N, n] = masks.shape as [number, number];
@@ -91,5 +95,5 @@ function maeInputs(batch: HostBatch, { K }: MaeShape): HostBatch {
   const places = new Int32Array(N * (n + 1));
   for (let i = 0; i < N * n; i++) places[i + Math.floor(i / n) + 1] = 1 + Math.min(restore.data[i]!, k);
   const ids: HostTensor = { dtype: 'int32', shape: [N, n + 1], data: places };
-  return { picture, masks, keep, restore: ids };
+  return { picture, masks, keep, restore: ids, ...pathInputs(chance, shape, N) };
 }

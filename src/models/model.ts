@@ -20,6 +20,14 @@ export interface Loss {
   readonly count: number;
 }
 
+/** Where the chance of a training step comes from: no number is drawn on a backend, and none depends on how the step is cut into micro-batches. */
+export interface Chance {
+  /** The numbers of row n of the micro-batch, by its sample's key and epoch. @param stage what they are for. */
+  row(n: number, stage: string): Random;
+  /** The numbers of the whole step, the same for each of its micro-batches. */
+  step(stage: string): Random;
+}
+
 /** What a model is to the train stage: pure functions over named parameters. */
 export interface Model {
   readonly name: string;
@@ -33,8 +41,10 @@ export interface Model {
    * The step's inputs, from the cells: large fields (pictures) as they are, indices computed on the host from small ones. Shapes depend only
    * on N, so that a step can be recorded; the first dimension of each is N, and row n belongs to sample n alone, so that a micro-batch that finds
    * no memory can be computed in parts. Pixels stay uint8 values; they are cut into patches and normalised on the backend.
+   *
+   * @param chance of a training step; without it nothing is left to chance: drop path is off.
    */
-  inputs(batch: HostBatch): HostBatch;
+  inputs(batch: HostBatch, chance?: Chance): HostBatch;
   /** Scalar sum of the loss over the micro-batch and the number of its terms. Call inside `tf.tidy` / `variableGrads`. */
   loss(params: Params, inputs: Readonly<Record<string, Tensor>>): Loss;
   /** How a parameter is stored in a file: timm's shape, and the two conversions between it and the memory layout. */

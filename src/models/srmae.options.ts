@@ -4,7 +4,7 @@ import {
   decoderParameters,
   decoderTransformer,
   encoderParameters,
-  encoderTransformer,
+  encoderShape,
   targetOption,
 } from './encoder.options.ts';
 import { type MaeShape, maeCost, maeOptions, type WholeSpec, wholeGrid } from './mae.options.ts';
@@ -51,7 +51,7 @@ export function srmaeShape(
 ): SrmaeShape {
   const { target, superResolution } = options;
   const grid = wholeGrid('srmae', options.patch, spec);
-  const [encoder, decoder] = [encoderTransformer(options), decoderTransformer(options)];
+  const [encoder, decoder] = [encoderShape(options, grid.patch), decoderTransformer(options)];
   for (const { width } of [encoder, decoder]) checkPositions(width);
   checkSuperResolution(superResolution, decoder.width, grid.K);
   return { ...encoder, ...grid, target, decoder, superResolution };

@@ -1,9 +1,10 @@
 import { Constants } from '../backends/constants.ts';
 import { gatherTokens } from '../backends/ops.ts';
 import * as tf from '../backends/tf.ts';
+import { pathInputs, pathsOf } from './drop-path.ts';
 import { decodeTokens, encodePatches, type Grid, positions } from './encoder.ts';
 import { field, input, learned } from './learned.ts';
-import type { Encoder, HostBatch, Params, Restorer } from './model.ts';
+import type { Chance, Encoder, HostBatch, Params, Restorer } from './model.ts';
 import { hiddenPatchLoss, normalised, patchesOf, shownPixels, targetOf } from './pixels.ts';
 import { storedPositions } from './positions.ts';
 import { type SrmaeShape, srmaeParameters } from './srmae.options.ts';
@@ -13,7 +14,8 @@ import { project } from './vit.ts';
 
 /**
  * A micro-batch on the backend: `picture` [N, H, W, 3] and `lr` [N, h, w, 3], values 0–255; `masks` [N, n], 1 hidden; the places of visible
- * patches `keep` [N, k] int32, of hidden ones `hide` [N, n − k], and `restore` [N, n], where each stands among visible, then hidden.
+ * patches `keep` [N, k] int32, of hidden ones `hide` [N, n − k], and `restore` [N, n], where each stands among visible, then hidden;
+ * with drop path also `paths` [N, 1, 2L].
  */
 export type SrmaeInputs = Readonly<Record<string, tf.Tensor>>;
 
@@ -39,7 +41,7 @@ export function srmae(shape: SrmaeShape): Srmae {
     fields: ['picture', 'lr', 'masks'],
     ...learned(srmaeParameters(shape)),
     fixed: () => storedPositions(shape.K, shape.width, shape.decoder.width),
-    inputs: (batch) => srmaeInputs(batch, shape),
+    inputs: (batch, chance) => srmaeInputs(batch, shape, chance),
     loss: (params, inputs) => {
       const { prediction, pixels } = restored(params, inputs);
       return hiddenPatchLoss(prediction, targetOf(pixels, target), input(inputs, 'masks'));
@@ -68,7 +70,8 @@ function predict(
   constants: Constants,
 ): tf.Tensor3D {
   const ids = (name: string) => input(inputs, name) as tf.Tensor2D;
-  const seen = encodePatches(params, patches, [K, K], { ...encoder, patch }, constants, ids('keep'));
+  const paths = pathsOf(inputs, encoder);
+  const seen = encodePatches(params, patches, [K, K], { ...encoder, patch }, constants, ids('keep'), paths);
   const tokens = project(params, 'decoder_embed', seen);
   const [N, , C] = tokens.shape as [number, number, number];
   const small = patchesOf(enlarged(input(inputs, 'lr'), K * patch, constants), patch);
@@ -95,9 +98,9 @@ export function enlarged(small: tf.Tensor, side: number, constants: Constants): 
 }
 
 /** Pictures of both sizes as they are, and where visible and hidden patches stand. */
-function srmaeInputs(batch: HostBatch, { K }: SrmaeShape): HostBatch {
+function srmaeInputs(batch: HostBatch, shape: SrmaeShape, chance?: Chance): HostBatch {
   const picture = field(batch, 'picture', 'uint8', 4);
   const lr = field(batch, 'lr', 'uint8', 4);
-  const masks = gridMasks(batch, K);
-  return { picture, lr, masks, ...visibility(masks) };
+  const masks = gridMasks(batch, shape.K);
+  return { picture, lr, masks, ...visibility(masks), ...pathInputs(chance, shape, masks.shape[0]!) };
 }

@@ -1,6 +1,7 @@
 import { attention, layerNorm, linear, linearGelu, type RelativePositions, residual } from '../backends/ops.ts';
 import * as tf from '../backends/tf.ts';
 import { fail, nearest } from '../errors.ts';
+import type { Paths } from './drop-path.ts';
 import type { Params } from './model.ts';
 
 /** The parameter `name`. @throws MODEL_PARAMETER when there is none. */
@@ -27,6 +28,7 @@ export function norm(params: Params, name: string, x: tf.Tensor): tf.Tensor {
  *
  * @param x [B, T, D]. @param prefix of the block's parameters, `blocks.0`.
  * @param relative positions of the sequence, for a block that has a table of them.
+ * @param paths what the two branches count for in each row, where some are dropped.
  * @returns [B, T, D].
  */
 export function block(
@@ -35,15 +37,16 @@ export function block(
   x: tf.Tensor,
   heads: number,
   relative?: Omit<RelativePositions, 'table'>,
+  paths?: Paths,
 ): tf.Tensor {
   // What gradients need they have kept; the rest goes at the end of the block, not of the step.
   return tf.tidy(() => {
     const table = relative && { ...relative, table: parameter(params, `${prefix}.attn.rpe_k.lookup_table_weight`) };
     const qkv = project(params, `${prefix}.attn.qkv`, norm(params, `${prefix}.norm1`, x));
     const mixed = attention(qkv as tf.Tensor3D, heads, table);
-    const attended = residual(x, project(params, `${prefix}.attn.proj`, mixed));
+    const attended = residual(x, project(params, `${prefix}.attn.proj`, mixed), paths?.attention);
     const [weight, bias] = [parameter(params, `${prefix}.mlp.fc1.weight`), parameter(params, `${prefix}.mlp.fc1.bias`)];
     const hidden = linearGelu(norm(params, `${prefix}.norm2`, attended), weight, bias);
-    return residual(attended, project(params, `${prefix}.mlp.fc2`, hidden));
+    return residual(attended, project(params, `${prefix}.mlp.fc2`, hidden), paths?.mlp);
   });
 }

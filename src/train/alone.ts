@@ -1,4 +1,5 @@
 import type { HostBatch, Model } from '../models/model.ts';
+import { chanceOf } from './chance.ts';
 import type { TrainDefinition } from './definition.ts';
 import { adamw, disposeState } from './optimizer.ts';
 import { openFreshModel } from './session.ts';
@@ -37,14 +38,17 @@ export async function trainerAlone(
     why: choice.why,
     async measure(fields, microBatch, milliseconds) {
       const samples = repeated(fields, microBatch);
-      for (let pass = 0; pass < warmUpPasses; pass++) step.add(samples);
+      const rows = Array.from({ length: microBatch }, (_, n) => n);
+      const chance = chanceOf({ keys: rows.map(String), positions: rows }, { seed: definition.seed, step: 0 });
+      const add = () => step.add(samples, undefined, chance);
+      for (let pass = 0; pass < warmUpPasses; pass++) add();
       await step.measure();
       step.clear();
       if (step.refused !== undefined && step.refused <= microBatch) return undefined;
       const [began, cpu] = [performance.now(), process.cpuUsage()];
       let steps = 0;
       while (steps < 2 || performance.now() - began < milliseconds) {
-        for (let done = 0; done < batch; done += microBatch) step.add(samples);
+        for (let done = 0; done < batch; done += microBatch) add();
         await step.measure();
         step.update(1e-6);
         step.clear();

@@ -1,5 +1,6 @@
 import { fail } from '../errors.ts';
 import type { HostBatch } from '../models/model.ts';
+import { chanceOf } from './chance.ts';
 import { digestKeys, type Measures } from './metrics.ts';
 import type { Schedule } from './schedule.ts';
 import { type Learner, Step } from './step.ts';
@@ -40,6 +41,8 @@ export interface LoopOptions extends Learner {
   readonly steps: number;
   /** Samples per epoch, for the fractional epoch; undefined for an endless source, whose epoch is always 0. */
   readonly count?: number | undefined;
+  /** The seed of the steps' chance; 0 by default. */
+  readonly seed?: number;
   /** Where the run goes on; the beginning by default. */
   readonly from?: Progress;
   /** What to do when loss or gradient is not a number: end the run with an error, or leave the step's update out and say so. */
@@ -70,7 +73,7 @@ export interface LoopEnd extends Progress {
  * @throws LOSS_NOT_A_NUMBER, MICRO_BATCH_SIZE, and whatever `next`, `save` and `onStep` throw.
  */
 export async function train(options: LoopOptions): Promise<LoopEnd> {
-  const { batch, steps, schedule, count, next } = options;
+  const { batch, steps, schedule, count, seed = 0, next } = options;
   const { onStep = () => {}, save = async () => {}, due = () => false, stopping = () => false } = options;
   const gradient = new Step(options, { note: (text) => options.note?.(text) });
   let at: Progress = options.from ?? { step: 0, position: 0 };
@@ -106,7 +109,7 @@ export async function train(options: LoopOptions): Promise<LoopEnd> {
       if (gathered.keys.length > batch)
         throw fail('MICRO_BATCH_SIZE', { batch, got: gathered.keys.length, step: at.step });
 
-      gradient.add(micro.fields, micro.release);
+      gradient.add(micro.fields, micro.release, chanceOf(micro, { seed, step: at.step, count }));
       gathered.uploadMs += gradient.cost.uploadMs;
       gathered.passMs += gradient.cost.passMs;
       if (gathered.keys.length < batch) continue;

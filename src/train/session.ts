@@ -102,6 +102,7 @@ export async function openSession(definition: TrainDefinition, options: SessionO
         batch: definition.batch,
         steps: stepsOf(definition),
         count: definition.count,
+        seed,
         from,
         onNotANumber: definition.onNotANumber,
         onStep: (measures) => metrics.append(measures),

@@ -5,7 +5,7 @@ import * as tf from '../backends/tf.ts';
 import { Sums, sumsOfSquares } from '../backends/updates.ts';
 import { uploadAll } from '../backends/upload.ts';
 import { PatchstreamError } from '../errors.ts';
-import type { HostBatch, Model } from '../models/model.ts';
+import type { Chance, HostBatch, Model } from '../models/model.ts';
 import type { Optimizer, OptimizerState } from './optimizer.ts';
 
 /** What training moves: the model's parameters and the optimizer's state. Owned by whoever made them. */
@@ -80,13 +80,14 @@ export class Step {
    * Forward, loss and gradient of one micro-batch, added to the step's. One that finds no memory is computed in halves, and so are its like from
    * then on, with the same result.
    *
-   * @param uploaded is called as soon as the values have been copied, before anything is computed.
+   * @param uploaded is called as soon as the values have been copied, before anything is computed. @param chance of the micro-batch; without it
+   * nothing is left to chance.
    * @throws STEP_WRITE for a model that cannot be replayed rightly; BACKEND_MEMORY when there is no memory for one sample.
    */
-  add(fields: HostBatch, uploaded: () => void = () => {}): void {
+  add(fields: HostBatch, uploaded: () => void = () => {}, chance?: Chance): void {
     const clock = watch();
     this.#cost = { javascriptMs: undefined, uploadMs: 0, passMs: 0 };
-    this.#micro(this.#learner.model.inputs(fields), uploaded);
+    this.#micro(this.#learner.model.inputs(fields, chance), uploaded);
     this.#cost = { ...this.#cost, javascriptMs: clock() };
   }
 

@@ -16,7 +16,7 @@ import { buildModel } from '../../src/train/models.ts';
 import { pictureFolder } from '../kit/folder.ts';
 import { withoutTorch } from '../kit/torch.ts';
 
-const tiny = { width: 32, depth: 2, heads: 2, target: 'pixels' as const };
+const tiny = { width: 32, depth: 2, heads: 2, dropPath: 0.3, target: 'pixels' as const };
 const decoder = { decoderWidth: 32, decoderDepth: 1, decoderHeads: 2 };
 
 /** What is the same in the trainings of all models: an epoch of 40 steps, long enough for several micro-batches to be tried. */

@@ -229,5 +229,11 @@ async function testSmall(t: Test): Promise<void> {
     await expectForms(t, undefined, prelu, slopes, [waves(shape), waves([shape.at(-1)!], 1)]);
     const sum = (a: Float64Array, b: Float64Array) => a.map((v, i) => v + b[i]!);
     await expectForms(t, undefined, residual, sum, [waves(shape), waves(shape, 1)]);
+    const [rows, each] = [shape[0]!, shape.slice(1).reduce((product, side) => product * side, 1)];
+    const counts = Array.from({ length: rows }, (_, n) => n % 3);
+    const scaled = (a: Float64Array, b: Float64Array) => a.map((v, i) => v + counts[Math.floor(i / each)]! * b[i]!);
+    const scale = () => tf.tensor(counts, [rows, ...shape.slice(1).map(() => 1)]);
+    const some = (x: tf.Tensor, change: tf.Tensor) => residual(x, change, scale());
+    await expectForms(t, undefined, some, scaled, [waves(shape), waves(shape, 1)]);
   }
 }
