@@ -32,7 +32,7 @@ export { definePipeline, type Pipeline, pipeline } from './pipeline/define.ts';
 export type { Definition } from './pipeline/definition.ts';
 export type { RunEvent, RunSummary } from './pipeline/events.ts';
 export { defineModel, type ModelDefinition } from './pipeline/model.ts';
-export { lomar, mae, srmae, srmaeWith } from './pipeline/models.ts';
+export { classifier, lomar, mae, srmae, srmaeWith } from './pipeline/models.ts';
 export type { OpenOptions } from './pipeline/open.ts';
 export type { Problem } from './pipeline/problem.ts';
 export { createRegistry, type Registry } from './pipeline/registry.ts';

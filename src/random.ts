@@ -212,6 +212,36 @@ export class Random {
     return Math.sqrt(-2 * Math.log(u1)) * Math.cos(2 * Math.PI * u2);
   }
 
+  /** Gamma with this shape, above 0, and scale 1: e to `logGamma`. */
+  gamma(shape: number): number {
+    return Math.exp(this.#logGamma(shape));
+  }
+
+  /** Beta(a, b), both above 0: of two gammas, of a and then of b, the share of the first. In (0, 1) but for rounding. */
+  beta(a: number, b: number): number {
+    const first = this.#logGamma(a);
+    return 1 / (1 + Math.exp(this.#logGamma(b) - first));
+  }
+
+  /**
+   * The logarithm of a gamma, for small shapes have values below all numbers. For shapes below 1 first one uniform u, by which a gamma of shape + 1
+   * becomes smaller: + ln(1 − u)/shape. Then tries of a normal and a uniform until one is taken. Source: Marsaglia and Tsang 2000.
+   */
+  #logGamma(shape: number): number {
+    if (shape < 1) {
+      const smaller = Math.log(1 - this.uniform()) / shape;
+      return smaller + this.#logGamma(shape + 1);
+    }
+    const d = shape - 1 / 3;
+    const c = 1 / Math.sqrt(9 * d);
+    for (;;) {
+      const x = this.normal();
+      const u = 1 - this.uniform();
+      const v = (1 + c * x) ** 3;
+      if (v > 0 && Math.log(u) < (x * x) / 2 + d - d * v + d * Math.log(v)) return Math.log(d * v);
+    }
+  }
+
   /** A permutation of 0 … n − 1, Fisher–Yates from the last down. n − 1 words. Uint32 [n]. */
   permutation(n: number): Uint32Array {
     const order = Uint32Array.from({ length: n }, (_, i) => i);

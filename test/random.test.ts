@@ -110,3 +110,62 @@ t.test('seed, stage, key and epoch each change the words', (t) => {
   t.equal(new Set(words).size, words.length);
   t.end();
 });
+
+/** Mean and variance of as many draws, each from a key of its own. */
+function moments(draw: (random: Random) => number, count = 20_000) {
+  const values = Array.from({ length: count }, (_, i) => draw(new Random(9, 'moments', `key-${i}`)));
+  const mean = values.reduce((sum, value) => sum + value, 0) / count;
+  return { mean, variance: values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / count, values };
+}
+
+t.test('gamma and beta have the mean and the spread of theirs', (t) => {
+  for (const shape of [0.3, 1, 2.5, 40]) {
+    const { mean, variance } = moments((random) => random.gamma(shape));
+    t.ok(Math.abs(mean / shape - 1) < 0.05, `gamma ${shape}: mean ${mean}`);
+    t.ok(Math.abs(variance / shape - 1) < 0.1, `gamma ${shape}: variance ${variance}`);
+  }
+  for (const [a, b] of [
+    [0.2, 0.2],
+    [0.8, 0.8],
+    [1, 1],
+    [2, 5],
+  ] as const) {
+    const { mean, variance, values } = moments((random) => random.beta(a, b));
+    const expected = (a * b) / ((a + b) ** 2 * (a + b + 1));
+    t.ok(Math.abs(mean - a / (a + b)) < 0.01, `beta ${a}, ${b}: mean ${mean}`);
+    t.ok(Math.abs(variance / expected - 1) < 0.05, `beta ${a}, ${b}: variance ${variance}`);
+    t.ok(values.every((value) => value >= 0 && value <= 1));
+  }
+  const uniform = moments((random) => random.beta(1, 1)).values.sort((a, b) => a - b);
+  const apart = Math.max(...uniform.map((value, i) => Math.abs(value - i / uniform.length)));
+  t.ok(apart < 0.015, `beta 1, 1 is uniform: at most ${apart} from it`);
+  t.end();
+});
+
+t.test('beta of shapes whose gammas are below all numbers is still one', (t) => {
+  const { values } = moments((random) => random.beta(1e-4, 1e-4), 500);
+  t.ok(values.every((value) => value >= 0 && value <= 1));
+  t.ok(values.some((value) => value < 0.01) && values.some((value) => value > 0.99));
+  t.end();
+});
+
+t.test('gamma takes its words in the documented order', (t) => {
+  const marsaglia = (random: Random, shape: number) => {
+    const d = shape - 1 / 3;
+    for (;;) {
+      const x = random.normal();
+      const u = 1 - random.uniform();
+      const v = (1 + x / Math.sqrt(9 * d)) ** 3;
+      if (v > 0 && Math.log(u) < x ** 2 / 2 + d * (1 - v + Math.log(v))) return d * v;
+    }
+  };
+  for (let i = 0; i < 200; i++) {
+    const [words, other] = [new Random(2, 'g', `k${i}`), new Random(2, 'g', `k${i}`)];
+    const smaller = (1 - words.uniform()) ** (1 / 0.8);
+    const first = smaller * marsaglia(words, 1.8);
+    const second = marsaglia(words, 3);
+    t.ok(Math.abs(other.beta(0.8, 3) / (first / (first + second)) - 1) < 1e-9);
+    t.equal(other.word(), words.word(), 'as many words');
+  }
+  t.end();
+});

@@ -243,6 +243,23 @@ export function conv3x3(x: tf.Tensor4D, weight: tf.Tensor4D, bias?: tf.Tensor1D)
   }) as tf.Tensor4D;
 }
 
+/**
+ * Cross-entropy of logits with soft targets, −Σ target · log softmax(logits), row by row. Targets have no gradient.
+ *
+ * @param logits [N, C]. @param target [N, C], each row adding up to 1. @returns [N].
+ */
+export function softCrossEntropy(logits: tf.Tensor, target: tf.Tensor): tf.Tensor {
+  return withGradient([logits], (a): Forward<tf.Tensor[]> => {
+    const shifted = a.sub(a.max(-1, true));
+    const whole = shifted.exp().sum(-1, true).log();
+    return {
+      value: whole.squeeze([-1]).sub(shifted.mul(target).sum(-1)),
+      saved: [shifted.sub(whole), target],
+      backward: (dy, [log, target]) => [log!.exp().sub(target!).mul(dy.expandDims(-1))],
+    };
+  });
+}
+
 /** What one step of AdamW needs beside its tensors. `step` counts from 1. */
 export interface AdamWStep {
   readonly lr: number;

@@ -51,6 +51,8 @@ export const streamsErrors = {
     '`k` must be at most the number of pictures that vote, {count}; got {k}. Lower `k`, or take more pictures `against`.',
   LABEL_NUMBER:
     'a label must be a whole number from 0, the rank of a class; got {found}. Mend the labels of the source.',
+  SCORE_NOT_A_NUMBER:
+    'the scores of classes must be finite numbers; got some that are not. The training has diverged: lower its learning rate.',
   FEATURE_NOT_A_NUMBER:
     'features must be finite numbers; the encoder makes others. The training has diverged: lower its learning rate.',
   CLASSES_DIFFER:
@@ -59,6 +61,8 @@ export const streamsErrors = {
     'a trained model must lie in {folder}; there is no checkpoint. Run the pipeline first, or name one with --checkpoint.',
   MODEL_RESTORES:
     'a reconstruction error needs a model that restores pixels; {model} does not. Leave `reconstruction` out.',
+  MODEL_CLASSIFIES:
+    'an accuracy of its own needs a model that tells classes apart, such as `classifier`; {model} does not. Measure `knn` or `linear` of its features.',
   MODEL_ENCODES: '{measure} needs a model with an encoder of whole pictures; {model} has none. Leave `{measure}` out.',
   PART: '`--part` must be i/n or auto/n, i from 1 to n; got {found}. {advice}',
   PART_SINK:

@@ -30,7 +30,7 @@ export const trainErrors = {
   CHECKPOINT_WRITE:
     'a checkpoint must be written whole; got: {found}. Make room, or choose another `output`; the run goes on from its last checkpoint.',
   WEIGHTS_BROKEN:
-    "weights must be a .safetensors file, or a checkpoint's folder with one in it; got: {found}. Look at the path.",
+    'weights must be a .safetensors file, or the folder of a checkpoint or of a run that has one; got: {found}. Look at the path.',
   WEIGHTS_FOREIGN:
     'weights must be of the model that the pipeline describes, {expected}; these are of {found}. Name the pipeline that trained them.',
   WEIGHTS_MISMATCH:
@@ -43,6 +43,12 @@ export const trainErrors = {
     'the checkpoint must fit the pipeline; {found}. Give the run another output folder, start afresh with --fresh, or change the pipeline back.',
   LOSS_NOT_A_NUMBER:
     'loss and gradient must be finite; step {step} got loss {loss} and gradient norm {gradNorm}, with the samples {keys}. Lower the learning rate, look at these samples, or skip such steps with `onNotANumber: skip`.',
+  MICRO_BATCH_PAIRS:
+    'mixup and cutmix mix samples 2i and 2i + 1, so a micro-batch must have an even number of samples; got {found}. Make `batch` and `microBatch` even, or set `mixup` and `cutmix` to 0.',
+  LABEL_CLASS:
+    'a label must be one of the {classes} classes of the model, 0 to {most}; got {found}. Set `classes` of the model to as many as there are.',
+  LABEL_CLASSES:
+    'the model must have a class for each of the {found} of the source; it has {classes}. Set `classes` of the model to {found}.',
   MICRO_BATCH_SIZE:
     'the micro-batches of a step must add up to the batch of {batch} samples; got {got} at step {step}. Make `microBatch` a divisor of `batch`.',
   MODEL_UNKNOWN: 'the model must be one of {known}; got {name}. {suggestion}',

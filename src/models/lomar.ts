@@ -3,6 +3,7 @@ import { gatherTokens, pairBuckets } from '../backends/ops.ts';
 import * as tf from '../backends/tf.ts';
 import { fail } from '../errors.ts';
 import { type BlockPaths, pathInputs, pathsOf } from './drop-path.ts';
+import type { EncoderShape } from './encoder.options.ts';
 import { field, input, learned } from './learned.ts';
 import { type LomarShape, lomarParameters } from './lomar.options.ts';
 import type { Chance, Encoder, HostBatch, HostTensor, Params, Restorer } from './model.ts';
@@ -77,11 +78,11 @@ function predict(
 }
 
 /** Tokens of a grid [B, rows·columns, D], a cls token in front, through the blocks: [B, rows·columns + 1, D], not yet normalised. */
-function encoded(
+export function encoded(
   params: Params,
   tokens: tf.Tensor,
   grid: readonly [number, number],
-  { width: D, depth, heads, rpeScaled }: LomarShape,
+  { width: D, depth, heads, rpeScaled }: EncoderShape & Pick<LomarShape, 'rpeScaled'>,
   constants: Constants,
   paths?: BlockPaths,
 ): tf.Tensor {

@@ -1,5 +1,5 @@
 import type { HostNumbers } from '../backends/host-numbers.ts';
-import type { Tensor, Tensor3D, Variable } from '../backends/tf.ts';
+import type { Tensor, Tensor2D, Tensor3D, Variable } from '../backends/tf.ts';
 import type { Random } from '../random.ts';
 import type { Stored } from './parameters.ts';
 import type { Target } from './pixels.ts';
@@ -51,6 +51,10 @@ export interface Model {
   stored(name: string): Stored;
   /** What files of this model hold beside its parameters: MAE's tables of positions, which are computed and never learned. */
   fixed?(): ReadonlyMap<string, FixedTensor>;
+  /** Rows 2i and 2i + 1 of a micro-batch belong together: its number of samples is even, and it is parted between pairs alone. */
+  readonly pairs?: boolean;
+  /** Whether a tensor of a file that it is to begin with, none of its own, may be left out. By default a classifier's head may. */
+  ignores?(name: string): boolean;
   /** Weight decay applies to this parameter. 1-D parameters and biases are not decayed; cls, mask token and RPE tables are. */
   decays(name: string): boolean;
   /** Frees the constants that the model keeps on backends (never parameters). It may be used again afterwards. */
@@ -79,6 +83,22 @@ export interface Encoder extends Model {
    * @returns [N, n + 1, D].
    */
   encode(params: Params, inputs: Readonly<Record<string, Tensor>>): Tensor3D;
+}
+
+/** A model that tells classes apart. */
+export interface Classifier extends Model {
+  /**
+   * Scores of each class, the highest being the answer. The caller owns the result.
+   *
+   * @param inputs `picture` [N, H, W, 3] float32, values 0–255.
+   * @returns [N, C].
+   */
+  classify(params: Params, inputs: Readonly<Record<string, Tensor>>): Tensor2D;
+}
+
+/** Whether a model tells classes apart, so that it has an accuracy. */
+export function isClassifier(model: Model): model is Classifier {
+  return 'classify' in model;
 }
 
 /** Whether a model restores pixels, so that it has a reconstruction error. */

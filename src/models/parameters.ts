@@ -14,7 +14,8 @@ export interface Parameter {
     | 'ones'
     | { readonly constant: number }
     | { readonly normal: number }
-    | { readonly uniform: number };
+    | { readonly uniform: number }
+    | { readonly values: Float32Array };
 }
 
 /** Width, depth and heads of a transformer. */
@@ -93,6 +94,7 @@ export function drawParameter({ shape, start }: Parameter, random: Random): Floa
   if (start === 'zeros') return values;
   if (start === 'ones') return values.fill(1);
   if ('constant' in start) return values.fill(start.constant);
+  if ('values' in start) return start.values.slice();
   const draw =
     'normal' in start ? () => start.normal * random.normal() : () => random.between(-start.uniform, start.uniform);
   for (let i = 0; i < values.length; i++) values[i] = draw();

@@ -67,7 +67,7 @@ export class Course {
     return this.#rows;
   }
 
-  /** What was measured of frozen features before the first step, by the id of the measure. */
+  /** What was recognised before the first step, by the id of the measure. */
   get before(): ReadonlyMap<string, FeatureResult> {
     const start = this.#rows.find(({ step }) => step === 0);
     return new Map(start?.features.map((result) => [result.id, result]));
@@ -190,7 +190,7 @@ export class Course {
 function measuresAt(evaluate: ResolvedEvaluate | undefined, moment: 'start' | 'end'): readonly ResolvedMeasure[] {
   const { at, measures = [] } = evaluate ?? {};
   if (at !== undefined) return at.includes(moment) ? measures : [];
-  return moment === 'end' ? measures : measures.filter(({ kind }) => kind !== 'reconstruction');
+  return moment === 'end' ? measures : measures.filter(({ kind }) => kind === 'knn' || kind === 'linear');
 }
 
 /** The lines of a file that may be missing: the rows of one digest, the lines of others, and how many of those cannot be read. */

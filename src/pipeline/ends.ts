@@ -76,6 +76,7 @@ export function checkTrain(
   for (const { error, path, key } of wrong) problems.add(error, ['train', ...path], { key });
   checkRules(own, problems);
   const known = checkModel(model, spec, registry, problems);
+  checkMicroBatch(own, known, problems);
   return value && known && { ...value, model: known };
 }
 
@@ -133,10 +134,24 @@ function checkRules(own: Raw, problems: Problems): void {
   }
   const checkpoint = mapOf(own.checkpoint);
   if (checkpoint) oneOf(checkpoint, ['everySteps', 'everyEpochs'], [...at, 'checkpoint'], problems, { none: true });
-  const { batch, microBatch } = own;
-  if (typeof batch === 'number' && typeof microBatch === 'number' && microBatch >= 1 && batch % microBatch !== 0) {
+}
+
+/** The micro-batch divides the batch, and where the model mixes samples in pairs both are even. */
+function checkMicroBatch(
+  { batch, microBatch }: Raw,
+  model: ResolvedTrain['model'] | undefined,
+  problems: Problems,
+): void {
+  if (typeof batch !== 'number') return;
+  const pairs = model?.definition.pairs?.(model.options) ?? false;
+  const isFixed = typeof microBatch === 'number' && microBatch >= 1;
+  if (isFixed && batch % microBatch !== 0) {
     const advice = `Try ${divisorsAround(batch, microBatch).join(' or ')}.`;
-    problems.add(fail('MICRO_BATCH', { batch, found: microBatch, advice }), [...at, 'microBatch']);
+    problems.add(fail('MICRO_BATCH', { batch, found: microBatch, advice }), ['train', 'microBatch']);
+  } else if (pairs && batch % 2 === 1) {
+    problems.add(fail('MICRO_BATCH_PAIRS', { found: batch }), ['train', 'batch']);
+  } else if (pairs && isFixed && microBatch % 2 === 1) {
+    problems.add(fail('MICRO_BATCH_PAIRS', { found: microBatch }), ['train', 'microBatch']);
   }
 }
 

@@ -80,8 +80,20 @@ const linear = z
   })
   .describe('Accuracy of a linear classifier trained on frozen features.');
 
+const classify = z
+  .strictObject({
+    on: features.on,
+    stages,
+    limit: z
+      .int()
+      .min(1)
+      .optional()
+      .describe('How many pictures are taken, at equal distances in listing order. Default: all.'),
+  })
+  .describe('Accuracy of the model’s own answers, for a model that tells classes apart.');
+
 /** The measures of `evaluate`, by name. */
-export const measureOptions = { reconstruction, knn, linear } as const;
+export const measureOptions = { reconstruction, knn, linear, classify } as const;
 export const measureNames = Object.keys(measureOptions) as readonly MeasureName[];
 export type MeasureName = keyof typeof measureOptions;
 
@@ -90,6 +102,7 @@ export const ownOptions = {
   reconstruction: reconstruction.omit({ on: true, stages: true }),
   knn: knn.omit({ on: true, against: true, stages: true }),
   linear: linear.omit({ on: true, against: true, stages: true }),
+  classify: classify.omit({ on: true, stages: true }),
 } as const;
 
 /** When is measured. */
@@ -106,7 +119,7 @@ export const timing = z.strictObject({
     .min(1)
     .optional()
     .describe(
-      'When is measured: before the first step, after the last. Default: frozen features at both, a reconstruction at the end.',
+      'When is measured: before the first step, after the last. Default: frozen features at both, the others at the end.',
     ),
 });
 
@@ -114,6 +127,7 @@ const short = {
   reconstruction: reconstruction.optional(),
   knn: knn.optional(),
   linear: linear.optional(),
+  classify: classify.optional(),
 };
 
 /** The options of `evaluate`. The short form names each measure once; the full form lists `measures`. */
@@ -135,6 +149,7 @@ export const evaluateOptions = timing.extend({
 export type ReconstructionOptions = z.output<typeof ownOptions.reconstruction>;
 export type KnnOptions = z.output<typeof ownOptions.knn>;
 export type LinearOptions = z.output<typeof ownOptions.linear>;
+export type ClassifyOptions = z.output<typeof ownOptions.classify>;
 export type Timing = z.output<typeof timing>;
 
 /** The options of measures as they are written, without what names data. */

@@ -6,6 +6,7 @@ import type { Spec } from '../vision/spec.ts';
 import type { Definition, Evaluate } from './definition.ts';
 import { oneOf } from './ends.ts';
 import {
+  type ClassifyOptions,
   type KnnOptions,
   type LinearOptions,
   type MeasureName,
@@ -61,9 +62,15 @@ export interface LinearMeasure extends Measured {
   readonly against: HeldOutChain;
 }
 
+/** Classes of the pictures of `on`, as the model itself tells them. */
+export interface ClassifyMeasure extends Measured {
+  readonly kind: 'classify';
+  readonly options: ClassifyOptions;
+}
+
 /** A measure of frozen features: classes of the pictures of `on`, from the labelled features of `against`. */
 export type FeatureMeasure = KnnMeasure | LinearMeasure;
-export type ResolvedMeasure = ReconstructionMeasure | FeatureMeasure;
+export type ResolvedMeasure = ReconstructionMeasure | ClassifyMeasure | FeatureMeasure;
 
 /** `evaluate`, parsed, in its full form. */
 export interface ResolvedEvaluate extends Timing {
@@ -124,6 +131,7 @@ export function checkEvaluate(
     reconstruction: _r,
     knn: _k,
     linear: _l,
+    classify: _c,
     ...own
   } = whole;
   const { value, problems: wrong } = parseOptions(timing, own, 'evaluate', [
@@ -211,17 +219,18 @@ function measureOf({ kind, id, options, path }: Written & { readonly id: string 
   const whole = mapAt(options ?? {}, path, `Write \`${kind}: { on: ./folder }\`.`, reader.problems);
   if (whole === undefined) return undefined;
   const { on, against, stages, ...own } = whole;
-  const rest = kind === 'reconstruction' && against !== undefined ? { ...own, against } : own;
-  const also = kind === 'reconstruction' ? ['on', 'stages'] : ['on', 'against', 'stages'];
+  const answered = kind === 'knn' || kind === 'linear';
+  const rest = !answered && against !== undefined ? { ...own, against } : own;
+  const also = answered ? ['on', 'against', 'stages'] : ['on', 'stages'];
   const { value, problems: wrong } = parseOptions<unknown>(ownOptions[kind], rest, kind, also);
   for (const { error, path: inner, key } of wrong) reader.problems.add(error, [...path, ...inner], { key });
   const labelled = kind !== 'reconstruction';
   const source = sourceOf(on, { kind, path, labelled, otherwise: reader.evaluate.source }, reader);
   const chain = source && chainOf(source, stages, path, reader);
   const common = { id, path };
-  if (kind === 'reconstruction') {
+  if (!answered) {
     if (value === undefined || chain === undefined) return undefined;
-    return { ...common, kind, on: chain, options: value as ReconstructionOptions };
+    return { ...common, kind, on: chain, options: value } as ReconstructionMeasure | ClassifyMeasure;
   }
   const answers = answersOf(against, { kind, path }, reader);
   const other = answers && chainOf(answers, stages, path, { ...reader, problems: reader.problems.silent() });

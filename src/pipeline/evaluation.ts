@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fail } from '../errors.ts';
 import type { HostBatch } from '../models/model.ts';
-import { isEncoder, isRestorer } from '../models/model.ts';
+import { isClassifier, isEncoder, isRestorer } from '../models/model.ts';
 import type { Failure } from '../streams/failures.ts';
 import { checkpointFolder, newestCheckpoint } from '../train/checkpoint.ts';
 import type { HeldOut, Reconstruction } from '../train/evaluate.ts';
@@ -11,7 +11,14 @@ import type { OpenModel, StoredWeights } from '../train/session.ts';
 import { batchesOf } from './batches.ts';
 import { cancelled } from './context.ts';
 import type { HeldOutChain, ReconstructionMeasure, ResolvedMeasure } from './evaluate.ts';
-import { type FeatureResult, measureFeatures, probeFeatures, spread } from './features.ts';
+import {
+  type FeatureResult,
+  measureClasses,
+  measureFeatures,
+  probeClasses,
+  probeFeatures,
+  spread,
+} from './features.ts';
 import { openLoader, openSource } from './open.ts';
 import type { Resolved } from './resolve.ts';
 
@@ -47,7 +54,8 @@ const perPass = 16;
  * Measures a model on pictures that it was not trained on: one pass in listing order, masks from seed 0.
  * tfjs is loaded here, in the calling thread.
  *
- * @throws EVALUATE_MISSING when the pipeline does not say on what; CHECKPOINT_NONE when nothing has been trained; MODEL_RESTORES, MODEL_ENCODES.
+ * @throws EVALUATE_MISSING when the pipeline does not say on what; CHECKPOINT_NONE when nothing has been trained; MODEL_RESTORES,
+ * MODEL_ENCODES, MODEL_CLASSIFIES.
  */
 export async function evaluateModel(resolved: Resolved, options: EvaluationOptions = {}): Promise<Evaluation> {
   const { train, evaluate } = resolved;
@@ -59,12 +67,15 @@ export async function evaluateModel(resolved: Resolved, options: EvaluationOptio
     let reconstruction: Reconstruction | undefined;
     const features: FeatureResult[] = [];
     for (const measure of measures) {
+      const { model, params } = opened;
+      const context = { params, signal, onLine, onFailure: options.onFailure };
       if (measure.kind === 'reconstruction') reconstruction = await restored(measure, opened, resolved, options);
-      else {
-        const { model, params } = opened;
+      else if (measure.kind === 'classify') {
+        if (!isClassifier(model)) throw fail('MODEL_CLASSIFIES', { model: model.name });
+        features.push(await measureClasses(measure, resolved, { ...context, model }));
+      } else {
         if (!isEncoder(model)) throw fail('MODEL_ENCODES', { measure: measure.kind, model: model.name });
-        const context = { model, params, signal, onLine, onFailure: options.onFailure };
-        features.push(await measureFeatures(measure, resolved, context));
+        features.push(await measureFeatures(measure, resolved, { ...context, model }));
       }
       // What came before the cancellation is not an evaluation.
       if (signal?.aborted) throw cancelled(signal);
@@ -122,7 +133,8 @@ export async function drawReconstruction({ examples }: Reconstruction, path: str
 export async function probeHeldOut(resolved: Resolved, options: { readonly signal: AbortSignal }): Promise<void> {
   const { evaluate, definition } = resolved;
   for (const measure of evaluate?.measures ?? []) {
-    if (measure.kind !== 'reconstruction') await probeFeatures(measure, resolved, options);
+    if (measure.kind === 'classify') await probeClasses(measure, resolved, options);
+    else if (measure.kind !== 'reconstruction') await probeFeatures(measure, resolved, options);
     else await (await openSource({ definition, source: measure.on.source }, options)).close?.();
   }
 }

@@ -1,18 +1,18 @@
 import type { OpenSource } from '../datasets/source.ts';
 import { fail } from '../errors.ts';
-import type { Encoder, HostBatch, Params } from '../models/model.ts';
+import type { Classifier, Encoder, HostBatch, Model, Params } from '../models/model.ts';
 import type { Failure } from '../streams/failures.ts';
 import type { Accuracy, FeatureSet } from '../train/features.ts';
 import { batchesOf } from './batches.ts';
-import type { FeatureMeasure, HeldOutChain } from './evaluate.ts';
+import type { ClassifyMeasure, FeatureMeasure, HeldOutChain } from './evaluate.ts';
 import { openLoader, openSource } from './open.ts';
 import type { Resolved } from './resolve.ts';
 
-/** What a measure of frozen features has found. */
+/** How well pictures were recognised, by frozen features or by the model itself. */
 export interface FeatureResult extends Accuracy {
-  /** `knn`, `linear`, `knn#2`. */
+  /** `knn`, `linear`, `knn#2`, `classify`. */
   readonly id: string;
-  readonly kind: 'knn' | 'linear';
+  readonly kind: 'knn' | 'linear' | 'classify';
   /** Neighbours that vote, of k-NN. */
   readonly k?: number;
   /** The fewest pixels that a picture went through, `8×8`. */
@@ -21,13 +21,13 @@ export interface FeatureResult extends Accuracy {
   /** Pictures that were recognised, of as many as there are. */
   readonly images: number;
   readonly of: number;
-  /** Labelled pictures that gave the answers, of as many as there are. */
-  readonly against: number;
-  readonly againstOf: number;
+  /** Labelled pictures that gave the answers, of as many as there are; the model's own answers need none. */
+  readonly against?: number;
+  readonly againstOf?: number;
 }
 
-export interface FeatureContext {
-  readonly model: Encoder;
+export interface FeatureContext<M extends Model = Encoder> {
+  readonly model: M;
   readonly params: Params;
   readonly signal?: AbortSignal | undefined;
   readonly onLine: (text: string) => void;
@@ -75,6 +75,23 @@ export async function measureFeatures(
   };
 }
 
+/**
+ * Measures a model's own answers on labelled pictures, in listing order.
+ * @throws LABEL_CLASS, and what source and model throw.
+ */
+export async function measureClasses(
+  measure: ClassifyMeasure,
+  resolved: Resolved,
+  context: FeatureContext<Classifier>,
+): Promise<FeatureResult> {
+  const { id, kind, on, options } = measure;
+  const { batches, whole } = await labelledIn(on, options.limit, resolved, context);
+  const { classAccuracy } = await import('../train/class-accuracy.ts');
+  const { model, params } = context;
+  const { classes, images, ...accuracy } = await classAccuracy({ model, params, batches });
+  return { id, kind, ...accuracy, resolution: resolutionOf(on), classes, images, of: whole.count };
+}
+
 interface Found {
   readonly features: FeatureSet;
   /** Pictures in the whole source. */
@@ -86,9 +103,23 @@ async function featuresIn(
   chain: HeldOutChain,
   limit: number | undefined,
   { options }: FeatureMeasure,
-  { definition, capacity }: Resolved,
-  { model, params, signal, onLine, onFailure }: FeatureContext,
+  resolved: Resolved,
+  context: FeatureContext,
 ): Promise<Found> {
+  const { batches, source, whole } = await labelledIn(chain, limit, resolved, context);
+  const { featuresOf } = await import('../train/features.ts');
+  const { model, params } = context;
+  const features = await featuresOf({ model, params, batches, most: source.count, pool: options.pool });
+  return { features, count: whole.count, classNames: whole.classNames };
+}
+
+/** Labelled pictures of a chain, batch by batch; as many as `limit` says. */
+async function labelledIn(
+  chain: HeldOutChain,
+  limit: number | undefined,
+  { definition, capacity }: Resolved,
+  { signal, onLine, onFailure }: Pick<FeatureContext, 'signal' | 'onLine' | 'onFailure'>,
+) {
   const heard = { onLine, ...(signal && { signal }) };
   const whole = await openSource({ definition, source: chain.source }, heard);
   const source = spread(whole, limit);
@@ -100,9 +131,7 @@ async function featuresIn(
     fields: ['picture', 'label'],
     ...(signal && { signal }),
   }) as AsyncIterable<{ readonly fields: HostBatch }>;
-  const { featuresOf } = await import('../train/features.ts');
-  const features = await featuresOf({ model, params, batches, most: source.count, pool: options.pool });
-  return { features, count: whole.count, classNames: whole.classNames };
+  return { batches, source, whole };
 }
 
 /** The source with `most` of its samples, at equal distances in listing order: of a folder per class some of each class. */
@@ -136,6 +165,21 @@ export async function probeFeatures(
     if (chain === against && measure.kind === 'knn' && measure.options.k > count) {
       throw fail('KNN_FEW', { count, k: measure.options.k });
     }
+  }
+  refuseClasses(names[0], names[1]);
+}
+
+/** Opens what a model's own answers are measured on, and closes it: it must have the classes of the training. */
+export async function probeClasses(
+  { on }: ClassifyMeasure,
+  { definition, source }: Resolved,
+  options: { readonly signal: AbortSignal },
+): Promise<void> {
+  const names: (readonly string[] | undefined)[] = [];
+  for (const each of [source!, on.source]) {
+    const opened = await openSource({ definition, source: each }, options);
+    names.push(opened.classNames);
+    await opened.close?.();
   }
   refuseClasses(names[0], names[1]);
 }

@@ -187,6 +187,11 @@ export function giverOf(
   return name !== undefined && registry.stages.has(name) ? name : undefined;
 }
 
+/** Where fields come from that no stage gives. */
+const origins: Readonly<Record<string, string>> = {
+  label: 'Give the source its labels: `labels: true` for a folder of a folder per class, the file of `labels` for idx.',
+};
+
 /** What keeps `fields` out of a batch: a field that is missing, bytes of any length, pictures of no common size. Empty for an open spec. */
 export function looseFields(
   spec: Spec,
@@ -199,7 +204,8 @@ export function looseFields(
     const known = spec.fields[field];
     if (known === undefined) {
       const by = giverOf(field, [], registry);
-      const advice = by === undefined ? 'Add a stage that gives it.' : `Add \`${by}\` to the stages.`;
+      const advice =
+        by === undefined ? (origins[field] ?? 'Add a stage that gives it.') : `Add \`${by}\` to the stages.`;
       return [fail('FIELD_MISSING', { owner, field, fields: fieldList(spec), advice })];
     }
     if (known === 'bytes') return [fail('FIELD_LOOSE', { field, advice: 'Put `decode` and `resize` before it.' })];

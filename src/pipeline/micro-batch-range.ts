@@ -11,6 +11,8 @@ export interface MicroBatchRange {
   readonly start: number;
   /** The largest that may be tried; absent where it is fixed. */
   readonly most?: number;
+  /** The model mixes samples in pairs: only even ones may be tried. */
+  readonly even?: boolean;
   /** Why it begins there. */
   readonly reason: string;
 }
@@ -40,23 +42,31 @@ export function microBatchRange(
       ? Number.POSITIVE_INFINITY
       : (share.passes * free) / bytesPerSample({ ...work, batch, cellBytes, memory: 0, enoughTokens });
   const inRing = (share.cells * free) / (3 * Math.max(1, cellBytes));
-  const divisors = divisorsOf(batch, Math.max(1, Math.floor(Math.min(inRing, inPasses))));
+  const even = model.definition.pairs?.(model.options) ?? false;
+  const divisors = divisorsOf(batch, Math.max(even ? 2 : 1, Math.floor(Math.min(inRing, inPasses))), even);
   const largest = divisors.at(-1)!;
   const guess =
     work === undefined
       ? { microBatch: divisors.find((n) => n >= unknownStart) ?? largest, reason: '' }
-      : chooseMicroBatch({ ...work, batch, cellBytes, memory: totalmem() / 4, enoughTokens });
+      : chooseMicroBatch({ ...work, batch, cellBytes, memory: totalmem() / 4, enoughTokens, even });
   const start = Math.min(guess.microBatch, largest);
   // Cells that were asked for have to do, for the guess at least, which is told where they do not.
   const { cells } = definition;
   const inCells = cells === undefined ? largest : (cells - (capacity.mostThreads ?? capacity.threads)) / 2;
   const most = divisors.filter((n) => n <= Math.max(start, inCells)).at(-1)!;
+  const pairs = even ? { even } : {};
   if (work === undefined) {
-    return { start, most, reason: `${start} of ${batch} to begin with: the model does not say what a sample takes.` };
+    return {
+      start,
+      most,
+      ...pairs,
+      reason: `${start} of ${batch} to begin with: the model does not say what a sample takes.`,
+    };
   }
   return {
     start,
     most,
+    ...pairs,
     reason: start === guess.microBatch ? guess.reason : `${start} of ${batch}: more would not fit.`,
   };
 }

@@ -17,6 +17,12 @@ export interface ModelDefinition<Options = unknown> {
   readonly restores?: false;
   /** False for a model without an encoder of whole pictures: it has no features to evaluate. */
   readonly encodes?: false;
+  /** True for a model that tells the classes of labelled pictures apart: it has an accuracy. */
+  readonly classifies?: true;
+  /** How many classes it tells apart, where its options say so: the source is then held to it. */
+  classes?(options: Options): number;
+  /** Whether it mixes samples 2i and 2i + 1, so that `batch` and micro-batch are even. */
+  pairs?(options: Options): boolean;
   /** Rules across options and with the spec at the end of the chain. Not called for an open spec. */
   check?(options: Options, spec: Spec): Iterable<Refusal>;
   /** Parameters, and multiply-adds of one forward pass per image. Called only when `check` found nothing. */

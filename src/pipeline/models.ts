@@ -1,7 +1,9 @@
 import type { z } from 'zod';
 import { PatchstreamError, type Refusal } from '../errors.ts';
+import { classifierCost, classifierOptions, classifierShape } from '../models/classifier.options.ts';
 import { lomarCost, lomarOptions, lomarShape } from '../models/lomar.options.ts';
 import { type MaeShape, maeCost, maeOptions, maeShape } from '../models/mae.options.ts';
+import { mixes } from '../models/mixing.options.ts';
 import { type SrmaeShape, srmaeCost, srmaeOptions, srmaeShape } from '../models/srmae.options.ts';
 import type { SuperResolution } from '../models/super-resolution.options.ts';
 import type { Spec } from '../vision/spec.ts';
@@ -85,6 +87,27 @@ function asymmetricWork({ width, depth, heads, K, decoder }: MaeShape, { hidden 
   return { tokens: visible, sequence: visible, width, depth, heads, also: [head] };
 }
 
+/** A whole encoder with a linear head that tells classes apart: how a pre-trained encoder is fine-tuned. */
+export const classifier = defineModel({
+  name: 'classifier',
+  summary:
+    'Tells the classes of labelled pictures apart, by a whole encoder and a linear head: fine-tunes what was pre-trained.',
+  options: classifierOptions,
+  fields: ['picture', 'label'],
+  restores: false,
+  encodes: false,
+  classifies: true,
+  classes: ({ classes }) => classes,
+  pairs: mixes,
+  check: (options, spec) => refusals(() => classifierShape(options, spec)),
+  work(options, spec) {
+    const { width, depth, heads, K } = classifierShape(options, spec);
+    const sequence = K * K + 1;
+    return { tokens: sequence, sequence, width, depth, heads };
+  },
+  cost: (options, spec) => (spec.size === undefined ? undefined : classifierCost(classifierShape(options, spec))),
+});
+
 /** What making a model's shape throws, as what `check` tells. */
 function refusals(make: () => unknown): Refusal[] {
   try {
@@ -97,6 +120,6 @@ function refusals(make: () => unknown): Refusal[] {
 }
 
 /** Every model a pipeline can name. Free of tfjs, so that `check` and `describe` start quickly. */
-export const models: readonly ModelDefinition[] = [lomar, mae, srmae].map(
+export const models: readonly ModelDefinition[] = [lomar, mae, srmae, classifier].map(
   ({ definition }) => definition as ModelDefinition,
 );

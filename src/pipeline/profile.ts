@@ -7,7 +7,7 @@ import type { Alone } from '../train/alone.ts';
 import { CellReader, cellLayout } from '../train/cells.ts';
 import { divisorsOf } from '../train/tune-micro-batch.ts';
 import { toCells } from './batches.ts';
-import { microBatchRange, ringCells } from './micro-batch-range.ts';
+import { type MicroBatchRange, microBatchRange, ringCells } from './micro-batch-range.ts';
 import { openLoader, openSource } from './open.ts';
 import { queuedPerThread } from './rendering.ts';
 import type { Resolved } from './resolve.ts';
@@ -109,9 +109,9 @@ export function together(loader: Part, trainer: Part | undefined, cores = availa
 }
 
 /** About eight micro-batches, each about twice the one before. */
-function ladder(batch: number, { most = batch }: { readonly most?: number }): number[] {
+function ladder(batch: number, { most = batch, even = false }: Pick<MicroBatchRange, 'most' | 'even'>): number[] {
   const rungs: number[] = [];
-  for (const n of divisorsOf(batch, most)) if (rungs.length === 0 || n >= 1.9 * rungs.at(-1)!) rungs.push(n);
+  for (const n of divisorsOf(batch, most, even)) if (rungs.length === 0 || n >= 1.9 * rungs.at(-1)!) rungs.push(n);
   return rungs.slice(-9);
 }
 

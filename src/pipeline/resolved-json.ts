@@ -41,7 +41,7 @@ export function resolvedJson({ definition, source, stages, sink, train, evaluate
 export function measureJson(measure: ResolvedMeasure): Record<string, unknown> {
   const { kind, options, on } = measure;
   const source = ({ name, options }: ResolvedSource) => ({ [name]: options });
-  const against = kind === 'reconstruction' ? {} : { against: source(measure.against.source) };
+  const against = 'against' in measure ? { against: source(measure.against.source) } : {};
   return { [kind]: { ...options, on: source(on.source), ...against, stages: on.stages.map(stageJson) } };
 }
 

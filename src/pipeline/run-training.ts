@@ -118,8 +118,11 @@ interface Plan {
   readonly total: number;
 }
 
-function planOf(resolved: Resolved, { count }: OpenSource): Plan {
+function planOf(resolved: Resolved, { count, classNames }: OpenSource): Plan {
   const train = resolved.train!;
+  const classes = train.model.definition.classes?.(train.model.options);
+  if (classes !== undefined && classNames !== undefined && classNames.length > classes)
+    throw fail('LABEL_CLASSES', { classes, found: classNames.length });
   const { spec } = resolved;
   const layout = cellLayout({ name: train.model.name, fields: train.model.definition.fields }, spec);
   const micro = microBatchRange(train, resolved, layout);

@@ -53,16 +53,18 @@ export function featureLine(result: FeatureResult, before?: FeatureResult): stri
 }
 
 /** `k 20; 1,000 of 10,000 pictures, answers from 5,000 of 60,000` */
-function aboutText({ k, images, of, against, againstOf }: FeatureResult): string {
-  const pictures = `${share(images, of)} pictures, answers from ${share(against, againstOf)}`;
-  return `${k === undefined ? '' : `k ${k}; `}${pictures}`;
+function aboutText({ k, images, of, against, againstOf, kind, top5 }: FeatureResult): string {
+  const pictures = `${share(images, of)} pictures`;
+  if (kind === 'classify') return `among the first five ${percent(top5)}; ${pictures}`;
+  return `${k === undefined ? '' : `k ${k}; `}${pictures}, answers from ${share(against ?? 0, againstOf ?? 0)}`;
 }
+
+const titles = { knn: 'k-NN accuracy', linear: 'Linear accuracy', classify: 'Accuracy' } as const;
 
 /** `k-NN accuracy at 8×8` */
 export function featureTitle({ id, kind, resolution }: FeatureResult): string {
-  const name = kind === 'knn' ? 'k-NN' : 'Linear';
   const further = id === kind ? '' : ` (${id})`;
-  return `${name} accuracy at ${resolution}${further}`;
+  return `${titles[kind]} at ${resolution}${further}`;
 }
 
 export function percent(share: number): string {
@@ -92,7 +94,7 @@ export function evaluationTables({ features }: Evaluation, before: Before, rows:
   if (shown.length === 0 && rows.length < 2) return [];
   const cell = (value: number | undefined) => (value === undefined ? '' : percent(value));
   const summary: ReportTable = {
-    title: 'Frozen features',
+    title: shown.some(({ kind }) => kind === 'classify') ? 'Classes' : 'Frozen features',
     head: ['', 'top-1 before', 'top-1 after', 'top-5 before', 'top-5 after'],
     rows: shown.map((result) => {
       const [start, end] = [before.get(result.id), features.find(({ id }) => id === result.id)];

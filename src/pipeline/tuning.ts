@@ -58,7 +58,7 @@ export class Tuning {
       batch: this.#batch,
       start: { microBatch: start.microBatch, threads: start.threads },
       cells,
-      ...(microBatch.most !== undefined && { microBatch: { most: microBatch.most } }),
+      ...(microBatch.most !== undefined && { microBatch: { most: microBatch.most, even: microBatch.even ?? false } }),
       ...(mostThreads !== undefined && { threads: { most: mostThreads } }),
       ...(fits && { known: { busyMs: found.busyMs } }),
     });

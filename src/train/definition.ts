@@ -28,6 +28,7 @@ export interface TrainDefinition {
       readonly weightDecay: number;
       readonly betas: readonly [number, number];
       readonly eps: number;
+      readonly layerDecay?: Optional<number>;
     }>;
   };
   readonly schedule: {
@@ -70,7 +71,8 @@ const everyStepsByDefault = 100;
 export function adamwOptions({ optimizer: { adamw } }: Pick<TrainDefinition, 'optimizer'>) {
   if (adamw === undefined) return {};
   const [beta1, beta2] = adamw.betas;
-  return { beta1, beta2, eps: adamw.eps, weightDecay: adamw.weightDecay };
+  const { eps, weightDecay, layerDecay } = adamw;
+  return { beta1, beta2, eps, weightDecay, ...(layerDecay !== undefined && { layerDecay }) };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { fail, printable } from '../errors.ts';
 import type { Model } from '../models/model.ts';
-import { gridPositions } from '../models/positions.ts';
+import { gridPositions, resizedPositions } from '../models/positions.ts';
 import { floatsOf, type Safetensors, type StoredTensor } from './safetensors.ts';
 import { isOfEncoder } from './weights-file.ts';
 
@@ -22,7 +22,8 @@ const heads = /^(head|fc_norm)\./;
 /**
  * The first values of a model from a file of its own, of MAE's or LoMaR's published code, or of an encoder alone (then the rest stays
  * fresh). Names are timm's; a wrapper's prefix before all of them is taken off. Tables of positions must be the fixed ones, of any grid;
- * a model without positions leaves them out, and every model leaves out a classifier's head.
+ * a model without positions leaves them out, one that learns them takes any and brings them to its grid. A masked model leaves out a classifier's
+ * head, a classifier what is no encoder's.
  *
  * @throws WEIGHTS_MISMATCH with what is missing, left over and of another shape.
  */
@@ -37,13 +38,18 @@ export function initialValues(model: Model, { tensors }: Safetensors, where: str
     const tensor = stored.get(name);
     const { shape, fromFile } = model.stored(name);
     if (tensor === undefined) wrong.missing.push(name);
-    else if (tensor.shape.join() !== shape.join()) wrong.shapes.push(`${name} [${tensor.shape}], not [${shape}]`);
-    else values.set(name, fromFile(floatsOf(tensor, where)));
+    else if (tensor.shape.join() === shape.join()) values.set(name, fromFile(floatsOf(tensor, where)));
+    else if (name === 'pos_embed' && isTable(tensor) && tensor.shape[2] === shape[2]) {
+      const [from, to] = [sideOf(tensor.shape), sideOf(shape)];
+      values.set(name, fromFile(resizedPositions(floatsOf(tensor, where), shape[2]!, from, to)));
+      notes.push(`${where} has positions of ${from} × ${from} patches: they are brought to ${to} × ${to}.`);
+    } else wrong.shapes.push(`${name} [${tensor.shape}], not [${shape}]`);
   }
   const known = new Set(model.parameters);
-  const leftOut = [...stored.keys()].filter((name) => !known.has(name) && heads.test(name));
+  const ignored = (name: string) => !known.has(name) && (model.ignores?.(name) ?? heads.test(name));
+  const leftOut = [...stored.keys()].filter(ignored);
   for (const [name, tensor] of stored) {
-    if (known.has(name) || heads.test(name)) continue;
+    if (known.has(name) || ignored(name)) continue;
     if (!tables.has(name)) wrong.extra.push(name);
     else if (model.fixed === undefined) leftOut.push(name);
     else if (!isFixed(tensor, where)) wrong.extra.push(`${name}, whose positions are not the fixed ones`);
@@ -68,11 +74,20 @@ function unwrapped(tensors: Safetensors['tensors']): ReadonlyMap<string, StoredT
 
 /** Whether a table is MAE's fixed one of a square grid, whatever its side: pictures of another size have another. */
 function isFixed(tensor: StoredTensor, where: string): boolean {
-  const [one, length = 0, width = 0] = tensor.shape;
-  const side = Math.sqrt(length - 1);
-  if (tensor.shape.length !== 3 || one !== 1 || !Number.isInteger(side) || width % 4 !== 0) return false;
+  const width = tensor.shape[2]!;
+  if (!isTable(tensor) || width % 4 !== 0) return false;
+  const side = sideOf(tensor.shape);
   const values = floatsOf(tensor, where);
   return gridPositions(side, side, width).every((value, i) => Math.abs(value - values[i]!) < 1e-3);
+}
+
+/** Whether a tensor is [1, side² + 1, D]. */
+function isTable({ shape }: StoredTensor): boolean {
+  return shape.length === 3 && shape[0] === 1 && shape[1]! > 1 && Number.isInteger(sideOf(shape));
+}
+
+function sideOf([, length = 0]: readonly number[]): number {
+  return Math.sqrt(length - 1);
 }
 
 interface Wrong {

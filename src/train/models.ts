@@ -1,4 +1,6 @@
 import { fail, nearest } from '../errors.ts';
+import { classifierOptions, classifierShape } from '../models/classifier.options.ts';
+import { classifier } from '../models/classifier.ts';
 import { lomarOptions, lomarShape } from '../models/lomar.options.ts';
 import { lomar } from '../models/lomar.ts';
 import { maeOptions, maeShape } from '../models/mae.options.ts';
@@ -14,6 +16,7 @@ export type ModelBuilder = (options: unknown, spec: Spec) => Model;
 
 /** Our models by name. The trainer's thread builds from here; option schemas for `check` stand in `models/<name>.options.ts`. */
 const builders: Readonly<Record<string, ModelBuilder>> = {
+  classifier: (options, spec) => classifier(classifierShape(classifierOptions.parse(options ?? {}), spec)),
   lomar: (options, spec) => lomar(lomarShape(lomarOptions.parse(options ?? {}), spec)),
   mae: (options, spec) => mae(maeShape(maeOptions.parse(options ?? {}), spec)),
   srmae: (options, spec) => srmae(srmaeShape(srmaeOptions.parse(options ?? {}), spec)),

@@ -1,5 +1,6 @@
 import * as tf from '../backends/tf.ts';
 import { adamwUpdate } from '../backends/updates.ts';
+import { layerScales } from './layer-decay.ts';
 
 /** What an optimizer keeps between steps: the number of steps made, and the moments of each parameter by name. */
 export interface OptimizerState {
@@ -33,6 +34,18 @@ export interface AdamWOptions {
   readonly beta2?: number;
   readonly eps?: number;
   readonly weightDecay?: number;
+  /** What the learning rate is multiplied by from each layer to the one before it (`layerScales`); 1 by default. */
+  readonly layerDecay?: number;
+}
+
+/** Parameters of one learning rate, with all that belongs to them in the same order. */
+interface Group {
+  readonly scale: number;
+  readonly parameters: readonly tf.Variable[];
+  readonly gradients: readonly tf.Tensor[];
+  readonly first: readonly tf.Variable[];
+  readonly second: readonly tf.Variable[];
+  readonly decay: readonly number[];
 }
 
 /**
@@ -41,25 +54,46 @@ export interface AdamWOptions {
  * @param decays whether a parameter is decayed, by its name: asked of every parameter, so that none is left to chance.
  */
 export function adamw(decays: (name: string) => boolean, options: AdamWOptions = {}): Optimizer {
-  const { beta1 = 0.9, beta2 = 0.95, eps = 1e-8, weightDecay = 0.05 } = options;
+  const { beta1 = 0.9, beta2 = 0.95, eps = 1e-8, weightDecay = 0.05, layerDecay = 1 } = options;
   // The lists of the training that was updated last: made once, for a large model has hundreds of parameters.
-  let newest: ReturnType<typeof inOrder> | undefined;
+  let newest: ReturnType<typeof grouped> | undefined;
   return {
     init: (params) => ({ step: 0, first: zerosLike(params), second: zerosLike(params) }),
     update: (params, gradients, state, { lr, scale = 1 }) => {
       state.step += 1;
-      if (newest?.params !== params || newest.state !== state) newest = inOrder(params, state);
-      const { parameters, first, second, decay } = newest;
-      const at = { lr, beta1, beta2, eps, scale, step: state.step, decays: decay };
-      return adamwUpdate(parameters, gradients, first, second, at);
+      if (newest?.params !== params || newest.state !== state || newest.gradients !== gradients) {
+        newest = grouped(params, gradients, state);
+      }
+      const cleared = newest.groups.map((group) => {
+        const { parameters, gradients, first, second, decay: decays } = group;
+        const at = { lr: lr * group.scale, beta1, beta2, eps, scale, step: state.step, decays };
+        return adamwUpdate(parameters, gradients, first, second, at);
+      });
+      return cleared.every(Boolean);
     },
   };
 
-  function inOrder(params: Readonly<Record<string, tf.Variable>>, state: OptimizerState) {
+  function grouped(
+    params: Readonly<Record<string, tf.Variable>>,
+    gradients: readonly tf.Tensor[],
+    state: OptimizerState,
+  ) {
     const names = Object.keys(params);
-    const of = (tensors: Readonly<Record<string, tf.Variable>>) => names.map((name) => tensors[name]!);
-    const decay = names.map((name) => (decays(name) ? weightDecay : 0));
-    return { params, state, parameters: of(params), first: of(state.first), second: of(state.second), decay };
+    const scales = layerScales(names, layerDecay);
+    const groups = [...new Set(scales)].map((scale): Group => {
+      const places = names.flatMap((_, i) => (scales[i] === scale ? i : []));
+      const own = places.map((i) => names[i]!);
+      const of = (tensors: Readonly<Record<string, tf.Variable>>) => own.map((name) => tensors[name]!);
+      return {
+        scale,
+        parameters: of(params),
+        gradients: places.map((i) => gradients[i]!),
+        first: of(state.first),
+        second: of(state.second),
+        decay: own.map((name) => (decays(name) ? weightDecay : 0)),
+      };
+    });
+    return { params, gradients, state, groups };
   }
 }
 

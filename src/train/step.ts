@@ -82,7 +82,7 @@ export class Step {
    *
    * @param uploaded is called as soon as the values have been copied, before anything is computed. @param chance of the micro-batch; without it
    * nothing is left to chance.
-   * @throws STEP_WRITE for a model that cannot be replayed rightly; BACKEND_MEMORY when there is no memory for one sample.
+   * @throws STEP_WRITE for a model that cannot be replayed rightly; BACKEND_MEMORY when there is no memory for one sample, or one pair.
    */
   add(fields: HostBatch, uploaded: () => void = () => {}, chance?: Chance): void {
     const clock = watch();
@@ -107,7 +107,7 @@ export class Step {
     const begun = performance.now();
     const inputs = samples < this.#refused ? this.#upload(values) : undefined;
     if (inputs === undefined) {
-      const half = samples >> 1;
+      const half = this.#half(samples);
       this.#micro(hostRows(values, 0, half), () => {});
       this.#micro(hostRows(values, half, samples), uploaded);
       return;
@@ -145,7 +145,7 @@ export class Step {
         this.#refuse(inputs, error);
       }
     }
-    const half = samples >> 1;
+    const half = this.#half(samples);
     for (const [from, to] of [
       [0, half],
       [half, samples],
@@ -159,12 +159,17 @@ export class Step {
     }
   }
 
+  /** Samples of the first part of a pass that is too large; pairs stay together. */
+  #half(samples: number): number {
+    return this.#learner.model.pairs ? (samples >> 2) * 2 : samples >> 1;
+  }
+
   /** Remembers how many samples were too many. @throws the error, when it is not of memory or there is nothing to halve. */
   #refuse(values: Named, error: unknown): void {
     const samples = samplesOf(values);
     const alike = Object.values(values).every(({ shape }) => shape[0] === samples);
     const lacking = error instanceof PatchstreamError && error.code === 'BACKEND_MEMORY';
-    if (!lacking || samples < 2 || !alike) throw error;
+    if (!lacking || this.#half(samples) === 0 || !alike) throw error;
     this.#refused = samples;
     this.#note(`There is no memory for a pass of ${samples} samples: it is computed in parts, with the same result.`);
   }

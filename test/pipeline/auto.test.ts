@@ -6,8 +6,8 @@ import { imageFolder } from '../../src/datasets/index.ts';
 import { fail } from '../../src/errors.ts';
 import { definePipeline, pipeline } from '../../src/pipeline/define.ts';
 import type { RunEvent } from '../../src/pipeline/events.ts';
-import { defineModel } from '../../src/pipeline/model.ts';
-import { lomar, mae, srmae } from '../../src/pipeline/models.ts';
+import { defineModel, type ModelValue } from '../../src/pipeline/model.ts';
+import { classifier, lomar, mae, srmae } from '../../src/pipeline/models.ts';
 import { run } from '../../src/pipeline/run.ts';
 import { decode, downsample, mask, randomResizedCrop, windows } from '../../src/stages/index.ts';
 import { newestCheckpoint } from '../../src/train/checkpoint.ts';
@@ -77,6 +77,36 @@ const trainings = {
   },
 };
 
+/** Labelled pictures, mixed in pairs. */
+const labelled = (root: string, name: string, microBatch: number | 'auto', change: object = {}) => {
+  const { train, ...rest } = common(root, name, microBatch);
+  const { target: _, ...encoder } = tiny;
+  const model = classifier({ ...encoder, encoder: 'mae', classes: 2, patch: 8, mixup: 0.8, cutmix: 1, ...change });
+  return definePipeline({
+    ...pipeline(
+      imageFolder({ path: join(root, 'photos'), repeat: 16, labels: true }),
+      decode(),
+      randomResizedCrop({ size: 32 }),
+    ),
+    ...rest,
+    train: { ...train, model },
+  });
+};
+
+/** Every model, with drop path, and the classifier with mixup and cutmix. */
+const all = {
+  ...trainings,
+  classifier: labelled,
+  'classifier of LoMaR’s encoder': (root: string, name: string, microBatch: number | 'auto') =>
+    labelled(root, name, microBatch, { encoder: 'lomar', cutmix: 0 }),
+};
+
+/** 30 pictures in the folders of two classes. */
+async function photos(root: string) {
+  await pictureFolder(join(root, 'photos', 'a'), 15);
+  await pictureFolder(join(root, 'photos', 'b'), 15);
+}
+
 const rowsOf = <Row>(path: string) =>
   readFileSync(path, 'utf8')
     .trim()
@@ -104,24 +134,55 @@ async function distance(a: string, b: string): Promise<number> {
   return Math.sqrt(apart / whole);
 }
 
-for (const [model, training] of Object.entries(trainings)) {
+for (const [model, training] of Object.entries(all)) {
   t.test(`${model}: an epoch with the micro-batch tuned ends with the weights of any fixed one`, async (t) => {
     const root = t.testdir();
-    await pictureFolder(join(root, 'photos'), 30);
-    await run(training(root, 'auto', 'auto'));
+    await photos(root);
+    const lines: string[] = [];
+    const onEvent = (event: RunEvent) => event.type === 'line' && lines.push(event.text);
+    await run(training(root, 'auto', 'auto'), { onEvent });
+    t.notOk(
+      lines.some((line) => /not replayed/.test(line)),
+      lines.join('\n'),
+    );
     const steps = rowsOf<Measures>(join(root, 'auto', 'metrics.jsonl'));
     const used = new Set(steps.map(({ microBatch }) => microBatch));
     t.equal(steps.length, 40);
     t.ok(used.size > 1, `micro-batches ${[...used].join(', ')}`);
-    for (const fixed of [1, 4, 12]) {
+    const pairs = model.startsWith('classifier');
+    if (pairs) t.ok(![...used].some((n) => n % 2 === 1), `even micro-batches ${[...used].join(', ')}`);
+    for (const fixed of pairs ? [2, 4, 6, 12] : [1, 4, 12]) {
       await run(training(root, `fixed-${fixed}`, fixed));
       const apart = await distance(join(root, 'auto'), join(root, `fixed-${fixed}`));
       t.ok(apart <= 1e-4, `${fixed}: ${apart}`);
-      const keys = (name: string) => rowsOf<Measures>(join(root, name, 'metrics.jsonl')).map((row) => row.keys);
+      const rows = (name: string) => rowsOf<Measures>(join(root, name, 'metrics.jsonl'));
+      const keys = (name: string) => rows(name).map((row) => row.keys);
       t.same(keys(`fixed-${fixed}`), keys('auto'), 'the same samples in each step');
+      // The same coins, λ and boxes: what a step loses would show others, long before the weights do.
+      for (const [step, { loss }] of rows(`fixed-${fixed}`).entries())
+        t.ok(Math.abs(loss / steps[step]!.loss - 1) < 1e-4, `${fixed}, step ${step}: loss ${loss}`);
     }
   });
 }
+
+t.test('drop path, mixup and cutmix each change what is learned', async (t) => {
+  const root = t.testdir();
+  await photos(root);
+  const plain = { dropPath: 0, mixup: 0, cutmix: 0 };
+  const short = async (name: string, change: object) => {
+    const { train, ...rest } = labelled(root, name, 4, { ...plain, ...change });
+    await run({ ...rest, train: { ...train!, epochs: undefined as never, steps: 6 } });
+  };
+  await short('plain', {});
+  await short('again', {});
+  t.equal(await distance(join(root, 'again'), join(root, 'plain')), 0);
+  for (const change of [{ dropPath: 0.3 }, { mixup: 0.8 }, { cutmix: 1 }]) {
+    const name = Object.keys(change)[0]!;
+    await short(name, change);
+    const apart = await distance(join(root, name), join(root, 'plain'));
+    t.ok(apart > 1e-3, `${name}: ${apart}`);
+  }
+});
 
 /** LoMaR as a model of one's own, whose passes of more than so many samples find no memory. */
 const scarce = (most: number) =>
@@ -175,6 +236,44 @@ t.test(
     t.ok(apart <= 1e-4, `${apart}`);
   },
 );
+
+t.test('a pass that finds no memory is parted between pairs, never within one', async (t) => {
+  const root = t.testdir();
+  await photos(root);
+  const passes = new Set<number>();
+  const narrow = (most: number) =>
+    defineModel({
+      name: 'narrow',
+      summary: 'A classifier on a machine with little memory.',
+      options: z.strictObject({}),
+      fields: ['picture', 'label'],
+      pairs: () => true,
+      build: (_, spec) => {
+        const { train } = labelled(root, 'narrow', 12);
+        const model = buildModel({ name: 'classifier', options: (train!.model as ModelValue).model.options, spec });
+        return {
+          ...model,
+          loss: (params, inputs) => {
+            const samples = inputs.picture!.shape[0]!;
+            if (samples > most) throw fail('BACKEND_MEMORY', { backend: 'test', needed: 'more', memory: 'its memory' });
+            passes.add(samples);
+            return model.loss(params, inputs);
+          },
+        };
+      },
+    });
+  const train = async (name: string, most: number) => {
+    const { train, ...rest } = labelled(root, name, 6);
+    await run({ ...rest, train: { ...train!, model: narrow(most)() } });
+  };
+  await train('ample', 12);
+  passes.clear();
+  await train('narrow', 5);
+  t.same([...passes].sort(), [2, 4], 'six are two and four, not three and three');
+  const apart = await distance(join(root, 'narrow'), join(root, 'ample'));
+  t.ok(apart <= 1e-4, `${apart}`);
+  await t.rejects(train('none', 1), { code: 'BACKEND_MEMORY' });
+});
 
 t.test('with dropLast the micro-batch may change too: steps end with their epoch', async (t) => {
   const root = t.testdir();

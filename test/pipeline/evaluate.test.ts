@@ -8,25 +8,7 @@ import { evaluateModel } from '../../src/pipeline/evaluation.ts';
 import type { RunEvent } from '../../src/pipeline/events.ts';
 import { spread } from '../../src/pipeline/features.ts';
 import { run } from '../../src/pipeline/run.ts';
-import { Random } from '../../src/random.ts';
-import { writeFiles } from '../kit/folder.ts';
-import { png } from '../kit/pictures.ts';
-
-/** A folder per class: pictures that are flat, finely striped, or coarsely striped, with noise. */
-async function labelled(root: string, perClass: number): Promise<void> {
-  const bright = [() => false, (x: number) => x % 2 === 0, (x: number) => x % 8 < 4];
-  for (const [label, inside] of bright.entries()) {
-    for (let n = 0; n < perClass; n++) {
-      const random = new Random(1, root.slice(-5), `${label}/${n}`);
-      const data = new Uint8Array(16 * 16 * 3);
-      for (let i = 0; i < 256; i++) {
-        const value = (inside(i % 16) ? 200 : 20) + random.integer(20);
-        data.fill(value, 3 * i, 3 * i + 3);
-      }
-      writeFiles(root, { [`${'abc'[label]}/${n}.png`]: await png({ width: 16, height: 16, data }) });
-    }
-  }
-}
+import { labelledFolder, writeFiles } from '../kit/folder.ts';
 
 const head = `
 name: tiny
@@ -68,8 +50,8 @@ const rowsIn = (root: string) =>
 
 t.test('before, on the way and after: files, lines, report; a run that goes on keeps what was measured', async (t) => {
   const root = t.testdir();
-  await labelled(join(root, 'train'), 8);
-  await labelled(join(root, 'test'), 4);
+  await labelledFolder(join(root, 'train'), 8);
+  await labelledFolder(join(root, 'test'), 4);
   const text = `${head}evaluate:
   every: { steps: 2 }
   knn: { ${knn} }
@@ -146,8 +128,8 @@ t.test('before, on the way and after: files, lines, report; a run that goes on k
 
 t.test('pictures that go through few pixels, two measures of a kind, epochs, only at the end', async (t) => {
   const root = t.testdir();
-  await labelled(join(root, 'train'), 4);
-  await labelled(join(root, 'test'), 3);
+  await labelledFolder(join(root, 'train'), 4);
+  await labelledFolder(join(root, 'test'), 3);
   const { resolved, texts } = await sound(
     root,
     `${head}evaluate:
@@ -178,12 +160,12 @@ t.test('pictures that go through few pixels, two measures of a kind, epochs, onl
 
 t.test('what does not fit is told before the training', async (t) => {
   const root = t.testdir();
-  await labelled(join(root, 'train'), 3);
-  await labelled(join(root, 'test'), 2);
+  await labelledFolder(join(root, 'train'), 3);
+  await labelledFolder(join(root, 'test'), 2);
   rmSync(join(root, 'test/a'), { recursive: true });
   const shifted = await sound(root, `${head}evaluate: { knn: { ${knn} } }\n`);
   await t.rejects(run(shifted.resolved.definition), { code: 'CLASSES_DIFFER' });
-  await labelled(join(root, 'test'), 2);
+  await labelledFolder(join(root, 'test'), 2);
   const many = await sound(root, `${head}evaluate: { knn: { on: test } }\n`);
   await t.rejects(run(many.resolved.definition), { code: 'KNN_FEW' });
   t.notOk(existsSync(join(root, 'run/checkpoints')));

@@ -1,10 +1,12 @@
 import t from 'tap';
 import * as tf from '../../src/backends/tf.ts';
 import { prepareWasm } from '../../src/backends/wasm.ts';
+import { classifierOptions, classifierShape } from '../../src/models/classifier.options.ts';
+import { classifier } from '../../src/models/classifier.ts';
 import { lomar } from '../../src/models/lomar.ts';
 import type { MaeShape } from '../../src/models/mae.options.ts';
 import { mae } from '../../src/models/mae.ts';
-import { gridPositions } from '../../src/models/positions.ts';
+import { gridPositions, resizedPositions } from '../../src/models/positions.ts';
 import { Random } from '../../src/random.ts';
 import { initialValues } from '../../src/train/initial-values.ts';
 import { decodeSafetensors, encodeSafetensors, type FloatTensor } from '../../src/train/safetensors.ts';
@@ -125,4 +127,77 @@ t.test('numbers that are not floating-point are refused', (t) => {
   bytes.write(header, 8);
   t.throws(() => initialValues(model, decodeSafetensors(bytes), 'x'), { code: 'SAFETENSORS_INVALID', message: /I32/ });
   t.end();
+});
+
+const classes = (encoder: 'mae' | 'lomar', change: object = {}) =>
+  classifier(
+    classifierShape(
+      classifierOptions.parse({ encoder, classes: 3, width: 16, depth: 1, heads: 2, patch: 4, ...change }),
+      { size: [16, 16] },
+    ),
+  );
+
+t.test('a classifier takes the encoder of what was pre-trained, and says what stays fresh', (t) => {
+  const one = classes('mae');
+  const { values, notes } = initialValues(one, fileOf(own), 'm.safetensors');
+  t.same(
+    [...values.keys()],
+    one.parameters.filter((name) => !/^(fc_norm|head)/.test(name)),
+  );
+  t.same(values.get('pos_embed'), gridPositions(4, 4, 16));
+  t.same(values.get('blocks.0.attn.qkv.bias'), trained['blocks.0.attn.qkv.bias']!.dataSync());
+  t.match(notes, [
+    /holds an encoder: it is taken; 4 other parameters stay fresh, from fc_norm\.weight on\./,
+    /also holds mask_token, norm\.weight, .* which the model classifier does not use\./,
+  ]);
+  const cls = initialValues(classes('mae', { pool: 'cls' }), fileOf(own), 'm.safetensors');
+  t.same(cls.values.get('norm.weight'), trained['norm.weight']!.dataSync());
+  t.notOk(cls.notes.some((note) => /also holds .*\bnorm\./.test(note.replaceAll('decoder_norm', ''))));
+  t.end();
+});
+
+t.test('positions of another grid are brought to the classifier’s', (t) => {
+  const file = [
+    ...without(/^pos_embed/),
+    ['pos_embed', { shape: [1, 50, 16], data: gridPositions(7, 7, 16) }],
+  ] as const;
+  const { values, notes } = initialValues(classes('mae'), fileOf(file), 'm');
+  t.same(values.get('pos_embed'), resizedPositions(gridPositions(7, 7, 16), 16, 7, 4));
+  t.match(notes, ['m has positions of 7 × 7 patches: they are brought to 4 × 4.']);
+  for (const shape of [
+    [1, 51, 16],
+    [1, 50, 12],
+    [50, 16],
+    [1, 1, 16],
+    [1, 0, 16],
+    [2, 17, 16],
+  ]) {
+    const broken = [...without(/^pos_embed/), ['pos_embed', floats(shape)]] as const;
+    t.throws(() => initialValues(classes('mae'), fileOf(broken), 'm'), { code: 'WEIGHTS_MISMATCH' }, `[${shape}]`);
+  }
+  t.end();
+});
+
+t.test('a classifier’s own file gives everything back; one of other classes is refused', async (t) => {
+  const one = classes('lomar');
+  const params = formulaParameters(one);
+  const tensors = await modelTensors(one, params);
+  const { values, notes } = initialValues(one, fileOf(tensors), 'c');
+  t.same([...values.keys()], one.parameters);
+  t.same(notes, []);
+  t.throws(
+    () => initialValues(classes('lomar', { classes: 4 }), fileOf(tensors), 'c'),
+    /WEIGHTS_MISMATCH.*of another shape: head\.weight \[3,16\], not \[4,16\].*export --encoder/,
+  );
+  t.throws(() => initialValues(classes('mae'), fileOf(tensors), 'c'), /missing: pos_embed; left over: .*rpe_k/);
+  tf.dispose(params);
+});
+
+t.test('a classifier takes LoMaR’s encoder, its tables of relative positions among it', async (t) => {
+  const local = lomar({ width: 16, depth: 1, heads: 2, patch: 4, K: 3, target: 'pixels', rpeScaled: false });
+  const params = formulaParameters(local);
+  const { values, notes } = initialValues(classes('lomar'), fileOf(await modelTensors(local, params)), 'l');
+  t.ok(values.has('blocks.0.attn.rpe_k.lookup_table_weight'));
+  t.match(notes[1], /l also holds mask_token, norm\.weight, norm\.bias, decoder_pred\.weight, decoder_pred\.bias,/);
+  tf.dispose(params);
 });

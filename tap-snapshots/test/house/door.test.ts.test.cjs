@@ -16,6 +16,7 @@ catalogue
 centerCrop
 check
 checkFile
+classifier
 createRegistry
 cropBox
 decode

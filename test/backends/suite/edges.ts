@@ -12,6 +12,7 @@ import {
   linearGelu,
   prelu,
   residual,
+  softCrossEntropy,
 } from '../../../src/backends/ops.ts';
 import * as tf from '../../../src/backends/tf.ts';
 import { Sums, sumsOfSquares } from '../../../src/backends/updates.ts';
@@ -54,6 +55,7 @@ const operations: Readonly<Record<string, { shape: number[]; run: (x: tf.Tensor)
   conv3x3: { shape: [1, 4, 4, 2], run: (x) => conv3x3(x as tf.Tensor4D, numbers([3, 3, 2, 3], 1) as tf.Tensor4D) },
   prelu: { shape: [3, 4], run: (x) => prelu(x, numbers([4], 1)) },
   residual: { shape: [3, 4], run: (x) => residual(x, numbers([3, 4], 1)) },
+  softCrossEntropy: { shape: [3, 4], run: (x) => softCrossEntropy(x, tf.fill([3, 4], 0.25)) },
 };
 
 function testNotANumber(t: Test): void {

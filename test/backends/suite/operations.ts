@@ -12,6 +12,7 @@ import {
   pairBuckets,
   prelu,
   residual,
+  softCrossEntropy,
 } from '../../../src/backends/ops.ts';
 import * as tf from '../../../src/backends/tf.ts';
 import { expectOperation, type Numbers, waves } from '../../kit/tensors.ts';
@@ -38,6 +39,7 @@ export async function testOperations(t: Test): Promise<void> {
   await t.test('gatherTokens', (t) => testGatherTokens(t));
   await t.test('conv3x3', (t) => testConv3x3(t));
   await t.test('prelu and residual', (t) => testSmall(t));
+  await t.test('softCrossEntropy', (t) => testSoftCrossEntropy(t));
 }
 
 type Operation = (...inputs: never[]) => tf.Tensor;
@@ -221,6 +223,37 @@ async function testConv3x3(t: Test): Promise<void> {
     await expectForms(t, 'PatchstreamConv3x3', conv3x3, reference, inputs);
     await expectForms(t, 'PatchstreamConv3x3', conv3x3, reference, inputs.slice(0, 2));
   }
+}
+
+async function testSoftCrossEntropy(t: Test): Promise<void> {
+  for (const [N, C] of [
+    [1, 2],
+    [3, 7],
+    [5, 1000],
+  ] as const) {
+    const weights = waves([N, C], 3).data.map((v) => Math.abs(v));
+    const sums = Array.from({ length: N }, (_, n) =>
+      weights.subarray(n * C, (n + 1) * C).reduce((sum, v) => sum + v, 0),
+    );
+    const target = weights.map((v, i) => v / sums[Math.floor(i / C)]!);
+    const reference = (x: Float64Array) =>
+      Float64Array.from({ length: N }, (_, n) => {
+        const row = x.subarray(n * C, (n + 1) * C);
+        const whole = Math.log(row.reduce((sum, v) => sum + Math.exp(v), 0));
+        return row.reduce((sum, v, c) => sum + target[n * C + c]! * (whole - v), 0);
+      });
+    const operation = (x: tf.Tensor) => softCrossEntropy(x, tf.tensor(Float32Array.from(target), [N, C]));
+    await expectForms(t, undefined, operation, reference, [waves([N, C])]);
+  }
+  await t.test('scores far beyond what an exponential can hold', (t) => {
+    const values = tf.tidy(() => {
+      const target = tf.tensor2d([1, 0, 0, 1], [2, 2]);
+      const scores = tf.tensor2d([1e4, -1e4, 1e4, -1e4], [2, 2]);
+      return [...softCrossEntropy(scores, target).dataSync()];
+    });
+    t.same(values, [0, 2e4]);
+    t.end();
+  });
 }
 
 async function testSmall(t: Test): Promise<void> {

@@ -1,0 +1,50 @@
+import { upload } from '../backends/upload.ts';
+import { fail } from '../errors.ts';
+import type { Classifier, HostBatch, Params } from '../models/model.ts';
+import type { Accuracy } from './features.ts';
+import { rankOf } from './knn.ts';
+
+export interface ClassAccuracyOptions {
+  readonly model: Classifier;
+  readonly params: Params;
+  /** `picture` uint8 [N, H, W, 3] and `label` int32 [N]; their memory may be used again once the next is asked for. */
+  readonly batches: Iterable<{ readonly fields: HostBatch }> | AsyncIterable<{ readonly fields: HostBatch }>;
+}
+
+/** Accuracy, over how many pictures, and how many classes these have. */
+export interface ClassAccuracy extends Accuracy {
+  readonly images: number;
+  readonly classes: number;
+}
+
+/**
+ * How often a model names the class of a picture, and how often among its first five; of classes with equal scores the lower one comes first. One
+ * batch at a time is on the backend; leaves no tensor behind.
+ * @throws LABEL_CLASS for a label that is none of the model's classes; SCORE_NOT_A_NUMBER when it has diverged.
+ */
+export async function classAccuracy({ model, params, batches }: ClassAccuracyOptions): Promise<ClassAccuracy> {
+  const seen = new Set<number>();
+  let [images, first, firstFive] = [0, 0, 0];
+  for await (const { fields } of batches) {
+    // Before the backend is waited for: the memory is lent.
+    const labels = Int32Array.from(fields.label!.data);
+    const picture = upload(fields.picture!);
+    const scores = model.classify(params, { picture });
+    picture.dispose();
+    const values = (await scores.data()) as Float32Array;
+    scores.dispose();
+    const classes = values.length / labels.length;
+    for (const [n, label] of labels.entries()) {
+      if (label < 0 || label >= classes) throw fail('LABEL_CLASS', { classes, most: classes - 1, found: label });
+      const own = values.subarray(n * classes, (n + 1) * classes);
+      if (own.some((value) => !Number.isFinite(value))) throw fail('SCORE_NOT_A_NUMBER', {});
+      const rank = rankOf(own, label);
+      if (rank === 0) first += 1;
+      if (rank < 5) firstFive += 1;
+      seen.add(label);
+    }
+    images += labels.length;
+  }
+  const of = Math.max(1, images);
+  return { top1: first / of, top5: firstFive / of, images, classes: seen.size };
+}
