@@ -11,6 +11,7 @@ import {
 } from '../../src/models/classifier.options.ts';
 import { classifier } from '../../src/models/classifier.ts';
 import { lomar } from '../../src/models/lomar.ts';
+import { mae } from '../../src/models/mae.ts';
 import type { Chance, HostBatch } from '../../src/models/model.ts';
 import { Random } from '../../src/random.ts';
 import { chanceOf } from '../../src/train/chance.ts';
@@ -88,6 +89,27 @@ t.test('with LoMaR’s encoder and the cls token, scores are a head on the featu
     expectClose(t, found.dataSync(), expected.dataSync(), 1e-5);
   });
   tf.dispose(params as unknown as tf.TensorContainer);
+  model.dispose();
+  encoder.dispose();
+  t.end();
+});
+
+t.test('with MAE’s encoder, fresh positions are those that MAE computes', (t) => {
+  const shape = shapeOf({ encoder: 'mae', pool: 'cls' });
+  const model = classifier(shape);
+  const fresh = model.init((name) => new Random(3, 'init', name));
+  const formula = formulaParameters(model);
+  const params: Record<string, tf.Variable> = { ...formula, pos_embed: fresh.pos_embed! };
+  const encoder = mae({ ...shape, target: 'pixels', decoder: { width: 16, depth: 1, heads: 2 } });
+  tf.tidy(() => {
+    const picture = uploadAll({ picture: formulaPicture }).picture!;
+    const cls = encoder.encode(params, { picture }).slice([0, 0, 0], [-1, 1, -1]).squeeze([1]) as tf.Tensor2D;
+    const expected = tf.matMul(cls, params['head.weight'] as unknown as tf.Tensor2D).add(params['head.bias']!);
+    expectClose(t, model.classify(params, { picture }).dataSync(), expected.dataSync(), 1e-5);
+    const other = model.classify(formula, { picture }).sub(expected).abs().max().dataSync()[0]!;
+    t.ok(other > 1e-3, 'and other positions give other scores');
+  });
+  tf.dispose([fresh, formula] as unknown as tf.TensorContainer);
   model.dispose();
   encoder.dispose();
   t.end();

@@ -48,6 +48,13 @@ t.test('a sample’s coins are its own: a word for each view, block and branch',
   t.end();
 });
 
+t.test('VECTOR: which branches of four blocks a sample keeps', (t) => {
+  const first = chanceOf({ keys: ['cats/one.jpg#0'], positions: [0] }, { seed: 7, step: 0, count: 10 });
+  const { data } = pathInputs(first, { depth: 4, dropPath: 0.5 }, 1).paths!;
+  t.equal(Array.from(data, (value) => (value === 0 ? 0 : 1)).join(''), '11110100');
+  t.end();
+});
+
 t.test('as many are dropped as was asked for, and the mean stays', (t) => {
   const keys = Array.from({ length: 4000 }, (_, i) => `sample-${i}`);
   const { data } = pathInputs(chance(...keys), { depth: 5, dropPath: 0.4 }, keys.length).paths!;

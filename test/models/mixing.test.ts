@@ -36,6 +36,15 @@ t.test('a draw takes its words in the documented order', (t) => {
   t.end();
 });
 
+t.test('VECTOR: a step that mixes and one that cuts', (t) => {
+  const mixed = drawMix(random(0), both, [224, 224]);
+  t.ok(Math.abs(mixed.lambda - 0.06501699665) < 1e-11 && mixed.box === undefined);
+  const cut = drawMix(random(3), both, [224, 224]);
+  t.same(cut.box, { top: 83, left: 0, height: 141, width: 138 });
+  t.ok(Math.abs(cut.lambda - 0.61220503827) < 1e-11);
+  t.end();
+});
+
 t.test('what is off is not drawn, and probabilities hold', (t) => {
   const drawn = (mixing: Mixing) => Array.from({ length: 2000 }, (_, step) => drawMix(random(step), mixing, [32, 32]));
   const share = (mixing: Mixing, test: (mix: ReturnType<typeof drawMix>) => boolean) =>

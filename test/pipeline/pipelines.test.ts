@@ -24,6 +24,9 @@ t.test('every file in pipelines/ has no problems, and says at its top what it is
 /** Parameters, and multiply-adds of a forward pass per image in units of 10⁹: worked out by hand from the papers' formulas. */
 const costs: Readonly<Record<string, readonly [parameters: number, gmacs: number]>> = {
   'lomar-quickstart.yaml': [231_424, 0.025_227_264],
+  'finetune-quickstart.yaml': [219_530, 0.016_561_792],
+  // A plain ViT-B's 17.56, and 12 · 50 · 197 · 768 for relative positions.
+  'lomar-in1k-224-finetune.yaml': [86_454_760, 17.65],
   'mae-quickstart.yaml': [329_280, 0.012_616_448],
   'mae-in1k-224.yaml': [111_655_680, 9.78],
   'lomar-in1k-224.yaml': [86_277_120, 17.5],
@@ -43,6 +46,55 @@ t.test('what describe says of their models is what the papers’ formulas say', 
     t.ok(Math.abs(model!.macs / 1e9 / gmacs - 1) < 0.01, `${name}: ${model!.macs} multiply-adds, ${gmacs} · 10⁹`);
   }
 });
+
+t.test(
+  'the fine-tuning as published: batch, rate, layer decay, warm-up, length, mixing, held-out pictures',
+  async (t) => {
+    const { resolved } = await checkFile('pipelines/lomar-in1k-224-finetune.yaml', {
+      registry: builtin,
+      environment: { IMAGENET: '/in1k' },
+    });
+    const { train, stages, source, evaluate } = resolved!;
+    t.match(train, {
+      batch: 1024,
+      epochs: 100,
+      dropLast: true,
+      init: '../runs/lomar-in1k-224',
+      optimizer: { adamw: { baseLr: 5e-4, weightDecay: 0.05, betas: [0.9, 0.999], eps: 1e-8, layerDecay: 0.65 } },
+      schedule: { cosine: { warmupEpochs: 5, minLr: 1e-6 } },
+      model: {
+        options: {
+          encoder: 'lomar',
+          size: 'base',
+          classes: 1000,
+          pool: 'mean',
+          labelSmoothing: 0.1,
+          dropPath: 0.1,
+          mixup: 0.8,
+          cutmix: 1,
+          mixProbability: 1,
+          switchProbability: 0.5,
+        },
+      },
+    });
+    t.match(source?.options, { path: '/in1k/train', labels: true });
+    t.match(Object.fromEntries(stages.map((stage) => [stage.id, stage.options])), {
+      'random-resized-crop': { size: 224, scale: [0.08, 1], ratio: [3 / 4, 4 / 3], kernel: 'bicubic' },
+      'random-flip': { probability: 0.5 },
+    });
+    const [measure] = evaluate!.measures;
+    t.equal(measure!.kind, 'classify');
+    t.match(measure!.on.source.options, { path: '/in1k/val', labels: true });
+    t.match(
+      measure!.on.stages.map(({ name, options }) => [name, options]),
+      [
+        ['decode', {}],
+        ['resize', { size: 256, fit: 'cover', kernel: 'bicubic' }],
+        ['center-crop', { size: 224 }],
+      ],
+    );
+  },
+);
 
 t.test('the recipes as published: batch, rate, warm-up, length, crop, flip, target', async (t) => {
   for (const [name, epochs, warmupEpochs] of [
