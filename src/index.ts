@@ -23,7 +23,7 @@ export {
   type SourceDefinition,
 } from './datasets/source.ts';
 export { catalogue, type ErrorCode, fail, PatchstreamError, type Refusal } from './errors.ts';
-export type { HostTensor, Loss, Model } from './models/model.ts';
+export type { Chance, HostTensor, Loss, Model } from './models/model.ts';
 export type { SuperResolution } from './models/super-resolution.options.ts';
 export type { Batch, BatchOptions } from './pipeline/batches.ts';
 export { builtin } from './pipeline/builtin.ts';

@@ -46,6 +46,7 @@ export interface Measures {
   readonly reconstruction?: WrittenMeasures['reconstruction'] & OnOne;
   readonly knn?: WrittenMeasures['knn'] & OnTwo;
   readonly linear?: WrittenMeasures['linear'] & OnTwo;
+  readonly classify?: WrittenMeasures['classify'] & OnOne;
 }
 
 interface OnOne {

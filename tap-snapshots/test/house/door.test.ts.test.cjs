@@ -53,6 +53,7 @@ toWebdataset
 type Batch
 type BatchOptions
 type Box
+type Chance
 type Checked
 type Definition
 type ErrorCode
