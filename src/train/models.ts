@@ -16,10 +16,10 @@ export type ModelBuilder = (options: unknown, spec: Spec) => Model;
 
 /** Our models by name. The trainer's thread builds from here; option schemas for `check` stand in `models/<name>.options.ts`. */
 const builders: Readonly<Record<string, ModelBuilder>> = {
-  classifier: (options, spec) => classifier(classifierShape(classifierOptions.parse(options ?? {}), spec)),
   lomar: (options, spec) => lomar(lomarShape(lomarOptions.parse(options ?? {}), spec)),
   mae: (options, spec) => mae(maeShape(maeOptions.parse(options ?? {}), spec)),
   srmae: (options, spec) => srmae(srmaeShape(srmaeOptions.parse(options ?? {}), spec)),
+  classifier: (options, spec) => classifier(classifierShape(classifierOptions.parse(options ?? {}), spec)),
 };
 
 /**
