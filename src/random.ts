@@ -212,12 +212,12 @@ export class Random {
     return Math.sqrt(-2 * Math.log(u1)) * Math.cos(2 * Math.PI * u2);
   }
 
-  /** Gamma with this shape, above 0, and scale 1: e to `logGamma`. */
+  /** Gamma with this shape, above 0 and finite, and scale 1; NaN for any other, which takes no words. */
   gamma(shape: number): number {
     return Math.exp(this.#logGamma(shape));
   }
 
-  /** Beta(a, b), both above 0: of two gammas, of a and then of b, the share of the first. In (0, 1) but for rounding. */
+  /** Beta(a, b), both above 0 and finite: of two gammas, of a and then of b, the share of the first. In [0, 1]; NaN for any other. */
   beta(a: number, b: number): number {
     const first = this.#logGamma(a);
     return 1 / (1 + Math.exp(this.#logGamma(b) - first));
@@ -228,8 +228,9 @@ export class Random {
    * becomes smaller: + ln(1 − u)/shape. Then tries of a normal and a uniform until one is taken. Source: Marsaglia and Tsang 2000.
    */
   #logGamma(shape: number): number {
+    if (!(shape > 0 && shape < Number.POSITIVE_INFINITY)) return Number.NaN;
     if (shape < 1) {
-      const smaller = Math.log(1 - this.uniform()) / shape;
+      const smaller = Math.max(-Number.MAX_VALUE, Math.log(1 - this.uniform()) / shape);
       return smaller + this.#logGamma(shape + 1);
     }
     const d = shape - 1 / 3;

@@ -146,6 +146,12 @@ t.test('beta of shapes whose gammas are below all numbers is still one', (t) => 
   const { values } = moments((random) => random.beta(1e-4, 1e-4), 500);
   t.ok(values.every((value) => value >= 0 && value <= 1));
   t.ok(values.some((value) => value < 0.01) && values.some((value) => value > 0.99));
+  t.ok(moments((random) => random.beta(Number.MIN_VALUE, Number.MIN_VALUE), 50).values.every((v) => v >= 0 && v <= 1));
+  for (const wrong of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
+    const random = new Random(1, 'x', 'k');
+    t.same([random.gamma(wrong), random.beta(wrong, wrong)], [Number.NaN, Number.NaN]);
+    t.equal(random.word(), new Random(1, 'x', 'k').word(), 'no words were taken');
+  }
   t.end();
 });
 
