@@ -4,7 +4,10 @@
 #include <dlib/revision.h>
 
 #include <algorithm>
-#include <cmath>
+#include <stdexcept>
+#include <utility>
+
+#include "filters.h"
 
 #define TEXT_OF(number) #number
 #define VERSION_OF(major, minor) TEXT_OF(major) "." TEXT_OF(minor)
@@ -19,9 +22,6 @@ constexpr int64_t keptPixels = int64_t{1} << 23;
 
 // The pyramid of the detector.
 using Pyramid = dlib::pyramid_down<6>;
-
-// A picture with a shorter side has no place for dlib's window of 80 pixels, however much of it juts out.
-constexpr long smallest = 16;
 
 // A Grey as dlib reads images.
 struct View {
@@ -54,53 +54,115 @@ namespace patchstream {
 
 namespace {
 
-// Its filters are worked out when it is read from its text, which takes longer than to copy them: once a process.
-const dlib::frontal_face_detector& original() {
-  static const dlib::frontal_face_detector detector = dlib::get_frontal_face_detector();
-  return detector;
+// dlib's detector and its filters in our form. Reading it from its text takes longer than a picture: once a process.
+struct Known {
+  const dlib::frontal_face_detector detector = dlib::get_frontal_face_detector();
+  // How its features are made, and what of them is looked at.
+  const unsigned long wide = detector.get_scanner().get_fhog_window_width();
+  const unsigned long high = detector.get_scanner().get_fhog_window_height();
+  const unsigned long padding = detector.get_scanner().get_padding();
+  const int cell = static_cast<int>(detector.get_scanner().get_cell_size());
+  // Of five faces: ahead, left, right, tilted left, tilted right.
+  std::vector<FilterBank> banks;
+  std::vector<double> thresholds;
+
+  Known() {
+    const auto& scanner = detector.get_scanner();
+    for (unsigned long i = 0; i < detector.num_detectors(); i++) {
+      const auto filters = scanner.build_fhog_filterbank(detector.get_w(i));
+      FilterBank& bank = banks.emplace_back();
+      for (size_t plane = 0; plane < filters.row_filters.size(); plane++) {
+        for (size_t j = 0; j < filters.row_filters[plane].size(); j++) {
+          bank.add(plane, taps(filters.row_filters[plane][j]), taps(filters.col_filters[plane][j]));
+        }
+      }
+      thresholds.push_back(detector.get_w(i)(scanner.get_num_dimensions()));
+    }
+  }
+
+  // How many levels dlib's pyramid of a picture has.
+  unsigned long levelsOf(const Grey& picture) const {
+    const auto& scanner = detector.get_scanner();
+    const Pyramid pyramid;
+    unsigned long levels = 0;
+    dlib::rectangle size(picture.width, picture.height);
+    do {
+      size = pyramid.rect_down(size);
+      levels++;
+    } while (size.width() >= scanner.get_min_pyramid_layer_width() && size.height() >= scanner.get_min_pyramid_layer_height());
+    return levels;
+  }
+
+ private:
+  static FilterBank::Taps taps(const dlib::matrix<float, 0, 1>& filter) {
+    if (filter.size() != FilterBank::side) throw std::runtime_error("this dlib's detector has another window than 10 × 10 cells");
+    FilterBank::Taps taps;
+    std::copy(filter.begin(), filter.end(), taps.begin());
+    return taps;
+  }
+};
+
+const Known& known() {
+  static const Known known;
+  return known;
 }
 
 }  // namespace
 
 struct Detector::State {
-  dlib::frontal_face_detector detector = original();
-  std::vector<dlib::rect_detection> found;
+  // A level of the pyramid, and the next.
   dlib::array2d<unsigned char> level;
   dlib::array2d<unsigned char> next;
+  dlib::array<dlib::array2d<float>> features;
+  FilterBank::Scratch scratch;
+  std::vector<float> scores;
+  // What each of the banks has found: the score and the box in the picture.
+  std::vector<std::vector<std::pair<double, dlib::rectangle>>> found;
 
-  // False when there is nothing left to look at.
-  bool shrink(const View& view, int32_t steps);
-  dlib::rectangle inPicture(const dlib::rectangle& box, int32_t steps) const;
+  template <typename Image>
+  void scan(const Image& image, unsigned long level, double least);
+  std::vector<dlib::rect_detection> best();
 };
 
-bool Detector::State::shrink(const View& view, int32_t steps) {
+// Adds what is found on a level.
+template <typename Image>
+void Detector::State::scan(const Image& image, unsigned long level, double least) {
+  const Known& dlibs = known();
+  const dlib::default_fhog_feature_extractor extractor;
   const Pyramid pyramid;
-  for (int32_t i = 0; i < steps; i++) {
-    const long shorter = i == 0 ? std::min(view.grey->width, view.grey->height) : std::min(level.nr(), level.nc());
-    if (shorter < smallest) return false;
-    if (i == 0) pyramid(view, next);
-    else pyramid(level, next);
-    level.swap(next);
+  extractor(image, features, dlibs.cell, dlibs.high, dlibs.wide);
+  Planes planes{{}, features[0].nr(), features[0].nc()};
+  if (features[0].size() == 0) return;
+  for (const auto& plane : features) planes.planes.push_back(&plane[0][0]);
+  const long across = planes.columns - FilterBank::side + 1;
+  for (size_t i = 0; i < dlibs.banks.size(); i++) {
+    const double threshold = dlibs.thresholds[i] + least;
+    dlibs.banks[i].apply(planes, scratch, scores);
+    for (size_t at = 0; at < scores.size(); at++) {
+      if (!(scores[at] >= threshold)) continue;
+      const dlib::point middle(FilterBank::side / 2 + static_cast<long>(at) % across, FilterBank::side / 2 + static_cast<long>(at) / across);
+      const dlib::rectangle window = dlib::centered_rect(middle, dlibs.wide - 2 * dlibs.padding, dlibs.high - 2 * dlibs.padding);
+      found[i].emplace_back(scores[at], pyramid.rect_up(extractor.feats_to_image(window, dlibs.cell, dlibs.high, dlibs.wide), level));
+    }
   }
-  return true;
 }
 
-// A box as dlib gives it for the whole picture: it moves a box up from its level in one go and rounds once. So the box is first put back on its level,
-// where it is of whole pixels and always of the same size.
-dlib::rectangle Detector::State::inPicture(const dlib::rectangle& box, int32_t steps) const {
-  if (steps == 0) return box;
-  const Pyramid pyramid;
-  const auto& scanner = detector.get_scanner();
-  const unsigned long padding = scanner.get_padding();
-  const unsigned long wide = scanner.get_fhog_window_width();
-  const unsigned long high = scanner.get_fhog_window_height();
-  const dlib::rectangle window = dlib::default_fhog_feature_extractor().feats_to_image(
-      dlib::centered_rect(dlib::point(wide, high), wide - 2 * padding, high - 2 * padding), scanner.get_cell_size(), high, wide);
-  // From the middle of the first pixel to that of the last, which is what is moved.
-  const double larger = static_cast<double>(box.width() - 1) / static_cast<double>(window.width() - 1);
-  const auto level = static_cast<unsigned>(std::max(0L, std::lround(-std::log(larger) / std::log(dlib::pyramid_rate(pyramid)))));
-  const dlib::rectangle onLevel = pyramid.rect_down(dlib::drectangle(box), level);
-  return pyramid.rect_up(dlib::drectangle(onLevel), level + static_cast<unsigned>(steps));
+// Of the boxes that overlap the surest, in dlib's order.
+std::vector<dlib::rect_detection> Detector::State::best() {
+  const Known& dlibs = known();
+  std::vector<dlib::rect_detection> all;
+  for (size_t i = 0; i < found.size(); i++) {
+    std::sort(found[i].rbegin(), found[i].rend(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    for (const auto& [score, box] : found[i]) all.push_back({score - dlibs.thresholds[i], i, box});
+  }
+  std::sort(all.rbegin(), all.rend());
+  std::vector<dlib::rect_detection> best;
+  for (const dlib::rect_detection& one : all) {
+    const bool covered =
+        std::any_of(best.begin(), best.end(), [&](const dlib::rect_detection& other) { return dlibs.detector.get_overlap_tester()(other.rect, one.rect); });
+    if (!covered) best.push_back(one);
+  }
+  return best;
 }
 
 Detector::Detector() : state_(std::make_unique<State>()) {}
@@ -110,11 +172,24 @@ Detector::~Detector() = default;
 void Detector::detect(const Grey& picture, int32_t steps, double least, std::vector<Face>& faces) {
   faces.clear();
   const View view{&picture};
-  if (!state_->shrink(view, steps)) return;
-  if (steps == 0) state_->detector(view, state_->found, least);
-  else state_->detector(state_->level, state_->found, least);
-  for (const dlib::rect_detection& one : state_->found) {
-    const dlib::rectangle box = state_->inPicture(one.rect, steps);
+  const Pyramid pyramid;
+  State& state = *state_;
+  state.found.assign(known().banks.size(), {});
+  const unsigned long levels = known().levelsOf(picture);
+  const auto first = static_cast<unsigned long>(steps);
+  if (first >= levels) return;
+  for (unsigned long level = 0; level < levels; level++) {
+    if (level == 1) pyramid(view, state.level);
+    else if (level > 1) {
+      pyramid(state.level, state.next);
+      state.level.swap(state.next);
+    }
+    if (level < first) continue;
+    if (level == 0) state.scan(view, level, least);
+    else state.scan(state.level, level, least);
+  }
+  for (const dlib::rect_detection& one : state.best()) {
+    const dlib::rectangle& box = one.rect;
     faces.push_back({box.left(), box.top(), static_cast<int64_t>(box.width()), static_cast<int64_t>(box.height()), one.detection_confidence});
   }
   if (int64_t{picture.width} * picture.height > keptPixels) state_ = std::make_unique<State>();
