@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "filters.h"
+#include "gradients.h"
+#include "pyramid.h"
 
 #define TEXT_OF(number) #number
 #define VERSION_OF(major, minor) TEXT_OF(major) "." TEXT_OF(minor)
@@ -23,51 +25,18 @@ constexpr int64_t keptPixels = int64_t{1} << 23;
 // The pyramid of the detector.
 using Pyramid = dlib::pyramid_down<6>;
 
-// A Grey as dlib reads images.
-struct View {
-  const Grey* grey;
-};
-
-inline long num_rows(const View& view) { return view.grey->height; }
-inline long num_columns(const View& view) { return view.grey->width; }
-inline long width_step(const View& view) { return view.grey->width; }
-inline const void* image_data(const View& view) { return view.grey->pixels; }
-
-}  // namespace
-
-}  // namespace patchstream
-
-namespace dlib {
-
-template <>
-struct image_traits<patchstream::View> {
-  typedef unsigned char pixel_type;
-};
-template <>
-struct image_traits<const patchstream::View> {
-  typedef unsigned char pixel_type;
-};
-
-}  // namespace dlib
-
-namespace patchstream {
-
-namespace {
-
 // dlib's detector and its filters in our form. Reading it from its text takes longer than a picture: once a process.
 struct Known {
   const dlib::frontal_face_detector detector = dlib::get_frontal_face_detector();
-  // How its features are made, and what of them is looked at.
-  const unsigned long wide = detector.get_scanner().get_fhog_window_width();
-  const unsigned long high = detector.get_scanner().get_fhog_window_height();
-  const unsigned long padding = detector.get_scanner().get_padding();
-  const int cell = static_cast<int>(detector.get_scanner().get_cell_size());
   // Of five faces: ahead, left, right, tilted left, tilted right.
   std::vector<FilterBank> banks;
   std::vector<double> thresholds;
 
   Known() {
     const auto& scanner = detector.get_scanner();
+    const bool same = scanner.get_fhog_window_width() == FilterBank::side && scanner.get_fhog_window_height() == FilterBank::side &&
+                      scanner.get_padding() == 0 && scanner.get_cell_size() == Gradients::cell;
+    if (!same) throw std::runtime_error("this dlib's detector has another window than 10 × 10 cells of 8 × 8 pixels");
     for (unsigned long i = 0; i < detector.num_detectors(); i++) {
       const auto filters = scanner.build_fhog_filterbank(detector.get_w(i));
       FilterBank& bank = banks.emplace_back();
@@ -93,9 +62,16 @@ struct Known {
     return levels;
   }
 
+  // The box of a window of features on a level, in the picture.
+  dlib::rectangle boxOf(long column, long row, unsigned long level) const {
+    const auto& scanner = detector.get_scanner();
+    constexpr long side = FilterBank::side;
+    const dlib::rectangle window = dlib::centered_rect(dlib::point(column + side / 2, row + side / 2), side, side);
+    return Pyramid().rect_up(scanner.get_feature_extractor().feats_to_image(window, Gradients::cell, side, side), level);
+  }
+
  private:
   static FilterBank::Taps taps(const dlib::matrix<float, 0, 1>& filter) {
-    if (filter.size() != FilterBank::side) throw std::runtime_error("this dlib's detector has another window than 10 × 10 cells");
     FilterBank::Taps taps;
     std::copy(filter.begin(), filter.end(), taps.begin());
     return taps;
@@ -111,38 +87,29 @@ const Known& known() {
 
 struct Detector::State {
   // A level of the pyramid, and the next.
-  dlib::array2d<unsigned char> level;
-  dlib::array2d<unsigned char> next;
-  dlib::array<dlib::array2d<float>> features;
+  std::vector<uint8_t> level;
+  std::vector<uint8_t> next;
+  Shrinker shrinker;
+  Gradients gradients;
   FilterBank::Scratch scratch;
   std::vector<float> scores;
   // What each of the banks has found: the score and the box in the picture.
   std::vector<std::vector<std::pair<double, dlib::rectangle>>> found;
 
-  template <typename Image>
-  void scan(const Image& image, unsigned long level, double least);
+  void scan(const Grey& picture, unsigned long level, double least);
   std::vector<dlib::rect_detection> best();
 };
 
 // Adds what is found on a level.
-template <typename Image>
-void Detector::State::scan(const Image& image, unsigned long level, double least) {
+void Detector::State::scan(const Grey& picture, unsigned long level, double least) {
   const Known& dlibs = known();
-  const dlib::default_fhog_feature_extractor extractor;
-  const Pyramid pyramid;
-  extractor(image, features, dlibs.cell, dlibs.high, dlibs.wide);
-  Planes planes{{}, features[0].nr(), features[0].nc()};
-  if (features[0].size() == 0) return;
-  for (const auto& plane : features) planes.planes.push_back(&plane[0][0]);
-  const long across = planes.columns - FilterBank::side + 1;
+  const Planes features = gradients.of(picture);
+  const long across = features.columns - FilterBank::side + 1;
   for (size_t i = 0; i < dlibs.banks.size(); i++) {
     const double threshold = dlibs.thresholds[i] + least;
-    dlibs.banks[i].apply(planes, scratch, scores);
+    dlibs.banks[i].apply(features, scratch, scores);
     for (size_t at = 0; at < scores.size(); at++) {
-      if (!(scores[at] >= threshold)) continue;
-      const dlib::point middle(FilterBank::side / 2 + static_cast<long>(at) % across, FilterBank::side / 2 + static_cast<long>(at) / across);
-      const dlib::rectangle window = dlib::centered_rect(middle, dlibs.wide - 2 * dlibs.padding, dlibs.high - 2 * dlibs.padding);
-      found[i].emplace_back(scores[at], pyramid.rect_up(extractor.feats_to_image(window, dlibs.cell, dlibs.high, dlibs.wide), level));
+      if (scores[at] >= threshold) found[i].emplace_back(scores[at], dlibs.boxOf(static_cast<long>(at) % across, static_cast<long>(at) / across, level));
     }
   }
 }
@@ -171,22 +138,18 @@ Detector::~Detector() = default;
 
 void Detector::detect(const Grey& picture, int32_t steps, double least, std::vector<Face>& faces) {
   faces.clear();
-  const View view{&picture};
-  const Pyramid pyramid;
   State& state = *state_;
   state.found.assign(known().banks.size(), {});
   const unsigned long levels = known().levelsOf(picture);
   const auto first = static_cast<unsigned long>(steps);
   if (first >= levels) return;
-  for (unsigned long level = 0; level < levels; level++) {
-    if (level == 1) pyramid(view, state.level);
-    else if (level > 1) {
-      pyramid(state.level, state.next);
+  Grey level = picture;
+  for (unsigned long i = 0; i < levels; i++) {
+    if (i > 0) {
+      level = state.shrinker.shrink(level, state.next);
       state.level.swap(state.next);
     }
-    if (level < first) continue;
-    if (level == 0) state.scan(view, level, least);
-    else state.scan(state.level, level, least);
+    if (i >= first) state.scan(level, i, least);
   }
   for (const dlib::rect_detection& one : state.best()) {
     const dlib::rectangle& box = one.rect;

@@ -4,6 +4,8 @@
 #include <memory>
 #include <vector>
 
+#include "grey.h"
+
 namespace patchstream {
 
 // A face in pixels of the picture that was scanned. It may begin or end outside of it.
@@ -14,13 +16,6 @@ struct Face {
   int64_t height;
   // How far above the detector's threshold: above 0 unless a lower one was asked for.
   double confidence;
-};
-
-// Luma, one byte a pixel, rows without gaps.
-struct Grey {
-  const uint8_t* pixels;
-  int32_t width;
-  int32_t height;
 };
 
 // dlib's detector of frontal faces, for one thread. The only file that includes dlib is detector.cc.

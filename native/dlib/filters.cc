@@ -40,7 +40,7 @@ void FilterBank::apply(const Planes& features, Scratch& scratch, std::vector<flo
   scores.resize(static_cast<size_t>(down) * across, 0.0F);
   scratch.resize(static_cast<size_t>(side) * across);
   for (const Filter& filter : filters_) {
-    const float* plane = features.planes[filter.plane];
+    const float* plane = features.plane(filter.plane);
     // A row is filtered across when the last window that it is part of needs it, and is then still near: no more than ten are kept.
     std::array<const float*, side> rows{};
     for (long r = 0; r < features.rows; r++) {

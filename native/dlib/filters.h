@@ -4,14 +4,9 @@
 #include <cstddef>
 #include <vector>
 
-namespace patchstream {
+#include "planes.h"
 
-// Planes of features, all of one size: `rows` × `columns` numbers each, rows without gaps.
-struct Planes {
-  std::vector<const float*> planes;
-  long rows;
-  long columns;
-};
+namespace patchstream {
 
 // A window of features times a filter, for every place of the window: a sum over the planes of filters that are a row times a column, which is how dlib
 // keeps them.

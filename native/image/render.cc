@@ -229,6 +229,8 @@ bool Renderer::scale(const Job& job, const Region& source, uint8_t* out, ptrdiff
   // Taps count from the left of the whole picture.
   const uint8_t* origin = row - static_cast<ptrdiff_t>(low) * wanted;
   const uint8_t* data = source.data + static_cast<ptrdiff_t>(low - source.left) * channels;
+  // As for the faces of a picture, which is looked through as it is.
+  const int32_t copied = across_.copied();
   for (int32_t y = 0; y < down_.count(); y++, out += stride) {
     if (job.cancelled()) return false;
     // Cells are written once round the ring and are in no cache by then; fetched a row ahead, their lines are there when they are written.
@@ -237,7 +239,8 @@ bool Renderer::scale(const Job& job, const Region& source, uint8_t* out, ptrdiff
     pass.vertical(rows, source.stride, down_.weights(y), down_.taps(y), down_.shift(), row, width * channels);
     if (channels == 1 && wanted == 3) repeatGrey(row, width);
     if (channels == 3 && wanted == 1) mixGrey(row, width);
-    if (wanted == 1) horizontalGrey(origin, across_, out);
+    if (copied >= 0) std::memcpy(out, origin + static_cast<ptrdiff_t>(copied) * wanted, static_cast<size_t>(across_.count()) * wanted);
+    else if (wanted == 1) horizontalGrey(origin, across_, out);
     else pass.horizontal(origin, across_, out);
   }
   return true;

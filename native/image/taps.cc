@@ -33,6 +33,12 @@ void Taps::make(const Axis& axis) {
   made_ = true;
 }
 
+int32_t Taps::copied() const {
+  const auto from = static_cast<int32_t>(axis_.from);
+  if (axis_.mirrored != axis_.reversed || axis_.from != from || axis_.to - axis_.from != axis_.resized) return -1;
+  return from + (axis_.reversed ? axis_.resized - axis_.first - axis_.count : axis_.first);
+}
+
 void Taps::weigh() {
   const double scale = (axis_.to - axis_.from) / axis_.resized;
   // Stretched when the picture gets smaller, so that every source pixel has its part and nothing aliases.

@@ -56,6 +56,8 @@ class Taps {
   // repeated for four channels.
   const int16_t* spread() const { return spread_.data(); }
   static constexpr int32_t spreadStep = 64;
+  // Where every output is a source pixel as it is, one after the other: the first of them. Otherwise -1.
+  int32_t copied() const;
   // The source pixels that are used: [low, high).
   int32_t low() const { return low_; }
   int32_t high() const { return high_; }
