@@ -21,6 +21,8 @@ export {
   type Source,
   type SourceContext,
   type SourceDefinition,
+  type Stamp,
+  type WatchedSource,
 } from './datasets/source.ts';
 export { catalogue, type ErrorCode, fail, PatchstreamError, type Refusal } from './errors.ts';
 export type { Chance, HostTensor, Loss, Model } from './models/model.ts';

@@ -1,9 +1,9 @@
-import { messageOf, PatchstreamError } from '../errors.ts';
+import { fail, messageOf, PatchstreamError } from '../errors.ts';
 import { builtin } from '../pipeline/builtin.ts';
 import { checkFile } from '../pipeline/check.ts';
 import { parsePart } from '../pipeline/part.ts';
 import { redact } from '../pipeline/problem.ts';
-import { run as runPipeline } from '../pipeline/run.ts';
+import { type RunOptions, run as runPipeline } from '../pipeline/run.ts';
 import { problemLines } from './check.ts';
 import { type Command, exits, type Given, onlyWord, setOption, type Terminal } from './command.ts';
 import { viewOf } from './progress.ts';
@@ -22,6 +22,15 @@ export const run: Command = {
       type: 'string',
       value: 'i/n',
       about: 'Do part i of n of a job, beside others; auto/n takes i from a Kubernetes indexed job or a Slurm array.',
+    },
+    watch: {
+      type: 'boolean',
+      about: 'Keep a job running: take the files that arrive in the folder of its source, until it is stopped.',
+    },
+    idle: {
+      type: 'string',
+      value: 'seconds',
+      about: 'With --watch: close a shard after so long without a new sample. Default 30.',
     },
     json: { type: 'boolean', about: 'Print events as JSON, one per line.' },
   },
@@ -48,9 +57,11 @@ export const run: Command = {
         fresh: given.flag('fresh'),
         onEvent: view.event,
         ...(part && { part }),
+        ...watchOf(given),
       };
       view.end(await runPipeline(definition, options));
-      return exits.ok;
+      // Only what is watched ends well by a signal.
+      return stop.received() === undefined ? exits.ok : exits[stop.received()!];
     } catch (error) {
       view.end();
       if (given.flag('json')) stdout.write(`${hide(JSON.stringify({ type: 'error', ...errorJson(error) }))}\n`);
@@ -61,6 +72,17 @@ export const run: Command = {
     }
   },
 };
+
+/** @throws WATCH_IDLE */
+function watchOf(given: Given): Pick<RunOptions, 'watch'> {
+  const written = given.text('idle');
+  const idleSeconds = Number(written);
+  if (written !== undefined && !(given.flag('watch') && written.trim() !== '' && idleSeconds > 0)) {
+    throw fail('WATCH_IDLE', { found: given.flag('watch') ? written : 'no --watch' });
+  }
+  if (!given.flag('watch')) return {};
+  return { watch: written === undefined ? true : { idleSeconds } };
+}
 
 function setsOf(given: Given): string[] {
   const short = ['seed', 'threads'].flatMap((name) => {

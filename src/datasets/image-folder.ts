@@ -5,6 +5,7 @@ import { type Format, formatEndings, pictureFormats } from '../vision/formats.ts
 import { commonFormats } from '../vision/open.ts';
 import { listFiles, readWhole } from './files.ts';
 import { defineSource } from './source.ts';
+import { watchFolder } from './watch-folder.ts';
 
 /** What a sample of a folder has: the file, and the rank of its class where `labels` is said. */
 export type FolderFields = { readonly bytes: Uint8Array; readonly label?: number };
@@ -54,7 +55,7 @@ export const imageFolder = defineSource({
   }),
   async open({ path, repeat, labels, formats, maxBytes }, { base, signal, progress }) {
     const root = resolve(base, path);
-    const endings = new Set(formats.flatMap((format: Format) => formatEndings[format]));
+    const endings = endingsOf(formats);
     const { files, others } = await listFiles(root, (name) => endings.has(extname(name).toLowerCase()), {
       signal,
       progress,
@@ -79,7 +80,17 @@ export const imageFolder = defineSource({
       },
     };
   },
+  watch({ path, repeat, labels, formats, maxBytes }, { base, signal, progress }) {
+    // Classes are numbered in the order of all their names, which are not known yet.
+    if (labels || repeat > 1)
+      throw fail('WATCH_SOURCE', { found: `image-folder with ${labels ? 'labels' : 'repeat'}` });
+    return watchFolder(resolve(base, path), endingsOf(formats), { maxBytes, signal, progress });
+  },
 });
+
+function endingsOf(formats: readonly Format[]): ReadonlySet<string> {
+  return new Set(formats.flatMap((format) => formatEndings[format]));
+}
 
 function classOf(file: string): string {
   return file.slice(0, file.indexOf('/'));

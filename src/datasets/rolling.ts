@@ -134,6 +134,14 @@ export class RollingFiles<W extends Entry> {
     this.#current.samples++;
   }
 
+  /** Closes the file that has been begun, if there is one; nothing that is added later has a position before `to`. @throws SINK_WRITE */
+  flush(to: number): Promise<void> {
+    this.#busy = this.#busy.then(async () => {
+      if (!this.#closed && this.#current !== undefined) await this.#finish(to);
+    });
+    return this.#busy;
+  }
+
   /** Ends with the last file closed where the run is `complete`; else what is half-written goes. Gives the names of the files that are finished. */
   async close(complete: boolean): Promise<{ readonly files: readonly string[]; readonly samples: number }> {
     // What was under way when the run was cancelled ends first; whether it failed, its caller has heard.
@@ -157,9 +165,8 @@ export class RollingFiles<W extends Entry> {
     return { file, form, from: start.from, position, samples: 0 };
   }
 
-  async #finish(): Promise<void> {
-    const { file, form, from, position, samples } = this.#current!;
-    const to = position + 1;
+  async #finish(to = this.#current!.position + 1): Promise<void> {
+    const { file, form, from, samples } = this.#current!;
     await file.write(form.tail(file.bytes, to));
     await file.finish();
     this.#current = undefined;

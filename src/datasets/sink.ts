@@ -10,6 +10,8 @@ export interface OpenSink<Written = unknown> {
   commit(written: Written): void | Promise<void>;
   /** Where an earlier run of this job is gone on with: the first position that is still to be written, and how many samples are. */
   readonly resumed?: { readonly position: number; readonly samples: number };
+  /** Finishes the file that is being written, so that readers find it: all positions before `to` are done. For a sink that is gone on with. */
+  flush?(to: number): Promise<void>;
   /**
    * Finishes what was committed (also after a cancelled run) and says where it is. `complete`: the run came to its end; a sink whose files must be
    * those of an undisturbed run leaves out what is half done otherwise.

@@ -34,6 +34,24 @@ export interface Records {
   readonly channels: 1 | 3;
 }
 
+/** A source whose samples arrive while a job runs: files that are laid into a folder. */
+export interface WatchedSource<F extends Fields = Fields> {
+  /** What is there now and not `known`, by key, in listing order. */
+  look(known: (key: string) => boolean): Promise<ReadonlyMap<string, Stamp>>;
+  isThere(key: string): Promise<boolean>;
+  /** As `OpenSource.read`. */
+  read(key: string, signal: AbortSignal, memory?: Recycler): F | Promise<F>;
+}
+
+/** How a file stands: while it is written, bytes and time change; when it is moved, all stays. */
+export interface Stamp {
+  readonly bytes: number;
+  /** When it was last written, in nanoseconds. */
+  readonly written: string;
+  /** The file on its disk, whatever its name. */
+  readonly inode: string;
+}
+
 export type Fields = Readonly<Record<string, unknown>>;
 
 export interface SourceContext {
@@ -57,6 +75,8 @@ export interface SourceDefinition<Options = unknown> {
   /** The spec of its samples, from the options alone; opens no data. */
   spec(options: Options): Spec;
   open(options: Options, context: SourceContext): Promise<OpenSource>;
+  /** For sources whose samples may arrive while a job runs. @throws WATCH_SOURCE where the options do not allow it. */
+  watch?(options: Options, context: SourceContext): WatchedSource;
 }
 
 /** A value that may stand as `source`. `S` is the type of its samples. */

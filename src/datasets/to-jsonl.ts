@@ -45,6 +45,7 @@ export const toJsonl = defineSink({
         return { position: sample.position, line, bytes: line.length };
       },
       commit: (written) => files.add(written),
+      flush: (to) => files.flush(to),
       async close(complete) {
         const { files: made, samples } = await files.close(complete);
         return { lines: [`${samples} lines in ${folder}`], files: made };

@@ -75,6 +75,7 @@ export const toShards = defineSink({
         await files.add(written);
         contact?.add(written.shown);
       },
+      flush: (to) => files.flush(to),
       async close(complete) {
         const { files: made, samples } = await files.close(complete);
         const lines = [`${samples} samples in ${made.length} shards in ${folder}`];

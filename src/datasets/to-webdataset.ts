@@ -64,6 +64,7 @@ export const toWebdataset = defineSink({
         return { key, position, members, bytes };
       },
       commit: (written) => files.add(written),
+      flush: (to) => files.flush(to),
       async close(complete) {
         const { files: made, samples } = await files.close(complete);
         return { lines: [`${samples} samples in ${made.length} tars in ${folder}`], files: made };

@@ -67,5 +67,12 @@ export const streamsErrors = {
   PART: '`--part` must be i/n or auto/n, i from 1 to n; got {found}. {advice}',
   PART_SINK:
     'only a job whose sink is shards, webdataset or jsonl is done in parts; this pipeline ends in {found}. Leave `--part` out, or take another sink.',
+  WATCH_SOURCE:
+    'only a folder of pictures, without `labels` and `repeat`, is watched for what arrives; got {found}. Leave `--watch` out, or take the source image-folder.',
+  WATCH_SINK:
+    'only a job whose sink is shards, webdataset or jsonl can be watched, and not in parts; got {found}. Leave `--watch` out, or take another sink.',
+  WATCH_IDLE: '`--idle` must be seconds above 0, beside `--watch`; got {found}. Write `--watch --idle 30`.',
+  WATCH_ARRIVALS:
+    'a watched job that goes on must find its list of what has arrived, {expected} files at least; got {found}. Bring arrivals.jsonl back, or begin again with --fresh.',
   RUN_CANCELLED: 'the run was cancelled by {cause}.',
 } as const;

@@ -3,6 +3,14 @@ import { fail, type PatchstreamError } from '../errors.ts';
 import type { RunEvent } from './events.ts';
 import type { RunFolder } from './folder.ts';
 
+/** How a source is watched. */
+export interface Watching {
+  /** Seconds between two looks at what has arrived. A file is taken that was the same in two looks. */
+  readonly everySeconds: number;
+  /** Seconds without a new sample after which the file that is being written is closed, so that readers find it. */
+  readonly idleSeconds: number;
+}
+
 /** What a run of either kind is given. */
 export interface RunContext {
   readonly folder: RunFolder;
@@ -10,6 +18,7 @@ export interface RunContext {
   readonly onEvent: (event: RunEvent) => void;
   readonly fresh: boolean;
   readonly part?: Part;
+  readonly watch?: Watching;
 }
 
 /** The error of a run that was aborted. */

@@ -26,9 +26,9 @@ export interface LoaderOptions {
   readonly threads: Threads;
   readonly permits: number;
   readonly shuffle: boolean;
-  /** First and one past the last position. */
+  /** First and one past the last position; where positions become known while it runs, how far it may go by now. */
   readonly start?: number;
-  readonly end: number;
+  readonly end: number | Observable<number>;
   readonly onFailure: (failure: Failure) => void;
   /** What an earlier run has met in front of `start`: budgets are of both. */
   readonly before?: Before | undefined;

@@ -1,3 +1,4 @@
+import type { Observable } from 'rxjs';
 import type { OpenSource } from '../datasets/source.ts';
 import { fail, messageOf, printable } from '../errors.ts';
 import type { Before, Failure } from '../streams/failures.ts';
@@ -17,8 +18,8 @@ export interface OpenOptions {
   readonly start?: number;
   /** What an earlier run of the same job has met in front of `start`. */
   readonly before?: Before;
-  /** One past the last position, where it is not the end of the epochs. */
-  readonly end?: number;
+  /** One past the last position, where it is not the end of the epochs; of a run whose positions become known while it runs, how far it may go by now. */
+  readonly end?: number | Observable<number>;
   readonly signal?: AbortSignal;
   /** Hears of each sample that failed. */
   readonly onFailure?: (failure: Failure) => void;
@@ -76,7 +77,10 @@ export async function openLoader(resolved: Readable, options: OpenOptions = {}):
   const source = options.source ?? (await openSource(resolved, { ...options, signal }));
   const first: Failure[] = [];
   const total = options.end ?? Math.floor(epochs * source.count);
-  const records = recordRun(source, stages, { seed: definition.seed, shuffle, start, end: total, signal });
+  const records =
+    typeof total === 'number'
+      ? recordRun(source, stages, { seed: definition.seed, shuffle, start, end: total, signal })
+      : undefined;
   const running = loader(source, {
     seed: definition.seed,
     stages,
@@ -98,7 +102,7 @@ export async function openLoader(resolved: Readable, options: OpenOptions = {}):
     ...(records && { records }),
     spec,
     threads: capacity.threads,
-    total: total - start,
+    total: typeof total === 'number' ? total - start : Number.POSITIVE_INFINITY,
     finish() {
       const stats = running.stats();
       const earlier = [...(before?.failures.values() ?? [])].reduce((sum, count) => sum + count, 0);

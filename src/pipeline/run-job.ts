@@ -17,27 +17,32 @@ import { lossLines, ProgressTicker, totals } from './progress.ts';
 import type { Resolved } from './resolve.ts';
 import { decisiveJson } from './resolved-json.ts';
 import { version } from './version.ts';
+import { Watch } from './watch.ts';
 
 /**
  * A job: one pass over the source in listing order, into the sink. A sink that says how far an earlier run has come is gone on with from there; the
- * others begin anew, and end with what was written before also when the run is cancelled.
+ * others begin anew, and end with what was written before also when the run is cancelled. A source that is watched has no end: such a job ends well
+ * when it is cancelled.
  */
 export async function runJob(resolved: Resolved, context: RunContext): Promise<RunSummary> {
   const { folder, signal, onEvent } = context;
   const began = performance.now();
   const onLine = (text: string) => onEvent({ type: 'line', text });
   let source: OpenSource | undefined;
+  let watch: Watch | undefined;
   let opened: Opened | undefined;
   let before: Before | undefined;
   let how = 'failed';
   try {
-    source = await openSource(resolved, { signal, onLine });
+    watch = context.watch && (await Watch.open(resolved, context.watch, context));
+    source = watch?.source ?? (await openSource(resolved, { signal, onLine }));
     const job = jobOf(resolved, source, context);
     const sink = await openSink(resolved, source, job, context);
     const { position, samples } = sink.resumed ?? { position: job.from, samples: 0 };
     let closed: Awaited<ReturnType<typeof sink.close>>;
     let complete = false;
     try {
+      watch?.check(position);
       const goesOn = position > job.from;
       await folder.begin({ goesOn });
       if (goesOn) {
@@ -47,22 +52,25 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
       opened = await openLoader(resolved, {
         source,
         start: position,
-        end: job.to,
-        signal,
+        end: watch?.ends ?? job.to,
+        // What is watched ends when the samples that have begun have ended.
+        ...(watch === undefined && { signal }),
         ...(before && { before }),
         onLine,
         onFailure(failure) {
           folder.quarantine(failure);
+          watch?.failed(failure);
           onEvent({ type: 'failure', stage: failure.stage, key: failure.key, error: messageOf(failure.error) });
         },
       });
-      await write(opened, resolved, sink, context);
-      if (!signal.aborted) opened.finish();
-      complete = !signal.aborted;
+      await watch?.begin(opened.loader.permits, sink);
+      await write(opened, resolved, sink, context, watch);
+      if (watch === undefined && !signal.aborted) opened.finish();
+      complete = watch !== undefined || !signal.aborted;
     } finally {
       closed = await sink.close(complete);
     }
-    if (signal.aborted) {
+    if (signal.aborted && watch === undefined) {
       how = 'cancelled';
       throw cancelled(signal);
     }
@@ -73,6 +81,7 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
     return { lines, files: closed.files, done: samples + stats.at(-1)!.out, seconds, ...totals(stats) };
   } finally {
     folder.ended(how, opened?.loader.stats() ?? []);
+    await watch?.close();
     await (opened?.close() ?? source?.close?.());
   }
 }
@@ -97,6 +106,7 @@ async function write(
   { sink: target, spec }: Resolved,
   sink: OpenSink,
   { signal, onEvent }: RunContext,
+  watch: Watch | undefined,
 ): Promise<void> {
   let done = 0;
   const ticker = new ProgressTicker(onEvent, () => ({ done, total, stats: loader.stats() }));
@@ -106,11 +116,14 @@ async function write(
         checkFields(sample, spec);
         return sink.write(sample as Sample & Fields);
       },
-      commit: (written) => sink.commit(written),
+      commit(written) {
+        watch?.committed();
+        return sink.commit(written);
+      },
       fatal: endsTheSink,
       ...loader.ending(target!.name),
     });
-    for await (const _ of iterate(loader.ordered.pipe(writing), signal)) done++;
+    for await (const _ of iterate(loader.ordered.pipe(writing), watch === undefined ? signal : undefined)) done++;
   } finally {
     ticker.stop();
   }
@@ -133,7 +146,7 @@ function openSink(
   });
 }
 
-function jobOf(resolved: Resolved, source: OpenSource, { folder, fresh, part }: RunContext): Job {
+function jobOf(resolved: Resolved, source: OpenSource, { folder, fresh, part, watch }: RunContext): Job {
   return {
     // As JSON has it: without what is not there.
     recipe: {
@@ -143,7 +156,7 @@ function jobOf(resolved: Resolved, source: OpenSource, { folder, fresh, part }: 
     },
     ...rangeOf(source.count, part),
     ...(part && { part }),
-    source: { count: source.count, keys: keysDigest(source) },
+    source: watch ? { count: 0, keys: 'watched' } : { count: source.count, keys: keysDigest(source) },
     fresh,
     versions: { patchstream: version() },
   };

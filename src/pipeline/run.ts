@@ -4,7 +4,7 @@ import type { Part } from '../datasets/sink.ts';
 import { fail } from '../errors.ts';
 import { builtin } from './builtin.ts';
 import { soundPipeline } from './check.ts';
-import type { RunContext } from './context.ts';
+import type { RunContext, Watching } from './context.ts';
 import type { Definition } from './definition.ts';
 import type { RunEvent, RunSummary } from './events.ts';
 import { RunFolder } from './folder.ts';
@@ -25,30 +25,38 @@ export interface RunOptions {
   readonly fresh?: boolean;
   /** The part of a job that this run does, beside others that do the rest: `{ index: 2, of: 8 }`. */
   readonly part?: Part;
+  /**
+   * Goes on for ever: takes what arrives in the source's folder, until `signal` is aborted, which is then the run's good end. `true` looks every 2 seconds
+   * and closes a file of the sink after 30 seconds without a new sample.
+   */
+  readonly watch?: boolean | Partial<Watching>;
 }
 
 /**
  * Runs a pipeline to its end: a job into its sink, or a training. What has been run to its end is not run again, but told.
  *
- * @throws PIPELINE_PROBLEMS; PART_SINK; RUN_CANCELLED; what ends the run.
+ * @throws PIPELINE_PROBLEMS; PART_SINK, WATCH_SINK, WATCH_SOURCE; RUN_CANCELLED; what ends the run.
  */
 export async function run(definition: Definition, options: RunOptions = {}): Promise<RunSummary> {
   const { signal = new AbortController().signal, onEvent = () => {}, fresh = false, part } = options;
   const resolved = soundPipeline(definition, options.registry ?? builtin);
+  const watch = watchingOf(options.watch);
   if (part !== undefined) checkParts(resolved);
+  if (watch !== undefined) checkWatch(resolved, part);
   const { output } = definition;
-  const decisive = { ...decisiveJson(resolved), code: await codeOf(definition) };
+  const decisive = { ...decisiveJson(resolved), code: await codeOf(definition), ...(watch && { watch: true }) };
   const place = part ? join(output, partFolder(part)) : output;
   const folder = await RunFolder.open(place, resolvedJson(resolved), decisive, part);
-  const before = fresh ? undefined : await folder.finished();
+  const before = fresh || watch ? undefined : await folder.finished();
   if (before !== undefined) {
     return { ...before, earlier: true };
   }
   await folder.lock();
   try {
-    const context: RunContext = { folder, signal, onEvent, fresh, ...(part && { part }) };
+    const context: RunContext = { folder, signal, onEvent, fresh, ...(part && { part }), ...(watch && { watch }) };
     const summary = await (resolved.train === undefined ? runJob(resolved, context) : runTraining(resolved, context));
-    await folder.finish(summary);
+    // What is watched has no end.
+    if (watch === undefined) await folder.finish(summary);
     return summary;
   } finally {
     await folder.unlock();
@@ -59,6 +67,20 @@ export async function run(definition: Definition, options: RunOptions = {}): Pro
 function checkParts({ sink, train }: Resolved): void {
   if (sink?.definition.parts) return;
   throw fail('PART_SINK', { found: train === undefined ? `the sink ${sink?.name}` : 'a training' });
+}
+
+function watchingOf(watch: RunOptions['watch']): Watching | undefined {
+  if (watch === undefined || watch === false) return undefined;
+  return { everySeconds: 2, idleSeconds: 30, ...(watch !== true && watch) };
+}
+
+/** What a kill must not lose is gone on with. */
+function checkWatch({ sink, source, train }: Resolved, part: Part | undefined): void {
+  if (part !== undefined) throw fail('WATCH_SINK', { found: `part ${part.index} of ${part.of}` });
+  if (!sink?.definition.parts) {
+    throw fail('WATCH_SINK', { found: train === undefined ? `the sink ${sink?.name}` : 'a training' });
+  }
+  if (source?.definition.watch === undefined) throw fail('WATCH_SOURCE', { found: source?.name ?? 'no source' });
 }
 
 /** What a digest of the pipeline cannot see otherwise: the text of the modules that it is written in, or that it uses. */

@@ -8,17 +8,26 @@ const burst = 1024;
 /**
  * Where a run begins: `ticket(position)` for one position after the other, each as soon as there is a permit for it. Completes when
  * the last ticket (position `end − 1`) is out, without needing another permit. Unsubscribing stops it at once; it holds no permit of its own.
+ *
+ * @param end one past the last position, or how far it may go by now: then it waits there for more, and its completion is the end of the tickets,
+ * also of those that might have gone out.
  */
 export function gate<S>(
   permits: Permits,
   ticket: (position: number) => S,
-  { start = 0, end = Number.POSITIVE_INFINITY, scheduler = asyncScheduler as SchedulerLike } = {},
+  {
+    start = 0,
+    end = Number.POSITIVE_INFINITY as number | Observable<number>,
+    scheduler = asyncScheduler as SchedulerLike,
+  } = {},
 ): Observable<Carried<S>> {
   return new Observable((subscriber) => {
     let position = start;
     let pumping = false;
     let resting = false;
     let immediate: NodeJS.Immediate | undefined;
+    let known = typeof end === 'number' ? end : start;
+    let more = typeof end !== 'number';
 
     const rest = () => {
       resting = true;
@@ -36,8 +45,8 @@ export function gate<S>(
       pumping = true;
       let sent = 0;
       while (!subscriber.closed) {
-        if (position >= end) {
-          subscriber.complete();
+        if (position >= known) {
+          if (!more) subscriber.complete();
           break;
         }
         if (sent++ === burst) {
@@ -61,6 +70,22 @@ export function gate<S>(
     };
 
     subscriber.add(permits.onFree(pump));
+    if (typeof end !== 'number') {
+      subscriber.add(
+        end.subscribe({
+          next(value) {
+            known = value;
+            pump();
+          },
+          error: (error) => subscriber.error(error),
+          complete() {
+            more = false;
+            known = position;
+            pump();
+          },
+        }),
+      );
+    }
     pump();
     return () => clearImmediate(immediate);
   });

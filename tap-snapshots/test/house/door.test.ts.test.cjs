@@ -88,7 +88,9 @@ type StageContext
 type StageDefinition
 type StageFactory
 type StagePolicy
+type Stamp
 type SuperResolution
+type WatchedSource
 webdataset
 windows
 `

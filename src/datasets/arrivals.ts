@@ -1,0 +1,155 @@
+import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Stamp } from './source.ts';
+import { cannotWrite, syncFolder } from './temporary-file.ts';
+
+/** A file that has come to rest. */
+export interface Arrival {
+  readonly key: string;
+  readonly stamp: Stamp;
+}
+
+interface Head {
+  readonly format: 1;
+  readonly recipe: string;
+}
+
+/** A file that has a position; one that was moved and has none of its own; a position whose file could not be read. */
+type Row =
+  | { readonly key: string; readonly file: string }
+  | { readonly key: string; readonly moved: string }
+  | { readonly unread: number };
+
+/**
+ * `arrivals.jsonl` in the run's folder: the order in which the files of a watched source have arrived, which are the positions of the job. It is
+ * brought to the disk before a file is read, so that a position means the same file after every kill. A line that was cut by one counts for nothing.
+ */
+export class Arrivals {
+  readonly #path: string;
+  readonly #head: Head;
+  /** Where the rows that count end in the file; 0 where it is not of this job. */
+  readonly #end: number;
+  #handle: FileHandle | undefined;
+  #busy: Promise<void> = Promise.resolve();
+  readonly #keys: string[] = [];
+  readonly #known = new Set<string>();
+  /** Keys by what a file is on its disk, and that by position. */
+  readonly #files = new Map<string, string>();
+  readonly #fileOf: string[] = [];
+
+  private constructor(path: string, head: Head, end: number) {
+    this.#path = path;
+    this.#head = head;
+    this.#end = end;
+  }
+
+  /** Reads the list of an earlier run of this job, if there is one. Changes nothing. */
+  static async open(folder: string, recipe: string, fresh: boolean): Promise<Arrivals> {
+    const path = join(folder, 'arrivals.jsonl');
+    const lines = fresh ? [] : wholeLines(await readFile(path, 'utf8').catch(() => ''));
+    const head = lines[0]?.row as Partial<Head> | undefined;
+    const ours = head?.format === 1 && head.recipe === recipe;
+    const arrivals = new Arrivals(path, { format: 1, recipe }, ours ? lines.at(-1)!.end : 0);
+    if (ours) for (const { row } of lines.slice(1)) arrivals.#enter(row as Row);
+    return arrivals;
+  }
+
+  /** Takes out what does not count, and stays open for more. @throws SINK_WRITE */
+  async begin(): Promise<void> {
+    try {
+      this.#handle = await open(this.#path, this.#end === 0 ? 'w' : 'a');
+      if (this.#end > 0) await this.#handle.truncate(this.#end);
+      else await this.#append([this.#head]);
+      await syncFolder(dirname(this.#path));
+    } catch (error) {
+      throw cannotWrite(this.#path, error);
+    }
+  }
+
+  /** How many files have a position. */
+  get count(): number {
+    return this.#keys.length;
+  }
+
+  key(position: number): string {
+    return this.#keys[position]!;
+  }
+
+  has(key: string): boolean {
+    return this.#known.has(key);
+  }
+
+  /** The key under which this very file has arrived. */
+  keyOf(stamp: Stamp): string | undefined {
+    return this.#files.get(fileOf(stamp));
+  }
+
+  /** Gives positions to files, and none to those that were only moved. They are on the disk when it answers. @throws SINK_WRITE */
+  async add(fresh: readonly Arrival[], moved: readonly Arrival[]): Promise<void> {
+    if (fresh.length === 0 && moved.length === 0) return;
+    await this.#append([
+      ...fresh.map(({ key, stamp }) => ({ key, file: fileOf(stamp) })),
+      ...moved.map(({ key, stamp }) => ({ key, moved: fileOf(stamp) })),
+    ]);
+  }
+
+  /** The file of a position was gone: under another name, it is a new one. @throws SINK_WRITE */
+  unread(position: number): Promise<void> {
+    return this.#append([{ unread: position }]);
+  }
+
+  async close(): Promise<void> {
+    // Whether it failed, its caller has heard.
+    await this.#busy.catch(() => undefined);
+    await this.#handle?.close();
+  }
+
+  #append(rows: readonly (Row | Head)[]): Promise<void> {
+    this.#busy = this.#busy.then(() => this.#write(rows));
+    return this.#busy;
+  }
+
+  async #write(rows: readonly (Row | Head)[]): Promise<void> {
+    try {
+      await this.#handle!.appendFile(rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+      await this.#handle!.sync();
+    } catch (error) {
+      throw cannotWrite(this.#path, error);
+    }
+    for (const row of rows) if (!('format' in row)) this.#enter(row);
+  }
+
+  #enter(row: Row): void {
+    if ('unread' in row) {
+      this.#files.delete(this.#fileOf[row.unread] ?? '');
+      return;
+    }
+    this.#known.add(row.key);
+    if ('moved' in row) {
+      this.#files.set(row.moved, row.key);
+      return;
+    }
+    this.#files.set(row.file, row.key);
+    this.#fileOf.push(row.file);
+    this.#keys.push(row.key);
+  }
+}
+
+function fileOf({ bytes, written, inode }: Stamp): string {
+  return `${inode}:${bytes}:${written}`;
+}
+
+/** The rows of a file of JSON up to the first that is not whole, each with where in the file it ends, in bytes. */
+function wholeLines(text: string): { readonly row: unknown; readonly end: number }[] {
+  const rows: { row: unknown; end: number }[] = [];
+  let end = 0;
+  for (const line of text.split('\n').slice(0, -1)) {
+    end += Buffer.byteLength(line) + 1;
+    try {
+      rows.push({ row: JSON.parse(line), end });
+    } catch {
+      break;
+    }
+  }
+  return rows;
+}

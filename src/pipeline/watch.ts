@@ -1,0 +1,132 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Observable, ReplaySubject } from 'rxjs';
+import { Arrivals } from '../datasets/arrivals.ts';
+import { Newcomers } from '../datasets/newcomers.ts';
+import type { OpenSink } from '../datasets/sink.ts';
+import type { OpenSource } from '../datasets/source.ts';
+import { fail, messageOf, PatchstreamError } from '../errors.ts';
+import type { Failure } from '../streams/failures.ts';
+import type { Permits } from '../streams/permits.ts';
+import type { RunContext, Watching } from './context.ts';
+import type { Resolved } from './resolve.ts';
+
+/**
+ * The source of a job that is watched: its samples are the files in the order in which they have arrived, which is kept in the run's folder, and
+ * `ends` says how many that are by now. Ends when the run is cancelled, with the samples that have begun.
+ */
+export class Watch {
+  readonly source: OpenSource;
+  readonly #ends = new ReplaySubject<number>(1);
+  readonly #arrivals: Arrivals;
+  readonly #newcomers: Newcomers;
+  readonly #options: Watching;
+  /** The run has ended, for whatever cause. */
+  readonly #over = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #onLine: (text: string) => void;
+  /** When the last sample was committed, while the sink has a file that is not closed. */
+  #committed: number | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #told = '';
+
+  private constructor(
+    source: OpenSource,
+    arrivals: Arrivals,
+    newcomers: Newcomers,
+    options: Watching,
+    context: RunContext,
+  ) {
+    this.source = source;
+    this.#arrivals = arrivals;
+    this.#newcomers = newcomers;
+    this.#options = options;
+    this.#signal = AbortSignal.any([context.signal, this.#over.signal]);
+    this.#onLine = (text) => context.onEvent({ type: 'line', text });
+  }
+
+  /** Changes nothing. @throws WATCH_SOURCE; what the source says when it cannot be listed. */
+  static async open({ source, definition }: Resolved, options: Watching, context: RunContext): Promise<Watch> {
+    const { folder, signal, fresh, onEvent } = context;
+    const progress = (text: string) => onEvent({ type: 'line', text });
+    const watched = source!.definition.watch!(source!.options, { base: definition.base, signal, progress });
+    const arrivals = await Arrivals.open(folder.path, folder.digest, fresh);
+    const newcomers = new Newcomers(watched, arrivals);
+    const open: OpenSource = {
+      count: Number.MAX_SAFE_INTEGER,
+      key: (index) => arrivals.key(index),
+      read: (index, signal, memory) => watched.read(arrivals.key(index), signal, memory),
+    };
+    // Nothing arrives at the first look; a folder that cannot be listed at all is told now.
+    await newcomers.look();
+    return new Watch(open, arrivals, newcomers, options, context);
+  }
+
+  /** How far the job may go by now. */
+  get ends(): Observable<number> {
+    return this.#ends;
+  }
+
+  /** @throws WATCH_ARRIVALS where the sink has come further than the list goes. */
+  check(position: number): void {
+    const { count } = this.#arrivals;
+    if (position > count) throw fail('WATCH_ARRIVALS', { expected: position, found: count });
+  }
+
+  /** Begins to look, until the run is cancelled. @throws SINK_WRITE */
+  async begin(permits: Permits, sink: OpenSink): Promise<void> {
+    await this.#arrivals.begin();
+    this.#ends.next(this.#arrivals.count);
+    this.#running = this.#look(permits, sink).then(
+      () => this.#ends.complete(),
+      (error: unknown) => this.#ends.error(error),
+    );
+  }
+
+  committed(): void {
+    this.#committed = performance.now();
+  }
+
+  /** A file that was gone before it was read may come back under another name. */
+  failed({ position, error }: Failure): void {
+    if (!(error instanceof PatchstreamError) || error.code !== 'FILE_UNREADABLE') return;
+    // A list that cannot be written is told by the next look.
+    this.#arrivals.unread(position).catch(() => undefined);
+  }
+
+  async close(): Promise<void> {
+    this.#over.abort();
+    await this.#running;
+    await this.#arrivals.close();
+  }
+
+  async #look(permits: Permits, sink: OpenSink): Promise<void> {
+    const { everySeconds, idleSeconds } = this.#options;
+    this.#onLine('watches for files that arrive, until it is stopped');
+    while (!this.#signal.aborted) {
+      await pause(everySeconds * 1000, undefined, { signal: this.#signal }).catch(() => undefined);
+      if (this.#signal.aborted) break;
+      if ((await this.#newcome()) > 0) this.#ends.next(this.#arrivals.count);
+      const idle = this.#committed !== undefined && performance.now() - this.#committed >= idleSeconds * 1000;
+      // With a sample under way a position may be half written.
+      if (!idle || permits.open > 0) continue;
+      this.#committed = undefined;
+      await sink.flush?.(this.#arrivals.count);
+    }
+  }
+
+  /** How many files have arrived. A folder that cannot be listed for a while, as one on a network, is told once and looked at again. */
+  async #newcome(): Promise<number> {
+    try {
+      const count = await this.#newcomers.look();
+      this.#told = '';
+      return count;
+    } catch (error) {
+      if (this.#signal.aborted) return 0;
+      if (!(error instanceof PatchstreamError) || error.code === 'SINK_WRITE') throw error;
+      const text = messageOf(error);
+      if (text !== this.#told) this.#onLine(`cannot be looked at now: ${text}`);
+      this.#told = text;
+      return 0;
+    }
+  }
+}
