@@ -49,7 +49,7 @@ export const addons = [
     name: 'dlib',
     variable: 'DLIB',
     without: 'face-api finds faces instead',
-    seconds: 7,
+    seconds: 5,
     find: findDlib,
     // Products and sums are not joined, so that both forms answer alike.
     variants: [{ name: 'avx2', arch: 'x64', flags: ['-mavx2', '-ffp-contract=off'] }],

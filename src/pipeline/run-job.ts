@@ -17,7 +17,7 @@ import { lossLines, ProgressTicker, totals } from './progress.ts';
 import type { Resolved } from './resolve.ts';
 import { decisiveJson } from './resolved-json.ts';
 import { version } from './version.ts';
-import { Watch } from './watch.ts';
+import { onProgress, Watch } from './watch.ts';
 
 /**
  * A job: one pass over the source in listing order, into the sink. A sink that says how far an earlier run has come is gone on with from there; the
@@ -109,7 +109,11 @@ async function write(
   watch: Watch | undefined,
 ): Promise<void> {
   let done = 0;
-  const ticker = new ProgressTicker(onEvent, () => ({ done, total, stats: loader.stats() }));
+  const ticker = new ProgressTicker(watch === undefined ? onEvent : onProgress(onEvent), () => ({
+    done,
+    total,
+    stats: loader.stats(),
+  }));
   try {
     const writing = drain({
       write: async (sample) => {

@@ -10,6 +10,16 @@ import type { Permits } from '../streams/permits.ts';
 import type { RunContext, Watching } from './context.ts';
 import type { Resolved } from './resolve.ts';
 
+/** Hears of progress only where there is some: a job that waits for days says nothing. */
+export function onProgress(onEvent: RunContext['onEvent']): RunContext['onEvent'] {
+  let told = '';
+  return (event) => {
+    const now = event.type === 'progress' ? `${event.done} ${event.failures}` : told;
+    if (event.type !== 'progress' || now !== told) onEvent(event);
+    told = now;
+  };
+}
+
 /**
  * The source of a job that is watched: its samples are the files in the order in which they have arrived, which is kept in the run's folder, and
  * `ends` says how many that are by now. Ends when the run is cancelled, with the samples that have begun.
@@ -102,15 +112,22 @@ export class Watch {
   async #look(permits: Permits, sink: OpenSink): Promise<void> {
     const { everySeconds, idleSeconds } = this.#options;
     this.#onLine('watches for files that arrive, until it is stopped');
+    let looked = 0;
     while (!this.#signal.aborted) {
-      await pause(everySeconds * 1000, undefined, { signal: this.#signal }).catch(() => undefined);
+      // A look at very many files takes a while, and is not all that the machine is for.
+      const rest = Math.max(everySeconds * 1000, 10 * looked);
+      await pause(rest, undefined, { signal: this.#signal }).catch(() => undefined);
       if (this.#signal.aborted) break;
-      if ((await this.#newcome()) > 0) this.#ends.next(this.#arrivals.count);
+      const began = performance.now();
+      const count = await this.#newcome();
+      looked = performance.now() - began;
+      if (count > 0) this.#ends.next(this.#arrivals.count);
       const idle = this.#committed !== undefined && performance.now() - this.#committed >= idleSeconds * 1000;
       // With a sample under way a position may be half written.
       if (!idle || permits.open > 0) continue;
       this.#committed = undefined;
       await sink.flush?.(this.#arrivals.count);
+      this.#onLine(`all is written of the ${this.#arrivals.count} files that have arrived`);
     }
   }
 

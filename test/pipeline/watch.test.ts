@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { imageFolder, images, shards, toJsonl, toShards } from '../../src/datasets/index.ts';
@@ -44,7 +44,9 @@ function watching(job: Parameters<typeof run>[0], watch: object = often) {
     },
   });
   const heard = (test: (event: RunEvent) => boolean) =>
-    Promise.race([new Promise<void>((resolve) => waiting.push({ test, resolve })), ended.then(() => undefined)]);
+    events.some(test)
+      ? Promise.resolve()
+      : Promise.race([new Promise<void>((resolve) => waiting.push({ test, resolve })), ended.then(() => undefined)]);
   return {
     events,
     ended,
@@ -101,14 +103,22 @@ t.test('a file of the sink is closed when nothing arrives for a while', async (t
   });
   await pictureFolder(photos, 2);
   const { until, stop, heard } = watching(job, { everySeconds: 0.01, idleSeconds: 0.02 });
-  const files = () => readdirSync(join(root, 'out/jsonl')).filter((name) => name.endsWith('.jsonl')).length;
+  const written = (count: number) => (event: RunEvent) =>
+    event.type === 'line' && event.text.includes(`written of the ${count} `);
+  const folder = join(root, 'out/jsonl');
+  const lines = () => {
+    const closed = readdirSync(folder).filter((name) => name.endsWith('.jsonl'));
+    return closed.flatMap((name) => readFileSync(join(folder, name), 'utf8').trim().split('\n')).length;
+  };
   await until(2);
-  await heard(() => files() === 1);
+  await heard(written(2));
+  t.equal(lines(), 2);
   await pictureFolder(join(photos, 'more'), 2);
   await until(4);
-  await heard(() => files() === 2);
-  const { files: made } = await stop();
-  t.equal(made.length, 2);
+  await heard(written(4));
+  t.equal(lines(), 4);
+  await stop();
+  t.equal(lines(), 4);
 });
 
 t.test('failures are a matter of the stages’ budgets; what was begun is ended', async (t) => {
