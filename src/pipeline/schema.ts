@@ -121,7 +121,7 @@ export function stagesPage(registry: Registry): string {
   return [
     '# Stages, sources, sinks and models',
     '',
-    'What a pipeline file can name. This page is made by `npm run schema` from the options; `patchstream describe <name>` prints the same. For completion',
+    'What a pipeline file can name. This page is made by `npm run schema` from the options; `patchstream describe <name>` prints the same for a source, stage, sink or model. For completion',
     'in editors that speak the YAML language server, begin a file with `# yaml-language-server: $schema=<path to patchstream>/schema/pipeline.schema.json`.',
     '',
     ...section('Sources', [...registry.sources.values()]),

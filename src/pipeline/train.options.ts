@@ -60,7 +60,7 @@ export const trainOptions = z.strictObject({
     .union([z.literal('auto'), z.int().min(1)])
     .default('auto')
     .describe(
-      'Samples per forward and backward pass (the ghost batch); divides batch. Changes speed and memory, never the result.',
+      'Samples per forward and backward pass (the ghost batch); divides batch. Changes speed and memory, the result by rounding alone.',
     ),
   steps: z.int().min(1).optional().describe('Length of the run in steps. Exactly one of steps and epochs.'),
   epochs: z.number().positive().optional().describe('Length of the run in passes over the source.'),

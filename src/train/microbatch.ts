@@ -33,7 +33,7 @@ export interface MicroBatchChoice {
 
 /**
  * A safe micro-batch without measuring: the smallest divisor of the batch that gives the backend enough tokens to be busy, or the
- * largest that fits the memory when that is less. It changes speed and memory, never the result.
+ * largest that fits the memory when that is less. It changes speed and memory, the result by rounding alone.
  */
 export function chooseMicroBatch(needs: MicroBatchNeeds): MicroBatchChoice {
   const { batch, enoughTokens, memory, even = false } = needs;
