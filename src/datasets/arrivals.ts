@@ -36,6 +36,8 @@ export class Arrivals {
   /** Keys by what a file is on its disk, and that by position. */
   readonly #files = new Map<string, string>();
   readonly #fileOf: string[] = [];
+  /** Positions whose file was gone when it was to be read. They stay empty, also when it is there again: it then has another position. */
+  readonly #gone = new Set<number>();
 
   private constructor(path: string, head: Head, end: number) {
     this.#path = path;
@@ -93,7 +95,12 @@ export class Arrivals {
     ]);
   }
 
-  /** The file of a position was gone: under another name, it is a new one. @throws SINK_WRITE */
+  /** Whether the file of a position was gone. */
+  isGone(position: number): boolean {
+    return this.#gone.has(position);
+  }
+
+  /** The file of a position was gone: wherever it is, or comes to be, it is a new one. @throws SINK_WRITE */
   unread(position: number): Promise<void> {
     return this.#append([{ unread: position }]);
   }
@@ -121,14 +128,23 @@ export class Arrivals {
 
   #enter(row: Row): void {
     if ('unread' in row) {
-      this.#files.delete(this.#fileOf[row.unread] ?? '');
+      const file = this.#fileOf[row.unread];
+      if (file === undefined || this.#gone.has(row.unread)) return;
+      this.#gone.add(row.unread);
+      // Its own name, and that under which it was seen since.
+      this.#known.delete(this.#keys[row.unread]!);
+      this.#known.delete(this.#files.get(file) ?? '');
+      this.#files.delete(file);
       return;
     }
-    this.#known.add(row.key);
     if ('moved' in row) {
+      // Not where its position was found to be gone after the look that saw the move, and before this.
+      if (!this.#files.has(row.moved)) return;
+      this.#known.add(row.key);
       this.#files.set(row.moved, row.key);
       return;
     }
+    this.#known.add(row.key);
     this.#files.set(row.file, row.key);
     this.#fileOf.push(row.file);
     this.#keys.push(row.key);

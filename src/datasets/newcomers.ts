@@ -29,7 +29,7 @@ export class Newcomers {
       if (!atRest(stamp, this.#before.get(key))) continue;
       found.delete(key);
       const earlier = this.#arrivals.keyOf(stamp);
-      if (earlier !== undefined && !(await this.#source.isThere(earlier))) moved.push({ key, stamp });
+      if (earlier !== undefined && !(await this.#source.isThere(earlier, stamp))) moved.push({ key, stamp });
       else fresh.push({ key, stamp });
     }
     this.#before = found;

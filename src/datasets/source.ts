@@ -1,11 +1,11 @@
 import type { z } from 'zod';
 import type { Refusal } from '../errors.ts';
-import type { Sample } from '../streams/sample.ts';
+import type { Drop, Sample } from '../streams/sample.ts';
 import type { Spec } from '../vision/spec.ts';
 import type { Recycler } from './recycler.ts';
 
 /** A source that is open: samples by index, in listing order. Reading may happen many at a time and in any order. */
-export interface OpenSource<F extends Fields = Fields> {
+export interface OpenSource<F extends Fields | Drop = Fields> {
   /** How many samples an epoch has, `repeat` included. */
   readonly count: number;
   /** Names of the classes, when the samples have labels. */
@@ -38,9 +38,10 @@ export interface Records {
 export interface WatchedSource<F extends Fields = Fields> {
   /** What is there now and not `known`, by key, in listing order. */
   look(known: (key: string) => boolean): Promise<ReadonlyMap<string, Stamp>>;
-  isThere(key: string): Promise<boolean>;
-  /** As `OpenSource.read`. */
-  read(key: string, signal: AbortSignal, memory?: Recycler): F | Promise<F>;
+  /** Whether this very file is still there under `key`. */
+  isThere(key: string, stamp: Stamp): Promise<boolean>;
+  /** As `OpenSource.read`. Nothing where the file is gone. */
+  read(key: string, signal: AbortSignal, memory?: Recycler): Promise<F | undefined>;
 }
 
 /** How a file stands: while it is written, bytes and time change; when it is moved, all stays. */

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { listFiles, readWhole } from './files.ts';
+import { PatchstreamError } from '../errors.ts';
+import { listFiles, readWhole, systemCode } from './files.ts';
 import { inTurns } from './many-files.ts';
 import type { Stamp, WatchedSource } from './source.ts';
 
@@ -22,7 +23,8 @@ export function watchFolder(
   const stampOf = async (key: string): Promise<Stamp | undefined> => {
     const found = await stat(`${root}/${key}`, { bigint: true }).catch(() => undefined);
     if (found === undefined) return undefined;
-    return { bytes: Number(found.size), written: String(found.mtimeNs), inode: `${found.dev}:${found.ino}` };
+    // Not its device, whose number may be another when it is there again.
+    return { bytes: Number(found.size), written: String(found.mtimeNs), inode: String(found.ino) };
   };
   return {
     async look(known) {
@@ -37,9 +39,18 @@ export function watchFolder(
       // In listing order, whatever came first.
       return new Map(fresh.flatMap((key) => (stamps.has(key) ? [[key, stamps.get(key)!] as const] : [])));
     },
-    isThere: async (key) => (await stampOf(key)) !== undefined,
-    read: async (key, signal, memory) => ({
-      bytes: await readWhole(`${root}/${key}`, key, { maxBytes, signal, memory }),
-    }),
+    async isThere(key, { bytes, written, inode }) {
+      const found = await stampOf(key);
+      return found?.bytes === bytes && found.written === written && found.inode === inode;
+    },
+    async read(key, signal, memory) {
+      try {
+        return { bytes: await readWhole(`${root}/${key}`, key, { maxBytes, signal, memory }) };
+      } catch (error) {
+        const code = error instanceof PatchstreamError ? systemCode(error.cause) : undefined;
+        if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+        throw error;
+      }
+    },
   };
 }

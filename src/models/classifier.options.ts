@@ -45,7 +45,9 @@ export const classifierOptions = z.strictObject({
   mixup: alpha.describe(
     'α of mixup: pictures and labels are mixed in pairs, in a proportion from Beta(α, α). 0: none. Batch and micro-batch are then even.',
   ),
-  cutmix: alpha.describe('α of cutmix: a box of a picture is its partner’s. 0: none. Batch and micro-batch are then even.'),
+  cutmix: alpha.describe(
+    'α of cutmix: a box of a picture is its partner’s. 0: none. Batch and micro-batch are then even.',
+  ),
   mixProbability: probability(1).describe('Share of the steps that mix at all.'),
   switchProbability: probability(0.5).describe('Share of the mixing steps that take cutmix, where both are on.'),
 });

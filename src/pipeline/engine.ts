@@ -11,7 +11,7 @@ import { order } from '../streams/order.ts';
 import { type Carried, Permits } from '../streams/permits.ts';
 import { runOperator } from '../streams/run-operator.ts';
 import { runStage } from '../streams/run-stage.ts';
-import type { Sample } from '../streams/sample.ts';
+import { Drop, type Sample } from '../streams/sample.ts';
 import type { StagePolicy, Work } from '../streams/stage.ts';
 import type { ResolvedStage } from './fold.ts';
 
@@ -77,7 +77,7 @@ interface Ticket extends Sample {
  * Joins an open source and stages into one stream with permits: gate → read → stage → stage … . The order of samples is a pure function
  * of (count, seed, epoch); concurrency and timing change nothing but the time.
  */
-export function loader(source: OpenSource, options: LoaderOptions): Loader {
+export function loader(source: OpenSource<Fields | Drop>, options: LoaderOptions): Loader {
   const { seed, stages, threads, shuffle, start = 0, end, onFailure, signal, scheduler = asyncScheduler } = options;
   const permits = new Permits(options.permits, clockOf(scheduler));
   const meters: StageMeter[] = [];
@@ -104,9 +104,10 @@ export function loader(source: OpenSource, options: LoaderOptions): Loader {
   // Only where nothing of the chain keeps a sample, and its end says when it is rendered.
   const forgets = stages.every(({ definition }) => definition?.forgets === true);
   let memory: Recycler | undefined;
-  const read = ({ key, position, epoch, index }: Ticket): Sample | Promise<Sample> => {
+  const read = ({ key, position, epoch, index }: Ticket): Sample | Drop | Promise<Sample | Drop> => {
     const fields = source.read(index, signal, memory);
-    const join = (fields: Fields): Sample => Object.assign({ key, position, epoch }, fields);
+    const join = (fields: Fields | Drop) =>
+      fields instanceof Drop ? fields : Object.assign({ key, position, epoch }, fields);
     return fields instanceof Promise ? fields.then(join) : join(fields);
   };
 

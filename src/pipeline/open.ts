@@ -1,7 +1,8 @@
 import type { Observable } from 'rxjs';
-import type { OpenSource } from '../datasets/source.ts';
+import type { Fields, OpenSource } from '../datasets/source.ts';
 import { fail, messageOf, printable } from '../errors.ts';
 import type { Before, Failure } from '../streams/failures.ts';
+import type { Drop } from '../streams/sample.ts';
 import type { Spec } from '../vision/spec.ts';
 import { cancelled } from './context.ts';
 import { type Loader, loader, type Threads } from './engine.ts';
@@ -28,7 +29,7 @@ export interface OpenOptions {
   /** Loader threads, where they are not those of the definition. */
   readonly threads?: Threads;
   /** The source, where it is open already (`openSource`); it is closed with the loader. */
-  readonly source?: OpenSource;
+  readonly source?: OpenSource<Fields | Drop>;
 }
 
 type Readable = Pick<Resolved, 'definition' | 'source' | 'stages' | 'spec' | 'capacity'>;
@@ -48,7 +49,7 @@ export function openSource(
 
 /** A source that is open, with its stages behind it, not yet begun. */
 export interface Opened {
-  readonly source: OpenSource;
+  readonly source: OpenSource<Fields | Drop>;
   readonly loader: Loader;
   /** For batches, in the place of the loader: the same samples, where all of them are records that are rendered alike. */
   readonly records?: RecordRun;
@@ -79,7 +80,7 @@ export async function openLoader(resolved: Readable, options: OpenOptions = {}):
   const total = options.end ?? Math.floor(epochs * source.count);
   const records =
     typeof total === 'number'
-      ? recordRun(source, stages, { seed: definition.seed, shuffle, start, end: total, signal })
+      ? recordRun(source as OpenSource, stages, { seed: definition.seed, shuffle, start, end: total, signal })
       : undefined;
   const running = loader(source, {
     seed: definition.seed,

@@ -7,7 +7,7 @@ import { drain } from '../streams/drain.ts';
 import type { Before } from '../streams/failures.ts';
 import { iterate } from '../streams/iterate.ts';
 import type { StageStats } from '../streams/meter.ts';
-import type { Sample } from '../streams/sample.ts';
+import type { Drop, Sample } from '../streams/sample.ts';
 import { cancelled, type RunContext } from './context.ts';
 import type { RunSummary } from './events.ts';
 import { checkFields } from './layout.ts';
@@ -28,7 +28,7 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
   const { folder, signal, onEvent } = context;
   const began = performance.now();
   const onLine = (text: string) => onEvent({ type: 'line', text });
-  let source: OpenSource | undefined;
+  let source: OpenSource<Fields | Drop> | undefined;
   let watch: Watch | undefined;
   let opened: Opened | undefined;
   let before: Before | undefined;
@@ -59,7 +59,6 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
         onLine,
         onFailure(failure) {
           folder.quarantine(failure);
-          watch?.failed(failure);
           onEvent({ type: 'failure', stage: failure.stage, key: failure.key, error: messageOf(failure.error) });
         },
       });
@@ -135,7 +134,7 @@ async function write(
 
 function openSink(
   { definition, sink, spec }: Resolved,
-  { classNames }: OpenSource,
+  { classNames }: OpenSource<Fields | Drop>,
   job: Job,
   { folder }: RunContext,
 ): Promise<OpenSink> {
@@ -150,7 +149,7 @@ function openSink(
   });
 }
 
-function jobOf(resolved: Resolved, source: OpenSource, { folder, fresh, part, watch }: RunContext): Job {
+function jobOf(resolved: Resolved, source: OpenSource<Fields | Drop>, { folder, fresh, part, watch }: RunContext): Job {
   return {
     // As JSON has it: without what is not there.
     recipe: {
@@ -167,7 +166,7 @@ function jobOf(resolved: Resolved, source: OpenSource, { folder, fresh, part, wa
 }
 
 /** Of the keys in listing order: positions mean the same samples only where it is the same. */
-function keysDigest(source: OpenSource): string {
+function keysDigest(source: OpenSource<Fields | Drop>): string {
   if (!Number.isFinite(source.count)) return 'endless';
   const keys = createHash('sha256');
   for (let i = 0; i < source.count; i++) keys.update(`${source.key(i)}\n`);

@@ -3,10 +3,10 @@ import { type Observable, ReplaySubject } from 'rxjs';
 import { Arrivals } from '../datasets/arrivals.ts';
 import { Newcomers } from '../datasets/newcomers.ts';
 import type { OpenSink } from '../datasets/sink.ts';
-import type { OpenSource } from '../datasets/source.ts';
+import type { Fields, OpenSource } from '../datasets/source.ts';
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
-import type { Failure } from '../streams/failures.ts';
 import type { Permits } from '../streams/permits.ts';
+import { type Drop, drop } from '../streams/sample.ts';
 import type { RunContext, Watching } from './context.ts';
 import type { Resolved } from './resolve.ts';
 
@@ -25,7 +25,7 @@ export function onProgress(onEvent: RunContext['onEvent']): RunContext['onEvent'
  * `ends` says how many that are by now. Ends when the run is cancelled, with the samples that have begun.
  */
 export class Watch {
-  readonly source: OpenSource;
+  readonly source: OpenSource<Fields | Drop>;
   readonly #ends = new ReplaySubject<number>(1);
   readonly #arrivals: Arrivals;
   readonly #newcomers: Newcomers;
@@ -40,7 +40,7 @@ export class Watch {
   #told = '';
 
   private constructor(
-    source: OpenSource,
+    source: OpenSource<Fields | Drop>,
     arrivals: Arrivals,
     newcomers: Newcomers,
     options: Watching,
@@ -61,10 +61,16 @@ export class Watch {
     const watched = source!.definition.watch!(source!.options, { base: definition.base, signal, progress });
     const arrivals = await Arrivals.open(folder.path, folder.digest, fresh);
     const newcomers = new Newcomers(watched, arrivals);
-    const open: OpenSource = {
+    const open: OpenSource<Fields | Drop> = {
       count: Number.MAX_SAFE_INTEGER,
       key: (index) => arrivals.key(index),
-      read: (index, signal, memory) => watched.read(arrivals.key(index), signal, memory),
+      async read(index, signal, memory) {
+        const fields = arrivals.isGone(index) ? undefined : await watched.read(arrivals.key(index), signal, memory);
+        if (fields !== undefined) return fields;
+        // On the disk before anything is made of it: a file that is back may have another position from now on.
+        if (!arrivals.isGone(index)) await arrivals.unread(index);
+        return drop('gone');
+      },
     };
     // Nothing arrives at the first look; a folder that cannot be listed at all is told now.
     await newcomers.look();
@@ -94,13 +100,6 @@ export class Watch {
 
   committed(): void {
     this.#committed = performance.now();
-  }
-
-  /** A file that was gone before it was read may come back under another name. */
-  failed({ position, error }: Failure): void {
-    if (!(error instanceof PatchstreamError) || error.code !== 'FILE_UNREADABLE') return;
-    // A list that cannot be written is told by the next look.
-    this.#arrivals.unread(position).catch(() => undefined);
   }
 
   async close(): Promise<void> {

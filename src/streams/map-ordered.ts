@@ -158,7 +158,7 @@ export function runOrdered<A, V, B>(
       (value) => ended(value, undefined),
       (error: unknown) => ended(undefined, error ?? new Error('rejected without a reason')),
     );
-    setAlarm(slot);
+    if (!subscriber.closed) setAlarm(slot);
   };
 
   // Nothing is inside: the work starts at once, and a result that is there at once goes straight through.
@@ -174,6 +174,12 @@ export function runOrdered<A, V, B>(
       failure = error ?? new Error('thrown without a reason');
     }
     if (failure === undefined && isPromise(answer as V | PromiseLike<V>)) {
+      if (subscriber.closed) {
+        // The work itself has ended the run: nobody waits for what comes of it.
+        (answer as PromiseLike<V>).then(undefined, () => {});
+        abandon?.(item);
+        return;
+      }
       const slot: Slot<A, B> = {
         item,
         result: undefined,

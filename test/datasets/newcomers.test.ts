@@ -87,6 +87,48 @@ t.test('one that was moved before it was read is a new one', async (t) => {
   t.same(keysOf(again.arrivals), ['a.jpg', 'b.jpg']);
 });
 
+t.test(
+  'one whose move was seen before it was to be read is a new one too, and so is one that comes back',
+  async (t) => {
+    const { photos, write, open, arrivals, newcomers } = await watching(t);
+    write('a.jpg');
+    write('c.jpg');
+    await newcomers.look();
+    await newcomers.look();
+    renameSync(join(photos, 'a.jpg'), join(photos, 'b.jpg'));
+    rmSync(join(photos, 'c.jpg'));
+    await newcomers.look();
+    t.equal(await newcomers.look(), 0);
+    t.ok(arrivals.has('b.jpg'), 'as one that has arrived');
+    await arrivals.unread(0);
+    await arrivals.unread(1);
+    write('c.jpg', 'again');
+    await newcomers.look();
+    t.equal(await newcomers.look(), 2);
+    // Told again by a run that meets the position anew, it takes nothing from the positions that came later.
+    await arrivals.unread(0);
+    await arrivals.close();
+    const again = await open();
+    t.same(keysOf(again.arrivals), ['a.jpg', 'c.jpg', 'b.jpg', 'c.jpg']);
+    t.same([again.arrivals.isGone(0), again.arrivals.isGone(1), again.arrivals.isGone(2)], [true, true, false]);
+    renameSync(join(photos, 'b.jpg'), join(photos, 'd.jpg'));
+    await again.newcomers.look();
+    t.equal(await again.newcomers.look(), 0);
+  },
+);
+
+t.test('a name that is in use again does not make a new photo of the one that had it', async (t) => {
+  const { photos, write, arrivals, newcomers } = await watching(t);
+  write('latest.jpg', 'first');
+  await newcomers.look();
+  t.equal(await newcomers.look(), 1);
+  renameSync(join(photos, 'latest.jpg'), join(photos, 'latest.1.jpg'));
+  write('latest.jpg', 'second');
+  await newcomers.look();
+  t.equal(await newcomers.look(), 0);
+  t.same(keysOf(arrivals), ['latest.jpg']);
+});
+
 t.test('the list outlives a kill: what was cut counts for nothing, all else is known', async (t) => {
   const { run, write, open, arrivals, newcomers } = await watching(t);
   for (const name of ['a', 'b', 'c']) write(`${name}.jpg`);
@@ -144,7 +186,7 @@ t.test('whatever happens: each file arrives once, at rest, and none is forgotten
       let changed = new Set<string>();
       const source: Pick<WatchedSource, 'look' | 'isThere'> = {
         look: async (known) => new Map([...files].filter(([key]) => !known(key))),
-        isThere: async (key) => files.has(key),
+        isThere: async (key, { inode }) => files.get(key)?.inode === inode,
       };
       let arrivals = await Arrivals.open(run, 'recipe', true);
       await arrivals.begin();

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { imageFolder, images, shards, toJsonl, toShards } from '../../src/datasets/index.ts';
@@ -92,6 +92,42 @@ t.test('photos that arrive are taken, each once, until it is stopped; then it go
   t.same(keys.slice(-1), ['last.jpg'], 'behind those of the first run');
   t.notOk(readdirSync(join(output, 'shards')).some((name) => /tmp|lock/.test(name)));
 });
+
+t.test(
+  'files that were moved or removed while they waited, however many, end nothing and are taken where they are',
+  async (t) => {
+    const root = t.testdir({ photos: {} });
+    const photos = join(root, 'photos');
+    const output = join(root, 'out');
+    const job = definePipeline({
+      ...pipeline(imageFolder(photos), decode(), resize(8)),
+      sink: toShards({ shardBytes: 4000 }),
+      output,
+    });
+    await pictureFolder(photos, 3);
+    const first = watching(job);
+    await first.until(3);
+    await first.stop();
+    // What a run leaves that is killed when these have arrived, and none is read.
+    await pictureFolder(join(photos, 'sorted'), 120);
+    const moved = readdirSync(join(photos, 'sorted'));
+    const rows = moved.map((name, i) => {
+      const { ino, size, mtimeNs } = statSync(join(photos, 'sorted', name), { bigint: true });
+      return { key: `queued-${i}.jpg`, file: `${ino}:${size}:${mtimeNs}` };
+    });
+    rows.push(...Array.from({ length: 120 }, (_, i) => ({ key: `removed-${i}.jpg`, file: `0:${i}:0` })));
+    appendFileSync(join(output, 'arrivals.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+
+    const second = watching(job);
+    await second.until(120);
+    t.match(await second.stop(), { done: 123, failures: 0 });
+    const keys = await keysOf(output);
+    t.same(keys.slice(3).toSorted(), moved.map((name) => `sorted/${name}`).toSorted());
+    const third = watching(job);
+    await third.heard((event) => event.type === 'line' && event.text.startsWith('watches'));
+    t.match(await third.stop(), { done: 123, failures: 0 });
+  },
+);
 
 t.test('a file of the sink is closed when nothing arrives for a while', async (t) => {
   const root = t.testdir({ photos: {} });

@@ -1,4 +1,4 @@
-import { BehaviorSubject, concat, from, NEVER, type Observable, throwError } from 'rxjs';
+import { BehaviorSubject, concat, from, NEVER, type Observable, Subject, type Subscription, throwError } from 'rxjs';
 import t from 'tap';
 import { mapOrdered } from '../../src/streams/map-ordered.ts';
 import { after, never, virtualTime } from '../kit/virtual.ts';
@@ -139,6 +139,38 @@ t.test('what comes too late is replaced, keeps its place, and all places late en
       end: 'stuck 2',
     },
   );
+  t.end();
+});
+
+t.test('a work that ends the subscription and promises more is given up, and leaves no timer', (t) => {
+  for (const before of [0, 1]) {
+    const scheduler = virtualTime();
+    const given: number[] = [];
+    const source = new Subject<number>();
+    const subscription: Subscription = source
+      .pipe(
+        mapOrdered(
+          (i: number) => {
+            if (i === before) subscription.unsubscribe();
+            return after(scheduler, 5, () => i);
+          },
+          {
+            concurrency: 2,
+            scheduler,
+            abandon: (i) => given.push(i),
+            timeout: { milliseconds: 1000, late: (i) => i, stuck: () => 'stuck' },
+          },
+        ),
+      )
+      .subscribe();
+    for (let i = 0; i <= before; i++) source.next(i);
+    t.strictSame(
+      given.sort(),
+      Array.from({ length: before + 1 }, (_, i) => i),
+    );
+    scheduler.flush();
+    t.ok(scheduler.now() < 1000, 'no alarm is left');
+  }
   t.end();
 });
 
