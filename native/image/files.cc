@@ -6,6 +6,12 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <linux/magic.h>
+#include <sys/vfs.h>
+#endif
+
+#include <cerrno>
 
 namespace patchstream {
 
@@ -25,6 +31,19 @@ class Descriptor {
   const int number;
 };
 
+// Whether the file system has nothing but memory. Such a one does not know RWF_NOWAIT, and never waits.
+bool isMemory(int file) {
+  struct statfs about {};
+  return fstatfs(file, &about) == 0 && (about.f_type == TMPFS_MAGIC || about.f_type == static_cast<decltype(about.f_type)>(RAMFS_MAGIC));
+}
+
+// Reads what can be read without waiting for a disk, as pread does.
+ssize_t readAtOnce(int file, uint8_t* to, size_t length, int64_t offset) {
+  const iovec room{to, length};
+  const ssize_t got = preadv2(file, &room, 1, offset, RWF_NOWAIT);
+  return got < 0 && errno == EOPNOTSUPP && isMemory(file) ? pread(file, to, length, offset) : got;
+}
+
 }  // namespace
 
 Outcome readFile(Job& job) {
@@ -39,8 +58,7 @@ Outcome readFile(Job& job) {
     return Outcome::unread;
   }
   // Room for a byte more than the file says it has: a read that does not fill it has seen the end. One that would wait for the disk answers short.
-  const iovec room{job.outputs[0], size + 1};
-  if (preadv2(file.number, &room, 1, 0, RWF_NOWAIT) != static_cast<ssize_t>(size)) return Outcome::unread;
+  if (readAtOnce(file.number, job.outputs[0], size + 1, 0) != static_cast<ssize_t>(size)) return Outcome::unread;
   job.size = size;
   return Outcome::read;
 }
@@ -48,10 +66,9 @@ Outcome readFile(Job& job) {
 Outcome readFrame(Job& job) {
   job.size = 0;
   constexpr size_t sumBytes = 4;
-  const iovec room{job.outputs[0], job.outputLength};
   if (crc32Ways() == 0 || job.outputLength < sumBytes || job.cancelled()) return Outcome::unread;
-  if (preadv2(job.descriptor, &room, 1, job.offset, RWF_NOWAIT) != static_cast<ssize_t>(job.outputLength)) return Outcome::unread;
-  const uint8_t* bytes = job.outputs[0];
+  uint8_t* bytes = job.outputs[0];
+  if (readAtOnce(job.descriptor, bytes, job.outputLength, job.offset) != static_cast<ssize_t>(job.outputLength)) return Outcome::unread;
   const uint32_t sum = bytes[0] | bytes[1] << 8 | bytes[2] << 16 | static_cast<uint32_t>(bytes[3]) << 24;
   if (crc32(0, bytes + sumBytes, job.outputLength - sumBytes) != sum) return Outcome::unread;
   job.size = job.outputLength;

@@ -8,26 +8,28 @@ export const mostAtOnce = 2 ** 22;
 /** Rooms grow to what files have needed, up to this; for a larger file its size is asked first. */
 const mostUsual = 2 ** 20;
 
-/** The least and the most reads that are left to Node after one that would have waited, before it is tried again. */
-const leastRest = 4;
+/** The most reads that are left to Node before it is tried again. */
 const longestRest = 1024;
 
-/** Whether a read is worth trying: after some that would have waited for a disk the next ones are not, and ever more of them. */
+/**
+ * Whether a read is worth trying. Where files do not lie in memory, most tries are in vain: after each that fails behind another, twice as many reads are not
+ * tried. One that fails among others that do not, as where the system has given some pages away, tells nothing of the next.
+ */
 export class Trials {
   #resting = 0;
-  #rest = leastRest;
+  #rest = 0;
 
   isDue(): boolean {
     return this.#resting === 0 || this.#resting-- === 0;
   }
 
   succeeded(): void {
-    this.#rest = leastRest;
+    this.#rest = 0;
   }
 
   failed(): void {
     this.#resting = this.#rest;
-    this.#rest = Math.min(2 * this.#rest, longestRest);
+    this.#rest = Math.min(2 * this.#rest + 1, longestRest);
   }
 }
 

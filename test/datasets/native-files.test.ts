@@ -1,8 +1,8 @@
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { readWhole } from '../../src/datasets/files.ts';
-import { nativeFiles } from '../../src/datasets/native-files.ts';
+import { nativeFiles, Trials } from '../../src/datasets/native-files.ts';
 import { Recycler } from '../../src/datasets/recycler.ts';
 
 const maxBytes = 2 ** 26;
@@ -93,4 +93,47 @@ t.test('after files that must be read another way, others are read natively agai
     natively++;
   }
   t.equal(natively, 5);
+});
+
+t.test('a file system of memory alone, which does not know reading without waiting, is read natively', async (t) => {
+  const memory = '/dev/shm';
+  if (nativeFiles() === undefined || !existsSync(memory)) return t.pass('not on this machine');
+  const folder = mkdtempSync(join(memory, 'patchstream-test-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  for (const size of [1, 3000, 70_000]) {
+    const path = join(folder, String(size));
+    writeFileSync(path, content(size));
+    const lent = new Recycler();
+    const otherwise = () => Promise.reject(new Error('not read natively'));
+    // Another test of this process may have left it resting.
+    let reading: Promise<Uint8Array> | undefined;
+    while (reading === undefined) reading = nativeFiles()!.read(path, { maxBytes }, lent, otherwise);
+    t.ok(content(size).equals(await reading), `${size} bytes`);
+  }
+});
+
+t.test('what fails now and then is tried each time; what always fails, ever more seldom', async (t) => {
+  const trials = new Trials();
+  const triedOf = (count: number, fails: (i: number) => boolean) => {
+    let tried = 0;
+    for (let i = 0; i < count; i++) {
+      if (!trials.isDue()) continue;
+      tried++;
+      if (fails(i)) trials.failed();
+      else trials.succeeded();
+    }
+    return tried;
+  };
+  t.equal(
+    triedOf(1000, (i) => i % 10 === 0),
+    1000,
+    'one of ten',
+  );
+  t.equal(
+    triedOf(1000, () => true),
+    10,
+    'all: after 0, 1, 3, 7, … others',
+  );
+  t.ok(triedOf(100_000, () => true) < 110, 'all, for long');
+  t.ok(triedOf(3000, () => false) > 1900, 'none: soon each is tried again');
 });
