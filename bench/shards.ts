@@ -39,7 +39,7 @@ const recordSide = 256;
 /** Pictures in memory on the other side, which begins again when it is through. */
 const pictures = 256;
 /** Passes in a turn, so that what it takes to fill and to run empty weighs as little as in a run. */
-const passes = 4;
+const passes = Number(process.env.PASSES ?? 4);
 const count = passes * photos;
 /** Reads that are under way at a time, as the loader has them. */
 const inFlight = 8;

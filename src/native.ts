@@ -85,14 +85,11 @@ export interface ProgramDifference {
  */
 export interface ImageAddon {
   /**
-   * Comes first, once. `ended` gets [id, outcome] of every job that has ended (`imageOutcomes`), many at a time, and the messages of those that are
-   * broken, and the sizes of files, in their order; the next time when `listen` was called. The threads start with the first job; open jobs alone
-   * keep the program alive.
+   * Comes first, once. `ended` hears of jobs that have ended, many at a time: [id, outcome (`imageOutcomes`), size of the file that was read] of each, in the
+   * first `count` ints of an array that is used again for the next message, and the messages of those that are broken, in their order. The next time when
+   * `listen` was called. The threads start with the first job; open jobs alone keep the program alive.
    */
-  open(
-    threads: number,
-    ended: (outcomes: Int32Array, messages: readonly string[], sizes: readonly number[]) => void,
-  ): void;
+  open(threads: number, ended: (outcomes: Int32Array, count: number, messages?: readonly string[]) => void): void;
   /**
    * Starts the jobs in the first `count` ints. Of each: id, kind (`imageKinds`), width and height as stored, EXIF's orientation, the number of outputs,
    * the number of steps, and the ints of every step (native/image/job.h). `arrays` has its bytes and then its outputs, which may lie in a
@@ -115,7 +112,8 @@ export interface ImageAddon {
   renderRecords(ints: Int32Array, data: Uint8Array, out: Uint8Array): number;
   /**
    * Starts a job for each file: reads what lies at the path whole into its room, a Uint8Array, where that needs no waiting for a disk. The outcome is
-   * `read`, with its size; or `unread` where it must be read another way, with its size where a room does not have a byte more than the file, else 0.
+   * `read`, with its size; or `unread` where it must be read another way, with its size (at most 2³¹ − 1) where a room does not have a byte more than the
+   * file, else 0.
    */
   readFiles(ids: Int32Array, paths: readonly string[], rooms: readonly Uint8Array[]): void;
   /**

@@ -27,7 +27,7 @@ export async function makePhotos(folder: string, count: number): Promise<readonl
     const random = new Random(4, name, 'bench');
     const [width, height] = sizes[i % sizes.length]!;
     const mosaic = await tile(sources, { width, height, across: 2, down: 2 }, random);
-    writeFileSync(join(folder, name), await mosaic.jpeg({ quality: 91 }).toBuffer());
+    writeFileSync(join(folder, name), await mosaic.jpeg({ quality: Number(process.env.Q ?? 91) }).toBuffer());
     names.push(name);
   }
   return names;

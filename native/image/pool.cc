@@ -20,6 +20,11 @@ namespace {
 // once for all of them.
 constexpr size_t handful = size_t{64} << 10;
 
+// Of each job in a message: id, outcome, and of a file its bytes, or as many as an int32 can say.
+constexpr size_t outcomeInts = 3;
+// Jobs in a message at most; of more there are several.
+constexpr size_t messageJobs = 1024;
+
 // Has the calling thread stand back where there are more threads than cores: JavaScript's, which keeps all others at work, would wait for its turn, and
 // with it timers and signals.
 void standBack() {
@@ -37,6 +42,15 @@ Pool::Pool(napi_env env, napi_value callback, int32_t threads) : env_(env), want
   if (napi_create_threadsafe_function(env, callback, nullptr, name, 0, 1, nullptr, nullptr, this, deliver, &done_) != napi_ok) {
     throw std::bad_alloc();
   }
+  napi_value buffer;
+  napi_value outcomes;
+  void* data = nullptr;
+  if (napi_create_arraybuffer(env, messageJobs * outcomeInts * sizeof(int32_t), &data, &buffer) != napi_ok ||
+      napi_create_typedarray(env, napi_int32_array, messageJobs * outcomeInts, buffer, 0, &outcomes) != napi_ok ||
+      napi_create_reference(env, outcomes, 1, &outcomes_) != napi_ok) {
+    throw std::bad_alloc();
+  }
+  numbers_ = static_cast<int32_t*>(data);
   // Only an open job keeps the program alive.
   napi_unref_threadsafe_function(env, done_);
   // Hooks run last in, first out: the threads are gone before the thread-safe function is.
@@ -190,8 +204,8 @@ void Pool::release(napi_env env, Job& job) {
   keep = nullptr;
 }
 
-// Calls JavaScript with (outcomes, messages, sizes): [id, outcome] of every job that has ended, the messages of those that broke, and the sizes of files, in
-// their order.
+// Calls JavaScript with (outcomes, count, messages): [id, outcome, size] of every job that has ended, in the first `count` ints of an array that is used again
+// for the next message, and the messages of those that broke, in their order; none where none did.
 void Pool::deliver(napi_env env, napi_value callback, void* context, void*) {
   if (env == nullptr) return;
   auto* self = static_cast<Pool*>(context);
@@ -202,39 +216,36 @@ void Pool::deliver(napi_env env, napi_value callback, void* context, void*) {
     ended.swap(self->ended_);
   }
   if (ended.empty()) return;
-  napi_value buffer;
-  napi_value outcomes;
-  napi_value messages;
-  napi_value sizes;
-  void* data = nullptr;
-  const size_t count = ended.size() * 2;
-  if (napi_create_arraybuffer(env, count * sizeof(int32_t), &data, &buffer) != napi_ok) return;
-  napi_create_typedarray(env, napi_int32_array, count, buffer, 0, &outcomes);
-  napi_create_array(env, &messages);
-  napi_create_array(env, &sizes);
-  auto* numbers = static_cast<int32_t*>(data);
-  uint32_t broken = 0;
-  uint32_t files = 0;
-  for (Job* job : ended) {
-    *numbers++ = job->id;
-    *numbers++ = static_cast<int32_t>(job->outcome);
-    if (job->outcome == Outcome::broken) {
-      napi_value message;
-      napi_create_string_utf8(env, job->message.c_str(), job->message.size(), &message);
-      napi_set_element(env, messages, broken++, message);
-    }
-    if (job->outcome == Outcome::read || job->outcome == Outcome::unread) {
-      napi_value size;
-      napi_create_double(env, static_cast<double>(job->size), &size);
-      napi_set_element(env, sizes, files++, size);
-    }
-    self->release(env, *job);
-  }
+  for (Job* job : ended) self->release(env, *job);
   self->open_ -= ended.size();
   if (self->open_ == 0) napi_unref_threadsafe_function(env, self->done_);
+  for (size_t first = 0; first < ended.size(); first += messageJobs) {
+    self->hand(env, callback, first, std::min(messageJobs, ended.size() - first));
+  }
+}
+
+void Pool::hand(napi_env env, napi_value callback, size_t first, size_t count) {
   napi_value receiver;
   napi_get_undefined(env, &receiver);
-  const napi_value given[] = {outcomes, messages, sizes};
+  napi_value messages = receiver;
+  int32_t* number = numbers_;
+  uint32_t broken = 0;
+  for (size_t i = first; i < first + count; i++) {
+    const Job& job = *delivered_[i];
+    *number++ = job.id;
+    *number++ = static_cast<int32_t>(job.outcome);
+    *number++ = static_cast<int32_t>(std::min<size_t>(job.size, INT32_MAX));
+    if (job.outcome != Outcome::broken) continue;
+    napi_value message;
+    if (broken == 0) napi_create_array(env, &messages);
+    napi_create_string_utf8(env, job.message.c_str(), job.message.size(), &message);
+    napi_set_element(env, messages, broken++, message);
+  }
+  napi_value outcomes;
+  napi_value ints;
+  napi_get_reference_value(env, outcomes_, &outcomes);
+  napi_create_uint32(env, static_cast<uint32_t>(count * outcomeInts), &ints);
+  const napi_value given[] = {outcomes, ints, messages};
   napi_call_function(env, receiver, callback, 3, given, nullptr);
 }
 

@@ -56,6 +56,7 @@ class Pool {
   // With endedMutex_ held.
   void tell();
   static void deliver(napi_env env, napi_value callback, void* context, void* data);
+  void hand(napi_env env, napi_value callback, size_t first, size_t count);
   void release(napi_env env, Job& job);
 
   napi_env env_;
@@ -64,6 +65,9 @@ class Pool {
   std::vector<std::unique_ptr<Slot>> slots_;
   size_t open_ = 0;
   std::vector<Job*> delivered_;
+  // What messages are written into, again and again: an Int32Array, and where its memory lies.
+  napi_ref outcomes_ = nullptr;
+  int32_t* numbers_ = nullptr;
 
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -1,5 +1,5 @@
 import { imageOutcomes, isAbsent } from '../native.ts';
-import { type NativePool, nativePool } from '../vision/native-pool.ts';
+import { type NativePool, nativePool, type PoolJob } from '../vision/native-pool.ts';
 import type { Recycler } from './recycler.ts';
 
 /** Larger files are read in pieces, so that an abort is heard between them. */
@@ -38,14 +38,38 @@ interface Limits {
   readonly signal?: AbortSignal | undefined;
 }
 
-interface Wanted {
+/** A file at the addon, or on its way there. */
+class Wanted implements PoolJob {
   readonly path: string;
   readonly limits: Limits;
   readonly memory: Recycler;
   /** Reads the file where it must be read another way. */
   readonly otherwise: () => Promise<Uint8Array>;
+  readonly resolve: (bytes: Uint8Array | Promise<Uint8Array>) => void;
+  readonly #home: NativeFiles;
   room: Uint8Array;
-  resolve(bytes: Uint8Array | Promise<Uint8Array>): void;
+
+  constructor(
+    home: NativeFiles,
+    path: string,
+    limits: Limits,
+    memory: Recycler,
+    room: Uint8Array,
+    otherwise: () => Promise<Uint8Array>,
+    resolve: (bytes: Uint8Array | Promise<Uint8Array>) => void,
+  ) {
+    this.#home = home;
+    this.path = path;
+    this.limits = limits;
+    this.memory = memory;
+    this.room = room;
+    this.otherwise = otherwise;
+    this.resolve = resolve;
+  }
+
+  ended(outcome: number, size: number): void {
+    this.#home.ended(this, outcome, size);
+  }
 }
 
 /**
@@ -75,49 +99,55 @@ class NativeFiles {
   ): Promise<Uint8Array> | undefined {
     if (!this.#trials.isDue()) return undefined;
     return new Promise((resolve) => {
-      this.#gather({ path, limits, memory, otherwise, room: memory.take(this.#usual), resolve });
+      this.#gather(new Wanted(this, path, limits, memory, memory.take(this.#usual), otherwise, resolve));
     });
   }
 
   #gather(wanted: Wanted): void {
-    if (this.#gathered.length === 0) process.nextTick(() => this.#start());
+    if (this.#gathered.length === 0) process.nextTick(this.#start);
     this.#gathered.push(wanted);
   }
 
-  #start(): void {
+  readonly #start = () => {
     const files = this.#gathered;
     this.#gathered = [];
-    const ids = files.map((wanted) => this.#pool.open((outcome, _, size) => this.#ended(wanted, outcome, size)));
+    const ids = new Int32Array(files.length);
+    const paths: string[] = [];
+    const rooms: Uint8Array[] = [];
+    for (let i = 0; i < files.length; i++) {
+      const wanted = files[i]!;
+      ids[i] = this.#pool.open(wanted);
+      paths.push(wanted.path);
+      rooms.push(wanted.room);
+    }
     try {
-      this.#pool.addon.readFiles(
-        new Int32Array(ids),
-        files.map(({ path }) => path),
-        files.map(({ room }) => room),
-      );
+      this.#pool.addon.readFiles(ids, paths, rooms);
     } catch {
       // No thread or no memory could be had: the other way tells so, if it does not go better there.
       for (const id of ids) this.#pool.close(id);
       for (const { otherwise, resolve } of files) resolve(otherwise());
     }
-  }
+  };
 
-  #ended(wanted: Wanted, outcome: number, size: number): void {
+  /** For its files only. */
+  ended(wanted: Wanted, outcome: number, size: number): void {
     const { room, memory, otherwise, resolve } = wanted;
     const { maxBytes, signal } = wanted.limits;
-    if (outcome === imageOutcomes.read && size <= maxBytes && !signal?.aborted) {
-      this.#trials.succeeded();
-      resolve(room.subarray(0, size));
+    const isRead = outcome === imageOutcomes.read;
+    if (isRead) this.#trials.succeeded();
+    if (isRead && size <= maxBytes && !signal?.aborted) {
+      resolve(new Uint8Array(room.buffer, 0, size));
       return;
     }
     memory.giveBack(room);
     const isTooLarge = size >= Math.min(maxBytes, mostAtOnce);
-    if (size > 0 && !isTooLarge) {
+    if (!isRead && size > 0 && !isTooLarge) {
       if (size < mostUsual) this.#usual = Math.max(this.#usual, size + 1);
       wanted.room = memory.take(size + 1);
       this.#gather(wanted);
       return;
     }
-    if (!isTooLarge) this.#trials.failed();
+    if (!isRead && !isTooLarge) this.#trials.failed();
     resolve(otherwise());
   }
 }

@@ -1,13 +1,35 @@
 import { imageOutcomes, isAbsent } from '../native.ts';
-import { type NativePool, nativePool } from '../vision/native-pool.ts';
+import { type NativePool, nativePool, type PoolJob } from '../vision/native-pool.ts';
 import { mostAtOnce, Trials } from './native-files.ts';
 import type { Recycler } from './recycler.ts';
 
-interface Wanted {
+/** A frame at the addon, or on its way there. */
+class Wanted implements PoolJob {
   readonly length: number;
   readonly memory: Recycler;
   readonly room: Uint8Array;
-  resolve(bytes: Buffer | undefined): void;
+  readonly resolve: (bytes: Buffer | undefined) => void;
+  readonly #trials: Trials;
+
+  constructor(trials: Trials, length: number, memory: Recycler, resolve: (bytes: Buffer | undefined) => void) {
+    this.#trials = trials;
+    this.length = length;
+    this.memory = memory;
+    this.room = memory.take(length);
+    this.resolve = resolve;
+  }
+
+  ended(outcome: number): void {
+    const { length, room, memory, resolve } = this;
+    if (outcome === imageOutcomes.read) {
+      this.#trials.succeeded();
+      resolve(Buffer.from(room.buffer, room.byteOffset, length));
+      return;
+    }
+    this.#trials.failed();
+    memory.giveBack(room);
+    resolve(undefined);
+  }
 }
 
 /** Reads frames that lie in the system's memory and compares their checksums, as NativeFiles reads files. */
@@ -30,7 +52,7 @@ class NativeFrames {
     if (length > mostAtOnce || !this.#trials.isDue()) return undefined;
     return new Promise((resolve) => {
       if (this.#gathered.length === 0) process.nextTick(this.#start);
-      this.#gathered.push({ length, memory, room: memory.take(length), resolve });
+      this.#gathered.push(new Wanted(this.#trials, length, memory, resolve));
       this.#places.push(file, offset, length);
     });
   }
@@ -42,9 +64,9 @@ class NativeFrames {
     this.#places = [];
     const ids = new Int32Array(frames.length);
     const rooms: Uint8Array[] = [];
-    for (const [i, wanted] of frames.entries()) {
-      ids[i] = this.#pool.open((outcome) => this.#ended(wanted, outcome));
-      rooms.push(wanted.room);
+    for (let i = 0; i < frames.length; i++) {
+      ids[i] = this.#pool.open(frames[i]!);
+      rooms.push(frames[i]!.room);
     }
     try {
       this.#pool.addon.readFrames(ids, places, rooms);
@@ -54,17 +76,6 @@ class NativeFrames {
       for (const { resolve } of frames) resolve(undefined);
     }
   };
-
-  #ended({ length, room, memory, resolve }: Wanted, outcome: number): void {
-    if (outcome === imageOutcomes.read) {
-      this.#trials.succeeded();
-      resolve(Buffer.from(room.buffer, room.byteOffset, length));
-      return;
-    }
-    this.#trials.failed();
-    memory.giveBack(room);
-    resolve(undefined);
-  }
 }
 
 let frames: NativeFrames | undefined;

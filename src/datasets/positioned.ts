@@ -88,16 +88,14 @@ export class FilePool {
       size,
       read: (offset, length, signal, memory) => read({ offset, length, memory }, signal),
       frame: (offset, length, signal, memory) => {
-        const place = { offset, length, memory };
-        if (memory === undefined || latest?.file === undefined || latest.isLeft || signal?.aborted) {
-          return readFrame(place, signal);
-        }
+        const otherwise = () => readFrame({ offset, length, memory }, signal);
+        if (memory === undefined || latest?.file === undefined || latest.isLeft || signal?.aborted) return otherwise();
         const sound = nativeFrames()?.read(latest.file, offset, length, memory);
-        if (sound === undefined) return readFrame(place, signal);
+        if (sound === undefined) return otherwise();
         const entry = take();
         return sound.then((bytes) => {
           this.#let(entry);
-          return bytes === undefined ? readFrame(place, signal) : { bytes, isSound: true };
+          return bytes === undefined ? otherwise() : { bytes, isSound: true };
         });
       },
     };

@@ -96,14 +96,14 @@ export const shards = defineSource({
           const { file, within } = place(index);
           return file.index.place(within).bytes;
         },
-        async read(index, signal, memory) {
+        read(index, signal, memory) {
           const { file, within } = place(index);
-          const read = await file.read(within, signal, memory);
-          const picture = pictureOf(read, { formats, maxPixels });
-          return {
-            picture: picture instanceof Promise ? await picture : picture,
-            ...readDeclared(declared, fieldsOf(read)),
-          };
+          return file.read(within, signal, memory).then((read) => {
+            const picture = pictureOf(read, { formats, maxPixels });
+            const fields = readDeclared(declared, fieldsOf(read));
+            if (picture instanceof Promise) return picture.then((picture) => Object.assign({ picture }, fields));
+            return Object.assign({ picture }, fields);
+          });
         },
         drop: ({ picture: { origin } }, memory) => memory.giveBack(origin.kind === 'raw' ? origin.data : origin.bytes),
       });

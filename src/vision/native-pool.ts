@@ -1,26 +1,29 @@
 import { availableParallelism } from 'node:os';
 import { type Absent, type ImageAddon, imageAddon, imageOutcomes, isAbsent } from '../native.ts';
 
-/** Hears how a job has ended: its outcome (`imageOutcomes`), what is wrong with a broken picture, and the bytes of a file. */
-export type Ended = (outcome: number, message: string, size: number) => void;
+/** Work that native/image does for somebody. */
+export interface PoolJob {
+  /** How it has ended: the outcome (`imageOutcomes`), the bytes of a file, and what is wrong with a broken picture. */
+  ended(outcome: number, size: number, message: string): void;
+}
 
 /** The jobs that this thread has given to native/image. All that have ended by the time of a message come in it. */
 export class NativePool {
   readonly addon: ImageAddon;
   /** By id; ids are used again. */
-  readonly #open: (Ended | undefined)[] = [];
+  readonly #open: (PoolJob | undefined)[] = [];
   readonly #free: number[] = [];
   readonly #listen = () => this.addon.listen();
 
   constructor(addon: ImageAddon, threads: number) {
     this.addon = addon;
-    addon.open(threads, (outcomes, messages, sizes) => this.#ended(outcomes, messages, sizes));
+    addon.open(threads, this.#ended);
   }
 
   /** An id for a job that is about to be submitted. */
-  open(ended: Ended): number {
+  open(job: PoolJob): number {
     const id = this.#free.pop() ?? this.#open.length;
-    this.#open[id] = ended;
+    this.#open[id] = job;
     return id;
   }
 
@@ -30,19 +33,17 @@ export class NativePool {
     this.#free.push(id);
   }
 
-  #ended(outcomes: Int32Array, messages: readonly string[], sizes: readonly number[]): void {
+  readonly #ended = (outcomes: Int32Array, count: number, messages: readonly string[] = []) => {
     setImmediate(this.#listen);
     let broken = 0;
-    let files = 0;
-    for (let at = 0; at < outcomes.length; at += 2) {
+    for (let at = 0; at < count; at += 3) {
       const id = outcomes[at]!;
       const outcome = outcomes[at + 1]!;
-      const isFile = outcome === imageOutcomes.read || outcome === imageOutcomes.unread;
-      const ended = this.#open[id]!;
+      const job = this.#open[id]!;
       this.close(id);
-      ended(outcome, outcome === imageOutcomes.broken ? messages[broken++]! : '', isFile ? sizes[files++]! : 0);
+      job.ended(outcome, outcomes[at + 2]!, outcome === imageOutcomes.broken ? messages[broken++]! : '');
     }
-  }
+  };
 }
 
 let pool: NativePool | Absent | undefined;

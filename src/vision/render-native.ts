@@ -1,6 +1,6 @@
 import { fail } from '../errors.ts';
 import { type Absent, imageKinds, imageOutcomes, isAbsent } from '../native.ts';
-import { type NativePool, nativePool } from './native-pool.ts';
+import { type NativePool, nativePool, type PoolJob } from './native-pool.ts';
 import type { Origin, Picture } from './picture.ts';
 import { type Plan, planOf, stepInts, writeStep } from './render-plan.ts';
 
@@ -20,13 +20,49 @@ export interface Place {
   whenFreed(stop: (() => void) | undefined): void;
 }
 
-interface Waiting {
-  readonly id: number;
-  readonly place: Place | undefined;
+/** A sample at the addon, or on its way there. */
+class Waiting implements PoolJob {
   readonly renderings: readonly Rendering[];
   readonly plan: Plan;
-  resolve(): void;
-  reject(error: unknown): void;
+  readonly place: Place | undefined;
+  readonly #otherwise: () => Promise<void>;
+  readonly #resolve: (done?: Promise<void>) => void;
+  readonly reject: (error: unknown) => void;
+  id = 0;
+
+  constructor(
+    { renderings, plan, place, otherwise }: Rendered,
+    resolve: (done?: Promise<void>) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.renderings = renderings;
+    this.plan = plan;
+    this.place = place;
+    this.#otherwise = otherwise;
+    this.#resolve = resolve;
+    this.reject = reject;
+  }
+
+  /** Its place was taken back before the addon has seen it. */
+  giveUp(): void {
+    this.#resolve();
+  }
+
+  ended(outcome: number, _: number, message: string): void {
+    this.place?.whenFreed(undefined);
+    if (outcome === imageOutcomes.foreign) this.#resolve(this.#otherwise());
+    else if (outcome === imageOutcomes.broken) this.reject(fail('PICTURE_BROKEN', { reason: message }));
+    else if (outcome === imageOutcomes.memory) this.reject(fail('PICTURE_MEMORY', {}));
+    else this.#resolve();
+  }
+}
+
+interface Rendered {
+  readonly renderings: readonly Rendering[];
+  readonly plan: Plan;
+  readonly place: Place | undefined;
+  /** Renders what the addon leaves to another. */
+  readonly otherwise: () => Promise<void>;
 }
 
 /** What native/image puts before the steps of a job. */
@@ -74,13 +110,11 @@ export class NativeRenderer {
     const plan = planOf(renderings);
     if (plan === undefined || plan.steps.length > mostSteps) return otherwise();
     return new Promise((resolve, reject) => {
-      const id = this.#pool.open((outcome, message) => {
-        place?.whenFreed(undefined);
-        if (outcome === imageOutcomes.foreign) resolve(otherwise());
-        else end(outcome, message, resolve, reject);
-      });
+      const waiting = new Waiting({ renderings, plan, place, otherwise }, resolve as () => void, reject);
+      const id = this.#pool.open(waiting);
+      waiting.id = id;
       if (this.#gathered.length === 0) process.nextTick(this.#flush);
-      this.#gathered.push({ id, place, renderings, plan, resolve, reject });
+      this.#gathered.push(waiting);
       place?.whenFreed(() => this.#pool.addon.cancel(id));
     });
   }
@@ -89,10 +123,10 @@ export class NativeRenderer {
   readonly #flush = () => {
     const gathered = this.#gathered;
     this.#gathered = [];
-    const wanted = gathered.filter(({ id, place, resolve }) => {
-      if (place?.current !== false) return true;
-      this.#pool.close(id);
-      resolve();
+    const wanted = gathered.filter((waiting) => {
+      if (waiting.place?.current !== false) return true;
+      this.#pool.close(waiting.id);
+      waiting.giveUp();
       return false;
     });
     if (this.#submit(wanted) === undefined) return;
@@ -161,13 +195,6 @@ export class NativeRenderer {
     }
     return at;
   }
-}
-
-/** Tells what came of a job. */
-function end(outcome: number, message: string, resolve: Waiting['resolve'], reject: Waiting['reject']): void {
-  if (outcome === imageOutcomes.broken) reject(fail('PICTURE_BROKEN', { reason: message }));
-  else if (outcome === imageOutcomes.memory) reject(fail('PICTURE_MEMORY', {}));
-  else resolve();
 }
 
 /** Raw pixels of sides that the addon takes, and JPEGs whose colours need no profile (their sides are within that). */

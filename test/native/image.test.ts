@@ -52,10 +52,10 @@ const submit = (ids) => {
   addon.submit(Int32Array.from(ints), ints.length, arrays);
 };
 let ended = 0;
-addon.open(3, (outcomes) => {
+addon.open(3, (outcomes, count) => {
   setImmediate(() => addon.listen());
-  submit([...outcomes].filter((_, i) => i % 2 === 0));
-  ended += outcomes.length / 2;
+  submit([...outcomes.subarray(0, count)].filter((_, i) => i % 3 === 0));
+  ended += count / 3;
   if (ended >= workerData.least) parentPort.postMessage(ended);
 });
 submit(Array.from({ length: 64 }, (_, id) => id));
@@ -91,8 +91,8 @@ t.test('numbers that do not fit together are refused, before anything is read or
   if (isAbsent(addon)) return t.end();
   const outcomes: number[] = [];
   t.throws(() => addon.submit(new Int32Array(0), 0, []), /open comes first/);
-  addon.open(1, (ended) => {
-    outcomes.push(...ended);
+  addon.open(1, (ended, count) => {
+    outcomes.push(...ended.subarray(0, count));
     setImmediate(() => addon.listen());
   });
   t.throws(() => addon.open(1, () => undefined), /open comes once/);
@@ -139,10 +139,10 @@ const { parentPort, workerData } = require('node:worker_threads');
 const addon = require(workerData.path);
 const ended = [];
 let messages = 0;
-addon.open(2, (outcomes) => {
+addon.open(2, (outcomes, count) => {
   setImmediate(() => addon.listen());
   messages++;
-  ended.push(...outcomes);
+  for (let at = 0; at < count; at += 3) ended.push(outcomes[at], outcomes[at + 1]);
   if (ended.length >= 2 * workerData.count) parentPort.postMessage({ ended, messages });
 });
 addon.submit(workerData.ints, workerData.ints.length, Array.from({ length: 2 * workerData.count }, () => new Uint8Array(12)));
@@ -182,15 +182,42 @@ addon.cancel(0);
 const begun = (then: string) => `
 const { parentPort, workerData } = require('node:worker_threads');
 const addon = require(workerData.path);
-addon.open(2, (outcomes, messages) => {
+addon.open(2, (outcomes, count, messages = []) => {
   setImmediate(() => addon.listen());
   if (outcomes[0] === 1) ${then}
-  else parentPort.postMessage([...outcomes, ...messages]);
+  else parentPort.postMessage([...outcomes.subarray(0, 2), ...messages]);
 });
 for (const [ints, bytes] of [[workerData.slow, workerData.bytes], [workerData.quick, new Uint8Array(12)]]) {
   addon.submit(ints, ints.length, [bytes, new Uint8Array(12)]);
 }
 `;
+
+t.test('more than a message holds come in several, each with its own broken ones', { skip }, async (t) => {
+  const count = 5000;
+  const code = `
+const { parentPort, workerData } = require('node:worker_threads');
+const addon = require(workerData.path);
+const ended = new Map();
+addon.open(2, (outcomes, count, messages = []) => {
+  setImmediate(() => addon.listen());
+  let broken = 0;
+  for (let at = 0; at < count; at += 3) ended.set(outcomes[at], outcomes[at + 1] === 1 ? messages[broken++] : outcomes[at + 1]);
+  if (broken !== messages.length) throw new Error('messages of nobody');
+  if (ended.size === workerData.count) parentPort.postMessage([...ended]);
+});
+const outs = Array.from({ length: workerData.count }, () => new Uint8Array(12));
+const white = new Uint8Array(12).fill(255);
+addon.submit(workerData.ints, workerData.ints.length, outs.flatMap((out, i) => [i % 2 ? workerData.bytes : white, out]));
+// No message can come before all that is white is drawn.
+const drawn = new Set();
+while (drawn.size < outs.length / 2) outs.forEach((out, i) => out[0] === 255 && drawn.add(i));
+`;
+  const kinds = [imageKinds.grey, imageKinds.jpeg];
+  const ints = Int32Array.from(Array.from({ length: count }, (_, id) => job(id, kinds[id % 2]!, 4, 3, 2)).flat());
+  const { message } = await messageFrom<[number, unknown][]>(code, { ints, count, bytes: new Uint8Array(12) });
+  t.equal(message.length, count);
+  t.ok(message.every(([id, outcome]) => (id % 2 === 0 ? outcome === imageOutcomes.done : typeof outcome === 'string')));
+});
 
 t.test('a decoding stops when it is cancelled, and when its thread ends', { skip }, async (t) => {
   const side = 8000;
@@ -213,7 +240,7 @@ t.test('a file of very many scans is broken', { skip }, async (t) => {
   const code = `
 const { parentPort, workerData } = require('node:worker_threads');
 const addon = require(workerData.path);
-addon.open(1, (outcomes, messages) => parentPort.postMessage([outcomes[1], ...messages]));
+addon.open(1, (outcomes, _, messages = []) => parentPort.postMessage([outcomes[1], ...messages]));
 addon.submit(workerData.ints, workerData.ints.length, [workerData.bytes, new Uint8Array(12)]);
 `;
   const ints = Int32Array.from(job(0, imageKinds.jpeg, 64, 64, 2));
