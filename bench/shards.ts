@@ -36,10 +36,8 @@ import { alternate, bestOf, inParallel, type Row, timed } from './loader/pairs.t
 import { isWanted, refuseUnknown } from './peers/wanted.ts';
 
 const recordSide = 256;
-/** Pictures in memory on the other side, which begins again when it is through. */
-const pictures = 256;
-/** Passes in a turn, so that what it takes to fill and to run empty weighs as little as in a run. */
-const passes = Number(process.env.PASSES ?? 4);
+/** Passes in a turn: one or two seconds, so that opening, filling and running empty weigh about as little as in an epoch of a real data set. */
+const passes = 24;
 const count = passes * photos;
 /** Reads that are under way at a time, as the loader has them. */
 const inFlight = 8;
@@ -76,13 +74,12 @@ interface ShardBench {
   readonly bench: Bench;
   /** The folder of the shards. */
   readonly path: string;
-  /** The different pictures: [pictures, 256, 256, 3]. */
+  /** The same pictures in memory: [photos, 256, 256, 3]. */
   readonly records: Uint8Array;
 }
 
 async function prepare(bench: Bench): Promise<ShardBench> {
-  const names = (await bench.files()).slice(0, pictures);
-  const records = await makeRecords(bench.photos, names, recordSide);
+  const records = await makeRecords(bench.photos, await bench.files(), recordSide);
   const output = join(bench.folder, 'shards-job');
   const job = definePipeline({
     name: 'records',
@@ -190,7 +187,7 @@ async function crops(path: string): Promise<void> {
 }
 
 async function againstCopyAndRenderer({ path, records }: ShardBench): Promise<Row> {
-  const cuts = recordCuts(pictures, recordSide);
+  const cuts = recordCuts(photos, recordSide);
   const speed = await alternate(
     {
       ours: () => timed(() => crops(path)),

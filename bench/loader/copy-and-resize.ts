@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Bench, cores } from './bench.ts';
-import { recordAt, recordCuts, recordPicture, renderFile, side } from './ours.ts';
+import { recordAt, recordCuts, recordPicture, renderFile, shuffled, side } from './ours.ts';
 import { alternate, bestOf, type Row, type Turn } from './pairs.ts';
 import { alikeOnly, meansOf, tellPixels } from './pixels.ts';
 
@@ -34,10 +34,12 @@ export async function againstCopyAndResize(
   );
   const request = { path, side: recordSide, size: side };
   const means = meansOf(await python.ask({ differ_records: { ...request, boxes: compared, files: { ours: made } } }));
-  const turn = async (way: { how: string; processes: number }) =>
-    Number((await python.ask({ records: { ...request, boxes: cuts, ...way, count } })).ms);
-  const way = await bestOf(alikeOnly(processesFor(python.hello.records as string[]), means), turn, 1);
-  const speed = await alternate({ ours, theirs: () => turn(way), images: count });
+  const order = [...shuffled(cuts.length)];
+  const turn = async (way: { how: string; processes: number }, count: number) =>
+    Number((await python.ask({ records: { ...request, boxes: cuts, order, ...way, count } })).ms);
+  const ways = alikeOnly(processesFor(python.hello.records as string[]), means);
+  const way = await bestOf(ways, (way) => turn(way, 2 * cuts.length), 1);
+  const speed = await alternate({ ours, theirs: () => turn(way, count), images: count });
   return { ...speed, more: `${way.how}, ${way.processes} processes, a copy of each record; ${tellPixels(means)}` };
 }
 

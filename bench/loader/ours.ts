@@ -143,9 +143,14 @@ export function recordPicture(data: Uint8Array, recordSide: number, cut: Cut): P
   return mirrored ? crop.flip() : crop;
 }
 
+/** An order of `count` records in which neighbours do not lie side by side, as in a shuffled epoch. */
+export function shuffled(count: number): Uint32Array {
+  return new Random(4, 'order', 'bench').permutation(count);
+}
+
 /**
- * Cuts of `count` records, those of the array again and again. Each record is copied first, as the other side does, and as whoever keeps records in a
- * file does.
+ * Cuts of `count` records, those of the array again and again, in shuffled order. Each record is copied first, as the other side does, and as whoever keeps
+ * records in a file does.
  */
 export async function renderCopies(
   records: Uint8Array,
@@ -157,9 +162,10 @@ export async function renderCopies(
     out: new Uint8Array(new SharedArrayBuffer(side * side * 3)),
     copy: new Uint8Array(recordSide * recordSide * 3),
   }));
+  const order = shuffled(cuts.length);
   await inParallel(count, inFlight, async (i) => {
     const place = places.pop()!;
-    const index = i % cuts.length;
+    const index = order[i % cuts.length]!;
     place.copy.set(recordAt(records, index, recordSide));
     await render(recordPicture(place.copy, recordSide, cuts[index]!), place.out);
     places.push(place);

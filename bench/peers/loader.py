@@ -164,18 +164,19 @@ if cv2 is not None:
 
 
 def records_part(arguments, first, last):
-    path, side, boxes, size, how = arguments
+    path, side, boxes, order, size, how = arguments
     records = np.memmap(path, np.uint8, "r").reshape(-1, side, side, 3)
     make = RECORDS[how]
     out = np.empty((size, size, 3), np.uint8)
     record = np.empty((side, side, 3), np.uint8)
-    for index in range(first, last):
-        np.copyto(record, records[index % len(records)])
-        make(record, boxes[index % len(boxes)], size, out)
+    for i in range(first, last):
+        index = order[i % len(order)]
+        np.copyto(record, records[index])
+        make(record, boxes[index], size, out)
 
 
-def records(path, side, boxes, size, how, processes, count):
-    return timed_parts(records_part, (path, side, boxes, size, how), count, processes)
+def records(path, side, boxes, order, size, how, processes, count):
+    return timed_parts(records_part, (path, side, boxes, order, size, how), count, processes)
 
 
 def differ_records(path, side, boxes, size, files):
