@@ -1,7 +1,6 @@
 import type { Recycler } from '../datasets/recycler.ts';
 import { isAbsent } from '../native.ts';
 import type { BatcherOptions } from '../streams/batcher.ts';
-import type { Cell } from '../streams/ring.ts';
 import type { Sample } from '../streams/sample.ts';
 import type { CellLayout } from '../train/cells.ts';
 import { Picture } from '../vision/picture.ts';
@@ -20,14 +19,12 @@ export function queuedPerThread(native: ReturnType<typeof nativeRenderer> = nati
 /** How the samples of a loader are written into cells: what its batcher is run with beside the ring and the size. */
 export function rendering(loader: Loader, layout: CellLayout): Omit<BatcherOptions, 'ring' | 'size'> {
   const recycler = loader.recycle();
-  const write = (sample: Sample, cell: Cell) => writeCell(sample, cell, layout);
-  // What failed keeps its file: another part of the renderer may still read there.
-  const writeAndGiveBack = (sample: Sample, cell: Cell) => {
-    const written = write(sample, cell);
-    if (written === undefined) return giveBack(sample, layout, recycler!);
-    return written.then(() => giveBack(sample, layout, recycler!));
+  return {
+    write: (sample, cell) => writeCell(sample, cell, layout),
+    // What failed keeps its file: another part of the renderer may still read there.
+    ...(recycler && { written: (sample: Sample) => giveBack(sample, layout, recycler) }),
+    ...loader.ending('render', queuedPerThread()),
   };
-  return { write: recycler === undefined ? write : writeAndGiveBack, ...loader.ending('render', queuedPerThread()) };
 }
 
 /** Gives back the memory of the files and records that a sample's pictures were rendered from. */

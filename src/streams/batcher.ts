@@ -24,6 +24,8 @@ export interface BatcherOptions {
   readonly size: number | ((first: Sample) => number);
   /** Renders the sample into the cell. Called for several samples at a time; ends, well or badly, before the cell is committed. */
   write(sample: Sample, cell: Cell): void | PromiseLike<void>;
+  /** Hears of each write that has ended well, before its permit returns. */
+  written?(sample: Sample): void;
   readonly concurrency: number | Observable<number>;
   readonly timeoutSeconds: number;
   readonly budget: Budget;
@@ -49,6 +51,7 @@ export function batcher({
   ring,
   size,
   write,
+  written,
   concurrency,
   timeoutSeconds,
   budget,
@@ -85,6 +88,7 @@ export function batcher({
 
       /** Its permit returns as soon as the write has ended, before its turn in the batch. */
       const settle = (carried: Carried, _: unknown, error: unknown): Written => {
+        if (error === undefined) written?.(carried.sample);
         const { cell } = close(carried)!;
         return { carried, cell, error };
       };
