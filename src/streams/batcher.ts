@@ -1,4 +1,4 @@
-import { asyncScheduler, Observable, type OperatorFunction, type SchedulerLike } from 'rxjs';
+import { asyncScheduler, map, Observable, type OperatorFunction, type SchedulerLike } from 'rxjs';
 import { fail } from '../errors.ts';
 import type { Budget } from './failures.ts';
 import { runOrdered } from './map-ordered.ts';
@@ -35,10 +35,24 @@ export interface BatcherOptions {
   readonly scheduler?: SchedulerLike;
 }
 
-interface Written {
+/** A sample on its way into a cell. */
+class Placed {
   readonly carried: Carried;
-  readonly cell: Cell;
-  readonly error: unknown;
+  /** Absent until its write begins. */
+  cell: Cell | undefined;
+  error: unknown;
+  #isOpen = true;
+
+  constructor(carried: Carried) {
+    this.carried = carried;
+  }
+
+  /** Returns the permit, once. */
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.carried.permit.return();
+  }
 }
 
 /**
@@ -64,33 +78,21 @@ export function batcher({
   return (source) =>
     new Observable((subscriber) => {
       let given: Cell | undefined;
-      // Samples that have a cell; `open` until their permit has returned.
-      const placed = new Map<Carried, { readonly cell: Cell; open: boolean }>();
       let batch: { cells: number[]; samples: Sample[] } = { cells: [], samples: [] };
       let wanted = typeof size === 'number' ? size : 0;
 
-      /** Returns the permit of a sample that has a cell, once. */
-      const close = (carried: Carried) => {
-        const place = placed.get(carried);
-        if (place?.open) {
-          place.open = false;
-          carried.permit.return();
-        }
-        return place;
-      };
-
-      const begin = (carried: Carried): void | PromiseLike<void> => {
-        const cell = given!;
+      const begin = (placed: Placed): void | PromiseLike<void> => {
+        placed.cell = given!;
         given = undefined;
-        placed.set(carried, { cell, open: true });
-        return write(carried.sample, cell);
+        return write(placed.carried.sample, placed.cell);
       };
 
       /** Its permit returns as soon as the write has ended, before its turn in the batch. */
-      const settle = (carried: Carried, _: unknown, error: unknown): Written => {
-        if (error === undefined) written?.(carried.sample);
-        const { cell } = close(carried)!;
-        return { carried, cell, error };
+      const settle = (placed: Placed, _: unknown, error: unknown): Placed => {
+        if (error === undefined) written?.(placed.carried.sample);
+        placed.error = error;
+        placed.close();
+        return placed;
       };
 
       const emit = () => {
@@ -119,23 +121,23 @@ export function batcher({
         },
         timeout: {
           milliseconds: timeoutSeconds * 1000,
-          late(carried: Carried): Written {
-            const { cell } = close(carried)!;
-            cell.free();
-            return { carried, cell, error: fail('STAGE_TIMEOUT', { seconds: timeoutSeconds }, { where }) };
+          late(placed: Placed): Placed {
+            placed.close();
+            placed.cell!.free();
+            placed.error = fail('STAGE_TIMEOUT', { seconds: timeoutSeconds }, { where });
+            return placed;
           },
           stuck: (places: number) => fail('STAGE_STUCK', { concurrency: places, seconds: timeoutSeconds }, { where }),
         },
-        abandon(carried: Carried) {
-          const place = close(carried);
-          if (place === undefined) carried.permit.return();
-          else place.cell.free();
+        abandon(placed: Placed) {
+          placed.close();
+          placed.cell?.free();
         },
       };
 
-      return runOrdered(source, subscriber, begin, options, {
+      const placing = source.pipe(map((carried) => new Placed(carried)));
+      return runOrdered(placing, subscriber, begin, options, {
         next({ carried, cell, error }) {
-          placed.delete(carried);
           if (error === undefined) {
             meter.out++;
             if (dropLast && batch.samples.length > 0 && batch.samples[0]!.epoch !== carried.sample.epoch) {
@@ -143,13 +145,13 @@ export function batcher({
               batch = { cells: [], samples: [] };
             }
             if (typeof size === 'function' && batch.samples.length === 0) wanted = size(carried.sample);
-            batch.cells.push(cell.index);
+            batch.cells.push(cell!.index);
             batch.samples.push(carried.sample);
             if (batch.cells.length === wanted) emit();
             return;
           }
           meter.failures++;
-          cell.free();
+          cell!.free();
           const exceeded = budget.spend(carried.sample, error, meter.in);
           if (exceeded !== undefined) subscriber.error(exceeded);
         },
