@@ -52,6 +52,7 @@ function run({
     budget: new Budget(id, count, (failure) => failures.push(failure)),
   });
   const batches: { keys: readonly string[]; bytes: number[]; cells: number[] }[] = [];
+  const writtenWith: { key: string; open: number }[] = [];
   let error: unknown;
   let completed = false;
   let outstanding = 0;
@@ -76,6 +77,10 @@ function run({
             if (breaks(sample) === 'write') throw new Error('write');
             cell.put(0, new Uint8Array([sample.position % 251]));
           });
+        },
+        written: (sample) => {
+          // The permit is still out: whoever takes the sample's memory back is before the one who gets it next.
+          writtenWith.push({ key: sample.key, open: permits.open });
         },
         ...around('render'),
       }),
@@ -102,7 +107,8 @@ function run({
     });
   if (cancelAt !== undefined) scheduler.schedule(() => subscription.unsubscribe(), cancelAt);
   scheduler.flush();
-  return { batches, permits, ring, failures, error, completed, outstanding, keys: batches.flatMap(({ keys }) => keys) };
+  const keys = batches.flatMap((batch) => batch.keys);
+  return { batches, permits, ring, failures, error, completed, outstanding, keys, writtenWith };
 }
 
 const hash = (n: number) => (Math.imul(n + 1, 2654435761) >>> 8) % 1000;
@@ -175,6 +181,25 @@ t.test('LAW nothing is open when a run has ended: any timing, any failures, canc
     { numRuns: 500 },
   );
   t.pass('500 runs');
+  t.end();
+});
+
+t.test('each write that has ended well is told once, while its permit is out; no other is', (t) => {
+  const breaks = ({ position }: Sample) =>
+    hash(position) < 30 ? 'write' : hash(position) < 60 ? 'late' : hash(position) < 90 ? 'work' : undefined;
+  const { keys, writtenWith, failures, permits } = run({
+    count: 300,
+    concurrency: 40,
+    permits: 48,
+    cells: 60,
+    writeMs: ({ position }) => hash(position * 3) % 23,
+    breaks,
+    trainMs: 5,
+  });
+  t.strictSame(writtenWith.map(({ key }) => key).toSorted(), keys.toSorted());
+  t.ok(writtenWith.every(({ open }) => open > 0));
+  t.ok(failures.length > 10);
+  t.equal(permits.open, 0);
   t.end();
 });
 
