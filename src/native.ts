@@ -142,15 +142,23 @@ export interface ImageAddon {
 export interface DlibAddon {
   /**
    * Comes first, once. `ended` hears of every job: its id, what became of it (`dlibOutcomes`), five numbers of each face that was found (left, top, width,
-   * height in pixels of what was scanned, which they may leave, and confidence), and dlib's own words where it failed. Threads, up to this many, are
-   * started when jobs find the others busy; open jobs alone keep the program alive.
+   * height in pixels of what was scanned, which they may leave, and confidence), followed by x and y of its 68 landmarks where a model was given, and dlib's
+   * own words where it failed. Threads, up to this many, are started when jobs find the others busy; open jobs alone keep the program alive.
    */
   open(threads: number, ended: (id: number, outcome: number, faces: Float64Array, message: string) => void): void;
   /**
    * Looks for faces in luma, [height, width], which must stay as it is meanwhile, but not on the first `steps` levels of dlib's pyramid. Those less sure than
-   * `least` are left out; 0 is dlib's own threshold.
+   * `least` are left out; 0 is dlib's own threshold. `model` is the path of a model of landmarks, which is read once a process.
    */
-  submit(id: number, pixels: Uint8Array, width: number, height: number, steps: number, least: number): void;
+  submit(
+    id: number,
+    pixels: Uint8Array,
+    width: number,
+    height: number,
+    steps: number,
+    least: number,
+    model: string | undefined,
+  ): void;
   /** The job ends as cancelled: at once when it has not begun, else when its scan has ended. */
   cancel(id: number): void;
   info(): {
@@ -162,7 +170,7 @@ export interface DlibAddon {
 }
 
 /** What becomes of jobs, as `native/dlib` numbers them. */
-export const dlibOutcomes = { done: 0, cancelled: 1, memory: 2, failed: 3 } as const;
+export const dlibOutcomes = { done: 0, cancelled: 1, memory: 2, failed: 3, model: 4 } as const;
 
 /** Kinds of sources, and what becomes of jobs, as `native/image` numbers them. */
 export const imageKinds = { jpeg: 0, grey: 1, rgb: 2 } as const;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <new>
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 #include "pool.h"
@@ -25,7 +26,7 @@ void check(bool well, const char* what) {
 struct Arguments {
   napi_env env;
   Environment& state;
-  std::array<napi_value, 6> values;
+  std::array<napi_value, 7> values;
 
   int32_t integer(size_t i) const {
     int32_t value = 0;
@@ -35,6 +36,18 @@ struct Arguments {
   double number(size_t i) const {
     double value = 0;
     check(napi_get_value_double(env, values[i], &value) == napi_ok, "a number is needed");
+    return value;
+  }
+  // Empty where nothing was given.
+  std::string text(size_t i) const {
+    napi_valuetype type;
+    if (napi_typeof(env, values[i], &type) == napi_ok && type == napi_undefined) return {};
+    size_t length = 0;
+    check(napi_get_value_string_utf8(env, values[i], nullptr, 0, &length) == napi_ok, "a text is needed");
+    std::string value(length + 1, 0);
+    napi_get_value_string_utf8(env, values[i], value.data(), value.size(), &length);
+    value.resize(length);
+    check(value.find('\0') == std::string::npos, "a text without 0 is needed");
     return value;
   }
 };
@@ -51,7 +64,7 @@ napi_value open(const Arguments& given) {
   return nullptr;
 }
 
-// submit(id, pixels, width, height, steps, least).
+// submit(id, pixels, width, height, steps, least, model?): with the path of a model, landmarks are found too.
 napi_value submit(const Arguments& given) {
   Pool& pool = poolOf(given);
   const int32_t id = given.integer(0);
@@ -65,7 +78,7 @@ napi_value submit(const Arguments& given) {
   check(picture.width > 0 && picture.height > 0 && length == static_cast<size_t>(picture.width) * picture.height, "the pixels do not fit their size");
   const int32_t steps = given.integer(4);
   check(steps >= 0 && steps < 64, "the steps are out of range");
-  pool.submit(id, picture, steps, given.number(5), given.values[1]);
+  pool.submit(id, picture, steps, given.number(5), given.text(6), given.values[1]);
   return nullptr;
 }
 

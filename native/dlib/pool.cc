@@ -4,6 +4,8 @@
 #include <new>
 #include <optional>
 #include <system_error>
+#include <tuple>
+#include <utility>
 
 namespace patchstream {
 
@@ -21,13 +23,14 @@ Pool::Pool(napi_env env, napi_value callback, int32_t threads) : env_(env), most
 
 Pool::~Pool() { stop(); }
 
-void Pool::submit(int32_t id, const Grey& picture, int32_t steps, double least, napi_value pixels) {
+void Pool::submit(int32_t id, const Grey& picture, int32_t steps, double least, std::string model, napi_value pixels) {
   auto slot = std::make_unique<Slot>();
   Job* job = &slot->job;
   job->id = id;
   job->picture = picture;
   job->steps = steps;
   job->least = least;
+  job->model = std::move(model);
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     waiting_.push_back(job);
@@ -98,12 +101,20 @@ void Pool::work() {
     }
     try {
       if (!detector.has_value()) detector.emplace();
+      // First, so that what is wrong with it is known at once.
+      const std::shared_ptr<const Landmarks> landmarks = job->model.empty() ? nullptr : Landmarks::at(job->model);
       detector->detect(job->picture, job->steps, job->least, job->faces);
+      if (landmarks != nullptr) {
+        for (const Face& face : job->faces) job->landmarks.push_back(landmarks->find(job->picture, face));
+      }
       job->outcome = job->unwanted ? Outcome::cancelled : Outcome::done;
     } catch (const std::bad_alloc&) {
       // What the detector was at is half made.
       detector.reset();
       job->outcome = Outcome::memory;
+    } catch (const ModelError& error) {
+      job->outcome = Outcome::model;
+      job->message = error.what();
     } catch (const std::exception& error) {
       detector.reset();
       job->outcome = Outcome::failed;
@@ -142,13 +153,16 @@ void Pool::deliver(napi_env env, napi_value callback, void* context, void*) {
   }
 }
 
-// Calls JavaScript with (id, outcome, faces, message): five numbers of each face, [left, top, width, height, confidence].
+// Calls JavaScript with (id, outcome, faces, message): five numbers of each face, [left, top, width, height, confidence], and where landmarks are wanted
+// those, x and y of each.
 void Pool::tell(napi_env env, napi_value callback, const Job& job) {
   napi_handle_scope scope;
   if (napi_open_handle_scope(env, &scope) != napi_ok) return;
   napi_value buffer;
   void* data = nullptr;
-  const size_t count = job.outcome == Outcome::done ? job.faces.size() * 5 : 0;
+  const size_t faces = job.outcome == Outcome::done ? job.faces.size() : 0;
+  const bool landmarks = job.landmarks.size() == job.faces.size();
+  const size_t count = faces * (5 + (landmarks ? std::tuple_size_v<Landmarks::Points> : 0));
   if (napi_create_arraybuffer(env, count * sizeof(double), &data, &buffer) == napi_ok) {
     napi_value given[4];
     napi_create_int32(env, job.id, &given[0]);
@@ -156,10 +170,11 @@ void Pool::tell(napi_env env, napi_value callback, const Job& job) {
     napi_create_typedarray(env, napi_float64_array, count, buffer, 0, &given[2]);
     napi_create_string_utf8(env, job.message.c_str(), job.message.size(), &given[3]);
     auto* numbers = static_cast<double*>(data);
-    for (size_t i = 0; i < count / 5; i++) {
+    for (size_t i = 0; i < faces; i++) {
       const Face& face = job.faces[i];
       for (const int64_t number : {face.left, face.top, face.width, face.height}) *numbers++ = static_cast<double>(number);
       *numbers++ = face.confidence;
+      if (landmarks) numbers = std::copy(job.landmarks[i].begin(), job.landmarks[i].end(), numbers);
     }
     napi_value receiver;
     napi_get_undefined(env, &receiver);

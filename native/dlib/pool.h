@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -25,7 +26,7 @@ class Pool {
   ~Pool();
 
   // Starts a job of a number that is not in use. `pixels` is kept alive until it has ended.
-  void submit(int32_t id, const Grey& picture, int32_t steps, double least, napi_value pixels);
+  void submit(int32_t id, const Grey& picture, int32_t steps, double least, std::string model, napi_value pixels);
   bool knows(int32_t id) const { return open_.count(id) != 0; }
   // The job ends as cancelled, at once if it has not begun.
   void cancel(int32_t id);

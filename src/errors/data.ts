@@ -96,6 +96,10 @@ export const dataErrors = {
   WEB_CHANGED: 'the file must stay as it was while it is read; it has changed on the server. Begin again.',
   FACES_DETECTOR:
     '`face-crop` must have a detector of faces; {found}. Run `npx patchstream doctor`, which says how to get one.',
+  FACES_LANDMARKS:
+    '`align` and `landmarks` must have a sound model of 68 landmarks beside the detector; got {found}. {advice}',
+  FACES_ALIGN_SHAPE:
+    'a crop that is turned, `align: eyes`, must be square; got `shape: found`. Leave one of the two out.',
   FACES_LARGE:
     'a picture must have at most {most} pixels and {longest} px a side where it is looked through for faces; with `minSide` {minSide} that would be {scanned} px. Raise `minSide`, or make it smaller before.',
   FACES_FAILED:

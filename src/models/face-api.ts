@@ -5,9 +5,20 @@ import { prepareWasm } from '../backends/wasm.ts';
 
 /** What we use of @vladmandic/face-api; its own declarations bring those of all of tfjs. */
 interface FaceApi {
-  readonly nets: { readonly ssdMobilenetv1: { loadFromDisk(folder: string): Promise<void> } };
+  readonly nets: { readonly ssdMobilenetv1: Net; readonly faceLandmark68Net: Net };
   readonly SsdMobilenetv1Options: new (options: { minConfidence: number; maxResults: number }) => object;
   detectAllFaces(input: tf.Tensor3D, options: object): PromiseLike<readonly Detection[]>;
+  detectFaceLandmarks(input: tf.Tensor3D): Promise<FaceLandmarks>;
+}
+
+interface Net {
+  readonly isLoaded: boolean;
+  loadFromDisk(folder: string): Promise<void>;
+}
+
+/** In pixels of what was shown. */
+interface FaceLandmarks {
+  readonly positions: readonly { readonly x: number; readonly y: number }[];
 }
 
 interface Detection {
@@ -26,6 +37,9 @@ export interface Shown {
 }
 
 const most = 200;
+
+const require = createRequire(import.meta.url);
+const weights = () => join(dirname(require.resolve('@vladmandic/face-api/package.json')), 'model');
 
 let loaded: Promise<FaceApi> | undefined;
 
@@ -48,11 +62,24 @@ export async function findFaces({ pixels, width, height, least }: Shown): Promis
   }
 }
 
+/** The 68 landmarks of the face that is shown, by face-api's network of that name: x and y of each, in shares of the picture. */
+export async function findLandmarks({ pixels, width, height }: Omit<Shown, 'least'>): Promise<Float64Array> {
+  loaded ??= load();
+  const faceApi = await loaded;
+  const { faceLandmark68Net } = faceApi.nets;
+  if (!faceLandmark68Net.isLoaded) await faceLandmark68Net.loadFromDisk(weights());
+  const input = tf.tensor3d(Int32Array.from(pixels), [height, width, 3], 'int32');
+  try {
+    const { positions } = await faceApi.detectFaceLandmarks(input);
+    return Float64Array.from(positions.flatMap(({ x, y }) => [x / width, y / height]));
+  } finally {
+    input.dispose();
+  }
+}
+
 async function load(): Promise<FaceApi> {
   await prepareWasm();
-  const require = createRequire(import.meta.url);
   const faceApi = require('@vladmandic/face-api/dist/face-api.node-wasm.js') as FaceApi;
-  const folder = join(dirname(require.resolve('@vladmandic/face-api/package.json')), 'model');
-  await faceApi.nets.ssdMobilenetv1.loadFromDisk(folder);
+  await faceApi.nets.ssdMobilenetv1.loadFromDisk(weights());
   return faceApi;
 }

@@ -10,7 +10,8 @@ export interface FaceBoxOptions {
   readonly border: (typeof faceBorders)[number];
 }
 
-interface Extent {
+/** The sides of a picture or a part of one, in pixels. */
+export interface Extent {
   readonly width: number;
   readonly height: number;
 }

@@ -3,6 +3,7 @@ import { type Absent, isAbsent } from '../native.ts';
 import { type FaceDetector, type FaceDetectorName, faceDetectors } from './faces.ts';
 import { dlibDetector } from './faces-dlib.ts';
 import { faceApiDetector } from './faces-face-api.ts';
+import { landmarksError } from './landmark-model.ts';
 
 /** Each detector of this thread, or why it is not there. In the order in which `auto` takes them. */
 const detectors: Readonly<Record<FaceDetectorName, () => FaceDetector | Absent>> = {
@@ -10,12 +11,19 @@ const detectors: Readonly<Record<FaceDetectorName, () => FaceDetector | Absent>>
   'face-api': faceApiDetector,
 };
 
-/** The detector of that name, or with `auto` the first that this machine has. @throws FACES_DETECTOR when it is not there. */
-export function chooseDetector(wanted: FaceDetectorName | 'auto'): FaceDetector {
+/**
+ * The detector of that name, or with `auto` the first that this machine has. Which one it is never hangs on `landmarks`, since the two find different boxes.
+ * @throws FACES_DETECTOR when it is not there, FACES_LANDMARKS when it has no model for the landmarks that are wanted.
+ */
+export function chooseDetector(wanted: FaceDetectorName | 'auto', { landmarks = false } = {}): FaceDetector {
   const missing: string[] = [];
   for (const name of wanted === 'auto' ? faceDetectors : [wanted]) {
     const found = detectors[name]();
-    if (!isAbsent(found)) return found;
+    if (!isAbsent(found)) {
+      const without = landmarks ? found.landmarksMissing() : undefined;
+      if (without !== undefined) throw landmarksError(without.found);
+      return found;
+    }
     missing.push(`${name}: ${found.found}`);
   }
   throw fail('FACES_DETECTOR', { found: missing.join('; ') });

@@ -2,6 +2,8 @@ import { availableParallelism } from 'node:os';
 import { fail } from '../errors.ts';
 import { type Absent, type DlibAddon, dlibAddon, dlibOutcomes, isAbsent } from '../native.ts';
 import { type Face, type FaceDetector, type FaceQuery, isLargeEnough } from './faces.ts';
+import { landmarkModel, landmarksError } from './landmark-model.ts';
+import { landmarkCount } from './landmarks.ts';
 import type { Picture } from './picture.ts';
 import { renderGrey } from './render.ts';
 
@@ -35,13 +37,21 @@ interface Scan {
   readonly height: number;
   readonly steps: number;
   readonly least: number;
+  /** The path of the model of landmarks, where they are wanted. */
+  readonly model: string | undefined;
 }
 
 interface Waiting {
   resolve(faces: readonly Face[]): void;
   reject(error: unknown): void;
-  readonly toFace: (left: number, top: number, width: number, height: number, confidence: number) => Face;
+  readonly model: string | undefined;
+  /** From the numbers of a face, in pixels of what was scanned. */
+  toFace(numbers: Float64Array): Face;
 }
+
+/** Numbers of a face that native/dlib answers: left, top, width, height, confidence, and those of its landmarks. */
+const faceNumbers = 5;
+const landmarkNumbers = 2 * landmarkCount;
 
 /**
  * dlib's detector of frontal faces, over native/dlib: five HOG filters (ahead, left, right, tilted left, tilted right) over a pyramid of the
@@ -62,8 +72,18 @@ export class DlibDetector implements FaceDetector {
     addon.open(threads, (...ended) => this.#ended(...ended));
   }
 
-  async detect(picture: Picture, { minSide, minConfidence = this.least, signal }: FaceQuery): Promise<readonly Face[]> {
+  landmarksMissing(): Absent | undefined {
+    const model = landmarkModel();
+    return typeof model === 'string' ? undefined : model;
+  }
+
+  async detect(
+    picture: Picture,
+    { minSide, minConfidence = this.least, landmarks = false, signal }: FaceQuery,
+  ): Promise<readonly Face[]> {
     signal?.throwIfAborted();
+    const model = landmarks ? landmarkModel() : undefined;
+    if (typeof model === 'object') throw landmarksError(model.found);
     const { width, height } = picture;
     const steps = stepsFor(minSide);
     const scanned = sizeAt(picture, pyramidStep ** steps);
@@ -77,21 +97,13 @@ export class DlibDetector implements FaceDetector {
     const pixels = await renderGrey(picture.resize({ ...size, fit: 'fill', kernel: 'bilinear' }));
     signal?.throwIfAborted();
     const [across, down] = [width / size.width, height / size.height];
-    const scan = { pixels, ...size, steps: own ? steps : 0, least: minConfidence };
-    const faces = await this.#scan(scan, signal, (left, top, wide, high, confidence) => ({
-      box: {
-        left: Math.round(left * across),
-        top: Math.round(top * down),
-        width: Math.round(wide * across),
-        height: Math.round(high * down),
-      },
-      confidence,
-    }));
+    const scan = { pixels, ...size, steps: own ? steps : 0, least: minConfidence, model };
+    const faces = await this.#scan(scan, signal, (numbers) => faceOf(numbers, across, down));
     return faces.filter(({ box }) => isLargeEnough(box, minSide));
   }
 
   #scan(
-    { pixels, width, height, steps, least }: Scan,
+    { pixels, width, height, steps, least, model }: Scan,
     signal: AbortSignal | undefined,
     toFace: Waiting['toFace'],
   ): Promise<readonly Face[]> {
@@ -105,6 +117,7 @@ export class DlibDetector implements FaceDetector {
       };
       const settled = () => signal?.removeEventListener('abort', cancel);
       this.#waiting.set(id, {
+        model,
         toFace,
         resolve(faces) {
           settled();
@@ -116,7 +129,7 @@ export class DlibDetector implements FaceDetector {
         },
       });
       try {
-        this.#addon.submit(id, pixels, width, height, steps, least);
+        this.#addon.submit(id, pixels, width, height, steps, least, model);
       } catch (cause) {
         this.#waiting.delete(id);
         reject(refusal(cause as NodeJS.ErrnoException));
@@ -127,19 +140,42 @@ export class DlibDetector implements FaceDetector {
   }
 
   #ended(id: number, outcome: number, numbers: Float64Array, message: string): void {
-    const { resolve, reject, toFace } = this.#waiting.get(id)!;
+    const { resolve, reject, toFace, model } = this.#waiting.get(id)!;
     this.#waiting.delete(id);
     if (outcome === dlibOutcomes.memory) reject(fail('PICTURE_MEMORY', {}));
+    else if (outcome === dlibOutcomes.model) reject(landmarksError(`${model}, which ${message}`));
     else if (outcome === dlibOutcomes.failed) reject(fail('FACES_FAILED', { detector: this.name, reason: message }));
     else {
+      const length = faceNumbers + (model === undefined ? 0 : landmarkNumbers);
       const faces: Face[] = [];
-      for (let at = 0; at < numbers.length; at += 5) {
-        const [left, top, width, height, confidence] = numbers.subarray(at, at + 5);
-        faces.push(toFace(left!, top!, width!, height!, confidence!));
-      }
+      for (let at = 0; at < numbers.length; at += length) faces.push(toFace(numbers.subarray(at, at + length)));
       resolve(faces);
     }
   }
+}
+
+/** The face in pixels of the picture, of which a pixel that was scanned is so many. */
+function faceOf(numbers: Float64Array, across: number, down: number): Face {
+  const [left, top, width, height, confidence] = numbers.subarray(0, faceNumbers) as unknown as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const box = {
+    left: Math.round(left * across),
+    top: Math.round(top * down),
+    width: Math.round(width * across),
+    height: Math.round(height * down),
+  };
+  if (numbers.length === faceNumbers) return { box, confidence };
+  // dlib counts from the middle of the first pixel.
+  const landmarks = Float32Array.from(
+    numbers.subarray(faceNumbers),
+    (at, i) => (at + 0.5) * (i % 2 === 0 ? across : down),
+  );
+  return { box, confidence, landmarks };
 }
 
 function sizeAt({ width, height }: Picture, shrink: number) {

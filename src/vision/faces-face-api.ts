@@ -2,7 +2,9 @@ import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { fail, messageOf } from '../errors.ts';
 import type { Absent } from '../native.ts';
+import { boxAround, type Extent } from './face-box.ts';
 import { type Face, type FaceDetector, type FaceQuery, isLargeEnough } from './faces.ts';
+import type { Landmarks } from './landmarks.ts';
 import type { Picture } from './picture.ts';
 
 /** The longer side of what face-api's network is shown, in pixels. */
@@ -10,16 +12,23 @@ const shownSide = 512;
 
 const packageName = '@vladmandic/face-api';
 
-/** What goes to the detector's thread, and what comes back: `faces` are five numbers each, [left, top, width, height, confidence], in shares of the picture. */
+/** The longer side of a face when its landmarks are looked for: what the network takes. */
+const landmarkSide = 112;
+
+/**
+ * What goes to the detector's thread, and what comes back: of `faces` five numbers each, [left, top, width, height, confidence], of `landmarks` of the one face that
+ * is shown x and y of each; all in shares of the picture that is shown.
+ */
 export interface FaceApiQuestion {
   readonly id: number;
+  readonly want: 'faces' | 'landmarks';
   readonly pixels: Uint8Array<ArrayBuffer>;
   readonly width: number;
   readonly height: number;
   readonly least: number;
 }
 export type FaceApiAnswer =
-  | { readonly id: number; readonly faces: Float64Array }
+  | { readonly id: number; readonly numbers: Float64Array }
   | { readonly id: number; readonly error: string };
 
 /**
@@ -30,7 +39,7 @@ export class FaceApiDetector implements FaceDetector {
   readonly name = 'face-api';
   readonly least = 0.5;
   readonly about: string;
-  readonly #waiting = new Map<number, { resolve(faces: Float64Array): void; reject(error: unknown): void }>();
+  readonly #waiting = new Map<number, { resolve(numbers: Float64Array): void; reject(error: unknown): void }>();
   #worker: Worker | undefined;
   #next = 0;
   /** The picture before. */
@@ -40,20 +49,47 @@ export class FaceApiDetector implements FaceDetector {
     this.about = `face-api ${version} (wasm, one thread)`;
   }
 
-  async detect(picture: Picture, { minSide, minConfidence = this.least, signal }: FaceQuery): Promise<readonly Face[]> {
+  landmarksMissing(): undefined {
+    return undefined;
+  }
+
+  async detect(
+    picture: Picture,
+    { minSide, minConfidence = this.least, landmarks = false, signal }: FaceQuery,
+  ): Promise<readonly Face[]> {
     const turn = this.#last.then(async () => {
-      signal?.throwIfAborted();
-      const { width, height } = picture;
-      const shrink = Math.max(1, Math.max(width, height) / shownSide);
-      const [wide, high] = [width, height].map((side) => Math.max(1, Math.round(side / shrink))) as [number, number];
-      const { data } = await picture.resize({ width: wide, height: high, fit: 'fill', kernel: 'bilinear' }).pixels();
-      // In memory of its own, which goes to the other thread.
-      const pixels = new Uint8Array(data);
-      const numbers = await this.#ask({ pixels, width: wide, height: high, least: minConfidence });
-      return facesOf(numbers, picture).filter(({ box }) => isLargeEnough(box, minSide));
+      const shown = picture.resize({ ...sizeWithin(picture, shownSide), fit: 'fill', kernel: 'bilinear' });
+      const numbers = await this.#show(shown, { want: 'faces', least: minConfidence }, signal);
+      const faces = facesOf(numbers, picture).filter(({ box }) => isLargeEnough(box, minSide));
+      if (!landmarks) return faces;
+      const with68: Face[] = [];
+      for (const face of faces) with68.push({ ...face, landmarks: await this.#landmarks(picture, face, signal) });
+      return with68;
     });
     this.#last = turn.catch(() => undefined);
     return turn;
+  }
+
+  /** From the face alone, in as many pixels as the network takes: rendered from the picture, not from what was looked through. */
+  async #landmarks(picture: Picture, { box: found }: Face, signal: AbortSignal | undefined): Promise<Landmarks> {
+    const box = boxAround(found, picture, { margin: 0, shape: 'found', border: 'pad' });
+    const size = fittingSize(box, landmarkSide);
+    const shown = picture.cropPadded(box).resize({ ...size, fit: 'fill', kernel: 'bilinear' });
+    const shares = await this.#show(shown, { want: 'landmarks', least: 0 }, signal);
+    return Float32Array.from(shares, (share, i) =>
+      i % 2 === 0 ? box.left + share * box.width : box.top + share * box.height,
+    );
+  }
+
+  async #show(
+    shown: Picture,
+    question: Pick<FaceApiQuestion, 'want' | 'least'>,
+    signal: AbortSignal | undefined,
+  ): Promise<Float64Array> {
+    signal?.throwIfAborted();
+    const { width, height, data } = await shown.pixels();
+    // In memory of its own, which goes to the other thread.
+    return this.#ask({ ...question, pixels: new Uint8Array(data), width, height });
   }
 
   #ask(question: Omit<FaceApiQuestion, 'id'>): Promise<Float64Array> {
@@ -67,9 +103,9 @@ export class FaceApiDetector implements FaceDetector {
         if (this.#waiting.size === 0) worker.unref();
       };
       this.#waiting.set(id, {
-        resolve(faces) {
+        resolve(numbers) {
           settle();
-          resolve(faces);
+          resolve(numbers);
         },
         reject(error) {
           settle();
@@ -87,7 +123,7 @@ export class FaceApiDetector implements FaceDetector {
     const worker = new Worker(new URL(entry, import.meta.url), { name: 'patchstream faces' });
     worker.on('message', (answer: FaceApiAnswer) => {
       const waiting = this.#waiting.get(answer.id);
-      if ('faces' in answer) waiting?.resolve(answer.faces);
+      if ('numbers' in answer) waiting?.resolve(answer.numbers);
       else waiting?.reject(fail('FACES_FAILED', { detector: this.name, reason: answer.error }));
     });
     let cause: unknown;
@@ -105,6 +141,18 @@ export class FaceApiDetector implements FaceDetector {
     return worker;
   }
 }
+
+/** The size of the same proportions whose longer side is `side`. */
+function fittingSize({ width, height }: Extent, side: number): Extent {
+  const scale = side / Math.max(width, height);
+  return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) };
+}
+
+/** The same where it is smaller already. */
+const sizeWithin = (extent: Extent, side: number): Extent =>
+  Math.max(extent.width, extent.height) <= side
+    ? { width: extent.width, height: extent.height }
+    : fittingSize(extent, side);
 
 function facesOf(numbers: Float64Array, { width, height }: Picture): Face[] {
   const faces: Face[] = [];

@@ -1,3 +1,5 @@
+import type { Absent } from '../native.ts';
+import type { Landmarks } from './landmarks.ts';
 import type { Box, Picture } from './picture.ts';
 
 /** A face in whole pixels of the picture. Its box may jut out of the picture. */
@@ -5,6 +7,8 @@ export interface Face {
   readonly box: Box;
   /** The larger, the surer. What the numbers mean is the detector's own: see `FaceDetector.least`. */
   readonly confidence: number;
+  /** Where they were asked for. */
+  readonly landmarks?: Landmarks;
 }
 
 export interface FaceQuery {
@@ -12,6 +16,8 @@ export interface FaceQuery {
   readonly minSide: number;
   /** The least confidence. Default: the detector's own, `least`. */
   readonly minConfidence?: number | undefined;
+  /** Whether the landmarks of each face are found too. Default false. */
+  readonly landmarks?: boolean | undefined;
   /** Ends the waiting for a thread; a picture that is being looked at is looked at to its end. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -23,9 +29,11 @@ export interface FaceDetector {
   readonly about: string;
   /** The confidence above which a face counts unless another is asked for. */
   readonly least: number;
+  /** Nothing where it can find landmarks, else why it cannot. Reads no model. */
+  landmarksMissing(): Absent | undefined;
   /**
    * The faces of a picture, the surest first.
-   * @throws FACES_LARGE, FACES_FAILED, PICTURE_BROKEN, PICTURE_MEMORY, PICTURE_REFUSED; the signal's reason when it is aborted.
+   * @throws FACES_LARGE, FACES_FAILED, FACES_LANDMARKS (which ends a run), PICTURE_BROKEN, PICTURE_MEMORY, PICTURE_REFUSED; the signal's reason when it is aborted.
    */
   detect(picture: Picture, query: FaceQuery): Promise<readonly Face[]>;
 }
