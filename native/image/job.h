@@ -21,7 +21,7 @@ struct Box {
   }
 };
 
-// One rendering: cut `box` out of the source, resize it, cut `window` out of that, mirror it, and lay it on a page. A field of each is an int32 in
+// One rendering: cut `box` out of the source, resize it, cut `window` out of that, mirror it, and lay it on a page. A field of each is an int32, or a float, in
 // the order in which JavaScript writes them. All of it is in upright pixels.
 struct Step {
   // -1: the job's own bytes, else the step whose page is the source.
@@ -42,10 +42,14 @@ struct Step {
   int32_t background;
   // Of the page: 3, or 1 for luma as JPEG has it, which is nobody's source.
   int32_t channels;
+  // With 1, what would be resized is looked up in the whole page of another step instead, by `matrix` (warp.h); `background` lies outside of that page, and the
+  // window fills its own.
+  int32_t warped;
+  float matrix[6];
 
   size_t pageBytes() const { return static_cast<size_t>(pageWidth) * pageHeight * channels; }
 };
-constexpr size_t stepInts = 20;
+constexpr size_t stepInts = 27;
 static_assert(sizeof(Step) == stepInts * sizeof(int32_t), "a step is its ints");
 
 // `file`, `frame`: nothing is rendered, but read.

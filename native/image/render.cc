@@ -1,8 +1,11 @@
 #include "render.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <new>
+
+#include "warp.h"
 
 namespace patchstream {
 
@@ -82,6 +85,14 @@ void transpose(const uint8_t* from, int32_t width, int32_t height, uint8_t* to, 
   }
 }
 
+// Whether what a step has to say of a warp is well, if it is one. Its source has that size.
+bool isWarp(const Step& step, int32_t width, int32_t height) {
+  if (step.warped == 0) return true;
+  const bool whole = step.box.width == width && step.box.height == height;
+  const bool covers = step.window.width == step.pageWidth && step.window.height == step.pageHeight;
+  return step.warped == 1 && step.source >= 0 && whole && covers && std::all_of(step.matrix, step.matrix + 6, [](float value) { return std::isfinite(value); });
+}
+
 }  // namespace
 
 bool isSound(const Job& job, const std::vector<size_t>& lengths) {
@@ -103,7 +114,7 @@ bool isSound(const Job& job, const std::vector<size_t>& lengths) {
                       step.window.within(step.resizedWidth, step.resizedHeight) && isSize(step.pageWidth, step.pageHeight) &&
                       onPage.within(step.pageWidth, step.pageHeight) &&
                       (step.kernel == Kernel::bilinear || step.kernel == Kernel::bicubic);
-    if (!fits) return false;
+    if (!fits || !isWarp(step, width, height)) return false;
     if (step.output >= 0 && lengths[step.output] != step.pageBytes()) return false;
   }
   return true;
@@ -150,11 +161,12 @@ Outcome Renderer::attempt(Job& job) {
       source.channels = job.kind == Kind::rgb ? 3 : 1;
       source.stride = static_cast<ptrdiff_t>(source.width) * source.channels;
     }
-    if (step.source >= 0 || job.kind != Kind::jpeg) prepare(step, turn, source.width, source.height, 1);
+    if (step.warped == 0 && (step.source >= 0 || job.kind != Kind::jpeg)) prepare(step, turn, source.width, source.height, 1);
     uint8_t* page = step.output >= 0 ? job.outputs[step.output] : pages_[i]->need(step.pageBytes());
     // Also for a page in the thread's memory, since its source may be an output.
     const Touch touch(job);
-    if (!touch.granted || !draw(job, step, turn, source, page)) return Outcome::cancelled;
+    const bool done = touch.granted && (step.warped != 0 ? warp(job, step, source, page) : draw(job, step, turn, source, page));
+    if (!done) return Outcome::cancelled;
   }
   return Outcome::done;
 }
@@ -215,6 +227,22 @@ bool Renderer::draw(const Job& job, const Step& step, const Turn& turn, const Re
   uint8_t* lying = turned_.need(static_cast<size_t>(width) * height * channels);
   if (!scale(job, source, lying, static_cast<ptrdiff_t>(width) * channels, channels)) return false;
   (channels == 1 ? transpose<1> : transpose<3>)(lying, width, height, corner, stride);
+  return true;
+}
+
+bool Renderer::warp(const Job& job, const Step& step, const Region& source, uint8_t* page) {
+  const Warp warp{source.data, source.width, source.height, step.matrix, step.background};
+  const int32_t width = step.window.width;
+  const ptrdiff_t stride = static_cast<ptrdiff_t>(width) * step.channels;
+  uint8_t* row = step.channels == 1 ? row_.need(static_cast<size_t>(width) * 3) : nullptr;
+  for (int32_t y = 0; y < step.window.height; y++, page += stride) {
+    if (job.cancelled()) return false;
+    uint8_t* out = row != nullptr ? row : page;
+    warp.draw(step.window.top + y, step.window.left, width, step.mirrored != 0, out);
+    if (row == nullptr) continue;
+    mixGrey(row, width);
+    std::memcpy(page, row, static_cast<size_t>(width));
+  }
   return true;
 }
 

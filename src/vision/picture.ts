@@ -1,5 +1,6 @@
 import { fail } from '../errors.ts';
 import { renderPixels } from './render.ts';
+import { boundsOf, type Frame } from './turn.ts';
 
 /** A rectangle in pixels of the picture as it stands (after orientation and the operations before). Integers. */
 export interface Box {
@@ -15,6 +16,8 @@ export interface Pixels {
   readonly height: number;
   readonly data: Uint8Array;
 }
+
+const longestSide = 65535;
 
 /** How pixels between pixels are made. When a picture gets smaller every kernel but `nearest` is stretched, so that nothing aliases (as in Pillow). */
 export const kernels = ['nearest', 'bilinear', 'bicubic', 'lanczos'] as const;
@@ -70,11 +73,18 @@ export type Operation =
       readonly top: number;
       readonly background: Colour;
     }
+  | {
+      readonly kind: 'turn';
+      readonly frame: Frame;
+      readonly width: number;
+      readonly height: number;
+      readonly background: Colour;
+    }
   | { readonly kind: 'flip' }
   | { readonly kind: 'settle' };
 
 /**
- * An image and what is to be done to it. Immutable and lazy: `crop`, `resize` and `flip` only describe, and give a new picture; pixels
+ * An image and what is to be done to it. Immutable and lazy: `crop`, `cropTurned`, `resize` and `flip` only describe, and give a new picture; pixels
  * are made once, by `render`, straight into where they are wanted. Made by `openPicture` (encoded bytes) and `rawPicture`.
  * `width` and `height` are in pixels, after orientation and all operations.
  */
@@ -139,12 +149,37 @@ export class Picture {
   }
 
   /**
+   * What lies in `frame`, upright: round(frame.width) × round(frame.height) pixels, made bicubically. What lies outside of the picture has the colour
+   * `background`. A crop and a resize behind it that keeps the proportions are done in one with it.
+   * @throws PICTURE_BOX when the frame lies outside of the picture, or is not of finite numbers above 0.
+   */
+  cropTurned(frame: Frame, background: Colour = [0, 0, 0]): Picture {
+    const { x, y, width, height, angle } = frame;
+    const bounds = boundsOf(frame);
+    const sound =
+      [x, y, width, height, angle].every(Number.isFinite) &&
+      [width, height].every((side) => side > 0 && side <= longestSide) &&
+      Math.min(bounds.left + bounds.width, this.width) > Math.max(bounds.left, 0) &&
+      Math.min(bounds.top + bounds.height, this.height) > Math.max(bounds.top, 0);
+    if (!sound) {
+      throw fail('PICTURE_BOX', {
+        width: this.width,
+        height: this.height,
+        box: `${width}×${height} around ${x}, ${y}, turned by ${angle}`,
+      });
+    }
+    const [wide, high] = [width, height].map((side) => Math.max(1, Math.round(side))) as [number, number];
+    const own = { x, y, width, height, angle };
+    return this.#with({ kind: 'turn', frame: own, width: wide, height: high, background }, wide, high);
+  }
+
+  /**
    * The picture in another size. `cover` scales until the size is filled and cuts what juts out on both sides; `contain` scales until
    * all of it is inside and fills the border with `background`; `fill` distorts.
    * @throws PICTURE_SIZE when width or height is not an integer of at least 1.
    */
   resize({ width, height, fit = 'cover', kernel = 'bicubic', background = [0, 0, 0] }: ResizeOptions): Picture {
-    if (![width, height].every((side) => Number.isInteger(side) && side >= 1 && side <= 65535)) {
+    if (![width, height].every((side) => Number.isInteger(side) && side >= 1 && side <= longestSide)) {
       throw fail('PICTURE_SIZE', { found: `${width}×${height}` });
     }
     if (fit === 'fill') return this.#scale(width, height, kernel);

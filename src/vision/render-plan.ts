@@ -1,11 +1,13 @@
-import type { Box, Operation, Picture } from './picture.ts';
+import type { Box, Colour, Operation, Picture } from './picture.ts';
+import { type Drawn, drawnFrom, type Warp } from './turn.ts';
 
 /** Fits `Kernel` of native/image/job.h. */
 const kernelNumbers = { bilinear: 0, bicubic: 1 } as const;
 
 /**
  * What the native renderer does in one go: cuts `box` out of a source, resizes it to `size`, cuts `window` out of that, mirrors it, and lays it on
- * a page.
+ * a page. With `matrix` (that of a warp) it looks up the pixels of `size` in the whole page of another step instead of resizing, and `page.background` is the
+ * colour of what lies outside of that.
  */
 export interface Step {
   /** The step whose page is the source; −1: the picture's origin. */
@@ -15,6 +17,7 @@ export interface Step {
   readonly kernel: keyof typeof kernelNumbers;
   readonly window: Box;
   readonly mirrored: boolean;
+  readonly matrix: Warp['matrix'] | undefined;
   readonly page: {
     readonly width: number;
     readonly height: number;
@@ -28,7 +31,7 @@ export interface Step {
 const longestSide = 2 ** 30;
 
 /** Ints of a step as `writeStep` writes it. */
-export const stepInts = 20;
+export const stepInts = 27;
 
 /**
  * Writes a step at `at` of `ints`, as native/image/job.h reads it. `output` is the number of the output that gets its page; −1: none. `channels` of the
@@ -56,6 +59,8 @@ export function writeStep(ints: Int32Array, at: number, step: Step, output: numb
   ints[at + 17] = page.top;
   ints[at + 18] = page.background;
   ints[at + 19] = channels;
+  ints[at + 20] = step.matrix === undefined ? 0 : 1;
+  if (step.matrix !== undefined) new Float32Array(ints.buffer, ints.byteOffset).set(step.matrix, at + 21);
 }
 
 /** The steps of one sample's pictures: `outputs[i]` is the step whose page is picture i. */
@@ -103,8 +108,7 @@ function stepOf(picture: Picture, steps: Step[], done?: Map<Picture, number>): n
   }
   let drawn = new Drawing(step, at.width, at.height);
   // They were met from the last to the first.
-  for (let i = operations.length - 1; i >= 0; i--) {
-    const operation = operations[i]!;
+  for (const operation of drawnFrom(operations.reverse(), at)) {
     // `cover` of a line of pixels can describe billions of them, of which it then cuts out a few.
     if (operation.kind === 'resize' && Math.max(operation.width, operation.height) > longestSide) return undefined;
     if (operation.kind === 'resize' && !(operation.kernel in kernelNumbers)) return undefined;
@@ -125,15 +129,19 @@ function copyOf(step: number, { width, height }: Picture, steps: Step[]): number
 /** A step while operations are added to it. */
 class Drawing {
   readonly #source: number;
+  readonly #whole: Box;
   #box: Box;
   #size: { readonly width: number; readonly height: number; readonly kernel: Step['kernel'] } | undefined;
   #window: Box | undefined;
   #mirrored = false;
+  #matrix: Step['matrix'];
+  #outside = 0;
   #page: Step['page'] | undefined;
 
   constructor(source: number, width: number, height: number) {
     this.#source = source;
-    this.#box = { left: 0, top: 0, width, height };
+    this.#whole = { left: 0, top: 0, width, height };
+    this.#box = this.#whole;
   }
 
   get width(): number {
@@ -145,7 +153,7 @@ class Drawing {
   }
 
   /** Adds what is to be done next; false, with nothing done, when the step cannot do it after what it does already. */
-  add(operation: Operation): boolean {
+  add(operation: Drawn): boolean {
     switch (operation.kind) {
       case 'settle':
         return true;
@@ -157,10 +165,9 @@ class Drawing {
         }
         return true;
       case 'pad': {
-        if (this.#page !== undefined) return false;
-        const [red, green, blue] = operation.background;
+        if (this.#page !== undefined || this.#matrix !== undefined) return false;
         const { width, height, left, top } = operation;
-        this.#page = { width, height, left, top, background: (red << 16) | (green << 8) | blue };
+        this.#page = { width, height, left, top, background: numberOf(operation.background) };
         return true;
       }
       case 'crop': {
@@ -177,6 +184,17 @@ class Drawing {
         this.#window = { left: 0, top: 0, width, height };
         return true;
       }
+      case 'warp': {
+        // Of all of a page, and first of all.
+        const fresh = this.#box === this.#whole && !this.#mirrored && (this.#size ?? this.#page) === undefined;
+        if (this.#source < 0 || !fresh) return false;
+        const { width, height } = operation;
+        this.#size = { width, height, kernel: 'bicubic' };
+        this.#window = { left: 0, top: 0, width, height };
+        this.#matrix = operation.matrix;
+        this.#outside = numberOf(operation.background);
+        return true;
+      }
     }
   }
 
@@ -190,7 +208,8 @@ class Drawing {
       kernel: this.#size?.kernel ?? 'bicubic',
       window,
       mirrored: this.#mirrored,
-      page: this.#page ?? { width: window.width, height: window.height, left: 0, top: 0, background: 0 },
+      matrix: this.#matrix,
+      page: this.#page ?? { width: window.width, height: window.height, left: 0, top: 0, background: this.#outside },
     };
   }
 
@@ -199,6 +218,9 @@ class Drawing {
     return this.#mirrored ? { ...box, left: this.width - box.left - box.width } : box;
   }
 }
+
+/** 0xRRGGBB */
+const numberOf = ([red, green, blue]: Colour): number => (red << 16) | (green << 8) | blue;
 
 const inside = (outer: Box, { left, top, width, height }: Box): Box => ({
   left: outer.left + left,

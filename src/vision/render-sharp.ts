@@ -4,6 +4,7 @@ import { enlarge } from './enlarge.ts';
 import type { Box, Kernel, Operation, Picture, Pixels } from './picture.ts';
 import { cropPixels, greyToRgb, mirrorPixels, padPixels } from './pixels.ts';
 import type { Place, Rendering } from './render-native.ts';
+import { type Drawn, drawnFrom, warpPixels } from './turn.ts';
 
 /**
  * Renders several pictures of one sample with sharp, which can all that pictures describe; pixels are made in memory of their own and copied to
@@ -37,8 +38,9 @@ async function renderChain(picture: Picture, done: Done): Promise<Pixels> {
     at = at.from.picture;
   }
   try {
-    if (at.from !== undefined) return await apply(await renderOnce(at.from.picture, done), operations);
-    return await fromOrigin(at, operations);
+    const drawn = drawnFrom(operations, at);
+    if (at.from !== undefined) return await apply(await renderOnce(at.from.picture, done), drawn);
+    return await fromOrigin(at, drawn);
   } catch (error) {
     if (error instanceof PatchstreamError) throw error;
     throw fail('PICTURE_BROKEN', { reason: messageOf(error) }, { cause: error });
@@ -46,7 +48,7 @@ async function renderChain(picture: Picture, done: Done): Promise<Pixels> {
 }
 
 /** Decoding takes the first crop and the first resize with it, in one pass over the file. */
-async function fromOrigin({ origin, width, height }: Picture, operations: readonly Operation[]): Promise<Pixels> {
+async function fromOrigin({ origin, width, height }: Picture, operations: readonly Drawn[]): Promise<Pixels> {
   if (origin.kind === 'raw') {
     const data = origin.channels === 3 ? origin.data : greyToRgb(origin.data);
     return apply({ width, height, data }, operations);
@@ -65,12 +67,13 @@ async function fromOrigin({ origin, width, height }: Picture, operations: readon
 }
 
 /** Does the operations to decoded pixels. Crops, borders and mirrors are moves of memory; resizes are sharp's, but where a side grows. */
-async function apply(start: Pixels, operations: readonly Operation[]): Promise<Pixels> {
+async function apply(start: Pixels, operations: readonly Drawn[]): Promise<Pixels> {
   let pixels = start;
   for (const operation of operations) {
     if (operation.kind === 'crop') pixels = cropPixels(pixels, operation.box);
     else if (operation.kind === 'flip') pixels = mirrorPixels(pixels);
     else if (operation.kind === 'pad') pixels = padPixels(pixels, operation);
+    else if (operation.kind === 'warp') pixels = warpPixels(pixels, operation);
     else if (operation.kind === 'resize' && grows(pixels, operation)) pixels = enlarge(pixels, operation);
     else if (operation.kind === 'resize') {
       const raw = { width: pixels.width, height: pixels.height, channels: 3 } as const;
@@ -81,7 +84,7 @@ async function apply(start: Pixels, operations: readonly Operation[]): Promise<P
 }
 
 /** The crops at the start of a chain as one box. */
-function leadingCrops(operations: readonly Operation[]): { box: Box | undefined; rest: readonly Operation[] } {
+function leadingCrops(operations: readonly Drawn[]): { box: Box | undefined; rest: readonly Drawn[] } {
   let box: Box | undefined;
   for (const [i, operation] of operations.entries()) {
     if (operation.kind !== 'crop') return { box, rest: operations.slice(i) };
