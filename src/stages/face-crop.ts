@@ -3,7 +3,9 @@ import { fail, type Refusal } from '../errors.ts';
 import { type Drop, drop, type Sample } from '../streams/sample.ts';
 import { boxAround, faceBorders, faceShapes } from '../vision/face-box.ts';
 import { chooseDetector } from '../vision/face-detector.ts';
+import { frameAround } from '../vision/face-frame.ts';
 import { type Face, faceDetectors, overlapOf } from '../vision/faces.ts';
+import { type Landmarks, landmarkCount } from '../vision/landmarks.ts';
 import type { Box } from '../vision/picture.ts';
 import type { WithBox } from './crop-box.ts';
 import { checkBefore, type WithPicture } from './size.ts';
@@ -16,13 +18,17 @@ const choices = ['all', 'largest', 'best', 'matching'] as const;
 export interface WithFace extends WithPicture {
   readonly box: Int32Array;
   readonly confidence: number;
+  /** float32 [68, 2], where they are asked for: see `Landmarks`. Of a picture that is kept without a face, NaN. */
+  readonly landmarks?: Landmarks;
 }
 
 /**
  * Finds the faces of the picture and cuts them out. With `faces: all` a picture becomes as many samples as it has faces, the surest first, with the keys
  * `…/1`, `…/2`; with the others it stays one sample. `picture` becomes the crop, which is rendered where it is needed and from the file, `box` and
- * `confidence` are added, every other field stays. dlib looks through the luma at the scale that `minSide` needs; its boxes come in steps of 1.2.
- * A sample fails with FACES_LARGE, FACES_FAILED, FACES_NONE, PICTURE_BROKEN, PICTURE_MEMORY; without any detector the run ends with FACES_DETECTOR.
+ * `confidence` are added (and `landmarks`, where asked for), every other field stays. dlib looks through the luma at the scale that `minSide` needs; its boxes
+ * come in steps of 1.2. With `align: eyes` the crop is turned so that the eyes lie level, in the same place in each: see `frameAround`.
+ * A sample fails with FACES_LARGE, FACES_FAILED, FACES_NONE, PICTURE_BROKEN, PICTURE_MEMORY; without any detector the run ends with FACES_DETECTOR, without
+ * the landmarks that it needs with FACES_LANDMARKS.
  */
 export const faceCrop = defineStage({
   name: 'face-crop',
@@ -70,6 +76,16 @@ export const faceCrop = defineStage({
       .describe(
         'A crop that juts out of the picture is moved inside (and made smaller where it must), or padded with black.',
       ),
+    align: z
+      .enum(['none', 'eyes'])
+      .default('none')
+      .describe(
+        'Whether the crop is turned: eyes lays them level, at 0.3 and 0.7 of its width and 0.3 of its height (without a margin).',
+      ),
+    landmarks: z
+      .boolean()
+      .default(false)
+      .describe('Whether each face has its 68 landmarks as a field, float32 [68, 2], in pixels of the picture.'),
     detector: z
       .enum(['auto', ...faceDetectors])
       .default('auto')
@@ -85,35 +101,49 @@ export const faceCrop = defineStage({
   needs: ['picture'],
   // While one is scanned, the luma of the next is made.
   perThread: 2,
-  *check({ faces }, spec): Iterable<Refusal> {
+  *check({ faces, align, shape }, spec): Iterable<Refusal> {
     yield* checkBefore('face-crop', spec);
+    if (align === 'eyes' && shape === 'found') yield { option: 'align', error: fail('FACES_ALIGN_SHAPE', {}) };
     if (faces === 'matching' && !spec.open && spec.fields.box === undefined) {
       const fields = Object.keys(spec.fields).join(', ') || 'none';
       yield { option: 'faces', error: fail('FACES_LABEL', { fields }) };
     }
   },
-  output: ({ size: _, ...spec }) => ({
+  output: ({ size: _, ...spec }, { landmarks }) => ({
     ...spec,
-    fields: { ...spec.fields, box: { dtype: 'int32', shape: [4] }, confidence: { dtype: 'float32', shape: [] } },
+    fields: {
+      ...spec.fields,
+      box: { dtype: 'int32', shape: [4] },
+      confidence: { dtype: 'float32', shape: [] },
+      ...(landmarks && { landmarks: { dtype: 'float32', shape: [landmarkCount, 2] } as const }),
+    },
   }),
-  run({ minSide, faces, overlap, none, margin, shape, border, detector: wanted, minConfidence }, _, { signal }) {
-    const detector = chooseDetector(wanted);
+  run({ detector: wanted, minSide, minConfidence, faces, overlap, none, align, ...how }, _, { signal }) {
+    const landmarks = how.landmarks || align === 'eyes';
+    const detector = chooseDetector(wanted, { landmarks });
     return async (
       sample: Sample & WithPicture & Partial<WithBox>,
     ): Promise<(Sample & WithFace) | (Sample & WithFace)[] | Drop> => {
       const { picture } = sample;
-      const found = await detector.detect(picture, { minSide, minConfidence, signal });
-      const cut = ({ box, confidence }: Face): Sample & WithFace => {
-        const crop = boxAround(box, picture, { margin, shape, border });
-        return { ...sample, picture: picture.cropPadded(crop), box: numbersOf(box), confidence };
-      };
+      const found = await detector.detect(picture, { minSide, minConfidence, landmarks, signal });
+      const cut = (face: Face): Sample & WithFace => ({
+        ...sample,
+        picture:
+          align === 'eyes'
+            ? picture.cropTurned(frameAround(face.landmarks!, picture, how))
+            : picture.cropPadded(boxAround(face.box, picture, how)),
+        box: numbersOf(face.box),
+        confidence: face.confidence,
+        ...(how.landmarks && { landmarks: face.landmarks! }),
+      });
       if (faces === 'all' && found.length > 0) return found.map(cut);
       const one = choose[faces](found, sample.box, overlap);
       if (one !== undefined) return cut(one);
       if (none === 'fail') throw fail('FACES_NONE', { minSide });
       if (none === 'drop') return drop('no face');
       const whole = { left: 0, top: 0, width: picture.width, height: picture.height };
-      return { ...sample, box: numbersOf(whole), confidence: 0 };
+      const unknown = how.landmarks && { landmarks: new Float32Array(2 * landmarkCount).fill(Number.NaN) };
+      return { ...sample, box: numbersOf(whole), confidence: 0, ...unknown };
     };
   },
 });
