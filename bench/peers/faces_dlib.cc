@@ -1,6 +1,8 @@
 // dlib's frontal faces, called as its documentation does: the whole picture, grey, at its full resolution. Each line on stdin is the path of a JPEG; it is
-// answered with its faces, the surest first: [[left, top, width, height, confidence], …].
+// answered with its faces, the surest first: [[left, top, width, height, confidence], …]. With the file of a landmark model as argument, each face goes on with x and
+// y of its landmarks, which dlib rounds.
 #include <dlib/image_processing/frontal_face_detector.h>
+#include <dlib/image_processing/shape_predictor.h>
 
 #include <cstdio>
 #include <fstream>
@@ -29,7 +31,9 @@ static void decode(const std::vector<unsigned char>& file, dlib::array2d<unsigne
   jpeg_destroy_decompress(&info);
 }
 
-int main() {
+int main(int argc, char** argv) {
+  dlib::shape_predictor landmarks;
+  if (argc > 1) dlib::deserialize(argv[1]) >> landmarks;
   dlib::frontal_face_detector detector = dlib::get_frontal_face_detector();
   dlib::array2d<unsigned char> grey;
   std::vector<dlib::rect_detection> faces;
@@ -41,7 +45,12 @@ int main() {
     std::printf("[");
     for (const dlib::rect_detection& face : faces) {
       const dlib::rectangle& box = face.rect;
-      std::printf("%s[%ld,%ld,%lu,%lu,%.9g]", comma, box.left(), box.top(), box.width(), box.height(), face.detection_confidence);
+      std::printf("%s[%ld,%ld,%lu,%lu,%.9g", comma, box.left(), box.top(), box.width(), box.height(), face.detection_confidence);
+      if (argc > 1) {
+        const dlib::full_object_detection shape = landmarks(grey, box);
+        for (unsigned long i = 0; i < shape.num_parts(); i++) std::printf(",%ld,%ld", shape.part(i).x(), shape.part(i).y());
+      }
+      std::printf("]");
       comma = ",";
     }
     std::printf("]\n");

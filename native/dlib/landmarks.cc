@@ -1,7 +1,5 @@
 #include "landmarks.h"
 
-#include <dlib/image_processing/shape_predictor.h>
-
 #include <algorithm>
 #include <cmath>
 #include <mutex>
@@ -27,7 +25,46 @@ constexpr size_t pointBytes = 8;
 // Of which even an empty one takes memory. Models have 10 or 15.
 constexpr size_t mostRounds = 1000;
 
-using Shape = dlib::matrix<float, 0, 1>;
+using Shape = std::vector<float>;
+
+double xOf(const Shape& shape, size_t landmark) { return shape[2 * landmark]; }
+double yOf(const Shape& shape, size_t landmark) { return shape[2 * landmark + 1]; }
+
+// A turn and a scale: (x, y) becomes (across · x - down · y, down · x + across · y).
+struct Similarity {
+  float across;
+  float down;
+};
+
+// That which brings a shape nearest to another, both around their middles (Umeyama, 1991, in the plane).
+Similarity between(const Shape& from, const Shape& to) {
+  double fromX = 0;
+  double fromY = 0;
+  double toX = 0;
+  double toY = 0;
+  for (size_t i = 0; i < Landmarks::count; i++) {
+    fromX += xOf(from, i) / Landmarks::count;
+    fromY += yOf(from, i) / Landmarks::count;
+    toX += xOf(to, i) / Landmarks::count;
+    toY += yOf(to, i) / Landmarks::count;
+  }
+  double along = 0;
+  double beside = 0;
+  double square = 0;
+  for (size_t i = 0; i < Landmarks::count; i++) {
+    const double x = xOf(from, i) - fromX;
+    const double y = yOf(from, i) - fromY;
+    along += x * (xOf(to, i) - toX) + y * (yOf(to, i) - toY);
+    beside += x * (yOf(to, i) - toY) - y * (xOf(to, i) - toX);
+    square += x * x + y * y;
+  }
+  // All in one place: nothing to be turned.
+  if (square == 0) return {1, 0};
+  return {static_cast<float>(along / square), static_cast<float>(beside / square)};
+}
+
+// The nearest pixel, a half to the greater one.
+double rounded(double at) { return std::floor(at + 0.5); }
 
 }  // namespace
 
@@ -86,23 +123,22 @@ void Landmarks::readTrees(ModelFile& file, Round& round) const {
 }
 
 Landmarks::Points Landmarks::find(const Grey& picture, const Face& face) const {
-  // Where dlib rounds and in which order it sums decides which pixels are compared: so these steps are its own.
-  const dlib::rectangle box(face.left, face.top, face.left + face.width - 1, face.top + face.height - 1);
-  const dlib::point_transform_affine toPicture = dlib::impl::unnormalizing_tform(box);
-  const Shape initial = dlib::mat(initial_.data(), numbers);
-  Shape shape = initial;
+  // From the face's box, whose last pixel is at 1, to the picture.
+  const auto across = [&](double x) { return static_cast<double>(face.left) + x * static_cast<double>(face.width - 1); };
+  const auto down = [&](double y) { return static_cast<double>(face.top) + y * static_cast<double>(face.height - 1); };
+  Shape shape = initial_;
   std::vector<float> brightness;
   for (const Round& round : rounds_) {
-    const dlib::matrix<float, 2, 2> turn = dlib::matrix_cast<float>(dlib::impl::find_tform_between_shapes(initial, shape).get_m());
+    const Similarity turn = between(initial_, shape);
     brightness.clear();
+    // In floats, and in this order, as dlib: it decides which pixels are compared.
     for (const Feature& feature : round.features) {
-      const dlib::vector<float, 2> delta(feature.x, feature.y);
-      const dlib::vector<float, 2> place = turn * delta + dlib::impl::location(shape, feature.landmark);
-      const dlib::dpoint exact = toPicture(place);
-      const double x = std::floor(exact.x() + 0.5);
-      const double y = std::floor(exact.y() + 0.5);
-      const bool inside = x >= 0 && y >= 0 && x < picture.width && y < picture.height;
-      brightness.push_back(inside ? picture.pixels[static_cast<size_t>(y) * picture.width + static_cast<size_t>(x)] : 0.0F);
+      const float x = turn.across * feature.x - turn.down * feature.y + shape[2 * feature.landmark];
+      const float y = turn.down * feature.x + turn.across * feature.y + shape[2 * feature.landmark + 1];
+      const double column = rounded(across(x));
+      const double row = rounded(down(y));
+      const bool inside = column >= 0 && row >= 0 && column < picture.width && row < picture.height;
+      brightness.push_back(inside ? picture.pixels[static_cast<size_t>(row) * picture.width + static_cast<size_t>(column)] : 0.0F);
     }
     const size_t leaves = round.splitsEach + 1;
     for (size_t tree = 0; tree < round.trees; tree++) {
@@ -113,16 +149,15 @@ Landmarks::Points Landmarks::find(const Grey& picture, const Face& face) const {
         at = 2 * at + (brightness[split.first] - brightness[split.second] > split.threshold ? 1 : 2);
       }
       const float* leaf = round.leaves.data() + (tree * leaves + at - round.splitsEach) * numbers;
-      for (size_t k = 0; k < numbers; k++) shape(k) += leaf[k];
+      for (size_t k = 0; k < numbers; k++) shape[k] += leaf[k];
     }
     const bool bounded = std::all_of(shape.begin(), shape.end(), [](float value) { return std::abs(value) <= farthest; });
     if (!bounded) throw ModelError("moves landmarks out of all bounds");
   }
   Points points;
   for (size_t i = 0; i < count; i++) {
-    const dlib::dpoint point = toPicture(dlib::impl::location(shape, i));
-    points[2 * i] = point.x();
-    points[2 * i + 1] = point.y();
+    points[2 * i] = across(xOf(shape, i));
+    points[2 * i + 1] = down(yOf(shape, i));
   }
   return points;
 }

@@ -4,7 +4,7 @@ import { builtin } from '../pipeline/builtin.ts';
 import { checkFile } from '../pipeline/check.ts';
 import { type Description, describe as describePipeline } from '../pipeline/describe.ts';
 import { drawMermaid, drawNamed, drawText } from '../pipeline/draw.ts';
-import { aboutDetector } from '../vision/face-detector.ts';
+import { aboutDetector, landmarksOf } from '../vision/face-detector.ts';
 import type { FaceDetectorName } from '../vision/faces.ts';
 import { aboutRenderer } from '../vision/render-native.ts';
 import { problemLines } from './check.ts';
@@ -37,8 +37,7 @@ export const describe: Command = {
     if (resolved === undefined || problems.length > 0) return exits.usage;
     const description = describePipeline(resolved);
     const renderer = rendererOf(description);
-    const faces = facesOf(description);
-    const means = { renderer, ...(faces !== undefined && { faces }) };
+    const means = { renderer, ...facesOf(description) };
     if (given.flag('json')) stdout.write(`${JSON.stringify({ ...description, ...means }, null, 2)}\n`);
     else if (given.flag('mermaid')) stdout.write(drawMermaid(description));
     else {
@@ -60,10 +59,15 @@ function rendererOf({ chain }: Description): string {
   return `sharp: everything, since ${special.id} has the kernel ${kernel}, which native/image has not`;
 }
 
-/** Which detector finds the faces of a pipeline that looks for them, and why. */
-function facesOf({ chain }: Description): string | undefined {
+/** Which detector finds the faces of a pipeline that looks for them, and why; and what finds their landmarks, where it needs them. */
+function facesOf({ chain }: Description): { faces?: string; landmarks?: string } {
   const stage = chain.find(({ kind, options }) => kind === 'stage' && 'detector' in (options as object));
-  return stage && aboutDetector((stage.options as { detector: FaceDetectorName | 'auto' }).detector);
+  if (stage === undefined) return {};
+  const options = stage.options as { detector: FaceDetectorName | 'auto'; align: string; landmarks: boolean };
+  const faces = aboutDetector(options.detector);
+  const found = options.landmarks || options.align !== 'none' ? landmarksOf(options.detector) : undefined;
+  if (found === undefined) return { faces };
+  return { faces, landmarks: typeof found === 'string' ? found : `missing: ${found.found}; ${found.remedy}` };
 }
 
 /** A word that looks like no file and names nothing is a misspelt name. */

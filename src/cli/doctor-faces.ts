@@ -1,5 +1,5 @@
 import { type Absent, type DlibAddon, isAbsent } from '../native.ts';
-import { aboutDetector } from '../vision/face-detector.ts';
+import { aboutDetector, landmarksOf } from '../vision/face-detector.ts';
 import type { Finding } from './doctor.ts';
 
 const build = 'npx patchstream doctor --build';
@@ -25,4 +25,12 @@ export function facesFinding(
   const own = `DLIB=/path/to/dlib ${build}`;
   const mend = platform === 'linux' ? `${packages} (Debian, Ubuntu), then ${build}; or ${own}` : own;
   return { ...finding, found: `${finding.found}; ${reason}`, mend: `several times as fast: ${mend}` };
+}
+
+/** What there is to say of landmarks, which `face-crop` needs to align crops; nothing where there is no detector. They are as optional. */
+export function landmarksFinding(found = landmarksOf()): Finding[] {
+  if (found === undefined) return [];
+  const finding = { what: 'landmarks', ok: true };
+  if (typeof found === 'string') return [{ ...finding, found }];
+  return [{ ...finding, found: `missing: ${found.found}`, mend: `to align faces: ${found.remedy}` }];
 }

@@ -8,7 +8,7 @@ import { version } from '../pipeline/version.ts';
 import { nativeRenderer } from '../vision/render-native.ts';
 import { type Builder, builder } from './builder.ts';
 import { type Command, exits } from './command.ts';
-import { facesFinding } from './doctor-faces.ts';
+import { facesFinding, landmarksFinding } from './doctor-faces.ts';
 import { rendererFinding } from './doctor-renderer.ts';
 import { torchFinding } from './doctor-torch.ts';
 
@@ -60,6 +60,7 @@ function examine(addons: Builder): Finding[] {
     { what: 'sharp', found: `${sharp.versions.sharp}, libvips ${sharp.versions.vips}`, ok: true },
     rendererFinding(nativeRenderer(), () => addons.missing('image')),
     facesFinding(dlibAddon(), () => addons.missing('dlib')),
+    ...landmarksFinding(),
     backend('wasm', '@tensorflow/tfjs-backend-wasm', 'npm install @tensorflow/tfjs-backend-wasm', true),
     torchFinding(torchAddon(), () => addons.missing('torch')),
     tensorflow(),

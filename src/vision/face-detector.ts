@@ -20,8 +20,8 @@ export function chooseDetector(wanted: FaceDetectorName | 'auto', { landmarks = 
   for (const name of wanted === 'auto' ? faceDetectors : [wanted]) {
     const found = detectors[name]();
     if (!isAbsent(found)) {
-      const without = landmarks ? found.landmarksMissing() : undefined;
-      if (without !== undefined) throw landmarksError(without.found);
+      const model = landmarks ? found.landmarks() : '';
+      if (typeof model === 'object') throw landmarksError(model.found);
       return found;
     }
     missing.push(`${name}: ${found.found}`);
@@ -39,4 +39,13 @@ export function aboutDetector(wanted: FaceDetectorName | 'auto' = 'auto'): strin
   if (isAbsent(faceApi))
     return [without, `face-api is missing: ${faceApi.found}`].filter((part) => part !== '').join('; ');
   return [faceApi.about, without].filter((part) => part !== '').join('; ');
+}
+
+/** What finds the landmarks of that detector's faces, for people, or why nothing does; nothing where there is no detector. */
+export function landmarksOf(wanted: FaceDetectorName | 'auto' = 'auto'): string | Absent | undefined {
+  for (const name of wanted === 'auto' ? faceDetectors : [wanted]) {
+    const found = detectors[name]();
+    if (!isAbsent(found)) return found.landmarks();
+  }
+  return undefined;
 }

@@ -72,9 +72,8 @@ export class DlibDetector implements FaceDetector {
     addon.open(threads, (...ended) => this.#ended(...ended));
   }
 
-  landmarksMissing(): Absent | undefined {
-    const model = landmarkModel();
-    return typeof model === 'string' ? undefined : model;
+  landmarks(): string | Absent {
+    return landmarkModel();
   }
 
   async detect(

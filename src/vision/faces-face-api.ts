@@ -49,8 +49,8 @@ export class FaceApiDetector implements FaceDetector {
     this.about = `face-api ${version} (wasm, one thread)`;
   }
 
-  landmarksMissing(): undefined {
-    return undefined;
+  landmarks(): string {
+    return "face-api's own network";
   }
 
   async detect(

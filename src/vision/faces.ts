@@ -29,8 +29,8 @@ export interface FaceDetector {
   readonly about: string;
   /** The confidence above which a face counts unless another is asked for. */
   readonly least: number;
-  /** Nothing where it can find landmarks, else why it cannot. Reads no model. */
-  landmarksMissing(): Absent | undefined;
+  /** What finds the landmarks of its faces, for people, or why nothing does. Looks for a model, but reads none. */
+  landmarks(): string | Absent;
   /**
    * The faces of a picture, the surest first.
    * @throws FACES_LARGE, FACES_FAILED, FACES_LANDMARKS (which ends a run), PICTURE_BROKEN, PICTURE_MEMORY, PICTURE_REFUSED; the signal's reason when it is aborted.
