@@ -3,6 +3,7 @@ import t from 'tap';
 import { dlibAddon, dlibOutcomes, isAbsent } from '../../src/native.ts';
 import { renderGrey } from '../../src/vision/render.ts';
 import { photo, withoutPhotos } from '../kit/faces.ts';
+import { modelPath, withoutLandmarks } from '../kit/landmarks.ts';
 
 const addon = dlibAddon();
 const skip = isAbsent(addon) ? addon.found : false;
@@ -17,7 +18,7 @@ addon.open(workerData.threads, (id, outcome, faces, message) => {
   ended.push([id, outcome, [...faces], message]);
   if (ended.length === workerData.jobs.length) parentPort.postMessage({ info: addon.info(), ended });
 });
-for (const { id, pixels, width, height } of workerData.jobs) addon.submit(id, pixels, width, height, 0, 0);
+for (const { id, pixels, width, height } of workerData.jobs) addon.submit(id, pixels, width, height, 0, 0, workerData.model);
 for (const id of workerData.cancel) addon.cancel(id);
 `;
 
@@ -64,6 +65,38 @@ t.test(
   },
 );
 
+t.test(
+  'so they do of landmarks: 136 numbers of each face',
+  { skip: skip || withoutPhotos || withoutLandmarks },
+  async (t) => {
+    if (isAbsent(addon)) return;
+    const picture = (await photo(4)).resize({ width: 960, height: 699, fit: 'fill' });
+    const pixels = shared(await renderGrey(picture));
+    const jobs = [0, 1].map((id) => ({ id, pixels, width: 960, height: 699 }));
+    const plain = (await ask(answers, { jobs, model: modelPath })).message;
+    const numbers = plain.ended[0]![2];
+    t.ok(numbers.length >= 4 * 141 && numbers.length % 141 === 0);
+    t.same(plain.ended[1]![2], numbers, 'two threads, one model');
+    if (!addon.info().avx2) return;
+    const fast = (await ask(answers, { jobs, model: modelPath, path: `${build}dlib-avx2.node` })).message;
+    t.same(fast.ended[0]![2], numbers, 'to the bit');
+  },
+);
+
+t.test('a model that is none: every job says so; one that is cancelled does not', { skip }, async (t) => {
+  const pixels = shared(new Uint8Array(120 * 120));
+  const jobs = [0, 1, 2].map((id) => ({ id, pixels, width: 120, height: 120 }));
+  const { ended } = (await ask(answers, { jobs, threads: 1, cancel: [2], model: '/nowhere' })).message;
+  t.same(
+    ended.toSorted(([a], [b]) => a - b).map(([id, outcome, , message]) => [id, outcome, message]),
+    [
+      [0, dlibOutcomes.model, 'cannot be opened: No such file or directory'],
+      [1, dlibOutcomes.model, 'cannot be opened: No such file or directory'],
+      [2, dlibOutcomes.cancelled, ''],
+    ],
+  );
+});
+
 t.test('jobs end each once; one that has not begun ends when it is cancelled', { skip }, async (t) => {
   const [width, height] = [900, 800];
   const pixels = shared(new Uint8Array(width * height));
@@ -93,6 +126,8 @@ parentPort.postMessage([before, ...[
   () => addon.submit(1, [...pixels], 100, 100, 0, 0),
   () => addon.submit('one', pixels, 100, 100, 0, 0),
   () => addon.submit(1, pixels, 100, 100, -1, 0),
+  () => addon.submit(1, pixels, 100, 100, 0, 0, 68),
+  () => addon.submit(1, pixels, 100, 100, 0, 0, 'a\\0b'),
 ].map(thrown)]);
 `;
   t.same((await ask(code, {})).message, [
@@ -106,6 +141,8 @@ parentPort.postMessage([before, ...[
     'a Uint8Array is needed',
     'a number is needed',
     'the steps are out of range',
+    'a text is needed',
+    'a text without 0 is needed',
   ]);
 });
 

@@ -3,8 +3,10 @@ import { dlibAddon, isAbsent } from '../../src/native.ts';
 import { faceCrop, type WithFace } from '../../src/stages/face-crop.ts';
 import { Drop, type Sample } from '../../src/streams/sample.ts';
 import { overlapOf } from '../../src/vision/faces.ts';
+import { eyesOf, landmarkCount } from '../../src/vision/landmarks.ts';
 import { type Box, type Picture, rawPicture } from '../../src/vision/picture.ts';
 import { photo, withoutPhotos } from '../kit/faces.ts';
+import { withoutLandmarks } from '../kit/landmarks.ts';
 import { anyPictures, picturesOf, refuses, stageOf } from '../kit/stages.ts';
 
 const addon = dlibAddon();
@@ -98,12 +100,127 @@ t.test('a detector that is asked for by name', { skip }, async (t) => {
   t.equal((await faces({ detector: 'dlib' }, { picture: await photo(1) })).length, 1);
 });
 
+/** How far two eyes are from level, in degrees. */
+function slope(landmarks: Float32Array): number {
+  const [left, right] = eyesOf(landmarks);
+  return (Math.atan2(right.y - left.y, right.x - left.x) * 180) / Math.PI;
+}
+
+t.test(
+  'aligned: the eyes that are found again lie level and in their places, on photographs',
+  { skip: skip || withoutLandmarks },
+  async (t) => {
+    const options = { minConfidence: 0.1, landmarks: true };
+    let steepest = 0;
+    let sum = 0;
+    let count = 0;
+    for (const i of [0, 1, 2, 3, 4, 5]) {
+      for (const face of await faces(
+        { ...options, align: 'eyes', margin: 0.5, border: 'pad' },
+        { picture: await photo(i) },
+      )) {
+        const seen = face.picture.resize({ width: 240, height: 240 });
+        const [again] = await faces({ ...options, faces: 'largest' }, { picture: seen });
+        if (again === undefined) continue;
+        count++;
+        const before = Math.abs(slope(face.landmarks!));
+        const after = Math.abs(slope(again.landmarks!));
+        // Of a face that is turned far, what the model finds is itself a little off.
+        t.ok(after < (before < 20 ? 2 : 3), `photo ${i}: ${before}° → ${after}°`);
+        sum += after;
+        steepest = Math.max(steepest, before);
+        for (const [j, { x, y }] of eyesOf(again.landmarks!).entries()) {
+          const place = { x: 240 * (j === 0 ? 0.4 : 0.6), y: 240 * 0.4 };
+          t.ok(Math.hypot(x - place.x, y - place.y) < 7, `eye ${j} at ${x}, ${y}`);
+        }
+      }
+    }
+    t.ok(count >= 17, `${count} faces were found again`);
+    t.ok(sum / count < 1, `level to ${sum / count}° on average`);
+    t.ok(steepest > 25, `and some were turned before, by up to ${steepest}°`);
+  },
+);
+
+t.test(
+  'aligned: the same face, box and confidence; inside of the picture or padded',
+  { skip: skip || withoutLandmarks },
+  async (t) => {
+    const picture = await photo(0);
+    const [plain, inside, padded] = [
+      await faces({}, { picture, label: 3 }),
+      await faces({ align: 'eyes', margin: 2 }, { picture, label: 3 }),
+      await faces({ align: 'eyes', margin: 2, border: 'pad' }, { picture, label: 3 }),
+    ];
+    for (const [i, face] of plain.entries()) {
+      for (const other of [inside[i]!, padded[i]!]) {
+        t.match(other, { box: face.box, confidence: face.confidence, label: 3, key: face.key });
+        t.equal(other.landmarks, undefined, 'which were not asked for');
+        t.equal(other.picture.width, other.picture.height);
+        t.equal(other.picture.bytes, picture.bytes, 'of the file, not of pixels');
+      }
+      const { data } = await inside[i]!.picture.resize({ width: 64, height: 64 }).pixels();
+      t.same(data, (await inside[i]!.picture.resize({ width: 64, height: 64 }).pixels()).data, 'the same again');
+    }
+    t.ok(
+      inside.some(({ picture }, i) => picture.width < padded[i]!.picture.width),
+      'made smaller where the picture ends',
+    );
+  },
+);
+
+t.test(
+  'landmarks as a field: of each face, not a number where none was found',
+  { skip: skip || withoutLandmarks },
+  async (t) => {
+    for (const face of await faces({ landmarks: true }, { picture: await photo(3) })) {
+      const { left, top, width, height } = boxOf(face);
+      t.equal(face.landmarks!.length, 2 * landmarkCount);
+      for (const { x, y } of eyesOf(face.landmarks!)) {
+        t.ok(x > left && x < left + width && y > top && y < top + height / 2, 'eyes in the upper half of the box');
+      }
+    }
+    const [kept] = await faces({ none: 'keep', landmarks: true, align: 'eyes' }, { picture: empty });
+    t.equal(kept!.picture, empty);
+    t.ok(kept!.landmarks!.length === 2 * landmarkCount && kept!.landmarks!.every(Number.isNaN));
+  },
+);
+
+t.test("aligned after face-api's landmarks", { skip: skip || withoutLandmarks }, async (t) => {
+  const [face] = await faces(
+    { align: 'eyes', detector: 'face-api', margin: 0.5, border: 'pad', faces: 'largest' },
+    { picture: await photo(1) },
+  );
+  const [again] = await faces({ landmarks: true }, { picture: face!.picture.resize({ width: 240, height: 240 }) });
+  t.ok(Math.abs(slope(again!.landmarks!)) < 4, `dlib sees them at ${slope(again!.landmarks!)}°`);
+});
+
+t.test('without a model, what needs landmarks does not begin, and says how to get it', { skip }, async (t) => {
+  const before = process.env.PATCHSTREAM_LANDMARKS;
+  process.env.PATCHSTREAM_LANDMARKS = '/nowhere/model.dat';
+  try {
+    for (const option of [{ align: 'eyes' }, { landmarks: true }]) {
+      t.throws(() => stageOf(faceCrop, { detector: 'dlib', ...option }, anyPictures).run({ picture: empty }), {
+        code: 'FACES_LANDMARKS',
+        message: /\/nowhere\/model\.dat.*apt-get install libdlib-data/,
+      });
+    }
+    t.equal((await faces({}, { picture: await photo(1) })).length, 1, 'what needs none works');
+  } finally {
+    if (before === undefined) delete process.env.PATCHSTREAM_LANDMARKS;
+    else process.env.PATCHSTREAM_LANDMARKS = before;
+  }
+});
+
 t.test('spec and options', async (t) => {
   const { output } = stageOf(faceCrop, { minSide: 100 }, { ...picturesOf(300), classes: 7 });
   t.same(output, {
     fields: { bytes: 'bytes', picture: 'picture', box: boxSpec, confidence: { dtype: 'float32', shape: [] } },
     classes: 7,
   });
+  const { fields } = stageOf(faceCrop, { landmarks: true }, anyPictures).output;
+  t.same(fields.landmarks, { dtype: 'float32', shape: [68, 2] });
+  t.equal(stageOf(faceCrop, { align: 'eyes' }, anyPictures).output.fields.landmarks, undefined);
+  t.same(stageOf(faceCrop, { align: 'eyes', shape: 'found' }, anyPictures).codes, ['FACES_ALIGN_SHAPE']);
   t.same(stageOf(faceCrop, { faces: 'matching' }, anyPictures).codes, ['FACES_LABEL']);
   t.same(stageOf(faceCrop, { faces: 'matching' }, labelled).codes, []);
   t.same(stageOf(faceCrop, { faces: 'matching' }, { ...anyPictures, open: true }).codes, []);
@@ -114,6 +231,8 @@ t.test('spec and options', async (t) => {
     { faces: 'first' },
     { overlap: 0 },
     { margin: -1 },
+    { align: 'nose' },
+    { landmarks: 68 },
     { side: 3 },
   ])
     t.ok(refuses(faceCrop, wrong), JSON.stringify(wrong));
