@@ -1,14 +1,14 @@
 /**
  * Runs native/dlib under AddressSanitizer and UndefinedBehaviorSanitizer: its detector over pictures of every size, whose faces must be those of dlib
- * itself, also after an allocation that failed; then the whole addon in Node, in workers that are stopped while their threads are at work. Ends with
- * an error at the first fault.
+ * itself, also after an allocation that failed; then its landmarks, with models that dlib has written and mutations of them; then the whole addon in Node, in
+ * workers that are stopped while their threads are at work. Ends with an error at the first fault.
  *
- *   node scripts/sanitize-dlib.mjs [--pictures 3000] [--seed 4] [--workers 40]
+ *   node scripts/sanitize-dlib.mjs [--pictures 3000] [--models 2000] [--seed 4] [--workers 40]
  *
- * Needs g++ and dlib (Debian: g++ libdlib-dev), and the photographs that come with @vladmandic/face-api.
+ * Needs g++ and dlib (Debian: g++ libdlib-dev), and the photographs that come with @vladmandic/face-api. With dlib's own model (libdlib-data) that is tried too.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -24,6 +24,8 @@ const native = join(root, 'native', 'dlib');
 const compiler = process.env.CXX ?? 'g++';
 /** What knows JavaScript. */
 const doors = ['addon.cc', 'pool.cc'];
+/** dlib's own, where it is installed. */
+const model = '/usr/share/dlib/shape_predictor_68_face_landmarks.dat';
 const flags = ['-g', '-O1', '-fno-omit-frame-pointer', '-fno-sanitize-recover=all', '-fsanitize=address,undefined'];
 const environment = {
   // Node keeps much to its end; the program on the detector alone is looked at for leaks.
@@ -80,7 +82,7 @@ const code = \`
   let left = 6;
   addon.open(2, () => parentPort.postMessage(--left));
   const pixels = new Uint8Array(500 * 400).map((_, i) => (i * 7919) % 251);
-  for (let id = 0; id < left; id++) addon.submit(id, pixels, 500, 400, id % 3, id % 2 === 0 ? 0 : -1);
+  for (let id = 0; id < left; id++) addon.submit(id, pixels, 500, 400, id % 3, id % 2 === 0 ? 0 : -1, id === 3 ? '/nowhere' : undefined);
   addon.cancel(4);
 \`;
 (async () => {
@@ -104,6 +106,7 @@ async function main(args) {
     args,
     options: {
       pictures: { type: 'string', default: '3000' },
+      models: { type: 'string', default: '2000' },
       seed: { type: 'string', default: '4' },
       workers: { type: 'string', default: '40' },
     },
@@ -117,15 +120,19 @@ async function main(args) {
       stdio: ['ignore', 'inherit', 'inherit'],
     });
   try {
-    const program = join(work, 'faces');
-    // Debian's libdlib wants LAPACK of whoever links a program to it.
-    compile('-o', program, join(root, 'scripts', 'sanitize', 'faces.cc'), ...sources(doors), '-l:liblapack.so.3');
-    if (
-      !ended([program, values.pictures, values.seed, ...(await photographs(work))], {
-        UBSAN_OPTIONS: 'print_stacktrace=1',
-      })
-    )
-      return 1;
+    const photos = await photographs(work);
+    /** @type {Record<string, readonly string[]>} */
+    const programs = {
+      faces: [values.pictures, values.seed, ...photos],
+      landmarks: [values.models, values.seed, work, ...(existsSync(model) ? [model, ...photos] : [])],
+    };
+    for (const [name, given] of Object.entries(programs)) {
+      const program = join(work, name);
+      // Debian's libdlib wants LAPACK and BLAS of whoever links a program to it.
+      const own = [join(root, 'scripts', 'sanitize', `${name}.cc`), ...sources(doors)];
+      compile('-o', program, ...own, '-l:liblapack.so.3', '-l:libblas.so.3');
+      if (!ended([program, ...given], { UBSAN_OPTIONS: 'print_stacktrace=1' })) return 1;
+    }
     const addon = join(work, 'dlib.node');
     const headers = join(dirname(createRequire(import.meta.url).resolve('node-api-headers/package.json')), 'include');
     compile('-shared', '-fPIC', '-DNAPI_VERSION=8', '-isystem', headers, '-o', addon, ...sources([]));

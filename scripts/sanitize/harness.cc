@@ -55,6 +55,22 @@ int32_t sideOf(Chance& chance) {
   return chance.oneIn(16) ? 1 + static_cast<int32_t>(chance.below(700)) : 1 + static_cast<int32_t>(chance.below(96));
 }
 
+// Looks its pixels up in the whole source: in or around it, or anywhere.
+void warp(Chance& chance, Step& step, Size from) {
+  step.warped = 1;
+  step.box = {0, 0, from.width, from.height};
+  step.padLeft = 0;
+  step.padTop = 0;
+  step.pageWidth = step.window.width;
+  step.pageHeight = step.window.height;
+  const auto number = [&](float least, float most) { return least + (most - least) * static_cast<float>(chance.below(1 << 16)) / (1 << 16); };
+  const float far = chance.oneIn(8) ? 1e30F : 2;
+  const auto width = static_cast<float>(from.width);
+  const auto height = static_cast<float>(from.height);
+  const float matrix[6] = {number(-far, far), number(-far, far), number(-width, 2 * width), number(-far, far), number(-far, far), number(-height, 2 * height)};
+  std::memcpy(step.matrix, matrix, sizeof matrix);
+}
+
 Step stepOn(Chance& chance, int32_t source, Size from, int32_t output) {
   Step step{};
   step.source = source;
@@ -72,6 +88,7 @@ Step stepOn(Chance& chance, int32_t source, Size from, int32_t output) {
   step.pageHeight = step.window.height + step.padTop + (chance.oneIn(3) ? static_cast<int32_t>(chance.below(9)) : 0);
   step.background = static_cast<int32_t>(chance.below(1 << 24));
   step.channels = chance.oneIn(6) ? 1 : 3;
+  if (source >= 0 && chance.oneIn(3)) warp(chance, step, from);
   return step;
 }
 

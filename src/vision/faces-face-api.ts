@@ -50,7 +50,7 @@ export class FaceApiDetector implements FaceDetector {
   }
 
   landmarks(): string {
-    return "face-api's own network";
+    return "face-api's own network of 68 landmarks";
   }
 
   async detect(
