@@ -1,5 +1,5 @@
 import t from 'tap';
-import { facesFinding } from '../../src/cli/doctor-faces.ts';
+import { facesFinding, landmarksFinding } from '../../src/cli/doctor-faces.ts';
 import { rendererFinding } from '../../src/cli/doctor-renderer.ts';
 import { torchFinding } from '../../src/cli/doctor-torch.ts';
 import type { DlibAddon, TorchAddon } from '../../src/native.ts';
@@ -23,6 +23,7 @@ t.test('doctor: what is there, and what mends the rest', async (t) => {
       'sharp',
       'renderer',
       'faces',
+      'landmarks',
       'backend wasm',
       'backend torch',
       'backend tensorflow',
@@ -118,4 +119,18 @@ t.test('the detector of faces: which, why, and what mends it', async (t) => {
   const { out } = await patchstream(['describe', 'pipelines/faces-quickstart.yaml']);
   t.match(out, /^faces +\S/m);
   t.notMatch((await patchstream(['describe', 'pipelines/crops-quickstart.yaml'])).out, /^faces /m);
+});
+
+t.test('landmarks: where they come from, or how to get them; said of pipelines that need them', async (t) => {
+  const path = '/usr/share/dlib/shape_predictor_68_face_landmarks.dat';
+  t.same(landmarksFinding(path), [{ what: 'landmarks', found: path, ok: true }]);
+  t.match(landmarksFinding({ found: 'no model in /usr', remedy: 'apt-get install libdlib-data' }), [
+    { found: 'missing: no model in /usr', ok: true, mend: 'to align faces: apt-get install libdlib-data' },
+  ]);
+  const faces = 'pipelines/faces-quickstart.yaml';
+  t.notMatch((await patchstream(['describe', faces])).out, /^landmarks /m);
+  for (const option of ['align=eyes', 'landmarks=true']) {
+    const { out } = await patchstream(['describe', faces, '--set', `stages.1.face-crop.${option}`]);
+    t.match(out, /^landmarks +\S/m, option);
+  }
 });

@@ -5,8 +5,10 @@ import { imageFolder, shards } from '../../src/datasets/index.ts';
 import { dlibAddon, isAbsent } from '../../src/native.ts';
 import { pipeline } from '../../src/pipeline/define.ts';
 import { decode, faceCrop, resize } from '../../src/stages/index.ts';
+import { landmarkCount } from '../../src/vision/landmarks.ts';
 import { facePhotos, facesFolder, photoBytes, withoutPhotos } from '../kit/faces.ts';
 import { writeFiles } from '../kit/folder.ts';
+import { withoutLandmarks } from '../kit/landmarks.ts';
 import * as kit from '../kit/pictures.ts';
 import { patchstream } from '../kit/terminal.ts';
 
@@ -107,3 +109,54 @@ t.test(
     }
   },
 );
+
+t.test(
+  'aligned crops with their landmarks go into shards and come back; the same again is the same',
+  { skip: skip || withoutLandmarks },
+  async (t) => {
+    const runs: { key: string; pixels: Uint8Array; landmarks: number[] }[][] = [];
+    for (const name of ['one', 'two']) {
+      const output = join(t.testdir({}), name);
+      const asked = ['align=eyes', 'landmarks=true'].flatMap((option) => ['--set', `stages.1.face-crop.${option}`]);
+      const given = ['run', 'pipelines/faces-quickstart.yaml', '--set', `output=${output}`, ...asked];
+      const { code, err } = await patchstream(given);
+      t.equal(code, 0, err);
+      const fields = { landmarks: { dtype: 'float32' as const, shape: [landmarkCount, 2] } };
+      const rows = [];
+      for await (const sample of pipeline(shards({ path: join(output, 'shards'), fields })).samples()) {
+        const { key, picture, landmarks } = sample as typeof sample & { readonly landmarks: Float32Array };
+        rows.push({ key, pixels: (await picture.pixels()).data, landmarks: [...landmarks] });
+      }
+      runs.push(rows);
+    }
+    const [one, two] = runs;
+    t.ok(one!.length >= 19 && one!.every(({ landmarks }) => landmarks.length === 2 * landmarkCount));
+    t.same(one, two);
+  },
+);
+
+t.test('a run without a sound model ends, before the first photo or at it', { skip }, async (t) => {
+  const root = t.testdir({ 'model.dat': 'what is no model' });
+  const before = process.env.PATCHSTREAM_LANDMARKS;
+  try {
+    for (const file of ['missing.dat', 'model.dat']) {
+      process.env.PATCHSTREAM_LANDMARKS = join(root, file);
+      const chain = pipeline(
+        imageFolder({ path: facesFolder, formats: ['jpeg'] }),
+        decode(),
+        faceCrop({ align: 'eyes', detector: 'dlib', maxFailures: 100 }),
+        resize(32),
+      );
+      await t.rejects(
+        async () => {
+          for await (const { key } of chain.samples()) t.fail(`${key} came`);
+        },
+        { code: 'FACES_LANDMARKS', message: /libdlib-data/ },
+        file,
+      );
+    }
+  } finally {
+    if (before === undefined) delete process.env.PATCHSTREAM_LANDMARKS;
+    else process.env.PATCHSTREAM_LANDMARKS = before;
+  }
+});

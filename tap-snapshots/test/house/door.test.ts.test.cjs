@@ -59,6 +59,7 @@ type Definition
 type ErrorCode
 type FieldSpec
 type Fields
+type Frame
 type HostTensor
 type Loss
 type Model
