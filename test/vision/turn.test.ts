@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import sharp from 'sharp';
 import t from 'tap';
 import { imageAddon, isAbsent } from '../../src/native.ts';
 import { Random } from '../../src/random.ts';
@@ -232,6 +233,19 @@ t.test('the two renderers agree, also on luma; the same again is the same', { sk
     t.ok(mean < 1 && most <= 8, `${mean} on average, at most ${most}`);
     t.same(await renderPixels(seen), ours);
     t.same(await renderGrey(seen), rgbToGrey(ours.data));
+  }
+  const lying = await sharp(await kit.png(waves(200, 160)))
+    .rotate(90)
+    .withMetadata({ orientation: 8 })
+    .jpeg({ quality: 95 })
+    .toBuffer();
+  const stored = (await openPicture(new Uint8Array(lying)))
+    .flip()
+    .cropTurned({ x: 90, y: 95, width: 120, height: 120, angle: 0.5 });
+  const upright = raw(waves(200, 160)).flip().cropTurned({ x: 90, y: 95, width: 120, height: 120, angle: 0.5 });
+  for (const of of Object.values(renderers)) {
+    const { mean } = differences(await of(stored), await of(upright));
+    t.ok(mean < 2, `of a file that lies on its side, mirrored before: ${mean}`);
   }
   const exact = raw(noise(50, 50)).cropTurned({ x: 25, y: 25, width: 31, height: 27, angle: 1.1 });
   t.ok(
