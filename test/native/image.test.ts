@@ -9,10 +9,13 @@ import { imageAddon, imageKinds, imageOutcomes, isAbsent } from '../../src/nativ
 const addon = imageAddon();
 const skip = isAbsent(addon) ? addon.found : false;
 
+/** The end of a step that warps nothing. */
+const upright = [0, 0, 0, 0, 0, 0, 0];
+
 /** A job in its ints: the whole of a picture of width × height brought to side × side. */
 const job = (id: number, kind: number, width: number, height: number, side: number) => [
   ...[id, kind, width, height, 1, 1, 1],
-  ...[-1, 0, 0, 0, width, height, side, side, 1, 0, 0, side, side, 0, side, side, 0, 0, 0, 3],
+  ...[-1, 0, 0, 0, width, height, side, side, 1, 0, 0, side, side, 0, side, side, 0, 0, 0, 3, ...upright],
 ];
 
 const path = new URL('../../native/image/build/image.node', import.meta.url).pathname;
@@ -115,6 +118,8 @@ t.test('numbers that do not fit together are refused, before anything is read or
     ['window', 18, 3],
     ['page', 21, 3],
     ['place on the page', 23, 1],
+    ['a warp of what is no page', 27, 1],
+    ['a warp that is none', 27, 2],
   ];
   for (const [what, at, value] of wrong) {
     const ints = Int32Array.from(good);
@@ -129,6 +134,44 @@ t.test('numbers that do not fit together are refused, before anything is read or
   t.throws(() => addon.submit(ints, ints.length, [new Uint8Array(12), new Uint8Array(13)]), /fit together/);
   t.same(outcomes, []);
   t.end();
+});
+
+t.test('a warp looks up the whole page of another step, by finite numbers', { skip }, async (t) => {
+  const code = `
+const { parentPort, workerData } = require('node:worker_threads');
+const addon = require(workerData.path);
+const thrown = (ints) => {
+  try {
+    addon.submit(ints, ints.length, [new Uint8Array(12).fill(90), new Uint8Array(12)]);
+    return 'nothing';
+  } catch (error) {
+    return error.message;
+  }
+};
+addon.open(1, () => undefined);
+parentPort.postMessage(workerData.steps.map((ints) => thrown(ints)));
+`;
+  const head = [0, imageKinds.grey, 4, 3, 1, 1, 2];
+  const page = job(0, 0, 4, 3, 2).slice(7).with(1, -1);
+  const warped = (change: readonly [at: number, value: number][] = [], numbers = [1, 0, 0, 0, 1, 0]) => {
+    const warp = [0, 0, 0, 0, 2, 2, 2, 2, 1, 0, 0, 2, 2, 0, 2, 2, 0, 0, 0, 3, 1, 0, 0, 0, 0, 0, 0];
+    for (const [at, value] of change) warp[at] = value;
+    const ints = Int32Array.from([...head, ...page, ...warp]);
+    new Float32Array(ints.buffer).set(numbers, ints.length - 6);
+    return ints;
+  };
+  const steps = [
+    warped([[4, 1]]),
+    warped([
+      [11, 1],
+      [16, 1],
+    ]),
+    warped([], [1, 0, Number.NaN, 0, 1, 0]),
+    warped([], [1, 0, 0, Number.POSITIVE_INFINITY, 1, 0]),
+    warped(),
+  ];
+  const { message } = await messageFrom<string[]>(code, { steps });
+  t.same(message, [...new Array<string>(4).fill('the numbers of a job do not fit together'), 'nothing']);
 });
 
 t.test('many jobs of one call end in few messages, each once', { skip }, async (t) => {
@@ -279,8 +322,8 @@ addon.open(1, ([, outcome]) => console.log(JSON.stringify([alike, outcome])));
 addon.submit(Int32Array.from(ints), ints.length, [Uint8Array.from(bytes), new Uint8Array(12)]);
 `;
   const steps = [
-    ...[-1, -1, 0, 0, 1, 1, page, page, 1, 0, 0, page, page, 0, page, page, 0, 0, 0, 3],
-    ...[0, 0, 0, 0, 1, 1, 1, 1, 1, 0, 0, 1, 1, 0, 1, 1, 0, 0, 0, 3],
+    ...[-1, -1, 0, 0, 1, 1, page, page, 1, 0, 0, page, page, 0, page, page, 0, 0, 0, 3, ...upright],
+    ...[0, 0, 0, 0, 1, 1, 1, 1, 1, 0, 0, 1, 1, 0, 1, 1, 0, 0, 0, 3, ...upright],
   ];
   const given = {
     ints: job(0, imageKinds.jpeg, file, file, 2),
