@@ -3,7 +3,9 @@
  * itself, also after an allocation that failed; then its landmarks, with models that dlib has written and mutations of them; then the whole addon in Node, in
  * workers that are stopped while their threads are at work. Ends with an error at the first fault.
  *
- *   node scripts/sanitize-dlib.mjs [--pictures 3000] [--models 2000] [--seed 4] [--workers 40]
+ *   node scripts/sanitize-dlib.mjs [--pictures 1000] [--models 2000] [--seed 4] [--workers 40]
+ *
+ * Says how long each of its steps took.
  *
  * Needs g++ and dlib (Debian: g++ libdlib-dev), and the photographs that come with @vladmandic/face-api. With dlib's own model (libdlib-data) that is tried too.
  */
@@ -105,7 +107,7 @@ async function main(args) {
   const { values } = parseArgs({
     args,
     options: {
-      pictures: { type: 'string', default: '3000' },
+      pictures: { type: 'string', default: '1000' },
       models: { type: 'string', default: '2000' },
       seed: { type: 'string', default: '4' },
       workers: { type: 'string', default: '40' },
@@ -113,6 +115,12 @@ async function main(args) {
   });
   const library = findDlib(process.env.DLIB ?? '', { platform: process.platform, arch: process.arch, runner });
   if (typeof library === 'string') throw new Error(library);
+  let began = performance.now();
+  /** @param {string} what */
+  const took = (what) => {
+    console.log(`${what}: ${Math.round((performance.now() - began) / 1000)} s`);
+    began = performance.now();
+  };
   const work = mkdtempSync(join(tmpdir(), 'patchstream-sanitize-'));
   /** @param {readonly string[]} parts */
   const compile = (...parts) =>
@@ -131,14 +139,19 @@ async function main(args) {
       // Debian's libdlib wants LAPACK and BLAS of whoever links a program to it.
       const own = [join(root, 'scripts', 'sanitize', `${name}.cc`), ...sources(doors)];
       compile('-o', program, ...own, '-l:liblapack.so.3', '-l:libblas.so.3');
+      took(`compiling ${name}`);
       if (!ended([program, ...given], { UBSAN_OPTIONS: 'print_stacktrace=1' })) return 1;
+      took(name);
     }
     const addon = join(work, 'dlib.node');
     const headers = join(dirname(createRequire(import.meta.url).resolve('node-api-headers/package.json')), 'include');
     compile('-shared', '-fPIC', '-DNAPI_VERSION=8', '-isystem', headers, '-o', addon, ...sources([]));
+    took('compiling the addon');
     const asan = execFileSync(compiler, ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim();
     const inNode = [process.execPath, '-e', stopped, addon, values.workers];
-    return ended(inNode, { ...environment, LD_PRELOAD: asan }) ? 0 : 1;
+    const good = ended(inNode, { ...environment, LD_PRELOAD: asan });
+    took('workers');
+    return good ? 0 : 1;
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

@@ -2,8 +2,9 @@
  * Runs the renderer of native/image under AddressSanitizer and UndefinedBehaviorSanitizer: over good and broken JPEGs made here, then over mutations
  * of them. Every memory it is given is exactly as large as it must be, so that a byte too far is seen. Ends with an error at the first fault.
  *
- *   node scripts/sanitize.mjs [--mutations 100000] [--seed 4] [--fuzz SECONDS]
+ *   node scripts/sanitize.mjs [--mutations 100000] [--seed 4] [--jobs 8] [--fuzz SECONDS]
  *
+ * `--jobs` is how often each file is rendered as it is: with 0, many mutations can be done in pieces, each with another seed.
  * `--fuzz` has libFuzzer go on from the corpus for so long; it needs clang. Needs g++ and libjpeg-turbo (Debian: g++ libjpeg62-turbo-dev).
  */
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -74,6 +75,7 @@ async function main(args) {
     options: {
       mutations: { type: 'string', default: '100000' },
       seed: { type: 'string', default: '4' },
+      jobs: { type: 'string', default: '8' },
       fuzz: { type: 'string' },
     },
   });
@@ -89,7 +91,7 @@ async function main(args) {
     console.log(`${paths.length} files, ${values.mutations} mutations, seed ${values.seed}`);
     const program = join(work, 'renderer');
     compile(process.env.CXX ?? 'g++', 'address,undefined', 'main.cc', program);
-    if (!run(program, [values.mutations, values.seed, ...paths])) return 1;
+    if (!run(program, [values.jobs, values.mutations, values.seed, ...paths])) return 1;
     if (values.fuzz === undefined) return 0;
     const fuzzer = join(work, 'fuzzer');
     compile('clang++', 'fuzzer,address,undefined', 'fuzz.cc', fuzzer);

@@ -1,6 +1,6 @@
 // Renders every file of a corpus by many jobs, then mutations of its small files.
 //
-//   main MUTATIONS SEED FILE…      prints how often each outcome came; a sanitizer ends it at the first fault
+//   main JOBS MUTATIONS SEED FILE…      JOBS of each file; prints how often each outcome came; a sanitizer ends it at the first fault
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -16,7 +16,6 @@ using Bytes = std::vector<uint8_t>;
 
 namespace {
 
-constexpr int jobsPerFile = 8;
 // Mutations are of small files, which are many in a second.
 constexpr size_t smallBytes = 6000;
 
@@ -72,11 +71,12 @@ void tell(const char* what, const long (&counts)[sanitize::answers]) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const long mutations = std::atol(argv[1]);
-  const uint64_t seed = std::strtoull(argv[2], nullptr, 10);
+  const int jobs = std::atoi(argv[1]);
+  const long mutations = std::atol(argv[2]);
+  const uint64_t seed = std::strtoull(argv[3], nullptr, 10);
   std::vector<Bytes> files;
   std::vector<Bytes> small;
-  for (int i = 3; i < argc; i++) {
+  for (int i = 4; i < argc; i++) {
     std::ifstream in(argv[i], std::ios::binary);
     files.emplace_back(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
     if (files.back().size() <= smallBytes) small.push_back(files.back());
@@ -85,7 +85,7 @@ int main(int argc, char** argv) {
   long counts[sanitize::answers] = {};
   for (size_t i = 0; i < files.size(); i++) {
     Chance chance(seed + i);
-    for (int job = 0; job < jobsPerFile; job++) counts[sanitize::render(renderer, files[i].data(), files[i].size(), chance)]++;
+    for (int job = 0; job < jobs; job++) counts[sanitize::render(renderer, files[i].data(), files[i].size(), chance)]++;
   }
   tell("corpus", counts);
 

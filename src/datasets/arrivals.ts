@@ -1,5 +1,7 @@
-import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { systemCode } from './files.ts';
 import type { Stamp } from './source.ts';
 import { cannotWrite, syncFolder } from './temporary-file.ts';
 
@@ -28,31 +30,38 @@ export class Arrivals {
   readonly #path: string;
   readonly #head: Head;
   /** Where the rows that count end in the file; 0 where it is not of this job. */
-  readonly #end: number;
+  #end = 0;
   #handle: FileHandle | undefined;
   #busy: Promise<void> = Promise.resolve();
+  readonly #waiting: (readonly (Row | Head)[])[] = [];
   readonly #keys: string[] = [];
   readonly #known = new Set<string>();
   /** Keys by what a file is on its disk, and that by position. */
   readonly #files = new Map<string, string>();
   readonly #fileOf: string[] = [];
-  /** Positions whose file was gone when it was to be read. They stay empty, also when it is there again: it then has another position. */
+  /** Positions whose file was gone, or had changed, when it was read. They stay empty, also when it is there again: it then has another position. */
   readonly #gone = new Set<number>();
 
-  private constructor(path: string, head: Head, end: number) {
+  private constructor(path: string, head: Head) {
     this.#path = path;
     this.#head = head;
-    this.#end = end;
   }
 
-  /** Reads the list of an earlier run of this job, if there is one. Changes nothing. */
+  /** Reads the list of an earlier run of this job, if there is one. Changes nothing. @throws SINK_WRITE where it cannot be read */
   static async open(folder: string, recipe: string, fresh: boolean): Promise<Arrivals> {
     const path = join(folder, 'arrivals.jsonl');
-    const lines = fresh ? [] : wholeLines(await readFile(path, 'utf8').catch(() => ''));
-    const head = lines[0]?.row as Partial<Head> | undefined;
-    const ours = head?.format === 1 && head.recipe === recipe;
-    const arrivals = new Arrivals(path, { format: 1, recipe }, ours ? lines.at(-1)!.end : 0);
-    if (ours) for (const { row } of lines.slice(1)) arrivals.#enter(row as Row);
+    const arrivals = new Arrivals(path, { format: 1, recipe });
+    if (fresh) return arrivals;
+    try {
+      for await (const { row, end } of wholeLines(path)) {
+        if (arrivals.#end > 0) arrivals.#enter(row as Row);
+        else if (!isHead(row, recipe)) break;
+        arrivals.#end = end;
+      }
+    } catch (error) {
+      // As it is where there was no earlier run.
+      if (systemCode(error) !== 'ENOENT') throw cannotWrite(path, error);
+    }
     return arrivals;
   }
 
@@ -83,7 +92,20 @@ export class Arrivals {
 
   /** The key under which this very file has arrived. */
   keyOf(stamp: Stamp): string | undefined {
-    return this.#files.get(fileOf(stamp));
+    return this.#files.get(this.#knownAs(stamp));
+  }
+
+  /** Whether the file of a position stands as it did when it arrived. */
+  isAsArrived(position: number, { bytes, written }: Stamp): boolean {
+    const [, size, time] = this.#fileOf[position]!.split(':');
+    return size === String(bytes) && time === written;
+  }
+
+  /** What this file is on its disk, as it was said when it arrived. */
+  #knownAs(stamp: Stamp): string {
+    const file = fileOf(stamp);
+    // Earlier versions, and some file systems, did not say when it came to be.
+    return this.#files.has(file) ? file : fileOf({ ...stamp, born: '' });
   }
 
   /** Gives positions to files, and none to those that were only moved. They are on the disk when it answers. @throws SINK_WRITE */
@@ -91,16 +113,16 @@ export class Arrivals {
     if (fresh.length === 0 && moved.length === 0) return;
     await this.#append([
       ...fresh.map(({ key, stamp }) => ({ key, file: fileOf(stamp) })),
-      ...moved.map(({ key, stamp }) => ({ key, moved: fileOf(stamp) })),
+      ...moved.map(({ key, stamp }) => ({ key, moved: this.#knownAs(stamp) })),
     ]);
   }
 
-  /** Whether the file of a position was gone. */
+  /** Whether the file of a position was gone, or another. */
   isGone(position: number): boolean {
     return this.#gone.has(position);
   }
 
-  /** The file of a position was gone: wherever it is, or comes to be, it is a new one. @throws SINK_WRITE */
+  /** The file of a position was gone, or another: wherever it is, or comes to be, it is a new one. @throws SINK_WRITE */
   unread(position: number): Promise<void> {
     return this.#append([{ unread: position }]);
   }
@@ -111,8 +133,12 @@ export class Arrivals {
     await this.#handle?.close();
   }
 
+  /** What comes while an earlier write is under way is written together, behind it: thousands of files may be gone at once. */
   #append(rows: readonly (Row | Head)[]): Promise<void> {
-    this.#busy = this.#busy.then(() => this.#write(rows));
+    this.#waiting.push(rows);
+    if (this.#waiting.length === 1) {
+      this.#busy = this.#busy.then(() => this.#write(this.#waiting.splice(0).flat()));
+    }
     return this.#busy;
   }
 
@@ -151,21 +177,33 @@ export class Arrivals {
   }
 }
 
-function fileOf({ bytes, written, inode }: Stamp): string {
-  return `${inode}:${bytes}:${written}`;
+function fileOf({ bytes, written, inode, born }: Stamp): string {
+  return `${inode}:${bytes}:${written}${born && `:${born}`}`;
+}
+
+function isHead(row: unknown, recipe: string): boolean {
+  const { format, recipe: found } = (row ?? {}) as Partial<Head>;
+  return format === 1 && found === recipe;
 }
 
 /** The rows of a file of JSON up to the first that is not whole, each with where in the file it ends, in bytes. */
-function wholeLines(text: string): { readonly row: unknown; readonly end: number }[] {
-  const rows: { row: unknown; end: number }[] = [];
+async function* wholeLines(path: string): AsyncGenerator<{ readonly row: unknown; readonly end: number }> {
   let end = 0;
-  for (const line of text.split('\n').slice(0, -1)) {
-    end += Buffer.byteLength(line) + 1;
-    try {
-      rows.push({ row: JSON.parse(line), end });
-    } catch {
-      break;
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 18 }) as AsyncIterable<Buffer>) {
+    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    let from = 0;
+    for (let at = bytes.indexOf('\n'); at >= 0; at = bytes.indexOf('\n', from)) {
+      let row: unknown;
+      try {
+        row = JSON.parse(bytes.toString('utf8', from, at));
+      } catch {
+        return;
+      }
+      end += at + 1 - from;
+      from = at + 1;
+      yield { row, end };
     }
+    rest = bytes.subarray(from);
   }
-  return rows;
 }

@@ -122,14 +122,14 @@ export interface Listing {
 }
 
 /**
- * Lists the files of a folder and of all folders in it whose name `wanted` accepts. Hidden names (`.x`) are passed over; links are
+ * Lists the files of a folder and of all folders in it whose name, and path in the folder, `wanted` accepts. Hidden names (`.x`) are passed over; links are
  * followed, each real folder is entered once, so that a link to a folder above does not go round for ever; a link to nothing is
  * passed over.
  * @throws FOLDER_MISSING, FOLDER_FILE, FOLDER_UNREADABLE
  */
 export async function listFiles(
   root: string,
-  wanted: (name: string) => boolean,
+  wanted: (name: string, path: string) => boolean,
   { signal, progress }: { signal?: AbortSignal; progress?: (text: string) => void } = {},
 ): Promise<Listing> {
   const top = await stat(root).catch((error: unknown) => missing(root, error));
@@ -152,7 +152,7 @@ export async function listFiles(
       // Links and folders are looked at once more, for what they lead to and for who they are.
       const real = entry.isFile() ? entry : await stat(join(root, path)).catch(() => undefined);
       if (real?.isFile()) {
-        if (wanted(entry.name)) files.push(path);
+        if (wanted(entry.name, path)) files.push(path);
         else others++;
       } else if (real?.isDirectory() && 'ino' in real && !entered.has(`${real.dev}:${real.ino}`)) {
         entered.add(`${real.dev}:${real.ino}`);

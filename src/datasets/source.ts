@@ -38,9 +38,9 @@ export interface Records {
 export interface WatchedSource<F extends Fields = Fields> {
   /** What is there now and not `known`, by key, in listing order. */
   look(known: (key: string) => boolean): Promise<ReadonlyMap<string, Stamp>>;
-  /** Whether this very file is still there under `key`. */
-  isThere(key: string, stamp: Stamp): Promise<boolean>;
-  /** As `OpenSource.read`. Nothing where the file is gone. */
+  /** How the file stands now that is there under `key`; nothing where none is. */
+  stamp(key: string): Promise<Stamp | undefined>;
+  /** As `OpenSource.read`. Nothing where the file is gone. What has changed meanwhile is found by its stamp, and read again when it is at rest. */
   read(key: string, signal: AbortSignal, memory?: Recycler): Promise<F | undefined>;
 }
 
@@ -49,8 +49,10 @@ export interface Stamp {
   readonly bytes: number;
   /** When it was last written, in nanoseconds. */
   readonly written: string;
-  /** The file on its disk, whatever its name. */
+  /** The file on its disk, whatever its name. A disk gives the number of one that was removed to another. */
   readonly inode: string;
+  /** When it came to be, in nanoseconds; '' where the file system does not tell. */
+  readonly born: string;
 }
 
 export type Fields = Readonly<Record<string, unknown>>;

@@ -65,10 +65,13 @@ export class Watch {
       count: Number.MAX_SAFE_INTEGER,
       key: (index) => arrivals.key(index),
       async read(index, signal, memory) {
-        const fields = arrivals.isGone(index) ? undefined : await watched.read(arrivals.key(index), signal, memory);
-        if (fields !== undefined) return fields;
+        if (arrivals.isGone(index)) return drop('gone');
+        const fields = await watched.read(arrivals.key(index), signal, memory);
+        const now = fields && (await watched.stamp(arrivals.key(index)));
+        // Else half of it may have been read, as where a network was late to say that it grows.
+        if (now !== undefined && arrivals.isAsArrived(index, now)) return fields!;
         // On the disk before anything is made of it: a file that is back may have another position from now on.
-        if (!arrivals.isGone(index)) await arrivals.unread(index);
+        await arrivals.unread(index);
         return drop('gone');
       },
     };
