@@ -1,4 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { inTurns } from './many-files.ts';
+import type { PartInfo } from './shard/parts.ts';
 import type { Job } from './sink.ts';
 
 /** What all parts of a job have in common. */
@@ -23,4 +26,26 @@ export async function readOrigin(path: string): Promise<Origin | undefined> {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * What is said beside files that parts of jobs have written, by the names of the files: one for each part. A part that says nothing, as where its files
+ * alone were copied, is there, and of the job that the others are of; of a job of which no part says anything, nothing is known.
+ *
+ * @param ending of the files, as `.tar`.
+ */
+export async function partsOf(paths: readonly string[], ending: string): Promise<{ readonly info: PartInfo }[]> {
+  const parts = new Map<string, { readonly name: string; readonly part: readonly [number, number] }>();
+  for (const path of paths) {
+    const [, stem, name, i, n] = /^((.*)-(\d+)of(\d+))-\d{5,}$/s.exec(basename(path, ending)) ?? [];
+    if (stem !== undefined) parts.set(join(dirname(path), stem), { name: name!, part: [Number(i), Number(n)] });
+  }
+  const told = await inTurns([...parts], 8, async ([path, { name, part }]) => {
+    const origin = await readOrigin(`${path}${ending}${originEnding}`);
+    return { job: join(dirname(path), `${name} of ${part[1]}`), name, part, origin };
+  });
+  return told.flatMap(({ job, name, part, origin }) => {
+    const known = origin ?? told.find((other) => other.job === job && other.origin !== undefined)?.origin;
+    return known === undefined ? [] : [{ info: { name, part, recipe: { job: origin?.job }, source: known.source } }];
+  });
 }

@@ -7,8 +7,10 @@ import type { Numbers } from '../vision/spec.ts';
 import { declaredFields, fieldOptions, readDeclared } from './declared.ts';
 import { listFiles } from './files.ts';
 import { inTurns, joined } from './many-files.ts';
+import { partsOf } from './part-origin.ts';
 import { FilePool, type Positioned } from './positioned.ts';
 import type { Recycler } from './recycler.ts';
+import { partTroubles } from './shard/parts.ts';
 import { damages } from './shard/reader.ts';
 import { defineSource } from './source.ts';
 import { expandRanges } from './tar/names.ts';
@@ -109,10 +111,17 @@ export const webdataset = defineSource({
       });
       for (const { name, index } of tars) {
         if (index.damaged !== undefined) progress(`${name} is damaged: ${index.damaged}`);
+        if (index.repeated > 0) {
+          progress(
+            `${name}: ${index.repeated} samples have the key of another before them, which is not beside them; theirs end with #2, #3 …`,
+          );
+        }
         if (index.links > 0) {
           progress(`${name}: ${index.links} links are passed over; make the tar with --hard-dereference and -h`);
         }
       }
+      const listed = places.filter(({ isListed }) => isListed).map(({ at }) => at);
+      for (const line of partTroubles(await partsOf(listed, '.tar'), 'tar')) progress(line);
       const { count, place } = joined(tars, ({ index }) => index.count);
       if (count === 0) {
         const others = tars.reduce((sum, { index }) => sum + index.others, 0);
@@ -144,6 +153,8 @@ export const webdataset = defineSource({
 interface Place {
   readonly at: string;
   readonly name: string;
+  /** It was found in a folder, and not named by itself. */
+  readonly isListed?: true;
 }
 
 interface OpenTar {
@@ -174,7 +185,7 @@ async function listTars(
       }
       const { files, others } = await listFiles(root, (file) => file.endsWith('.tar'), options);
       if (files.length === 0) throw fail('TARS_NONE', { path: root, found: `${others} other files` });
-      places.push(...files.map((file) => ({ at: join(root, file), name: file })));
+      places.push(...files.map((file) => ({ at: join(root, file), name: file, isListed: true as const })));
     }
   }
   return distinct(places);
@@ -199,11 +210,11 @@ function distinct(places: readonly Place[]): Place[] {
     }
   }
   const seen = new Map<string, number>();
-  return places.map(({ at }) => {
-    const name = named.get(at)!;
+  return places.map((place) => {
+    const name = named.get(place.at)!;
     const times = (seen.get(name) ?? 0) + 1;
     seen.set(name, times);
-    return { at, name: times === 1 ? name : `${name}#${times}` };
+    return { ...place, name: times === 1 ? name : `${name}#${times}` };
   });
 }
 

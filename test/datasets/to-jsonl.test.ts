@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import t from 'tap';
 import { toJsonl } from '../../src/datasets/to-jsonl.ts';
 import { toWebdataset } from '../../src/datasets/to-webdataset.ts';
+import { webdataset } from '../../src/datasets/webdataset.ts';
 import { each } from '../../src/streams/stage.ts';
-import { filesOf, runNumbered } from '../kit/jobs.ts';
+import { filesOf, openSource, runNumbered } from '../kit/jobs.ts';
 
 const rowsOf = (path: string) =>
   readFileSync(path, 'utf8')
@@ -107,4 +108,38 @@ t.test('parts of another recipe or of another source are not mixed, of tars neit
     );
     await write(3, { fresh: true }, 'a', 5000);
   }
+});
+
+t.test('tars of parts that are read together are compared', async (t) => {
+  const output = t.testdir({});
+  const path = join(output, 'together');
+  const write = (index: number, more: object = {}) =>
+    runNumbered(join(output, 'own'), toWebdataset({ path, shardBytes: 20_000 }), {
+      count: 30,
+      part: { index, of: 3 },
+      ...more,
+    });
+  const told = async (of: string | string[] = path) => {
+    const lines: string[] = [];
+    await openSource(webdataset.definition, { path: of }, { progress: (line) => lines.push(line) });
+    // Not what is said of the way where opening takes long.
+    return lines.filter((line) => !line.startsWith('indexing'));
+  };
+  await write(1);
+  await write(3);
+  t.same(await told(), ['job in 3 parts: no tar of part 2']);
+  t.same(await told(join(path, 'job-1of3-00000.tar')), [], 'who names a tar wants it alone');
+  await write(2);
+  t.same(await told(), []);
+  const origin = (part: number) => join(path, `job-${part}of3.tar.job`);
+  const made = readFileSync(origin(2), 'utf8');
+  // Begun at the same moment, neither finds the other.
+  writeFileSync(origin(2), made.replace(/"job":"\w+"/, '"job":"another"'));
+  t.same(await told(), ['job in 3 parts: part 2 was made by another recipe than part 1']);
+  writeFileSync(origin(2), made.replace('"count":30', '"count":31'));
+  t.same(await told(), ['job in 3 parts: part 2 was made of another source than part 1']);
+  rmSync(origin(2));
+  t.same(await told(), [], 'it is there, and says nothing');
+  for (const part of [1, 3]) rmSync(origin(part));
+  t.same(await told(), []);
 });

@@ -76,6 +76,15 @@ t.test('no two samples of tars of one name have one key', async (t) => {
   ]);
 });
 
+t.test('no two samples of one tar have one key, whatever they are called', async (t) => {
+  const names = ['a', 'b', 'a', 'a#2', 'b', 'a', 'a#2', 'b#2#2'];
+  const { keys } = await open(t, tarOf(names.map((name) => [`${name}.jpg`, 'JPEG'])));
+  t.same(
+    keys,
+    ['a', 'b', 'a#2', 'a#2#2', 'b#2', 'a#3', 'a#2#3', 'b#2#2'].map((key) => `a.tar/${key}`),
+  );
+});
+
 t.test('samples are neighbours with one name up to the first dot', async (t) => {
   const tar = tarOf([
     ['readme.txt', 'hello'],
@@ -91,8 +100,9 @@ t.test('samples are neighbours with one name up to the first dot', async (t) => 
     ['.hidden', 'x'],
     ['./four.jpeg', 'JPEG4'],
   ]);
-  const { source, keys } = await open(t, tar);
-  t.same(keys, ['a.tar/dir/one', 'a.tar/dir/two', 'a.tar/d.o.t/three', 'a.tar/dir/one', 'a.tar/./four']);
+  const { source, keys, lines } = await open(t, tar);
+  t.same(keys, ['a.tar/dir/one', 'a.tar/dir/two', 'a.tar/d.o.t/three', 'a.tar/dir/one#2', 'a.tar/./four']);
+  t.match(lines, [/^a.tar: 1 samples have the key of another before them/]);
   const bytes = await Promise.all(keys.map(async (_, i) => String((await source.read(i, signal)).bytes)));
   t.same(bytes, ['JPEG1', 'PNG2', 'WEBP3', 'again', 'JPEG4']);
   t.same(Object.keys(await source.read(0, signal)), ['bytes']);

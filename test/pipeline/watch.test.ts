@@ -129,6 +129,41 @@ t.test(
   },
 );
 
+t.test(
+  'files that are others, when they are read, than those that had arrived wait again, and are taken once',
+  async (t) => {
+    const root = t.testdir({ photos: {} });
+    const photos = join(root, 'photos');
+    const output = join(root, 'out');
+    const job = definePipeline({ ...pipeline(imageFolder(photos), decode(), resize(8)), sink: toShards(), output });
+    await pictureFolder(photos, 3);
+    const first = watching(job);
+    await first.until(3);
+    await first.stop();
+    // What a run leaves that is killed before it has read these: then they grow, are written anew, or another takes the name.
+    const later = join(photos, 'later');
+    await pictureFolder(later, 40);
+    const names = readdirSync(later);
+    const rows = names.map((name, i) => {
+      const { ino, size, mtimeNs } = statSync(join(later, name), { bigint: true });
+      const was = [`${ino}:${size}:${mtimeNs}`, `${ino}:${size / 2n}:${mtimeNs}`, `${ino}:${size}:1`, `1:${size}:1:1`][
+        i % 4
+      ];
+      return { key: `later/${name}`, file: was };
+    });
+    appendFileSync(join(output, 'arrivals.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+    const second = watching(job);
+    await second.until(40);
+    t.match(await second.stop(), { done: 43, failures: 0 });
+    const keys = (await keysOf(output)).slice(3);
+    const [as, other] = [0, 1].map((which) =>
+      names.filter((_, i) => (i % 4 > 0 ? 1 : 0) === which).map((name) => `later/${name}`),
+    );
+    t.same(keys.slice(0, 10), as);
+    t.same(keys.slice(10).toSorted(), other!.toSorted());
+  },
+);
+
 t.test('a file of the sink is closed when nothing arrives for a while', async (t) => {
   const root = t.testdir({ photos: {} });
   const photos = join(root, 'photos');

@@ -1,24 +1,33 @@
-import type { ShardInfo } from './info.ts';
+/** What a file says of the job, and the part of it, that wrote it. */
+export interface PartInfo {
+  readonly name: string;
+  /** [i, n] of a job in n parts. */
+  readonly part?: readonly [number, number] | undefined;
+  readonly recipe: { readonly job?: string | undefined };
+  readonly source: { readonly count: number; readonly keys: string };
+}
 
-/** What an open shard says of itself, where damage does not hide it. */
+/** A file, and what it says of itself where damage does not hide it. */
 interface Told {
-  readonly info?: ShardInfo;
+  readonly info?: PartInfo;
 }
 
 /**
- * What is wrong with shards that the parts of a job have written: parts of which nothing is there, and parts that were made by other recipes or
+ * What is wrong with files that the parts of a job have written: parts of which nothing is there, and parts that were made by other recipes or
  * of other sources than the first. A line for each job and trouble.
+ *
+ * @param what such a file is called.
  */
-export function partTroubles(shards: readonly Told[]): string[] {
-  const jobs = new Map<string, ShardInfo[]>();
-  for (const { info } of shards) {
+export function partTroubles(files: readonly Told[], what = 'shard'): string[] {
+  const jobs = new Map<string, PartInfo[]>();
+  for (const { info } of files) {
     if (info?.part === undefined) continue;
     const job = `${info.name} in ${info.part[1]} parts`;
     jobs.set(job, [...(jobs.get(job) ?? []), info]);
   }
   return [...jobs].flatMap(([job, infos]) => {
     const first = infos[0]!;
-    const numbers = (of: readonly ShardInfo[]) => [...new Set(of.map(({ part }) => part![0]))].join(', ');
+    const numbers = (of: readonly PartInfo[]) => [...new Set(of.map(({ part }) => part![0]))].join(', ');
     const lines: string[] = [];
     const recipes = infos.filter(({ recipe }) => !isSame(recipe.job, first.recipe.job));
     if (recipes.length > 0)
@@ -37,7 +46,9 @@ export function partTroubles(shards: readonly Told[]): string[] {
         : Array.from({ length: of }, (_, i) => i + 1).filter((i) => !there.has(i));
     if (missing.length > 0) {
       const shown = missing.slice(0, 10).join(', ');
-      lines.push(`${job}: no shard of part ${shown}${missing.length > 10 ? ` and ${missing.length - 10} others` : ''}`);
+      lines.push(
+        `${job}: no ${what} of part ${shown}${missing.length > 10 ? ` and ${missing.length - 10} others` : ''}`,
+      );
     }
     return lines;
   });

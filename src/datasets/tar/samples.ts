@@ -17,6 +17,8 @@ export interface TarIndex {
   readonly others: number;
   /** Links that would be pictures, labels or fields, were they files: as for the Python package, they are nothing. */
   readonly links: number;
+  /** Samples whose key another had before them: theirs are made others, `x#2`. */
+  readonly repeated: number;
   /** What ended the tar too early, where `damage` lets that pass. */
   readonly damaged?: string;
   key(sample: number): string;
@@ -34,7 +36,7 @@ export interface Wanted {
 }
 
 /**
- * Indexes a tar by one pass over its headers. Neighbouring files with one key are a sample; of several pictures the first counts.
+ * Indexes a tar by one pass over its headers. Neighbouring files with one key are a sample; of several pictures the first counts. No two samples have one key.
  *
  * @throws TAR_DAMAGED unless `damage` is `skip`; what reading throws.
  */
@@ -57,12 +59,16 @@ export async function indexTar(
   const places: number[] = [];
   let others = 0;
   let links = 0;
+  let repeated = 0;
+  const taken = new Map<string, number>();
   let damaged: string | undefined;
   let key: string | undefined;
   let found: (Member | undefined)[] = [];
   const end = () => {
     if (key !== undefined && found[0] !== undefined) {
-      keys.push(key);
+      const own = unused(key, taken);
+      if (own !== key) repeated++;
+      keys.push(own);
       for (const [i] of members.entries()) places.push(found[i]?.offset ?? -1, found[i]?.size ?? -1);
     } else {
       others += found.filter((member) => member !== undefined).length;
@@ -94,6 +100,7 @@ export async function indexTar(
     count: keys.length,
     others,
     links,
+    repeated,
     ...(damaged !== undefined && { damaged }),
     key: (sample) => keys[sample]!,
     member(sample, which) {
@@ -102,6 +109,20 @@ export async function indexTar(
       return offset < 0 ? undefined : { offset, size: places[at + 1]! };
     },
   };
+}
+
+/**
+ * The key, or where another has it, the first of `key#2`, `key#3` … that none has.
+ *
+ * @param taken the keys that there are, each with the last number that was tried for it: a tar may have one name a million times.
+ */
+function unused(key: string, taken: Map<string, number>): string {
+  let own = key;
+  let last = taken.get(key) ?? 1;
+  while (taken.has(own)) own = `${key}#${++last}`;
+  if (own !== key) taken.set(key, last);
+  taken.set(own, 1);
+  return own;
 }
 
 /** The rank of what a file with this ending is in its sample; nothing for what is not looked for. */
