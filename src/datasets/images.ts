@@ -176,6 +176,6 @@ class Files {
 /** Deletes the pictures of an earlier run, known by the names that this sink gives; anything else in the folder stays. */
 async function clearOwn(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
-    if (/^\d{6,}(-[\w.-]+)?\.(png|jpg)$/.test(name)) await rm(join(folder, name), { force: true });
+    if (/^\d{6,}(-[\p{L}\p{M}\p{N}_.-]+)?\.(png|jpg)$/u.test(name)) await rm(join(folder, name), { force: true });
   }
 }

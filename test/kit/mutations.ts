@@ -1,4 +1,14 @@
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { images } from '../../src/datasets/images.ts';
 import { Recycler } from '../../src/datasets/recycler.ts';
@@ -12,6 +22,7 @@ import { definePipeline } from '../../src/pipeline/define.ts';
 import { run } from '../../src/pipeline/run.ts';
 import { Random } from '../../src/random.ts';
 import { decode } from '../../src/stages/index.ts';
+import { pictureFormats } from '../../src/vision/formats.ts';
 import { openSource } from './jobs.ts';
 import { residentMiB } from './memory.ts';
 import { gradient, jpeg } from './pictures.ts';
@@ -25,7 +36,11 @@ export interface Verdicts {
   readonly read: number;
   /** Anything thrown that is not of the catalogue. */
   readonly strange: readonly string[];
-  /** What was made, changed or removed outside of the targets, and links within them. */
+  /**
+   * What was made, changed or removed outside of the targets: beside them and above them, in the working directory, at home, where temporary files lie,
+   * and under an absolute path that is written into names; what lies in the targets and is none of what sinks write there; members of tars whose names lead
+   * anywhere; and what changed of the process: its prototypes, its globals, its environment, its working directory, its open files.
+   */
   readonly stray: readonly string[];
   /** How much resident memory, in MiB, was above that at the beginning, at most. */
   readonly grown: number;
@@ -48,15 +63,61 @@ export async function mutate(root: string, count: number): Promise<Verdicts> {
   mkdirSync(join(root, 'in'));
   const target = join(root, targets);
   mkdirSync(target, { recursive: true });
-  // Something that could be written over, on each level above the target.
-  for (let folder = target; folder.startsWith(root); folder = dirname(folder)) {
+  // So short that it has a place in any name.
+  const absolute = mkdtempSync(join(tmpdir(), 'm-'));
+  for (const folder of ['home', 'temporary', 'working']) mkdirSync(join(root, folder));
+  // Something that could be written over, on each level above the target, and wherever a name may lead to.
+  const levels = ['home', 'temporary', 'working'].map((folder) => join(root, folder)).concat(absolute);
+  for (let folder = target; folder.startsWith(root); folder = dirname(folder)) levels.push(folder);
+  for (const folder of levels) {
     writeFileSync(join(folder, 'job-00000.tar'), 'bait');
     writeFileSync(join(folder, 'a.jpg'), 'bait');
   }
+  const leave = elsewhere(root);
+  try {
+    return await mutateIn({ root, target, absolute, bases, count });
+  } finally {
+    leave();
+    rmSync(absolute, { recursive: true });
+  }
+}
+
+/** Lets the process work where all of it is seen. Answers the way back. */
+function elsewhere(root: string): () => void {
+  const { HOME, TMPDIR } = process.env;
+  const before = process.cwd();
+  process.chdir(join(root, 'working'));
+  Object.assign(process.env, { HOME: join(root, 'home'), TMPDIR: join(root, 'temporary') });
+  return () => {
+    process.chdir(before);
+    for (const [name, value] of Object.entries({ HOME, TMPDIR })) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+  };
+}
+
+async function mutateIn({
+  root,
+  target,
+  absolute,
+  bases,
+  count,
+}: {
+  readonly root: string;
+  readonly target: string;
+  readonly absolute: string;
+  readonly bases: Readonly<Record<Kind, readonly Buffer[]>>;
+  readonly count: number;
+}): Promise<Verdicts> {
   const strange: string[] = [];
   const stray: string[] = [];
   let [refused, failed, read] = [0, 0, 0];
-  const around = () => told(root, (path) => path !== join(root, 'in/file.shard') && path !== join(root, 'in/file.tar'));
+  const around = () => ({
+    ...told(root, (path) => path !== join(root, 'in/file.shard') && path !== join(root, 'in/file.tar')),
+    ...told(absolute, () => true),
+    ...processState(),
+  });
   const beside = around();
   const memory = new Recycler();
   const before = residentMiB();
@@ -66,7 +127,7 @@ export async function mutate(root: string, count: number): Promise<Verdicts> {
     const kind: Kind = i % 2 === 0 ? 'shard' : 'tar';
     const base = bases[kind][random.integer(bases[kind].length)]!;
     const path = join(root, `in/file.${kind}`);
-    writeFileSync(path, mutated(base, kind, random));
+    writeFileSync(path, mutated(base, kind, random, absolute));
     const damage = random.uniform() < 0.5 ? 'fail' : 'skip';
     const blame = (error: unknown) => {
       if (!(error instanceof PatchstreamError)) strange.push(`${i}: ${error instanceof Error ? error.stack : error}`);
@@ -94,7 +155,7 @@ export async function mutate(root: string, count: number): Promise<Verdicts> {
       if (i % 25 < 6) {
         const output = join(target, String(i));
         await write(path, kind, { output, sink: i % 3 }).catch(blame);
-        stray.push(...links(output));
+        stray.push(...(await unexpected(output)));
         rmSync(output, { recursive: true, force: true });
       }
     } catch (error) {
@@ -110,24 +171,70 @@ export async function mutate(root: string, count: number): Promise<Verdicts> {
   return { refused, failed, read, strange, stray, grown };
 }
 
-/** All that is in a folder: kind, time and bytes of each thing by its path. */
+/** All that is in a folder: kind, rights, time and bytes of each thing by its path. */
 function told(folder: string, isTold: (path: string) => boolean): Record<string, string> {
   const found: Record<string, string> = {};
   for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
     const path = join(folder, name);
     if (!isTold(path)) continue;
     const about = lstatSync(path, { bigint: true });
-    // A folder's time changes with what is made in it for a while.
-    found[path] = about.isFile() ? `${about.mtimeNs} ${readFileSync(path, 'latin1')}` : `${about.mode}`;
+    const { mode, nlink, mtimeNs } = about;
+    // A folder's time and links change with what is made in it for a while.
+    found[path] = about.isFile() ? `${mode} ${nlink} ${mtimeNs} ${readFileSync(path, 'latin1')}` : `${mode}`;
   }
   return found;
 }
 
-/** Links in a folder, which lead out of it. */
-function links(folder: string): string[] {
-  if (!existsSync(folder)) return [];
-  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
-  return names.map((name) => join(folder, name)).filter((path) => lstatSync(path).isSymbolicLink());
+/** What of the process a file must not change, in words. */
+function processState(): Record<string, string> {
+  const names = (value: object) => Reflect.ownKeys(value).map(String).join(' ');
+  const prototypes = { Object, Array, Map, Uint8Array, Buffer, Promise, String, Number, Function, RegExp, Error };
+  const kinds = Object.entries(prototypes).map(([name, { prototype }]) => [`${name}.prototype`, names(prototype)]);
+  return {
+    ...Object.fromEntries(kinds),
+    globals: Object.getOwnPropertyNames(globalThis).join(' '),
+    environment: JSON.stringify(process.env),
+    directory: process.cwd(),
+    ending: `${process.exitCode} ${process.listenerCount('exit')} ${process.listenerCount('SIGTERM')}`,
+    // A job that leaves its files open has them all open in the end. Some of the system's own are opened once.
+    files: String(existsSync('/proc/self/fd') && readdirSync('/proc/self/fd').length > mostOpen),
+  };
+}
+
+/** So many open files are the process's own: those of the runner, threads, and the ends of what they tell one another. */
+const mostOpen = 100;
+
+/** What a run and the three sinks write. */
+const expected = new RegExp(
+  `^(${[
+    String.raw`(pipeline|finished)\.json|(events|quarantine|written|manifest)\.jsonl|run\.lock`,
+    String.raw`images(/\d{6,}[-\p{L}\p{N}]*\.png)?`,
+    String.raw`webdataset(/job-\d{5}\.tar)?`,
+    String.raw`jsonl(/job-\d{5}\.jsonl)?`,
+  ].join('|')})$`,
+  'u',
+);
+
+/** The most bytes of what a small file becomes. */
+const mostWritten = 2 ** 24;
+
+/** What in a target is none of what sinks write: other names, links, devices, much too large files; and names within tars that lead anywhere. */
+async function unexpected(output: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of existsSync(output) ? readdirSync(output, { recursive: true, encoding: 'utf8' }) : []) {
+    const path = join(output, name);
+    const about = lstatSync(path);
+    const isPlain = about.isDirectory() || (about.isFile() && about.nlink === 1 && about.size <= mostWritten);
+    if (!isPlain || (about.mode & 0o7022) !== 0 || !expected.test(name))
+      found.push(`${path}: ${about.mode} ${about.size}`);
+    if (!name.endsWith('.tar')) continue;
+    const tar = await openSource(webdataset.definition, { path, formats: [...pictureFormats] }).catch(() => undefined);
+    for (let i = 0; i < (tar?.count ?? 0); i++) {
+      if (!/^job-\d{5}\.tar\/\d{9}(_\d{4,})?[-A-Za-z0-9]*$/.test(tar!.key(i))) found.push(`${path}: ${tar!.key(i)}`);
+    }
+    await tar?.close?.();
+  }
+  return found;
 }
 
 /** A job from the file into tars, or into files whose names are made from its keys, or into lines. */
@@ -141,8 +248,9 @@ async function write(path: string, kind: Kind, { output, sink }: { output: strin
 
 const extremes = [0, 1, 0x7fffffff, 0x80000000, 0xffffffff, 0xfffffff0, 0x00100001];
 
-/** One to four changes, and a checksum that fits again in every second file. */
-function mutated(base: Buffer, kind: Kind, random: Random): Buffer {
+/** One to four changes, and a checksum that fits again in every second file. `absolute` is a folder that names are led to. */
+function mutated(base: Buffer, kind: Kind, random: Random, absolute: string): Buffer {
+  const names = ['../../', `${absolute}/`, '__proto__', '..\\..\\', 'a\0b', '/proc/self/'];
   let bytes = Buffer.from(base);
   const changes = 1 + random.integer(4);
   for (let i = 0; i < changes; i++) {
@@ -159,8 +267,12 @@ function mutated(base: Buffer, kind: Kind, random: Random): Buffer {
       bytes = Buffer.concat([bytes.subarray(0, at), bytes.subarray(at, at + length), bytes.subarray(at)]);
     else if (change === 5)
       bytes = Buffer.concat([bytes.subarray(0, at), Buffer.alloc(length, random.integer(256)), bytes.subarray(at)]);
-    else if (change === 6) bytes.write('../../', Math.min(at, bytes.length - 6), 'latin1');
-    else if (random.uniform() < 0.3) bytes = Buffer.from(bytes.subarray(0, at));
+    else if (change === 6) {
+      const name = names[random.integer(names.length)]!;
+      // In every second one where a tar has its names.
+      const place = kind === 'tar' && random.uniform() < 0.5 ? at - (at % 512) : at;
+      bytes.write(name, Math.max(0, Math.min(place, bytes.length - name.length)), 'latin1');
+    } else if (random.uniform() < 0.3) bytes = Buffer.from(bytes.subarray(0, at));
   }
   if (random.uniform() < 0.5) (kind === 'shard' ? mendShard : mendTar)(bytes);
   return bytes;
