@@ -1,9 +1,13 @@
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { fail } from '../errors.ts';
 import { systemCode } from './files.ts';
 import type { Stamp } from './source.ts';
 import { cannotWrite, syncFolder } from './temporary-file.ts';
+
+/** The most names that a job knows, each of which is in memory: a set of V8's takes no more than 2²⁴. */
+const mostNames = 16_000_000;
 
 /** A file that has come to rest. */
 export interface Arrival {
@@ -42,15 +46,18 @@ export class Arrivals {
   /** Positions whose file was gone, or had changed, when it was read. They stay empty, also when it is there again: it then has another position. */
   readonly #gone = new Set<number>();
 
-  private constructor(path: string, head: Head) {
+  readonly #limit: number;
+
+  private constructor(path: string, head: Head, limit: number) {
     this.#path = path;
     this.#head = head;
+    this.#limit = limit;
   }
 
   /** Reads the list of an earlier run of this job, if there is one. Changes nothing. @throws SINK_WRITE where it cannot be read */
-  static async open(folder: string, recipe: string, fresh: boolean): Promise<Arrivals> {
+  static async open(folder: string, recipe: string, fresh: boolean, limit: number = mostNames): Promise<Arrivals> {
     const path = join(folder, 'arrivals.jsonl');
-    const arrivals = new Arrivals(path, { format: 1, recipe });
+    const arrivals = new Arrivals(path, { format: 1, recipe }, limit);
     if (fresh) return arrivals;
     try {
       for await (const { row, end } of wholeLines(path)) {
@@ -108,9 +115,10 @@ export class Arrivals {
     return this.#files.has(file) ? file : fileOf({ ...stamp, born: '' });
   }
 
-  /** Gives positions to files, and none to those that were only moved. They are on the disk when it answers. @throws SINK_WRITE */
+  /** Gives positions to files, and none to those that were only moved. They are on the disk when it answers. @throws WATCH_FILES, SINK_WRITE */
   async add(fresh: readonly Arrival[], moved: readonly Arrival[]): Promise<void> {
     if (fresh.length === 0 && moved.length === 0) return;
+    if (this.#known.size + fresh.length + moved.length > this.#limit) throw fail('WATCH_FILES', { limit: this.#limit });
     await this.#append([
       ...fresh.map(({ key, stamp }) => ({ key, file: fileOf(stamp) })),
       ...moved.map(({ key, stamp }) => ({ key, moved: this.#knownAs(stamp) })),

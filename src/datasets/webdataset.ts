@@ -30,7 +30,7 @@ const tellEveryMs = 5000;
  * Samples of tars in the form of the Python package `webdataset`: neighbouring files of one name up to the first dot are a sample, `.jpg` and the like
  * its picture, `.cls` its label, `.json` its fields. Tars are local files, or lie behind http and https; nothing is unpacked. Opening passes over their
  * headers and keeps in memory where each sample is, so that samples are read in any order. A key is the tar's name, a slash and the sample's own.
- * Opening throws FOLDER_MISSING, FOLDER_UNREADABLE, FILE_UNREADABLE, TARS_NONE, TARS_EMPTY, TAR_DAMAGED, WEB_ADDRESS, WEB_READ, WEB_RANGE; a sample
+ * Opening throws FOLDER_MISSING, FOLDER_UNREADABLE, FILE_UNREADABLE, TARS_NONE, TARS_EMPTY, TAR_DAMAGED, TAR_SAMPLES, WEB_ADDRESS, WEB_READ, WEB_RANGE; a sample
  * fails with FILE_UNREADABLE, FILE_LARGE, WEB_READ, WEB_RANGE, WEB_CHANGED, TAR_LABEL, TAR_JSON, FIELD_SHAPE.
  */
 export const webdataset = defineSource({

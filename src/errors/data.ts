@@ -87,6 +87,7 @@ export const dataErrors = {
     'a tar must be whole and as tar writes it; got, at byte {at}: {found}. Fetch it again, or read what lies before with `damage: skip`.',
   TARS_NONE: '{path} must be a tar, a folder with tars (*.tar), or their address; got {found}. Look at `path`.',
   TARS_EMPTY: 'the tars must hold pictures ({endings}); got {found}. Look at `path`, or name more `formats`.',
+  TAR_SAMPLES: 'a tar must have at most {limit} samples; got more. Divide it into several.',
   TAR_LABEL: 'a label, {member}, must be a whole number from 0; got {found}. Mend the tar, or leave `labels` out.',
   TAR_JSON: 'the fields of a sample, {member}, must be JSON; got {found}. Mend the tar, or leave `fields` out.',
   WEB_ADDRESS: 'an address must be one of http or https; got {found}. Write it out, or give a path of files.',

@@ -74,5 +74,7 @@ export const streamsErrors = {
   WATCH_IDLE: '`--idle` must be seconds above 0, beside `--watch`; got {found}. Write `--watch --idle 30`.',
   WATCH_ARRIVALS:
     'a watched job that goes on must find its list of what has arrived, {expected} files at least; got {found}. Bring arrivals.jsonl back, or begin again with --fresh.',
+  WATCH_FILES:
+    'a watched job takes at most {limit} files; got more. Move those that are taken away, and begin a job with another `output`.',
   RUN_CANCELLED: 'the run was cancelled by {cause}.',
 } as const;

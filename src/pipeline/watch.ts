@@ -141,7 +141,7 @@ export class Watch {
       return count;
     } catch (error) {
       if (this.#signal.aborted) return 0;
-      if (!(error instanceof PatchstreamError) || error.code === 'SINK_WRITE') throw error;
+      if (!(error instanceof PatchstreamError) || ['SINK_WRITE', 'WATCH_FILES'].includes(error.code)) throw error;
       const text = messageOf(error);
       if (text !== this.#told) this.#onLine(`cannot be looked at now: ${text}`);
       this.#told = text;

@@ -154,6 +154,23 @@ t.test('the list outlives a kill: what was cut counts for nothing, all else is k
   await t.rejects((await Arrivals.open(join(run, 'missing'), 'recipe', false)).begin(), { code: 'SINK_WRITE' });
 });
 
+t.test('more names than a job can know are told, and those that it knows stay', async (t) => {
+  const run = t.testdir({});
+  const rested = (key: string) => ({ key, stamp: { bytes: 1, written: '1', inode: key, born: '' } });
+  const arrivals = await Arrivals.open(run, 'recipe', false, 3);
+  await arrivals.begin();
+  await arrivals.add([rested('a'), rested('b')], []);
+  await t.rejects(arrivals.add([rested('c')], [rested('d')]), { code: 'WATCH_FILES', message: /at most 3 files/ });
+  await arrivals.add([rested('c')], []);
+  await arrivals.close();
+  t.same(keysOf(await Arrivals.open(run, 'recipe', false, 3)), ['a', 'b', 'c']);
+});
+
+t.test('a list that cannot be read is no list of none', async (t) => {
+  const run = t.testdir({ 'arrivals.jsonl': {} });
+  await t.rejects(Arrivals.open(run, 'recipe', false), { code: 'SINK_WRITE', message: /arrivals\.jsonl/ });
+});
+
 t.test('a folder that is missing, a file instead', async (t) => {
   const { photos, write } = await watching(t);
   write('file.jpg');

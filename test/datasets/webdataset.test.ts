@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { Header, Pax } from 'tar';
+import { indexTar } from '../../src/datasets/tar/samples.ts';
 import { toWebdataset } from '../../src/datasets/to-webdataset.ts';
 import { webdataset } from '../../src/datasets/webdataset.ts';
 import { each } from '../../src/streams/stage.ts';
@@ -83,6 +84,19 @@ t.test('no two samples of one tar have one key, whatever they are called', async
     keys,
     ['a', 'b', 'a#2', 'a#2#2', 'b#2', 'a#3', 'a#2#3', 'b#2#2'].map((key) => `a.tar/${key}`),
   );
+});
+
+t.test('a tar of more samples than can be known is told', async (t) => {
+  const bytes = tarOf(['a', 'b', 'c'].map((name) => [`${name}.jpg`, 'JPEG']));
+  const file = {
+    name: 'a.tar',
+    size: bytes.length,
+    read: async (at: number, length: number) => bytes.subarray(at, at + length),
+  };
+  const wanted = { endings: new Set(['jpg']), label: false, json: false };
+  const index = (limit: number) => indexTar(file, { wanted, windowBytes: 512, damage: 'skip', limit });
+  t.equal((await index(3)).count, 3);
+  await t.rejects(index(2), { code: 'TAR_SAMPLES', message: /a\.tar: .*at most 2 samples/ });
 });
 
 t.test('samples are neighbours with one name up to the first dot', async (t) => {

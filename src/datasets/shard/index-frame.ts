@@ -1,7 +1,10 @@
-import { Damage, decodeFrame, encodeFrame, magic, mostPayload, prefixBytes } from './frame.ts';
+import { Damage, decodeFrame, encodeFrame, magic, prefixBytes } from './frame.ts';
 
 /** Bytes of one row of the index: u64 offset of the record's frame, u32 bytes of it, u32 end of its key in the text behind the rows. */
 const rowBytes = 16;
+
+/** The most bytes of an index that is written: some eight million records. It is in memory, and more while it grows; what reads takes any. */
+const mostWritten = 2 ** 28;
 
 /** Where the records of a shard are, and what they are called. */
 export interface ShardIndex {
@@ -41,11 +44,11 @@ export class IndexWriter {
   readonly #most: number;
 
   /** @param most bytes that rows and keys may have together. */
-  constructor(most: number = mostPayload) {
+  constructor(most: number = mostWritten) {
     this.#most = most;
   }
 
-  /** Whether there is room for a record of that key: a shard can have tens of millions. */
+  /** Whether there is room for a record of that key. */
   hasRoomFor(key: string): boolean {
     return this.#rows.length + this.#keys.length + rowBytes + Buffer.byteLength(key) <= this.#most;
   }

@@ -1,4 +1,4 @@
-import { type ErrorCode, PatchstreamError } from '../../errors.ts';
+import { type ErrorCode, fail, PatchstreamError } from '../../errors.ts';
 import type { Positioned } from '../positioned.ts';
 import type { OnDamage } from '../shard/reader.ts';
 import { tarEntries } from './entries.ts';
@@ -35,10 +35,14 @@ export interface Wanted {
   readonly json: boolean;
 }
 
+/** The most samples of a tar, of which each is in memory: a map of V8's takes no more than 2²⁴. */
+const mostSamples = 16_000_000;
+
 /**
  * Indexes a tar by one pass over its headers. Neighbouring files with one key are a sample; of several pictures the first counts. No two samples have one key.
  *
- * @throws TAR_DAMAGED unless `damage` is `skip`; what reading throws.
+ * @param limit samples that it may have.
+ * @throws TAR_SAMPLES; TAR_DAMAGED unless `damage` is `skip`; what reading throws.
  */
 export async function indexTar(
   file: Positioned,
@@ -47,11 +51,13 @@ export async function indexTar(
     windowBytes,
     damage,
     signal,
+    limit = mostSamples,
   }: {
     readonly wanted: Wanted;
     readonly windowBytes: number;
     readonly damage: OnDamage;
     readonly signal?: AbortSignal;
+    readonly limit?: number;
   },
 ): Promise<TarIndex> {
   const keys: string[] = [];
@@ -68,6 +74,7 @@ export async function indexTar(
     if (key !== undefined && found[0] !== undefined) {
       const own = unused(key, taken);
       if (own !== key) repeated++;
+      if (keys.length === limit) throw fail('TAR_SAMPLES', { limit }, { where: file.name });
       keys.push(own);
       for (const [i] of members.entries()) places.push(found[i]?.offset ?? -1, found[i]?.size ?? -1);
     } else {
