@@ -105,5 +105,6 @@ export const setOption: CommandOption = {
   type: 'string',
   multiple: true,
   value: 'path=value',
-  about: 'Lay a value over the file: train.epochs=1, stages.mask.ratio=0.5; null takes one out. May be repeated.',
+  about:
+    'Lay a value over the file: train.epochs=1, stages.mask.ratio=0.5; null takes out an option, a stage or a part: evaluate=null. May be repeated.',
 };

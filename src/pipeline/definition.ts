@@ -81,6 +81,13 @@ export interface Rest {
 
 type Written = Rest & { readonly source: Source; readonly stages: readonly Stage[] };
 
+/** What stands where nothing was written. */
+export const standard = {
+  seed: 0,
+  name: (file: string | undefined) => (file === undefined ? 'pipeline' : basename(file).replace(/\.\w+$/, '')),
+  output: (name: string) => resolve('runs', String(name)),
+} as const;
+
 // What each definition was made from, so that a file which exports one can be given its own name and folder.
 const written = new WeakMap<Definition, Written>();
 
@@ -95,9 +102,9 @@ export function define(
   place: Pick<Definition, 'file' | 'base' | 'origin' | 'uses'> = { base: process.cwd() },
 ): Definition {
   for (const stage of parts.stages as readonly unknown[]) refuseBare(stage);
-  const { source, stages, sink, train, evaluate, seed = 0, permits, threads, cells } = parts;
-  const name = parts.name ?? (place.file === undefined ? 'pipeline' : basename(place.file).replace(/\.\w+$/, ''));
-  const output = parts.output === undefined ? resolve('runs', String(name)) : resolve(place.base, String(parts.output));
+  const { source, stages, sink, train, evaluate, seed = standard.seed, permits, threads, cells } = parts;
+  const name = parts.name ?? standard.name(place.file);
+  const output = parts.output === undefined ? standard.output(name) : resolve(place.base, String(parts.output));
   const rest = { sink, train, evaluate, permits, threads, cells };
   const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
   const definition = Object.freeze({

@@ -202,6 +202,16 @@ function placeOf(offset: number, { file, lines }: Reader): Place {
   return { file, line, column: col };
 }
 
+/** A file's nodes over those of a base, as `mergeNodes` does; what the file says is null at its top is taken out of the base. */
+export function layOver(base: Node, over: Node): Node {
+  const merged = mergeNodes(base, over);
+  if (merged.kind !== 'map' || base.kind !== 'map') return merged;
+  const kept = [...merged.entries].filter(
+    ([key, node]) => node.kind !== 'scalar' || node.value !== null || !base.entries.has(key),
+  );
+  return { ...merged, entries: new Map(kept) };
+}
+
 /** One map laid over another: maps are merged, everything else (lists too) is replaced. Places stay those of the file that wrote the value. */
 export function mergeNodes(base: Node, over: Node): Node {
   if (base.kind !== 'map' || over.kind !== 'map') return over;

@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { dirname, extname, resolve } from 'node:path';
 import { fail, firstLine, messageOf, PatchstreamError } from '../errors.ts';
 import { type Definition, placed } from './definition.ts';
-import { limits, mergeNodes, readDocument } from './document.ts';
+import { layOver, limits, readDocument } from './document.ts';
 import { type Environment, substitute } from './environment.ts';
 import { child, type Node, type Place, placeText, shownFile } from './locate.ts';
 import { found } from './options.ts';
@@ -118,9 +118,9 @@ async function readWithBases(file: string, seen: readonly Place[], problems: Pro
   let below: Node | undefined;
   for (const node of named.kind === 'list' ? named.items : [named]) {
     const base = await readBase(node, file, seen, problems);
-    if (base) below = below ? mergeNodes(below, base) : base;
+    if (base) below = below ? layOver(below, base) : base;
   }
-  return below ? mergeNodes(below, root) : root;
+  return below ? layOver(below, root) : root;
 }
 
 async function readBase(

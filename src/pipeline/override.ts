@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { fail, messageOf, nearest, PatchstreamError } from '../errors.ts';
 import type { StageKind } from '../streams/stage.ts';
-import type { Definition } from './definition.ts';
+import { type Definition, standard } from './definition.ts';
 import type { Path, Place } from './locate.ts';
 import { topKeys } from './parse.ts';
 import type { Origin, Problem } from './problem.ts';
@@ -10,7 +10,8 @@ import { stageIds } from './stage-ids.ts';
 
 /**
  * Lays values of the command line over a definition: `train.epochs=1`, `stages.2.ratio=0.5`, or by the stage's name or id,
- * `stages.mask.ratio=0.5`. A value is read as YAML; `null` takes an option out. Relative paths start at the working directory.
+ * `stages.mask.ratio=0.5`. A value is read as YAML; `null` takes out what the path names: an option, a stage, or a part as `evaluate`.
+ * Each is laid over what those before it have left. Relative paths start at the working directory.
  */
 export function override(
   definition: Definition,
@@ -18,33 +19,51 @@ export function override(
 ): { definition: Definition; problems: Problem[] } {
   let current = definition;
   const problems: Problem[] = [];
-  const placed: { path: Path; place: Place }[] = [];
   for (const set of sets) {
     const place: Place = { file: `--set ${set}` };
     try {
-      const { next, path } = overrideOne(current, set);
-      placed.push({ path, place });
-      current = next;
+      const { next, path, gone } = overrideOne(current, set);
+      current = Object.freeze({ ...next, origin: originOver(current.origin, path, place, gone) });
     } catch (error) {
       if (!(error instanceof PatchstreamError)) throw error;
       problems.push({ error: new PatchstreamError(error.code, error.text, place.file), place });
     }
   }
-  const below = definition.origin;
-  const origin: Origin = {
-    place(path, key) {
-      const over = placed.findLast(({ path: set }) => set.every((part, i) => part === path[i]));
-      return over?.place ?? below?.place(path, key);
+  return { definition: current, problems };
+}
+
+/** Where values stand once one was laid over them at `path`, or taken out there: what stood behind an item has moved up by one. */
+function originOver(below: Origin | undefined, path: Path, place: Place, gone: boolean): Origin {
+  const at = path.length - 1;
+  const item = path[at];
+  const taken = gone && typeof item === 'number';
+  const within = (asked: Path, parts: Path) => parts.every((part, i) => part === asked[i]);
+  return {
+    place(asked, key) {
+      if (!taken && within(asked, path)) return place;
+      const index = asked[at];
+      const behind = taken && typeof index === 'number' && index >= item && within(asked, path.slice(0, at));
+      return below?.place(behind ? asked.with(at, index + 1) : asked, key);
     },
     secrets: below?.secrets ?? [],
   };
-  return { definition: Object.freeze(placed.length > 0 ? { ...current, origin } : current), problems };
 }
 
 /** The last part of a path to stages, sources, sinks and models. */
 const looked: ReadonlySet<string> = new Set(['stages', 'source', 'sink', 'model', 'on', 'against']);
 
-function overrideOne(definition: Definition, set: string): { next: Definition; path: Path } {
+/** The parts that a pipeline can be without. */
+const optional: ReadonlySet<string> = new Set(['sink', 'train', 'evaluate']);
+
+interface Overridden {
+  readonly next: Definition;
+  /** Where the value stands, or stood. */
+  readonly path: Path;
+  /** Whether it was taken out. */
+  readonly gone: boolean;
+}
+
+function overrideOne(definition: Definition, set: string): Overridden {
   const equals = set.indexOf('=');
   const keys = set.slice(0, Math.max(0, equals)).split('.');
   if (equals < 1 || keys.includes('')) throw refuse(`'${set}'`, 'Write it as `--set train.epochs=1`.');
@@ -54,10 +73,13 @@ function overrideOne(definition: Definition, set: string): { next: Definition; p
     const slip = nearest(top, names);
     throw refuse(`\`${top}\``, slip ? `Did you mean \`${slip}\`?` : `It may begin with ${names.join(', ')}.`);
   }
-  if (inner.length === 0 && ['source', 'stages', 'sink', 'train', 'evaluate'].includes(top)) {
-    throw refuse(`\`${top}\` as a whole`, `Set one of its options: \`${top}.option=value\`.`);
-  }
   const value = readValue(set.slice(equals + 1));
+  const gone = value === undefined;
+  if (inner.length === 0 && (looked.has(top) || optional.has(top)) && !(gone && optional.has(top))) {
+    const out = optional.has(top) ? ` \`${top}=null\` takes it out.` : '';
+    const option = top === 'stages' ? 'stages.name.option' : `${top}.option`;
+    throw refuse(`\`${top}\` as a whole`, `Set one of its options: \`${option}=value\`.${out}`);
+  }
   // What is looked up by name when a file is read cannot be written here.
   if (typeof value === 'object' && looked.has(inner.at(-1)!)) {
     throw refuse(`\`${keys.join('.')}\` as a whole`, `Set one of its options: \`${keys.join('.')}.option=value\`.`);
@@ -65,10 +87,15 @@ function overrideOne(definition: Definition, set: string): { next: Definition; p
   const [changed, path] = put((definition as unknown as Record<string, unknown>)[top], inner, value, [top]);
   const next: Record<string, unknown> = { ...definition, [top]: changed };
   if (changed === undefined) delete next[top];
-  if (top === 'output') next.output = resolve(String(value));
-  if (top === 'name' && definition.output === resolve('runs', definition.name))
-    next.output = resolve('runs', String(value));
-  return { next: next as unknown as Definition, path };
+  const { name, output, file } = definition;
+  if (top === 'seed' && gone) next.seed = standard.seed;
+  if (top === 'output') next.output = gone ? standard.output(name) : resolve(String(value));
+  if (top === 'name') {
+    const renamed = gone ? standard.name(file) : String(value);
+    if (gone) next.name = renamed;
+    if (output === standard.output(name)) next.output = standard.output(renamed);
+  }
+  return { next: next as unknown as Definition, path, gone };
 }
 
 function readValue(text: string): unknown {
@@ -90,7 +117,7 @@ function refuse(found: string, advice: string): PatchstreamError {
 /** `target` with `value` at `keys`, and the path at which it then stands. */
 function put(target: unknown, keys: readonly string[], value: unknown, path: Path): [unknown, Path] {
   const [key, ...rest] = keys;
-  if (key === undefined) return [value, path];
+  if (key === undefined || (target === undefined && value === undefined)) return [value, path];
   if (['__proto__', 'constructor', 'prototype'].includes(key)) throw refuse(`\`${key}\``, 'Name an option.');
   if (Array.isArray(target)) return putItem(target, key, rest, value, path);
   if (target !== undefined && (typeof target !== 'object' || target === null)) {
@@ -126,11 +153,14 @@ function putItem(
     const known = ids.length > 0 ? `0 to ${list.length - 1}, ${ids.join(', ')}` : `0 to ${list.length - 1}`;
     throw refuse(`\`${key}\` in \`${path.join('.')}\``, slip ? `Did you mean \`${slip}\`?` : `It has ${known}.`);
   }
-  if (rest.length === 0 && ids.length > 0)
+  if (rest.length === 0 && value === undefined) return [list.toSpliced(index, 1), [...path, index]];
+  if (rest.length === 0 && ids.length > 0) {
+    const name = [...path, key].join('.');
     throw refuse(
       `the stage \`${key}\` as a whole`,
-      `Set one of its options: \`${[...path, key].join('.')}.option=value\`.`,
+      `Set one of its options: \`${name}.option=value\`. \`${name}=null\` takes it out.`,
     );
+  }
   const [changed, where] = put(list[index], rest, value, [...path, index]);
   return [list.with(index, changed), where];
 }

@@ -110,6 +110,69 @@ t.test('--set: what it refuses, and the place of what it breaks', async (t) => {
   t.equal(({} as { x?: number }).x, undefined);
 });
 
+const evaluated = `${sound.replace('decode', 'decode\n  - resize: { size: 80, id: early }')}seed: 5
+evaluate: { source: { image-folder: ./held-out }, at: [end], measures: [reconstruction: { limit: 5 }] }
+`;
+
+t.test('--set: null takes out options, stages and parts', async (t) => {
+  const of = async (...set: string[]) => {
+    const { texts, resolved } = await load(t, { 'p.yaml': evaluated }, { set });
+    t.same(texts, [], set.join(' '));
+    return resolved!;
+  };
+  const ids = ({ stages }: Awaited<ReturnType<typeof of>>) => stages.map(({ id }) => id);
+  t.ok((await of()).evaluate);
+  t.equal((await of('evaluate=null')).definition.evaluate, undefined);
+  t.same(Object.keys((await of('evaluate.at=null')).definition.evaluate ?? {}), ['source', 'measures']);
+  t.equal((await of('evaluate=null', 'evaluate.knn=null')).definition.evaluate, undefined);
+  t.same(ids(await of('stages.early=null')), ['decode', 'resize', 'windows', 'mask']);
+  const shorter = await of('stages.1=null', 'stages.2.views=7', 'stages.3.ratio=0.5');
+  t.same(ids(shorter), ['decode', 'resize', 'windows', 'mask']);
+  t.match(shorter.stages[2]?.options, { views: 7 });
+  t.match(shorter.stages[3]?.options, { ratio: 0.5 });
+  const betas = await of(
+    'train.optimizer={adamw: {lr: 1, betas: [0.5, 0.9, 0.95]}}',
+    'train.optimizer.adamw.betas.0=null',
+  );
+  t.same(betas.train?.optimizer.adamw?.betas, [0.9, 0.95]);
+  t.equal((await of('seed=null')).definition.seed, 0);
+  const { definition } = await of('name=x', 'output=./elsewhere', 'output=null', 'name=null');
+  t.match(definition, { name: 'p', output: join(process.cwd(), 'runs', 'p') });
+});
+
+t.test('--set: problems behind a stage that was taken out stand where they were written', async (t) => {
+  const broken = evaluated.replace('ratio: 0.6', 'ratio: 6').replace('views: 2', 'views: none');
+  const set = ['stages.early=null', 'stages.3.id=7', 'evaluate=null'];
+  const { problems } = await load(t, { 'p.yaml': broken }, { set });
+  const lines = broken.split('\n').map((text) => text.trim());
+  t.same(
+    problems.map(({ place }) => [place?.line && lines[place.line - 1]?.slice(0, 10), place?.line ? '' : place?.file]),
+    [
+      ['- windows:', ''],
+      ['- mask: { ', ''],
+      [undefined, '--set stages.3.id=7'],
+    ],
+  );
+});
+
+t.test('--set: a pipeline must keep its source, its stages, and one end', async (t) => {
+  const set = ['source=null', 'stages=null', 'stages.mask={}', 'train={}', 'train=null'];
+  t.matchSnapshot((await load(t, { 'p.yaml': sound }, { set })).texts.join('\n'));
+  const { texts, resolved } = await load(t, { 'p.yaml': `${sound}sink: images\n` }, { set: ['train=null'] });
+  t.same(texts, []);
+  t.equal(resolved?.train, undefined);
+  t.ok(resolved?.sink);
+});
+
+t.test('extends: null takes a part out of the base, and is an error where there is none', async (t) => {
+  const files = { 'base.yaml': evaluated, 'p.yaml': 'extends: base.yaml\nevaluate: null\nseed: null\n' };
+  const { texts, resolved } = await load(t, files);
+  t.same(texts, []);
+  t.equal(resolved?.definition.evaluate, undefined);
+  t.equal(resolved?.definition.seed, 0);
+  t.same((await load(t, { 'p.yaml': `${sound}evaluate: null\n` })).codes, ['OPTION_VALUE']);
+});
+
 t.test('environment: substituted, defaulted, missing, and never shown', async (t) => {
   const text = sound
     .replace('./photos', '"${PHOTOS}/small"')

@@ -5,12 +5,20 @@
  * Make sure to inspect the output below.  Do not ignore changes!
  */
 'use strict'
+exports[`test/pipeline/load.test.ts > TAP > --set: a pipeline must keep its source, its stages, and one end > must match snapshot 1`] = `
+SET_PATH: --set source=null: \`--set\` must name an option as path=value; got \`source\` as a whole. Set one of its options: \`source.option=value\`.
+SET_PATH: --set stages=null: \`--set\` must name an option as path=value; got \`stages\` as a whole. Set one of its options: \`stages.name.option=value\`.
+SET_PATH: --set stages.mask={}: \`--set\` must name an option as path=value; got the stage \`mask\` as a whole. Set one of its options: \`stages.mask.option=value\`. \`stages.mask=null\` takes it out.
+SET_PATH: --set train={}: \`--set\` must name an option as path=value; got \`train\` as a whole. Set one of its options: \`train.option=value\`. \`train=null\` takes it out.
+PIPELINE_ENDS: p.yaml:2:1: a pipeline must end in either \`train\` or \`sink\`; got neither. Add \`sink: images\`, or a section \`train\`.
+`
+
 exports[`test/pipeline/load.test.ts > TAP > --set: what it refuses, and the place of what it breaks > must match snapshot 1`] = `
 SET_PATH: --set trian.epochs=1: \`--set\` must name an option as path=value; got \`trian\`. Did you mean \`train\`?
 SET_PATH: --set epochs: \`--set\` must name an option as path=value; got 'epochs'. Write it as \`--set train.epochs=1\`.
 SET_PATH: --set stages.masc.ratio=1: \`--set\` must name an option as path=value; got \`masc\` in \`stages\`. Did you mean \`mask\`?
 SET_PATH: --set stages.9.ratio=1: \`--set\` must name an option as path=value; got \`9\` in \`stages\`. It has 0 to 3, decode, resize, windows, mask.
-SET_PATH: --set stages=[]: \`--set\` must name an option as path=value; got \`stages\` as a whole. Set one of its options: \`stages.option=value\`.
+SET_PATH: --set stages=[]: \`--set\` must name an option as path=value; got \`stages\` as a whole. Set one of its options: \`stages.name.option=value\`.
 SET_PATH: --set train.model={lomar: tiny}: \`--set\` must name an option as path=value; got \`train.model\` as a whole. Set one of its options: \`train.model.option=value\`.
 SET_PATH: --set evaluate.knn.stages=[{resize: 8}]: \`--set\` must name an option as path=value; got \`evaluate.knn.stages\` as a whole. Set one of its options: \`evaluate.knn.stages.option=value\`.
 SET_PATH: --set train.batch.size=3: \`--set\` must name an option as path=value; got \`size\` below \`train.batch\`, which is no map. Set \`train.batch\` itself.
