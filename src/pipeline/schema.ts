@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references in pipeline files look like templates
 import { optionRows } from './draw.ts';
 import { baselines, evaluateOptions, measureNames } from './evaluate.options.ts';
 import { type JsonSchema, jsonSchema } from './options.ts';
@@ -11,6 +12,50 @@ interface Described {
   readonly summary: string;
   readonly shorthand?: string;
   readonly options: Parameters<typeof jsonSchema>[0];
+}
+
+/** The parts of a pipeline file that are no settings, in the order in which they are written. `takes` is for the page, with links into it. */
+const parts = {
+  extends: {
+    takes: 'a path, or a list of them',
+    about: 'Files that this one is laid over: maps are merged, lists replaced, and null takes a part out.',
+  },
+  use: {
+    takes: 'a path, or a list of them',
+    about: 'Modules that bring further stages, sources, sinks and models. Their code runs.',
+    more: '[A stage of your own](../README.md#a-stage-of-your-own).',
+  },
+  source: {
+    takes: 'one of the [sources](#sources)',
+    default: 'required',
+    about: 'Where the samples come from.',
+  },
+  stages: {
+    takes: 'a list of [stages](#stages)',
+    default: 'required',
+    about: 'What is done to each sample, in order.',
+  },
+  sink: {
+    takes: 'one of the [sinks](#sinks)',
+    about: 'Where the samples go: the end of a job.',
+  },
+  train: {
+    takes: 'a map, [train](#train)',
+    about: 'The training that the pipeline feeds.',
+    more: 'A pipeline that is run has either this or a sink.',
+  },
+  evaluate: {
+    takes: 'a map, [evaluate](#evaluate)',
+    about: `How the model is measured, beside ${baselines.join(', ')}.`,
+  },
+} as const satisfies Record<string, Part>;
+
+interface Part {
+  readonly takes: string;
+  readonly default?: 'required';
+  readonly about: string;
+  /** For the page alone. */
+  readonly more?: string;
 }
 
 /**
@@ -35,23 +80,23 @@ export function pipelineSchema(registry: Registry): JsonSchema & { readonly $sch
       ...top,
       extends: {
         anyOf: [path, modules],
-        description: 'Files that this one is laid over: maps are merged, lists replaced.',
+        description: parts.extends.about,
       },
       use: {
         anyOf: [path, modules],
-        description: 'Modules that bring further stages, sources, sinks and models. Their code runs.',
+        description: parts.use.about,
       },
-      source: { ...named(kinds.source.values()), description: 'Where the samples come from.' },
-      stages: { ...stageList, description: 'What is done to each sample, in order.' },
-      sink: { ...named(kinds.sink.values()), description: 'Where the samples go: the end of a job.' },
+      source: { ...named(kinds.source.values()), description: parts.source.about },
+      stages: { ...stageList, description: parts.stages.about },
+      sink: { ...named(kinds.sink.values()), description: parts.sink.about },
       train: {
         ...train,
         properties: { ...train.properties, model: named(kinds.model.values()) },
-        description: 'The training that the pipeline feeds.',
+        description: parts.train.about,
       },
       evaluate: {
         ...evaluate,
-        description: `How the model is measured, beside ${baselines.join(', ')}.`,
+        description: parts.evaluate.about,
       },
     },
     additionalProperties: false,
@@ -121,8 +166,20 @@ export function stagesPage(registry: Registry): string {
   return [
     '# Stages, sources, sinks and models',
     '',
-    'What a pipeline file can name. This page is made by `npm run schema` from the options; `patchstream describe <name>` prints the same for a source, stage, sink or model. For completion',
+    'What a pipeline file can name: [its parts](#the-file), [sources](#sources), [stages](#stages), [sinks](#sinks), [models](#models), and the options of',
+    '[train](#train) and [evaluate](#evaluate). This page is made by `npm run schema` from the options; `patchstream describe <name>` prints the same for a source, stage, sink or model. For completion',
     'in editors that speak the YAML language server, begin a file with `# yaml-language-server: $schema=<path to patchstream>/schema/pipeline.schema.json`.',
+    '',
+    '## The file',
+    '',
+    ...fileTable(),
+    '',
+    'A source, stage, sink or model is written as its name, `decode`, or as a map of its name and its options, `resize: { size: 100 }`. Relative paths start',
+    'at the file that they stand in. `${NAME}` is that environment variable, `${NAME:-default}` what it is where there is none.',
+    '',
+    'On the command line `--set train.steps=100` lays a value over the file, `--set stages.mask.ratio=0.5` over a stage, by name or by number from 0. `null` takes',
+    'out what it names: an option, a stage (`--set stages.random-flip=null`) or a part (`--set evaluate=null`; also `sink` and `train`). Relative paths start at the',
+    'working directory there.',
     '',
     ...section('Sources', [...registry.sources.values()]),
     ...section('Stages', [...registry.stages.values()]),
@@ -140,11 +197,17 @@ export function stagesPage(registry: Registry): string {
     '',
     ...rowsOf(jsonSchema(evaluateOptions)),
     '',
-    '## At the top of the file',
-    '',
-    ...rowsOf(jsonSchema(settings)),
-    '',
   ].join('\n');
+}
+
+/** Every key that may stand at the top. The settings have all a default: of some the text says it, as it hangs on others. */
+function fileTable(): string[] {
+  const rows = Object.entries<Part>(parts).map(
+    ([key, { takes, default: must = '', about, more }]) =>
+      `| \`${key}\` | ${takes} | ${must} | ${[about, more].filter((text) => text !== undefined).join(' ')} |`,
+  );
+  const [head, line, ...own] = rowsOf(jsonSchema(settings.partial()));
+  return [head!.replace('option', 'key'), line!, ...rows, ...own];
 }
 
 function markdown({ name, shorthand, options }: Described): string[] {

@@ -4,6 +4,7 @@ import t from 'tap';
 import { builtin } from '../../src/pipeline/builtin.ts';
 import { checkFile } from '../../src/pipeline/check.ts';
 import { describe } from '../../src/pipeline/describe.ts';
+import { topKeys } from '../../src/pipeline/parse.ts';
 import { pipelineSchema, stagesPage } from '../../src/pipeline/schema.ts';
 
 t.test('every file in pipelines/ has no problems, and says at its top what it is', async (t) => {
@@ -159,6 +160,24 @@ t.test('the page has a part for every stage, source, sink and model', async (t) 
   for (const known of [builtin.stages, builtin.sources, builtin.sinks, builtin.models]) {
     for (const name of known.keys()) t.ok(page.includes(`\n### \`${name}\`\n`), name);
   }
+});
+
+t.test('the page begins with every key of a file, and its links lead somewhere', async (t) => {
+  const page = stagesPage(builtin);
+  const [, file = ''] = page.split(/^## /m);
+  const rows = [...file.matchAll(/^\| `(\w+)` \|.*\| (.*) \|.*\|$/gm)];
+  t.same(
+    rows.map(([, key]) => key),
+    topKeys,
+  );
+  t.same(
+    rows.filter(([, , standard]) => standard === 'required').map(([, key]) => key),
+    ['source', 'stages'],
+  );
+  const heads = [...page.matchAll(/^## (.*)$/gm)].map(([, head]) => `#${head!.replaceAll('`', '').toLowerCase()}`);
+  const links = [...page.matchAll(/\]\((#[^)]*)\)/g)].map(([, link]) => link!);
+  t.ok(links.length >= 5);
+  for (const link of links) t.ok(heads.map((head) => head.replaceAll(' ', '-')).includes(link), link);
 });
 
 t.test('every option is described', async (t) => {
