@@ -10,7 +10,7 @@ export function trainDefinition(
 ): TrainDefinition {
   const { model, batch, optimizer, schedule, onNotANumber, checkpoint, backend, device, init, dropLast } =
     resolved.train!;
-  const { source, stages } = decisiveJson(resolved);
+  const { seed, source, stages, train } = decisiveJson(resolved);
   return {
     ...run,
     model: { name: model.name, options: model.options, spec: resolved.spec },
@@ -25,5 +25,16 @@ export function trainDefinition(
     evaluate: resolved.evaluate?.every,
     init: init === undefined ? undefined : resolve(resolved.definition.base, init),
     data: { source, stages, dropLast },
+    decides: {
+      seed,
+      train,
+      stages: Object.fromEntries(
+        stages.map(({ id, ...stage }) => [id, (stage as Readonly<Record<string, unknown>>)[id] ?? stage]),
+      ),
+      source,
+      'samples per epoch': run.count,
+      order: stages.map(({ id }) => id),
+      spec: resolved.spec,
+    },
   } as TrainDefinition;
 }

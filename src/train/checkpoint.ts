@@ -17,6 +17,8 @@ export interface CheckpointState {
   readonly versions: Readonly<Record<string, string>>;
   /** Digest of what decides the weights (`digestDefinition`); a checkpoint of another definition is not taken for a resume. */
   readonly definition: string;
+  /** What the digest is of, without secrets, so that a run which is refused can say what differs. */
+  readonly decides?: unknown;
   /** SHA-256 of the two files beside it, in hexadecimal. */
   readonly digests: Readonly<Record<'model.safetensors' | 'optimizer.safetensors', string>>;
 }
@@ -167,7 +169,7 @@ export type Layout = (name: string) => {
  * Parameter values from a file in the layout of memory.
  *
  * @param names of the parameters. @param prefix before each name in the file (`exp_avg.`).
- * @throws CHECKPOINT_MISMATCH when one is missing, has another shape, or a name is left over.
+ * @throws CHECKPOINT_MISMATCH with those that are missing or have another shape.
  */
 export function fromFile(
   stored: Safetensors,
@@ -176,18 +178,22 @@ export function fromFile(
   { prefix = '', where }: { prefix?: string; where?: string } = {},
 ): Map<string, Float32Array> {
   const values = new Map<string, Float32Array>();
+  const wrong: string[] = [];
   for (const name of names) {
     const tensor = stored.tensors.get(prefix + name);
-    if (tensor === undefined) throw fail('CHECKPOINT_MISMATCH', { found: `it lacks ${prefix}${name}` }, { where });
     const { shape, fromFile: convert } = layout(name);
-    if (tensor.shape.join() !== shape.join()) {
-      const found = `${prefix}${name} is [${tensor.shape.join(', ')}] and the model's is [${shape.join(', ')}]`;
-      throw fail('CHECKPOINT_MISMATCH', { found }, { where });
-    }
-    values.set(name, convert(floatsOf(tensor, where)));
+    if (tensor === undefined) wrong.push(`it lacks ${prefix}${name}, [${shape.join(', ')}]`);
+    else if (tensor.shape.join() !== shape.join()) {
+      wrong.push(`${prefix}${name} is [${tensor.shape.join(', ')}] in it and [${shape.join(', ')}] in the model`);
+    } else if (wrong.length === 0) values.set(name, convert(floatsOf(tensor, where)));
   }
-  return values;
+  if (wrong.length === 0) return values;
+  const more = wrong.length > most ? `; and ${wrong.length - most} more do not fit` : '';
+  throw fail('CHECKPOINT_MISMATCH', { found: `${wrong.slice(0, most).join('; ')}${more}` }, { where });
 }
+
+/** How many tensors a message holds. */
+const most = 4;
 
 /** A digest of what decides the weights of a run, for `state.definition`: keys are sorted, so that the order of writing does not count. */
 export function digestDefinition(definition: unknown): string {

@@ -57,6 +57,8 @@ export interface TrainDefinition {
   readonly init?: Optional<string>;
   /** What else decides the weights: the resolved source and stages, `dropLast`. A checkpoint made with another is refused. */
   readonly data?: unknown;
+  /** All that decides the weights, in the words of the pipeline file and without secrets, for those who compare two. Default: `decisive`. */
+  readonly decides?: unknown;
 }
 
 interface Warmup {

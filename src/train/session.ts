@@ -15,6 +15,7 @@ import {
   saveCheckpoint,
 } from './checkpoint.ts';
 import { adamwOptions, decisive, saveRule, scheduleOf, stepsOf, type TrainDefinition } from './definition.ts';
+import { differences } from './differences.ts';
 import type { LoopOptions, Progress } from './loop.ts';
 import { openMetrics } from './metrics.ts';
 import { buildModel } from './models.ts';
@@ -60,7 +61,9 @@ export async function openSession(definition: TrainDefinition, options: SessionO
   });
   if (broken && newest === undefined) note('No checkpoint is whole: the training starts from the beginning.');
   const digest = digestDefinition(decisive(definition));
-  refuseForeign(newest, digest);
+  // As JSON has it: what is not set is not there.
+  const decides: unknown = JSON.parse(JSON.stringify(definition.decides ?? decisive(definition)));
+  refuseForeign(newest, digest, decides);
 
   const choice = await takeBackend(definition, note);
   const model = options.model ?? buildModel(definition.model);
@@ -85,7 +88,7 @@ export async function openSession(definition: TrainDefinition, options: SessionO
       // Rows first: a checkpoint must never be ahead of the metrics it is resumed with.
       await metrics.sync();
       const whole = {
-        state: { step, position, updates: state.step, seed, versions: versions(), definition: digest },
+        state: { step, position, updates: state.step, seed, versions: versions(), definition: digest, decides },
         model: await modelTensors(model, params),
         optimizer: await optimizerTensors(model, state),
         about: aboutModel(definition.model),
@@ -195,9 +198,12 @@ function aboutModel({ name, options, spec: { grid, windows } }: TrainDefinition[
   return JSON.stringify({ [name]: options, patch: grid?.patch, K: windows?.K });
 }
 
-function refuseForeign(newest: Checkpoint | undefined, digest: string): void {
+function refuseForeign(newest: Checkpoint | undefined, digest: string, decides: unknown): void {
   if (newest === undefined || newest.state.definition === digest) return;
-  const found = 'it was made with another model, data, batch, length, seed, optimizer or schedule';
+  const { decides: stored } = newest.state;
+  const found =
+    (stored === undefined ? undefined : differences(stored, decides)) ??
+    'it was made with another model, data, batch, length, seed, optimizer or schedule, and does not say which';
   throw fail('CHECKPOINT_MISMATCH', { found }, { where: newest.path });
 }
 

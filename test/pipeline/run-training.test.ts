@@ -226,7 +226,12 @@ t.test('how many work at a time does not make another run; what decides the weig
   const wider = { ...training(root, 'same', { steps: 4, threads: 5, microBatch: 8 }) };
   t.equal((await run(wider)).earlier, true);
   const dropping = { ...first, train: { ...first.train!, dropLast: true } };
-  await t.rejects(run(dropping), { code: 'CHECKPOINT_MISMATCH' });
+  await t.rejects(run(dropping), {
+    code: 'CHECKPOINT_MISMATCH',
+    message: /; train\.dropLast is false in it and true in the pipeline\. Give/,
+  });
+  const masked = { ...first, stages: [...first.stages.slice(0, -1), mask(0.75)] };
+  await t.rejects(run(masked), { message: /; stages\.mask\.ratio is 0\.5 in it and 0\.75 in the pipeline\. Give/ });
   const fresh = await run(dropping, { fresh: true });
   t.equal(fresh.done, 4);
   t.end();

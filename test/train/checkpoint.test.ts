@@ -83,6 +83,9 @@ t.test('a checkpoint that cannot be written is told, and leaves nothing behind',
 t.test('a checkpoint of another model is refused', async (t) => {
   const { model } = await readCheckpoint(await saveCheckpoint(t.testdir(), toSave(1)));
   t.throws(() => fromFile(model, ['bias'], plain), { code: 'CHECKPOINT_MISMATCH', message: /lacks bias/ });
+  const lacking = ['bias', 'weight', 'a', 'b', 'c', 'd'];
+  const all = /lacks bias, \[2, 1\]; it lacks a, .*; it lacks c, [^;]*; and 1 more do not fit\./;
+  t.throws(() => fromFile(model, lacking, plain), { code: 'CHECKPOINT_MISMATCH', message: all });
   const other: Layout = () => ({ ...plain(''), shape: [1, 2] });
   t.throws(() => fromFile(model, ['weight'], other), { code: 'CHECKPOINT_MISMATCH', message: /\[2, 1\].*\[1, 2\]/ });
 });

@@ -131,7 +131,10 @@ t.test('a finished run is done at once; a fresh one begins anew', async (t) => {
   await run(definition);
   t.match(await run(definition), { from: 2, end: { step: 2, ended: 'steps' } });
   t.match(await run({ ...definition, fresh: true }), { from: 0, end: { step: 2 } });
-  await t.rejects(run({ ...definition, seed: 8 }), { code: 'CHECKPOINT_MISMATCH' });
+  await t.rejects(run({ ...definition, seed: 8 }), {
+    code: 'CHECKPOINT_MISMATCH',
+    message: /pipeline; seed is 7 in it and 8 in the pipeline\. Give/,
+  });
   t.match(
     await run({ ...definition, device: 'cpu', checkpoint: { keep: 1 } }),
     { from: 2 },
