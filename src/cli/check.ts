@@ -1,4 +1,5 @@
 import { fail, printable } from '../errors.ts';
+import { absentFolders } from '../pipeline/absent.ts';
 import { builtin } from '../pipeline/builtin.ts';
 import { checkFile } from '../pipeline/check.ts';
 import { shownFile } from '../pipeline/locate.ts';
@@ -9,8 +10,15 @@ import { type Command, exits, setOption } from './command.ts';
 export const check: Command = {
   name: 'check',
   usage: '<pipeline>…',
-  summary: 'Say everything that is wrong with pipeline files, with line and column. Opens no data.',
-  options: { set: setOption, json: { type: 'boolean', about: 'Print one JSON value: files, and their problems.' } },
+  summary:
+    'Say everything that is wrong with pipeline files, with line and column. Opens no data, but says which folders are not there.',
+  options: {
+    set: setOption,
+    json: {
+      type: 'boolean',
+      about: 'Print one JSON value: files, their problems, and the folders that are not there.',
+    },
+  },
   async run(given, { stdout, stderr, env }) {
     if (given.words.length === 0) {
       throw fail('ARGUMENT', {
@@ -19,20 +27,25 @@ export const check: Command = {
         advice: 'Write `patchstream check pipeline.yaml`.',
       });
     }
-    const files: { file: string; problems: readonly Problem[] }[] = [];
+    const files: { file: string; problems: readonly Problem[]; absent: readonly string[] }[] = [];
     for (const file of given.words) {
-      const { problems } = await checkFile(file, { registry: builtin, set: given.list('set'), environment: env });
-      files.push({ file, problems });
+      const { resolved, problems } = await checkFile(file, {
+        registry: builtin,
+        set: given.list('set'),
+        environment: env,
+      });
+      files.push({ file, problems, absent: resolved && problems.length === 0 ? absentFolders(resolved) : [] });
     }
     const count = files.reduce((sum, { problems }) => sum + problems.length, 0);
     if (given.flag('json')) {
-      const json = files.map(({ file, problems }) => ({ file, problems: problems.map(problemJson) }));
+      const json = files.map(({ file, problems, absent }) => ({ file, problems: problems.map(problemJson), absent }));
       stdout.write(`${JSON.stringify(json, null, 2)}\n`);
       return count > 0 ? exits.usage : exits.ok;
     }
-    for (const { file, problems } of files) {
+    for (const { file, problems, absent } of files) {
       for (const line of problemLines(problems)) stderr.write(`${line}\n`);
-      if (problems.length === 0) stdout.write(`${printable(shownFile(file))}: no problems\n`);
+      const but = absent.length > 0 ? `, but not there: ${absent.join(', ')}` : '';
+      if (problems.length === 0) stdout.write(`${printable(`${shownFile(file)}: no problems${but}`)}\n`);
     }
     if (count > 0) stderr.write(`${count} ${count === 1 ? 'problem' : 'problems'}\n`);
     return count > 0 ? exits.usage : exits.ok;

@@ -2,37 +2,24 @@ import { type FileHandle, mkdir, open, readdir, rm, writeFile } from 'node:fs/pr
 import { join, resolve } from 'node:path';
 import sharp from 'sharp';
 import { z } from 'zod';
-import type { Sample } from '../streams/sample.ts';
 import type { Pixels } from '../vision/picture.ts';
 import type { SheetRow } from '../vision/sheet.ts';
 import { ContactSheet, checkSheet, renderFields, sheetOption } from './contact-sheet.ts';
+import { plainJson } from './plain-fields.ts';
 import { defineSink, type OpenSink } from './sink.ts';
-import type { Fields } from './source.ts';
 import { cannotWrite } from './temporary-file.ts';
 
 /** What a written picture leaves for its turn. */
 interface Written {
-  readonly row: ManifestRow;
+  /** Of `manifest.jsonl`. */
+  readonly line: string;
   readonly shown?: SheetRow;
-}
-
-/** One line of `manifest.jsonl`. */
-interface ManifestRow {
-  readonly position: number;
-  readonly key: string;
-  readonly file: string;
-  readonly width: number;
-  readonly height: number;
-  readonly label?: number;
-  /** Where a face was found, [left, top, width, height] in pixels of the photo, and how sure that is. */
-  readonly box?: readonly number[];
-  readonly confidence?: number;
 }
 
 /**
  * A folder of pictures: `images/000007-<name>.png`, `manifest.jsonl` with one row for each in the order of positions (position, key,
- * file, width, height, label, box, confidence), and a contact sheet `sheet.png` that shows what a model would see of the first samples.
- * File names are made from keys and can neither leave the folder nor collide. A sample fails with PICTURE_BROKEN; SINK_WRITE, with the
+ * file, width, height, and every other field of the sample that is no picture), and a contact sheet `sheet.png` that shows what a model would see of the first samples.
+ * File names are made from keys and can neither leave the folder nor collide. A sample fails with PICTURE_BROKEN and RECORD_FIELD; SINK_WRITE, with the
  * system's error as its cause, ends the run when the disk is full.
  */
 export const images = defineSink({
@@ -61,21 +48,15 @@ export const images = defineSink({
         const { key, position } = sample;
         const pixels = await renderFields(sample);
         const file = `images/${fileName(key, position)}.${format === 'png' ? 'png' : 'jpg'}`;
+        const { width, height } = pixels.picture;
+        const line = pictures ? plainJson(sample, { position, key, file, width, height }) : '';
         if (pictures) await files.write(file, await encode(pixels.picture, format, quality));
-        const row = {
-          position,
-          key,
-          file: pictures ? file : '',
-          width: pixels.picture.width,
-          height: pixels.picture.height,
-          ...numbersOf(sample),
-        };
         const shown = await contact?.row(sample, pixels);
-        return { row, ...(shown && { shown }) };
+        return { line, ...(shown && { shown }) };
       },
-      async commit({ row, shown }) {
+      async commit({ line, shown }) {
         committed++;
-        if (pictures) await files.manifest(row);
+        if (pictures) await files.manifest(line);
         contact?.add(shown);
       },
       async close() {
@@ -100,15 +81,6 @@ export const images = defineSink({
     return sink;
   },
 });
-
-/** What a row of the manifest says of a sample beside its picture. */
-function numbersOf({ label, box, confidence }: Sample & Fields): Pick<ManifestRow, 'label' | 'box' | 'confidence'> {
-  return {
-    ...(typeof label === 'number' && { label }),
-    ...(box instanceof Int32Array && { box: [...box] }),
-    ...(typeof confidence === 'number' && { confidence }),
-  };
-}
 
 function encode({ width, height, data }: Pixels, format: 'png' | 'jpeg', quality: number): Promise<Uint8Array> {
   const pipeline = sharp(data, { raw: { width, height, channels: 3 }, limitInputPixels: false });
@@ -160,9 +132,9 @@ class Files {
     }
   }
 
-  async manifest(row: ManifestRow): Promise<void> {
+  async manifest(line: string): Promise<void> {
     try {
-      await this.#manifest?.write(`${JSON.stringify(row)}\n`);
+      await this.#manifest?.write(`${line}\n`);
     } catch (error) {
       throw cannotWrite(join(this.#folder, 'manifest.jsonl'), error);
     }

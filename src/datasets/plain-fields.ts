@@ -5,11 +5,16 @@ import type { Fields } from './source.ts';
 
 /**
  * The fields of a sample as one line of JSON: its key and position, numbers, text, true and false, lists and maps; arrays of numbers as lists, those
- * of float32 with the digits that tell them apart. Pictures and bytes are left out.
+ * of float32 with the digits that tell them apart. Pictures and bytes are left out. `first` stands in front, and in the place of fields of its names.
  * @throws RECORD_FIELD for what JSON has not: a list that holds itself, an integer of any length.
  */
-export function plainJson({ epoch: _, ...sample }: Sample & Fields): string {
-  const entries = Object.entries(sample).filter(([name, value]) => name !== 'bytes' && !(value instanceof Picture));
+export function plainJson(
+  { epoch: _, ...sample }: Sample & Fields,
+  first: Readonly<Record<string, unknown>> = {},
+): string {
+  const entries = Object.entries({ ...first, ...sample, ...first }).filter(
+    ([name, value]) => name !== 'bytes' && !(value instanceof Picture),
+  );
   const values = entries.flatMap(([name, value]) => {
     const json = jsonOf(name, value);
     return json === undefined ? [] : [`${JSON.stringify(name)}:${json}`];

@@ -60,3 +60,26 @@ export interface Parts<S, Stages> {
   readonly source: Source<S>;
   readonly stages: Stages;
 }
+
+/**
+ * A list of stages as it is where each is given what it needs; otherwise with a sentence in the place of the first that is not, which the
+ * compiler then tells. A list of a length that the compiler does not know has to be a checked one.
+ */
+export type Explained<S, Stages extends readonly Stage[]> = number extends Stages['length']
+  ? Checked<unknown>
+  : Lined<S, Stages, []>;
+
+type Lined<S, Left extends readonly unknown[], Sound extends readonly unknown[]> = Left extends readonly [
+  infer Head,
+  ...infer Tail,
+]
+  ? Head extends Stage<infer In, infer Out>
+    ? S extends In
+      ? Lined<Next<S, Out>, Tail, [...Sound, Head]>
+      : readonly [...Sound, Lacking<Exclude<keyof In, keyof S> & string>, ...Tail]
+    : never
+  : readonly [...Sound];
+
+type Lacking<Fields extends string> = [Fields] extends [never]
+  ? 'a stage that takes the fields as the stages before it give them'
+  : `a stage that needs no \`${Fields}\`, or a stage in front of it that gives it`;

@@ -119,6 +119,10 @@ export function definePipeline<S, A, B, C, D, E, F, G, H, I, J, K, L>(
 export function definePipeline<S>(
   parts: Rest & { readonly source: Source; readonly stages: chain.Checked<S> },
 ): Definition<S>;
+// The compiler tells of the last form only: this one says what is wrong with the others.
+export function definePipeline<S, const Stages extends readonly Stage[]>(
+  parts: Rest & { readonly source: Source<S>; readonly stages: Stages & chain.Explained<S, Stages> },
+): Definition;
 export function definePipeline(
   parts: Rest & { readonly source: Source; readonly stages: readonly Stage[] },
 ): Definition {

@@ -7,6 +7,7 @@ import type { Part } from '../datasets/sink.ts';
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
 import type { Failure } from '../streams/failures.ts';
 import type { StageStats } from '../streams/meter.ts';
+import { differences } from '../train/differences.ts';
 import type { RunSummary } from './events.ts';
 
 /** What a finished run leaves of itself, so that it is not run again by mistake. */
@@ -61,6 +62,21 @@ export class RunFolder {
       return whole ? summary : undefined;
     } catch {
       return undefined;
+    }
+  }
+
+  /**
+   * What an earlier run of another pipeline has left here will be lost, in words; undefined where there was none. Of this pipeline nothing is
+   * said: it makes the same again.
+   */
+  async replaces(): Promise<string | undefined> {
+    const before = await readFile(join(this.path, 'pipeline.json'), 'utf8').catch(() => undefined);
+    if (before === undefined) return undefined;
+    try {
+      const different = differences(decidingOf(JSON.parse(before)), decidingOf(JSON.parse(this.#resolved)));
+      return different && `What an earlier run has left in ${this.path} is replaced: ${different}.`;
+    } catch {
+      return `What an earlier run has left in ${this.path} is replaced.`;
     }
   }
 
@@ -146,6 +162,12 @@ export class RunFolder {
       throw fail('OUTPUT_FOLDER', { found: messageOf(cause) }, { where: this.path, cause });
     }
   }
+}
+
+/** A resolved pipeline without what decides its speed alone. */
+function decidingOf(resolved: unknown): unknown {
+  const { permits: _p, threads: _t, ...rest } = resolved as Readonly<Record<string, unknown>>;
+  return rest;
 }
 
 /** True for a whole row of a failure in front of `position`. */

@@ -37,6 +37,7 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
     watch = context.watch && (await Watch.open(resolved, context.watch, context));
     source = watch?.source ?? (await openSource(resolved, { signal, onLine }));
     const job = jobOf(resolved, source, context);
+    const replaced = context.fresh ? undefined : await folder.replaces();
     const sink = await openSink(resolved, source, job, context);
     const { position, samples } = sink.resumed ?? { position: job.from, samples: 0 };
     let closed: Awaited<ReturnType<typeof sink.close>>;
@@ -45,6 +46,7 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
       watch?.check(position);
       const goesOn = position > job.from;
       await folder.begin({ goesOn });
+      if (replaced !== undefined && !goesOn) onLine(replaced);
       if (goesOn) {
         before = beforeOf(await folder.forgetFailures(position), position - job.from, samples);
         onLine(`goes on behind ${samples} samples that an earlier run has written`);

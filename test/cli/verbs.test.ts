@@ -37,7 +37,16 @@ t.test('check', async (t) => {
     'good.yaml': good,
     'bad.yaml': good.replace('decode', 'dekode').replace('size: 5', 'size: 50'),
   });
-  t.match(await patchstream(['check', join(dir, 'good.yaml')]), { code: 0, out: /good\.yaml: no problems/, err: '' });
+  const lacking = await patchstream(['check', join(dir, 'good.yaml')]);
+  t.match(lacking, { code: 0, out: /good\.yaml: no problems, but not there: \S+\/photos\n$/, err: '' });
+  const hidden = good
+    .replace('./photos', '"${PHOTOS}"')
+    .replace(/sink:.*/, 'train: { model: lomar, batch: 4, steps: 1 }');
+  writeFileSync(join(dir, 'hidden.yaml'), `${hidden}evaluate: { reconstruction: { on: ./held-out } }\n`);
+  const secret = await patchstream(['check', '--json', join(dir, 'hidden.yaml')], { env: { PHOTOS: '/very/secret' } });
+  t.match(JSON.parse(secret.out), [{ problems: [], absent: ['${PHOTOS}', /held-out$/] }]);
+  mkdirSync(join(dir, 'photos'));
+  t.match(await patchstream(['check', join(dir, 'good.yaml')]), { code: 0, out: /good\.yaml: no problems\n$/ });
   const bad = await patchstream(['check', join(dir, 'bad.yaml')]);
   t.equal(bad.code, 2);
   t.matchSnapshot(bad.err);

@@ -50,9 +50,10 @@ t.test('pictures, a manifest in order, a sheet', async (t) => {
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line));
+  const cut = { windows: [1, 1], masks: [1, 0, 0, 1] };
   t.same(rows, [
-    { position: 2, key: 'dir/2.jpg', file: 'images/000002-dir-2.png', width: 16, height: 16, label: 3 },
-    { position: 5, key: '../../etc/passwd', file: 'images/000005-etc-passwd.png', width: 16, height: 16 },
+    { position: 2, key: 'dir/2.jpg', file: 'images/000002-dir-2.png', width: 16, height: 16, ...cut, label: 3 },
+    { position: 5, key: '../../etc/passwd', file: 'images/000005-etc-passwd.png', width: 16, height: 16, ...cut },
   ]);
   t.same(readdirSync(join(output, 'images')).sort(), ['000002-dir-2.png', '000005-etc-passwd.png']);
   const back = await sharp(join(output, rows[0].file)).raw().toBuffer();
@@ -68,6 +69,36 @@ t.test('a face has its box and its confidence in the manifest', async (t) => {
   await sink.commit(await sink.write(sample(0, { box: Int32Array.of(-3, 4, 80, 81), confidence: 0.5 })));
   await sink.close(true);
   t.match(JSON.parse(readFileSync(join(output, 'manifest.jsonl'), 'utf8')), { box: [-3, 4, 80, 81], confidence: 0.5 });
+});
+
+t.test('what stages add is in the manifest, and cannot pass for what the sink says', async (t) => {
+  const output = t.testdir({});
+  const sink = await open(output, { sheet: false });
+  const added = {
+    brightness: 0.25,
+    tags: ['a', 'b'],
+    dark: false,
+    feature: Float32Array.of(0.1),
+    file: '/etc/passwd',
+    width: 9,
+  };
+  await sink.commit(await sink.write(sample(0, added)));
+  const itself: unknown[] = [];
+  itself.push(itself);
+  await t.rejects(sink.write(sample(1, { itself })), { code: 'RECORD_FIELD' });
+  await sink.close(true);
+  t.match(JSON.parse(readFileSync(join(output, 'manifest.jsonl'), 'utf8')), {
+    file: 'images/000000-dir-0.png',
+    width: 16,
+    brightness: 0.25,
+    tags: ['a', 'b'],
+    dark: false,
+    feature: [0.1],
+  });
+  t.same(readdirSync(join(output, 'images')), ['000000-dir-0.png'], 'no picture without its row');
+  const sheetOnly = await open(join(output, 'b'), { pictures: false, sheet: false });
+  await sheetOnly.commit(await sheetOnly.write(sample(1, { itself })));
+  await sheetOnly.close(true);
 });
 
 t.test('only what is asked for', async (t) => {

@@ -72,6 +72,25 @@ t.test('a job writes pictures in order, a manifest, a sheet, and what happened',
   t.end();
 });
 
+t.test('a job that writes over the results of another pipeline says so', async (t) => {
+  const root = t.testdir({ out: { 'pipeline.json': '{"seed": 3' } });
+  await pictureFolder(join(root, 'photos'), 3);
+  const told = async (size: number, options: { fresh?: boolean; threads?: number } = {}) => {
+    const { threads = 1, ...rest } = options;
+    const lines: string[] = [];
+    const parts = pipeline(imageFolder(join(root, 'photos')), decode(), resize(size));
+    const job = definePipeline({ ...parts, sink: images({ sheet: false }), output: join(root, 'out'), threads });
+    await run(job, { ...rest, onEvent: (event) => event.type === 'line' && lines.push(event.text) });
+    return lines.filter((line) => line.includes('replaced'));
+  };
+  t.match(await told(8), [/^What an earlier run has left in .*out is replaced\.$/], 'whatever that was');
+  t.match(await told(9), [/out is replaced: stages\[1\]\.resize\.size is 8 in it and 9 in the pipeline\.$/]);
+  rmSync(join(root, 'out', 'finished.json'));
+  t.same(await told(9, { threads: 2 }), [], 'the same pipeline makes the same again');
+  t.same(await told(10, { fresh: true }), [], 'who says so knows');
+  t.end();
+});
+
 t.test('a cancelled job ends at once, keeps what it has written, and says so', async (t) => {
   const root = t.testdir();
   await pictureFolder(join(root, 'photos'), 60);

@@ -19,5 +19,6 @@ export default definePipeline({ source: folder('./photos'), stages: [decode(), m
   const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' });
   t.not(status, 0, 'the wrong chain fails');
   t.match(stdout, /wrong\.ts\(4,\d+\): error TS2769: No overload matches/);
+  t.match(stdout, /"a stage that needs no `windows`, or a stage in front of it that gives it"/);
   t.same(stdout.match(/^\S.*error TS\d+/gm)?.length, 1, stdout);
 });
