@@ -1,123 +1,55 @@
 /**
  * How well are loader and trainer balanced? Rows `coupled …`: a whole training with real photographs, over the slower of its loader alone and its trainer
  * alone, measured in turns. Rows `tuner against sweep …`: the steady state that the tuner settles at, over the best of a sweep of fixed micro-batches, and
- * `settles …`: the steps that takes, of 200. Row `measures`: what the measures of a step cost, as a share of a small step, of 1 %. And the papers' procedure
- * at a fixed batch, images/s against ghost batch of LoMaR, MAE and SRMAE, as `bench/results/ghost-batch.svg` and in the notes. Arguments choose:
- * `npm run bench -- balance coupled`.
+ * `settles …`: the steps that takes, of 200. Row `measures`: what the measures of a step cost, as a share of a small step, of 1 %. Rows `ghost batch …`: the
+ * papers' procedure at a fixed batch, images/s of the best ghost batch over those of the whole batch in one pass; their curves are drawn in
+ * `docs/ghost-batch.svg`. Each row takes less than three minutes on two cores; arguments choose: `npm run bench -- balance ghost lomar`.
  */
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { chooseBackend } from '../src/backends/choose.ts';
-import * as tf from '../src/backends/tf.ts';
-import type { Profile } from '../src/pipeline/profile.ts';
-import { Random } from '../src/random.ts';
-import type { Measures } from '../src/train/metrics.ts';
-import { buildModel } from '../src/train/models.ts';
-import { adamw, disposeState } from '../src/train/optimizer.ts';
-import { Step } from '../src/train/step.ts';
+import { shortenOpenmpWaits } from '../src/native.ts';
 import { median } from '../src/train/tune-micro-batch.ts';
-import type { Decision } from '../src/train/tuner.ts';
 import { type Curve, ghostChart } from './balance/ghost-chart.ts';
-import { noiseBatch } from './peers/noise.ts';
+import { batches, type ModelName, profile, rateOf, train, trainUntilSettled } from './balance/quickstart.ts';
+import type { Row } from './peers/row.ts';
 import { isWanted, refuseUnknown } from './peers/wanted.ts';
 import { models, planOf } from './train-step/plans.ts';
+import { openTraining } from './train-step/training.ts';
 
-interface Row {
-  readonly what: string;
-  readonly ours: number;
-  readonly theirs: number;
-  readonly unit: string;
-  readonly ratio: number;
-  readonly more?: string;
+interface BalanceRow extends Row {
+  /** What is drawn. */
+  readonly curve?: Curve;
 }
 
 const parts = ['coupled', 'tuner', 'measures', 'ghost'] as const;
-const here = dirname(fileURLToPath(import.meta.url));
 const rounds = 3;
 
-export async function run(args: readonly string[] = []): Promise<{ rows: Row[]; notes: string[] }> {
+export async function run(args: readonly string[] = []): Promise<{ rows: BalanceRow[] }> {
   refuseUnknown(args, parts, models);
-  const rows: Row[] = [];
-  const notes: string[] = [];
+  const rows: BalanceRow[] = [];
   const wanted = models.filter((model) => isWanted(model, models, args));
-  if (isWanted('coupled', parts, args)) for (const model of wanted) rows.push(coupledRow(model));
-  if (isWanted('tuner', parts, args)) for (const model of wanted) rows.push(...tunerRows(model));
+  if (isWanted('coupled', parts, args)) for (const model of wanted) rows.push(await coupledRow(model));
+  if (isWanted('tuner', parts, args)) for (const model of wanted) rows.push(...(await tunerRows(model)));
   if (isWanted('measures', parts, args)) rows.push(measuresRow());
-  if (isWanted('ghost', parts, args)) {
-    const curves: Curve[] = [];
-    for (const model of wanted) curves.push(await ghostCurve(model));
-    writeFileSync(join(here, 'results', 'ghost-batch.svg'), ghostChart(curves));
-    for (const { name, points } of curves) {
-      const cells = points.map(({ microBatch, rate }) => `${microBatch}: ${rate.toPrecision(3)}`);
-      notes.push(`Images/s against ghost batch, ${name}, tiny, 224 px, batch ${ghostBatchTotal}: ${cells.join(', ')}.`);
-    }
-  }
-  return { rows, notes };
+  if (isWanted('ghost', parts, args)) for (const model of wanted) rows.push(await ghostRow(model));
+  return { rows };
 }
 
-const patchstream = join(here, '..', 'bin', 'patchstream.mjs');
-
-/** A quickstart without its evaluation, in a folder of its own. */
-function inFolder<T>(model: string, f: (file: string, folder: string) => T): T {
-  const folder = mkdtempSync(join(tmpdir(), 'balance-'));
-  try {
-    const text = readFileSync(join(here, '..', 'pipelines', `${model}-quickstart.yaml`), 'utf8');
-    const whole = text.replace(/^evaluate:\n(?: .*\n)+/m, '').replaceAll(' ../', ` ${join(here, '..')}/`);
-    const file = join(folder, 'pipeline.yaml');
-    writeFileSync(file, whole.replace(/^output: .*$/m, `output: ${join(folder, 'run')}`));
-    return f(file, join(folder, 'run'));
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-/** Runs the built command line in a process of its own. */
-function command(words: readonly string[], set: readonly string[]): string {
-  const env = { ...process.env, PATCHSTREAM_CACHE: 'off' };
-  const all = ['train.schedule.cosine.warmupSteps=1', ...set].flatMap((each) => ['--set', each]);
-  return execFileSync(process.execPath, [patchstream, ...words, ...all], {
-    env,
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-}
-
-/** Trains and gives the rows of the metrics, and the tuner's decisions. */
-function train(model: string, set: readonly string[]) {
-  return inFolder(model, (file, folder) => {
-    command(['run', file], set);
-    const lines = <T>(name: string) =>
-      readFileSync(join(folder, name), 'utf8')
-        .trim()
-        .split('\n')
-        .map((line) => JSON.parse(line) as T);
-    const decisions = lines<Decision & { event: string }>('events.jsonl').filter(({ event }) => event === 'balance');
-    return { rows: lines<Measures>('metrics.jsonl'), decisions, batch: batches[model as keyof typeof batches] };
-  });
-}
-
-/** Samples per step in the quickstarts. */
-const batches = { lomar: 48, mae: 32, srmae: 64 } as const;
-
-/** Images per second of steps, over their wall time. */
-function rateOf(rows: readonly Measures[], batch: number): number {
-  return (batch * rows.length) / rows.reduce((sum, row) => sum + batch / row.imagesPerSecond, 0);
+/** The figures of all rows that there are, by path from the root. */
+export function figures(rows: readonly BalanceRow[]): Readonly<Record<string, string>> {
+  const curves = rows.flatMap(({ curve }) => curve ?? []);
+  return curves.length > 0 ? { 'docs/ghost-batch.svg': ghostChart(curves) } : {};
 }
 
 const fixedMicro = { lomar: 16, mae: 16, srmae: 16 } as const;
 
-function coupledRow(model: (typeof models)[number]): Row {
+async function coupledRow(model: ModelName): Promise<Row> {
   const set = [`train.microBatch=${fixedMicro[model]}`, 'train.steps=40'];
   const pairs: { ours: number; theirs: number; side: string }[] = [];
   for (let round = 0; round < rounds; round++) {
-    const alone = inFolder(model, (file) => JSON.parse(command(['profile', file, '--json'], set)) as Profile);
-    const { rows, batch } = train(model, set);
+    const alone = await profile(model, set);
     const [loader, trainer] = [alone.loader.imagesPerSecond, alone.trainer!.imagesPerSecond];
     pairs.push({
-      ours: rateOf(rows.slice(16), batch),
+      ours: rateOf(await train(model, set), 16),
       theirs: Math.min(loader, trainer),
       side: loader < trainer ? 'loader' : 'trainer',
     });
@@ -127,29 +59,37 @@ function coupledRow(model: (typeof models)[number]): Row {
   return { what: `coupled ${model} nano`, ours, theirs, unit: 'images/s', ratio: ours / theirs, more };
 }
 
-function tunerRows(model: (typeof models)[number]): Row[] {
-  const { decisions, batch } = train(model, ['train.steps=200']);
-  const settled = decisions.find(({ kind }) => kind === 'settled');
+/** A setting whose rate is below this share of the best is not measured again: noise does not make it the best. */
+const near = 0.85;
+/** A sweep that has taken so long begins no further round. */
+const patienceMs = 75_000;
+
+async function tunerRows(model: ModelName): Promise<Row[]> {
+  const settled = (await trainUntilSettled(model, 200)).decisions.find(({ kind }) => kind === 'settled');
   if (settled === undefined) throw new Error(`${model} has not settled in 200 steps`);
-  const rates = new Map<string, number[]>();
-  const threads = settled.threads;
-  const measure = (microBatch: number, own: string) => {
-    const { rows } = train(model, [`train.microBatch=${microBatch}`, `threads=${own}`, 'train.steps=28']);
-    const key = `${microBatch} ${own}`;
-    rates.set(key, [...(rates.get(key) ?? []), rateOf(rows.slice(12), batch)]);
-  };
+  const batch = batches[model];
   const sizes = Array.from({ length: batch }, (_, i) => i + 1).filter((n) => batch % n === 0 && n >= batch / 12);
-  for (let round = 0; round < rounds; round++) {
-    measure(settled.microBatch, String(threads));
-    for (const microBatch of sizes) measure(microBatch, '2');
+  const own = `${settled.microBatch} with ${settled.threads}`;
+  const rates = new Map<string, number[]>([own, ...sizes.map((size) => `${size} with 2`)].map((key) => [key, []]));
+  const rateAt = (key: string) => median(rates.get(key)!);
+  const began = performance.now();
+  let left = [...rates.keys()];
+  let round = 0;
+  while (round < rounds && (round === 0 || performance.now() - began < patienceMs)) {
+    for (const key of left) {
+      const [microBatch, threads] = key.split(' with ');
+      const trained = await train(model, [`train.microBatch=${microBatch}`, `threads=${threads}`, 'train.steps=28']);
+      rates.get(key)!.push(rateOf(trained, 12));
+    }
+    const most = Math.max(...left.map(rateAt));
+    left = left.filter((key) => key === own || rateAt(key) >= near * most);
+    round++;
   }
-  const ours = median(rates.get(`${settled.microBatch} ${threads}`)!);
-  const [best, theirs] = [...rates]
-    .map(([key, values]) => [key, median(values)] as const)
-    .reduce((a, b) => (b[1] > a[1] ? b : a));
-  const setting = `${settled.microBatch} with ${threads} threads; the sweep's best: ${best.replace(' ', ' with ')}`;
+  const best = left.reduce((a, b) => (rateAt(b) > rateAt(a) ? b : a));
+  const [ours, theirs] = [rateAt(own), rateAt(best)];
+  const more = `micro-batch ${own} threads; the sweep's best: ${best}; ${round} of ${rounds} rounds`;
   return [
-    { what: `tuner against sweep ${model} nano`, ours, theirs, unit: 'images/s', ratio: ours / theirs, more: setting },
+    { what: `tuner against sweep ${model} nano`, ours, theirs, unit: 'images/s', ratio: ours / theirs, more },
     { what: `settles ${model} nano`, ours: settled.steps, theirs: 200, unit: 'steps', ratio: 200 / settled.steps },
   ];
 }
@@ -175,35 +115,66 @@ function measuresRow(): Row {
   return { what: 'measures of a step of 10 ms', ours: share, theirs: 1, unit: '%', ratio: 1 / share, more };
 }
 
-const ghostBatchTotal = 32;
+/** A pass is recorded, compared with a replay, and replayed. */
+const warmPasses = 3;
+const mostSteps = 7;
+/** What the curve of a model may take: a point that has used its share of what is left is content with the steps it has, but at least with one. */
+const ghostMs = 120_000;
 
-/** Images per second of steps of one batch, by ghost batch: warm-up passes and the median of 3 steps, the papers' procedure made short. */
-async function ghostCurve(name: (typeof models)[number]): Promise<Curve> {
-  await chooseBackend({ backend: 'auto', device: 'auto' });
-  const points: { microBatch: number; rate: number }[] = [];
-  for (const microBatch of [1, 2, 4, 8, 16, 32]) {
-    const plan = planOf(name, 'tiny', microBatch);
-    const model = buildModel({ name, options: plan.options, spec: plan.spec });
-    const params = model.init((parameter) => new Random(2, 'init', parameter));
-    const optimizer = adamw(model.decays);
-    const state = optimizer.init(params);
-    const step = new Step({ model, params, optimizer, state });
-    const samples = noiseBatch(plan.noise);
-    const once = async () => {
-      const began = performance.now();
-      for (let done = 0; done < ghostBatchTotal; done += microBatch) step.add(samples);
-      await step.measure();
-      step.update(1e-6);
-      step.clear();
-      return performance.now() - began;
-    };
-    for (let passes = 0; passes < 6; passes += ghostBatchTotal / microBatch) await once();
-    const times = [await once(), await once(), await once()];
-    points.push({ microBatch, rate: (1000 * ghostBatchTotal) / median(times) });
-    step.dispose();
-    tf.dispose(params);
-    disposeState(state);
-    model.dispose();
+/** Ghost batches of a batch: its halves, down to one sample. */
+function ghostBatches(batch: number): number[] {
+  return batch === 1 ? [1] : [...ghostBatches(batch / 2), batch];
+}
+
+/** The largest batch of which every ghost batch can be warmed up and timed at least once in half of the time, judged by passes of one sample. */
+async function ghostBatchTotal(name: ModelName): Promise<number> {
+  const probe = openTraining(planOf(name, 'tiny', 1));
+  try {
+    for (let pass = 0; pass < warmPasses; pass++) await probe.step();
+    const each = Math.min(await probe.step(), await probe.step());
+    const least = (batch: number) =>
+      ghostBatches(batch).reduce((sum, microBatch) => sum + (warmPasses * microBatch + batch) * each, 0);
+    return [32, 16, 8].find((batch) => least(batch) < ghostMs / 2) ?? 4;
+  } finally {
+    probe.dispose();
   }
-  return { name, points };
+}
+
+/** Images per second of steps of one batch, by ghost batch: the median of up to seven steps each, behind a warm-up. */
+async function ghostRow(name: ModelName): Promise<BalanceRow> {
+  // As a training does: before libtorch is loaded.
+  shortenOpenmpWaits();
+  await chooseBackend({ backend: 'auto', device: 'auto' });
+  const batch = await ghostBatchTotal(name);
+  const sizes = ghostBatches(batch);
+  const began = performance.now();
+  const points: { microBatch: number; rate: number }[] = [];
+  const counts: number[] = [];
+  for (const [i, microBatch] of sizes.entries()) {
+    const begun = performance.now();
+    const share = (began + ghostMs - begun) / (sizes.length - i);
+    const training = openTraining(planOf(name, 'tiny', microBatch));
+    try {
+      for (let pass = 0; pass < warmPasses; pass++) await training.step();
+      const times: number[] = [];
+      do times.push(await training.step(batch / microBatch));
+      while (times.length < mostSteps && performance.now() - begun + times.at(-1)! < share);
+      points.push({ microBatch, rate: (1000 * batch) / median(times) });
+      counts.push(times.length);
+    } finally {
+      training.dispose();
+    }
+  }
+  const [best, whole] = [points.reduce((a, b) => (b.rate > a.rate ? b : a)), points.at(-1)!];
+  const cells = points.map(({ microBatch, rate }) => `${microBatch}: ${rate.toPrecision(3)}`).join(', ');
+  const more = `best at ${best.microBatch} of ${batch}; ${cells}; medians of ${Math.min(...counts)} to ${Math.max(...counts)} steps at 224 px`;
+  return {
+    what: `ghost batch ${name} tiny`,
+    ours: best.rate,
+    theirs: whole.rate,
+    unit: 'images/s',
+    ratio: best.rate / whole.rate,
+    more,
+    curve: { name, points },
+  };
 }

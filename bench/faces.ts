@@ -13,8 +13,9 @@ import { aboutDetector } from '../src/vision/face-detector.ts';
 import { isLargeEnough, overlapOf } from '../src/vision/faces.ts';
 import type { Box } from '../src/vision/picture.ts';
 import { makeFacePhotos } from './faces/photos.ts';
-import { alternate, type Row, timed } from './loader/pairs.ts';
+import { alternate, timed } from './loader/pairs.ts';
 import { type PlainDlib, type PlainFace, startDlib } from './peers/faces.ts';
+import type { Row } from './peers/row.ts';
 import { isWanted, refuseUnknown } from './peers/wanted.ts';
 
 /** The least side of a face, in pixels, by the argument that chooses it. */

@@ -1,7 +1,8 @@
 /**
  * `npm run bench -- NAME`: runs `bench/NAME.ts`, prints its table and writes `bench/results/NAME.json`; without a name, the list.
  * A bench exports `run(args)`, which measures both sides in one go on this machine; further arguments are its own: of a table that they
- * made smaller, the rows take the place of those before. `patchstream` in it is the built library.
+ * made smaller, the rows take the place of those before. It may export `figures(rows)`, which draws what all rows that are kept have measured.
+ * `patchstream` in it is the built library.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { register } from 'node:module';
@@ -113,7 +114,12 @@ async function main(name, args) {
   }
   // The sources inside `../src/` and the library are two copies of one code: a bench uses the one or the other.
   register('./typescript-hooks.mjs', import.meta.url);
-  /** @type {{ run?: (args: readonly string[]) => Promise<{ rows: (Row | Check)[], notes?: readonly string[] }> }} */
+  /**
+   * @type {{
+   *   run?: (args: readonly string[]) => Promise<{ rows: (Row | Check)[], notes?: readonly string[] }>,
+   *   figures?: (rows: readonly (Row | Check)[]) => Readonly<Record<string, string>>,
+   * }}
+   */
   const bench = await import(pathToFileURL(join(folder, `${name}.ts`)).href);
   if (bench.run === undefined) throw new Error(`bench/${name}.ts must export run(); it does not.`);
   const { rows, notes = [] } = await bench.run(args);
@@ -128,6 +134,10 @@ async function main(name, args) {
   writeFileSync(`${path}.tmp`, `${JSON.stringify(kept, null, 2)}\n`);
   renameSync(`${path}.tmp`, path);
   console.log(`\nbench/results/${name}.json`);
+  for (const [figure, text] of Object.entries(bench.figures?.(kept.rows) ?? {})) {
+    writeFileSync(join(folder, '..', figure), text);
+    console.log(figure);
+  }
   return status;
 }
 

@@ -32,7 +32,8 @@ import { Bench, photos } from './loader/bench.ts';
 import { againstCopyAndResize } from './loader/copy-and-resize.ts';
 import { makeRecords } from './loader/files.ts';
 import { batch, recordCuts, renderCopies, side } from './loader/ours.ts';
-import { alternate, bestOf, inParallel, type Row, timed } from './loader/pairs.ts';
+import { alternate, bestOf, inParallel, timed } from './loader/pairs.ts';
+import type { Row } from './peers/row.ts';
 import { isWanted, refuseUnknown } from './peers/wanted.ts';
 
 const recordSide = 256;

@@ -6,27 +6,14 @@
  */
 import { setTimeout } from 'node:timers/promises';
 import { chooseBackend } from '../src/backends/choose.ts';
-import { backendMilliseconds } from '../src/backends/replay.ts';
-import * as tf from '../src/backends/tf.ts';
 import { PatchstreamError } from '../src/errors.ts';
-import { Random } from '../src/random.ts';
-import { buildModel } from '../src/train/models.ts';
-import { adamw, disposeState } from '../src/train/optimizer.ts';
-import { Step } from '../src/train/step.ts';
-import { noiseBatch } from './peers/noise.ts';
+import { median } from '../src/train/tune-micro-batch.ts';
 import { type PythonPeer, startPython } from './peers/python.ts';
+import type { Row } from './peers/row.ts';
 import { isWanted, refuseUnknown } from './peers/wanted.ts';
 import { microBatches, models, type Plan, planOf, sizes } from './train-step/plans.ts';
 import { wasmAgainstProducts } from './train-step/product-rate.ts';
-
-interface Row {
-  readonly what: string;
-  readonly ours: number;
-  readonly theirs: number;
-  readonly unit: string;
-  readonly ratio: number;
-  readonly more?: string;
-}
+import { openTraining } from './train-step/training.ts';
 
 const backends = ['wasm', 'torch', 'tensorflow'] as const;
 /** Threads of PyTorch's own loops, and of OpenBLAS. */
@@ -127,48 +114,4 @@ async function bestThreads(python: PythonPeer, training: object): Promise<readon
 
 async function stepOf(python: PythonPeer): Promise<number> {
   return Number((await python.ask({ step: 1 })).ms);
-}
-
-/** Our side: a model with fresh parameters, its optimizer, and a step of the training loop on one micro-batch. */
-function openTraining({ model: name, options, spec, noise }: Plan) {
-  const model = buildModel({ name, options, spec });
-  const params = model.init((parameter) => new Random(0, parameter, 'bench'));
-  const optimizer = adamw((parameter) => model.decays(parameter));
-  const state = optimizer.init(params);
-  const heard: string[] = [];
-  const step = new Step({ model, params, optimizer, state }, { note: (text) => heard.push(text) });
-  const batch = noiseBatch(noise);
-  const javascript: number[] = [];
-  return {
-    step: async () => {
-      const [begun, inBackend] = [performance.now(), backendMilliseconds()];
-      step.add(batch);
-      await step.measure();
-      step.update(1e-4);
-      step.clear();
-      const ms = performance.now() - begun;
-      const now = backendMilliseconds();
-      if (inBackend !== undefined && now !== undefined) javascript.push(ms - (now - inBackend));
-      return ms;
-    },
-    /** What a step cost beside the backend's own time. */
-    told: () => {
-      const { replayed } = step.cost;
-      const calls = replayed > 0 ? `${replayed} calls replayed` : 'not replayed';
-      const own = javascript.length > 0 ? `, ${median(javascript).toFixed(1)} ms JavaScript` : '';
-      return [`${calls}${own}`, ...heard].join('; ');
-    },
-    dispose: () => {
-      step.dispose();
-      tf.dispose(params);
-      disposeState(state);
-      model.dispose();
-    },
-  };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

@@ -1,8 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Row } from '../peers/row.ts';
 import { type Bench, cores } from './bench.ts';
 import { recordAt, recordCuts, recordPicture, renderFile, shuffled, side } from './ours.ts';
-import { alternate, bestOf, type Row, type Turn } from './pairs.ts';
+import { alternate, bestOf, type Turn } from './pairs.ts';
 import { alikeOnly, meansOf, tellPixels } from './pixels.ts';
 
 /** What is compared with copying and resizing by others. */

@@ -1,12 +1,5 @@
-/** One row of the table; `ratio` is above 1 when ours is faster. */
-export interface Row {
-  readonly what: string;
-  readonly ours: number;
-  readonly theirs: number;
-  readonly unit: string;
-  readonly ratio: number;
-  readonly more?: string;
-}
+import { median } from '../../src/train/tune-micro-batch.ts';
+import type { Row } from '../peers/row.ts';
 
 /** One side of a comparison: does `images` images and says how many milliseconds that took. */
 export type Turn = () => Promise<number>;
@@ -77,10 +70,4 @@ export async function inParallel(
     while (next < count) await work(next++);
   };
   await Promise.all(Array.from({ length: limit }, lane));
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

@@ -1,0 +1,54 @@
+import { backendMilliseconds } from '../../src/backends/replay.ts';
+import * as tf from '../../src/backends/tf.ts';
+import { Random } from '../../src/random.ts';
+import { buildModel } from '../../src/train/models.ts';
+import { adamw, disposeState } from '../../src/train/optimizer.ts';
+import { Step } from '../../src/train/step.ts';
+import { median } from '../../src/train/tune-micro-batch.ts';
+import { noiseBatch } from '../peers/noise.ts';
+import type { Plan } from './plans.ts';
+
+/** A model with fresh parameters and its optimizer, to be trained on one micro-batch of noise, on the backend that was chosen. */
+export interface Training {
+  /** A step of the training loop of so many passes, by default one: upload, forward, backward, norms, AdamW. Gives its milliseconds. */
+  step(passes?: number): Promise<number>;
+  /** What a step cost beside the backend's own time. */
+  told(): string;
+  dispose(): void;
+}
+
+export function openTraining({ model: name, options, spec, noise }: Plan): Training {
+  const model = buildModel({ name, options, spec });
+  const params = model.init((parameter) => new Random(0, parameter, 'bench'));
+  const optimizer = adamw((parameter) => model.decays(parameter));
+  const state = optimizer.init(params);
+  const heard: string[] = [];
+  const step = new Step({ model, params, optimizer, state }, { note: (text) => heard.push(text) });
+  const batch = noiseBatch(noise);
+  const javascript: number[] = [];
+  return {
+    async step(passes = 1) {
+      const [begun, inBackend] = [performance.now(), backendMilliseconds()];
+      for (let pass = 0; pass < passes; pass++) step.add(batch);
+      await step.measure();
+      step.update(1e-4);
+      step.clear();
+      const ms = performance.now() - begun;
+      const now = backendMilliseconds();
+      if (inBackend !== undefined && now !== undefined) javascript.push(ms - (now - inBackend));
+      return ms;
+    },
+    told() {
+      const { replayed } = step.cost;
+      const calls = replayed > 0 ? `${replayed} calls replayed` : 'not replayed';
+      const own = javascript.length > 0 ? `, ${median(javascript).toFixed(1)} ms JavaScript` : '';
+      return [`${calls}${own}`, ...heard].join('; ');
+    },
+    dispose() {
+      step.dispose();
+      tf.dispose(params);
+      disposeState(state);
+      model.dispose();
+    },
+  };
+}
