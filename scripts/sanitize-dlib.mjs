@@ -9,7 +9,7 @@
  *
  * Needs g++ and dlib (Debian: g++ libdlib-dev), and the photographs that come with @vladmandic/face-api. With dlib's own model (libdlib-data) that is tried too.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -20,6 +20,7 @@ import sharp from 'sharp';
 import { findDlib } from './lib/dlib.mjs';
 import { isMain } from './lib/main.mjs';
 import { run as runner } from './lib/runner.mjs';
+import { endsWell, sanitizing, sourcesOf } from './sanitize/programs.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const native = join(root, 'native', 'dlib');
@@ -28,29 +29,10 @@ const compiler = process.env.CXX ?? 'g++';
 const doors = ['addon.cc', 'pool.cc'];
 /** dlib's own, where it is installed. */
 const model = '/usr/share/dlib/shape_predictor_68_face_landmarks.dat';
-const flags = ['-g', '-O1', '-fno-omit-frame-pointer', '-fno-sanitize-recover=all', '-fsanitize=address,undefined'];
-const environment = {
-  // Node keeps much to its end; the program on the detector alone is looked at for leaks.
-  ASAN_OPTIONS: 'allocator_may_return_null=1:detect_leaks=0',
-  UBSAN_OPTIONS: 'print_stacktrace=1',
-};
-
-/** @param {readonly string[]} without */
-const sources = (without) =>
-  readdirSync(native)
-    .filter((name) => name.endsWith('.cc') && !without.includes(name))
-    .map((name) => join(native, name));
-
-/**
- * @param {readonly string[]} args
- * @param {Record<string, string>} [more]
- */
-function ended([program = '', ...args], more = {}) {
-  const env = { ...process.env, ...more };
-  const { status, signal } = spawnSync(program, args, { stdio: 'inherit', env });
-  if (status !== 0) console.log(`${program} ended with ${signal ?? status}.`);
-  return status === 0;
-}
+const flags = [...sanitizing, '-fsanitize=address,undefined'];
+const environment = { UBSAN_OPTIONS: 'print_stacktrace=1' };
+// Node keeps much to its end; the programs on the detector and the landmarks alone are looked at for leaks.
+const inNode = { ...environment, ASAN_OPTIONS: 'allocator_may_return_null=1:detect_leaks=0' };
 
 /**
  * The photographs as grey pixels in files that need no decoder.
@@ -136,20 +118,19 @@ async function main(args) {
     };
     for (const [name, given] of Object.entries(programs)) {
       const program = join(work, name);
+      const own = [`${name}.cc`, 'drawn.cc'].map((file) => join(root, 'scripts', 'sanitize', file));
       // Debian's libdlib wants LAPACK and BLAS of whoever links a program to it.
-      const own = [join(root, 'scripts', 'sanitize', `${name}.cc`), ...sources(doors)];
-      compile('-o', program, ...own, '-l:liblapack.so.3', '-l:libblas.so.3');
+      compile('-o', program, ...own, ...sourcesOf(native, doors), '-l:liblapack.so.3', '-l:libblas.so.3');
       took(`compiling ${name}`);
-      if (!ended([program, ...given], { UBSAN_OPTIONS: 'print_stacktrace=1' })) return 1;
+      if (!endsWell(program, given, environment)) return 1;
       took(name);
     }
     const addon = join(work, 'dlib.node');
     const headers = join(dirname(createRequire(import.meta.url).resolve('node-api-headers/package.json')), 'include');
-    compile('-shared', '-fPIC', '-DNAPI_VERSION=8', '-isystem', headers, '-o', addon, ...sources([]));
+    compile('-shared', '-fPIC', '-DNAPI_VERSION=8', '-isystem', headers, '-o', addon, ...sourcesOf(native));
     took('compiling the addon');
     const asan = execFileSync(compiler, ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim();
-    const inNode = [process.execPath, '-e', stopped, addon, values.workers];
-    const good = ended(inNode, { ...environment, LD_PRELOAD: asan });
+    const good = endsWell(process.execPath, ['-e', stopped, addon, values.workers], { ...inNode, LD_PRELOAD: asan });
     took('workers');
     return good ? 0 : 1;
   } finally {

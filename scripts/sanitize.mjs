@@ -7,41 +7,27 @@
  * `--jobs` is how often each file is rendered as it is: with 0, many mutations can be done in pieces, each with another seed.
  * `--fuzz` has libFuzzer go on from the corpus for so long; it needs clang. Needs g++ and libjpeg-turbo (Debian: g++ libjpeg62-turbo-dev).
  */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { isMain } from './lib/main.mjs';
 import { corpus } from './sanitize/corpus.mjs';
+import { endsWell, sanitizing, sourcesOf } from './sanitize/programs.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const native = join(root, 'native', 'image');
 const here = join(root, 'scripts', 'sanitize');
 /** What knows JavaScript and threads; the rest is plain functions. */
 const doors = ['addon.cc', 'pool.cc'];
-const flags = [
-  '-g',
-  '-O1',
-  '-std=c++17',
-  '-fno-omit-frame-pointer',
-  '-fno-sanitize-recover=all',
-  `-I${native}`,
-  `-I${here}`,
-];
+const flags = [...sanitizing, '-std=c++17', `-I${native}`, `-I${here}`];
 // An allocation that cannot be is answered as the system would answer it: the renderer must bear that.
 const environment = {
   ASAN_OPTIONS: 'allocator_may_return_null=1:detect_stack_use_after_return=1',
   UBSAN_OPTIONS: 'print_stacktrace=1',
 };
-
-/** The renderer's sources, without its doors. */
-function sources() {
-  return readdirSync(native)
-    .filter((name) => name.endsWith('.cc') && !doors.includes(name))
-    .map((name) => join(native, name));
-}
 
 /**
  * @param {string} compiler
@@ -50,22 +36,10 @@ function sources() {
  * @param {string} program
  */
 function compile(compiler, sanitizers, main, program) {
-  const own = [join(here, main), join(here, 'harness.cc')];
-  execFileSync(compiler, [...flags, `-fsanitize=${sanitizers}`, '-o', program, ...own, ...sources(), '-ljpeg'], {
+  const files = [...[main, 'harness.cc', 'drawn.cc'].map((name) => join(here, name)), ...sourcesOf(native, doors)];
+  execFileSync(compiler, [...flags, `-fsanitize=${sanitizers}`, '-o', program, ...files, '-ljpeg'], {
     stdio: ['ignore', 'inherit', 'inherit'],
   });
-}
-
-/**
- * Runs a program and answers whether it ended well.
- *
- * @param {string} program
- * @param {string[]} args
- */
-function run(program, args) {
-  const { status, signal } = spawnSync(program, args, { stdio: 'inherit', env: { ...process.env, ...environment } });
-  if (status !== 0) console.log(`${program} ended with ${signal ?? status}.`);
-  return status === 0;
 }
 
 /** @param {string[]} args */
@@ -91,7 +65,7 @@ async function main(args) {
     console.log(`${paths.length} files, ${values.mutations} mutations, seed ${values.seed}`);
     const program = join(work, 'renderer');
     compile(process.env.CXX ?? 'g++', 'address,undefined', 'main.cc', program);
-    if (!run(program, [values.jobs, values.mutations, values.seed, ...paths])) return 1;
+    if (!endsWell(program, [values.jobs, values.mutations, values.seed, ...paths], environment)) return 1;
     if (values.fuzz === undefined) return 0;
     const fuzzer = join(work, 'fuzzer');
     compile('clang++', 'fuzzer,address,undefined', 'fuzz.cc', fuzzer);
@@ -102,7 +76,7 @@ async function main(args) {
       '-rss_limit_mb=2048',
       `-seed=${values.seed}`,
     ];
-    return run(fuzzer, [...limits, `-artifact_prefix=${process.cwd()}/`, folder]) ? 0 : 1;
+    return endsWell(fuzzer, [...limits, `-artifact_prefix=${process.cwd()}/`, folder], environment) ? 0 : 1;
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

@@ -14,44 +14,15 @@
 #include <dlib/image_processing/frontal_face_detector.h>
 
 #include "detector.h"
-
-namespace {
-
-// So many allocations are granted and the next is not; below zero, all are.
-long granted = -1;
-
-}  // namespace
-
-void* operator new(size_t size) {
-  if (granted >= 0 && granted-- == 0) throw std::bad_alloc();
-  void* memory = std::malloc(std::max<size_t>(size, 1));
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+#include "drawn.h"
 
 namespace {
 
 using patchstream::Detector;
 using patchstream::Face;
 using patchstream::Grey;
-
-// A generator whose numbers are a function of the seed alone (splitmix64).
-class Chance {
- public:
-  explicit Chance(uint64_t seed) : state_(seed) {}
-  // Below n.
-  uint32_t below(uint32_t n) {
-    uint64_t z = state_ += 0x9e3779b97f4a7c15;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return static_cast<uint32_t>(((z ^ (z >> 31)) >> 32) * n >> 32);
-  }
-
- private:
-  uint64_t state_;
-};
+using sanitize::Chance;
+using sanitize::granted;
 
 struct Photo {
   int32_t width = 0;
@@ -73,7 +44,7 @@ Photo readPgm(const char* path) {
 
 int32_t sideOf(Chance& chance, int32_t most) {
   const int32_t edges[] = {1, 2, 3, 7, 8, 9, 15, 16, 17, 19, 20, 21, 23, 24, 63, 64, 65, 79, 80, 81, 95, 96, 97};
-  if (chance.below(3) == 0) return std::min(most, edges[chance.below(std::size(edges))]);
+  if (chance.oneIn(3)) return std::min(most, edges[chance.below(std::size(edges))]);
   return 1 + static_cast<int32_t>(chance.below(static_cast<uint32_t>(std::min(most, 500))));
 }
 
@@ -140,12 +111,12 @@ int main(int argc, char** argv) {
     std::unique_ptr<uint8_t[]> pixels(new uint8_t[static_cast<size_t>(width) * height]);
     fill(chance, photo, width, height, pixels.get());
     const Grey picture{pixels.get(), width, height};
-    const double least = chance.below(3) == 0 ? -0.8 : 0;
-    const auto steps = static_cast<int32_t>(chance.below(3) == 0 ? chance.below(64) : 0);
-    if (chance.below(8) == 0) {
+    const double least = chance.oneIn(3) ? -0.8 : 0;
+    const auto steps = static_cast<int32_t>(chance.oneIn(3) ? chance.below(64) : 0);
+    if (chance.oneIn(8)) {
       // One without a past has all its memory to ask for.
       Detector fresh;
-      Detector& tight = chance.below(2) == 0 ? fresh : detector;
+      Detector& tight = chance.oneIn(2) ? fresh : detector;
       granted = chance.below(40);
       try {
         tight.detect(picture, steps, least, faces);

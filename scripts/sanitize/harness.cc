@@ -11,24 +11,6 @@
 
 #include "records.h"
 
-namespace {
-
-// So many allocations of C++ are granted and the next is not; below zero, all are.
-long granted = -1;
-
-}  // namespace
-
-void* operator new(size_t size) {
-  if (granted >= 0 && granted-- == 0) throw std::bad_alloc();
-  void* memory = std::malloc(std::max<size_t>(size, 1));
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-// libFuzzer asks so; what it does is not tried.
-void* operator new(size_t size, const std::nothrow_t&) noexcept { return std::malloc(std::max<size_t>(size, 1)); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
-
 namespace sanitize {
 
 namespace {
@@ -153,15 +135,6 @@ Answer renderAlike(patchstream::Renderer& renderer, const uint8_t* given, size_t
 }  // namespace
 
 const char* const answerNames[answers] = {"done", "broken", "foreign", "cancelled", "memory", "refused"};
-
-uint64_t Chance::next() {
-  uint64_t z = state_ += 0x9e3779b97f4a7c15;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-  return z ^ (z >> 31);
-}
-
-uint32_t Chance::below(uint32_t n) { return static_cast<uint32_t>((next() >> 32) * n >> 32); }
 
 Size sizeOf(const uint8_t* bytes, size_t length) {
   for (size_t at = 2; at + 9 <= length;) {

@@ -4,22 +4,10 @@
 #include <cstdint>
 #include <cstddef>
 
+#include "drawn.h"
 #include "render.h"
 
 namespace sanitize {
-
-// A generator whose numbers are a function of the seed alone (splitmix64).
-class Chance {
- public:
-  explicit Chance(uint64_t seed) : state_(seed) {}
-  uint64_t next();
-  // Below n.
-  uint32_t below(uint32_t n);
-  bool oneIn(uint32_t n) { return below(n) == 0; }
-
- private:
-  uint64_t state_;
-};
 
 struct Size {
   int32_t width = 0;

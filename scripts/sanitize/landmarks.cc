@@ -15,23 +15,8 @@
 
 #include <dlib/image_processing/shape_predictor.h>
 
+#include "drawn.h"
 #include "landmarks.h"
-
-namespace {
-
-// So many allocations are granted and the next is not; below zero, all are.
-long granted = -1;
-
-}  // namespace
-
-void* operator new(size_t size) {
-  if (granted >= 0 && granted-- == 0) throw std::bad_alloc();
-  void* memory = std::malloc(std::max<size_t>(size, 1));
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
 namespace {
 
@@ -40,41 +25,29 @@ using patchstream::Grey;
 using patchstream::Landmarks;
 using patchstream::ModelError;
 
-// A generator whose numbers are a function of the seed alone (splitmix64).
-class Chance {
- public:
-  explicit Chance(uint64_t seed) : state_(seed) {}
-  // Below n.
-  uint32_t below(uint32_t n) {
-    uint64_t z = state_ += 0x9e3779b97f4a7c15;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return static_cast<uint32_t>(((z ^ (z >> 31)) >> 32) * n >> 32);
-  }
-  float within(float from, float to) { return from + (to - from) * static_cast<float>(below(1 << 20)) / (1 << 20); }
+using sanitize::Chance;
+using sanitize::granted;
 
- private:
-  uint64_t state_;
-};
+float within(Chance& chance, float from, float to) { return from + (to - from) * static_cast<float>(chance.below(1 << 20)) / (1 << 20); }
 
 constexpr size_t numbers = 2 * Landmarks::count;
 
 dlib::shape_predictor modelBy(Chance& chance) {
   dlib::matrix<float, 0, 1> initial(numbers);
-  for (long i = 0; i < initial.size(); i++) initial(i) = chance.within(0, 1);
+  for (long i = 0; i < initial.size(); i++) initial(i) = within(chance, 0, 1);
   std::vector<std::vector<dlib::impl::regression_tree>> forests(chance.below(4));
   std::vector<std::vector<dlib::vector<float, 2>>> places(forests.size());
   for (size_t round = 0; round < forests.size(); round++) {
     const uint32_t features = 1 + chance.below(9);
-    for (uint32_t i = 0; i < features; i++) places[round].emplace_back(chance.within(-0.2F, 1.2F), chance.within(-0.2F, 1.2F));
+    for (uint32_t i = 0; i < features; i++) places[round].emplace_back(within(chance, -0.2F, 1.2F), within(chance, -0.2F, 1.2F));
     const uint32_t leaves = 1U << chance.below(4);
     forests[round].resize(chance.below(5));
     for (dlib::impl::regression_tree& tree : forests[round]) {
-      for (uint32_t i = 1; i < leaves; i++) tree.splits.push_back({chance.below(features), chance.below(features), chance.within(-100, 100)});
+      for (uint32_t i = 1; i < leaves; i++) tree.splits.push_back({chance.below(features), chance.below(features), within(chance, -100, 100)});
       tree.leaf_values.resize(leaves);
       for (auto& leaf : tree.leaf_values) {
         leaf.set_size(numbers);
-        for (long i = 0; i < leaf.size(); i++) leaf(i) = chance.within(-0.05F, 0.05F);
+        for (long i = 0; i < leaf.size(); i++) leaf(i) = within(chance, -0.05F, 0.05F);
       }
     }
   }

@@ -1,20 +1,9 @@
 import t from 'tap';
 import { Tuner } from '../../src/train/tuner.ts';
 import { type Coupled, coupled } from '../kit/coupled.ts';
+import { plain } from '../kit/planted.ts';
 
-const base: Coupled = {
-  cores: 8,
-  threads: 8,
-  permits: 32,
-  cells: 3 * 32 + 8,
-  batch: 64,
-  microBatch: 32,
-  steps: 60,
-  sourceMs: 2,
-  stages: [{ name: 'decode', ms: 0.1 }],
-  renderMs: 2.5,
-  trainer: { passMs: 1, sampleMs: 0.5, uploadMs: 0.02, updateMs: 2 },
-};
+const base: Coupled = { ...plain, steps: 60 };
 
 /** Images per second of the trainer, whose data are always there. */
 function trainerAlone({ batch, microBatch, trainer: { passMs, sampleMs, uploadMs, updateMs } }: Coupled): number {

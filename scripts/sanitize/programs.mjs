@@ -1,0 +1,31 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** So that a fault is seen, told with its place, and ends the program. */
+export const sanitizing = ['-g', '-O1', '-fno-omit-frame-pointer', '-fno-sanitize-recover=all'];
+
+/**
+ * The sources of a native part.
+ *
+ * @param {string} folder
+ * @param {readonly string[]} without names of files
+ */
+export function sourcesOf(folder, without = []) {
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.cc') && !without.includes(name))
+    .map((name) => join(folder, name));
+}
+
+/**
+ * Runs a program and answers whether it ended well; says so where it did not.
+ *
+ * @param {string} program
+ * @param {readonly string[]} args
+ * @param {Readonly<Record<string, string>>} environment beside the process's own
+ */
+export function endsWell(program, args, environment) {
+  const { status, signal } = spawnSync(program, args, { stdio: 'inherit', env: { ...process.env, ...environment } });
+  if (status !== 0) console.log(`${program} ended with ${signal ?? status}.`);
+  return status === 0;
+}
