@@ -62,7 +62,7 @@ async function coupledRow(model: ModelName): Promise<Row> {
 /** A setting whose rate is below this share of the best is not measured again: noise does not make it the best. */
 const near = 0.85;
 /** A sweep that has taken so long begins no further round. */
-const patienceMs = 75_000;
+const patienceMs = 90_000;
 
 async function tunerRows(model: ModelName): Promise<Row[]> {
   const settled = (await trainUntilSettled(model, 200)).decisions.find(({ kind }) => kind === 'settled');
