@@ -2,8 +2,18 @@ import { fail, messageOf, printable } from '../../errors.ts';
 import type { FilePool, Positioned } from '../positioned.ts';
 import { Window } from '../positioned.ts';
 import type { Recycler } from '../recycler.ts';
-import { Damage, decodeFrame, decodeTail, magic, prefixBytes, readHeader, readPrefix, tailBytes } from './frame.ts';
-import { decodeIndex, type ShardIndex } from './index-frame.ts';
+import {
+  Damage,
+  decodeFrame,
+  decodeTail,
+  magic,
+  mostPayload,
+  prefixBytes,
+  readHeader,
+  readPrefix,
+  tailBytes,
+} from './frame.ts';
+import { decodeIndex, IndexWriter, type ShardIndex } from './index-frame.ts';
 import { parseInfo, type ShardInfo } from './info.ts';
 import { Layouts } from './layout.ts';
 import { decodeRecord, type ShardRecord } from './record.ts';
@@ -128,22 +138,26 @@ async function readIndex(file: Positioned, signal: AbortSignal | undefined): Pro
 
 /** The index of what can be read from the front, frame by frame, as far as frames are whole. Only lengths and keys are looked at: reading checks. */
 async function walk(file: Positioned, head: Buffer, signal: AbortSignal | undefined): Promise<ShardIndex> {
-  const rows: { readonly offset: number; readonly bytes: number; readonly key: string }[] = [];
+  // As an index is written: an object for each of tens of millions of records would be more than there is memory for.
+  const rows = new IndexWriter(mostPayload);
   const window = new Window(file, firstBytes);
+  let at = magic.length;
   let to = 0;
   try {
-    let at = magic.length + readPrefix(head.subarray(magic.length)).bytes;
+    at += readPrefix(head.subarray(magic.length)).bytes;
     while (at + prefixBytes <= file.size) {
       const { kind, header, bytes } = readPrefix(await window.at(at, prefixBytes, signal));
       if (kind !== 'RECD' || at + bytes > file.size) break;
       const { key, position } = readHeader(await window.at(at + prefixBytes, header, signal), kind);
       if (typeof key !== 'string' || !Number.isSafeInteger(position)) break;
-      rows.push({ offset: at, bytes, key });
+      // More than any shard has.
+      if (!rows.hasRoomFor(key)) break;
+      rows.add(key, at, bytes);
       to = (position as number) + 1;
       at += bytes;
     }
   } catch (error) {
     if (!(error instanceof Damage)) throw error;
   }
-  return { count: rows.length, to, place: (record) => rows[record]!, key: (record) => rows[record]!.key };
+  return decodeIndex(Buffer.concat(rows.encode(to)), at);
 }
