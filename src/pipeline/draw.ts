@@ -102,7 +102,10 @@ export function optionRows(schema: JsonSchema, prefix = ''): OptionRow[] {
       default: inner.default === undefined ? must : inline(inner.default),
       about: inner.description ?? '',
     };
-    return inner.properties ? [{ ...row, type: 'a map' }, ...optionRows(inner, `${name}.`)] : [row];
+    if (inner.properties) return [{ ...row, type: 'a map' }, ...optionRows(inner, `${name}.`)];
+    // A map, or something else: its own options follow too.
+    const maps = (inner.anyOf ?? []).filter(({ properties }) => properties !== undefined);
+    return [row, ...maps.flatMap((map) => optionRows(map, `${name}.`))];
   });
 }
 

@@ -9,7 +9,14 @@ export const policyOptions = z.strictObject({
     .describe(
       'Name of this stage in logs and errors, and the key of its chance. Default: its name, `name#2` for the second of that name.',
     ),
-  concurrency: z.int().min(1).max(1024).optional().describe('How many samples are worked on at a time. Order is kept.'),
+  concurrency: z
+    .int()
+    .min(1)
+    .max(1024)
+    .optional()
+    .describe(
+      'How many samples are worked on at a time. Order is kept. Default: as many as there are loader threads; some stages more.',
+    ),
   timeout: z
     .number()
     .positive()
@@ -19,5 +26,5 @@ export const policyOptions = z.strictObject({
   maxFailures: z
     .union([z.int().min(0), z.string().regex(/^\d+(\.\d+)?%$/, 'a number from 0, or a share such as 5%')])
     .optional()
-    .describe('How many samples may fail: a number, or a share such as 5%, judged after the first hundred.'),
+    .describe('How many samples may fail: a number, or a share, judged after the first hundred. Default 5%.'),
 });

@@ -46,7 +46,7 @@ const parts = {
   },
   evaluate: {
     takes: 'a map, [evaluate](#evaluate)',
-    about: `How the model is measured, beside ${baselines.join(', ')}.`,
+    about: `How the model is measured; its restorations also beside simple ones (${baselines.join(', ')}).`,
   },
 } as const satisfies Record<string, Part>;
 
@@ -191,11 +191,11 @@ export function stagesPage(registry: Registry): string {
     ...section('Models', [...registry.models.values()]),
     '## `train`',
     '',
-    ...rowsOf(jsonSchema(trainOptions)),
+    ...rowsOf(jsonSchema(trainOptions), linked),
     '',
     '## `evaluate`',
     '',
-    ...rowsOf(jsonSchema(evaluateOptions)),
+    ...rowsOf(jsonSchema(evaluateOptions), linked),
     '',
   ].join('\n');
 }
@@ -216,7 +216,17 @@ function markdown({ name, shorthand, options }: Described): string[] {
   return [...short, ...rowsOf(jsonSchema(options))];
 }
 
-function rowsOf(schema: JsonSchema): string[] {
+/** What options take that the schemas of `train` and `evaluate` leave open, as the registry says what there is. */
+const linked: Readonly<Record<string, string>> = {
+  model: 'one of the [models](#models)',
+  source: 'one of the [sources](#sources)',
+  on: 'a folder, or one of the [sources](#sources)',
+  against: 'a folder, or one of the [sources](#sources)',
+  stages: 'a list of [stages](#stages)',
+};
+
+/** @param takes what is said in the place of a schema, by the last part of an option's name. */
+function rowsOf(schema: JsonSchema, takes: Readonly<Record<string, string>> = {}): string[] {
   const rows = optionRows(schema);
   if (rows.length === 0) return ['No options.'];
   const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
@@ -225,7 +235,7 @@ function rowsOf(schema: JsonSchema): string[] {
     '| --- | --- | --- | --- |',
     ...rows.map(
       (row) =>
-        `| \`${row.name}\` | ${cell(row.type)} | ${row.default === '' ? '' : cell(row.default)} | ${cell(row.about)} |`,
+        `| \`${row.name}\` | ${takes[row.name.split('.').at(-1)!] ?? cell(row.type)} | ${row.default === '' ? '' : cell(row.default)} | ${cell(row.about)} |`,
     ),
   ];
 }

@@ -55,7 +55,7 @@ t.test('the TypeScript examples compile', (t) => {
 t.test('the stage in full runs in the pipeline that names it, and in a program', async (t) => {
   const root = t.testdir();
   const dark = { ...gradient(40, 40), data: new Uint8Array(40 * 40 * 3) };
-  writeFiles(join(root, 'photos'), {
+  writeFiles(join(root, 'fixtures', 'photos'), {
     'bright.jpg': await jpeg(gradient(240, 200)),
     'dark.jpg': await jpeg(dark),
   });
