@@ -79,7 +79,8 @@ Landmarks::Landmarks(const std::string& path) {
   for (Round& round : rounds_) readTrees(file, round);
   if (file.count(integerBytes) != rounds_.size()) throw ModelError("has not the features of every round");
   for (Round& round : rounds_) {
-    round.features.resize(file.count(integerBytes));
+    // The place of each follows behind them all.
+    round.features.resize(file.count(integerBytes + pointBytes));
     for (Feature& feature : round.features) {
       const int64_t landmark = file.integer();
       if (landmark < 0 || landmark >= static_cast<int64_t>(count)) throw ModelError("has a feature beside no landmark");

@@ -26,6 +26,9 @@ type Row =
   | { readonly key: string; readonly moved: string }
   | { readonly unread: number };
 
+/** The position of a name under which a file was only seen, having come in under another. */
+const nobody = -1;
+
 /**
  * `arrivals.jsonl` in the run's folder: the order in which the files of a watched source have arrived, which are the positions of the job. It is
  * brought to the disk before a file is read, so that a position means the same file after every kill. A line that was cut by one counts for nothing.
@@ -39,7 +42,7 @@ export class Arrivals {
   #busy: Promise<void> = Promise.resolve();
   readonly #waiting: (readonly (Row | Head)[])[] = [];
   readonly #keys: string[] = [];
-  readonly #known = new Set<string>();
+  readonly #known = new Map<string, number>();
   /** Keys by what a file is on its disk, and that by position. */
   readonly #files = new Map<string, string>();
   readonly #fileOf: string[] = [];
@@ -167,18 +170,22 @@ export class Arrivals {
       this.#gone.add(row.unread);
       // Its own name, and that under which it was seen since.
       this.#known.delete(this.#keys[row.unread]!);
-      this.#known.delete(this.#files.get(file) ?? '');
+      const seen = this.#files.get(file);
+      // A link to the same file may have come in under a position of its own, and stays.
+      const owner = seen === undefined ? undefined : this.#known.get(seen);
+      if (owner !== undefined && owner !== nobody) return;
+      this.#known.delete(seen ?? '');
       this.#files.delete(file);
       return;
     }
     if ('moved' in row) {
       // Not where its position was found to be gone after the look that saw the move, and before this.
       if (!this.#files.has(row.moved)) return;
-      this.#known.add(row.key);
+      if (!this.#known.has(row.key)) this.#known.set(row.key, nobody);
       this.#files.set(row.moved, row.key);
       return;
     }
-    this.#known.add(row.key);
+    this.#known.set(row.key, this.#keys.length);
     this.#files.set(row.file, row.key);
     this.#fileOf.push(row.file);
     this.#keys.push(row.key);
@@ -208,6 +215,7 @@ async function* wholeLines(path: string): AsyncGenerator<{ readonly row: unknown
       } catch {
         return;
       }
+      if (typeof row !== 'object' || row === null) return;
       end += at + 1 - from;
       from = at + 1;
       yield { row, end };

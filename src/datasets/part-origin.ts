@@ -34,7 +34,10 @@ export async function readOrigin(path: string): Promise<Origin | undefined> {
  *
  * @param ending of the files, as `.tar`.
  */
-export async function partsOf(paths: readonly string[], ending: string): Promise<{ readonly info: PartInfo }[]> {
+export async function partsOf(
+  paths: readonly string[],
+  ending: string,
+): Promise<{ readonly name: string; readonly info: PartInfo }[]> {
   const parts = new Map<string, { readonly name: string; readonly part: readonly [number, number] }>();
   for (const path of paths) {
     const [, stem, name, i, n] = /^((.*)-(\d+)of(\d+))-\d{5,}$/s.exec(basename(path, ending)) ?? [];
@@ -42,10 +45,11 @@ export async function partsOf(paths: readonly string[], ending: string): Promise
   }
   const told = await inTurns([...parts], 8, async ([path, { name, part }]) => {
     const origin = await readOrigin(`${path}${ending}${originEnding}`);
-    return { job: join(dirname(path), `${name} of ${part[1]}`), name, part, origin };
+    return { path, job: join(dirname(path), `${name} of ${part[1]}`), name, part, origin };
   });
-  return told.flatMap(({ job, name, part, origin }) => {
+  return told.flatMap(({ path, job, name, part, origin }) => {
     const known = origin ?? told.find((other) => other.job === job && other.origin !== undefined)?.origin;
-    return known === undefined ? [] : [{ info: { name, part, recipe: { job: origin?.job }, source: known.source } }];
+    const info = known && { name, part, recipe: { job: origin?.job }, source: known.source };
+    return info === undefined ? [] : [{ name: path, info }];
   });
 }

@@ -114,6 +114,9 @@ function refuse(found: string, advice: string): PatchstreamError {
   return fail('SET_PATH', { found, advice });
 }
 
+/** Keys whose values name something, and have its options. */
+const carriers: ReadonlySet<unknown> = new Set(['source', 'sink', 'model', 'on', 'against']);
+
 /** `target` with `value` at `keys`, and the path at which it then stands. */
 function put(target: unknown, keys: readonly string[], value: unknown, path: Path): [unknown, Path] {
   const [key, ...rest] = keys;
@@ -124,6 +127,13 @@ function put(target: unknown, keys: readonly string[], value: unknown, path: Pat
     throw refuse(
       `\`${keys.join('.')}\` below \`${path.join('.')}\`, which is no map`,
       `Set \`${path.join('.')}\` itself.`,
+    );
+  }
+  if (target === undefined && carriers.has(path.at(-1))) {
+    const part = path.join('.');
+    throw refuse(
+      `\`${keys.join('.')}\` below \`${part}\`, which the pipeline has not`,
+      `Write \`${part}\` in the file.`,
     );
   }
   const map = { ...target } as Record<string, unknown>;
@@ -178,6 +188,13 @@ function isCarrier(value: unknown): value is Carried {
 function putOption(carried: Carried, keys: readonly string[], value: unknown, path: Path): [Carried, Path] {
   // `stages.2.mask.ratio` and `stages.2.ratio` are the same option.
   const own = keys[0] === carried.name && keys.length > 1 ? keys.slice(1) : keys;
+  const options = (carried.options ?? {}) as object;
+  if (value === undefined && own[0] === carried.name && !Object.hasOwn(options, own[0])) {
+    throw refuse(
+      `\`${[...path, own[0]].join('.')}\` as an option`,
+      `\`${path.join('.')}=null\` takes \`${own[0]}\` out.`,
+    );
+  }
   const policy = carried.policy !== undefined && ['id', 'concurrency', 'timeout', 'maxFailures'].includes(own[0]!);
   const part = policy || !('options' in carried) ? 'policy' : 'options';
   const [changed, where] = put(carried[part] ?? {}, own, value, [...path, carried.name]);

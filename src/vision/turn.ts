@@ -93,16 +93,21 @@ function isSimilar({ frame }: Turn, { width, height, kernel }: Resize): boolean 
   return alike && kernel !== 'nearest' && (kernel === 'bicubic' || Math.max(across, down) <= 1);
 }
 
+function clamp(value: number, least: number, most: number): number {
+  return Math.min(most, Math.max(least, value));
+}
+
 /** The upright cut that a turn needs, brought to about the size in which it is wanted, and its warp. */
 function turned({ frame, width, height, background }: Turn, source: Extent, into: Resize | undefined): Drawn[] {
   const size = into ?? { width, height, kernel: 'bicubic' as const };
   const scale = Math.min(1, Math.max(size.width / frame.width, size.height / frame.height));
   const bounds = boundsOf(frame);
   const around = spare / scale;
-  const left = Math.max(0, Math.floor(bounds.left - around));
-  const top = Math.max(0, Math.floor(bounds.top - around));
-  const right = Math.min(source.width, Math.ceil(bounds.left + bounds.width + around));
-  const bottom = Math.min(source.height, Math.ceil(bounds.top + bounds.height + around));
+  // A crop of what juts out may lie beside the picture altogether: of that a pixel is taken, and nothing but the background is seen.
+  const left = clamp(Math.floor(bounds.left - around), 0, source.width - 1);
+  const top = clamp(Math.floor(bounds.top - around), 0, source.height - 1);
+  const right = clamp(Math.ceil(bounds.left + bounds.width + around), left + 1, source.width);
+  const bottom = clamp(Math.ceil(bounds.top + bounds.height + around), top + 1, source.height);
   const box: Box = { left, top, width: right - left, height: bottom - top };
   const [wide, high] = [box.width, box.height].map((side) => Math.max(1, Math.round(side * scale))) as [number, number];
   const drawn: Drawn[] = [];

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { toShards } from '../../src/datasets/to-shards.ts';
@@ -40,6 +40,17 @@ t.test('a folder of shards, damage in one, and JSON', async (t) => {
   t.match(await patchstream(['inspect', path]), { code: 1, err: /it was cut/ });
   writeFileSync(path, 'hello');
   t.match(await patchstream(['inspect', path]), { code: 1, err: /SHARD_FORMAT/ });
+});
+
+t.test('parts of two jobs of one name, in two folders, are two jobs', async (t) => {
+  const output = t.testdir({});
+  for (const [i, name] of ['train', 'val'].entries()) {
+    await runNumbered(join(output, name), toShards({ quality: 50 + i }), { part: { index: 1, of: 2 } });
+  }
+  const folder = join(output, 'train', 'shards');
+  cpSync(join(output, 'val', 'shards'), join(folder, 'val'), { recursive: true });
+  const { err } = await patchstream(['inspect', folder]);
+  t.equal(err, ['.', 'val'].map((name) => `job in 2 parts, in ${name}: no shard of part 2\n`).join(''));
 });
 
 t.test('the parts of a job: which are missing, and which are of another recipe', async (t) => {

@@ -26,6 +26,28 @@ async function watching(t: Test) {
   return { photos, run, open, write, ...(await open()) };
 }
 
+t.test('of two links to one file, one that is gone takes nothing from the other', async (t) => {
+  const { run, arrivals, open } = await watching(t);
+  const stamp = { bytes: 3, written: '5', inode: '9', born: '1' };
+  await arrivals.add(
+    ['h1', 'h2', 'h3'].map((key) => ({ key, stamp })),
+    [],
+  );
+  await arrivals.unread(0);
+  t.same(
+    ['h1', 'h2', 'h3'].map((key) => arrivals.has(key)),
+    [false, true, true],
+  );
+  await arrivals.unread(2);
+  appendFileSync(join(run, 'arrivals.jsonl'), 'null\n');
+  const again = (await open()).arrivals;
+  t.same(
+    ['h1', 'h2', 'h3'].map((key) => again.has(key)),
+    [false, true, false],
+    'also after a restart, and a line that is none',
+  );
+});
+
 t.test('a file arrives when it holds something and stays as it is from one look to the next', async (t) => {
   const { photos, write, arrivals, newcomers } = await watching(t);
   write('b.jpg');

@@ -140,6 +140,17 @@ t.test('--set: null takes out options, stages and parts', async (t) => {
   t.match(definition, { name: 'p', output: join(process.cwd(), 'runs', 'p') });
 });
 
+t.test('--set: a part that is not there has no options, and a name is taken out with what it names', async (t) => {
+  const set = [
+    'sink.images.path=x',
+    'evaluate.source=null',
+    'evaluate.source.image-folder.path=x',
+    'stages.3.windows=null',
+  ];
+  const { texts } = await load(t, { 'p.yaml': evaluated }, { set });
+  t.matchSnapshot(texts.join('\n'));
+});
+
 t.test('--set: problems behind a stage that was taken out stand where they were written', async (t) => {
   const broken = evaluated.replace('ratio: 0.6', 'ratio: 6').replace('views: 2', 'views: none');
   const set = ['stages.early=null', 'stages.3.id=7', 'evaluate=null'];

@@ -220,6 +220,40 @@ t.test('a crop of a turned crop is the crop of its pixels', { skip }, async (t) 
   }
 });
 
+t.test('a crop of what a turned crop has beside the picture is all background', { skip }, async (t) => {
+  const side = 100;
+  const beside = [
+    [
+      { x: 0, y: 50 },
+      { left: 0, top: 30 },
+    ],
+    [
+      { x: side, y: 50 },
+      { left: 60, top: 30 },
+    ],
+    [
+      { x: 50, y: 0 },
+      { left: 30, top: 0 },
+    ],
+    [
+      { x: 50, y: side },
+      { left: 30, top: 60 },
+    ],
+  ] as const;
+  for (const [at, corner] of beside) {
+    for (const angle of [0, degrees(3), degrees(-3)]) {
+      const turned = raw(noise(side, side)).cropTurned({ ...at, width: 80, height: 80, angle }, [9, 8, 7]);
+      const crop = turned.crop({ ...corner, width: 20, height: 20 });
+      for (const picture of [crop, crop.resize({ width: 7, height: 7 })]) {
+        for (const of of Object.values(renderers)) {
+          const { data } = await of(picture);
+          t.ok(data.every((value, i) => value === [9, 8, 7][i % 3]));
+        }
+      }
+    }
+  }
+});
+
 t.test('the two renderers agree, also on luma; the same again is the same', { skip }, async (t) => {
   const picture = await openPicture(new Uint8Array(await kit.jpeg(waves(200, 160))));
   const turned = picture.cropTurned({ x: 90, y: 95, width: 120, height: 120, angle: 0.5 });

@@ -1,3 +1,5 @@
+import { dirname } from 'node:path';
+
 /** What a file says of the job, and the part of it, that wrote it. */
 export interface PartInfo {
   readonly name: string;
@@ -9,6 +11,8 @@ export interface PartInfo {
 
 /** A file, and what it says of itself where damage does not hide it. */
 interface Told {
+  /** Its path: files of other folders are of other jobs. */
+  readonly name: string;
   readonly info?: PartInfo;
 }
 
@@ -19,13 +23,20 @@ interface Told {
  * @param what such a file is called.
  */
 export function partTroubles(files: readonly Told[], what = 'shard'): string[] {
-  const jobs = new Map<string, PartInfo[]>();
-  for (const { info } of files) {
+  const jobs = new Map<string, { readonly job: string; readonly folder: string; readonly infos: PartInfo[] }>();
+  for (const { name, info } of files) {
     if (info?.part === undefined) continue;
+    const folder = dirname(name);
     const job = `${info.name} in ${info.part[1]} parts`;
-    jobs.set(job, [...(jobs.get(job) ?? []), info]);
+    const key = JSON.stringify([folder, job]);
+    const found = jobs.get(key);
+    if (found === undefined) jobs.set(key, { job, folder, infos: [info] });
+    else found.infos.push(info);
   }
-  return [...jobs].flatMap(([job, infos]) => {
+  const all = [...jobs.values()];
+  return all.flatMap(({ job: called, folder, infos }) => {
+    const isAlone = all.every((other) => other.job !== called || other.folder === folder);
+    const job = isAlone ? called : `${called}, in ${folder}`;
     const first = infos[0]!;
     const numbers = (of: readonly PartInfo[]) => [...new Set(of.map(({ part }) => part![0]))].join(', ');
     const lines: string[] = [];

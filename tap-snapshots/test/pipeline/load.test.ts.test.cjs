@@ -5,6 +5,13 @@
  * Make sure to inspect the output below.  Do not ignore changes!
  */
 'use strict'
+exports[`test/pipeline/load.test.ts > TAP > --set: a part that is not there has no options, and a name is taken out with what it names > must match snapshot 1`] = `
+SET_PATH: --set sink.images.path=x: \`--set\` must name an option as path=value; got \`images.path\` below \`sink\`, which the pipeline has not. Write \`sink\` in the file.
+SET_PATH: --set evaluate.source.image-folder.path=x: \`--set\` must name an option as path=value; got \`image-folder.path\` below \`evaluate.source\`, which the pipeline has not. Write \`evaluate.source\` in the file.
+SET_PATH: --set stages.3.windows=null: \`--set\` must name an option as path=value; got \`stages.3.windows\` as an option. \`stages.3=null\` takes \`windows\` out.
+OPTION_MISSING: p.yaml:14:89: \`on\` must be given: a folder or a source; got nothing. Add it to reconstruction, or \`source\` to evaluate.
+`
+
 exports[`test/pipeline/load.test.ts > TAP > --set: a pipeline must keep its source, its stages, and one end > must match snapshot 1`] = `
 SET_PATH: --set source=null: \`--set\` must name an option as path=value; got \`source\` as a whole. Set one of its options: \`source.option=value\`.
 SET_PATH: --set stages=null: \`--set\` must name an option as path=value; got \`stages\` as a whole. Set one of its options: \`stages.name.option=value\`.
