@@ -44,7 +44,7 @@ STAGE_ID_TWICE: p.yaml:6:19, stage a: the ids of stages must differ; got \`a\` t
 ---
 OPTION_UNKNOWN: p.yaml:5:15, stage decode: stage decode must have only options it knows; got \`concurency\`. Did you mean \`concurrency\`?
 OPTION_VALUE: p.yaml:5:39, stage decode: \`timeout\` must be a number above 0 to 86400; got -1. Seconds until a sample in the stage counts as failed. Default 60.
-OPTION_VALUE: p.yaml:5:56, stage decode: \`maxFailures\` must be a number from 0, or a share such as 5%; got 'lots'. How many samples may fail: a number, or a share such as 5%, judged after the first hundred.
+OPTION_VALUE: p.yaml:5:56, stage decode: \`maxFailures\` must be a number from 0, or a share such as 5%; got 'lots'. How many samples may fail: a number, or a share, judged after the first hundred. Default 5%.
 ---
 
 `
