@@ -43,10 +43,6 @@ export interface StageStats {
 /** Work that ends at once is timed for one sample in so many: the clock would cost more than the work. */
 const timedEvery = 16;
 
-/** So many works are entered into the histogram one by one, and of those behind them one in so many: an entry costs half a microsecond. */
-const enteredAll = 4096;
-const enteredEvery = 8;
-
 /** Counts what one stage does. One per stage and run. */
 export class StageMeter implements Watch {
   readonly stage: string;
@@ -58,8 +54,6 @@ export class StageMeter implements Watch {
   #running = 0;
   #area = 0;
   #busy = 0;
-  /** Works that did not end at once. */
-  #ended = 0;
   #concurrency = 1;
   #changed: number;
   readonly #began: number;
@@ -93,8 +87,7 @@ export class StageMeter implements Watch {
   ended(milliseconds: number): void {
     this.#running--;
     this.#busy += milliseconds;
-    this.#ended++;
-    if (this.#ended <= enteredAll || this.#ended % enteredEvery === 0) this.#enter(milliseconds);
+    this.#latency.record(Math.max(1, Math.round(milliseconds * 1e6)));
   }
 
   passing(): boolean {
@@ -104,7 +97,7 @@ export class StageMeter implements Watch {
   passed(milliseconds: number | undefined): void {
     if (milliseconds === undefined) return;
     this.#busy += timedEvery * milliseconds;
-    this.#enter(milliseconds);
+    this.#latency.record(Math.max(1, Math.round(milliseconds * 1e6)));
   }
 
   stayed(): void {
@@ -140,10 +133,6 @@ export class StageMeter implements Watch {
       p90: worked ? this.#latency.percentile(90) / 1e6 : 0,
       p99: worked ? this.#latency.percentile(99) / 1e6 : 0,
     };
-  }
-
-  #enter(milliseconds: number): void {
-    this.#latency.record(Math.max(1, Math.round(milliseconds * 1e6)));
   }
 
   #count(change: number): void {
