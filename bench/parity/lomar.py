@@ -26,11 +26,11 @@ def bucket(query, key, K):
 tables = {}
 
 
-def bucket_ids(K):
-    if K not in tables:
+def bucket_ids(K, device=None):
+    if (K, device) not in tables:
         T = K * K + 1
-        tables[K] = torch.tensor([[bucket(i, j, K) for j in range(T)] for i in range(T)])
-    return tables[K]
+        tables[K, device] = torch.tensor([[bucket(i, j, K) for j in range(T)] for i in range(T)], device=device)
+    return tables[K, device]
 
 
 def shapes(c):
@@ -55,10 +55,10 @@ def window_patches(inputs, c, dtype):
     cells = vit.patchify(inputs["picture"], c["patch"])
     N, g, _, values = cells.shape
     windows = inputs["windows"].long()
-    offsets = torch.arange(K)
+    offsets = torch.arange(K, device=windows.device)
     rows = windows[..., 0, None, None] + offsets[:, None]
     columns = windows[..., 1, None, None] + offsets
-    cut = cells[torch.arange(N)[:, None, None, None], rows, columns]
+    cut = cells[torch.arange(N, device=windows.device)[:, None, None, None], rows, columns]
     flat = cut.reshape(-1, K * K, values // 3, 3)
     return vit.normalise(flat, dtype).reshape(-1, K * K, values)
 
@@ -70,7 +70,7 @@ def predict(p, inputs, c):
     masks = inputs["masks"].reshape(len(x), -1, 1) != 0
     tokens = torch.where(masks, p["mask_token"], vit.embed(p, x))
     h = torch.cat([p["cls_token"].expand(len(x), -1, -1), tokens], 1)
-    ids = bucket_ids(c["K"])
+    ids = bucket_ids(c["K"], x.device)
     for i in range(depth):
         h = vit.block(p, f"blocks.{i}", h, heads, relative_logits(p, f"blocks.{i}", ids, c["rpeScaled"]))
     return x, vit.linear(p, "decoder_pred", vit.norm(p, "norm", h))[:, 1:]

@@ -110,19 +110,19 @@ def super_resolution(p, x, kind):
 
 def nearest(small, side):
     """Enlarges [N, h, w, 3] to [N, side, side, 3]: the source of row r is floor(r * h / side)."""
-    rows, columns = (torch.arange(side) * s // side for s in small.shape[1:3])
+    rows, columns = (torch.arange(side, device=small.device) * s // side for s in small.shape[1:3])
     return small[:, rows][:, :, columns]
 
 
 def predict(p, patches, low, masks, c):
     """Patches [N, n, p*p*3] at full and at low resolution, and masks [N, n], to predictions of the patches' shape."""
-    kept, hidden, restore = vit.order(masks)
+    kept, hidden, restore = vit.order(masks, c.get("keep"))
     x = vit.linear(p, "decoder_embed", vit.encode(p, patches, kept, c))
     replaced = vit.linear(p, "lr_embed", vit.take(low, hidden))
     full = vit.take(torch.cat([x[:, 1:], replaced], 1), restore)
     N, n, width = full.shape
     grid = math.isqrt(n)
-    square = (full + vit.positions(grid, width, x.dtype)[1:]).transpose(1, 2).reshape(N, width, grid, grid)
+    square = (full + vit.positions(grid, width, x.dtype, x.device)[1:]).transpose(1, 2).reshape(N, width, grid, grid)
     full = super_resolution(p, square, c["superResolution"]).flatten(2).transpose(1, 2)
     return vit.decode(p, torch.cat([x[:, :1], full], 1), c)
 

@@ -3,13 +3,12 @@
 A model here is two functions over a dictionary of tensors by name: `shapes(config)`, every parameter in the order of the layers, and
 `predict(p, inputs, config)`. The dtype is that of the parameters, so the same text serves float64 references and float32 timings.
 """
-import functools
 import math
 
 import torch
 import torch.nn.functional as F
 
-SIZES = {"nano": (64, 4, 2), "tiny": (192, 12, 3), "small": (384, 12, 6), "base": (768, 12, 12)}
+SIZES = {"nano": (64, 4, 2), "tiny": (192, 12, 3), "small": (384, 12, 6), "base": (768, 12, 12), "large": (1024, 24, 16)}
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -69,16 +68,26 @@ def block(p, prefix, x, heads, relative=None):
     return x + linear(p, f"{prefix}.mlp.fc2", F.gelu(linear(p, f"{prefix}.mlp.fc1", norm(p, f"{prefix}.norm2", x))))
 
 
-@functools.lru_cache
-def positions(grid, width, dtype):
-    """MAE's fixed table [grid*grid + 1, width]: a row of zeros for cls; then sines and cosines of the column, then of the row."""
+tables = {}
+
+
+def positions(grid, width, dtype, device=None):
+    """MAE's fixed table [grid*grid + 1, width], made once: a compiler then takes it for a constant."""
+    key = (grid, width, dtype, device)
+    if key not in tables:
+        tables[key] = sines(grid, width).to(dtype=dtype, device=device)
+    return tables[key]
+
+
+def sines(grid, width):
+    """A row of zeros for cls; then sines and cosines of the column, then of the row."""
     rates = 10000.0 ** (-torch.arange(width // 4, dtype=torch.float64) / (width // 4))
     angles = torch.arange(grid, dtype=torch.float64)[:, None] * rates
     one = torch.cat([angles.sin(), angles.cos()], 1)
     column = one[None].expand(grid, grid, -1)
     row = one[:, None].expand(grid, grid, -1)
     table = torch.cat([column, row], 2).reshape(grid * grid, width)
-    return torch.cat([torch.zeros(1, width, dtype=torch.float64), table]).to(dtype)
+    return torch.cat([torch.zeros(1, width, dtype=torch.float64), table])
 
 
 def normalise(picture, dtype):
@@ -102,10 +111,12 @@ def masked_loss(prediction, patches, masks, target):
     return (((prediction - patches) ** 2).mean(-1) * masks).sum() / masks.sum()
 
 
-def order(masks):
-    """Indices of what is visible [N, keep] and hidden [N, n - keep], and those [N, n] that put (visible, hidden) back in raster order."""
+def order(masks, keep=None):
+    """Indices of what is visible [N, keep] and hidden [N, n - keep], and those [N, n] that put (visible, hidden) back in raster order.
+
+    Who knows how many are kept says so: to count them waits for the device."""
     shuffled = torch.argsort((masks != 0).to(torch.uint8), dim=1, stable=True)
-    keep = int((masks[0] == 0).sum())
+    keep = int((masks[0] == 0).sum()) if keep is None else keep
     return shuffled[:, :keep], shuffled[:, keep:], torch.argsort(shuffled, dim=1)
 
 
@@ -122,7 +133,7 @@ def gradient(parameter):
 def encode(p, patches, kept, c):
     """MAE's and SRMAE's encoder on the visible patches: [N, n, p*p*3] and indices [N, keep] to [N, 1 + keep, D], normalised."""
     width, depth, heads = SIZES[c["size"]]
-    table = positions(math.isqrt(patches.shape[1]), width, patches.dtype)
+    table = positions(math.isqrt(patches.shape[1]), width, patches.dtype, patches.device)
     x = embed(p, take(patches, kept)) + table[1:][kept]
     x = torch.cat([p["cls_token"].expand(len(x), -1, -1), x], 1)
     for i in range(depth):

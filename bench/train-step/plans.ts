@@ -1,3 +1,4 @@
+import type { EncoderSize } from '../../src/models/encoder.options.ts';
 import type { Spec } from '../../src/vision/spec.ts';
 import type { NoiseShape } from '../peers/noise.ts';
 
@@ -5,10 +6,10 @@ export const models = ['lomar', 'mae', 'srmae'] as const;
 export const sizes = ['tiny', 'small'] as const;
 export const microBatches = ['4', '16', '64'] as const;
 
-/** One training to be timed on both sides, by the papers' settings at 224 px: as ours is built, as the Python one is, and the micro-batch. */
+/** One training to be timed on both sides: as ours is built, as the Python one is, and the micro-batch. */
 export interface Plan {
   readonly model: (typeof models)[number];
-  readonly size: (typeof sizes)[number];
+  readonly size: EncoderSize;
   readonly N: number;
   readonly options: object;
   readonly spec: Spec;
@@ -16,11 +17,23 @@ export interface Plan {
   readonly noise: NoiseShape;
 }
 
-const [side, patch] = [224, 16];
-const decoder = [512, 8, 16] as const;
+/** What a training sees, and MAE's and SRMAE's decoder: width, depth, heads. Sides in pixels, K in patches. */
+export interface Geometry {
+  readonly side: number;
+  readonly patch: number;
+  readonly windows: { readonly K: number; readonly M: number };
+  readonly decoder: readonly [width: number, depth: number, heads: number];
+}
 
-export function planOf(model: Plan['model'], size: Plan['size'], N: number): Plan {
-  const windows = { K: 7, M: 4 };
+/** The papers' settings. */
+export const paper: Geometry = { side: 224, patch: 16, windows: { K: 7, M: 4 }, decoder: [512, 8, 16] };
+
+export function planOf(
+  model: Plan['model'],
+  size: EncoderSize,
+  N: number,
+  { side, patch, windows, decoder }: Geometry = paper,
+): Plan {
   const grid = { patch, side: side / patch };
   const target = model === 'srmae' ? 'pixels' : 'patchNorm';
   const common = { model, size, N, options: { size, target } };
@@ -33,8 +46,10 @@ export function planOf(model: Plan['model'], size: Plan['size'], N: number): Pla
     };
   }
   const factor = model === 'srmae' ? { factor: 4 } : {};
+  const [decoderWidth, decoderDepth, decoderHeads] = decoder;
   return {
     ...common,
+    options: { ...common.options, decoderWidth, decoderDepth, decoderHeads },
     spec: { fields: {}, size: [side, side], grid },
     config: { size, patch, target, decoder, superResolution: 'hpb', ratio: 0.75, ...factor },
     noise: { N, side, patch, ratio: 0.75, ...factor },

@@ -1,5 +1,6 @@
 import { backendMilliseconds } from '../../src/backends/replay.ts';
 import * as tf from '../../src/backends/tf.ts';
+import type { HostBatch } from '../../src/models/model.ts';
 import { Random } from '../../src/random.ts';
 import { buildModel } from '../../src/train/models.ts';
 import { adamw, disposeState } from '../../src/train/optimizer.ts';
@@ -17,14 +18,22 @@ export interface Training {
   dispose(): void;
 }
 
-export function openTraining({ model: name, options, spec, noise }: Plan): Training {
+/** What a training may be given where the usual takes too long to draw: chance for the parameters, a micro-batch. */
+export interface Given {
+  readonly random?: (parameter: string) => Random;
+  readonly batch?: HostBatch;
+}
+
+export function openTraining(
+  { model: name, options, spec, noise }: Plan,
+  { random = (parameter) => new Random(0, parameter, 'bench'), batch = noiseBatch(noise) }: Given = {},
+): Training {
   const model = buildModel({ name, options, spec });
-  const params = model.init((parameter) => new Random(0, parameter, 'bench'));
+  const params = model.init(random);
   const optimizer = adamw((parameter) => model.decays(parameter));
   const state = optimizer.init(params);
   const heard: string[] = [];
   const step = new Step({ model, params, optimizer, state }, { note: (text) => heard.push(text) });
-  const batch = noiseBatch(noise);
   const javascript: number[] = [];
   return {
     async step(passes = 1) {

@@ -75,6 +75,7 @@ export const addons = [
  * @property {import('./runner.mjs').Starter} start
  * @property {(line: string) => void} say
  * @property {boolean} again try what failed once more
+ * @property {readonly string[]} [only] the names of the addons to build; all without it
  * @property {string} [system] the root that system paths begin with
  */
 
@@ -89,7 +90,7 @@ export const addons = [
 export async function buildAddons(root, surroundings) {
   let well = true;
   for (const addon of addons) {
-    if (!existsSync(join(root, 'native', addon.name))) continue;
+    if (!existsSync(join(root, 'native', addon.name)) || surroundings.only?.includes(addon.name) === false) continue;
     try {
       if (!(await buildAddon(root, addon, surroundings))) well = false;
     } catch (error) {
