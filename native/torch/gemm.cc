@@ -1,6 +1,7 @@
 #include "gemm.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <dlfcn.h>
 
 #include "threads.h"
@@ -27,7 +28,7 @@ void gemm(int64_t m, int64_t n, int64_t k, float alpha, Operand a, Operand b, fl
       dnnl(a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N', m, n, k, alpha, a.data, a.stride, b.data, b.stride, beta,
            c, cStride) == 0)
     return;
-  at::NoGradGuard plain;
+  const c10::NoGradGuard plain;
   auto out = at::from_blob(c, {m, n}, {cStride, 1}, at::kFloat);
   if (beta == 0) out.zero_();
   out.addmm_(view(a, m, k), view(b, k, n), beta, alpha);

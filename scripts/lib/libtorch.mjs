@@ -99,10 +99,13 @@ function libtorchAt({ prefix, folders }, { platform, system = '/' }) {
   if (lib === undefined) return `no libtorch_cpu.${suffix} in ${folders.join(', ')}`;
   const main = statSync(join(lib, `libtorch_cpu.${suffix}`));
   const cuda = ['torch_cuda', 'c10_cuda'].every((name) => existsSync(join(lib, `lib${name}.${suffix}`)));
-  const cudaHeaders = cuda ? cudaIncludes(prefix, system) : [];
+  const cudaHeaders = cuda ? cudaInclude(prefix, system) : undefined;
   // The compiler knows the system's own folder, and naming it again would put it before the C++ library's.
-  const includes = [...(prefix === join(system, 'usr') ? [] : [include]), api, ...cudaHeaders];
-  const standard = /C\+\+(\d\d) or later/.exec(readIfThere(join(api, 'torch', 'all.h')))?.[1] ?? '17';
+  const includes = [
+    ...(prefix === join(system, 'usr') ? [] : [include]),
+    api,
+    ...(cudaHeaders === undefined ? [] : [cudaHeaders]),
+  ];
   const libraries = ['torch', 'torch_cpu', ...(cuda ? ['torch_cuda', 'c10_cuda'] : []), 'c10'].map(
     (name) => `-l${name}`,
   );
@@ -112,10 +115,10 @@ function libtorchAt({ prefix, folders }, { platform, system = '/' }) {
     place: prefix === join(system, 'usr') ? lib : prefix,
     identity: digest(version, prefix, lib, String(main.size), String(main.mtimeMs)),
     compile: [
-      `-std=c++${Math.max(17, Number(standard))}`,
+      `-std=c++${standardOf(version, readIfThere(join(api, 'torch', 'all.h')))}`,
       ...includes.flatMap((folder) => ['-isystem', folder]),
       ...(platform === 'darwin' ? [] : [`-D_GLIBCXX_USE_CXX11_ABI=${oldStrings(join(lib, 'libc10.so')) ? 0 : 1}`]),
-      ...(cudaHeaders.length > 0 ? ['-DPATCHSTREAM_CUDA=1'] : []),
+      ...(cudaHeaders !== undefined ? ['-DPATCHSTREAM_CUDA=1'] : []),
     ],
     link: [
       `-L${lib}`,
@@ -124,6 +127,18 @@ function libtorchAt({ prefix, folders }, { platform, system = '/' }) {
       ...(lib.startsWith(join(system, 'usr')) && platform !== 'darwin' ? [] : [`-Wl,-rpath,${lib}`]),
     ],
   };
+}
+
+/**
+ * The C++ that the headers are written in: what they ask for themselves, and from 2.13 on at least 20.
+ *
+ * @param {string} version
+ * @param {string} header
+ */
+function standardOf(version, header) {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const asked = /C\+\+(\d\d) or later/.exec(header)?.[1] ?? '17';
+  return Math.max(major > 2 || (major === 2 && minor >= 13) ? 20 : 17, Number(asked));
 }
 
 /**
@@ -141,25 +156,19 @@ function versionBelow(include) {
 }
 
 /**
- * The folders with CUDA's headers: of the toolkit, else of the packages that pip's torch brings along; none where they are incomplete.
+ * The folder with the headers of CUDA's runtime, the only ones that c10's own need: of the package that pip's torch was built with, else of the toolkit,
+ * which may be of another release. The packages beside it are many, and not all of torch.
  *
  * @param {string} prefix
  * @param {string} system
- * @returns {string[]}
+ * @returns {string | undefined}
  */
-function cudaIncludes(prefix, system) {
+function cudaInclude(prefix, system) {
   const beside = join(dirname(prefix), 'nvidia');
   const packages = basename(prefix) === 'torch' && existsSync(beside) ? readdirSync(beside).sort() : [];
-  const candidates = [
-    [join(system, 'usr', 'local', 'cuda', 'include')],
-    packages.map((name) => join(beside, name, 'include')).filter((folder) => existsSync(folder)),
-  ];
-  const complete = candidates.find((folders) =>
-    ['cuda_runtime_api.h', 'cublas_v2.h', 'cusparse.h', 'cusolverDn.h'].every((header) =>
-      folders.some((folder) => existsSync(join(folder, header))),
-    ),
-  );
-  return complete ?? [];
+  return [...packages.map((name) => join(beside, name)), join(system, 'usr', 'local', 'cuda')]
+    .map((folder) => join(folder, 'include'))
+    .find((folder) => existsSync(join(folder, 'cuda_runtime_api.h')));
 }
 
 /**

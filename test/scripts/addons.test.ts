@@ -247,6 +247,7 @@ t.test('a torch of pip: its folder is asked for, with cuda where it has it', (t)
   writeFiles(root, {
     'site/torch/include/torch/headeronly/version.h':
       '#define TORCH_VERSION_MAJOR 2\n#define TORCH_VERSION_MINOR 9\n#define TORCH_VERSION_PATCH 1\n',
+    // As 2.13 and later say it.
     'site/torch/include/torch/csrc/api/include/torch/all.h': '#error C++20 or later compatible compiler is required',
     'site/torch/lib/libtorch_cpu.so': '',
     'site/torch/lib/libc10.so': newStrings,
@@ -275,15 +276,24 @@ t.test('a torch of pip: its folder is asked for, with cuda where it has it', (t)
   t.match(bare.link.join(' '), '-ltorch_cuda -lc10_cuda');
   t.notMatch(bare.compile.join(' '), 'PATCHSTREAM_CUDA', 'without its headers no code that names cuda');
 
+  writeFiles(root, { 'system/usr/local/cuda/include/cuda_runtime_api.h': '' });
+  const ofToolkit = look(join(root, 'system'));
+  if (typeof ofToolkit === 'string') throw new Error(ofToolkit);
+  t.match(ofToolkit.compile.join(' '), /usr\/local\/cuda\/include .*-DPATCHSTREAM_CUDA=1/);
+
   writeFiles(root, {
-    'site/nvidia/cuda_runtime/include/cuda_runtime_api.h': '',
     'site/nvidia/cublas/include/cublas_v2.h': '',
-    'site/nvidia/cusparse/include/cusparse.h': '',
-    'site/nvidia/cusolver/include/cusolverDn.h': '',
+    'site/nvidia/cu13/include/cuda_runtime_api.h': '',
+    'site/nvidia/dali/include/dali.h': '',
   });
-  const whole = look();
-  if (typeof whole === 'string') throw new Error(whole);
-  t.match(whole.compile.join(' '), /nvidia\/cublas\/include .*-DPATCHSTREAM_CUDA=1/);
+  const ofPackage = look(join(root, 'system'));
+  if (typeof ofPackage === 'string') throw new Error(ofPackage);
+  const includes = ofPackage.compile.filter((flag) => flag.includes('cuda/include') || flag.includes('nvidia'));
+  t.same(
+    includes,
+    [join(root, 'site/nvidia/cu13/include')],
+    'the one folder that is needed, of the release that torch was built with',
+  );
   t.end();
 });
 
