@@ -16,7 +16,7 @@ import { run, start } from './lib/runner.mjs';
 import { digest, readIfThere, readStamp, writeStamp } from './lib/stamp.mjs';
 
 const here = dirname(dirname(fileURLToPath(import.meta.url)));
-const leastNode = /** @type {const} */ ([20, 9]);
+const leastNode = /** @type {const} */ ([20, 15]);
 /** What `npm test` under NODE_ENV=production, or with --omit or --dry-run, hands down to the npm inside, and must not. */
 const handedDown = [
   'NODE_ENV',

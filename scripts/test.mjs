@@ -1,30 +1,46 @@
 /**
- * `npm test [-- files or options of tap]`, with `--long` also test/long. The last line is `N passed, N failed`, and `, N skipped` when there are any, taken
- * from the runner's own totals. The exit code is not 0 when a test failed, none ran, or the runner broke off.
+ * `npm test [-- files or options of tap]` runs the quick tests; `npm run test:all` (`--slow`) those of test/all, which install, kill, mutate thousands of
+ * times or take minutes, and with them its soaks unless `--no-soaks`. The last line is `N passed, N failed`, and `, N skipped` when there are any, taken from the
+ * runner's own totals. The exit code is not 0 when a test failed, none ran, or the runner broke off.
  */
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isMain } from './lib/main.mjs';
-import { filesBelow } from './lib/stamp.mjs';
+import { filesBelow, readIfThere } from './lib/stamp.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /**
- * Reads the runner's totals from the end of its output. A runner that ended badly without a failed test (a crash, a time-out of a file) counts as one
- * failure: the line must not say that all is well when the exit code does not.
+ * Seconds that a file of test/all may take; .taprc has those of the others. A limit ends what hangs for ever, and a slow or busy machine must never meet
+ * it: it is many times what the slowest file takes on two idle cores.
+ */
+const slowLimit = 3600;
+
+/**
+ * Totals of a run from its TAP output. A runner that ended badly without a failed test (a crash) counts as one failure: the line must not say that
+ * all is well when the exit code does not. Where the runner did not come to its totals, the results that it had written are counted.
  *
- * @param {string} output
+ * @param {string} tap
  * @param {number} status
  */
-export function readTotals(output, status) {
-  const totals = [...output.matchAll(/^# \{ total: (\d+)([^}]*)\}/gm)].at(-1);
+export function readTotals(tap, status) {
+  const line = [...tap.matchAll(/^# \{ total: (\d+)([^}]*)\}/gm)].at(-1);
   /** @param {string} name */
-  const number = (name) => Number(new RegExp(`\\b${name}: (\\d+)`).exec(totals?.[2] ?? '')?.[1] ?? 0);
-  const passed = number('pass');
-  const skipped = number('skip') + number('todo');
-  const broken = status !== 0 || Number(totals?.[1] ?? 0) - skipped === 0;
-  const failed = Math.max(number('fail'), broken ? 1 : 0);
+  const number = (name) => Number(new RegExp(`\\b${name}: (\\d+)`).exec(line?.[2] ?? '')?.[1] ?? 0);
+  const { total, passed, skipped, ...counted } =
+    line === undefined
+      ? countResults(tap)
+      : {
+          total: Number(line[1]),
+          passed: number('pass'),
+          failed: number('fail'),
+          skipped: number('skip') + number('todo'),
+        };
+  const broken = status !== 0 || line === undefined || total - skipped === 0;
+  const failed = Math.max(counted.failed, broken ? 1 : 0);
   return {
     passed,
     failed,
@@ -34,45 +50,82 @@ export function readTotals(output, status) {
 }
 
 /**
- * The test files of a plain `npm test`, or with `long` all of them.
+ * Counts the results in TAP that breaks off: those that do not close a subtest, whose own results stand above them, indented further.
+ *
+ * @param {string} tap
+ */
+function countResults(tap) {
+  const counts = { total: 0, passed: 0, failed: 0, skipped: 0 };
+  let above = -1;
+  for (const [, indent, not, rest] of tap.matchAll(/^( *)(not )?ok\b(.*)$/gm)) {
+    const depth = String(indent).length;
+    const closes = depth < above;
+    above = depth;
+    if (closes) continue;
+    counts.total++;
+    if (/# (skip|todo)\b/i.test(String(rest))) counts.skipped++;
+    else if (not !== undefined) counts.failed++;
+    else counts.passed++;
+  }
+  return counts;
+}
+
+/**
+ * The test files of a suite: the quick ones, or those of test/all, with its soaks or without.
  *
  * @param {string} folder
- * @param {boolean} long
+ * @param {{ slow?: boolean, soaks?: boolean }} [suite]
  */
-export function testFiles(folder, long) {
+export function testFiles(folder, { slow = false, soaks = false } = {}) {
   return filesBelow(folder, 'test').filter(
-    (name) => name.endsWith('.test.ts') && (long || !name.startsWith('test/long/')),
+    (name) =>
+      name.endsWith('.test.ts') &&
+      name.startsWith('test/all/') === slow &&
+      (soaks || !name.startsWith('test/all/soak/')),
   );
 }
 
 /** @param {string[]} args */
 async function main(args) {
-  const long = args.includes('--long');
-  const passed = args.filter((arg) => arg !== '--long');
+  const own = ['--slow', '--no-soaks'];
+  const slow = args.includes('--slow');
+  const passed = args.filter((arg) => !own.includes(arg));
   const named = passed.some((arg) => /^[^-].*\.ts$/.test(arg));
-  const files = named ? [] : testFiles(root, long);
+  const files = named ? [] : testFiles(root, { slow, soaks: !args.includes('--no-soaks') });
+  const scratch = mkdtempSync(join(tmpdir(), 'patchstream-test-'));
+  const output = join(scratch, 'output.tap');
   const tap = join(root, 'node_modules', 'tap', 'dist', 'esm', 'run.mjs');
-  const options = ['--reporter=base', ...(long ? ['--timeout=1200'] : [])];
-  const child = spawn(process.execPath, [tap, ...options, ...passed, ...files], {
+  const options = ['--reporter=base', `--output-file=${output}`, ...(slow ? [`--timeout=${slowLimit}`] : [])];
+  try {
+    const status = await tested([tap, ...options, ...passed, ...files]);
+    const { failed, line } = readTotals(readIfThere(output), status);
+    process.stdout.write(`\n${line}\n`);
+    process.exitCode = failed > 0 ? 1 : 0;
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Runs tap to its end; answers its exit code.
+ *
+ * @param {string[]} args
+ * @returns {Promise<number>}
+ */
+function tested(args) {
+  const child = spawn(process.execPath, args, {
     cwd: root,
     // A test must not see the production build of anything. CI keeps the reporter from drawing its progress over and over into our pipe.
     env: { OMP_NUM_THREADS: '1', ...process.env, NODE_ENV: 'test', CI: 'true' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  let output = '';
-  child.stdout.on('data', (chunk) => {
-    process.stdout.write(chunk);
-    output = (output + chunk).slice(-20_000);
-  });
-  const status = await new Promise((resolve) => {
+  child.stdout.on('data', (chunk) => process.stdout.write(chunk));
+  return new Promise((resolve) => {
     child.on('error', () => resolve(1));
     child.on('close', (code) => resolve(code ?? 1));
     // What a broken test left running may hold our pipe open for ever; the runner itself has said all by then.
     child.on('exit', () => setTimeout(() => child.stdout.destroy(), 2000).unref());
   });
-  const { failed, line } = readTotals(output, status);
-  process.stdout.write(`\n${line}\n`);
-  process.exitCode = failed > 0 ? 1 : 0;
 }
 
 if (isMain(import.meta.url)) await main(process.argv.slice(2));

@@ -69,8 +69,8 @@ function examine(addons: Builder): Finding[] {
 
 function node(): Finding {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  const ok = major > 20 || (major === 20 && minor >= 9);
-  return { what: 'node', found: process.versions.node, ok, ...(!ok && { mend: 'install Node 20.9 or later' }) };
+  const ok = major > 20 || (major === 20 && minor >= 15);
+  return { what: 'node', found: process.versions.node, ok, ...(!ok && { mend: 'install Node 20.15 or later' }) };
 }
 
 /** Whether a package is there, and in which version; it is not loaded. */

@@ -35,7 +35,7 @@ const lock = {
 
 /** Runs set-up in a made-up tree on a made-up machine: npm and apt write down how they were called, and npm leaves what it leaves. */
 async function perform(scene: Scene) {
-  const { root, native = [], platform = 'linux', uid = 0, choice, nodeVersion = '20.9.0', answers = {} } = scene;
+  const { root, native = [], platform = 'linux', uid = 0, choice, nodeVersion = '20.15.0', answers = {} } = scene;
   writeFileSync(join(root, 'package-lock.json'), JSON.stringify(lock));
   for (const name of native) mkdirSync(join(root, 'native', name), { recursive: true });
   const calls: Call[] = [];
@@ -116,11 +116,11 @@ t.test('npm that failed is an error with what npm said, and leaves no stamp', as
 });
 
 t.test('an old Node is refused before anything is done', async (t) => {
-  for (const nodeVersion of ['18.20.1', '20.8.0']) {
+  for (const nodeVersion of ['18.20.1', '20.14.0']) {
     const { code, said, lines } = await perform({ root: t.testdir({}), nodeVersion });
     t.equal(code, 1);
     t.same(lines, []);
-    t.match(said, [`patchstream needs Node 20.9 or newer; this is ${nodeVersion}`]);
+    t.match(said, [`patchstream needs Node 20.15 or newer; this is ${nodeVersion}`]);
   }
   t.end();
 });

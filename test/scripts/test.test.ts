@@ -18,11 +18,57 @@ t.test('no totals, no tests and a bad end are failures', (t) => {
   t.end();
 });
 
-t.test('long tests run only when they are asked for', (t) => {
+t.test('a runner that breaks off keeps the totals of what it had written, and counts as one failure', (t) => {
+  const tap = `TAP version 14
+# Subtest: test/a.test.ts
+    # Subtest: one
+        ok 1 - x
+        ok 2 - y # SKIP not here
+        1..2
+    ok 1 - one # time=1ms
+    not ok 2 - z
+      ---
+      found: ok
+      ...
+    ok 3 - later # TODO
+    1..3
+not ok 1 - test/a.test.ts # time=2ms
+
+# Subtest: test/b.test.ts
+    ok 1 - w
+`;
+  t.match(readTotals(tap, 137), { passed: 2, failed: 1, skipped: 2 });
+  t.match(readTotals(tap.replace('not ok 2 - z', 'ok 2 - z'), 137), { passed: 3, failed: 1, skipped: 2 });
+  t.end();
+});
+
+t.test('a file that is ended by its limit counts as one failure, and keeps the totals of the rest', (t) => {
+  const tap = `ok 1 - test/a.test.ts # time=995ms
+
+not ok 2 - timeout!
+  ---
+  expired: test/b.test.ts
+  ...
+
+# No coverage generated
+# { total: 31, pass: 30, fail: 1 }
+# time=59221.231ms
+`;
+  t.match(readTotals(tap, 1), { line: '30 passed, 1 failed' });
+  t.end();
+});
+
+t.test('test/all is a suite of its own, and its soaks can be left out', (t) => {
   const folder = t.testdir({
-    test: { 'a.test.ts': '', 'kit.ts': '', long: { 'b.test.ts': '' }, x: { 'c.test.ts': '' } },
+    test: {
+      'a.test.ts': '',
+      'kit.ts': '',
+      all: { 'b.test.ts': '', soak: { 'd.test.ts': '' } },
+      x: { 'c.test.ts': '' },
+    },
   });
-  t.same(testFiles(folder, false), ['test/a.test.ts', 'test/x/c.test.ts']);
-  t.same(testFiles(folder, true), ['test/a.test.ts', 'test/long/b.test.ts', 'test/x/c.test.ts']);
+  t.same(testFiles(folder), ['test/a.test.ts', 'test/x/c.test.ts']);
+  t.same(testFiles(folder, { slow: true }), ['test/all/b.test.ts']);
+  t.same(testFiles(folder, { slow: true, soaks: true }), ['test/all/b.test.ts', 'test/all/soak/d.test.ts']);
   t.end();
 });

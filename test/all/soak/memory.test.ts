@@ -1,14 +1,14 @@
 import t from 'tap';
-import { imageFolder } from '../../src/datasets/index.ts';
-import { toCells } from '../../src/pipeline/batches.ts';
-import { builtin } from '../../src/pipeline/builtin.ts';
-import { soundPipeline } from '../../src/pipeline/check.ts';
-import { definePipeline, pipeline } from '../../src/pipeline/define.ts';
-import { openLoader } from '../../src/pipeline/open.ts';
-import { decode, mask, randomResizedCrop, windows } from '../../src/stages/index.ts';
-import { iterate } from '../../src/streams/iterate.ts';
-import { pictureFolder } from '../kit/folder.ts';
-import { growth, residentMiB } from '../kit/memory.ts';
+import { imageFolder } from '../../../src/datasets/index.ts';
+import { toCells } from '../../../src/pipeline/batches.ts';
+import { builtin } from '../../../src/pipeline/builtin.ts';
+import { soundPipeline } from '../../../src/pipeline/check.ts';
+import { definePipeline, pipeline } from '../../../src/pipeline/define.ts';
+import { openLoader } from '../../../src/pipeline/open.ts';
+import { decode, mask, randomResizedCrop, windows } from '../../../src/stages/index.ts';
+import { iterate } from '../../../src/streams/iterate.ts';
+import { pictureFolder } from '../../kit/folder.ts';
+import { growth, residentMiB } from '../../kit/memory.ts';
 
 t.test('20,000 images: resident memory stays flat and never more than P samples are open', async (t) => {
   const root = t.testdir();

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import t from 'tap';
-import { imageFolder } from '../../src/datasets/index.ts';
-import { definePipeline, pipeline } from '../../src/pipeline/define.ts';
-import { lomar } from '../../src/pipeline/models.ts';
-import { run } from '../../src/pipeline/run.ts';
-import { decode, mask, randomResizedCrop, windows } from '../../src/stages/index.ts';
-import { pictureFolder } from '../kit/folder.ts';
-import { growth, residentMiB } from '../kit/memory.ts';
+import { imageFolder } from '../../../src/datasets/index.ts';
+import { definePipeline, pipeline } from '../../../src/pipeline/define.ts';
+import { lomar } from '../../../src/pipeline/models.ts';
+import { run } from '../../../src/pipeline/run.ts';
+import { decode, mask, randomResizedCrop, windows } from '../../../src/stages/index.ts';
+import { pictureFolder } from '../../kit/folder.ts';
+import { growth, residentMiB } from '../../kit/memory.ts';
 
 t.test('300 steps leave resident memory flat', async (t) => {
   const root = t.testdir();

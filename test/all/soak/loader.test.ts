@@ -1,10 +1,10 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import t from 'tap';
-import { imageFolder } from '../../src/datasets/index.ts';
-import { pipeline } from '../../src/pipeline/define.ts';
-import { decode, randomFlip, randomResizedCrop } from '../../src/stages/index.ts';
-import { pictureFolder } from '../kit/folder.ts';
-import { growth, residentMiB } from '../kit/memory.ts';
+import { imageFolder } from '../../../src/datasets/index.ts';
+import { pipeline } from '../../../src/pipeline/define.ts';
+import { decode, randomFlip, randomResizedCrop } from '../../../src/stages/index.ts';
+import { pictureFolder } from '../../kit/folder.ts';
+import { growth, residentMiB } from '../../kit/memory.ts';
 
 // The delays of the event loop are told, not judged: another program that has the core makes them as long. The 5 ms of the resolution are in them.
 t.test('200,000 images: memory stays flat', async (t) => {

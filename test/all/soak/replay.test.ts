@@ -1,14 +1,14 @@
 import t from 'tap';
-import * as tf from '../../src/backends/tf.ts';
-import type { TorchBackend } from '../../src/backends/torch.ts';
-import { prepareTorch } from '../../src/backends/torch-prepare.ts';
-import { Random } from '../../src/random.ts';
-import { buildModel } from '../../src/train/models.ts';
-import { adamw, disposeState } from '../../src/train/optimizer.ts';
-import { Step } from '../../src/train/step.ts';
-import { growth, residentMiB } from '../kit/memory.ts';
-import { withoutTorch } from '../kit/torch.ts';
-import { smallDefinition, smallFields } from '../kit/train.ts';
+import * as tf from '../../../src/backends/tf.ts';
+import type { TorchBackend } from '../../../src/backends/torch.ts';
+import { prepareTorch } from '../../../src/backends/torch-prepare.ts';
+import { Random } from '../../../src/random.ts';
+import { buildModel } from '../../../src/train/models.ts';
+import { adamw, disposeState } from '../../../src/train/optimizer.ts';
+import { Step } from '../../../src/train/step.ts';
+import { growth, residentMiB } from '../../kit/memory.ts';
+import { withoutTorch } from '../../kit/torch.ts';
+import { smallDefinition, smallFields } from '../../kit/train.ts';
 
 t.test('1,000 replayed steps leave the memory of addon, tfjs and process flat', { skip: withoutTorch }, async (t) => {
   await prepareTorch('cpu');
