@@ -1,7 +1,7 @@
 import { access, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { fail } from '../errors.ts';
-import { checkpointFolder, newestCheckpoint, runFolderOf } from '../train/checkpoint.ts';
+import { fail, printable } from '../errors.ts';
+import { checkpointAt, checkpointFolder, checkpointNames, runFolderOf } from '../train/checkpoint.ts';
 import { encodeSafetensors, floatsOf } from '../train/safetensors.ts';
 import { encoderTensors, readWeights } from '../train/weights-file.ts';
 import { type Command, exits, onlyWord } from './command.ts';
@@ -20,13 +20,14 @@ export const exportWeights: Command = {
     },
   },
   async run(given, { stdout, stderr }) {
-    const { weights, folder } = await found(onlyWord(exportWeights, given), (text) => stderr.write(`${text}\n`));
+    const word = onlyWord(exportWeights, given);
     const encoder = given.flag('encoder');
+    const folder = await folderFor(word);
     const path = given.text('output') ?? join(folder, encoder ? 'encoder.safetensors' : 'model.safetensors');
-    const stored = await readWeights(weights);
+    const stored = await readWeights(word, (text) => stderr.write(`${printable(text)}\n`));
     const kept = encoder ? encoderTensors(stored) : stored.tensors;
     const tensors = new Map(
-      [...kept].map(([name, tensor]) => [name, { shape: tensor.shape, data: floatsOf(tensor, weights) }] as const),
+      [...kept].map(([name, tensor]) => [name, { shape: tensor.shape, data: floatsOf(tensor, word) }] as const),
     );
     // A checkpoint's own file must stay as its digest says, and no other file is ours to replace.
     if (await isThere(path)) throw fail('EXPORT_EXISTS', { path });
@@ -38,14 +39,23 @@ export const exportWeights: Command = {
   },
 };
 
-/** What is to be read, and the folder to write to, for a run's folder, a checkpoint's, or a file. */
-async function found(word: string, note: (text: string) => void): Promise<{ weights: string; folder: string }> {
-  const isFolder = (await stat(word).catch(() => undefined))?.isDirectory() === true;
-  if (!isFolder) return { weights: word, folder: dirname(word) };
-  if (await isThere(join(word, 'state.json'))) return { weights: word, folder: runFolderOf(word) };
-  const newest = await newestCheckpoint(checkpointFolder(word), (error) => note(error.message));
-  if (newest === undefined) throw fail('CHECKPOINT_NONE', { folder: checkpointFolder(word) });
-  return { weights: newest.path, folder: word };
+/** The folder to write to, for a run's folder, a checkpoint's, or a file. @throws CHECKPOINT_NONE for a run without any. */
+async function folderFor(word: string): Promise<string> {
+  if (!(await isFolder(word))) return dirname(word);
+  if ((await checkpointAt(word)) !== undefined) return runFolderOf(word);
+  const checkpoints = checkpointFolder(word);
+  if ((await checkpointNames(checkpoints)).length === 0) throw fail('CHECKPOINT_NONE', { folder: checkpoints });
+  return word;
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    // What cannot be read is said where it is read.
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+    return false;
+  }
 }
 
 function isThere(path: string): Promise<boolean> {

@@ -1,13 +1,14 @@
 import { stat } from 'node:fs/promises';
 import { fail } from '../errors.ts';
 import { type Command, onlyWord } from './command.ts';
+import { checkpointInspection } from './inspect-checkpoint.ts';
 import { runInspection } from './inspect-run.ts';
 import { shardInspection } from './inspect-shards.ts';
 import { tarInspection } from './inspect-tar.ts';
 import type { Inspection } from './inspection.ts';
 
 /** Every kind; the first that knows a path shows it. */
-const inspections: readonly Inspection[] = [runInspection, shardInspection, tarInspection];
+const inspections: readonly Inspection[] = [runInspection, checkpointInspection, shardInspection, tarInspection];
 
 /** `patchstream inspect <path>` */
 export const inspect: Command = {

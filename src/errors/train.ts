@@ -26,7 +26,7 @@ export const trainErrors = {
   SAFETENSORS_INVALID:
     'a safetensors file must {rule}; got {found}. Do not load it: fetch it again, or take an older checkpoint.',
   CHECKPOINT_BROKEN:
-    'a checkpoint must be whole; {found}. An older one is taken if there is one; delete this folder to be rid of the message.',
+    'a checkpoint must be whole; {found}. Take another one, or delete this folder: then the run goes on from an older one, if there is one.',
   CHECKPOINT_WRITE:
     'a checkpoint must be written whole; got: {found}. Make room, or choose another `output`; the run goes on from its last checkpoint.',
   WEIGHTS_BROKEN:

@@ -2,7 +2,7 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, messageOf } from '../errors.ts';
 import type { Failure } from '../streams/failures.ts';
-import { type CheckpointState, digestDefinition, readCheckpoint } from '../train/checkpoint.ts';
+import { digestDefinition, readModel, readState } from '../train/checkpoint.ts';
 import type { ReconstructionErrors } from '../train/evaluate.ts';
 import type { ResolvedEvaluate, ResolvedMeasure } from './evaluate.ts';
 import { type Evaluation, type EvaluationOptions, evaluateModel } from './evaluation.ts';
@@ -142,10 +142,10 @@ export class Course {
   }
 
   async #readDue(path: string) {
-    const { position, step } = JSON.parse(await readFile(join(path, 'state.json'), 'utf8')) as CheckpointState;
+    const { position, step } = await readState(path);
     const at = { step, epoch: position / this.#options.count };
     if (!this.#isDue(at)) return undefined;
-    return { at, weights: { stored: (await readCheckpoint(path)).model, where: path } };
+    return { at, weights: { stored: (await readModel(path)).model, where: path } };
   }
 
   #isDue(at: { readonly step: number; readonly epoch: number }): boolean {

@@ -5,7 +5,7 @@ import { fail } from '../errors.ts';
 import type { HostBatch } from '../models/model.ts';
 import { isClassifier, isEncoder, isRestorer } from '../models/model.ts';
 import type { Failure } from '../streams/failures.ts';
-import { checkpointFolder, newestCheckpoint } from '../train/checkpoint.ts';
+import { checkpointFolder, newestCheckpoint, readModel } from '../train/checkpoint.ts';
 import type { HeldOut, Reconstruction } from '../train/evaluate.ts';
 import type { OpenModel, StoredWeights } from '../train/session.ts';
 import { batchesOf } from './batches.ts';
@@ -161,10 +161,10 @@ function inFolder(chain: HeldOutChain, path: string): HeldOutChain {
   return { ...chain, source: { ...source, options: { ...(source.options as object), path } } };
 }
 
-async function newest(folder: string, onLine: (text: string) => void): Promise<string> {
-  const checkpoint = await newestCheckpoint(checkpointFolder(folder), (error) => onLine(error.message));
+async function newest(folder: string, onLine: (text: string) => void): Promise<StoredWeights> {
+  const checkpoint = await newestCheckpoint(checkpointFolder(folder), readModel, onLine);
   if (checkpoint === undefined) throw fail('CHECKPOINT_NONE', { folder: join(folder, 'checkpoints') });
-  return checkpoint.path;
+  return { stored: checkpoint.model, where: checkpoint.path };
 }
 
 async function* heldOut(

@@ -185,8 +185,10 @@ async function trainOn(
   const { ready } = trainer;
   line(`Training ${ready.parameters.toLocaleString('en')} parameters with ${ready.why}`);
   await folder.begin({ goesOn: ready.resumed !== undefined });
+  const { resumed, passedOver = [] } = ready;
+  if (passedOver.length > 0) folder.tell('checkpoint', { taken: resumed ?? null, broken: passedOver });
   await course.goOn(ready);
-  if (ready.resumed !== undefined) line(`Going on after step ${ready.step}, from ${ready.resumed}.`);
+  if (resumed !== undefined) line(`Going on after step ${ready.step}, from ${resumed}.`);
 
   const onCores = ready.device === 'cpu';
   folder.tell('machine', { cores: availableParallelism(), onCores, cells: ring.cells } satisfies MachineEvent);

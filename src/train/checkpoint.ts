@@ -1,12 +1,14 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { fail, messageOf } from '../errors.ts';
+import { basename, dirname, join, resolve } from 'node:path';
+import { fail, messageOf, PatchstreamError } from '../errors.ts';
 import { decodeSafetensors, encodeSafetensors, type FloatTensor, floatsOf, type Safetensors } from './safetensors.ts';
 
 /** `state.json` of a checkpoint: everything of a run that is neither weights nor optimizer. */
 export interface CheckpointState {
-  readonly format: 1;
+  /** 1 has no digest of the whole. */
+  readonly format: 1 | 2;
   /** Finished steps, so the next step's number. */
   readonly step: number;
   /** The position after the last committed sample of the last finished step: where the loader goes on. */
@@ -21,13 +23,19 @@ export interface CheckpointState {
   readonly decides?: unknown;
   /** SHA-256 of the two files beside it, in hexadecimal. */
   readonly digests: Readonly<Record<'model.safetensors' | 'optimizer.safetensors', string>>;
+  /** SHA-256 of all the rest of this file as JSON with sorted keys, and so, by `digests`, of the checkpoint as a whole. */
+  readonly digest?: string;
 }
 
-/** A checkpoint's values on the host, in the layout of the files. */
-export interface Checkpoint {
+/** The weights of a checkpoint on the host, in the layout of the file. */
+export interface StoredModel {
   readonly path: string;
   readonly state: CheckpointState;
   readonly model: Safetensors;
+}
+
+/** A checkpoint's values on the host, in the layout of the files. */
+export interface Checkpoint extends StoredModel {
   readonly optimizer: Safetensors;
 }
 
@@ -36,7 +44,7 @@ export const aboutKey = 'patchstream.model';
 
 /** What is to be saved; names and layout as in the files. */
 export interface ToSave {
-  readonly state: Omit<CheckpointState, 'format' | 'digests'>;
+  readonly state: Omit<CheckpointState, 'format' | 'digests' | 'digest'>;
   readonly model: ReadonlyMap<string, FloatTensor>;
   readonly optimizer: ReadonlyMap<string, FloatTensor>;
   /** What the weights are of, as text; written into the model's file, for those who read it elsewhere. */
@@ -81,7 +89,8 @@ async function writeCheckpoint(folder: string, { state, model, optimizer, about 
     ),
     'optimizer.safetensors': await writeParts(join(temporary, 'optimizer.safetensors'), encodeSafetensors(optimizer)),
   };
-  const whole: CheckpointState = { format: 1, ...state, digests };
+  const unsealed = { format: 2, ...state, digests } as const;
+  const whole: CheckpointState = { ...unsealed, digest: digestOf(unsealed) };
   await writeParts(join(temporary, 'state.json'), [Buffer.from(`${JSON.stringify(whole, undefined, 2)}\n`)]);
   await syncFolder(temporary);
   // A folder of this name can only be one that was found broken on resume: a whole one would have been resumed from.
@@ -106,55 +115,119 @@ export async function checkpointNames(folder: string): Promise<string[]> {
 
 /**
  * The newest whole checkpoint of a folder, or undefined when there is none.
- * @param skipped hears the error of each newer one that is broken.
+ *
+ * @param read `readCheckpoint` or `readModel`. @param note hears what is wrong with each newer one, and which one is taken in its place.
  */
-export async function newestCheckpoint(
+export async function newestCheckpoint<C extends StoredModel>(
   folder: string,
-  skipped: (error: Error) => void = () => {},
-): Promise<Checkpoint | undefined> {
+  read: (path: string) => Promise<C>,
+  note: (text: string) => void,
+): Promise<C | undefined> {
+  const broken: string[] = [];
   for (const name of (await checkpointNames(folder)).reverse()) {
     try {
-      return await readCheckpoint(join(folder, name));
+      const found = await read(join(folder, name));
+      if (broken.length > 0) note(`The older checkpoint ${name} is taken in place of ${broken.join(', ')}.`);
+      if (found.state.digest === undefined) note(undigested(found.path));
+      return found;
     } catch (error) {
-      skipped(error instanceof Error ? error : new Error(messageOf(error)));
+      if (!(error instanceof PatchstreamError)) throw error;
+      note(error.message);
+      broken.push(name);
     }
   }
+  if (broken.length > 0) note(`No checkpoint in ${folder} is whole.`);
   return undefined;
 }
 
+/** What is said of a checkpoint of format 1. */
+export function undigested(path: string): string {
+  return `${path} is of an earlier version: it has no digest of its state, so a changed state.json would not be noticed.`;
+}
+
 /**
- * Reads a checkpoint whole and checks it: `state.json`, the digests of both files, their format.
+ * Reads a checkpoint whole and compares its digests: that of `state.json`, and in it those of both files.
+ *
  * @throws CHECKPOINT_BROKEN
  */
 export async function readCheckpoint(path: string): Promise<Checkpoint> {
-  const broken = (found: string, cause?: unknown) => fail('CHECKPOINT_BROKEN', { found }, { where: path, cause });
-  let state: CheckpointState;
-  try {
-    state = readState(JSON.parse(await readFile(join(path, 'state.json'), 'utf8')));
-  } catch (cause) {
-    throw broken(`state.json: ${messageOf(cause)}`, cause);
-  }
-  const read = async (part: (typeof parts)[number]) => {
-    try {
-      const bytes = await readFile(join(path, part));
-      if (sha256([bytes]) !== state.digests[part]) throw new Error('its digest is not the one in state.json');
-      return decodeSafetensors(bytes, join(path, part));
-    } catch (cause) {
-      throw broken(`${part}: ${messageOf(cause)}`, cause);
-    }
-  };
-  return { path, state, model: await read(parts[0]), optimizer: await read(parts[1]) };
+  const state = await readState(path);
+  const [model, optimizer] = [await readPart(path, state, parts[0]), await readPart(path, state, parts[1])];
+  return { path, state, model, optimizer };
 }
 
-function readState(value: unknown): CheckpointState {
+/**
+ * Reads the weights of a checkpoint. All its digests are compared, as by `readCheckpoint`; the optimizer's values are not kept.
+ *
+ * @throws CHECKPOINT_BROKEN
+ */
+export async function readModel(path: string): Promise<StoredModel> {
+  const state = await readState(path);
+  const model = await readPart(path, state, parts[0]);
+  try {
+    const hash = createHash('sha256');
+    for await (const bytes of createReadStream(join(path, parts[1]))) hash.update(bytes as Buffer);
+    if (hash.digest('hex') !== state.digests[parts[1]]) throw new Error(otherDigest);
+  } catch (cause) {
+    throw broken(path, `${parts[1]}: ${messageOf(cause)}`, cause);
+  }
+  return { path, state, model };
+}
+
+/**
+ * The folder of the checkpoint that a path is or lies in; undefined where it is something else. `step-00000900/model.safetensors` is part of a checkpoint, which
+ * has digests for it.
+ */
+export async function checkpointAt(path: string): Promise<string | undefined> {
+  const folder = basename(path) === parts[0] ? dirname(path) : path;
+  if (namePattern.test(basename(resolve(folder)))) return folder;
+  try {
+    const { digests } = JSON.parse(await readFile(join(folder, 'state.json'), 'utf8')) as Partial<CheckpointState>;
+    return digests === undefined ? undefined : folder;
+  } catch (error) {
+    if (error instanceof SyntaxError) return folder;
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw error;
+  }
+}
+
+const otherDigest = 'its digest is not the one in state.json';
+
+function broken(path: string, found: string, cause: unknown) {
+  return fail('CHECKPOINT_BROKEN', { found }, { where: path, cause });
+}
+
+async function readPart(path: string, state: CheckpointState, part: (typeof parts)[number]): Promise<Safetensors> {
+  try {
+    const bytes = await readFile(join(path, part));
+    if (sha256([bytes]) !== state.digests[part]) throw new Error(otherDigest);
+    return decodeSafetensors(bytes, join(path, part));
+  } catch (cause) {
+    throw broken(path, `${part}: ${messageOf(cause)}`, cause);
+  }
+}
+
+/** `state.json` of a checkpoint, compared with its digest. @throws CHECKPOINT_BROKEN */
+export async function readState(path: string): Promise<CheckpointState> {
+  try {
+    return stateOf(JSON.parse(await readFile(join(path, 'state.json'), 'utf8')));
+  } catch (cause) {
+    throw broken(path, `state.json: ${messageOf(cause)}`, cause);
+  }
+}
+
+function stateOf(value: unknown): CheckpointState {
   const state = value as Partial<CheckpointState> | null;
-  if (state?.format !== 1) throw new Error(`format must be 1, got ${String(state?.format)}`);
+  if (state?.format !== 1 && state?.format !== 2)
+    throw new Error(`format must be 1 or 2, got ${String(state?.format)}`);
   for (const name of ['step', 'position', 'updates', 'seed'] as const) {
     if (!Number.isSafeInteger(state[name]) || state[name]! < 0) throw new Error(`${name} must be a count`);
   }
   for (const part of parts) {
     if (typeof state.digests?.[part] !== 'string') throw new Error(`the digest of ${part} is missing`);
   }
+  const { digest, ...rest } = state;
+  if (state.format === 2 && digest !== digestOf(rest)) throw new Error('its content is not what its digest is of');
   return state as CheckpointState;
 }
 
@@ -197,12 +270,17 @@ const most = 4;
 
 /** A digest of what decides the weights of a run, for `state.definition`: keys are sorted, so that the order of writing does not count. */
 export function digestDefinition(definition: unknown): string {
-  const sorted = JSON.stringify(definition, (_, value: unknown) =>
-    typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : value,
+  return digestOf(definition).slice(0, 16);
+}
+
+/** SHA-256 of a value as JSON with sorted keys, in hexadecimal. */
+function digestOf(value: unknown): string {
+  const sorted = JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
   );
-  return sha256([Buffer.from(sorted)]).slice(0, 16);
+  return sha256([Buffer.from(sorted)]);
 }
 
 async function writeParts(path: string, bytes: readonly Uint8Array[]): Promise<string> {

@@ -33,6 +33,8 @@ export interface Ready extends Progress {
   readonly why: string;
   /** The checkpoint that it goes on from. */
   readonly resumed?: string | undefined;
+  /** Names of later checkpoints, which are broken. */
+  readonly passedOver?: readonly string[] | undefined;
   /** Numbers that are trained. */
   readonly parameters: number;
 }

@@ -21,9 +21,9 @@ export async function serve(port: MessagePort, setup: TrainerSetup, model?: Mode
       saved: (path, step) => say({ type: 'saved', path, step }),
     });
     try {
-      const { loop, choice, resumed } = session;
+      const { loop, choice, resumed, passedOver } = session;
       const parameters = Object.values(loop.params).reduce((sum, { size }) => sum + size, 0);
-      say({ type: 'ready', ready: { ...loop.from, ...choice, resumed, parameters } });
+      say({ type: 'ready', ready: { ...loop.from, ...choice, resumed, passedOver, parameters } });
       const reader = new CellReader(setup.memory, setup.layout);
       let held: Uint32Array | undefined;
       const release = () => {

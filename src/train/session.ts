@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type BackendChoice, type BackendWish, chooseBackend } from '../backends/choose.ts';
 import * as tf from '../backends/tf.ts';
 import { fail } from '../errors.ts';
@@ -10,8 +10,10 @@ import {
   aboutKey,
   type Checkpoint,
   checkpointFolder,
+  checkpointNames,
   digestDefinition,
   newestCheckpoint,
+  readCheckpoint,
   saveCheckpoint,
 } from './checkpoint.ts';
 import { adamwOptions, decisive, saveRule, scheduleOf, stepsOf, type TrainDefinition } from './definition.ts';
@@ -30,6 +32,8 @@ export interface Session {
   readonly choice: BackendChoice;
   /** The checkpoint that the run goes on from, if any. */
   readonly resumed: string | undefined;
+  /** Names of the later checkpoints, which are broken. */
+  readonly passedOver: readonly string[];
   /** Frees tensors and closes files. */
   close(): Promise<void>;
 }
@@ -54,12 +58,9 @@ export async function openSession(definition: TrainDefinition, options: SessionO
   const checkpoints = checkpointFolder(folder);
   await mkdir(folder, { recursive: true });
   if (definition.fresh === true) await rm(checkpoints, { recursive: true, force: true });
-  let broken = false;
-  const newest = await newestCheckpoint(checkpoints, (error) => {
-    broken = true;
-    note(error.message);
-  });
-  if (broken && newest === undefined) note('No checkpoint is whole: the training starts from the beginning.');
+  const newest = await newestCheckpoint(checkpoints, readCheckpoint, note);
+  const passedOver = await laterThan(newest, checkpoints);
+  if (passedOver.length > 0 && newest === undefined) note('The training starts from the beginning.');
   const digest = digestDefinition(decisive(definition));
   // As JSON has it: what is not set is not there.
   const decides: unknown = JSON.parse(JSON.stringify(definition.decides ?? decisive(definition)));
@@ -79,7 +80,7 @@ export async function openSession(definition: TrainDefinition, options: SessionO
     if (newest !== undefined) loadCheckpoint(model, params, state, newest);
     else if (definition.init !== undefined) {
       const { init } = definition;
-      for (const text of loadInitial(model, params, await readWeights(init), init)) note(text);
+      for (const text of loadInitial(model, params, await readWeights(init, note), init)) note(text);
     }
     const from = { step: newest?.state.step ?? 0, position: newest?.state.position ?? 0 };
     const metrics = await openMetrics(join(folder, 'metrics.jsonl'), from.step);
@@ -115,6 +116,7 @@ export async function openSession(definition: TrainDefinition, options: SessionO
       },
       choice,
       resumed: newest?.path,
+      passedOver,
       close: async () => {
         dispose();
         await metrics.close();
@@ -151,7 +153,10 @@ export async function openModel(
   weights: string | StoredWeights,
   options: ModelOptions = {},
 ): Promise<OpenModel> {
-  const read = typeof weights === 'string' ? { stored: await readWeights(weights), where: weights } : weights;
+  const read =
+    typeof weights === 'string'
+      ? { stored: await readWeights(weights, options.note ?? (() => {})), where: weights }
+      : weights;
   const { stored, where } = read;
   const [expected, found] = [aboutModel(definition.model), stored.metadata[aboutKey]];
   if (found !== undefined && found !== expected) throw fail('WEIGHTS_FOREIGN', { expected, found }, { where });
@@ -164,7 +169,7 @@ export async function openFreshModel(
   options: ModelOptions = {},
 ): Promise<OpenModel> {
   const { init, seed } = definition;
-  const stored = init === undefined ? undefined : await readWeights(init);
+  const stored = init === undefined ? undefined : await readWeights(init, options.note ?? (() => {}));
   return modelWith(definition, seed, options, (model, params) => {
     // What the training will say of them it says itself.
     if (stored !== undefined && init !== undefined) loadInitial(model, params, stored, init);
@@ -196,6 +201,11 @@ async function modelWith(
 /** A model in one line: its name, its options, and how the pictures are cut for it. */
 function aboutModel({ name, options, spec: { grid, windows } }: TrainDefinition['model']): string {
   return JSON.stringify({ [name]: options, patch: grid?.patch, K: windows?.K });
+}
+
+async function laterThan(newest: Checkpoint | undefined, folder: string): Promise<readonly string[]> {
+  const names = await checkpointNames(folder);
+  return newest === undefined ? names : names.slice(names.indexOf(basename(newest.path)) + 1);
 }
 
 function refuseForeign(newest: Checkpoint | undefined, digest: string, decides: unknown): void {

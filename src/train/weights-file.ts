@@ -1,34 +1,56 @@
-import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fail, messageOf } from '../errors.ts';
-import { checkpointFolder, newestCheckpoint } from './checkpoint.ts';
+import { fail, messageOf, PatchstreamError } from '../errors.ts';
+import {
+  checkpointAt,
+  checkpointFolder,
+  checkpointNames,
+  newestCheckpoint,
+  readModel,
+  type StoredModel,
+  undigested,
+} from './checkpoint.ts';
 import { decodeSafetensors, type Safetensors, type StoredTensor } from './safetensors.ts';
 
 /**
- * The tensors of a weights file: a `.safetensors` file, a checkpoint's folder, or a run's, whose newest whole checkpoint is taken.
- * @throws WEIGHTS_BROKEN when there is none, or it is no such file.
+ * The tensors of a weights file: a `.safetensors` file, a checkpoint's folder, or a run's, whose newest whole checkpoint is taken. The digests of
+ * a checkpoint are compared.
+ *
+ * @param note hears of broken checkpoints that are passed over, and of a checkpoint without a digest.
+ * @throws WEIGHTS_BROKEN when there is none, or it is no such file; CHECKPOINT_BROKEN.
  */
-export async function readWeights(path: string): Promise<Safetensors> {
+export async function readWeights(path: string, note: (text: string) => void): Promise<Safetensors> {
   try {
-    const file = (await isFolder(path)) ? join(await checkpointIn(path), 'model.safetensors') : path;
-    return decodeSafetensors(await readFile(file), file);
+    const checkpoint = await checkpointAt(path);
+    if (checkpoint !== undefined) return (await namedModel(checkpoint, note)).model;
+    if (!(await isFolder(path))) return decodeSafetensors(await readFile(path), path);
+    return await inFolder(path, note);
   } catch (cause) {
+    if (cause instanceof PatchstreamError && cause.code === 'CHECKPOINT_BROKEN') throw cause;
     throw fail('WEIGHTS_BROKEN', { found: messageOf(cause) }, { where: path, cause });
   }
+}
+
+async function namedModel(path: string, note: (text: string) => void): Promise<StoredModel> {
+  const found = await readModel(path);
+  if (found.state.digest === undefined) note(undigested(path));
+  return found;
 }
 
 async function isFolder(path: string): Promise<boolean> {
   return (await stat(path)).isDirectory();
 }
 
-/** The newest checkpoint of a run's folder; any other folder is a checkpoint itself. */
-async function checkpointIn(folder: string): Promise<string> {
+/** Of a run's newest checkpoint; of any other folder the file in it. */
+async function inFolder(folder: string, note: (text: string) => void): Promise<Safetensors> {
   const checkpoints = checkpointFolder(folder);
-  if (!existsSync(checkpoints)) return folder;
-  // One that is broken is told by the run that wrote it, when it goes on.
-  const newest = await newestCheckpoint(checkpoints, () => {});
-  return newest?.path ?? folder;
+  const newest = await newestCheckpoint(checkpoints, readModel, note);
+  if (newest !== undefined) return newest.model;
+  const names = await checkpointNames(checkpoints);
+  // Weights beside broken checkpoints are not what was asked for.
+  if (names.length > 0) throw fail('CHECKPOINT_BROKEN', { found: 'none of them is' }, { where: checkpoints });
+  const file = join(folder, 'model.safetensors');
+  return decodeSafetensors(await readFile(file), file);
 }
 
 /** Whether a tensor of a file belongs to the encoder: what remains of a masked model after its pre-training. */

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { checkpointFolder, saveCheckpoint } from '../../src/train/checkpoint.ts';
@@ -71,3 +71,26 @@ t.test('nothing there, nothing trained, and a file that is there already', async
   });
   t.same(await readFile(file), before);
 });
+
+t.test(
+  'L14: a checkpoint that was changed is neither exported nor shown, and an older one is taken aloud',
+  async (t) => {
+    const run = t.testdir();
+    await save(run, 3);
+    const path = await save(run, 5);
+    t.match(await patchstream(['inspect', path]), { code: 0, out: /step +5\n[\s\S]*tensors +7\n/ });
+    const shown = await patchstream(['inspect', path, '--json']);
+    t.match(JSON.parse(shown.out), { format: 2, step: 5, tensors: 7, values: 14, digest: /^[0-9a-f]{64}$/ });
+
+    const state = join(path, 'state.json');
+    await writeFile(state, (await readFile(state, 'utf8')).replace('"step": 5', '"step": 4'));
+    const output = join(run, 'mine.safetensors');
+    for (const verb of [
+      ['inspect', path],
+      ['export', path, '--output', output],
+    ])
+      t.match(await patchstream(verb), { code: 1, err: /^CHECKPOINT_BROKEN.*state\.json/ });
+    const older = await patchstream(['export', run, '--output', output]);
+    t.match(older, { code: 0, err: /CHECKPOINT_BROKEN[\s\S]*older checkpoint step-00000003 is taken/ });
+  },
+);

@@ -10,7 +10,7 @@ import { defineModel, type ModelValue } from '../../src/pipeline/model.ts';
 import { classifier, lomar, mae, srmae } from '../../src/pipeline/models.ts';
 import { run } from '../../src/pipeline/run.ts';
 import { decode, downsample, mask, randomResizedCrop, windows } from '../../src/stages/index.ts';
-import { newestCheckpoint } from '../../src/train/checkpoint.ts';
+import { newestCheckpoint, readModel } from '../../src/train/checkpoint.ts';
 import type { Measures } from '../../src/train/metrics.ts';
 import { buildModel } from '../../src/train/models.ts';
 import { pictureFolder } from '../kit/folder.ts';
@@ -114,7 +114,7 @@ const rowsOf = <Row>(path: string) =>
     .map((line) => JSON.parse(line) as Row);
 
 async function weightsOf(folder: string) {
-  const { model } = (await newestCheckpoint(join(folder, 'checkpoints'), () => {}))!;
+  const { model } = (await newestCheckpoint(join(folder, 'checkpoints'), readModel, () => {}))!;
   return new Map(
     [...model.tensors].map(([name, { bytes }]) => [name, new Float32Array(Uint8Array.from(bytes).buffer)]),
   );

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import {
@@ -10,10 +10,13 @@ import {
   type Layout,
   newestCheckpoint,
   readCheckpoint,
+  readModel,
   runFolderOf,
   saveCheckpoint,
   type ToSave,
 } from '../../src/train/checkpoint.ts';
+import { floatsOf } from '../../src/train/safetensors.ts';
+import { readWeights } from '../../src/train/weights-file.ts';
 
 const toSave = (step: number): ToSave => ({
   state: { step, position: step * 4, updates: step, seed: 7, versions: { patchstream: '0' }, definition: 'd' },
@@ -21,18 +24,21 @@ const toSave = (step: number): ToSave => ({
   optimizer: new Map([['exp_avg.weight', { shape: [2, 1], data: Float32Array.of(3, 4) }]]),
 });
 
+const newest = (folder: string, note: (text: string) => void = () => {}) =>
+  newestCheckpoint(folder, readCheckpoint, note);
+
 const plain: Layout = () => ({ shape: [2, 1], toFile: (data) => data, fromFile: (data) => data });
 
 t.test('what is saved is read again, and the last are kept', async (t) => {
   const folder = checkpointFolder(t.testdir());
-  t.equal(await newestCheckpoint(folder), undefined);
+  t.equal(await newest(folder), undefined);
   for (const step of [1, 20, 300]) await saveCheckpoint(folder, toSave(step), 2);
   t.same(await checkpointNames(folder), ['step-00000020', 'step-00000300']);
-  const newest = (await newestCheckpoint(folder))!;
-  t.match(newest.state, { format: 1, step: 300, position: 1200, seed: 7 });
-  t.same(fromFile(newest.model, ['weight'], plain).get('weight'), Float32Array.of(300, 0.1));
-  t.same([...newest.optimizer.tensors.keys()], ['exp_avg.weight']);
-  t.equal(checkpointFolder(runFolderOf(newest.path)), folder);
+  const newestOne = (await newest(folder))!;
+  t.match(newestOne.state, { format: 2, step: 300, position: 1200, seed: 7 });
+  t.same(fromFile(newestOne.model, ['weight'], plain).get('weight'), Float32Array.of(300, 0.1));
+  t.same([...newestOne.optimizer.tensors.keys()], ['exp_avg.weight']);
+  t.equal(checkpointFolder(runFolderOf(newestOne.path)), folder);
   t.equal(checkpointName(123456789), 'step-123456789');
 });
 
@@ -40,19 +46,23 @@ t.test('a broken checkpoint is told of and an older one taken', async (t) => {
   const folder = t.testdir();
   for (const step of [1, 2, 3, 4, 5]) await saveCheckpoint(folder, toSave(step), 9);
   await truncate(join(folder, 'step-00000005', 'model.safetensors'), 20);
-  await writeFile(join(folder, 'step-00000004', 'state.json'), '{"format": 2}');
+  await writeFile(join(folder, 'step-00000004', 'state.json'), '{"format": 3}');
   const optimizer = join(folder, 'step-00000003', 'optimizer.safetensors');
   const bytes = await readFile(optimizer);
   bytes[bytes.length - 1]! ^= 1;
   await writeFile(optimizer, bytes);
   await mkdir(join(folder, 'step-00000009'));
   const skipped: string[] = [];
-  const newest = await newestCheckpoint(folder, (error) => skipped.push(error.message));
-  t.equal(newest?.state.step, 2);
-  t.equal(skipped.length, 4);
+  const taken = await newest(folder, (text) => skipped.push(text));
+  t.equal(taken?.state.step, 2);
+  t.equal(skipped.length, 5);
+  t.equal(
+    skipped.at(-1),
+    'The older checkpoint step-00000002 is taken in place of step-00000009, step-00000005, step-00000004, step-00000003.',
+  );
   t.match(
     skipped.join('\n'),
-    /CHECKPOINT_BROKEN.*step-00000009[\s\S]*model\.safetensors[\s\S]*format must be 1[\s\S]*digest/,
+    /CHECKPOINT_BROKEN.*step-00000009[\s\S]*model\.safetensors[\s\S]*format must be 1 or 2[\s\S]*digest/,
   );
   await t.rejects(readCheckpoint(join(folder, 'step-00000003')), { code: 'CHECKPOINT_BROKEN' });
 
@@ -61,9 +71,72 @@ t.test('a broken checkpoint is told of and an older one taken', async (t) => {
   t.equal((await readCheckpoint(join(folder, 'step-00000003'))).state.step, 3);
 });
 
+t.test('L14: whatever is changed in a checkpoint is noticed by every way to read it', async (t) => {
+  const folder = t.testdir();
+  const path = await saveCheckpoint(checkpointFolder(folder), toSave(200));
+  const state = join(path, 'state.json');
+  const whole = await readFile(state, 'utf8');
+  const changes = [
+    whole.replace('"step": 200', '"step": 100'),
+    whole.replace('"position": 800', '"position": 804'),
+    whole.replace('"definition": "d"', '"definition": "e"'),
+    whole.replace(/,\s*"digest": "[^"]*"/, ''),
+    whole.replace(/("digest": ")[0-9a-f]/, '$1x'),
+    whole.slice(0, 40),
+  ];
+  const ways: Readonly<Record<string, () => Promise<unknown>>> = {
+    readCheckpoint: () => readCheckpoint(path),
+    readModel: () => readModel(path),
+    'the folder': () => readWeights(path, () => {}),
+    'the file in it': () => readWeights(join(path, 'model.safetensors'), () => {}),
+    'the run': () => readWeights(folder, () => {}),
+  };
+  const refused = async (what: string) => {
+    for (const [way, read] of Object.entries(ways))
+      await t.rejects(read(), { code: 'CHECKPOINT_BROKEN' }, `${what}: ${way}`);
+  };
+  for (const changed of changes) {
+    t.not(changed, whole);
+    await writeFile(state, changed);
+    await refused(changed);
+  }
+  await writeFile(state, whole);
+  for (const part of ['model.safetensors', 'optimizer.safetensors']) {
+    const bytes = await readFile(join(path, part));
+    await writeFile(join(path, part), bytes.with(bytes.length - 1, bytes.at(-1)! ^ 1));
+    await refused(part);
+    await writeFile(join(path, part), bytes);
+  }
+  await rm(state);
+  await refused('no state.json');
+  await writeFile(state, whole);
+  for (const read of Object.values(ways)) await t.resolves(read());
+});
+
+t.test('L14: of a run whose newest checkpoint is broken an older one is read, and that is said', async (t) => {
+  const folder = t.testdir();
+  for (const step of [1, 2]) await saveCheckpoint(checkpointFolder(folder), toSave(step));
+  await writeFile(join(checkpointFolder(folder), 'step-00000002', 'state.json'), '{');
+  const notes: string[] = [];
+  const { tensors } = await readWeights(folder, (text) => notes.push(text));
+  t.equal(floatsOf(tensors.get('weight')!)[0], 1);
+  t.match(notes, [/^CHECKPOINT_BROKEN.*step-00000002: .*state\.json/, /older checkpoint step-00000001 is taken/]);
+});
+
+t.test('L14: a checkpoint of format 1, which has no digest of its state, is read, and that is said', async (t) => {
+  const folder = join(import.meta.dirname, '../../fixtures/checkpoint-format-1');
+  const notes: string[] = [];
+  const taken = (await newest(folder, (text) => notes.push(text)))!;
+  t.match(taken.state, { format: 1, step: 2, position: 8, seed: 7 });
+  t.same(fromFile(taken.model, ['weight'], plain).get('weight'), Float32Array.of(2, 0.1));
+  t.match(notes, [/step-00000002 is of an earlier version: it has no digest/]);
+  await readWeights(taken.path, (text) => notes.push(text));
+  t.equal(notes.length, 2);
+});
+
 t.test('what a killed run left half-written is no checkpoint, and goes', async (t) => {
   const folder = t.testdir({ '.step-00000001-x': { 'model.safetensors': 'half' } });
-  t.equal(await newestCheckpoint(folder), undefined);
+  t.equal(await newest(folder), undefined);
   await saveCheckpoint(folder, toSave(2));
   t.same(await readdir(folder), ['step-00000002']);
 });

@@ -1,0 +1,79 @@
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { fail } from "../errors.js";
+import { murmur3 } from "../random.js";
+import { readWhole } from "./files.js";
+import { defineSource } from "./source.js";
+/** The expressions in the order of their labels. */
+const expressions = ['angry', 'disgust', 'fear', 'happy', 'sad', 'surprise', 'neutral'];
+/** Folders below the data set's own. */
+const [photos, list] = ['image/origin', 'label/label.lst'];
+/** Bytes that the list may have; the published one has 5 million. */
+const mostBytes = 2 ** 28;
+/** One in this many photos is for testing. */
+const testShare = 5;
+/**
+ * Faces of ExpW (Expression in the Wild): one sample for each line of `label/label.lst` (`name face top left right bottom confidence label`),
+ * whose photo lies in `image/origin`. A key is the photo's name, a slash and the number of the face. A split is not published; here a
+ * photo with all its faces is a test photo by the MurmurHash3 of its name, one in five.
+ * Opening throws FILE_UNREADABLE, FILE_LARGE, EXPW_LINE, EXPW_EMPTY; a sample fails with FILE_UNREADABLE, FILE_LARGE.
+ */
+export const expw = defineSource({
+    name: 'expw',
+    summary: 'Faces of ExpW: photos, boxes and expressions by its list of labels.',
+    options: z.strictObject({
+        path: z.string().min(1).describe('The folder with image/origin and label/label.lst.'),
+        part: z
+            .enum(['all', 'train', 'test'])
+            .default('all')
+            .describe('All faces, or those of four fifths of the photos, or of the last fifth.'),
+        minSide: z.int().min(1).default(80).describe('Faces whose box is narrower or lower are left out, in pixels.'),
+        maxBytes: z
+            .int()
+            .min(1)
+            .default(2 ** 28)
+            .describe('The most bytes a photo may have; a larger one fails before it is read.'),
+    }),
+    shorthand: 'path',
+    folder: ({ path }) => path,
+    spec: () => ({
+        fields: { bytes: 'bytes', box: { dtype: 'int32', shape: [4] }, label: { dtype: 'int32', shape: [] } },
+    }),
+    async open({ path, part, minSide, maxBytes }, { base, signal }) {
+        const root = resolve(base, path);
+        const text = Buffer.from(await readWhole(join(root, list), list, { maxBytes: mostBytes, signal })).toString('utf8');
+        const lines = text.split(/\r?\n/).flatMap((line, i) => (line.trim() === '' ? [] : [faceOf(line, i + 1)]));
+        const faces = lines.filter(({ name, box }) => Math.min(box[2], box[3]) >= minSide && (part === 'all' || partOf(name) === part));
+        if (faces.length === 0)
+            throw fail('EXPW_EMPTY', { minSide, found: lines.length }, { where: list });
+        return {
+            count: faces.length,
+            classNames: expressions,
+            key: (index) => `${faces[index].name}/${faces[index].face}`,
+            async read(index, signal, memory) {
+                const { name, box, label } = faces[index];
+                return { bytes: await readWhole(join(root, photos, name), name, { maxBytes, signal, memory }), box, label };
+            },
+        };
+    },
+});
+/** A line's face; its numbers are taken from the end, so that a name may have spaces. */
+function faceOf(line, number) {
+    const words = line.trim().split(' ');
+    const name = words.slice(0, -7).join(' ');
+    const numbers = words.slice(-7).map((word) => (word === '' ? Number.NaN : Number(word)));
+    const [face, top, left, right, bottom, , label] = numbers;
+    const whole = [face, top, left, right, bottom, label].every(Number.isInteger) && numbers.every(Number.isFinite);
+    // A box is int32: larger numbers would come out as others.
+    const small = [top, left, right, bottom].every((side) => Math.abs(side) < 2 ** 30);
+    // A name leads to a file of the folder, never out of it.
+    const plain = name !== '' && name !== '.' && name !== '..' && !/[\\/\0]/.test(name);
+    if (!whole || !small || !plain || right <= left || bottom <= top || label < 0 || label >= expressions.length) {
+        throw fail('EXPW_LINE', { line: number, found: line.slice(0, 100) }, { where: list });
+    }
+    return { name, face, box: Int32Array.of(left, top, right - left, bottom - top), label };
+}
+function partOf(name) {
+    return murmur3(name, 0) % testShare === 0 ? 'test' : 'train';
+}
+//# sourceMappingURL=expw.js.map

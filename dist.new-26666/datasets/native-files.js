@@ -1,0 +1,137 @@
+import { imageOutcomes, isAbsent } from "../native.js";
+import { nativePool } from "../vision/native-pool.js";
+/** Larger files are read in pieces, so that an abort is heard between them. */
+export const mostAtOnce = 2 ** 22;
+/** Rooms grow to what files have needed, up to this; for a larger file its size is asked first. */
+const mostUsual = 2 ** 20;
+/** The most reads that are left to Node before it is tried again. */
+const longestRest = 1024;
+/**
+ * Whether a read is worth trying. Where files do not lie in memory, most tries are in vain: after each that fails behind another, twice as many reads are not
+ * tried. One that fails among others that do not, as where the system has given some pages away, tells nothing of the next.
+ */
+export class Trials {
+    #resting = 0;
+    #rest = 0;
+    isDue() {
+        return this.#resting === 0 || this.#resting-- === 0;
+    }
+    succeeded() {
+        this.#rest = 0;
+    }
+    failed() {
+        this.#resting = this.#rest;
+        this.#rest = Math.min(2 * this.#rest + 1, longestRest);
+    }
+}
+/** A file at the addon, or on its way there. */
+class Wanted {
+    path;
+    limits;
+    memory;
+    /** Reads the file where it must be read another way. */
+    otherwise;
+    resolve;
+    #home;
+    room;
+    constructor(home, path, limits, memory, room, otherwise, resolve) {
+        this.#home = home;
+        this.path = path;
+        this.limits = limits;
+        this.memory = memory;
+        this.room = room;
+        this.otherwise = otherwise;
+        this.resolve = resolve;
+    }
+    ended(outcome, size) {
+        this.#home.ended(this, outcome, size);
+    }
+}
+/**
+ * Reads files that lie in the system's memory, as those of every epoch but the first do where there is enough of it: by the threads that render, which are
+ * awake, many with one call and one message. What would wait for a disk is left to Node's threads.
+ */
+class NativeFiles {
+    #pool;
+    #gathered = [];
+    /** Room for a file whose size is not known yet. */
+    #usual = 2 ** 16;
+    #trials = new Trials();
+    constructor(pool) {
+        this.#pool = pool;
+    }
+    /**
+     * The bytes of a file, in memory that `memory` has lent; nothing where it is not tried just now. `otherwise` reads the file where it must be read another
+     * way.
+     */
+    read(path, limits, memory, otherwise) {
+        if (!this.#trials.isDue())
+            return undefined;
+        return new Promise((resolve) => {
+            this.#gather(new Wanted(this, path, limits, memory, memory.take(this.#usual), otherwise, resolve));
+        });
+    }
+    #gather(wanted) {
+        if (this.#gathered.length === 0)
+            process.nextTick(this.#start);
+        this.#gathered.push(wanted);
+    }
+    #start = () => {
+        const files = this.#gathered;
+        this.#gathered = [];
+        const ids = new Int32Array(files.length);
+        const paths = [];
+        const rooms = [];
+        for (let i = 0; i < files.length; i++) {
+            const wanted = files[i];
+            ids[i] = this.#pool.open(wanted);
+            paths.push(wanted.path);
+            rooms.push(wanted.room);
+        }
+        try {
+            this.#pool.addon.readFiles(ids, paths, rooms);
+        }
+        catch {
+            // No thread or no memory could be had: the other way tells so, if it does not go better there.
+            for (const id of ids)
+                this.#pool.close(id);
+            for (const { otherwise, resolve } of files)
+                resolve(otherwise());
+        }
+    };
+    /** For its files only. */
+    ended(wanted, outcome, size) {
+        const { room, memory, otherwise, resolve } = wanted;
+        const { maxBytes, signal } = wanted.limits;
+        const isRead = outcome === imageOutcomes.read;
+        if (isRead)
+            this.#trials.succeeded();
+        if (isRead && size <= maxBytes && !signal?.aborted) {
+            resolve(new Uint8Array(room.buffer, 0, size));
+            return;
+        }
+        memory.giveBack(room);
+        const isTooLarge = size >= Math.min(maxBytes, mostAtOnce);
+        if (!isRead && size > 0 && !isTooLarge) {
+            if (size < mostUsual)
+                this.#usual = Math.max(this.#usual, size + 1);
+            wanted.room = memory.take(size + 1);
+            this.#gather(wanted);
+            return;
+        }
+        if (!isRead && !isTooLarge)
+            this.#trials.failed();
+        resolve(otherwise());
+    }
+}
+let files;
+/** Reading by native/image, where it is there. */
+export function nativeFiles() {
+    if (files === undefined) {
+        const pool = nativePool();
+        if (!isAbsent(pool))
+            files = new NativeFiles(pool);
+    }
+    return files;
+}
+//# sourceMappingURL=native-files.js.map

@@ -1,0 +1,44 @@
+/** What is smaller gets as much, so that files of nearly one size share their memory. */
+const least = 2 ** 16;
+/** What is larger is given away for good: a run in which such files are rare would keep memory that it hardly uses. */
+const most = 2 ** 24;
+/** Memory of a recycler, which knows whose it is: to look that up in a set would cost more than all the rest. */
+class Lent extends ArrayBuffer {
+    home;
+    isTaken = false;
+    constructor(home, bytes) {
+        super(bytes);
+        this.home = home;
+    }
+}
+/**
+ * Memory for the files of one run, used for one after the other: as garbage, memory of this size has the collector run every few hundred files.
+ * Whoever takes memory gives it back once nothing reads it any more, or keeps it and says nothing.
+ */
+export class Recycler {
+    /** Free memory by its size, a power of two. */
+    #free = new Map();
+    /** Room for at least so many bytes. What is in it is left over from others. */
+    take(bytes) {
+        if (bytes > most)
+            return Buffer.allocUnsafeSlow(bytes);
+        let size = least;
+        while (size < bytes)
+            size *= 2;
+        const memory = this.#free.get(size)?.pop() ?? new Lent(this, size);
+        memory.isTaken = true;
+        return new Uint8Array(memory);
+    }
+    /** Takes the memory under `bytes` back; nothing where it is somebody else's, or came back before. Nobody may read it from then on. */
+    giveBack({ buffer }) {
+        if (!(buffer instanceof Lent) || buffer.home !== this || !buffer.isTaken)
+            return;
+        buffer.isTaken = false;
+        const free = this.#free.get(buffer.byteLength);
+        if (free === undefined)
+            this.#free.set(buffer.byteLength, [buffer]);
+        else
+            free.push(buffer);
+    }
+}
+//# sourceMappingURL=recycler.js.map

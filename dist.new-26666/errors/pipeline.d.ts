@@ -1,0 +1,31 @@
+/** Pipeline files and the command line. */
+export declare const pipelineErrors: {
+    readonly PIPELINE_FILE: "a pipeline file must be readable and end in .yaml, .yml, .ts, .mts, .js or .mjs; got {found}. {advice}";
+    readonly PIPELINE_SIZE: "a pipeline file must be at most {most} large; got {found}. Keep data in files of its own and name them here.";
+    readonly PIPELINE_YAML: "a pipeline file must be plain YAML; got {found}. {advice}";
+    readonly PIPELINE_EXPORT: "a pipeline module must export a pipeline as its default; got {found}. Write `export default definePipeline(…)`.";
+    readonly PIPELINE_ENDS: "a pipeline must end in either `train` or `sink`; got {found}. {advice}";
+    readonly PIPELINE_PROBLEMS: "a pipeline must have no problems; got {count}: {list} Mend them; `patchstream check` shows those of a file with their lines.";
+    readonly EXTENDS_CIRCLE: "`extends` must end at a file that extends nothing; got a circle, {circle}. Take one link out.";
+    readonly ENVIRONMENT_MISSING: "the environment variable {name} must be set; got nothing. {advice}";
+    readonly SET_PATH: "`--set` must name an option as path=value; got {found}. {advice}";
+    readonly USE_MODULE: "a module under `use` must load; got {found}. Mend the module, or the path, which starts at the file it stands in.";
+    readonly USE_EXPORTS: "a module under `use` must export stages, sources, sinks or models, such as `export const mine = defineStage(…)`; got {found}. Export one.";
+    readonly NAME_TAKEN: "the name of a {kind} must be free; got `{name}`, which is registered already. Choose another name.";
+    readonly NAME_UNKNOWN: "a {kind} must be one that is registered; got `{name}`. {advice}";
+    readonly NAME_ENTRY: "a {kind} must be a name, or a map with one name and its options; got {found}. {advice}";
+    readonly OPTION_UNKNOWN: "{owner} must have only options it knows; got `{option}`. {advice}";
+    readonly OPTION_MISSING: "`{option}` must be given: {expected}; got nothing. Add it{advice}.";
+    readonly OPTION_VALUE: "`{option}` must be {expected}; got {found}. {advice}";
+    readonly OPTION_ONE_OF: "exactly one of {options} must be given; got {found}. {advice}";
+    readonly STAGE_VALUE: "a stage must be made by a stage factory, each(fn) or operator(op); got {found}. Call the factory: `decode()`, not `decode`.";
+    readonly STAGE_ID_TWICE: "the ids of stages must differ; got `{id}` twice. Give one of the two an `id` of its own.";
+    readonly STAGE_BROKEN: "the stage must say what it does to the spec; it threw {found}. Mend `check` or `output` of its definition.";
+    readonly FIELD_MISSING: "{owner} must get samples with `{field}`; got {fields}. {advice}";
+    readonly FIELD_LOOSE: "what enters a batch must have a fixed size; `{field}` has none. {advice}";
+    readonly CELLS_TOO_FEW: "`cells` must be at least twice the micro-batch plus a cell per thread, {needed}; got {cells}. Raise `cells` or leave it out.";
+    readonly MICRO_BATCH: "`microBatch` must divide `batch`, {batch}; got {found}. {advice}";
+    readonly RUN_FOLDER: "the folder of a training must hold pipeline.json, metrics.jsonl and events.jsonl; got: {found}. Name the `output` of a pipeline that was run.";
+    readonly ARGUMENT: "the command line must be one that `{command} --help` shows; got {found}. {advice}";
+    readonly INSPECT_NOTHING: "{path} must be something that can be looked into: {kinds}; got {found}. Look at the path.";
+};

@@ -1,0 +1,37 @@
+/** Backends, models and training. */
+export declare const trainErrors: {
+    readonly BACKEND_WASM: "tfjs' wasm backend must start; {found}. Run `npm ci` again, and look whether node_modules/@tensorflow/tfjs-backend-wasm is complete.";
+    readonly BACKEND_MEMORY: "the backend {backend} must find {needed} in {memory}; it found none. Lower `microBatch`.";
+    readonly BACKEND_MISSING: "backend {backend} must be installed to be asked for by name; {found}. {remedy}";
+    readonly DEVICE_MISSING: "device {device} must be there to be asked for by name; got {found}. Say `device: cpu`, or leave it out.";
+    readonly STEP_WRITE: "a training step must bring along the same values each time, so that it can be replayed; other values were written for its operation {operation}. Give what changes from step to step as inputs of the model, and make chance on the backend no part of its loss.";
+    readonly MODEL_HEADS: "width must be a multiple of heads; got width {width}, heads {heads}. Try heads {suggestion}.";
+    readonly MODEL_POSITIONS: "a model with fixed positions must have a width that is a multiple of 4; got {width}. Try {suggestion}.";
+    readonly MASKS_UNEVEN: "every picture must have as many of its {n} patches visible, at least one; got {found} after {first}. Hide a fixed share, as the stage `mask` does.";
+    readonly MODEL_PATCH: "a model needs one patch size, in pixels; {found}. Add the stage `windows`, or say `patch` in the options of the model.";
+    readonly MODEL_WINDOWS: "LoMaR needs windows of patches; got none. Add the stage `windows` before `mask`.";
+    readonly MODEL_WHOLE: "{model} hides patches of the whole picture; got windows. Take the stage `windows` out and say `mask: { ratio: 0.75, patch: 16 }`.";
+    readonly MODEL_SUPER_RESOLUTION: "the super-resolution module `{module}` must get {expected}; got {found}. {advice}";
+    readonly MODEL_FIELD: "field {field} of a micro-batch must be {expected}; got {found}. Look at the stages that make it.";
+    readonly MODEL_PARAMETER: "a parameter of the model must be asked for by its name; got {name}. Try {suggestion}.";
+    readonly SCHEDULE_RATE: "exactly one of `lr` (absolute) and `baseLr` (for 256 samples) is needed; got {found}. Keep one of them.";
+    readonly SAFETENSORS_INVALID: "a safetensors file must {rule}; got {found}. Do not load it: fetch it again, or take an older checkpoint.";
+    readonly CHECKPOINT_BROKEN: "a checkpoint must be whole; {found}. Take another one, or delete this folder: then the run goes on from an older one, if there is one.";
+    readonly CHECKPOINT_WRITE: "a checkpoint must be written whole; got: {found}. Make room, or choose another `output`; the run goes on from its last checkpoint.";
+    readonly WEIGHTS_BROKEN: "weights must be a .safetensors file, or the folder of a checkpoint or of a run that has one; got: {found}. Look at the path.";
+    readonly WEIGHTS_FOREIGN: "weights must be of the model that the pipeline describes, {expected}; these are of {found}. Name the pipeline that trained them.";
+    readonly WEIGHTS_MISMATCH: "weights to begin with must be of the model {model}, or of its encoder alone; {found}. Set size, patch and decoder of the model as the weights have them, or take their encoder alone: `patchstream export --encoder`.";
+    readonly EXPORT_EXISTS: "weights are exported to a file of their own; {path} is there already. Name another with --output, or delete it.";
+    readonly WINDOW_OUTSIDE: "a window of {K} × {K} patches must lie on the picture, {rows} × {columns} patches; got one at row {top}, column {left}.";
+    readonly CHECKPOINT_MISMATCH: "the checkpoint must fit the pipeline; {found}. Give the run another output folder, start afresh with --fresh, or change the pipeline back.";
+    readonly LOSS_NOT_A_NUMBER: "loss and gradient must be finite; step {step} got loss {loss} and gradient norm {gradNorm}, with the samples {keys}. Lower the learning rate, look at these samples, or skip such steps with `onNotANumber: skip`.";
+    readonly MICRO_BATCH_PAIRS: "mixup and cutmix mix samples 2i and 2i + 1, so a micro-batch must have an even number of samples; got {found}. Make `batch` and `microBatch` even, or set `mixup` and `cutmix` to 0.";
+    readonly LABEL_CLASS: "a label must be one of the {classes} classes of the model, 0 to {most}; got {found}. Set `classes` of the model to as many as there are.";
+    readonly LABEL_CLASSES: "the model must have a class for each of the {found} of the source; it has {classes}. Set `classes` of the model to {found}.";
+    readonly MICRO_BATCH_SIZE: "the micro-batches of a step must add up to the batch of {batch} samples; got {got} at step {step}. Make `microBatch` a divisor of `batch`.";
+    readonly MODEL_UNKNOWN: "the model must be one of {known}; got {name}. {suggestion}";
+    readonly TRAIN_SPEC: "the model {model} must be given {needs}; got a chain without. Add the stage that makes it: {stage}.";
+    readonly TRAINER_DIED: "the trainer's thread must end by itself; it ended with {found}. Run again: it goes on from the last checkpoint.";
+    readonly METRICS_BROKEN: "line {line} of metrics.jsonl must be one row of JSON; got {found}. Delete the file or start afresh with --fresh.";
+    readonly RECONSTRUCTION_EMPTY: "the held-out images must have at least one hidden pixel; got {images} images. Give more images or a higher mask ratio.";
+};

@@ -1,0 +1,204 @@
+/** Why an addon cannot be had, in words for a user, and the command that mends it. */
+export interface Absent {
+    readonly found: string;
+    readonly remedy: string;
+}
+/** dtypes as `native/torch` numbers them. */
+export declare const torchDtypes: {
+    readonly float32: 0;
+    readonly int32: 1;
+    readonly bool: 2;
+};
+/** What a tensor is uploaded from and downloaded into. May lie in a SharedArrayBuffer. */
+export type HostArray = Float32Array | Int32Array | Uint8Array;
+/**
+ * The functions of `native/torch/addon.cc`, as they are. Tensors are named by handles that `free` ends; a handle that was freed is an error.
+ * Loaded once in each thread, which has its own tensors.
+ */
+export interface TorchAddon {
+    /** Memory for the arguments and results of `run`, kept until the next `open`. */
+    open(ints: Int32Array, numbers: Float64Array): void;
+    /** The operations, in the order of their numbers. */
+    names(): string[];
+    /**
+     * Input handles are taken from the first ints (-1: not given), attributes from the first numbers; the outputs are written to the ints, one after
+     * another, as [handle, dtype, rank, sides…]. Returns their count.
+     */
+    run(opcode: number, inputCount: number, numberCount: number): number;
+    /** Copies; the array is free when it returns. Other dtypes are converted. */
+    upload(values: HostArray | Float64Array, dtype: number, shape: readonly number[]): number;
+    /** Rows of `rowBytes` that begin at `starts`; `source` is a dtype, or 4 for bytes. */
+    uploadRows(memory: Uint8Array, starts: Float64Array, rowBytes: number, source: number, dtype: number, shape: readonly number[]): number;
+    download(handle: number, into: HostArray): void;
+    /** The values as they are now, even if the tensor is freed or changed meanwhile. */
+    downloadAsync<A extends HostArray>(handle: number, into: A): Promise<A>;
+    free(handle: number): void;
+    /** Writes down what is run, uploaded and freed until `stop`. The tensors given here may be others in a replay. */
+    record(given: Int32Array): void;
+    /** Ends the recording; the program is kept until `discard`. */
+    stop(): number;
+    describe(program: number): ProgramAbout;
+    /** The first difference of a later recording from an earlier one. */
+    differ(earlier: number, later: number): ProgramDifference;
+    /** Does again what was recorded. False, with nothing done, when a tensor from before the recording was freed. */
+    replay(program: number, given: Int32Array): boolean;
+    discard(program: number): void;
+    /** Milliseconds spent in the addon so far: what is left of a step's time was spent in JavaScript. */
+    milliseconds(): number;
+    memory(): {
+        readonly bytes: number;
+        readonly tensors: number;
+    };
+    setThreads(count: number): void;
+    setDevice(name: string): void;
+    info(): {
+        readonly version: string;
+        readonly cuda: boolean;
+        readonly mps: boolean;
+        readonly threads: number;
+    };
+}
+/** What a recording holds. A program that reads, frees or keeps cannot be replayed. */
+export interface ProgramAbout {
+    /** Operations. */
+    readonly calls: number;
+    /** The operation whose output was read back while recording; empty when none was. */
+    readonly reads: string;
+    /** Whether a tensor from before was freed, and whether one that was made stayed. */
+    readonly frees: boolean;
+    readonly keeps: boolean;
+}
+/** `write`: other values were uploaded for this operation; `sequence`: the calls themselves differ, from this operation on. */
+export interface ProgramDifference {
+    readonly kind: 'none' | 'write' | 'sequence';
+    readonly operation: string;
+}
+/**
+ * The functions of `native/image/addon.cc`, as they are. Loaded once in each thread, which has threads of its own that render. A mistake of the
+ * caller is thrown; what is wrong with a picture is told by its outcome.
+ */
+export interface ImageAddon {
+    /**
+     * Comes first, once. `ended` hears of jobs that have ended, many at a time: [id, outcome (`imageOutcomes`), size of the file that was read] of each, in the
+     * first `count` ints of an array that is used again for the next message, and the messages of those that are broken, in their order. The next time when
+     * `listen` was called. The threads start with the first job; open jobs alone keep the program alive.
+     */
+    open(threads: number, ended: (outcomes: Int32Array, count: number, messages?: readonly string[]) => void): void;
+    /**
+     * Starts the jobs in the first `count` ints. Of each: id, kind (`imageKinds`), width and height as stored, EXIF's orientation, the number of outputs,
+     * the number of steps, and the ints of every step (native/image/job.h). `arrays` has its bytes and then its outputs, which may lie in a
+     * SharedArrayBuffer and are kept alive until the job has ended.
+     */
+    submit(ints: Int32Array, count: number, arrays: readonly Uint8Array[]): void;
+    /**
+     * Starts a job for each frame, in an open file: reads it into its room, where that needs no waiting for a disk, and compares its first four bytes with the
+     * CRC-32 of the others. The outcome is `read`, or `unread` where it must be read another way, and judged. `places` has the file's descriptor, the frame's
+     * offset and its length for each.
+     */
+    readFrames(ids: Int32Array, places: Float64Array, rooms: readonly Uint8Array[]): void;
+    /** Asks for the next message. To be called in another turn of the event loop than that of the last, so that the rest of the program has its turns. */
+    listen(): void;
+    /**
+     * Renders raw pictures of one size, which lie one after another in `data`, into `out`, one behind the other; all in the calling thread. The ints: kind,
+     * width and height of a record, the number of steps, the ints of every step, then the numbers of the records that are wanted. Returns the outcome
+     * (`imageOutcomes`): `done` or `memory`.
+     */
+    renderRecords(ints: Int32Array, data: Uint8Array, out: Uint8Array): number;
+    /**
+     * Starts a job for each file: reads what lies at the path whole into its room, a Uint8Array, where that needs no waiting for a disk. The outcome is
+     * `read`, with its size; or `unread` where it must be read another way, with its size (at most 2³¹ − 1) where a room does not have a byte more than the
+     * file, else 0.
+     */
+    readFiles(ids: Int32Array, paths: readonly string[], rooms: readonly Uint8Array[]): void;
+    /**
+     * When it returns, the job writes nothing any more, though it has not ended. Waits while a row of its pixels is being written, never while its file is
+     * decoded.
+     */
+    cancel(id: number): void;
+    /** How many threads take jobs from now on. */
+    setThreads(count: number): void;
+    /**
+     * CRC-32 of `bytes`, where `before` is that of what lies in front of them, by the fastest way of the processor but for the first `slower`. Missing where it
+     * has none.
+     */
+    readonly crc32?: (bytes: Uint8Array, before: number, slower: number) => number;
+    /** How many ways `crc32` has. */
+    readonly crc32Ways?: () => number;
+    /** For comparisons: 1 takes the plain form of the vector code, in the whole process; 0 ends that. */
+    setPortable(on: number): void;
+    info(): {
+        readonly version: number;
+        readonly vectors: 'avx2' | 'plain';
+    };
+}
+/**
+ * The functions of `native/dlib/addon.cc`, as they are. Loaded once in each thread, which has threads of its own that look for faces. A mistake of the
+ * caller is thrown.
+ */
+export interface DlibAddon {
+    /**
+     * Comes first, once. `ended` hears of every job: its id, what became of it (`dlibOutcomes`), five numbers of each face that was found (left, top, width,
+     * height in pixels of what was scanned, which they may leave, and confidence), followed by x and y of its 68 landmarks where a model was given, and dlib's
+     * own words where it failed. Threads, up to this many, are started when jobs find the others busy; open jobs alone keep the program alive.
+     */
+    open(threads: number, ended: (id: number, outcome: number, faces: Float64Array, message: string) => void): void;
+    /**
+     * Looks for faces in luma, [height, width], which must stay as it is meanwhile, but not on the first `steps` levels of dlib's pyramid. Those less sure than
+     * `least` are left out; 0 is dlib's own threshold. `model` is the path of a model of landmarks, which is read once a process.
+     */
+    submit(id: number, pixels: Uint8Array, width: number, height: number, steps: number, least: number, model: string | undefined): void;
+    /** The job ends as cancelled: at once when it has not begun, else when its scan has ended. */
+    cancel(id: number): void;
+    info(): {
+        readonly version: string;
+        readonly vectors: 'avx2' | 'plain';
+        /** Whether the machine has AVX2. */
+        readonly avx2: boolean;
+    };
+}
+/** What becomes of jobs, as `native/dlib` numbers them. */
+export declare const dlibOutcomes: {
+    readonly done: 0;
+    readonly cancelled: 1;
+    readonly memory: 2;
+    readonly failed: 3;
+    readonly model: 4;
+};
+/** Kinds of sources, and what becomes of jobs, as `native/image` numbers them. */
+export declare const imageKinds: {
+    readonly jpeg: 0;
+    readonly grey: 1;
+    readonly rgb: 2;
+};
+export declare const imageOutcomes: {
+    readonly done: 0;
+    readonly broken: 1;
+    readonly foreign: 2;
+    readonly cancelled: 3;
+    readonly memory: 4;
+    readonly read: 5;
+    readonly unread: 6;
+};
+/** The addon over libtorch, or why it is not there. Looks for it once. */
+export declare function torchAddon(): TorchAddon | Absent;
+/** The addon over libjpeg-turbo, or why it is not there. Looks for it once. */
+export declare function imageAddon(): ImageAddon | Absent;
+/** The addon over dlib in the form that suits the machine best, or why it is not there. Looks for it once. */
+export declare function dlibAddon(): DlibAddon | Absent;
+/**
+ * Has the threads of libtorch's OpenMP sleep soon when they wait for one another. By default they spin for milliseconds, and where other work has a
+ * core (the loader of the same run), a training took eight times as long. libgomp reads this once, when libtorch is loaded, from the process's
+ * environment, which only the main thread can change: so it is called before a worker loads the addon, too. What the user has set, stays.
+ */
+export declare function shortenOpenmpWaits(): void;
+/** Whether an addon was not found. */
+export declare function isAbsent(addon: object): addon is Absent;
+/**
+ * Calls into the addon, and turns what it throws for want of memory into our own error. Everything else it throws is a mistake of the caller, told
+ * by libtorch's own words.
+ *
+ * @throws BACKEND_MEMORY when memory could not be had.
+ */
+export declare function guarded<T>(device: string, call: () => T): T;
+/** BACKEND_MEMORY for an addon's error about memory, else undefined. */
+export declare function outOfMemory(device: string, cause: unknown): Error | undefined;

@@ -1,0 +1,81 @@
+/** The part of the pixels in `box`: [box.height, box.width, 3], copied. */
+export function cropPixels({ width, data }, { left, top, width: w, height: h }) {
+    const out = new Uint8Array(w * h * 3);
+    for (let row = 0; row < h; row++) {
+        const from = ((top + row) * width + left) * 3;
+        out.set(data.subarray(from, from + w * 3), row * w * 3);
+    }
+    return { width: w, height: h, data: out };
+}
+/** The pixels mirrored left to right, copied. */
+export function mirrorPixels({ width, height, data }) {
+    const out = new Uint8Array(data.length);
+    for (let row = 0; row < height; row++) {
+        let from = row * width * 3;
+        let to = (row + 1) * width * 3 - 3;
+        for (let column = 0; column < width; column++, from += 3, to -= 3) {
+            out[to] = data[from];
+            out[to + 1] = data[from + 1];
+            out[to + 2] = data[from + 2];
+        }
+    }
+    return { width, height, data: out };
+}
+/** A page of width × height pixels in one colour. */
+export function blankPixels(width, height, [red, green, blue]) {
+    const data = new Uint8Array(width * height * 3);
+    for (let at = 0; at < data.length; at += 3) {
+        data[at] = red;
+        data[at + 1] = green;
+        data[at + 2] = blue;
+    }
+    return { width, height, data };
+}
+/** Copies `pixels` onto `page` with its corner at (left, top); what juts out is left away. Writes into `page`. */
+export function pastePixels(page, pixels, left, top) {
+    const from = Math.max(0, -left);
+    const to = Math.min(pixels.width, page.width - left);
+    if (to <= from)
+        return;
+    for (let row = Math.max(0, -top); row < pixels.height && top + row < page.height; row++) {
+        const start = row * pixels.width * 3;
+        page.data.set(pixels.data.subarray(start + from * 3, start + to * 3), ((top + row) * page.width + left + from) * 3);
+    }
+}
+/** The pixels inside a larger page: [height, width, 3], with `background` around. */
+export function padPixels(pixels, { width, height, left, top, background, }) {
+    const page = blankPixels(width, height, background);
+    pastePixels(page, pixels, left, top);
+    return page;
+}
+/** Enlarges by repetition, or picks: source index ⌊i · from / to⌋, so that every pixel stays one flat square where the factor is whole. */
+export function repeatPixels(pixels, width, height) {
+    const data = new Uint8Array(width * height * 3);
+    for (let row = 0, to = 0; row < height; row++) {
+        const line = Math.floor((row * pixels.height) / height) * pixels.width;
+        for (let column = 0; column < width; column++, to += 3) {
+            const from = (line + Math.floor((column * pixels.width) / width)) * 3;
+            data[to] = pixels.data[from];
+            data[to + 1] = pixels.data[from + 1];
+            data[to + 2] = pixels.data[from + 2];
+        }
+    }
+    return { width, height, data };
+}
+/** Grey [H · W] repeated to RGB [H · W · 3]. */
+export function greyToRgb(grey) {
+    const rgb = new Uint8Array(grey.length * 3);
+    for (let i = 0, to = 0; i < grey.length; i++, to += 3) {
+        rgb[to] = rgb[to + 1] = rgb[to + 2] = grey[i];
+    }
+    return rgb;
+}
+/** The luma of RGB [H · W · 3] as JPEG defines it, in libjpeg's integers: [H · W]. */
+export function rgbToGrey(rgb) {
+    const grey = new Uint8Array(rgb.length / 3);
+    for (let i = 0, at = 0; i < grey.length; i++, at += 3) {
+        grey[i] = (19595 * rgb[at] + 38470 * rgb[at + 1] + 7471 * rgb[at + 2] + 32768) >> 16;
+    }
+    return grey;
+}
+//# sourceMappingURL=pixels.js.map

@@ -1,0 +1,37 @@
+import type { Format } from './formats.ts';
+/** What is known of the samples at one place of a chain, before any data is opened. Folded from the source to the end by `check`. */
+export interface Spec {
+    readonly fields: Readonly<Record<string, FieldSpec>>;
+    /** The picture's [height, width] in pixels; absent until a stage fixes it. */
+    readonly size?: readonly [number, number];
+    /** Square patches of `patch` pixels, `side` along each side of the picture. Set by the first stage that needs a grid. */
+    readonly grid?: {
+        readonly patch: number;
+        readonly side: number;
+    };
+    /** M windows of K × K patches. */
+    readonly windows?: {
+        readonly K: number;
+        readonly M: number;
+    };
+    /** Patches that `mask` hides of each window, or of the whole picture where there are no windows. */
+    readonly hidden?: number;
+    readonly classes?: number;
+    /** The formats that the source lets through where they are more than JPEG, PNG and WebP; `decode` follows it. */
+    readonly formats?: readonly Format[];
+    /** True after a stage whose effect is not known (`each`, `operator`): sizes are then taken from the samples, and shape checks are silent. */
+    readonly open?: true;
+}
+/**
+ * A field of a sample: fixed-size numbers; `picture`, rendered to uint8 [H, W, 3] with the spec's `size`; a picture with a size of its
+ * own (`lr`); or bytes of any length (never in a batch).
+ */
+export type FieldSpec = Numbers | 'picture' | OwnPicture | 'bytes';
+/** A picture of [height, width] pixels, whatever the spec's `size`; null where the size is not known (after an open stage). */
+export interface OwnPicture {
+    readonly picture: readonly [number, number] | null;
+}
+export interface Numbers {
+    readonly dtype: 'uint8' | 'int32' | 'float32';
+    readonly shape: readonly number[];
+}
