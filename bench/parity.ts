@@ -4,6 +4,7 @@
  * float64 from `bench/parity/`. Arguments choose: `npm run bench -- parity torch lomar nano`.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chooseBackend } from '../src/backends/choose.ts';
@@ -14,7 +15,13 @@ import { PatchstreamError } from '../src/errors.ts';
 import { type HostBatch, isRestorer, type Model } from '../src/models/model.ts';
 import { Random } from '../src/random.ts';
 import { buildModel } from '../src/train/models.ts';
-import { decodeSafetensors, encodeSafetensors, type FloatTensor, floatsOf } from '../src/train/safetensors.ts';
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  type FloatTensor,
+  floatsOf,
+  safetensorsParts,
+} from '../src/train/safetensors.ts';
 import { modelTensors } from '../src/train/weights.ts';
 import { type ParityCase, parityCases } from './parity/cases.ts';
 import { type PythonPeer, startPython } from './peers/python.ts';
@@ -64,7 +71,7 @@ async function compare(each: ParityCase, backend: string, python: PythonPeer): P
   const params = noisyParameters(model);
   const folder = mkdtempSync(join(tmpdir(), 'patchstream-parity-'));
   try {
-    writeTensors(join(folder, 'model.safetensors'), await modelTensors(model, params));
+    await writeFile(join(folder, 'model.safetensors'), safetensorsParts(modelTensors(model, params)));
     writeTensors(join(folder, 'inputs.safetensors'), floats(each.batch));
     const ours = await answerOf(model, params, each.batch);
     await python.ask({ model: each.model, config: each.config, folder });

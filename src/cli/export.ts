@@ -2,7 +2,7 @@ import { access, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fail, printable } from '../errors.ts';
 import { checkpointAt, checkpointFolder, checkpointNames, runFolderOf } from '../train/checkpoint.ts';
-import { encodeSafetensors, floatsOf } from '../train/safetensors.ts';
+import { floatsOf, safetensorsParts } from '../train/safetensors.ts';
 import { encoderTensors, readWeights } from '../train/weights-file.ts';
 import { type Command, exits, onlyWord } from './command.ts';
 
@@ -26,14 +26,17 @@ export const exportWeights: Command = {
     const path = given.text('output') ?? join(folder, encoder ? 'encoder.safetensors' : 'model.safetensors');
     const stored = await readWeights(word, (text) => stderr.write(`${printable(text)}\n`));
     const kept = encoder ? encoderTensors(stored) : stored.tensors;
+    let values = 0;
     const tensors = new Map(
-      [...kept].map(([name, tensor]) => [name, { shape: tensor.shape, data: floatsOf(tensor, word) }] as const),
+      [...kept].map(([name, tensor]) => {
+        values += tensor.shape.reduce((product, side) => product * side, 1);
+        return [name, { shape: tensor.shape, read: () => floatsOf(tensor, word) }] as const;
+      }),
     );
     // A checkpoint's own file must stay as its digest says, and no other file is ours to replace.
     if (await isThere(path)) throw fail('EXPORT_EXISTS', { path });
-    await writeFile(`${path}.tmp`, Buffer.concat(encodeSafetensors(tensors, stored.metadata)));
+    await writeFile(`${path}.tmp`, safetensorsParts(tensors, stored.metadata));
     await rename(`${path}.tmp`, path);
-    const values = [...tensors.values()].reduce((sum, { data }) => sum + data.length, 0);
     stdout.write(`${tensors.size} tensors, ${values.toLocaleString('en')} values: ${path}\n`);
     return exits.ok;
   },

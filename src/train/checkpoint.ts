@@ -3,7 +3,15 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
-import { decodeSafetensors, encodeSafetensors, type FloatTensor, floatsOf, type Safetensors } from './safetensors.ts';
+import {
+  type FloatTensor,
+  floatsOf,
+  type LateTensor,
+  openSafetensors,
+  requireFloats,
+  type Safetensors,
+  safetensorsParts,
+} from './safetensors.ts';
 
 /** `state.json` of a checkpoint: everything of a run that is neither weights nor optimizer. */
 export interface CheckpointState {
@@ -27,14 +35,14 @@ export interface CheckpointState {
   readonly digest?: string;
 }
 
-/** The weights of a checkpoint on the host, in the layout of the file. */
+/** The weights of a checkpoint in the layout of the file, each read when it is asked for. */
 export interface StoredModel {
   readonly path: string;
   readonly state: CheckpointState;
   readonly model: Safetensors;
 }
 
-/** A checkpoint's values on the host, in the layout of the files. */
+/** A checkpoint's values in the layout of the files, each read when it is asked for. */
 export interface Checkpoint extends StoredModel {
   readonly optimizer: Safetensors;
 }
@@ -45,8 +53,8 @@ export const aboutKey = 'patchstream.model';
 /** What is to be saved; names and layout as in the files. */
 export interface ToSave {
   readonly state: Omit<CheckpointState, 'format' | 'digests' | 'digest'>;
-  readonly model: ReadonlyMap<string, FloatTensor>;
-  readonly optimizer: ReadonlyMap<string, FloatTensor>;
+  readonly model: ReadonlyMap<string, FloatTensor | LateTensor>;
+  readonly optimizer: ReadonlyMap<string, FloatTensor | LateTensor>;
   /** What the weights are of, as text; written into the model's file, for those who read it elsewhere. */
   readonly about?: string;
 }
@@ -85,9 +93,9 @@ async function writeCheckpoint(folder: string, { state, model, optimizer, about 
   const digests = {
     'model.safetensors': await writeParts(
       join(temporary, 'model.safetensors'),
-      encodeSafetensors(model, { format: 'pt', ...(about !== undefined && { [aboutKey]: about }) }),
+      safetensorsParts(model, { format: 'pt', ...(about !== undefined && { [aboutKey]: about }) }),
     ),
-    'optimizer.safetensors': await writeParts(join(temporary, 'optimizer.safetensors'), encodeSafetensors(optimizer)),
+    'optimizer.safetensors': await writeParts(join(temporary, 'optimizer.safetensors'), safetensorsParts(optimizer)),
   };
   const unsealed = { format: 2, ...state, digests } as const;
   const whole: CheckpointState = { ...unsealed, digest: digestOf(unsealed) };
@@ -146,7 +154,7 @@ export function undigested(path: string): string {
 }
 
 /**
- * Reads a checkpoint whole and compares its digests: that of `state.json`, and in it those of both files.
+ * Reads a checkpoint and compares its digests: that of `state.json`, and in it those of both files.
  *
  * @throws CHECKPOINT_BROKEN
  */
@@ -165,9 +173,8 @@ export async function readModel(path: string): Promise<StoredModel> {
   const state = await readState(path);
   const model = await readPart(path, state, parts[0]);
   try {
-    const hash = createHash('sha256');
-    for await (const bytes of createReadStream(join(path, parts[1]))) hash.update(bytes as Buffer);
-    if (hash.digest('hex') !== state.digests[parts[1]]) throw new Error(otherDigest);
+    if ((await sha256(createReadStream(join(path, parts[1])))) !== state.digests[parts[1]])
+      throw new Error(otherDigest);
   } catch (cause) {
     throw broken(path, `${parts[1]}: ${messageOf(cause)}`, cause);
   }
@@ -199,9 +206,9 @@ function broken(path: string, found: string, cause: unknown) {
 
 async function readPart(path: string, state: CheckpointState, part: (typeof parts)[number]): Promise<Safetensors> {
   try {
-    const bytes = await readFile(join(path, part));
-    if (sha256([bytes]) !== state.digests[part]) throw new Error(otherDigest);
-    return decodeSafetensors(bytes, join(path, part));
+    const file = openSafetensors(join(path, part));
+    if ((await sha256(file.pieces())) !== state.digests[part]) throw new Error(otherDigest);
+    return file;
   } catch (cause) {
     throw broken(path, `${part}: ${messageOf(cause)}`, cause);
   }
@@ -239,7 +246,7 @@ export type Layout = (name: string) => {
 };
 
 /**
- * Parameter values from a file in the layout of memory.
+ * Parameter values from a file in the layout of memory, each made when it is asked for.
  *
  * @param names of the parameters. @param prefix before each name in the file (`exp_avg.`).
  * @throws CHECKPOINT_MISMATCH with those that are missing or have another shape.
@@ -249,8 +256,8 @@ export function fromFile(
   names: readonly string[],
   layout: Layout,
   { prefix = '', where }: { prefix?: string; where?: string } = {},
-): Map<string, Float32Array> {
-  const values = new Map<string, Float32Array>();
+): Map<string, () => Float32Array> {
+  const values = new Map<string, () => Float32Array>();
   const wrong: string[] = [];
   for (const name of names) {
     const tensor = stored.tensors.get(prefix + name);
@@ -258,7 +265,10 @@ export function fromFile(
     if (tensor === undefined) wrong.push(`it lacks ${prefix}${name}, [${shape.join(', ')}]`);
     else if (tensor.shape.join() !== shape.join()) {
       wrong.push(`${prefix}${name} is [${tensor.shape.join(', ')}] in it and [${shape.join(', ')}] in the model`);
-    } else if (wrong.length === 0) values.set(name, convert(floatsOf(tensor, where)));
+    } else {
+      requireFloats(tensor, where);
+      values.set(name, () => convert(floatsOf(tensor, where)));
+    }
   }
   if (wrong.length === 0) return values;
   const more = wrong.length > most ? `; and ${wrong.length - most} more do not fit` : '';
@@ -280,23 +290,29 @@ function digestOf(value: unknown): string {
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
       : inner,
   );
-  return sha256([Buffer.from(sorted)]);
+  return createHash('sha256').update(sorted).digest('hex');
 }
 
-async function writeParts(path: string, bytes: readonly Uint8Array[]): Promise<string> {
+/** Writes parts to a new file as they come and brings it to the disk. @returns the SHA-256 of what was written. */
+async function writeParts(path: string, bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<string> {
+  const hash = createHash('sha256');
   const file = await open(path, 'wx');
   try {
-    for (const part of bytes) await file.writeFile(part);
+    for await (const part of bytes) {
+      hash.update(part);
+      await file.writeFile(part);
+    }
     await file.sync();
   } finally {
     await file.close();
   }
-  return sha256(bytes);
+  return hash.digest('hex');
 }
 
-function sha256(bytes: readonly Uint8Array[]): string {
+/** The SHA-256 of pieces end to end, in hexadecimal. */
+async function sha256(pieces: AsyncIterable<Uint8Array>): Promise<string> {
   const hash = createHash('sha256');
-  for (const part of bytes) hash.update(part);
+  for await (const piece of pieces) hash.update(piece);
   return hash.digest('hex');
 }
 

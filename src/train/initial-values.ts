@@ -1,12 +1,13 @@
 import { fail, printable } from '../errors.ts';
 import type { Model } from '../models/model.ts';
 import { gridPositions, resizedPositions } from '../models/positions.ts';
-import { floatsOf, type Safetensors, type StoredTensor } from './safetensors.ts';
+import { floatsOf, requireFloats, type Safetensors, type StoredTensor } from './safetensors.ts';
 import { isOfEncoder } from './weights-file.ts';
 
 /** Values for some or all parameters of a model, in the layout of memory, and what the user should know. */
 export interface InitialValues {
-  readonly values: ReadonlyMap<string, Float32Array>;
+  /** Each made when it is asked for, as long as the file is open. */
+  readonly values: ReadonlyMap<string, () => Float32Array>;
   readonly notes: readonly string[];
 }
 
@@ -33,15 +34,16 @@ export function initialValues(model: Model, { tensors }: Safetensors, where: str
   const notes: string[] = [];
   const whole = model.parameters.some((name) => !isOfEncoder(name) && stored.has(name));
   const wanted = whole ? model.parameters : model.parameters.filter(isOfEncoder);
-  const values = new Map<string, Float32Array>();
+  const values = new Map<string, () => Float32Array>();
   for (const name of wanted) {
     const tensor = stored.get(name);
     const { shape, fromFile } = model.stored(name);
+    if (tensor !== undefined) requireFloats(tensor, where);
     if (tensor === undefined) wrong.missing.push(name);
-    else if (tensor.shape.join() === shape.join()) values.set(name, fromFile(floatsOf(tensor, where)));
+    else if (tensor.shape.join() === shape.join()) values.set(name, () => fromFile(floatsOf(tensor, where)));
     else if (name === 'pos_embed' && isTable(tensor) && tensor.shape[2] === shape[2]) {
       const [from, to] = [sideOf(tensor.shape), sideOf(shape)];
-      values.set(name, fromFile(resizedPositions(floatsOf(tensor, where), shape[2]!, from, to)));
+      values.set(name, () => fromFile(resizedPositions(floatsOf(tensor, where), shape[2]!, from, to)));
       notes.push(`${where} has positions of ${from} × ${from} patches: they are brought to ${to} × ${to}.`);
     } else wrong.shapes.push(`${name} [${tensor.shape}], not [${shape}]`);
   }

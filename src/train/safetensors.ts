@@ -1,3 +1,4 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { fail } from '../errors.ts';
 
 /**
@@ -24,7 +25,7 @@ const bytesOf = {
 
 export type SafetensorsDtype = keyof typeof bytesOf;
 
-/** A tensor as it lies in the file: `bytes` is a view of the file's buffer. */
+/** A tensor as it lies in the file: `bytes` is a view of the file's buffer, or read from the file each time it is asked for. */
 export interface StoredTensor {
   readonly dtype: SafetensorsDtype;
   readonly shape: readonly number[];
@@ -35,6 +36,12 @@ export interface StoredTensor {
 export interface FloatTensor {
   readonly shape: readonly number[];
   readonly data: Float32Array;
+}
+
+/** A tensor to be written whose values are made when its turn comes, so that a file never needs all of them in memory at once. */
+export interface LateTensor {
+  readonly shape: readonly number[];
+  read(): Float32Array | Promise<Float32Array>;
 }
 
 export interface Safetensors {
@@ -51,14 +58,64 @@ const longestHeader = 100_000_000;
  * @throws SAFETENSORS_INVALID; `where` is the file's name for the message.
  */
 export function decodeSafetensors(file: Uint8Array, where?: string): Safetensors {
+  return checked(file.byteLength, (begin, end) => file.subarray(begin, end), where);
+}
+
+/** A file whose tensors are read one at a time, when they are asked for. It stays open as long as somebody holds them. */
+export interface SafetensorsFile extends Safetensors {
+  /** The bytes of the whole file in pieces, for a digest over exactly what the tensors are read from. */
+  pieces(): AsyncIterable<Uint8Array>;
+}
+
+/** Closes a file when nobody can read its tensors any more: they are handed on, and read late, by those who know nothing of files. */
+const unheld = new FinalizationRegistry<number>((file) => closeSync(file));
+
+/**
+ * Opens a file and checks its header as `decodeSafetensors` does. What was opened can be read though it is deleted meanwhile.
+ * @throws SAFETENSORS_INVALID; what the file system throws.
+ */
+export function openSafetensors(path: string): SafetensorsFile {
+  const file = openSync(path, 'r');
+  const bytes = (begin: number, end: number) => {
+    const into = new Uint8Array(end - begin);
+    for (let at = 0; at < into.length; ) {
+      const count = readSync(file, into, at, into.length - at, begin + at);
+      if (count === 0) throw fail('SAFETENSORS_INVALID', { rule: 'stay as long as it was', found: 'a shorter file' });
+      at += count;
+    }
+    return into;
+  };
+  try {
+    const found = checked(fstatSync(file).size, bytes, path);
+    // Each tensor holds `bytes`, and so do the pieces.
+    unheld.register(bytes, file);
+    return { ...found, pieces: () => piecesOf(fstatSync(file).size, bytes) };
+  } catch (error) {
+    closeSync(file);
+    throw error;
+  }
+}
+
+const pieceBytes = 1 << 20;
+
+async function* piecesOf(size: number, read: (begin: number, end: number) => Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < size; at += pieceBytes) {
+    yield read(at, Math.min(size, at + pieceBytes));
+    // Reading and hashing are synchronous: others have their turns in between.
+    await new Promise(setImmediate);
+  }
+}
+
+/** The tensors of a file of `size` bytes, of which `read` gives those from one place to another. */
+function checked(size: number, read: (begin: number, end: number) => Uint8Array, where?: string): Safetensors {
   const refuse = (rule: string, found: string) => fail('SAFETENSORS_INVALID', { rule, found }, { where });
-  if (file.byteLength < 8) throw refuse('begin with eight bytes of length', `${file.byteLength} bytes`);
-  const length = new DataView(file.buffer, file.byteOffset, 8).getBigUint64(0, true);
+  if (size < 8) throw refuse('begin with eight bytes of length', `${size} bytes`);
+  const first = read(0, 8);
+  const length = new DataView(first.buffer, first.byteOffset, 8).getBigUint64(0, true);
   if (length > BigInt(longestHeader)) throw refuse(`have a header of at most ${longestHeader} bytes`, `${length}`);
   const start = 8 + Number(length);
-  if (start > file.byteLength) throw refuse(`hold its header of ${length} bytes`, `${file.byteLength - 8} bytes`);
-  const header = parseHeader(file.subarray(8, start), refuse);
-  const values = file.subarray(start);
+  if (start > size) throw refuse(`hold its header of ${length} bytes`, `${size - 8} bytes`);
+  const header = parseHeader(read(8, start), refuse);
 
   const metadata: Record<string, string> = {};
   const tensors = new Map<string, StoredTensor>();
@@ -69,11 +126,17 @@ export function decodeSafetensors(file: Uint8Array, where?: string): Safetensors
       continue;
     }
     const { dtype, shape, begin, end } = readEntry(name, entry, refuse);
-    if (end > values.byteLength) {
-      throw refuse(`hold the values of ${name} up to byte ${end}`, `${values.byteLength} bytes`);
+    if (end > size - start) {
+      throw refuse(`hold the values of ${name} up to byte ${end}`, `${size - start} bytes`);
     }
     ranges.push([begin, end, name]);
-    tensors.set(name, { dtype, shape, bytes: values.subarray(begin, end) });
+    tensors.set(name, {
+      dtype,
+      shape,
+      get bytes() {
+        return read(start + begin, start + end);
+      },
+    });
   }
 
   let at = 0;
@@ -81,8 +144,7 @@ export function decodeSafetensors(file: Uint8Array, where?: string): Safetensors
     if (begin !== at) throw refuse(`have no gap or overlap before ${name}`, `offset ${begin} after ${at}`);
     at = end;
   }
-  if (at !== values.byteLength)
-    throw refuse(`end with its last tensor at ${at}`, `${values.byteLength} bytes of values`);
+  if (at !== size - start) throw refuse(`end with its last tensor at ${at}`, `${size - start} bytes of values`);
   return { tensors, metadata };
 }
 
@@ -121,7 +183,7 @@ function readEntry(name: string, entry: unknown, refuse: Refuse) {
     throw refuse(`have two offsets for ${name}`, describe(offsets));
   }
   const [begin, end] = offsets as [number, number];
-  const size = shape.reduce((product, side) => product * side, bytesOf[dtype as SafetensorsDtype]);
+  const size = bytesOf[dtype as SafetensorsDtype] * sizeOf(shape);
   // A product beyond 2^53 is no longer exact; it is also far beyond any file, so the comparison still refuses it.
   if (end - begin !== size) throw refuse(`give ${name} its ${size} bytes`, `offsets ${begin} to ${end}`);
   return { dtype: dtype as SafetensorsDtype, shape, begin, end };
@@ -144,11 +206,10 @@ function describe(value: unknown): string {
  * @throws SAFETENSORS_INVALID
  */
 export function floatsOf(tensor: StoredTensor, where?: string): Float32Array {
+  requireFloats(tensor, where);
   // The view may lie at any byte of the file, so the values are copied to where typed arrays may begin.
   const { buffer } = new Uint8Array(tensor.bytes);
   switch (tensor.dtype) {
-    case 'F32':
-      return new Float32Array(buffer);
     case 'F64':
       return Float32Array.from(new Float64Array(buffer));
     case 'BF16': {
@@ -158,8 +219,17 @@ export function floatsOf(tensor: StoredTensor, where?: string): Float32Array {
     case 'F16':
       return Float32Array.from(new Uint16Array(buffer), fromHalf);
     default:
-      throw fail('SAFETENSORS_INVALID', { rule: 'hold floating-point values', found: tensor.dtype }, { where });
+      return new Float32Array(buffer);
   }
+}
+
+/** Dtypes whose values can be taken for float32 numbers. */
+const floats: ReadonlySet<SafetensorsDtype> = new Set(['F32', 'F16', 'BF16', 'F64']);
+
+/** @throws SAFETENSORS_INVALID where `floatsOf` would, without reading a value. */
+export function requireFloats({ dtype }: StoredTensor, where?: string): void {
+  if (!floats.has(dtype))
+    throw fail('SAFETENSORS_INVALID', { rule: 'hold floating-point values', found: dtype }, { where });
 }
 
 function fromHalf(half: number): number {
@@ -176,21 +246,47 @@ export function encodeSafetensors(
   tensors: ReadonlyMap<string, FloatTensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array[] {
+  return [headerOf(tensors, metadata), ...Array.from(tensors.values(), ({ data }) => bytesIn(data))];
+}
+
+/** The same, part by part: the values of a tensor are asked for when all before it have been taken. */
+export async function* safetensorsParts(
+  tensors: ReadonlyMap<string, FloatTensor | LateTensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): AsyncGenerator<Uint8Array, void> {
+  yield headerOf(tensors, metadata);
+  for (const [name, tensor] of tensors) {
+    const data = 'data' in tensor ? tensor.data : await tensor.read();
+    if (data.length !== sizeOf(tensor.shape))
+      throw new Error(`${name} has ${data.length} values, not ${sizeOf(tensor.shape)}`);
+    yield bytesIn(data);
+  }
+}
+
+/** The length of the header, and the header. */
+function headerOf(
+  tensors: ReadonlyMap<string, { readonly shape: readonly number[] }>,
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
   const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
   let at = 0;
-  for (const [name, { shape, data }] of tensors) {
-    header[name] = { dtype: 'F32', shape, data_offsets: [at, at + data.byteLength] };
-    at += data.byteLength;
+  for (const [name, { shape }] of tensors) {
+    const end = at + bytesOf.F32 * sizeOf(shape);
+    header[name] = { dtype: 'F32', shape, data_offsets: [at, end] };
+    at = end;
   }
   const json = Buffer.from(JSON.stringify(header));
   // Spaces bring the values to a multiple of eight bytes, so that other readers can map them.
-  const padded = Buffer.alloc(Math.ceil(json.length / 8) * 8, ' ');
-  json.copy(padded);
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(padded.length));
-  const views = Array.from(
-    tensors.values(),
-    ({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-  );
-  return [length, padded, ...views];
+  const bytes = Buffer.alloc(8 + Math.ceil(json.length / 8) * 8, ' ');
+  bytes.writeBigUInt64LE(BigInt(bytes.length - 8));
+  json.copy(bytes, 8);
+  return bytes;
+}
+
+function bytesIn({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, side) => product * side, 1);
 }

@@ -90,8 +90,8 @@ export async function openSession(definition: TrainDefinition, options: SessionO
       await metrics.sync();
       const whole = {
         state: { step, position, updates: state.step, seed, versions: versions(), definition: digest, decides },
-        model: await modelTensors(model, params),
-        optimizer: await optimizerTensors(model, state),
+        model: modelTensors(model, params),
+        optimizer: optimizerTensors(model, state),
         about: aboutModel(definition.model),
       };
       saved(await saveCheckpoint(checkpoints, whole, checkpoint.keep), step);

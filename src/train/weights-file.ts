@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
 import {
@@ -10,11 +10,11 @@ import {
   type StoredModel,
   undigested,
 } from './checkpoint.ts';
-import { decodeSafetensors, type Safetensors, type StoredTensor } from './safetensors.ts';
+import { openSafetensors, type Safetensors, type StoredTensor } from './safetensors.ts';
 
 /**
  * The tensors of a weights file: a `.safetensors` file, a checkpoint's folder, or a run's, whose newest whole checkpoint is taken. The digests of
- * a checkpoint are compared.
+ * a checkpoint are compared; values are read when they are asked for.
  *
  * @param note hears of broken checkpoints that are passed over, and of a checkpoint without a digest.
  * @throws WEIGHTS_BROKEN when there is none, or it is no such file; CHECKPOINT_BROKEN.
@@ -23,7 +23,7 @@ export async function readWeights(path: string, note: (text: string) => void): P
   try {
     const checkpoint = await checkpointAt(path);
     if (checkpoint !== undefined) return (await namedModel(checkpoint, note)).model;
-    if (!(await isFolder(path))) return decodeSafetensors(await readFile(path), path);
+    if (!(await isFolder(path))) return openSafetensors(path);
     return await inFolder(path, note);
   } catch (cause) {
     if (cause instanceof PatchstreamError && cause.code === 'CHECKPOINT_BROKEN') throw cause;
@@ -50,7 +50,7 @@ async function inFolder(folder: string, note: (text: string) => void): Promise<S
   // Weights beside broken checkpoints are not what was asked for.
   if (names.length > 0) throw fail('CHECKPOINT_BROKEN', { found: 'none of them is' }, { where: checkpoints });
   const file = join(folder, 'model.safetensors');
-  return decodeSafetensors(await readFile(file), file);
+  return openSafetensors(file);
 }
 
 /** Whether a tensor of a file belongs to the encoder: what remains of a masked model after its pre-training. */

@@ -3,32 +3,28 @@ import type { Model } from '../models/model.ts';
 import { type Checkpoint, fromFile } from './checkpoint.ts';
 import { initialValues } from './initial-values.ts';
 import type { OptimizerState } from './optimizer.ts';
-import type { FloatTensor, Safetensors } from './safetensors.ts';
+import type { FloatTensor, LateTensor, Safetensors } from './safetensors.ts';
 
 const moments = { first: 'exp_avg.', second: 'exp_avg_sq.' } as const;
 
-/** Parameters and fixed tables in the layout of files, read from the backend. */
-export async function modelTensors(
+/** Parameters and fixed tables in the layout of files; each parameter is read from the backend when its turn comes. */
+export function modelTensors(
   model: Model,
   params: Readonly<Record<string, tf.Tensor>>,
-): Promise<Map<string, FloatTensor>> {
-  return new Map([...(await collect(model, params, '')), ...(model.fixed?.() ?? [])]);
+): Map<string, FloatTensor | LateTensor> {
+  return new Map<string, FloatTensor | LateTensor>([...late(model, params, ''), ...(model.fixed?.() ?? [])]);
 }
 
-/** The optimizer's moments in the layout of files, read from the backend: `exp_avg.<name>`, `exp_avg_sq.<name>`. */
-export async function optimizerTensors(model: Model, state: OptimizerState): Promise<Map<string, FloatTensor>> {
-  const first = await collect(model, state.first, moments.first);
-  const second = await collect(model, state.second, moments.second);
-  return new Map([...first, ...second]);
+/** The optimizer's moments in the layout of files, `exp_avg.<name>`, `exp_avg_sq.<name>`, read from the backend one by one. */
+export function optimizerTensors(model: Model, state: OptimizerState): Map<string, LateTensor> {
+  return new Map([...late(model, state.first, moments.first), ...late(model, state.second, moments.second)]);
 }
 
-async function collect(model: Model, values: Readonly<Record<string, tf.Tensor>>, prefix: string) {
-  const tensors = new Map<string, FloatTensor>();
-  for (const [name, tensor] of Object.entries(values)) {
+function late(model: Model, values: Readonly<Record<string, tf.Tensor>>, prefix: string): [string, LateTensor][] {
+  return Object.entries(values).map(([name, tensor]) => {
     const { shape, toFile } = model.stored(name);
-    tensors.set(prefix + name, { shape, data: toFile((await tensor.data()) as Float32Array) });
-  }
-  return tensors;
+    return [prefix + name, { shape, read: async () => toFile((await tensor.data()) as Float32Array) }];
+  });
 }
 
 /**
@@ -77,9 +73,12 @@ export function loadCheckpoint(
   state.step = checkpoint.state.updates;
 }
 
-function assign(variables: Readonly<Record<string, tf.Variable>>, values: ReadonlyMap<string, Float32Array>): void {
+function assign(
+  variables: Readonly<Record<string, tf.Variable>>,
+  values: ReadonlyMap<string, () => Float32Array>,
+): void {
   for (const [name, variable] of Object.entries(variables)) {
-    const fresh = tf.tensor(values.get(name)!, variable.shape);
+    const fresh = tf.tensor(values.get(name)!(), variable.shape);
     variable.assign(fresh);
     fresh.dispose();
   }

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import {
@@ -36,7 +36,7 @@ t.test('what is saved is read again, and the last are kept', async (t) => {
   t.same(await checkpointNames(folder), ['step-00000020', 'step-00000300']);
   const newestOne = (await newest(folder))!;
   t.match(newestOne.state, { format: 2, step: 300, position: 1200, seed: 7 });
-  t.same(fromFile(newestOne.model, ['weight'], plain).get('weight'), Float32Array.of(300, 0.1));
+  t.same(fromFile(newestOne.model, ['weight'], plain).get('weight')!(), Float32Array.of(300, 0.1));
   t.same([...newestOne.optimizer.tensors.keys()], ['exp_avg.weight']);
   t.equal(checkpointFolder(runFolderOf(newestOne.path)), folder);
   t.equal(checkpointName(123456789), 'step-123456789');
@@ -151,6 +151,40 @@ t.test('broken checkpoints of later steps do not push out the whole ones', async
 t.test('a checkpoint that cannot be written is told, and leaves nothing behind', async (t) => {
   const folder = t.testdir({ checkpoints: 'a file' });
   await t.rejects(saveCheckpoint(`${folder}/checkpoints`, toSave(1)), { code: 'CHECKPOINT_WRITE' });
+});
+
+t.test('C2: a checkpoint is written and read tensor by tensor, never as a copy of all', async (t) => {
+  const folder = t.testdir();
+  const values = 1 << 12;
+  const written: number[] = [];
+  const late = (n: number) => ({
+    shape: [values],
+    async read() {
+      const [name] = (await readdir(folder)).filter((each) => each.startsWith('.step-'));
+      written.push((await stat(join(folder, name!, 'model.safetensors'))).size);
+      return new Float32Array(values).fill(n);
+    },
+  });
+  const model = new Map([0, 1, 2].map((n) => [`w${n}`, late(n)]));
+  const path = await saveCheckpoint(folder, { ...toSave(1), model });
+  const [first] = written;
+  t.same(
+    written,
+    [first, first! + 4 * values, first! + 8 * values],
+    'a tensor is asked for when the one before it is written',
+  );
+
+  const checkpoint = await readCheckpoint(path);
+  const layout: Layout = () => ({ shape: [values], toFile: (data) => data, fromFile: (data) => data });
+  const read = fromFile(checkpoint.model, [...model.keys()], layout);
+  t.equal(read.get('w2')!()[values - 1], 2);
+  t.not(read.get('w1')!().buffer, read.get('w1')!().buffer, 'nothing is kept');
+  t.equal(checkpoint.model.tensors.get('w1')!.bytes.buffer.byteLength, 4 * values, 'a tensor alone is read');
+  // What was opened can be read though it is deleted meanwhile, as an evaluation beside a training needs.
+  await rm(path, { recursive: true });
+  t.equal(read.get('w1')!()[0], 1);
+  const short = { ...toSave(2), model: new Map([['w', { shape: [2], data: Float32Array.of(1) }]]) };
+  await t.rejects(saveCheckpoint(folder, short), { code: 'CHECKPOINT_WRITE', message: /w has 1 values, not 2/ });
 });
 
 t.test('a checkpoint of another model is refused', async (t) => {
