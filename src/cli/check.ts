@@ -1,10 +1,9 @@
 import { fail, printable } from '../errors.ts';
 import { absentFolders } from '../pipeline/absent.ts';
-import { builtin } from '../pipeline/builtin.ts';
-import { checkFile } from '../pipeline/check.ts';
 import { shownFile } from '../pipeline/locate.ts';
 import type { Problem } from '../pipeline/problem.ts';
 import { type Command, exits, setOption } from './command.ts';
+import { readPipeline } from './read.ts';
 
 /** `patchstream check <pipeline>…` */
 export const check: Command = {
@@ -19,7 +18,8 @@ export const check: Command = {
       about: 'Print one JSON value: files, their problems, and the folders that are not there.',
     },
   },
-  async run(given, { stdout, stderr, env }) {
+  async run(given, terminal) {
+    const { stdout, stderr } = terminal;
     if (given.words.length === 0) {
       throw fail('ARGUMENT', {
         command: 'patchstream check',
@@ -29,11 +29,7 @@ export const check: Command = {
     }
     const files: { file: string; problems: readonly Problem[]; absent: readonly string[] }[] = [];
     for (const file of given.words) {
-      const { resolved, problems } = await checkFile(file, {
-        registry: builtin,
-        set: given.list('set'),
-        environment: env,
-      });
+      const { resolved, problems } = await readPipeline(file, given.list('set'), terminal);
       files.push({ file, problems, absent: resolved && problems.length === 0 ? absentFolders(resolved) : [] });
     }
     const count = files.reduce((sum, { problems }) => sum + problems.length, 0);

@@ -1,7 +1,6 @@
 import { access } from 'node:fs/promises';
 import { fail, nearest, printable } from '../errors.ts';
 import { builtin } from '../pipeline/builtin.ts';
-import { checkFile } from '../pipeline/check.ts';
 import { type Description, describe as describePipeline } from '../pipeline/describe.ts';
 import { drawMermaid, drawNamed, drawText } from '../pipeline/draw.ts';
 import { aboutDetector, landmarksOf } from '../vision/face-detector.ts';
@@ -9,6 +8,7 @@ import type { FaceDetectorName } from '../vision/faces.ts';
 import { aboutRenderer } from '../vision/render-native.ts';
 import { problemLines } from './check.ts';
 import { type Command, exits, onlyWord, setOption } from './command.ts';
+import { readPipeline } from './read.ts';
 
 /** `patchstream describe <pipeline>`, and `patchstream describe <stage>`. */
 export const describe: Command = {
@@ -20,7 +20,8 @@ export const describe: Command = {
     mermaid: { type: 'boolean', about: 'Draw the chain as a Mermaid flow chart.' },
     json: { type: 'boolean', about: 'Print one JSON value.' },
   },
-  async run(given, { stdout, stderr, env }) {
+  async run(given, terminal) {
+    const { stdout, stderr } = terminal;
     const word = onlyWord(describe, given);
     const page = drawNamed(word, builtin);
     if (page !== undefined) {
@@ -28,11 +29,7 @@ export const describe: Command = {
       return exits.ok;
     }
     await fileOrName(word);
-    const { resolved, problems } = await checkFile(word, {
-      registry: builtin,
-      set: given.list('set'),
-      environment: env,
-    });
+    const { resolved, problems } = await readPipeline(word, given.list('set'), terminal);
     for (const line of problemLines(problems)) stderr.write(`${line}\n`);
     if (resolved === undefined || problems.length > 0) return exits.usage;
     const description = describePipeline(resolved);

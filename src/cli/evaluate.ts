@@ -1,13 +1,12 @@
 import { join } from 'node:path';
 import { messageOf, printable } from '../errors.ts';
-import { builtin } from '../pipeline/builtin.ts';
-import { checkFile } from '../pipeline/check.ts';
 import { drawReconstruction, type Evaluation, evaluateModel, reconstructionOf } from '../pipeline/evaluation.ts';
 import type { Resolved } from '../pipeline/resolve.ts';
 import { evaluationLines } from '../pipeline/tell-evaluation.ts';
 import type { Failure } from '../streams/failures.ts';
 import { problemLines } from './check.ts';
 import { type Command, type CommandOption, exits, type Given, onlyWord, setOption, type Terminal } from './command.ts';
+import { readPipeline } from './read.ts';
 
 const shared: Readonly<Record<string, CommandOption>> = {
   set: setOption,
@@ -84,9 +83,8 @@ function optionsOf(given: Given, { stderr }: Terminal) {
 }
 
 /** The pipeline of the command line, or undefined after its problems have been told. */
-async function resolvedOf(command: Command, given: Given, { stderr, env }: Terminal): Promise<Resolved | undefined> {
-  const file = onlyWord(command, given);
-  const { resolved, problems } = await checkFile(file, { registry: builtin, set: given.list('set'), environment: env });
-  for (const line of problemLines(problems)) stderr.write(`${line}\n`);
+async function resolvedOf(command: Command, given: Given, terminal: Terminal): Promise<Resolved | undefined> {
+  const { resolved, problems } = await readPipeline(onlyWord(command, given), given.list('set'), terminal);
+  for (const line of problemLines(problems)) terminal.stderr.write(`${line}\n`);
   return problems.length > 0 ? undefined : resolved;
 }

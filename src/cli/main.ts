@@ -6,6 +6,7 @@ import { describe } from './describe.ts';
 import { doctor } from './doctor.ts';
 import { evaluate, reconstruct } from './evaluate.ts';
 import { exportWeights } from './export.ts';
+import { hiding } from './hidden.ts';
 import { inspect } from './inspect.ts';
 import { profile } from './profile.ts';
 import { run } from './run.ts';
@@ -46,16 +47,17 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
     terminal.stderr.write(`patchstream: there is no verb \`${printable(verb)}\`. ${advice}\n`);
     return exits.usage;
   }
+  const shown = hiding(terminal);
   try {
     const given = parseGiven(command, rest);
     if (given.flag('help')) {
       terminal.stdout.write(helpOf(command));
       return exits.ok;
     }
-    return await command.run(given, terminal);
+    return await command.run(given, shown);
   } catch (error) {
-    terminal.stderr.write(`${messageOf(error)}\n`);
-    if (terminal.env.PATCHSTREAM_DEBUG && error instanceof Error) terminal.stderr.write(`${error.stack}\n`);
+    shown.stderr.write(`${messageOf(error)}\n`);
+    if (terminal.env.PATCHSTREAM_DEBUG && error instanceof Error) shown.stderr.write(`${error.stack}\n`);
     return error instanceof PatchstreamError && usageCodes.includes(error.code) ? exits.usage : exits.failed;
   }
 }

@@ -1,10 +1,9 @@
 import { printable } from '../errors.ts';
-import { builtin } from '../pipeline/builtin.ts';
-import { checkFile } from '../pipeline/check.ts';
 import { type Profile, profile as profilePipeline } from '../pipeline/profile.ts';
 import { problemLines } from './check.ts';
 import { type Command, exits, onlyWord, setOption } from './command.ts';
 import { durationText } from './progress.ts';
+import { readPipeline } from './read.ts';
 
 /** `patchstream profile <pipeline>` */
 export const profile: Command = {
@@ -17,10 +16,10 @@ export const profile: Command = {
     search: { type: 'boolean', about: 'Time the trainer at several micro-batches, and print options to paste.' },
     json: { type: 'boolean', about: 'Print one JSON value.' },
   },
-  async run(given, { stdout, stderr, env }) {
+  async run(given, terminal) {
+    const { stdout, stderr } = terminal;
     const file = onlyWord(profile, given);
-    const set = given.list('set');
-    const { resolved, problems } = await checkFile(file, { registry: builtin, set, environment: env });
+    const { resolved, problems } = await readPipeline(file, given.list('set'), terminal);
     for (const line of problemLines(problems)) stderr.write(`${line}\n`);
     if (resolved === undefined || problems.length > 0) return exits.usage;
     const line = (text: string) => stderr.write(`${printable(text)}\n`);

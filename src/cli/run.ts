@@ -1,12 +1,10 @@
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
-import { builtin } from '../pipeline/builtin.ts';
-import { checkFile } from '../pipeline/check.ts';
 import { parsePart } from '../pipeline/part.ts';
-import { redact } from '../pipeline/problem.ts';
 import { type RunOptions, run as runPipeline } from '../pipeline/run.ts';
 import { problemLines } from './check.ts';
 import { type Command, exits, type Given, onlyWord, setOption, type Terminal } from './command.ts';
 import { viewOf } from './progress.ts';
+import { readPipeline } from './read.ts';
 
 /** `patchstream run <pipeline>` */
 export const run: Command = {
@@ -37,18 +35,13 @@ export const run: Command = {
   async run(given, terminal) {
     const { stdout, stderr, env } = terminal;
     const file = onlyWord(run, given);
-    const { resolved, registry, problems } = await checkFile(file, {
-      registry: builtin,
-      set: setsOf(given),
-      environment: env,
-    });
+    const { resolved, registry, problems } = await readPipeline(file, setsOf(given), terminal);
     for (const line of problemLines(problems)) stderr.write(`${line}\n`);
     if (resolved === undefined || problems.length > 0) return exits.usage;
     const { definition } = resolved;
     const written = given.text('part');
     const part = written === undefined ? undefined : parsePart(written, env);
-    const hide = (text: string) => redact(text, definition.origin?.secrets ?? []);
-    const view = viewOf({ out: hidden(stdout, hide), log: hidden(stderr, hide), json: given.flag('json') });
+    const view = viewOf({ out: stdout, log: stderr, json: given.flag('json') });
     const stop = signals(terminal, () => stderr.write('\nstopping after what is under way; again stops at once\n'));
     try {
       const options = {
@@ -64,8 +57,8 @@ export const run: Command = {
       return stop.received() === undefined ? exits.ok : exits[stop.received()!];
     } catch (error) {
       view.end();
-      if (given.flag('json')) stdout.write(`${hide(JSON.stringify({ type: 'error', ...errorJson(error) }))}\n`);
-      stderr.write(`${hide(messageOf(error))}\n`);
+      if (given.flag('json')) stdout.write(`${JSON.stringify({ type: 'error', ...errorJson(error) })}\n`);
+      stderr.write(`${messageOf(error)}\n`);
       return stop.received() ? exits[stop.received()!] : exits.failed;
     } finally {
       stop.forget();
@@ -95,18 +88,6 @@ function setsOf(given: Given): string[] {
 function errorJson(error: unknown): Record<string, unknown> {
   if (error instanceof PatchstreamError) return { code: error.code, message: error.text, where: error.where };
   return { message: messageOf(error) };
-}
-
-function hidden(output: Terminal['stdout'], hide: (text: string) => string): Terminal['stdout'] {
-  return {
-    get isTTY() {
-      return output.isTTY;
-    },
-    get columns() {
-      return output.columns;
-    },
-    write: (text) => output.write(hide(text)),
-  };
 }
 
 type Signal = 'SIGINT' | 'SIGTERM';

@@ -142,7 +142,8 @@ function encodeInfo(info: object): Uint8Array[] {
 function infoOf({ name, spec, classNames, job }: SinkContext, { number, from }: FileStart): object {
   const { recipe, part, source, versions } = job;
   return {
-    name,
+    // As the recipe has it: without what came from the environment.
+    name: (recipe.pipeline as { readonly name?: string }).name ?? name,
     shard: number,
     from,
     ...(part && { part: [part.index, part.of] }),

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { ResolvedSource } from './evaluate.ts';
 import { shownFile } from './locate.ts';
-import { redact } from './problem.ts';
+import { redact } from './redact.ts';
 import type { Resolved } from './resolve.ts';
 
 /**

@@ -8,7 +8,7 @@ import type { ResolvedEvaluate, ResolvedMeasure } from './evaluate.ts';
 import { type Evaluation, type EvaluationOptions, evaluateModel } from './evaluation.ts';
 import type { FeatureResult } from './features.ts';
 import type { Resolved } from './resolve.ts';
-import { decisiveJson } from './resolved-json.ts';
+import { trueJson } from './resolved-json.ts';
 import { evaluationLines } from './tell-evaluation.ts';
 
 /** A row of `evaluations.jsonl`: what was measured after so many steps; 0 is before the training. */
@@ -49,7 +49,7 @@ export class Course {
   private constructor(resolved: Resolved, options: CourseOptions) {
     this.#resolved = resolved;
     this.#options = options;
-    const { evaluate, ...rest } = decisiveJson(resolved);
+    const { evaluate, ...rest } = trueJson(resolved);
     this.#digest = digestDefinition({ ...rest, measures: evaluate?.measures });
   }
 

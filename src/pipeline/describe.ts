@@ -1,6 +1,6 @@
 import type { FieldSpec, Numbers, Spec } from '../vision/spec.ts';
 import { cellsOf } from './cells.ts';
-import { redact, redactValue } from './problem.ts';
+import { redactValue } from './redact.ts';
 import type { Resolved } from './resolve.ts';
 import { measureJson } from './resolved-json.ts';
 
@@ -55,7 +55,7 @@ export function describe({ definition, source, stages, spec, sink, train, evalua
   const model = train && !spec.open ? train.model.definition.cost?.(train.model.options, spec) : undefined;
   const rest = { ...(train && { train: withoutModel(train) }), ...(evaluate && { evaluate: shownEvaluate(evaluate) }) };
   const whole: Description = { name, seed, output, chain, memory, ...(model && { model }), ...rest };
-  return redactValue(whole, (text) => redact(text, origin?.secrets ?? [])) as Description;
+  return redactValue(whole, origin?.secrets ?? []) as Description;
 }
 
 function withoutModel(train: NonNullable<Resolved['train']>): unknown {

@@ -1,7 +1,8 @@
 import { fail } from '../errors.ts';
 import type { Node, ScalarNode } from './locate.ts';
 import { placeText } from './locate.ts';
-import type { Problem, Secret } from './problem.ts';
+import type { Problem } from './problem.ts';
+import type { Secret } from './redact.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

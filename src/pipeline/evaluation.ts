@@ -21,6 +21,7 @@ import {
 } from './features.ts';
 import { openLoader, openSource } from './open.ts';
 import type { Resolved } from './resolve.ts';
+import { modelPlan } from './train-definition.ts';
 
 export interface EvaluationOptions {
   readonly signal?: AbortSignal;
@@ -93,7 +94,7 @@ async function openedModel(resolved: Resolved, options: EvaluationOptions): Prom
   const weights = fresh ? undefined : (options.weights ?? checkpoint ?? (await newest(definition.output, onLine)));
   // Only here, so that jobs and checks never load tfjs.
   const { openModel, openFreshModel } = await import('../train/session.ts');
-  const plan = { model: { name: model.name, options: model.options, spec }, backend, device };
+  const plan = { model: modelPlan(resolved), backend, device };
   const own = { model: await model.definition.build?.(model.options, spec), note: onLine };
   if (weights !== undefined) return openModel(plan, weights, own);
   const start = init === undefined ? {} : { init: resolve(definition.base, init) };

@@ -9,6 +9,7 @@ import type { Failure } from '../streams/failures.ts';
 import type { StageStats } from '../streams/meter.ts';
 import { differences } from '../train/differences.ts';
 import type { RunSummary } from './events.ts';
+import { redactRow, reveal, type Secret } from './redact.ts';
 
 /** What a finished run leaves of itself, so that it is not run again by mistake. */
 interface Finished {
@@ -27,22 +28,35 @@ export class RunFolder {
   readonly job: string;
 
   readonly #resolved: string;
+  readonly #secrets: readonly Secret[];
   #lock: RunLock | undefined;
 
-  private constructor(path: string, digests: { digest: string; job: string }, resolved: string) {
+  private constructor(
+    path: string,
+    digests: { digest: string; job: string },
+    resolved: string,
+    secrets: readonly Secret[],
+  ) {
     this.path = path;
     this.digest = digests.digest;
     this.job = digests.job;
     this.#resolved = resolved;
+    this.#secrets = secrets;
   }
 
   /**
    * Makes the folder. Nothing in it is changed before `begin`.
    *
-   * @param resolved the pipeline as JSON, without secrets. @param decisive what of it decides the results. @param part of which it is.
+   * @param resolved the pipeline as JSON, without secrets. @param decisive what of it decides the results, with its true values. @param part of which
+   * it is. @param secrets what must not stand in its files.
    * @throws OUTPUT_FOLDER when it cannot be made.
    */
-  static async open(path: string, resolved: unknown, decisive: object, part?: Part): Promise<RunFolder> {
+  static async open(
+    path: string,
+    resolved: unknown,
+    decisive: object,
+    { part, secrets = [] }: { readonly part?: Part | undefined; readonly secrets?: readonly Secret[] } = {},
+  ): Promise<RunFolder> {
     const digestOf = (value: object) => createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16);
     const digests = { digest: digestOf({ ...decisive, part }), job: digestOf(decisive) };
     try {
@@ -50,7 +64,7 @@ export class RunFolder {
     } catch (cause) {
       throw fail('OUTPUT_FOLDER', { found: messageOf(cause) }, { where: path, cause });
     }
-    return new RunFolder(path, digests, `${JSON.stringify(resolved, null, 2)}\n`);
+    return new RunFolder(path, digests, `${JSON.stringify(resolved, null, 2)}\n`, secrets);
   }
 
   /** The summary of an earlier run of this very pipeline that came to its end and whose files are there; undefined when there is none. */
@@ -58,8 +72,10 @@ export class RunFolder {
     try {
       const text = await readFile(join(this.path, 'finished.json'), 'utf8');
       const { format, digest, summary } = JSON.parse(text) as Finished;
-      const whole = format === 1 && digest === this.digest && summary.files.every((file) => existsSync(file));
-      return whole ? summary : undefined;
+      if (format !== 1 || digest !== this.digest) return undefined;
+      // The digest is of the true values, so these are the same.
+      const files = summary.files.map((file) => reveal(file, this.#secrets));
+      return files.every((file) => existsSync(file)) ? { ...summary, files } : undefined;
     } catch {
       return undefined;
     }
@@ -145,7 +161,7 @@ export class RunFolder {
   }
 
   async finish(summary: RunSummary): Promise<void> {
-    const finished: Finished = { format: 1, digest: this.digest, summary };
+    const finished: Finished = { format: 1, digest: this.digest, summary: redactRow(summary, this.#secrets) };
     const path = join(this.path, 'finished.json');
     try {
       await writeFile(`${path}.tmp`, `${JSON.stringify(finished, null, 2)}\n`);
@@ -157,7 +173,8 @@ export class RunFolder {
 
   #append(file: string, row: Record<string, unknown>): void {
     try {
-      appendFileSync(join(this.path, file), `${JSON.stringify({ time: new Date().toISOString(), ...row })}\n`);
+      const safe = redactRow(row, this.#secrets);
+      appendFileSync(join(this.path, file), `${JSON.stringify({ time: new Date().toISOString(), ...safe })}\n`);
     } catch (cause) {
       throw fail('OUTPUT_FOLDER', { found: messageOf(cause) }, { where: this.path, cause });
     }

@@ -9,7 +9,8 @@ import { measureNames } from './evaluate.options.ts';
 import { child, type MapNode, type Node, type Path, placeAt, plain } from './locate.ts';
 import type { ModelDefinition, ModelValue } from './model.ts';
 import { found } from './options.ts';
-import { type Origin, Problems, type Secret } from './problem.ts';
+import { type Origin, Problems } from './problem.ts';
+import type { Secret } from './redact.ts';
 import type { AnyStage, Registry } from './registry.ts';
 import { settings } from './settings.ts';
 

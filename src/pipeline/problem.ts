@@ -1,5 +1,6 @@
 import { PatchstreamError } from '../errors.ts';
 import { type Path, type Place, pathText, placeText, shownFile } from './locate.ts';
+import { redact, type Secret } from './redact.ts';
 
 /** One thing that is wrong in a pipeline: an error of the catalogue, with its place. */
 export interface Problem {
@@ -13,12 +14,6 @@ export interface Origin {
   place(path: Path, key?: boolean): Place | undefined;
   /** Values that must not be shown, and what is shown in their place. */
   readonly secrets: readonly Secret[];
-}
-
-export interface Secret {
-  readonly value: string;
-  /** `${NAME}` */
-  readonly shown: string;
 }
 
 /** Collects problems; everything that checks is given one and goes on after each. */
@@ -77,28 +72,4 @@ export function sortProblems(problems: readonly Problem[]): Problem[] {
     const [x, y] = [rank(a), rank(b)];
     return x[0] - y[0] || x[1] - y[1] || x[2] - y[2];
   });
-}
-
-/** `text` without the values that came from the environment. A value of one to three characters is replaced where it stands alone. */
-export function redact(text: string, secrets: readonly Secret[]): string {
-  let safe = text;
-  for (const { value, shown } of [...secrets].sort((a, b) => b.value.length - a.value.length)) {
-    if (value === '') continue;
-    const quoted = value.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-    const alone = value.length > 3 ? quoted : `(?<!\\w|\\d\\.)${quoted}(?!\\w|\\.\\d)`;
-    safe = safe.replace(new RegExp(alone, 'g'), () => shown);
-  }
-  return safe;
-}
-
-/** A plain value with every text in it redacted; a number or truth value that is a secret as a whole is shown as its reference. */
-export function redactValue(value: unknown, hide: (text: string) => string): unknown {
-  if (typeof value === 'string') return hide(value);
-  if (typeof value === 'number' || typeof value === 'boolean') {
-    const text = hide(String(value));
-    return text === String(value) ? value : text;
-  }
-  if (Array.isArray(value)) return value.map((inner) => redactValue(inner, hide));
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, redactValue(inner, hide)]));
 }

@@ -1,11 +1,14 @@
 import type { ResolvedMeasure, ResolvedSource } from './evaluate.ts';
 import type { ResolvedStage } from './fold.ts';
-import { redact, redactValue } from './problem.ts';
+import { redactValue, sealed } from './redact.ts';
 import type { Resolved } from './resolve.ts';
 
-/** The part of a resolved pipeline that decides what comes out of it: not how many work on it at a time, nor what may fail. For digests. */
-export function decisiveJson(resolved: Resolved) {
-  const { name, seed, source, sink, train, evaluate } = resolvedJson(resolved);
+/**
+ * The part of a resolved pipeline that decides what comes out of it, with its true values: not how many work on it at a time, nor what may fail.
+ * For digests alone; what is shown or written is `decisiveJson`.
+ */
+export function trueJson(resolved: Resolved) {
+  const { name, seed, source, sink, train, evaluate } = wholeJson(resolved);
   const {
     microBatch: _m,
     checkpoint: _c,
@@ -18,11 +21,31 @@ export function decisiveJson(resolved: Resolved) {
   return { name, seed, source, stages, sink, train: train && training, evaluate };
 }
 
-/** A pipeline with every default filled in, as JSON for the run's folder, the report and digests. Values from the environment stand as `${NAME}`. */
-export function resolvedJson({ definition, source, stages, sink, train, evaluate, capacity }: Resolved) {
-  const { name, seed, origin } = definition;
+/** `trueJson` to be shown and written: values from the environment stand as `${NAME}`, with a digest of each under `environment`. */
+export function decisiveJson(resolved: Resolved) {
+  return shown(trueJson(resolved), resolved);
+}
+
+/** A pipeline with every default filled in, as JSON for the run's folder and the report. Values from the environment as in `decisiveJson`. */
+export function resolvedJson(resolved: Resolved) {
+  return shown(wholeJson(resolved), resolved);
+}
+
+function shown<T extends object>(json: T, { definition }: Resolved): T & Environment {
+  const secrets = definition.origin?.secrets ?? [];
+  const safe = redactValue(json, secrets) as T;
+  const environment = sealed(safe, secrets);
+  return { ...safe, ...(Object.keys(environment).length > 0 && { environment }) };
+}
+
+interface Environment {
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+function wholeJson({ definition, source, stages, sink, train, evaluate, capacity }: Resolved) {
+  const { name, seed } = definition;
   const { model, ...training } = train ?? {};
-  const json = {
+  return {
     name,
     seed,
     source: source && { [source.name]: source.options },
@@ -33,8 +56,6 @@ export function resolvedJson({ definition, source, stages, sink, train, evaluate
     permits: capacity.permits,
     threads: capacity.threads,
   };
-  const hide = (text: string) => redact(text, origin?.secrets ?? []);
-  return redactValue(json, hide) as typeof json;
 }
 
 /** A measure in the full form. */

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Part } from '../datasets/sink.ts';
-import { fail } from '../errors.ts';
+import { fail, PatchstreamError } from '../errors.ts';
 import { builtin } from './builtin.ts';
 import { soundPipeline } from './check.ts';
 import type { RunContext, Watching } from './context.ts';
@@ -9,9 +9,10 @@ import type { Definition } from './definition.ts';
 import type { RunEvent, RunSummary } from './events.ts';
 import { RunFolder } from './folder.ts';
 import { partFolder } from './part.ts';
+import { inProse, redact, redactRow, type Secret } from './redact.ts';
 import type { Registry } from './registry.ts';
 import type { Resolved } from './resolve.ts';
-import { decisiveJson, resolvedJson } from './resolved-json.ts';
+import { resolvedJson, trueJson } from './resolved-json.ts';
 import { runJob } from './run-job.ts';
 import { runTraining } from './run-training.ts';
 
@@ -38,29 +39,41 @@ export interface RunOptions {
  * @throws PIPELINE_PROBLEMS; PART_SINK, WATCH_SINK, WATCH_SOURCE; RUN_CANCELLED; what ends the run.
  */
 export async function run(definition: Definition, options: RunOptions = {}): Promise<RunSummary> {
-  const { signal = new AbortController().signal, onEvent = () => {}, fresh = false, part } = options;
+  const { signal = new AbortController().signal, fresh = false, part } = options;
   const resolved = soundPipeline(definition, options.registry ?? builtin);
   const watch = watchingOf(options.watch);
   if (part !== undefined) checkParts(resolved);
   if (watch !== undefined) checkWatch(resolved, part);
-  const { output } = definition;
-  const decisive = { ...decisiveJson(resolved), code: await codeOf(definition), ...(watch && { watch: true }) };
+  const { output, origin } = definition;
+  const secrets = origin?.secrets ?? [];
+  const decisive = { ...trueJson(resolved), code: await codeOf(definition), ...(watch && { watch: true }) };
   const place = part ? join(output, partFolder(part)) : output;
-  const folder = await RunFolder.open(place, resolvedJson(resolved), decisive, part);
+  const folder = await RunFolder.open(place, resolvedJson(resolved), decisive, { part, secrets });
   const before = fresh || watch ? undefined : await folder.finished();
   if (before !== undefined) {
     return { ...before, earlier: true };
   }
   await folder.lock();
   try {
+    const onEvent = (event: RunEvent) => options.onEvent?.(redactRow(event, secrets));
     const context: RunContext = { folder, signal, onEvent, fresh, ...(part && { part }), ...(watch && { watch }) };
     const summary = await (resolved.train === undefined ? runJob(resolved, context) : runTraining(resolved, context));
     // What is watched has no end.
     if (watch === undefined) await folder.finish(summary);
     return summary;
+  } catch (error) {
+    throw withoutSecrets(error, secrets);
   } finally {
     await folder.unlock();
   }
+}
+
+/** An error that quotes a value of the environment, without it. */
+function withoutSecrets(error: unknown, secrets: readonly Secret[]): unknown {
+  if (!(error instanceof PatchstreamError) || error.name !== 'PatchstreamError') return error;
+  const { code, text, where, cause, ends } = error;
+  const [safe, place] = [redact(text, inProse(secrets)), where && redact(where, inProse(secrets))];
+  return safe === text && place === where ? error : new PatchstreamError(code, safe, place, cause, ends);
 }
 
 /** A training is one run, and a sink has to name its files so that parts do not write the same. */

@@ -35,7 +35,7 @@ export interface Telling {
  * `loss.svg`, and `report.html`, which holds all of it. Returns the lines for the terminal and the files.
  */
 export async function tellTraining(resolved: Resolved, telling: Telling) {
-  const { definition, train } = resolved;
+  const { train } = resolved;
   const { folder, seconds, ready } = telling;
   const file = (name: string) => join(folder, name);
   const rows = readMetrics(await readFile(file('metrics.jsonl'), 'utf8'));
@@ -53,11 +53,12 @@ export async function tellTraining(resolved: Resolved, telling: Telling) {
     onCores: ready.device === 'cpu',
     onLoaderThread: train!.thread === 'main',
   });
+  const shown = resolvedJson(resolved);
   await writeFile(
     file('report.html'),
     reportHtml({
-      name: definition.name,
-      pipeline: JSON.stringify(resolvedJson(resolved), null, 2),
+      name: shown.name,
+      pipeline: JSON.stringify(shown, null, 2),
       rows,
       batch: train!.batch,
       seconds,

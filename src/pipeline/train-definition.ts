@@ -1,19 +1,31 @@
 import { resolve } from 'node:path';
-import type { TrainDefinition } from '../train/definition.ts';
+import type { ModelPlan, TrainDefinition } from '../train/definition.ts';
+import { redactValue, sealed } from './redact.ts';
 import type { Resolved } from './resolve.ts';
-import { decisiveJson } from './resolved-json.ts';
+import { decisiveJson, trueJson } from './resolved-json.ts';
+
+/** The model of a training, to be built in any thread. */
+export function modelPlan({ definition, train, spec }: Resolved): ModelPlan {
+  const { name, options } = train!.model;
+  const secrets = definition.origin?.secrets ?? [];
+  const shown = redactValue(options, secrets);
+  const environment = sealed(shown, secrets);
+  // Weights say what they are of, for those who read them elsewhere.
+  const written = Object.keys(environment).length > 0 && { shown: { ...(shown as object), environment } };
+  return { name, options, spec, ...written };
+}
 
 /** What the trainer's thread is told of a pipeline. */
 export function trainDefinition(
   resolved: Resolved,
   run: Pick<TrainDefinition, 'length' | 'count' | 'folder' | 'fresh'>,
 ): TrainDefinition {
-  const { model, batch, optimizer, schedule, onNotANumber, checkpoint, backend, device, init, dropLast } =
-    resolved.train!;
-  const { seed, source, stages, train } = decisiveJson(resolved);
+  const { batch, optimizer, schedule, onNotANumber, checkpoint, backend, device, init, dropLast } = resolved.train!;
+  const { seed, source, stages, train, environment } = decisiveJson(resolved);
+  const exact = trueJson(resolved);
   return {
     ...run,
-    model: { name: model.name, options: model.options, spec: resolved.spec },
+    model: modelPlan(resolved),
     batch,
     seed: resolved.definition.seed,
     optimizer,
@@ -24,7 +36,7 @@ export function trainDefinition(
     device,
     evaluate: resolved.evaluate?.every,
     init: init === undefined ? undefined : resolve(resolved.definition.base, init),
-    data: { source, stages, dropLast },
+    data: { source: exact.source, stages: exact.stages, dropLast },
     decides: {
       seed,
       train,
@@ -32,6 +44,7 @@ export function trainDefinition(
         stages.map(({ id, ...stage }) => [id, (stage as Readonly<Record<string, unknown>>)[id] ?? stage]),
       ),
       source,
+      ...(environment && { environment }),
       'samples per epoch': run.count,
       order: stages.map(({ id }) => id),
       spec: resolved.spec,

@@ -7,7 +7,7 @@ import { setRenderThreads } from '../vision/render-native.ts';
 import { BalanceMemory } from './balance-memory.ts';
 import type { MicroBatchRange } from './micro-batch-range.ts';
 import type { Resolved } from './resolve.ts';
-import { decisiveJson } from './resolved-json.ts';
+import { trueJson } from './resolved-json.ts';
 
 export interface TuningOptions {
   readonly ready: Pick<Ready, 'backend' | 'device'>;
@@ -153,7 +153,7 @@ export function machineMemory(): number {
 /** All that a good setting depends on. */
 function aboutRun(resolved: Resolved, { backend, device }: Pick<Ready, 'backend' | 'device'>): unknown {
   const { capacity, train, spec, definition } = resolved;
-  const { source, stages } = decisiveJson(resolved);
+  const { source, stages } = trueJson(resolved);
   return {
     machine: [cpus()[0]?.model, availableParallelism(), Math.round(machineMemory() / 2 ** 30)],
     backend,

@@ -5,6 +5,8 @@ import { type Length, type Schedule, type ScheduleOptions, schedule } from './sc
 export interface ModelPlan {
   readonly name: string;
   readonly options: unknown;
+  /** The options as files have them, where values of the environment are among them. */
+  readonly shown?: unknown;
   /** The chain's spec at its end. */
   readonly spec: Spec;
 }

@@ -199,8 +199,8 @@ async function modelWith(
 }
 
 /** A model in one line: its name, its options, and how the pictures are cut for it. */
-function aboutModel({ name, options, spec: { grid, windows } }: TrainDefinition['model']): string {
-  return JSON.stringify({ [name]: options, patch: grid?.patch, K: windows?.K });
+function aboutModel({ name, options, shown, spec: { grid, windows } }: TrainDefinition['model']): string {
+  return JSON.stringify({ [name]: shown ?? options, patch: grid?.patch, K: windows?.K });
 }
 
 async function laterThan(newest: Checkpoint | undefined, folder: string): Promise<readonly string[]> {
