@@ -1,0 +1,126 @@
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const photos = join(root, 'fixtures', 'photos');
+const portraits = join(root, 'node_modules', '@vladmandic', 'face-api', 'demo');
+
+/**
+ * What is killed.
+ *
+ * @typedef {object} Case
+ * @property {string} name
+ * @property {() => string | undefined} missing what this machine lacks for it
+ * @property {(folder: string) => void} prepare lays what the run reads into `folder`, `pipeline.yaml` among it
+ * @property {string[]} [args] further arguments of `run`
+ * @property {boolean} [watched] does not end by itself: it is stopped once all that has arrived is written
+ * @property {(folder: string, n: number) => void} [arrive] what arrives in `folder` before the n-th start
+ * @property {number} [arrivals] so often something arrives
+ * @property {(output: string) => Promise<Map<string, Uint8Array>>} [contents] what is compared, by name, where the files themselves depend on time
+ */
+
+/** @param {string} backend @param {string | undefined} addon @returns {Case} */
+const training = (backend, addon) => ({
+  name: `training-${backend}`,
+  missing: () =>
+    addon === undefined || existsSync(join(root, 'native', addon, 'build', `${addon}.node`))
+      ? undefined
+      : `native/${addon} is not built`,
+  prepare: (folder) =>
+    writeFileSync(
+      join(folder, 'pipeline.yaml'),
+      `
+name: ${backend}
+seed: 7
+source: { image-folder: { path: '${photos}' } }
+stages:
+  - decode
+  - random-resized-crop: { size: 32 }
+  - windows: { patch: 8, size: 3, views: 2 }
+  - mask: { ratio: 0.6 }
+train:
+  model: { lomar: { size: nano, target: pixels } }
+  batch: 8
+  microBatch: 4
+  steps: 40
+  backend: ${backend}
+  device: cpu
+  optimizer: { adamw: { lr: 1.0e-2 } }
+  schedule: { cosine: { warmupSteps: 4 } }
+  checkpoint: { everySteps: 3 }
+`,
+    ),
+});
+
+/** @param {string} name @param {string} sink @returns {Case} */
+const faces = (name, sink) => ({
+  name,
+  missing: () => (existsSync(portraits) ? undefined : 'the package @vladmandic/face-api is not installed'),
+  prepare: (folder) =>
+    writeFileSync(
+      join(folder, 'pipeline.yaml'),
+      `
+name: faces
+source: { image-folder: { path: '${portraits}', formats: [jpeg], repeat: 3 } }
+stages: [decode, { face-crop: { minSide: 80, margin: 0.1 } }, { resize: 32 }]
+sink: { ${sink} }
+`,
+    ),
+});
+
+/** Photographs that arrive at once, each under a temporary name first. @param {string} folder @param {number} n */
+function arrive(folder, n) {
+  const names = readdirSync(photos).filter((_, i) => i % arrivals === n);
+  const to = join(folder, 'photos');
+  mkdirSync(to, { recursive: true });
+  for (const name of names) {
+    copyFileSync(join(photos, name), join(to, `${name}.part`));
+    renameSync(join(to, `${name}.part`), join(to, name));
+  }
+}
+
+const arrivals = 6;
+
+/** Every record of the shards in `output`, by its key: what arrives when is chance, so that files differ. @param {string} output */
+async function records(output) {
+  const { pipeline, shards } = await import(pathToFileURL(join(root, 'dist', 'index.js')).href);
+  const found = new Map();
+  for await (const { key, picture } of pipeline(shards(join(output, 'shards'))).samples()) {
+    const { data } = await picture.pixels();
+    // A key of its own for what is there twice, which then differs from the undisturbed run.
+    found.set(found.has(key) ? `${key} again` : key, Buffer.from(data));
+  }
+  return found;
+}
+
+/** @type {Case} */
+const watched = {
+  name: 'watched',
+  missing: () => undefined,
+  prepare: (folder) => {
+    mkdirSync(join(folder, 'photos'), { recursive: true });
+    writeFileSync(
+      join(folder, 'pipeline.yaml'),
+      `
+name: watched
+source: { image-folder: { path: ./photos } }
+stages: [decode, { resize: 16 }]
+sink: { shards: { shardBytes: 20000 } }
+`,
+    );
+  },
+  args: ['--watch', '--idle', '1'],
+  watched: true,
+  arrive,
+  arrivals,
+  contents: records,
+};
+
+export const cases = [
+  training('torch', 'torch'),
+  training('wasm', undefined),
+  faces('faces-shards', 'shards: { shardBytes: 12000 }'),
+  faces('faces-tars', 'webdataset: { shardBytes: 12000 }'),
+  watched,
+];
