@@ -57,9 +57,27 @@ export interface TorchAddon {
   /** Milliseconds spent in the addon so far: what is left of a step's time was spent in JavaScript. */
   milliseconds(): number;
   memory(): { readonly bytes: number; readonly tensors: number };
+  /** Bytes that tensors may still take on a device with memory of its own, and all that it has; -1 where that is not known. */
+  deviceMemory(device: string): { readonly free: number; readonly total: number };
+  /** Gives memory that is kept for later tensors back, to the device and to the host. */
+  releaseMemory(): void;
+  /** Sets a moment in the device's work: it comes when all that was asked for before is done. Numbers are below 4096, and may be set again. */
+  mark(number: number): void;
+  /** Milliseconds from one moment to another. Waits until both have come. */
+  between(from: number, to: number): number;
   setThreads(count: number): void;
+  /** Where tensors are made from now on. */
   setDevice(name: string): void;
-  info(): { readonly version: string; readonly cuda: boolean; readonly mps: boolean; readonly threads: number };
+  info(): {
+    readonly version: string;
+    readonly cuda: boolean;
+    /** How many GPUs libtorch sees. */
+    readonly cudaDevices: number;
+    readonly mps: boolean;
+    readonly threads: number;
+  };
+  /** What float32 means in products, convolutions and sums, as libtorch answers; `kernels`: `own`, or `aten` by PATCHSTREAM_TORCH_KERNELS. */
+  settings(): Readonly<Record<string, string>>;
 }
 
 /** What a recording holds. A program that reads, frees or keeps cannot be replayed. */
@@ -265,10 +283,32 @@ export function guarded<T>(device: string, call: () => T): T {
   }
 }
 
+/** As `guarded`, for what the addon does later. */
+export async function guardedLater<T>(device: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (cause) {
+    throw outOfMemory(device, cause) ?? cause;
+  }
+}
+
+/** How the host's allocator, and those of devices, say how much could not be had. */
+const allocation = /allocate ([\d.]+) (bytes|KiB|MiB|GiB|KB|MB|GB)/;
+const bytesOf: Readonly<Record<string, number>> = {
+  bytes: 1,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+};
+
 /** BACKEND_MEMORY for an addon's error about memory, else undefined. */
 export function outOfMemory(device: string, cause: unknown): Error | undefined {
   if (!(cause instanceof Error) || (cause as NodeJS.ErrnoException).code !== 'OUT_OF_MEMORY') return undefined;
-  const bytes = /allocate (\d+) bytes/.exec(cause.message)?.[1];
-  const needed = bytes === undefined ? 'more' : `${Math.ceil(Number(bytes) / 2 ** 20)} MiB more`;
+  const [, amount, unit] = allocation.exec(cause.message) ?? [];
+  const bytes = Number(amount) * (bytesOf[unit ?? ''] ?? Number.NaN);
+  const needed = Number.isNaN(bytes) ? 'more' : `${Math.ceil(bytes / 2 ** 20)} MiB more`;
   return fail('BACKEND_MEMORY', { backend: 'torch', needed, memory: `the memory of ${device}` }, { cause });
 }

@@ -9,7 +9,9 @@
 
 #include "allocator.h"
 #include "arguments.h"
+#include "device.h"
 #include "environment.h"
+#include "precision.h"
 #include "program.h"
 #include "threads.h"
 #include "upload.h"
@@ -207,27 +209,71 @@ napi_value memory(const Arguments& given) {
   return result;
 }
 
+napi_value object(napi_env env) {
+  napi_value result;
+  check(napi_create_object(env, &result), "no object");
+  return result;
+}
+
+// deviceMemory(name) -> { free, total }, in bytes; -1 where it is not known.
+napi_value deviceMemory(const Arguments& given) {
+  const auto [free, total] = memoryOf(at::Device(given.text(0)));
+  napi_value result = object(given.env);
+  napi_set_named_property(given.env, result, "free", number(given.env, free));
+  napi_set_named_property(given.env, result, "total", number(given.env, total));
+  return result;
+}
+
+// releaseMemory(): what is kept for later goes back to the device and to the host.
+napi_value releaseUnused(const Arguments& given) {
+  given.state.inputs.clear();
+  releaseMemory(given.state.device);
+  return nullptr;
+}
+
+// mark(number): see device.h.
+napi_value mark(const Arguments& given) {
+  given.state.marks.set(given.integer(0), given.state.device);
+  return nullptr;
+}
+
+// between(from, to) -> milliseconds.
+napi_value between(const Arguments& given) {
+  return number(given.env, given.state.marks.between(given.integer(0), given.integer(1)));
+}
+
+// settings(): what float32 means here, and whose kernels compute.
+napi_value settings(const Arguments& given) {
+  napi_value result = object(given.env);
+  napi_set_named_property(given.env, result, "kernels", text(given.env, ownKernels() ? "own" : "aten"));
+  for (const auto& [name, value] : precisionSettings())
+    napi_set_named_property(given.env, result, name.c_str(), text(given.env, value));
+  return result;
+}
+
 // setThreads(count): see threads.h; for calls from this thread.
 napi_value setThreads(const Arguments& given) {
   patchstream::setThreads(given.integer(0));
   return nullptr;
 }
 
-// setDevice(name): 'cpu', 'cuda:0', 'mps'. Tensors that are there stay where they are.
+// setDevice(name): 'cpu', 'cuda:1', 'mps'. Tensors that are there stay where they are.
 napi_value setDevice(const Arguments& given) {
-  const at::Device device(given.text(0));
+  at::Device device(given.text(0));
+  if (device.is_cuda() && !device.has_index()) device.set_index(0);
   // Fails here rather than in the first operation when the device does not work.
   at::empty({1}, at::TensorOptions(device));
   given.state.device = device;
   return nullptr;
 }
 
-// info() -> { version, cuda, mps, threads }: what this libtorch is and what it sees.
+// info() -> { version, cuda, cudaDevices, mps, threads }: what this libtorch is and what it sees.
 napi_value info(const Arguments& given) {
   napi_value result;
   check(napi_create_object(given.env, &result), "no object");
   napi_set_named_property(given.env, result, "version", text(given.env, TORCH_VERSION));
   napi_set_named_property(given.env, result, "cuda", boolean(given.env, at::hasCUDA()));
+  napi_set_named_property(given.env, result, "cudaDevices", number(given.env, cudaDevices()));
   napi_set_named_property(given.env, result, "mps", boolean(given.env, at::hasMPS()));
   napi_set_named_property(given.env, result, "threads", number(given.env, at::get_num_threads()));
   return result;
@@ -240,6 +286,7 @@ napi_value info(const Arguments& given) {
 NAPI_MODULE_INIT() {
   using namespace patchstream;
   patchstream::setThreads(defaultThreads());
+  setPrecision();
   auto* state = new Environment();
   state->programs = std::make_shared<Programs>();
   napi_set_instance_data(env, state, [](napi_env, void* state, void*) { delete static_cast<Environment*>(state); }, nullptr);
@@ -260,6 +307,11 @@ NAPI_MODULE_INIT() {
       {"discard", call<discard>},
       {"milliseconds", call<milliseconds>},
       {"memory", call<memory>},
+      {"deviceMemory", call<deviceMemory>},
+      {"releaseMemory", call<releaseUnused>},
+      {"mark", call<mark>},
+      {"between", call<between>},
+      {"settings", call<settings>},
       {"setThreads", call<setThreads>},
       {"setDevice", call<setDevice>},
       {"info", call<info>},

@@ -77,6 +77,8 @@ class Pool {
     std::free(memory);
   }
 
+  void dropIdle() { drop(0); }
+
  private:
   std::mutex mutex_;
   std::unordered_map<void*, size_t> sizes_;
@@ -159,5 +161,7 @@ void installAllocator() {
   }();
   (void)installed;
 }
+
+void dropIdleMemory() { pool().dropIdle(); }
 
 }  // namespace patchstream

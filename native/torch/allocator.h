@@ -7,4 +7,7 @@ namespace patchstream {
 // in use at once: used and kept together never exceed the highest use. Process-wide, once.
 void installAllocator();
 
+// Gives what lies unused back to the system.
+void dropIdleMemory();
+
 }  // namespace patchstream

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <ATen/ATen.h>
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/InferenceMode.h>
 #include <node_api.h>
 
@@ -9,6 +10,7 @@
 #include <chrono>
 #include <new>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "environment.h"
@@ -19,15 +21,37 @@ inline void check(napi_status status, const char* what) { TORCH_CHECK(status == 
 
 inline std::string firstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
 
+// What stands for want of memory in the texts of libtorch, CUDA and the libraries on it, in all their releases. Where there is a class of errors for
+// it, only the newest throw that, and only from some places.
 inline bool meansMemory(const std::string& text) {
-  return text.find("can't allocate memory") != std::string::npos || text.find("not enough memory") != std::string::npos ||
-         text.find("out of memory") != std::string::npos;
+  for (const char* words : {"can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED", "cudaErrorMemoryAllocation"})
+    if (text.find(words) != std::string::npos) return true;
+  return false;
+}
+
+// The code of an error in JavaScript.
+inline const char* codeOf(bool memory) { return memory ? "OUT_OF_MEMORY" : "LIBTORCH"; }
+
+// In a handler of exceptions: the first line of what was thrown, and whether that was for want of memory.
+inline std::pair<std::string, bool> whatWasThrown() {
+  try {
+    throw;
+  } catch (const c10::OutOfMemoryError& error) {
+    return {firstLine(error.what_without_backtrace()), true};
+  } catch (const c10::Error& error) {
+    const std::string text = error.what_without_backtrace();
+    return {firstLine(text), meansMemory(text)};
+  } catch (const std::bad_alloc&) {
+    return {"out of memory", true};
+  } catch (const std::exception& error) {
+    return {firstLine(error.what()), meansMemory(error.what())};
+  }
 }
 
 inline void throwError(napi_env env, const std::string& text, bool memory) {
   bool pending = false;
   napi_is_exception_pending(env, &pending);
-  if (!pending) napi_throw_error(env, memory ? "OUT_OF_MEMORY" : "LIBTORCH", firstLine(text).c_str());
+  if (!pending) napi_throw_error(env, codeOf(memory), text.c_str());
 }
 
 struct Arguments {
@@ -74,7 +98,7 @@ class Stopwatch {
   std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
 };
 
-// Around every function: its environment, no gradients of libtorch's own, errors.
+// Around every function: its environment and device, no gradients of libtorch's own, errors.
 template <Entry entry>
 napi_value call(napi_env env, napi_callback_info info) {
   const c10::InferenceMode guard;
@@ -83,18 +107,14 @@ napi_value call(napi_env env, napi_callback_info info) {
     check(napi_get_instance_data(env, &state), "no environment");
     Arguments arguments{env, *static_cast<Environment*>(state), {}};
     const Stopwatch watch(arguments.state);
+    c10::OptionalDeviceGuard there;
+    if (!arguments.state.device.is_cpu()) there.reset_device(arguments.state.device);
     size_t count = arguments.values.size();
     check(napi_get_cb_info(env, info, &count, arguments.values.data(), nullptr, nullptr), "no arguments");
     return entry(arguments);
-  } catch (const c10::OutOfMemoryError& error) {
-    throwError(env, error.what_without_backtrace(), true);
-  } catch (const c10::Error& error) {
-    const std::string text = error.what_without_backtrace();
-    throwError(env, text, meansMemory(text));
-  } catch (const std::bad_alloc&) {
-    throwError(env, "out of memory", true);
-  } catch (const std::exception& error) {
-    throwError(env, error.what(), meansMemory(error.what()));
+  } catch (...) {
+    const auto [text, memory] = whatWasThrown();
+    throwError(env, text, memory);
   }
   return nullptr;
 }

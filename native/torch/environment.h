@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "device.h"
 #include "ops.h"
 #include "readback.h"
 #include "table.h"
@@ -33,6 +34,7 @@ struct Environment {
   Observer* observer = nullptr;
   std::unique_ptr<Readback> readback;
   std::shared_ptr<Programs> programs;
+  Marks marks;
   // Time spent in here and not in JavaScript.
   double milliseconds = 0;
 

@@ -1,5 +1,5 @@
 // The fused forms of the operations that models are written in (src/backends/ops): plain functions over float32 tensors, forward and
-// backward. On the CPU they are loops of our own around oneDNN's products; on other devices, ATen's operations composed. All tensors
+// backward. On the host they are loops of our own around oneDNN's products; elsewhere (`onHost`), ATen's operations composed. All tensors
 // that come in are dense and row-major, those that go out are new unless a function says otherwise.
 #pragma once
 

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 
+#include "device.h"
 #include "fused.h"
 #include "gemm.h"
 #include "simd.h"
@@ -96,7 +97,7 @@ struct ShareGradRows {
 
 void checkIds(const at::Tensor& ids, int64_t T, int64_t buckets) {
   TORCH_CHECK(ids.numel() == T * T, "bucketIds has ", ids.numel(), " numbers, expected ", T * T);
-  const int32_t* values = ids.data_ptr<int32_t>();
+  const int32_t* values = hostData<int32_t>(ids);
   for (int64_t i = 0; i < T * T; i++)
     TORCH_CHECK(values[i] >= 0 && values[i] < buckets, "bucket ", values[i], " is not in 0 ... ", buckets - 1);
 }
@@ -149,15 +150,15 @@ AttentionGrad composedGrad(const at::Tensor& dy, const at::Tensor& qkv, const at
 
 Attention attention(const at::Tensor& qkv, const at::Tensor& table, const at::Tensor& bucketIds, AttentionSetting setting) {
   const Layout at = layoutOf(qkv, table, setting);
-  if (!qkv.is_cpu()) return composed(qkv, table, bucketIds, at);
+  if (!onHost(qkv)) return composed(qkv, table, bucketIds, at);
   if (table.defined()) checkIds(bucketIds, at.T, at.buckets);
   Attention out{at::empty({at.batch, at.T, at.width()}, qkv.options()),
                 at::empty({at.batch, at.heads, at.T, at.T}, qkv.options())};
-  const float* from = qkv.data_ptr<float>();
-  const float* rows = table.defined() ? table.data_ptr<float>() : nullptr;
-  const int32_t* ids = table.defined() ? bucketIds.data_ptr<int32_t>() : nullptr;
-  float* y = out.y.data_ptr<float>();
-  float* allShares = out.shares.data_ptr<float>();
+  const float* from = hostData<float>(qkv);
+  const float* rows = table.defined() ? hostData<float>(table) : nullptr;
+  const int32_t* ids = table.defined() ? hostData<int32_t>(bucketIds) : nullptr;
+  float* y = hostData<float>(out.y);
+  float* allShares = hostData<float>(out.shares);
   parallel(at.batch * at.heads, at.T * (at.T + at.d), [&](int64_t begin, int64_t end, int) {
     std::vector<float> perBucket(at.T * at.buckets);
     for (int64_t i = begin; i < end; i++) {
@@ -179,19 +180,19 @@ Attention attention(const at::Tensor& qkv, const at::Tensor& table, const at::Te
 AttentionGrad attentionGrad(const at::Tensor& dy, const at::Tensor& qkv, const at::Tensor& y, const at::Tensor& shares,
                             const at::Tensor& table, const at::Tensor& bucketIds, AttentionSetting setting) {
   const Layout at = layoutOf(qkv, table, setting);
-  if (!qkv.is_cpu()) return composedGrad(dy, qkv, y, shares, table, bucketIds, at);
+  if (!onHost(qkv)) return composedGrad(dy, qkv, y, shares, table, bucketIds, at);
   const bool relative = table.defined();
   if (relative) checkIds(bucketIds, at.T, at.buckets);
   AttentionGrad grad{at::empty_like(qkv), at::Tensor()};
   const at::Tensor tableSums = relative ? at::zeros({threadCount(), at.d, at.buckets}, qkv.options()) : at::Tensor();
-  const float* from = qkv.data_ptr<float>();
-  const float* change = dy.data_ptr<float>();
-  const float* mixed = y.data_ptr<float>();
-  const float* allShares = shares.data_ptr<float>();
-  const float* rows = relative ? table.data_ptr<float>() : nullptr;
-  const int32_t* ids = relative ? bucketIds.data_ptr<int32_t>() : nullptr;
-  float* to = grad.dqkv.data_ptr<float>();
-  float* sums = relative ? tableSums.data_ptr<float>() : nullptr;
+  const float* from = hostData<float>(qkv);
+  const float* change = hostData<float>(dy);
+  const float* mixed = hostData<float>(y);
+  const float* allShares = hostData<float>(shares);
+  const float* rows = relative ? hostData<float>(table) : nullptr;
+  const int32_t* ids = relative ? hostData<int32_t>(bucketIds) : nullptr;
+  float* to = hostData<float>(grad.dqkv);
+  float* sums = relative ? hostData<float>(tableSums) : nullptr;
   parallel(at.batch * at.heads, at.T * (at.T + at.d), [&](int64_t begin, int64_t end, int part) {
     std::vector<float> dLogitsMemory(at.T * at.T), dPerBucketMemory(at.T * at.buckets);
     float* dLogits = dLogitsMemory.data();

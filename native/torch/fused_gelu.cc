@@ -1,5 +1,6 @@
 #include "fused_gelu.h"
 
+#include "device.h"
 #include "fused.h"
 #include "threads.h"
 
@@ -27,11 +28,11 @@ struct GeluLoop {
 }  // namespace
 
 Gelu geluWithSlope(const at::Tensor& x) {
-  if (!x.is_cpu()) return {at::gelu(x), at::gelu_backward(at::ones_like(x), x)};
+  if (!onHost(x)) return {at::gelu(x), at::gelu_backward(at::ones_like(x), x)};
   Gelu out{at::empty_like(x), at::empty_like(x)};
-  const float* from = x.data_ptr<float>();
-  float* y = out.y.data_ptr<float>();
-  float* slope = out.slope.data_ptr<float>();
+  const float* from = hostData<float>(x);
+  float* y = hostData<float>(out.y);
+  float* slope = hostData<float>(out.slope);
   parallel(x.numel(), 4, [&](int64_t begin, int64_t end, int) {
     simd<GeluLoop>(from + begin, y + begin, slope + begin, end - begin);
   });

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "device.h"
 #include "fused.h"
 #include "fused_gelu.h"
 #include "gemm.h"
@@ -83,15 +84,15 @@ LinearGrad composedGrad(const at::Tensor& dy, const at::Tensor& x, const at::Ten
 }  // namespace
 
 Linear linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool withGelu) {
-  if (!x.is_cpu()) return composed(x, weight, bias, withGelu);
+  if (!onHost(x)) return composed(x, weight, bias, withGelu);
   const int64_t rows = x.size(0), in = weight.size(0), out = weight.size(1);
   Linear result{at::empty({rows, out}, x.options()), withGelu ? at::empty({rows, out}, x.options()) : at::Tensor()};
   const at::Tensor shift = bias.defined() || !withGelu ? bias : at::zeros({out}, x.options());
-  const float* from = x.data_ptr<float>();
-  const float* factors = weight.data_ptr<float>();
-  const float* shifts = shift.defined() ? shift.data_ptr<float>() : nullptr;
-  float* y = result.y.data_ptr<float>();
-  float* slope = withGelu ? result.saved.data_ptr<float>() : nullptr;
+  const float* from = hostData<float>(x);
+  const float* factors = hostData<float>(weight);
+  const float* shifts = shift.defined() ? hostData<float>(shift) : nullptr;
+  float* y = hostData<float>(result.y);
+  float* slope = withGelu ? hostData<float>(result.saved) : nullptr;
   parallel(rows, in * out / 16, [&](int64_t begin, int64_t end, int) {
     const int64_t block = blockRows(out);
     for (int64_t row = begin; row < end; row += block) {
@@ -109,19 +110,19 @@ Linear linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& b
 
 LinearGrad linearGrad(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& saved,
                       bool withBias) {
-  if (!dy.is_cpu()) return composedGrad(dy, x, weight, saved, withBias);
+  if (!onHost(dy)) return composedGrad(dy, x, weight, saved, withBias);
   const int64_t rows = x.size(0), in = weight.size(0), out = weight.size(1);
   LinearGrad grad{at::empty({rows, in}, x.options()), at::empty({in, out}, x.options()), at::Tensor()};
   const at::Tensor dPre = saved.defined() ? at::empty_like(dy) : dy;
   const at::Tensor sums = withBias ? at::zeros({std::max(1, threadCount()), out}, x.options()) : at::Tensor();
-  const float* change = dy.data_ptr<float>();
-  const float* slope = saved.defined() ? saved.data_ptr<float>() : nullptr;
-  const float* factors = weight.data_ptr<float>();
-  float* before = dPre.data_ptr<float>();
-  float* dx = grad.dx.data_ptr<float>();
+  const float* change = hostData<float>(dy);
+  const float* slope = saved.defined() ? hostData<float>(saved) : nullptr;
+  const float* factors = hostData<float>(weight);
+  float* before = hostData<float>(dPre);
+  float* dx = hostData<float>(grad.dx);
   parallel(rows, in * out / 16, [&](int64_t begin, int64_t end, int part) {
     const int64_t block = blockRows(out);
-    float* partSums = withBias ? sums.data_ptr<float>() + part * out : nullptr;
+    float* partSums = withBias ? hostData<float>(sums) + part * out : nullptr;
     for (int64_t row = begin; row < end; row += block) {
       const int64_t count = std::min(block, end - row);
       simd<SlopeAndSums>(change + row * out, slope == nullptr ? slope : slope + row * out, before + row * out, partSums,
@@ -129,7 +130,7 @@ LinearGrad linearGrad(const at::Tensor& dy, const at::Tensor& x, const at::Tenso
       gemm(count, in, out, 1, {before + row * out, out}, {factors, out, true}, 0, dx + row * in, in);
     }
   });
-  gemm(in, out, rows, 1, {x.data_ptr<float>(), in, true}, {before, out}, 0, grad.dWeight.data_ptr<float>(), out);
+  gemm(in, out, rows, 1, {hostData<float>(x), in, true}, {before, out}, 0, hostData<float>(grad.dWeight), out);
   if (withBias) grad.dBias = sums.sum(0);
   return grad;
 }

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "device.h"
 #include "fused.h"
 #include "simd.h"
 #include "threads.h"
@@ -87,17 +88,17 @@ struct NormGradRows {
 
 LayerNorm layerNorm(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& bias, double eps) {
   const int64_t rows = x.size(0), width = x.size(1);
-  if (!x.is_cpu()) {
+  if (!onHost(x)) {
     auto [y, mean, rstd] = at::native_layer_norm(x, {width}, gain, bias, eps);
     return {y, mean.view({rows}), rstd.view({rows})};
   }
   LayerNorm out{at::empty_like(x), at::empty({rows}, x.options()), at::empty({rows}, x.options())};
-  const float* from = x.data_ptr<float>();
-  const float* gains = gain.data_ptr<float>();
-  const float* biases = bias.data_ptr<float>();
-  float* y = out.y.data_ptr<float>();
-  float* mean = out.mean.data_ptr<float>();
-  float* rstd = out.rstd.data_ptr<float>();
+  const float* from = hostData<float>(x);
+  const float* gains = hostData<float>(gain);
+  const float* biases = hostData<float>(bias);
+  float* y = hostData<float>(out.y);
+  float* mean = hostData<float>(out.mean);
+  float* rstd = hostData<float>(out.rstd);
   parallel(rows, width, [&](int64_t begin, int64_t end, int) {
     simd<NormRows>(from + begin * width, gains, biases, y + begin * width, mean + begin, rstd + begin, end - begin, width,
                    static_cast<float>(eps));
@@ -108,7 +109,7 @@ LayerNorm layerNorm(const at::Tensor& x, const at::Tensor& gain, const at::Tenso
 LayerNormGrad layerNormGrad(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& mean, const at::Tensor& rstd,
                             const at::Tensor& gain) {
   const int64_t rows = x.size(0), width = x.size(1);
-  if (!x.is_cpu()) {
+  if (!onHost(x)) {
     auto [dx, dGain, dBias] =
         at::native_layer_norm_backward(dy, x, {width}, mean.view({rows, 1}), rstd.view({rows, 1}), gain,
                                        at::zeros_like(gain), {true, true, true});
@@ -116,13 +117,13 @@ LayerNormGrad layerNormGrad(const at::Tensor& dy, const at::Tensor& x, const at:
   }
   const at::Tensor dx = at::empty_like(x);
   const at::Tensor sums = at::zeros({threadCount(), 2, width}, x.options());
-  const float* change = dy.data_ptr<float>();
-  const float* from = x.data_ptr<float>();
-  const float* means = mean.data_ptr<float>();
-  const float* scales = rstd.data_ptr<float>();
-  const float* gains = gain.data_ptr<float>();
-  float* out = dx.data_ptr<float>();
-  float* partSums = sums.data_ptr<float>();
+  const float* change = hostData<float>(dy);
+  const float* from = hostData<float>(x);
+  const float* means = hostData<float>(mean);
+  const float* scales = hostData<float>(rstd);
+  const float* gains = hostData<float>(gain);
+  float* out = hostData<float>(dx);
+  float* partSums = hostData<float>(sums);
   parallel(rows, width, [&](int64_t begin, int64_t end, int part) {
     float* dGain = partSums + part * 2 * width;
     simd<NormGradRows>(change + begin * width, from + begin * width, means + begin, scales + begin, gains,

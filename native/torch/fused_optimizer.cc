@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "device.h"
 #include "fused.h"
 #include "simd.h"
 #include "threads.h"
@@ -22,12 +23,6 @@ std::vector<Piece> piecesOf(const std::vector<at::Tensor>& tensors) {
     for (int64_t begin = 0; tensors[i].defined() && begin < tensors[i].numel(); begin += pieceFloats)
       pieces.push_back({i, begin, std::min(pieceFloats, tensors[i].numel() - begin)});
   return pieces;
-}
-
-bool allOnCpu(const std::vector<at::Tensor>& tensors) {
-  for (const at::Tensor& tensor : tensors)
-    if (tensor.defined() && !tensor.is_cpu()) return false;
-  return true;
 }
 
 struct AddTo {
@@ -82,7 +77,7 @@ struct SumSquares {
 }  // namespace
 
 void accumulate(const std::vector<at::Tensor>& sums, const std::vector<at::Tensor>& gradients) {
-  if (!allOnCpu(sums)) {
+  if (!onHost(sums) || !onHost(gradients)) {
     for (size_t i = 0; i < sums.size(); i++)
       if (gradients[i].defined()) at::Tensor(sums[i]).add_(gradients[i]);
     return;
@@ -91,8 +86,8 @@ void accumulate(const std::vector<at::Tensor>& sums, const std::vector<at::Tenso
   parallel(pieces.size(), pieceFloats, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; i++) {
       const Piece& piece = pieces[i];
-      const float* from = gradients[piece.tensor].data_ptr<float>();
-      simd<AddTo>(sums[piece.tensor].data_ptr<float>() + piece.begin, from + piece.begin, piece.count);
+      const float* from = hostData<float>(gradients[piece.tensor]);
+      simd<AddTo>(hostData<float>(sums[piece.tensor]) + piece.begin, from + piece.begin, piece.count);
     }
   });
 }
@@ -101,7 +96,7 @@ void adamw(const std::vector<at::Tensor>& parameters, const std::vector<at::Tens
            const std::vector<at::Tensor>& first, const std::vector<at::Tensor>& second, const AdamW& at) {
   const double bias1 = 1 - std::pow(at.beta1, at.step);
   const double bias2 = 1 - std::pow(at.beta2, at.step);
-  if (!allOnCpu(parameters)) {
+  if (!onHost(parameters)) {
     for (size_t i = 0; i < parameters.size(); i++) {
       at::Tensor p = parameters[i], g = gradients[i], m = first[i], v = second[i];
       m.mul_(at.beta1).add_(g, at.scale * (1 - at.beta1));
@@ -126,8 +121,8 @@ void adamw(const std::vector<at::Tensor>& parameters, const std::vector<at::Tens
     for (int64_t i = begin; i < end; i++) {
       const auto [tensor, start, count] = pieces[i];
       mine.keep = static_cast<float>(1 - at.lr * at.decays[tensor]);
-      simd<AdamWLoop>(parameters[tensor].data_ptr<float>() + start, gradients[tensor].data_ptr<float>() + start,
-                      first[tensor].data_ptr<float>() + start, second[tensor].data_ptr<float>() + start, count,
+      simd<AdamWLoop>(hostData<float>(parameters[tensor]) + start, hostData<float>(gradients[tensor]) + start,
+                      hostData<float>(first[tensor]) + start, hostData<float>(second[tensor]) + start, count,
                       static_cast<const AdamWStep*>(&mine));
     }
   });
@@ -135,7 +130,7 @@ void adamw(const std::vector<at::Tensor>& parameters, const std::vector<at::Tens
 
 at::Tensor sumsOfSquares(const std::vector<at::Tensor>& tensors) {
   TORCH_CHECK(!tensors.empty(), "no tensors");
-  if (!allOnCpu(tensors)) {
+  if (!onHost(tensors)) {
     std::vector<at::Tensor> sums;
     // Metal has no float64.
     const auto wide = tensors[0].is_cuda() ? at::kDouble : at::kFloat;
@@ -147,14 +142,14 @@ at::Tensor sumsOfSquares(const std::vector<at::Tensor>& tensors) {
   parallel(pieces.size(), pieceFloats, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; i++) {
       const Piece& piece = pieces[i];
-      const float* from = tensors[piece.tensor].data_ptr<float>();
+      const float* from = hostData<float>(tensors[piece.tensor]);
       simd<SumSquares>(from + piece.begin, piece.count, &parts[i]);
     }
   });
   std::vector<double> totals(tensors.size());
   for (size_t i = 0; i < pieces.size(); i++) totals[pieces[i].tensor] += parts[i];
   const at::Tensor out = at::empty({static_cast<int64_t>(tensors.size())}, tensors[0].options());
-  std::copy(totals.begin(), totals.end(), out.data_ptr<float>());
+  std::copy(totals.begin(), totals.end(), hostData<float>(out));
   return out;
 }
 

@@ -1,5 +1,6 @@
 #include <cstring>
 
+#include "device.h"
 #include "fused.h"
 #include "simd.h"
 #include "threads.h"
@@ -9,7 +10,7 @@ namespace patchstream {
 namespace {
 
 void checkIds(const at::Tensor& ids, int64_t n) {
-  const int32_t* values = ids.data_ptr<int32_t>();
+  const int32_t* values = hostData<int32_t>(ids);
   for (int64_t i = 0; i < ids.numel(); i++)
     TORCH_CHECK(values[i] >= 0 && values[i] < n, "token ", values[i], " is not in 0 ... ", n - 1);
 }
@@ -31,12 +32,12 @@ struct AddRow {
 
 at::Tensor gatherTokens(const at::Tensor& x, const at::Tensor& ids) {
   const int64_t N = x.size(0), n = x.size(1), width = x.size(2), k = ids.size(1);
-  if (!x.is_cpu()) return x.gather(1, expanded(ids, width));
+  if (!onHost(x)) return x.gather(1, expanded(ids, width));
   checkIds(ids, n);
   const at::Tensor out = at::empty({N, k, width}, x.options());
-  const float* from = x.data_ptr<float>();
-  const int32_t* rows = ids.data_ptr<int32_t>();
-  float* to = out.data_ptr<float>();
+  const float* from = hostData<float>(x);
+  const int32_t* rows = hostData<int32_t>(ids);
+  float* to = hostData<float>(out);
   parallel(N * k, width, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; i++)
       std::memcpy(to + i * width, from + (i / k * n + rows[i]) * width, width * sizeof(float));
@@ -46,12 +47,12 @@ at::Tensor gatherTokens(const at::Tensor& x, const at::Tensor& ids) {
 
 at::Tensor gatherTokensGrad(const at::Tensor& dy, const at::Tensor& ids, int64_t n) {
   const int64_t N = dy.size(0), k = dy.size(1), width = dy.size(2);
-  if (!dy.is_cpu()) return at::zeros({N, n, width}, dy.options()).scatter_add_(1, expanded(ids, width), dy);
+  if (!onHost(dy)) return at::zeros({N, n, width}, dy.options()).scatter_add_(1, expanded(ids, width), dy);
   checkIds(ids, n);
   const at::Tensor out = at::empty({N, n, width}, dy.options());
-  const float* from = dy.data_ptr<float>();
-  const int32_t* rows = ids.data_ptr<int32_t>();
-  float* to = out.data_ptr<float>();
+  const float* from = hostData<float>(dy);
+  const int32_t* rows = hostData<int32_t>(ids);
+  float* to = hostData<float>(out);
   // One sample belongs to one thread, which adds in the order of the ids.
   parallel(N, n * width, [&](int64_t begin, int64_t end, int) {
     std::memset(to + begin * n * width, 0, (end - begin) * n * width * sizeof(float));

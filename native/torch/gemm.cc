@@ -4,6 +4,7 @@
 #include <c10/core/GradMode.h>
 #include <dlfcn.h>
 
+#include "device.h"
 #include "threads.h"
 
 namespace patchstream {
@@ -36,7 +37,7 @@ void gemm(int64_t m, int64_t n, int64_t k, float alpha, Operand a, Operand b, fl
 
 at::Tensor denseProduct(const at::Tensor& a, const at::Tensor& b, bool transposeA, bool transposeB) {
   for (const at::Tensor* x : {&a, &b})
-    if (!x->is_cpu() || x->scalar_type() != at::kFloat || !x->is_contiguous() || x->dim() < 2) return {};
+    if (!onHost(*x) || x->scalar_type() != at::kFloat || !x->is_contiguous() || x->dim() < 2) return {};
   const int64_t m = a.size(transposeA ? -1 : -2), k = a.size(transposeA ? -2 : -1), n = b.size(transposeB ? -2 : -1);
   const auto outer = a.sizes().slice(0, a.dim() - 2);
   const int64_t countB = c10::multiply_integers(b.sizes().slice(0, b.dim() - 2));
@@ -46,9 +47,9 @@ at::Tensor denseProduct(const at::Tensor& a, const at::Tensor& b, bool transpose
   shape.insert(shape.end(), {m, n});
   const at::Tensor y = at::empty(shape, a.options());
   const int64_t count = c10::multiply_integers(outer);
-  const Operand left{a.data_ptr<float>(), a.size(-1), transposeA};
-  const Operand right{b.data_ptr<float>(), b.size(-1), transposeB};
-  float* out = y.data_ptr<float>();
+  const Operand left{hostData<float>(a), a.size(-1), transposeA};
+  const Operand right{hostData<float>(b), b.size(-1), transposeB};
+  float* out = hostData<float>(y);
   // One right operand for all: one tall product instead of a batch of small ones.
   if (count == 1 || (shared && !transposeA)) {
     gemm(count * m, n, k, 1, left, right, 0, out, n);

@@ -18,7 +18,7 @@ struct Operand {
 // calling one when it stands in `parallel`. oneDNN's product where the process has it, ATen's otherwise.
 void gemm(int64_t m, int64_t n, int64_t k, float alpha, Operand a, Operand b, float beta, float* c, int64_t cStride);
 
-// a·b on the last two axes of tensors, each transposed when said. Served for dense float32 tensors on the CPU whose outer axes are equal, or
+// a·b on the last two axes of tensors, each transposed when said. Served for dense float32 tensors on the host whose outer axes are equal, or
 // where b has no more than one matrix; undefined for all others.
 at::Tensor denseProduct(const at::Tensor& a, const at::Tensor& b, bool transposeA, bool transposeB);
 

@@ -1,3 +1,4 @@
+#include "device.h"
 #include "ops.h"
 
 namespace patchstream {
@@ -66,8 +67,8 @@ at::Tensor step(const at::Tensor& x, double low) {
 // The same in one pass: it is the gradient of relu.
 at::Tensor stepOnHost(const at::Tensor& x, float low) {
   const at::Tensor y = at::empty_like(x);
-  const float* from = x.data_ptr<float>();
-  float* to = y.data_ptr<float>();
+  const float* from = hostData<float>(x);
+  float* to = hostData<float>(y);
   for (int64_t i = 0; i < x.numel(); i++) to[i] = from[i] > 0 ? 1.0F : from[i] <= 0 ? low : from[i];
   return y;
 }
@@ -160,7 +161,7 @@ void addElementwise(Operations& ops) {
   ops.add("Step", [](Call& call) {
     const at::Tensor& x = call.input(0);
     const double low = call.number();
-    call.give(x.is_cpu() && x.scalar_type() == at::kFloat ? stepOnHost(x, static_cast<float>(low))
+    call.give(onHost(x) && x.scalar_type() == at::kFloat ? stepOnHost(x, static_cast<float>(low))
                                                           : asDtype(step(asReal(x), low), x.scalar_type()));
   });
   // Attribute: the slope below 0.

@@ -1,7 +1,8 @@
-#include "ops.h"
-
 #include <algorithm>
 #include <numeric>
+
+#include "device.h"
+#include "ops.h"
 
 namespace patchstream {
 
@@ -13,7 +14,7 @@ at::Tensor flatIndices(const at::Tensor& index, const std::vector<int64_t>& shap
   at::Tensor flat = at::zeros(index.sizes().slice(0, index.dim() - 1), index.options().dtype(at::kLong));
   for (int64_t axis = 0; axis < depth; axis++) {
     const at::Tensor along = index.select(-1, axis);
-    if (index.is_cpu() && along.numel() > 0) {
+    if (onHost(index) && along.numel() > 0) {
       TORCH_CHECK(along.min().item<int64_t>() >= 0 && along.max().item<int64_t>() < shape[axis],
                   "indices must lie inside the shape");
     }
@@ -28,9 +29,9 @@ int64_t sizeOf(const std::vector<int64_t>& shape, size_t from, size_t to) {
 
 // The k largest of each row, equal ones in the order in which they stand, what is no number last.
 void largestOfRows(const at::Tensor& rows, int64_t k, at::Tensor& values, at::Tensor& positions) {
-  const float* from = rows.data_ptr<float>();
-  float* value = values.data_ptr<float>();
-  int32_t* position = positions.data_ptr<int32_t>();
+  const float* from = hostData<float>(rows);
+  float* value = hostData<float>(values);
+  int32_t* position = hostData<int32_t>(positions);
   const int64_t size = rows.size(1);
   std::vector<int32_t> order(size);
   for (int64_t row = 0; row < rows.size(0); row++, from += size, value += k, position += k) {
@@ -65,7 +66,7 @@ void addIndexing(Operations& ops) {
       call.give(x.index_select(1, index.reshape({n})).reshape(call.list()));
       return;
     }
-    if (index.is_cpu() && index.numel() > 0) {
+    if (onHost(index) && index.numel() > 0) {
       TORCH_CHECK(index.min().item<int64_t>() >= 0 && index.max().item<int64_t>() < count, "indices must lie inside the axis");
     }
     const at::Tensor starts = at::arange(batch, index.options()).mul(count).unsqueeze(1);
@@ -123,7 +124,7 @@ void addIndexing(Operations& ops) {
   ops.add("TopK", [](Call& call) {
     const at::Tensor& x = call.input(0);
     const int64_t k = call.integer();
-    if (x.is_cpu() && x.scalar_type() == at::kFloat && x.size(-1) > 0) {
+    if (onHost(x) && x.scalar_type() == at::kFloat && x.size(-1) > 0) {
       std::vector<int64_t> shape = x.sizes().vec();
       shape.back() = k;
       at::Tensor values = at::empty(shape, x.options());

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "device.h"
+
 namespace patchstream {
 
 namespace {
@@ -11,9 +13,9 @@ const std::string& nameOf(int32_t opcode) { return operations().names()[opcode];
 bool sameNumbers(const at::Tensor& a, const at::Tensor& b) {
   if (a.scalar_type() != b.scalar_type() || a.sizes() != b.sizes()) return false;
   // By their bytes, as what is not a number is no number's equal.
-  const at::Tensor x = a.to(at::kCPU);
-  const at::Tensor y = b.to(at::kCPU);
-  return std::memcmp(x.data_ptr(), y.data_ptr(), x.nbytes()) == 0;
+  const at::Tensor x = a.to(at::kCPU).contiguous();
+  const at::Tensor y = b.to(at::kCPU).contiguous();
+  return std::memcmp(cpuBytes(x), cpuBytes(y), x.nbytes()) == 0;
 }
 
 }  // namespace

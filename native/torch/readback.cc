@@ -1,9 +1,14 @@
 #include "readback.h"
 
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/InferenceMode.h>
 
 #include <cstring>
 #include <string>
+#include <tuple>
+
+#include "arguments.h"
+#include "device.h"
 
 namespace patchstream {
 
@@ -12,6 +17,7 @@ struct Readback::Job {
   napi_deferred deferred = nullptr;
   napi_ref into = nullptr;
   std::string error;
+  bool memory = false;  // the error is of memory
 };
 
 Readback::Readback(napi_env env) : env_(env) {
@@ -65,11 +71,10 @@ void Readback::work() {
       jobs_.pop_front();
     }
     try {
+      const c10::OptionalDeviceGuard there(job->tensor.device());
       job->tensor = job->tensor.to(at::kCPU);
-    } catch (const c10::Error& error) {
-      job->error = error.what_without_backtrace();
-    } catch (const std::exception& error) {
-      job->error = error.what();
+    } catch (...) {
+      std::tie(job->error, job->memory) = whatWasThrown();
     }
     Job* sent = job.release();
     // A dying environment takes no more; its references go with it.
@@ -97,8 +102,10 @@ void Readback::finish(napi_env env, napi_value, void* context, void* data) {
   } else {
     napi_value text;
     napi_value failure;
+    napi_value code;
+    napi_create_string_utf8(env, codeOf(job->memory), NAPI_AUTO_LENGTH, &code);
     napi_create_string_utf8(env, job->error.c_str(), job->error.size(), &text);
-    napi_create_error(env, nullptr, text, &failure);
+    napi_create_error(env, code, text, &failure);
     napi_reject_deferred(env, job->deferred, failure);
   }
 }
@@ -108,11 +115,11 @@ void copyInto(napi_env env, const at::Tensor& host, napi_value into) {
   size_t length = 0;
   void* data = nullptr;
   TORCH_CHECK(napi_get_typedarray_info(env, into, &type, &length, &data, nullptr, nullptr) == napi_ok, "a typed array is needed");
-  size_t elementBytes = type == napi_float32_array || type == napi_int32_array ? 4 : 1;
+  const size_t elementBytes = type == napi_float32_array || type == napi_int32_array ? 4 : 1;
   TORCH_CHECK(type == napi_float32_array || type == napi_int32_array || type == napi_uint8_array,
               "a Float32Array, Int32Array or Uint8Array is needed");
   TORCH_CHECK(length * elementBytes == host.nbytes(), "an array of ", host.nbytes(), " bytes is needed");
-  if (length > 0) std::memcpy(data, host.data_ptr(), host.nbytes());
+  if (length > 0) std::memcpy(data, cpuBytes(host), host.nbytes());
 }
 
 }  // namespace patchstream

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "device.h"
+
 namespace patchstream {
 
 namespace {
@@ -26,6 +28,24 @@ at::ScalarType elementOf(napi_typedarray_type type) {
   }
 }
 
+// Numbers go to a device in their own type when that is narrower, and are converted there: pictures as bytes.
+at::ScalarType crossing(at::ScalarType source, at::ScalarType dtype) {
+  return at::elementSize(source) <= at::elementSize(dtype) ? source : dtype;
+}
+
+// Memory from which CUDA copies by itself while this thread goes on. libtorch keeps it for the next upload, and gives it out again when the copy, by
+// an event of the stream, is done.
+at::Tensor staging(at::IntArrayRef shape, at::ScalarType dtype, at::Device device) {
+  return at::empty(shape, at::TensorOptions(dtype).device(at::kCPU).pinned_memory(device.is_cuda()));
+}
+
+at::Tensor sent(const at::Tensor& staged, at::ScalarType dtype, at::Device device) {
+  return staged.to(device, /*non_blocking=*/true).to(dtype);
+}
+
+// Whether tensors can be written where they are to lie.
+bool isHere(at::Device device) { return device.is_cpu() && ownKernels(); }
+
 }  // namespace
 
 View viewOf(napi_env env, napi_value array) {
@@ -38,21 +58,21 @@ View viewOf(napi_env env, napi_value array) {
 }
 
 at::Tensor upload(const View& from, at::ScalarType dtype, at::IntArrayRef shape, at::Device device) {
-  const at::Tensor result = at::empty(shape, at::TensorOptions(dtype).device(device));
+  const at::Tensor result = staging(shape, isHere(device) ? dtype : crossing(from.dtype, dtype), device);
   TORCH_CHECK(result.numel() == static_cast<int64_t>(from.length), "the shape has ", result.numel(), " elements, the array ", from.length);
   // from_blob wants memory even for nothing.
   if (from.length > 0) result.copy_(at::from_blob(from.data, shape, at::TensorOptions(from.dtype)));
-  return result;
+  return sent(result, dtype, device);
 }
 
 at::Tensor uploadRows(const View& memory, const View& starts, int64_t rowBytes, at::ScalarType source, at::ScalarType dtype,
                       at::IntArrayRef shape, at::Device device) {
   TORCH_CHECK(memory.dtype == at::kByte && starts.dtype == at::kDouble, "bytes, and starts as float64, are needed");
-  const at::Tensor result = at::empty(shape, at::TensorOptions(dtype).device(at::kCPU));
+  const at::Tensor result = staging(shape, isHere(device) ? dtype : crossing(source, dtype), device);
   const int64_t rows = static_cast<int64_t>(starts.length);
   const int64_t perRow = rowBytes / static_cast<int64_t>(at::elementSize(source));
   TORCH_CHECK(result.numel() == rows * perRow, "the shape has ", result.numel(), " elements, the rows ", rows * perRow);
-  if (result.numel() == 0) return result.to(device);
+  if (result.numel() == 0) return sent(result, dtype, device);
   const at::Tensor lines = result.view({rows, perRow});
   for (int64_t row = 0; row < rows; row++) {
     const double start = static_cast<const double*>(starts.data)[row];
@@ -60,7 +80,7 @@ at::Tensor uploadRows(const View& memory, const View& starts, int64_t rowBytes, 
     void* data = static_cast<char*>(memory.data) + static_cast<size_t>(start);
     lines.select(0, row).copy_(at::from_blob(data, {perRow}, at::TensorOptions(source)));
   }
-  return result.to(device);
+  return sent(result, dtype, device);
 }
 
 }  // namespace patchstream

@@ -15,7 +15,7 @@ struct View {
 // Throws for what is no typed array of numbers.
 View viewOf(napi_env env, napi_value array);
 
-// The numbers of a view, converted and copied to the device.
+// The numbers of a view, converted and copied to the device. The view is read before this returns; a device may have its copy later.
 at::Tensor upload(const View& from, at::ScalarType dtype, at::IntArrayRef shape, at::Device device);
 
 // Rows of `rowBytes` bytes that begin at `starts` in `memory`, one after another, read as `source`, converted to `dtype`.

@@ -99,7 +99,8 @@ function libtorchAt({ prefix, folders }, { platform, system = '/' }) {
   if (lib === undefined) return `no libtorch_cpu.${suffix} in ${folders.join(', ')}`;
   const main = statSync(join(lib, `libtorch_cpu.${suffix}`));
   const cuda = ['torch_cuda', 'c10_cuda'].every((name) => existsSync(join(lib, `lib${name}.${suffix}`)));
-  const cudaHeaders = cuda ? cudaInclude(prefix, system) : undefined;
+  // Since 2.11 libtorch's common interface has all that is asked, and CUDA's headers, which pip's packages no longer bring along whole, are not needed.
+  const cudaHeaders = cuda && isBefore(version, 2, 11) ? cudaInclude(prefix, system) : undefined;
   // The compiler knows the system's own folder, and naming it again would put it before the C++ library's.
   const includes = [
     ...(prefix === join(system, 'usr') ? [] : [include]),
@@ -136,9 +137,18 @@ function libtorchAt({ prefix, folders }, { platform, system = '/' }) {
  * @param {string} header
  */
 function standardOf(version, header) {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
   const asked = /C\+\+(\d\d) or later/.exec(header)?.[1] ?? '17';
-  return Math.max(major > 2 || (major === 2 && minor >= 13) ? 20 : 17, Number(asked));
+  return Math.max(isBefore(version, 2, 13) ? 17 : 20, Number(asked));
+}
+
+/**
+ * @param {string} version
+ * @param {number} major
+ * @param {number} minor
+ */
+function isBefore(version, major, minor) {
+  const [ofMajor = 0, ofMinor = 0] = version.split('.').map(Number);
+  return ofMajor < major || (ofMajor === major && ofMinor < minor);
 }
 
 /**
@@ -157,7 +167,7 @@ function versionBelow(include) {
 
 /**
  * The folder with the headers of CUDA's runtime, the only ones that c10's own need: of the package that pip's torch was built with, else of the toolkit,
- * which may be of another release. The packages beside it are many, and not all of torch.
+ * which may be of another release. Other packages lie beside it, and not all of them are torch's.
  *
  * @param {string} prefix
  * @param {string} system
@@ -168,7 +178,7 @@ function cudaInclude(prefix, system) {
   const packages = basename(prefix) === 'torch' && existsSync(beside) ? readdirSync(beside).sort() : [];
   return [...packages.map((name) => join(beside, name)), join(system, 'usr', 'local', 'cuda')]
     .map((folder) => join(folder, 'include'))
-    .find((folder) => existsSync(join(folder, 'cuda_runtime_api.h')));
+    .find((folder) => ['cuda_runtime_api.h', 'crt/host_config.h'].every((name) => existsSync(join(folder, name))));
 }
 
 /**

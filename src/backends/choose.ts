@@ -9,13 +9,13 @@ import { prepareWasm } from './wasm.ts';
 /** What a user may ask for. */
 export interface BackendWish {
   readonly backend?: 'auto' | 'tensorflow' | 'torch' | 'wasm';
-  readonly device?: 'auto' | 'cpu' | 'cuda:0' | 'mps';
+  readonly device?: 'auto' | TorchDevice;
 }
 
 /** What was taken, and one sentence that says which and why. It is tfjs' current backend. */
 export interface BackendChoice {
   readonly backend: 'tensorflow' | 'torch' | 'wasm';
-  readonly device: 'cpu' | 'cuda:0' | 'mps';
+  readonly device: TorchDevice;
   readonly why: string;
 }
 
@@ -62,7 +62,7 @@ const installedTorch: NonNullable<ChooseOptions['torch']> = {
 export async function chooseBackend(wish: BackendWish = {}, options: ChooseOptions = {}): Promise<BackendChoice> {
   const { backend = 'auto', device = 'auto' } = wish;
   const { load, torch = installedTorch, warn } = options;
-  const named = backend === 'torch' || device === 'cuda:0' || device === 'mps';
+  const named = backend === 'torch' || isNamed(device);
   const search: Search = { device, named, load, torch, warn, reasons: [] };
   const candidates = { auto: [onGpu, onTorch, onCpu], tensorflow: [onGpu, onCpu], torch: [onTorch], wasm: [] }[backend];
   for (const candidate of candidates) {
@@ -74,7 +74,7 @@ export async function chooseBackend(wish: BackendWish = {}, options: ChooseOptio
     const found = torch.find();
     if (isAbsentTorch(found)) throw fail('BACKEND_MISSING', { backend, found: found.found, remedy: found.remedy });
   }
-  if (device === 'cuda:0' || device === 'mps') {
+  if (isNamed(device)) {
     const found = reasons.length === 0 ? 'the wasm backend, which has the cpu only' : reasons.join('; ');
     throw fail('DEVICE_MISSING', { device, found });
   }
@@ -86,11 +86,18 @@ export async function chooseBackend(wish: BackendWish = {}, options: ChooseOptio
   return { backend: 'wasm', device: 'cpu', why: `wasm on the cpu: ${because}.` };
 }
 
+/** Whether a device beside the cpu was asked for. */
+const isNamed = (device: Device) => device !== 'auto' && device !== 'cpu';
+
 /** tfjs-node-gpu, when it sees a GPU. */
 async function onGpu({ device, load, warn, reasons }: Search): Promise<BackendChoice | undefined> {
   if (device === 'cpu') return undefined;
   if (device === 'mps') {
     reasons.push('tensorflow has no mps');
+    return undefined;
+  }
+  if (isNamed(device) && device !== 'cuda:0') {
+    reasons.push('tensorflow takes cuda:0 alone');
     return undefined;
   }
   if (!(await tryLoad(gpuPackage, load, reasons)) || !(await prepareTensorflow(warn))) return undefined;
@@ -114,7 +121,8 @@ async function onTorch({ device, named, torch, warn, reasons }: Search): Promise
   }
   const wanted = found.devices.filter((name) => device === 'auto' || name === device);
   if (wanted.length === 0) {
-    reasons.push(`libtorch ${found.version} sees no ${device === 'auto' ? 'device' : device}`);
+    const seen = found.devices.length > 1 ? `; it sees ${found.devices.join(', ')}` : '';
+    reasons.push(`libtorch ${found.version} sees no ${device === 'auto' ? 'device' : device}${seen}`);
     return undefined;
   }
   for (const taken of wanted) {
@@ -135,7 +143,7 @@ async function onTorch({ device, named, torch, warn, reasons }: Search): Promise
 
 /** tfjs-node, or tfjs-node-gpu without a GPU. */
 async function onCpu({ device, load, warn, reasons }: Search): Promise<BackendChoice | undefined> {
-  if (device === 'cuda:0' || device === 'mps') return undefined;
+  if (isNamed(device)) return undefined;
   const gpuLoaded = reasons.includes(`${gpuPackage} sees no GPU`);
   const loaded = gpuLoaded || (await tryLoad(cpuPackage, load, reasons));
   if (!loaded || !(await prepareTensorflow(warn))) return undefined;

@@ -17,7 +17,8 @@ let kernelsRegistered = false;
 export async function prepareTorch(device: TorchDevice = bestDevice(), warn: Warn = console.warn): Promise<void> {
   const addon = presentAddon();
   if (!devicesOf(addon).includes(device)) {
-    throw fail('DEVICE_MISSING', { device, found: `libtorch ${addon.info().version} without it` });
+    const found = `libtorch ${addon.info().version}, which sees ${devicesOf(addon).join(', ')}`;
+    throw fail('DEVICE_MISSING', { device, found });
   }
   const present = tf.findBackend('torch');
   if (present instanceof TorchBackend && present.device !== device) tf.removeBackend('torch');
@@ -53,8 +54,9 @@ export function bestDevice(): TorchDevice {
 }
 
 function devicesOf(addon: TorchAddon): TorchDevice[] {
-  const { cuda, mps } = addon.info();
-  return [...(cuda ? (['cuda:0'] as const) : []), ...(mps ? (['mps'] as const) : []), 'cpu'];
+  const { cudaDevices, mps } = addon.info();
+  const gpus = Array.from({ length: cudaDevices }, (_, index) => `cuda:${index}` as const);
+  return [...gpus, ...(mps ? (['mps'] as const) : []), 'cpu'];
 }
 
 /** The addon, or the error that says why there is none. */

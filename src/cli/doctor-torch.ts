@@ -17,8 +17,9 @@ export function torchFinding(
   platform = process.platform,
 ): Finding {
   if (!isAbsent(addon)) {
-    const { version, cuda, mps } = addon.info();
-    const devices = ['cpu', ...(cuda ? ['cuda:0'] : []), ...(mps ? ['mps'] : [])];
+    const { version, cudaDevices, mps } = addon.info();
+    const gpus = Array.from({ length: cudaDevices }, (_, index) => `cuda:${index}`);
+    const devices = ['cpu', ...gpus, ...(mps ? ['mps'] : [])];
     return { what, found: `libtorch ${version}, on ${devices.join(', ')}`, ok: true };
   }
   const reason = missing();

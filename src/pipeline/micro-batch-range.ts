@@ -1,10 +1,11 @@
 import { freemem, totalmem } from 'node:os';
 import type { CellLayout } from '../train/cells.ts';
-import { bytesPerSample, chooseMicroBatch } from '../train/microbatch.ts';
+import { bytesPerSample, chooseMicroBatch, workPerToken } from '../train/microbatch.ts';
 import { divisorsOf } from '../train/tune-micro-batch.ts';
 import { cellsOf } from './cells.ts';
 import type { ResolvedTrain } from './ends.ts';
 import type { Resolved } from './resolve.ts';
+import type { DeviceRoom } from './training-device.ts';
 
 /** Where the micro-batch begins and how far it may go. */
 export interface MicroBatchRange {
@@ -19,20 +20,29 @@ export interface MicroBatchRange {
 
 /** Tokens per pass beyond which a larger micro-batch computes no faster on a few cores: where the search begins. */
 const enoughTokens = 2000;
+/**
+ * Floating-point operations of a pass beyond which a larger one computes hardly faster on a GPU: handing a pass over takes 10 to 30 ms, whatever its size, so
+ * that half a second of an H200's float32 hides it.
+ */
+const enoughWork = 25e12;
 /** Samples with which it begins for a model that does not say what a sample takes. */
 const unknownStart = 16;
-/** Shares of the free memory that passes, and rendered samples, may be expected to take. */
-const share = { passes: 0.5, cells: 0.25 };
+/**
+ * Shares of the free memory that passes, and rendered samples, may be expected to take. A device answers a pass that finds no memory, and the estimate is
+ * high: there, nearly all may be tried, and half to begin with.
+ */
+const share = { passes: 0.5, cells: 0.25, devicePasses: 0.9, deviceStart: 0.5 };
 
 /**
  * The micro-batch of a training: as asked, or a safe guess to begin with and the bound of the search: what the machine's memory allows by a high
- * estimate, and what `cells` has room for.
+ * estimate, and what `cells` has room for. @param free bytes of the host. @param device that computes, where it has memory of its own.
  */
 export function microBatchRange(
   train: ResolvedTrain,
   { spec, definition, capacity }: Pick<Resolved, 'spec' | 'definition' | 'capacity'>,
   { cellBytes }: Pick<CellLayout, 'cellBytes'>,
   free: number = freemem(),
+  device?: DeviceRoom,
 ): MicroBatchRange {
   const { microBatch, batch, model } = train;
   if (microBatch !== 'auto') return { start: microBatch, reason: `${microBatch} of ${batch}: as asked.` };
@@ -40,7 +50,8 @@ export function microBatchRange(
   const inPasses =
     work === undefined
       ? Number.POSITIVE_INFINITY
-      : (share.passes * free) / bytesPerSample({ ...work, batch, cellBytes, memory: 0, enoughTokens });
+      : (device === undefined ? share.passes * free : share.devicePasses * device.free) /
+        bytesPerSample({ ...work, batch, cellBytes, memory: 0, enoughTokens });
   const inRing = (share.cells * free) / (3 * Math.max(1, cellBytes));
   const even = model.definition.pairs?.(model.options) ?? false;
   const divisors = divisorsOf(batch, Math.max(even ? 2 : 1, Math.floor(Math.min(inRing, inPasses))), even);
@@ -48,7 +59,14 @@ export function microBatchRange(
   const guess =
     work === undefined
       ? { microBatch: divisors.find((n) => n >= unknownStart) ?? largest, reason: '' }
-      : chooseMicroBatch({ ...work, batch, cellBytes, memory: totalmem() / 4, enoughTokens, even });
+      : chooseMicroBatch({
+          ...work,
+          batch,
+          cellBytes,
+          memory: device === undefined ? totalmem() / 4 : share.deviceStart * device.free,
+          enoughTokens: device === undefined ? enoughTokens : Math.ceil(enoughWork / workPerToken(work)),
+          even,
+        });
   const start = Math.min(guess.microBatch, largest);
   // Cells that were asked for have to do, for the guess at least, which is told where they do not.
   const { cells } = definition;

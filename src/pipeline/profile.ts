@@ -12,6 +12,7 @@ import { openLoader, openSource } from './open.ts';
 import { queuedPerThread } from './rendering.ts';
 import type { Resolved } from './resolve.ts';
 import { trainDefinition } from './train-definition.ts';
+import { trainingDevice } from './training-device.ts';
 
 /** A part on its own, measured for a moment. */
 export interface Part {
@@ -62,7 +63,7 @@ export async function profile(resolved: Resolved, options: ProfileOptions = {}):
   const counted = new CountedSource(source);
   const { train, capacity } = resolved;
   const layout = train && cellLayout({ name: train.model.name, fields: train.model.definition.fields }, resolved.spec);
-  const range = train && layout && microBatchRange(train, resolved, layout);
+  const range = train && layout && microBatchRange(train, resolved, layout, undefined, trainingDevice(train));
   const cells = range === undefined ? 0 : ringCells(range, resolved);
   const { loader, fields } = await loaderAlone(resolved, counted, { milliseconds, size: range?.start, cells });
   let trainer: Profile['trainer'];

@@ -28,6 +28,7 @@ import type { Resolved } from './resolve.ts';
 import { balanceText } from './stall.ts';
 import { tellTraining } from './tell-training.ts';
 import { trainDefinition } from './train-definition.ts';
+import { trainingDevice } from './training-device.ts';
 import { Tuning } from './tuning.ts';
 
 /** Steps over which the line of progress says who waits for whom. */
@@ -125,7 +126,7 @@ function planOf(resolved: Resolved, { count, classNames }: OpenSource): Plan {
     throw fail('LABEL_CLASSES', { classes, found: classNames.length });
   const { spec } = resolved;
   const layout = cellLayout({ name: train.model.name, fields: train.model.definition.fields }, spec);
-  const micro = microBatchRange(train, resolved, layout);
+  const micro = microBatchRange(train, resolved, layout, undefined, trainingDevice(train));
   const ring = new Ring(ringCells(micro, resolved), layout.cellBytes);
   if (train.steps !== undefined) {
     const { steps } = train;

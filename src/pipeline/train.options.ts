@@ -81,7 +81,7 @@ export const trainOptions = z.strictObject({
     .string()
     .regex(/^(auto|cpu|mps|cuda(:\d+)?)$/, 'auto, cpu, mps, cuda or cuda:<number>')
     .default('auto')
-    .describe('The device: auto, cpu, cuda:0, mps.'),
+    .describe('The device: auto, cpu, cuda:0, cuda:1, mps.'),
   onNotANumber: z
     .enum(['stop', 'skip'])
     .default('stop')

@@ -35,7 +35,7 @@ export class Tuning {
   readonly #batch: number;
   readonly #about: unknown;
   readonly #memory: BalanceMemory;
-  readonly #guard = new MemoryGuard();
+  readonly #guard: MemoryGuard | undefined;
   #disturbed = 0;
 
   constructor(resolved: Resolved, options: TuningOptions) {
@@ -45,6 +45,8 @@ export class Tuning {
     this.#batch = train!.batch;
     this.#memory = options.memory ?? new BalanceMemory(line);
     this.#about = aboutRun(resolved, ready);
+    // A device answers a pass that finds no memory, and the host's memory says nothing of it.
+    this.#guard = ready.device === 'cpu' ? new MemoryGuard() : undefined;
     const { mostThreads } = capacity;
     const tunes = microBatch.most !== undefined || mostThreads !== undefined;
     const found = tunes ? this.#memory.get(this.#about) : undefined;
@@ -94,8 +96,9 @@ export class Tuning {
       return;
     }
     const stepMs = (1000 * this.#batch) / imagesPerSecond;
-    this.#guard.used(microBatch);
-    const refused = Math.min(measures.refused ?? Number.POSITIVE_INFINITY, this.#guard.tooLarge(this.microBatch));
+    this.#guard?.used(microBatch);
+    const tooLarge = this.#guard?.tooLarge(this.microBatch) ?? Number.POSITIVE_INFINITY;
+    const refused = Math.min(measures.refused ?? Number.POSITIVE_INFINITY, tooLarge);
     const decision = this.#tuner.read({
       microBatch,
       busyMs: stepMs - waitMs,

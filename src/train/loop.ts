@@ -1,3 +1,4 @@
+import { computesLater } from '../backends/moments.ts';
 import { fail } from '../errors.ts';
 import type { HostBatch } from '../models/model.ts';
 import { chanceOf } from './chance.ts';
@@ -81,6 +82,7 @@ export async function train(options: LoopOptions): Promise<LoopEnd> {
   let skipped = 0;
   let gathered = nothing();
   let ended: LoopEnd['ended'] = 'steps';
+  const later = computesLater();
   let clock = performance.now();
   let cpu = process.cpuUsage();
 
@@ -100,7 +102,7 @@ export async function train(options: LoopOptions): Promise<LoopEnd> {
         gradient.clear();
         gathered = nothing();
       }
-      gathered.dataWaitMs += performance.now() - asked;
+      const waitedMs = performance.now() - asked;
       gathered.permitWaitMs += micro.permitWaitMs ?? 0;
       gathered.ringFill += ((micro.ringFill ?? 0) * micro.keys.length) / batch;
       gathered.microBatch = Math.max(gathered.microBatch, micro.keys.length);
@@ -109,9 +111,7 @@ export async function train(options: LoopOptions): Promise<LoopEnd> {
       if (gathered.keys.length > batch)
         throw fail('MICRO_BATCH_SIZE', { batch, got: gathered.keys.length, step: at.step });
 
-      gradient.add(micro.fields, micro.release, chanceOf(micro, { seed, step: at.step, count }));
-      gathered.uploadMs += gradient.cost.uploadMs;
-      gathered.passMs += gradient.cost.passMs;
+      gradient.add(micro.fields, micro.release, chanceOf(micro, { seed, step: at.step, count }), waitedMs);
       if (gathered.keys.length < batch) continue;
 
       const updating = performance.now();
@@ -124,7 +124,8 @@ export async function train(options: LoopOptions): Promise<LoopEnd> {
       gradient.clear();
 
       skipped += finite ? 0 : 1;
-      const { dataWaitMs, permitWaitMs, uploadMs, passMs, microBatch, ringFill } = gathered;
+      const { permitWaitMs, microBatch, ringFill } = gathered;
+      const { waitMs, uploadMs, passMs } = gradient.times();
       const { refused } = gradient;
       const now = performance.now();
       const used = process.cpuUsage(cpu);
@@ -137,12 +138,13 @@ export async function train(options: LoopOptions): Promise<LoopEnd> {
         paramNorm,
         lr,
         imagesPerSecond: (1000 * batch) / stepMs,
-        dataWaitMs: thousandths(dataWaitMs),
+        dataWaitMs: thousandths(waitMs),
         permitWaitMs: thousandths(permitWaitMs),
         microBatch,
         uploadMs: thousandths(uploadMs),
         passMs: thousandths(passMs),
-        updateMs: thousandths(now - updating),
+        // A device computes the passes while the host waits for their norms: what is left of the step is the update's.
+        updateMs: thousandths(later ? Math.max(0, stepMs - waitMs - uploadMs - passMs) : now - updating),
         ringFill: thousandths(ringFill),
         cores: thousandths((used.user + used.system) / 1000 / stepMs),
         ...(refused !== undefined && { refused }),
@@ -168,7 +170,7 @@ export async function train(options: LoopOptions): Promise<LoopEnd> {
 /** What a step has gathered before its first micro-batch. */
 function nothing() {
   const [keys, positions]: [string[], number[]] = [[], []];
-  return { keys, positions, microBatch: 0, dataWaitMs: 0, permitWaitMs: 0, uploadMs: 0, passMs: 0, ringFill: 0 };
+  return { keys, positions, microBatch: 0, permitWaitMs: 0, ringFill: 0 };
 }
 
 function skippedIf(skipped: boolean): { readonly skipped?: true } {

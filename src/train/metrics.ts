@@ -17,7 +17,7 @@ export interface Measures {
   readonly lr: number;
   /** The batch over the wall time since the last step ended. */
   readonly imagesPerSecond: number;
-  /** Milliseconds in which the trainer had nothing to compute on. High: the loader is the bottleneck. */
+  /** Milliseconds in which the trainer had nothing to compute on, a GPU's own idle time where it computes. High: the loader is the bottleneck. */
   readonly dataWaitMs: number;
   /** Milliseconds in which the source stood ready and all permits were out. High: the trainer is the bottleneck. */
   readonly permitWaitMs: number;
@@ -25,9 +25,9 @@ export interface Measures {
   readonly microBatch: number;
   /** Milliseconds of copying samples to the backend. High beside `passMs`: the samples are large for so small a model. */
   readonly uploadMs: number;
-  /** Milliseconds of forward and backward passes. Nearly the whole step: the trainer is the bottleneck, and all is well. A GPU's time shows in `updateMs`. */
+  /** Milliseconds of forward and backward passes, on a GPU by events in its queue. Nearly the whole step: the trainer is the bottleneck, and all is well. */
   readonly passMs: number;
-  /** Milliseconds of norms and optimizer, and of waiting for a GPU to end its passes. High on a CPU: the batch is small for so large a model. */
+  /** Milliseconds of norms and optimizer. High: the batch is small for so large a model. */
   readonly updateMs: number;
   /** Rendered samples that lay ready, as a share of the ring. Near 1: the loader is ahead; near 0: it is the bottleneck. */
   readonly ringFill: number;

@@ -21,7 +21,7 @@ export interface MicroBatchNeeds extends TransformerWork {
   readonly memory: number;
   /** Micro-batches must have an even number of samples (mixup and cutmix pair rows 2i and 2i + 1). */
   readonly even?: boolean;
-  /** Tokens beyond which a larger micro-batch no longer computes faster: about 2,000 on a core or two, 50,000 on a GPU. */
+  /** Tokens beyond which a larger micro-batch computes hardly faster: about 2,000 on a core or two, on a GPU what `workPerToken` makes of its work. */
   readonly enoughTokens: number;
 }
 
@@ -69,7 +69,17 @@ export function bytesPerSample(needs: MicroBatchNeeds): number {
   return 4 * kept.reduce((sum, values) => sum + values, 0) + 8 * needs.cellBytes;
 }
 
-function transformers(needs: MicroBatchNeeds): readonly TransformerWork[] {
+/** Floating-point operations of forward and backward for one token on the average: twice and once again what its products multiply, each with a sum. */
+export function workPerToken(needs: TransformerWork & Pick<MicroBatchNeeds, 'also'>): number {
+  const all = transformers(needs);
+  const products = all.map(
+    ({ tokens, width, depth, sequence }) => tokens * depth * (12 * width ** 2 + 2 * sequence * width),
+  );
+  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+  return (6 * sum(products)) / Math.max(1, sum(all.map(({ tokens }) => tokens)));
+}
+
+function transformers(needs: TransformerWork & Pick<MicroBatchNeeds, 'also'>): readonly TransformerWork[] {
   return [needs, ...(needs.also ?? [])];
 }
 

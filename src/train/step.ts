@@ -1,5 +1,6 @@
 import { gradients } from '../backends/gradients.ts';
 import { rowsBetween } from '../backends/host-numbers.ts';
+import { backendMoments, releaseMemory } from '../backends/moments.ts';
 import { backendMilliseconds, type Inputs, type Made, Replays } from '../backends/replay.ts';
 import * as tf from '../backends/tf.ts';
 import { Sums, sumsOfSquares } from '../backends/updates.ts';
@@ -7,6 +8,7 @@ import { uploadAll } from '../backends/upload.ts';
 import { PatchstreamError } from '../errors.ts';
 import type { Chance, HostBatch, Model } from '../models/model.ts';
 import type { Optimizer, OptimizerState } from './optimizer.ts';
+import { PassTimer, type PassTimes } from './pass-timer.ts';
 
 /** What training moves: the model's parameters and the optimizer's state. Owned by whoever made them. */
 export interface Learner {
@@ -41,10 +43,6 @@ export interface StepCost {
   readonly replayed: number;
   /** Milliseconds spent in JavaScript, on backends that tell. */
   readonly javascriptMs: number | undefined;
-  /** Milliseconds until its values were copied to the backend. */
-  readonly uploadMs: number;
-  /** Milliseconds of forward and backward; on a backend that computes by itself (a GPU), until all of it was asked for. */
-  readonly passMs: number;
 }
 
 /**
@@ -65,7 +63,8 @@ export class Step {
   #gradients: readonly tf.Tensor[] = [];
   /** What `#gradients` was taken from. */
   #taken: readonly tf.Tensor[] = [];
-  #cost: Omit<StepCost, 'replayed'> = { javascriptMs: undefined, uploadMs: 0, passMs: 0 };
+  readonly #timer = new PassTimer(backendMoments);
+  #javascriptMs: number | undefined;
   readonly #note: (text: string) => void;
   #refused = Number.POSITIVE_INFINITY;
 
@@ -81,19 +80,18 @@ export class Step {
    * then on, with the same result.
    *
    * @param uploaded is called as soon as the values have been copied, before anything is computed. @param chance of the micro-batch; without it
-   * nothing is left to chance.
+   * nothing is left to chance. @param waitedMs how long the caller has waited for it.
    * @throws STEP_WRITE for a model that cannot be replayed rightly; BACKEND_MEMORY when there is no memory for one sample, or one pair.
    */
-  add(fields: HostBatch, uploaded: () => void = () => {}, chance?: Chance): void {
+  add(fields: HostBatch, uploaded: () => void = () => {}, chance?: Chance, waitedMs = 0): void {
     const clock = watch();
-    this.#cost = { javascriptMs: undefined, uploadMs: 0, passMs: 0 };
-    this.#micro(this.#learner.model.inputs(fields, chance), uploaded);
-    this.#cost = { ...this.#cost, javascriptMs: clock() };
+    this.#micro(this.#learner.model.inputs(fields, chance), uploaded, waitedMs);
+    this.#javascriptMs = clock();
   }
 
   /** What the newest `add` cost. */
   get cost(): StepCost {
-    return { replayed: this.#replays.calls, ...this.#cost };
+    return { replayed: this.#replays.calls, javascriptMs: this.#javascriptMs };
   }
 
   /** The smallest number of samples for which a pass found no memory; undefined while all have. */
@@ -102,26 +100,24 @@ export class Step {
   }
 
   /** Uploads values, whole or in parts, and computes on them. */
-  #micro(values: HostBatch, uploaded: () => void): void {
+  #micro(values: HostBatch, uploaded: () => void, waitedMs: number): void {
     const samples = samplesOf(values);
-    const begun = performance.now();
+    this.#timer.begin(waitedMs);
     const inputs = samples < this.#refused ? this.#upload(values) : undefined;
+    this.#timer.uploaded();
     if (inputs === undefined) {
       const half = this.#half(samples);
-      this.#micro(hostRows(values, 0, half), () => {});
-      this.#micro(hostRows(values, half, samples), uploaded);
+      this.#micro(hostRows(values, 0, half), () => {}, 0);
+      this.#micro(hostRows(values, half, samples), uploaded, 0);
       return;
     }
     uploaded();
-    const computing = performance.now();
     try {
       this.#pass(inputs);
     } finally {
       tf.dispose(inputs);
+      this.#timer.end();
     }
-    const { uploadMs, passMs } = this.#cost;
-    const now = performance.now();
-    this.#cost = { ...this.#cost, uploadMs: uploadMs + computing - begun, passMs: passMs + now - computing };
   }
 
   /** The values on the backend; nothing when there is no memory for them. */
@@ -171,11 +167,14 @@ export class Step {
     const lacking = error instanceof PatchstreamError && error.code === 'BACKEND_MEMORY';
     if (!lacking || this.#half(samples) === 0 || !alike) throw error;
     this.#refused = samples;
+    // Kept memory is in pieces of the large pass, where those of its parts may find no room.
+    releaseMemory();
     this.#note(`There is no memory for a pass of ${samples} samples: it is computed in parts, with the same result.`);
   }
 
   /** Loss and norms of what was added. The squares are summed on the backend, the sums on the host. */
   async measure(): Promise<GradientMeasures> {
+    this.#timer.rest();
     const grads = this.#grads();
     const norms = sumsOfSquares(grads, this.#parameters);
     const [squares, [loss = 0]] = await Promise.all([norms.data(), this.#sums.tensors.at(-1)?.data() ?? [0]]);
@@ -186,6 +185,11 @@ export class Step {
     return { loss: loss / count, gradNorm, paramNorm, finite: Number.isFinite(loss) && Number.isFinite(gradNorm) };
   }
 
+  /** What passes have taken since this was last asked, where they were computed. To be asked after `measure`, when they are done. */
+  times(): PassTimes {
+    return this.#timer.times();
+  }
+
   /** Moves the parameters by the mean of the added gradients, which are spent then. */
   update(lr: number): void {
     const { optimizer, params, state } = this.#learner;
@@ -193,6 +197,7 @@ export class Step {
     if (grads.length === 0) return;
     const cleared = optimizer.update(params, grads, state, { lr, scale: 1 / Math.max(1, this.#count) });
     this.#cleared = cleared ? grads.length : 0;
+    this.#timer.rest();
   }
 
   /** Throws away what was added. */
@@ -200,6 +205,7 @@ export class Step {
     this.#sums.clear(this.#cleared);
     this.#cleared = 0;
     this.#count = 0;
+    this.#timer.forget();
   }
 
   /** Frees all that it holds. */

@@ -32,10 +32,14 @@ const warmUpPasses = 6;
 const timed = { least: 3, most: 8 };
 /** Steps agree when the error of their median is below this share. */
 const agreement = 0.007;
+/** A difference by this share, and by so many errors, needs no more steps. */
+const clear = { share: 0.08, errors: 4 };
 /** A larger micro-batch takes more memory: it must be faster by this share to be worth it. */
 const worthwhile = 0.01;
 /** One rung of the ladder is about so many times the one below. */
 const rung = 1.9;
+/** What was timed already serves as a rung up to so many times away. */
+const reach = 2.6;
 /** A rung that is slower by this share ends the climb; one that is hardly slower may be an odd size, and the next is looked at. */
 const falling = 0.05;
 
@@ -92,9 +96,17 @@ export class MicroBatchSearch {
     if (this.#passes - passes < warmUpPasses) return;
     this.#times.push(busyMs);
     if (this.#times.length < timed.least) return;
-    if (this.#times.length < timed.most && errorOfMedian(this.#times) > agreement) return;
+    if (this.#times.length < timed.most && !this.#isTold()) return;
     this.#costs.set(microBatch, median(this.#times));
     this.#go(this.#next());
+  }
+
+  /** The steps agree, or differ from the fastest that was timed by so much that their own difference does not matter. */
+  #isTold(): boolean {
+    const error = errorOfMedian(this.#times);
+    if (error <= agreement) return true;
+    const apart = Math.abs(median(this.#times) / Math.min(...this.#costs.values()) - 1);
+    return Number.isFinite(apart) && apart > Math.max(clear.share, clear.errors * error);
   }
 
   /** Memory ended: nothing as large is tried any more. */
@@ -145,12 +157,11 @@ export class MicroBatchSearch {
   }
 
   #rung(from: number, direction: 1 | -1): number | undefined {
-    // What was timed already serves as the rung where it lies about there.
     const beyond = this.#candidates.filter((n) => (direction > 0 ? n > from : n < from));
     if (beyond.length === 0) return undefined;
     const aim = direction > 0 ? from * rung : from / rung;
     const far = beyond.filter((n) => (direction > 0 ? n >= aim : n <= aim));
-    const known = far.find((n) => this.#costs.has(n) && (direction > 0 ? n <= 2.2 * from : n >= from / 2.2));
+    const known = far.find((n) => this.#costs.has(n) && (direction > 0 ? n <= reach * from : n >= from / reach));
     return known ?? (direction > 0 ? (far[0] ?? beyond.at(-1)) : (far.at(-1) ?? beyond[0]));
   }
 

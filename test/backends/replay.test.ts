@@ -6,7 +6,7 @@ import { prepareTorch } from '../../src/backends/torch-prepare.ts';
 import { Sums } from '../../src/backends/updates.ts';
 import { prepareWasm } from '../../src/backends/wasm.ts';
 import { expectNoTensorLeak } from '../kit/tensors.ts';
-import { withoutTorch } from '../kit/torch.ts';
+import { testDevice, withoutTorch } from '../kit/torch.ts';
 
 const skip = { skip: withoutTorch };
 
@@ -48,7 +48,7 @@ const kept = (made: Made): Made & tf.TensorContainerObject => ({ tensors: [...ma
 const sumOf = (x: tf.Tensor): Made => ({ tensors: [x.square().sum()], count: x.size });
 
 t.before(async () => {
-  if (withoutTorch === false) await prepareTorch('cpu');
+  if (withoutTorch === false) await prepareTorch(testDevice);
 });
 
 t.test('two equal recordings of a shape serve from then on; JavaScript computes no more', skip, async (t) => {

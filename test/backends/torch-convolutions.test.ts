@@ -1,6 +1,6 @@
 import t from 'tap';
 import * as tf from '../../src/backends/tf.ts';
-import { expectAgreement, wavy, whole, withGradients, withoutTorch } from '../kit/torch.ts';
+import { expectAgreement, testDevice, wavy, whole, withGradients, withoutTorch } from '../kit/torch.ts';
 
 const skip = { skip: withoutTorch };
 
@@ -170,7 +170,7 @@ const max22 = (x?: tf.Tensor) => tf.maxPool(four(x), 2, 2, 'valid');
 t.test('average windows at the border share among the pixels they see', skip, async (t) => {
   // tfjs-cpu divides by the whole window in the gradient alone; TensorFlow and the mean itself do not.
   const { prepareTorch } = await import('../../src/backends/torch-prepare.ts');
-  await prepareTorch('cpu');
+  await prepareTorch(testDevice);
   const gradient = tf.tidy(() => {
     const f = (x: tf.Tensor) => tf.avgPool(four(x), 2, 2, 'same').sum() as tf.Scalar;
     return [
@@ -215,7 +215,7 @@ t.test('resized pictures with their gradients', skip, async (t) => {
 
 t.test('gradients of resizing with centres at a half, against differences of a linear function', skip, async (t) => {
   const { prepareTorch } = await import('../../src/backends/torch-prepare.ts');
-  await prepareTorch('cpu');
+  await prepareTorch(testDevice);
   for (const resize of [tf.image.resizeBilinear, tf.image.resizeNearestNeighbor]) {
     // <R x, y> = <x, Rᵀ y> for every x and y: R is linear.
     const [one, other] = tf.tidy(() => {

@@ -4,7 +4,7 @@ import t from 'tap';
 import * as tf from '../../src/backends/tf.ts';
 import type { TorchBackend } from '../../src/backends/torch.ts';
 import { prepareTorch } from '../../src/backends/torch-prepare.ts';
-import { withoutTorch } from '../kit/torch.ts';
+import { testDevice, withoutTorch } from '../kit/torch.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -32,7 +32,7 @@ t.test(
   { skip: withoutTorch },
   async (t) => {
     const warnings: string[] = [];
-    await prepareTorch('cpu', (message) => warnings.push(message));
+    await prepareTorch(testDevice, (message) => warnings.push(message));
     // Test files run side by side: threads of one would wait for those of the other.
     (tf.backend() as TorchBackend).addon.setThreads(1);
     const model = tf.sequential({

@@ -1,7 +1,7 @@
 import t from 'tap';
 import * as tf from '../../src/backends/tf.ts';
 import { prepareTorch } from '../../src/backends/torch-prepare.ts';
-import { expectAgreement, wavy, whole, withGradients, withoutTorch } from '../kit/torch.ts';
+import { expectAgreement, testDevice, wavy, whole, withGradients, withoutTorch } from '../kit/torch.ts';
 
 const skip = { skip: withoutTorch };
 const x = () => wavy([3, 4, 5]);
@@ -29,7 +29,7 @@ t.test('picked by index', skip, async (t) => {
 });
 
 t.test('an index outside is an error', skip, async (t) => {
-  await prepareTorch('cpu');
+  await prepareTorch(testDevice);
   const source = x();
   for (const wrong of [3, -1]) {
     const index = ids([wrong]);

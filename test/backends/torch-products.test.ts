@@ -2,7 +2,7 @@ import t from 'tap';
 import * as tf from '../../src/backends/tf.ts';
 import { prepareTorch } from '../../src/backends/torch-prepare.ts';
 import { expectClose } from '../kit/tensors.ts';
-import { expectAgreement, wavy, whole, withGradients, withoutTorch } from '../kit/torch.ts';
+import { expectAgreement, testDevice, wavy, whole, withGradients, withoutTorch } from '../kit/torch.ts';
 
 const skip = { skip: withoutTorch };
 const flags = [false, true];
@@ -39,7 +39,7 @@ t.test('matrix products: batches, broadcast, transposed', skip, async (t) => {
 
 t.test('both batches broadcast', skip, async (t) => {
   // tfjs-cpu pairs the wrong ones here.
-  await prepareTorch('cpu');
+  await prepareTorch(testDevice);
   const [found, expected] = tf.tidy(() => {
     const [a, b] = [wavy([2, 1, 3, 5]), wavy([1, 3, 5, 4], 1)];
     return [tf.matMul(a, b), a.mul(1).expandDims(-1).mul(b.expandDims(2)).sum(-2)].map((y) => [...y.dataSync()]);

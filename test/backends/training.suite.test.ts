@@ -3,13 +3,15 @@ import * as tf from '../../src/backends/tf.ts';
 import { prepareTorch } from '../../src/backends/torch-prepare.ts';
 import { prepareWasm } from '../../src/backends/wasm.ts';
 import { withoutTensorflow } from '../kit/tensorflow.ts';
-import { withoutTorch } from '../kit/torch.ts';
+import { testDevice, withoutTorch } from '../kit/torch.ts';
 import { testTraining } from './suite/training.ts';
 
 t.setTimeout(600_000);
 
 t.test('wasm beside tfjs on its cpu backend', (t) => testTraining(t, prepareWasm, () => tf.setBackend('cpu')));
-t.test('torch beside wasm', { skip: withoutTorch }, (t) => testTraining(t, () => prepareTorch('cpu'), prepareWasm));
+t.test('torch beside wasm', { skip: withoutTorch }, (t) =>
+  testTraining(t, () => prepareTorch(testDevice), prepareWasm),
+);
 t.test('tensorflow beside wasm', { skip: withoutTensorflow }, (t) =>
   testTraining(t, () => tf.setBackend('tensorflow'), prepareWasm),
 );

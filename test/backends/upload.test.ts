@@ -6,7 +6,7 @@ import { prepareTorch } from '../../src/backends/torch-prepare.ts';
 import { upload, uploadAll } from '../../src/backends/upload.ts';
 import { prepareWasm } from '../../src/backends/wasm.ts';
 import { expectNoTensorLeak } from '../kit/tensors.ts';
-import { withoutTorch } from '../kit/torch.ts';
+import { testDevice, withoutTorch } from '../kit/torch.ts';
 
 await prepareWasm();
 
@@ -60,7 +60,7 @@ t.test('rows are taken from where they lie, neighbours or not, of any type', asy
 });
 
 t.test('torch picks rows itself', { skip: withoutTorch }, async (t) => {
-  await prepareTorch('cpu');
+  await prepareTorch(testDevice);
   await expectNoTensorLeak(t, () => {
     const memory = new Uint8Array(new SharedArrayBuffer(64));
     for (let i = 0; i < 64; i++) memory[i] = 200 + (i % 50);

@@ -8,7 +8,7 @@ import { patchstream } from '../kit/terminal.ts';
 
 /** An addon that is asked for nothing but what it is. */
 const addon = (cuda: boolean, mps: boolean) =>
-  ({ info: () => ({ version: '2.9.1', cuda, mps, threads: 1 }) }) as unknown as TorchAddon;
+  ({ info: () => ({ version: '2.9.1', cuda, cudaDevices: cuda ? 2 : 0, mps, threads: 1 }) }) as unknown as TorchAddon;
 const absent = (found: string) => ({ found, remedy: 'Run `npx patchstream doctor` to see why.' });
 
 t.test('doctor: what is there, and what mends the rest', async (t) => {
@@ -38,7 +38,7 @@ t.test('the torch backend that is there', (t) => {
   const missing = () => t.fail('nobody asks for what is there');
   t.same(torchFinding(addon(true, false), missing as never), {
     what: 'backend torch',
-    found: 'libtorch 2.9.1, on cpu, cuda:0',
+    found: 'libtorch 2.9.1, on cpu, cuda:0, cuda:1',
     ok: true,
   });
   t.match(torchFinding(addon(false, true), missing as never).found, 'on cpu, mps');

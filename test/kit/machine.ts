@@ -100,17 +100,9 @@ export class MachineRun {
     const half = Math.ceil(samples / 2);
     if (samples >= (this.#refused ?? Number.POSITIVE_INFINITY))
       return this.#inParts(half) + this.#inParts(samples - half);
-    if (samples <= this.#machine.fits) return this.#computing(samples);
+    if (samples <= this.#machine.fits) return passMsOf(this.#machine, samples);
     this.#refused = samples;
-    return this.#computing(half) + this.#inParts(half) + this.#inParts(samples - half);
-  }
-
-  /** Milliseconds of a pass on a backend of its own. */
-  #computing(samples: number): number {
-    const { passMs, sampleMs, lanes, cached, spill } = this.#machine;
-    const lanesFull = Math.ceil(samples / lanes) * lanes;
-    const beyond = Math.max(0, Math.log2(samples / cached));
-    return passMs + lanesFull * sampleMs * (1 + spill * beyond);
+    return passMsOf(this.#machine, half) + this.#inParts(half) + this.#inParts(samples - half);
   }
 
   /** Lets the loader work while the backend does, which takes it longer where they share the cores. Returns how long. */
@@ -145,6 +137,19 @@ export class MachineRun {
     const lost = 1 - 0.02 * Math.max(0, Math.min(5, active / cores - 1));
     return (got * lost) / (loadMs * factor);
   }
+}
+
+/** Milliseconds per step of the passes and what is beside them, where nothing else takes the machine's time. */
+export function aloneMs(machine: Machine, microBatch: number): number {
+  const { batch, stepMs } = machine;
+  return (batch / microBatch) * passMsOf(machine, microBatch) + stepMs;
+}
+
+/** Milliseconds of a pass on a backend of its own. */
+function passMsOf({ passMs, sampleMs, lanes, cached, spill }: Machine, samples: number): number {
+  const lanesFull = Math.ceil(samples / lanes) * lanes;
+  const beyond = Math.max(0, Math.log2(samples / cached));
+  return passMs + lanesFull * sampleMs * (1 + spill * beyond);
 }
 
 /** Images per second of a setting in the long run. */

@@ -1,10 +1,14 @@
 import type { Test } from 'tap';
 import * as tf from '../../src/backends/tf.ts';
+import type { TorchDevice } from '../../src/backends/torch.ts';
 import { prepareTorch } from '../../src/backends/torch-prepare.ts';
 import { isAbsent, torchAddon } from '../../src/native.ts';
 import { waves } from './tensors.ts';
 
 const addon = torchAddon();
+
+/** Where tests of the backend torch compute: PATCHSTREAM_TEST_DEVICE (`cuda:0`), the cpu by default. */
+export const testDevice = (process.env.PATCHSTREAM_TEST_DEVICE || 'cpu') as TorchDevice;
 
 /** Why tests of the backend torch cannot run, or false: an option of tap's tests. */
 export const withoutTorch: string | false = isAbsent(addon) ? addon.found : false;
@@ -42,7 +46,7 @@ async function answersOf(f: () => tf.Tensor | tf.Tensor[]): Promise<Answer[]> {
 async function both(f: () => tf.Tensor | tf.Tensor[]): Promise<[Answer[], Answer[]]> {
   await tf.setBackend('cpu');
   const expected = await answersOf(f);
-  await prepareTorch('cpu');
+  await prepareTorch(testDevice);
   const before = (tf.memory() as unknown as { tensors: number }).tensors;
   const found = await answersOf(f);
   const after = (tf.memory() as unknown as { tensors: number }).tensors;

@@ -10,7 +10,7 @@ import { buildModel } from '../../src/train/models.ts';
 import { adamw, disposeState } from '../../src/train/optimizer.ts';
 import { Step, type StepOptions } from '../../src/train/step.ts';
 import { expectClose, expectNoTensorLeak } from '../kit/tensors.ts';
-import { withoutTorch } from '../kit/torch.ts';
+import { testDevice, withoutTorch } from '../kit/torch.ts';
 import { linearFields, linearModel, smallDefinition, smallFields } from '../kit/train.ts';
 
 const skip = { skip: withoutTorch };
@@ -109,7 +109,7 @@ async function trained(
 }
 
 t.test('replayed steps are equal to computed ones, bit for bit, in micro-batches of any size', skip, async (t) => {
-  await prepareTorch('cpu');
+  await prepareTorch(testDevice);
   torch().setThreads(1);
   const cut = (step: number) => (step % 3 === 2 ? [6] : step % 2 === 0 ? [2, 2, 2] : [4, 2]);
   await expectNoTensorLeak(t, async () => {
@@ -127,7 +127,7 @@ t.test('replayed steps are equal to computed ones, bit for bit, in micro-batches
 });
 
 t.test('replayed training is that of the composed operations', skip, async (t) => {
-  await prepareTorch('cpu');
+  await prepareTorch(testDevice);
   const fast = await trained(6, () => [2, 2]);
   await prepareWasm();
   const plain = await trained(6, () => [2, 2]);
@@ -137,7 +137,7 @@ t.test('replayed training is that of the composed operations', skip, async (t) =
 });
 
 t.test('memory stays flat over replayed steps', skip, async (t) => {
-  await prepareTorch('cpu');
+  await prepareTorch(testDevice);
   const [tensors, bytes, counts] = [new Set<number>(), new Set<number>(), new Set<number>()];
   const after = (step: number, now: Step) => {
     if (step < 4) return;
@@ -152,7 +152,7 @@ t.test('memory stays flat over replayed steps', skip, async (t) => {
 });
 
 t.test('steps that are not finite are cleared', skip, async (t) => {
-  await prepareTorch('cpu');
+  await prepareTorch(testDevice);
   const broken = linearFields([0, 1]);
   const model = linearModel();
   const params = model.init((name) => new Random(7, 'init', name));
@@ -209,7 +209,7 @@ t.test(
   'what libtorch says when its memory ends is caught in the same way, and recorded steps go on',
   skip,
   async (t) => {
-    await prepareTorch('cpu');
+    await prepareTorch(testDevice);
     torch().setThreads(1);
     await expectNoTensorLeak(t, async () => {
       const small = await trained(12, () => [2, 2]);

@@ -2,16 +2,25 @@ import fc from 'fast-check';
 import t from 'tap';
 import { divisorsOf } from '../../src/train/tune-micro-batch.ts';
 import { type Decision, Tuner } from '../../src/train/tuner.ts';
-import { cellsOf, type Machine, MachineRun, mostOf, mostThreadsOf, sweep, throughput } from '../kit/machine.ts';
-import { machine } from '../kit/machines.ts';
+import {
+  aloneMs,
+  cellsOf,
+  type Machine,
+  MachineRun,
+  mostOf,
+  mostThreadsOf,
+  sweep,
+  throughput,
+} from '../kit/machine.ts';
+import { lateMachine, machine } from '../kit/machines.ts';
 
 const machines = 200;
 
-function tunerOf(machine: Machine): Tuner {
+function tunerOf(machine: Machine, guess = 16): Tuner {
   const { batch, cores } = machine;
   const most = mostOf(machine);
   const divisors = divisorsOf(batch, most);
-  const start = { microBatch: divisors.find((n) => n >= 16) ?? most, threads: cores };
+  const start = { microBatch: divisors.find((n) => n >= guess) ?? most, threads: cores };
   return new Tuner({
     batch,
     start,
@@ -48,6 +57,35 @@ t.test(`${machines} machines: 0.95 of the sweep's best, settled within 200 steps
   t.ok(Math.min(...ratios) >= 0.95, `the worst ${Math.min(...ratios)}`);
   t.end();
 });
+
+/** The share of the best micro-batch's speed, by the trainer's own time, that the one has that is used after 50 steps. */
+function shareAfter50(at: Machine, guess: number): number {
+  const { setting } = tune(at, 50, tunerOf(at, guess));
+  const sizes = divisorsOf(at.batch, Math.min(mostOf(at), at.fits));
+  return Math.min(...sizes.map((n) => aloneMs(at, n))) / aloneMs(at, setting.microBatch);
+}
+
+t.test(
+  'after 50 steps the micro-batch computes within a tenth of the best, on CPUs and on GPUs that saturate late',
+  (t) => {
+    const late = Array.from({ length: 100 }, (_, index) => lateMachine(index));
+    for (const [name, all, guesses] of [
+      ['as on CPUs', Array.from({ length: machines }, (_, index) => machine(index)), [16]],
+      // Whatever was guessed from the device: right, or far below and above.
+      ['late', late, [16, 64, 256, 1024]],
+    ] as const) {
+      for (const guess of guesses) {
+        const worst = all
+          .map((at) => ({ name: at.name, share: shareAfter50(at, guess) }))
+          .reduce((a, b) => (b.share < a.share ? b : a));
+        t.ok(worst.share >= 0.9, `${name}, from ${guess}: at least ${worst.share.toFixed(3)}, on ${worst.name}`);
+      }
+    }
+    const [h200] = late;
+    t.ok(aloneMs(h200!, 16) / aloneMs(h200!, 256) > 1.2, 'where the guess for CPUs loses a fifth');
+    t.end();
+  },
+);
 
 /** A machine like the first of the set, with what is to be different. */
 const plain = (change: Partial<Machine>): Machine => ({

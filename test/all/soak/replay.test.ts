@@ -7,11 +7,11 @@ import { buildModel } from '../../../src/train/models.ts';
 import { adamw, disposeState } from '../../../src/train/optimizer.ts';
 import { Step } from '../../../src/train/step.ts';
 import { growth, residentMiB } from '../../kit/memory.ts';
-import { withoutTorch } from '../../kit/torch.ts';
+import { testDevice, withoutTorch } from '../../kit/torch.ts';
 import { smallDefinition, smallFields } from '../../kit/train.ts';
 
 t.test('1,000 replayed steps leave the memory of addon, tfjs and process flat', { skip: withoutTorch }, async (t) => {
-  await prepareTorch('cpu');
+  await prepareTorch(testDevice);
   const model = buildModel(smallDefinition('').model);
   const params = model.init((name) => new Random(7, 'init', name));
   const optimizer = adamw(model.decays);

@@ -1,0 +1,47 @@
+import * as tf from './tf.ts';
+import { TorchBackend } from './torch.ts';
+
+/** Moments in the work of whatever computes, by number from 0 to below 4,000. */
+export interface Moments {
+  /** Sets a moment, again or for the first time: it comes when all that was asked for before is done. */
+  mark(number: number): void;
+  /** Milliseconds from one moment to another. Waits until both have come. */
+  between(from: number, to: number): number;
+}
+
+/** What is asked for is done when the call returns: moments are readings of the host's clock. */
+export class HostMoments implements Moments {
+  readonly #at: number[] = [];
+  readonly #now: () => number;
+
+  /** @param now milliseconds. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  mark(number: number): void {
+    this.#at[number] = this.#now();
+  }
+
+  between(from: number, to: number): number {
+    return this.#at[to]! - this.#at[from]!;
+  }
+}
+
+/** Whether the current backend returns from a call before it has computed: times of the host say nothing of its work. */
+export function computesLater(): boolean {
+  const backend = tf.backend();
+  return backend instanceof TorchBackend && backend.device !== 'cpu';
+}
+
+/** Moments of the current backend: events of the device where it computes later, else of the host's clock. */
+export function backendMoments(): Moments {
+  const backend = tf.backend();
+  return backend instanceof TorchBackend && computesLater() ? backend.addon : new HostMoments();
+}
+
+/** Gives memory that the current backend keeps for later tensors back, for tensors of other sizes. */
+export function releaseMemory(): void {
+  const backend = tf.backend();
+  if (backend instanceof TorchBackend) backend.addon.releaseMemory();
+}
