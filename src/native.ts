@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { fail, firstLine, messageOf } from './errors.ts';
+import { computeThreads } from './machine.ts';
 
 /** Why an addon cannot be had, in words for a user, and the command that mends it. */
 export interface Absent {
@@ -201,7 +202,10 @@ let dlib: DlibAddon | Absent | undefined;
 
 /** The addon over libtorch, or why it is not there. Looks for it once. */
 export function torchAddon(): TorchAddon | Absent {
-  torch ??= load<TorchAddon>('torch');
+  if (torch !== undefined) return torch;
+  torch = load<TorchAddon>('torch');
+  // libtorch counts the cores of the machine, whatever share of them a container has.
+  if (!isAbsent(torch)) torch.setThreads(computeThreads());
   return torch;
 }
 

@@ -398,7 +398,10 @@ function sourcesOf(root, name) {
 const texts = (root, names) => names.flatMap((name) => [name, readIfThere(join(root, name))]);
 
 /** As many compilers at a time as there are cores, but no more than the memory holds: each takes over a gigabyte. */
-const workers = () => Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / 2 ** 31)));
+const workers = () => Math.max(1, Math.min(availableParallelism(), Math.floor(memory() / 2 ** 31)));
+
+/** Bytes that this process may use, as far as Node knows of a container's limit; the library's own src/machine.ts is not compiled yet. */
+const memory = () => Math.min(totalmem(), process.constrainedMemory?.() || totalmem());
 
 /**
  * @param {number} count

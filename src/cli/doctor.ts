@@ -1,9 +1,8 @@
 import { createRequire } from 'node:module';
-import { availableParallelism, freemem, totalmem } from 'node:os';
 import sharp from 'sharp';
 import { printable } from '../errors.ts';
+import { machine, machineText } from '../machine.ts';
 import { dlibAddon, torchAddon } from '../native.ts';
-import { sizeText } from '../pipeline/draw.ts';
 import { version } from '../pipeline/version.ts';
 import { nativeRenderer } from '../vision/render-native.ts';
 import { type Builder, builder } from './builder.ts';
@@ -54,7 +53,7 @@ function examine(addons: Builder): Finding[] {
     node(),
     {
       what: 'machine',
-      found: `${process.platform} ${process.arch}, ${availableParallelism()} cores, ${sizeText(freemem())} of ${sizeText(totalmem())} free`,
+      found: `${process.platform} ${process.arch}, ${machineText(machine())}`,
       ok: true,
     },
     { what: 'sharp', found: `${sharp.versions.sharp}, libvips ${sharp.versions.vips}`, ok: true },

@@ -1,4 +1,5 @@
 import { printable } from '../errors.ts';
+import { machineText } from '../machine.ts';
 import { type Profile, profile as profilePipeline } from '../pipeline/profile.ts';
 import { problemLines } from './check.ts';
 import { type Command, exits, onlyWord, setOption } from './command.ts';
@@ -48,6 +49,7 @@ export function profileText(found: Profile): string {
         ]),
     `together   ${rate(imagesPerSecond)}, an epoch of ${count} in ${durationText(epochSeconds)}, about ${megabytes(memory)}`,
     `bottleneck ${bottleneckText(found)}`,
+    `machine    ${machineText(found.machine)}`,
   ];
   if (search !== undefined && trainer !== undefined) {
     lines.push(

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, messageOf } from '../errors.ts';
+import type { Machine } from '../machine.ts';
 import type { StageStats } from '../streams/meter.ts';
 import { type Measures, readMetrics } from '../train/metrics.ts';
 import type { Decision } from '../train/tuner.ts';
@@ -21,7 +22,12 @@ export interface Inspection {
 
 /** What a run enters of itself when it begins, for those who look at its folder later, or on another machine. */
 export interface MachineEvent {
+  /** Cores and bytes of memory that the run might use. */
   readonly cores: number;
+  readonly memory?: number;
+  /** The machine's own, where a container or a limit gave less, and which of the two. */
+  readonly whole?: Machine['whole'];
+  readonly bound?: Machine['bound'];
   readonly onCores: boolean;
   readonly cells: number;
 }

@@ -1,6 +1,6 @@
-import { freemem, totalmem } from 'node:os';
+import { machine } from '../machine.ts';
 import type { CellLayout } from '../train/cells.ts';
-import { bytesPerSample, chooseMicroBatch, workPerToken } from '../train/microbatch.ts';
+import { bytesPerSample, chooseMicroBatch, stateBytes, workPerToken } from '../train/microbatch.ts';
 import { divisorsOf } from '../train/tune-micro-batch.ts';
 import { cellsOf } from './cells.ts';
 import type { ResolvedTrain } from './ends.ts';
@@ -28,10 +28,10 @@ const enoughWork = 25e12;
 /** Samples with which it begins for a model that does not say what a sample takes. */
 const unknownStart = 16;
 /**
- * Shares of the free memory that passes, and rendered samples, may be expected to take. A device answers a pass that finds no memory, and the estimate is
+ * Shares of the memory that is free, on a cpu beside the training's state, that passes, and rendered samples, may be expected to take. A device answers a pass that finds no memory, and the estimate is
  * high: there, nearly all may be tried, and half to begin with.
  */
-const share = { passes: 0.5, cells: 0.25, devicePasses: 0.9, deviceStart: 0.5 };
+const share = { passes: 0.6, cells: 0.25, devicePasses: 0.9, deviceStart: 0.5 };
 
 /**
  * The micro-batch of a training: as asked, or a safe guess to begin with and the bound of the search: what the machine's memory allows by a high
@@ -41,18 +41,19 @@ export function microBatchRange(
   train: ResolvedTrain,
   { spec, definition, capacity }: Pick<Resolved, 'spec' | 'definition' | 'capacity'>,
   { cellBytes }: Pick<CellLayout, 'cellBytes'>,
-  free: number = freemem(),
+  free: number = machine().free,
   device?: DeviceRoom,
 ): MicroBatchRange {
   const { microBatch, batch, model } = train;
   if (microBatch !== 'auto') return { start: microBatch, reason: `${microBatch} of ${batch}: as asked.` };
   const work = model.definition.work?.(model.options, spec);
+  const left = Math.max(0, free - stateBytes(model.definition.cost?.(model.options, spec)?.parameters ?? 0));
   const inPasses =
     work === undefined
       ? Number.POSITIVE_INFINITY
-      : (device === undefined ? share.passes * free : share.devicePasses * device.free) /
+      : (device === undefined ? share.passes * left : share.devicePasses * device.free) /
         bytesPerSample({ ...work, batch, cellBytes, memory: 0, enoughTokens });
-  const inRing = (share.cells * free) / (3 * Math.max(1, cellBytes));
+  const inRing = (share.cells * (device === undefined ? left : free)) / (3 * Math.max(1, cellBytes));
   const even = model.definition.pairs?.(model.options) ?? false;
   const divisors = divisorsOf(batch, Math.max(even ? 2 : 1, Math.floor(Math.min(inRing, inPasses))), even);
   const largest = divisors.at(-1)!;
@@ -63,7 +64,7 @@ export function microBatchRange(
           ...work,
           batch,
           cellBytes,
-          memory: device === undefined ? totalmem() / 4 : share.deviceStart * device.free,
+          memory: device === undefined ? share.passes * left : share.deviceStart * device.free,
           enoughTokens: device === undefined ? enoughTokens : Math.ceil(enoughWork / workPerToken(work)),
           even,
         });

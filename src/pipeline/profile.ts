@@ -1,5 +1,5 @@
-import { availableParallelism } from 'node:os';
 import type { Fields, OpenSource } from '../datasets/source.ts';
+import { coreCount, type Machine, machine } from '../machine.ts';
 import type { HostBatch } from '../models/model.ts';
 import { drain } from '../streams/drain.ts';
 import { iterate } from '../streams/iterate.ts';
@@ -32,6 +32,8 @@ export interface Profile {
   readonly trainer?: Part & { readonly microBatch: number; readonly backend: string };
   /** Other micro-batches, where they were asked for: images/s of the trainer alone; nothing where memory ended. */
   readonly search?: readonly { readonly microBatch: number; readonly imagesPerSecond?: number }[];
+  /** What it was measured on: the container's cores and memory where there is one. */
+  readonly machine: Machine;
   /** Images per second of the whole. */
   readonly imagesPerSecond: number;
   readonly bottleneck: 'loader' | 'trainer' | 'cores';
@@ -90,6 +92,7 @@ export async function profile(resolved: Resolved, options: ProfileOptions = {}):
   const imagesPerSecond = together(loader, trainer);
   return {
     loader,
+    machine: machine(),
     ...(trainer && { trainer }),
     ...(search && { search: tried }),
     ...imagesPerSecond,
@@ -100,7 +103,7 @@ export async function profile(resolved: Resolved, options: ProfileOptions = {}):
 }
 
 /** What the two do side by side: as fast as the slower, and no faster than the cores allow. */
-export function together(loader: Part, trainer: Part | undefined, cores = availableParallelism()) {
+export function together(loader: Part, trainer: Part | undefined, cores = coreCount()) {
   if (trainer === undefined) return { imagesPerSecond: loader.imagesPerSecond, bottleneck: 'loader' as const };
   const slower = Math.min(loader.imagesPerSecond, trainer.imagesPerSecond);
   const shared = (1000 * cores) / (loader.coreMs + trainer.coreMs);

@@ -1,6 +1,6 @@
-import { availableParallelism } from 'node:os';
 import { resolve, sep } from 'node:path';
 import { fail } from '../errors.ts';
+import { coreCount } from '../machine.ts';
 import type { Spec } from '../vision/spec.ts';
 import type { Definition } from './definition.ts';
 import { checkEnds, checkSink, checkTrain, type ResolvedSink, type ResolvedTrain } from './ends.ts';
@@ -85,7 +85,7 @@ function checkSettings(definition: Definition, problems: Problems): void {
 }
 
 function capacityOf(definition: Definition, stages: readonly ResolvedStage[]): Capacity {
-  const threads = typeof definition.threads === 'number' ? definition.threads : availableParallelism();
+  const threads = typeof definition.threads === 'number' ? definition.threads : coreCount();
   const needed = threads + stages.reduce((sum, { holds }) => sum + (holds > 0 ? holds + 1 : 0), 0);
   const permits = typeof definition.permits === 'number' ? definition.permits : Math.max(32, 4 * threads, needed);
   const { cells, train } = definition;

@@ -1,7 +1,7 @@
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { OpenSource } from '../datasets/source.ts';
 import { fail, messageOf } from '../errors.ts';
+import { machine } from '../machine.ts';
 import { shortenOpenmpWaits } from '../native.ts';
 import type { Failure } from '../streams/failures.ts';
 import type { StageStats } from '../streams/meter.ts';
@@ -192,7 +192,9 @@ async function trainOn(
   if (resumed !== undefined) line(`Going on after step ${ready.step}, from ${resumed}.`);
 
   const onCores = ready.device === 'cpu';
-  folder.tell('machine', { cores: availableParallelism(), onCores, cells: ring.cells } satisfies MachineEvent);
+  const { cores, memory, whole, bound } = machine();
+  const limits = whole === undefined ? {} : { whole, bound };
+  folder.tell('machine', { cores, memory, ...limits, onCores, cells: ring.cells } satisfies MachineEvent);
   const decided = (decision: Decision) => folder.tell('balance', { ...decision });
   const tuned = new Tuning(resolved, { ready, microBatch: micro, cells: ring.cells, line, decided });
   tuning = tuned;

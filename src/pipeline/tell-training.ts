@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { coreCount } from '../machine.ts';
 import type { StageStats } from '../streams/meter.ts';
 import { lossChart } from '../train/chart.ts';
 import type { Reconstruction } from '../train/evaluate.ts';
@@ -49,7 +49,7 @@ export async function tellTraining(resolved: Resolved, telling: Telling) {
     costs,
     batch: train!.batch,
     permits: resolved.capacity.permits,
-    cores: availableParallelism(),
+    cores: coreCount(),
     onCores: ready.device === 'cpu',
     onLoaderThread: train!.thread === 'main',
   });

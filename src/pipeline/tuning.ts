@@ -1,5 +1,6 @@
-import { availableParallelism, cpus, totalmem } from 'node:os';
+import { cpus } from 'node:os';
 import { BehaviorSubject } from 'rxjs';
+import { coreCount, machine } from '../machine.ts';
 import type { Measures } from '../train/metrics.ts';
 import type { Ready } from '../train/protocol.ts';
 import { type Decision, Tuner } from '../train/tuner.ts';
@@ -65,7 +66,7 @@ export class Tuning {
       ...(fits && { known: { busyMs: found.busyMs } }),
     });
     this.threads = new BehaviorSubject(start.threads);
-    this.threads.subscribe((count) => setRenderThreads(Math.min(count, availableParallelism())));
+    this.threads.subscribe((count) => setRenderThreads(Math.min(count, coreCount())));
     line(
       `Micro-batch ${fits ? `${start.microBatch} of ${this.#batch}: an earlier run has found it.` : microBatch.reason}`,
     );
@@ -114,7 +115,7 @@ export class Tuning {
   end(): void {
     const { busyMs, settled, setting } = this.#tuner;
     if (settled && busyMs !== undefined) this.#memory.put(this.#about, { ...setting, busyMs });
-    setRenderThreads(availableParallelism());
+    setRenderThreads(coreCount());
   }
 
   #decide(decision: Decision): void {
@@ -143,22 +144,17 @@ class MemoryGuard {
   tooLarge(microBatch: number): number {
     if (this.#largest === 0 || microBatch <= this.#largest) return Number.POSITIVE_INFINITY;
     const expected = this.#base + (this.#bytes * microBatch) / this.#largest;
-    return expected > memoryShare * machineMemory() ? microBatch : Number.POSITIVE_INFINITY;
+    return expected > memoryShare * machine().memory ? microBatch : Number.POSITIVE_INFINITY;
   }
-}
-
-/** Bytes that the process may use: the machine's, or what its container allows. */
-export function machineMemory(): number {
-  const constrained = process.constrainedMemory?.() ?? 0;
-  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
 }
 
 /** All that a good setting depends on. */
 function aboutRun(resolved: Resolved, { backend, device }: Pick<Ready, 'backend' | 'device'>): unknown {
   const { capacity, train, spec, definition } = resolved;
   const { source, stages } = trueJson(resolved);
+  const { cores, memory } = machine();
   return {
-    machine: [cpus()[0]?.model, availableParallelism(), Math.round(machineMemory() / 2 ** 30)],
+    machine: [cpus()[0]?.model, cores, Math.round(memory / 2 ** 30)],
     backend,
     device,
     model: [train!.model.name, train!.model.options, spec.size, spec.grid, spec.windows],

@@ -9,6 +9,14 @@ export interface TransformerWork {
   readonly sequence: number;
 }
 
+/** Bytes of a training beside its passes: weights, gradients and both moments in float32, and what libraries and buffers take. */
+export function stateBytes(parameters: number): number {
+  return 16 * parameters + runtimeBytes;
+}
+
+/** Of Node, libtorch and buffers, once a training runs. */
+const runtimeBytes = 200 * 2 ** 20;
+
 /** What one micro-batch may take, and what one sample takes. */
 export interface MicroBatchNeeds extends TransformerWork {
   /** Further transformers of the model: a decoder. */

@@ -1,5 +1,5 @@
-import { availableParallelism } from 'node:os';
 import { fail } from '../errors.ts';
+import { coreCount } from '../machine.ts';
 import { type Absent, type DlibAddon, dlibAddon, dlibOutcomes, isAbsent } from '../native.ts';
 import { type Face, type FaceDetector, type FaceQuery, isLargeEnough } from './faces.ts';
 import { landmarkModel, landmarksError } from './landmark-model.ts';
@@ -192,7 +192,7 @@ let detector: DlibDetector | Absent | undefined;
 export function dlibDetector(): DlibDetector | Absent {
   if (detector === undefined) {
     const addon = dlibAddon();
-    detector = isAbsent(addon) ? addon : new DlibDetector(addon, availableParallelism());
+    detector = isAbsent(addon) ? addon : new DlibDetector(addon, coreCount());
   }
   return detector;
 }

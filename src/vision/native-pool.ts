@@ -1,4 +1,4 @@
-import { availableParallelism } from 'node:os';
+import { coreCount } from '../machine.ts';
 import { type Absent, type ImageAddon, imageAddon, imageOutcomes, isAbsent } from '../native.ts';
 
 /** Work that native/image does for somebody. */
@@ -52,7 +52,7 @@ let pool: NativePool | Absent | undefined;
 export function nativePool(): NativePool | Absent {
   if (pool === undefined) {
     const addon = imageAddon();
-    pool = isAbsent(addon) ? addon : new NativePool(addon, availableParallelism());
+    pool = isAbsent(addon) ? addon : new NativePool(addon, coreCount());
   }
   return pool;
 }
