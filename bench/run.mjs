@@ -1,7 +1,8 @@
 /**
  * `npm run bench -- NAME`: runs `bench/NAME.ts`, prints its table and writes `bench/results/NAME.json`; without a name, the list.
- * A bench exports `run(args)`, which measures both sides in one go on this machine; further arguments are its own: of a table that they
- * made smaller, the rows take the place of those before. It may export `figures(rows)`, which draws what all rows that are kept have measured.
+ * A bench exports `run(args, kept)`, which measures both sides in one go on this machine; further arguments are its own: of a table that they
+ * made smaller, the rows take the place of those before. A long one has what it measured so far kept: `kept.rows` are those of today, `kept.keep(rows, notes)` writes. Without rows nothing is
+ * written. It may export `figures(rows, machine)`, which draws what all rows that are kept have measured.
  * `patchstream` in it is the built library.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -21,6 +22,12 @@ import { isMain } from '../scripts/lib/main.mjs';
  * One check of numbers: the run fails where the error is above the tolerance.
  *
  * @typedef {{ what: string, error: number, tolerance: number, where?: string }} Check
+ */
+
+/**
+ * What could not be measured, and why.
+ *
+ * @typedef {{ what: string, missing: string }} Missing
  */
 
 const folder = dirname(fileURLToPath(import.meta.url));
@@ -51,7 +58,7 @@ function number(value) {
 /**
  * The rows as text, in aligned columns.
  *
- * @param {readonly (Row | Check)[]} rows
+ * @param {readonly (Row | Check | Missing)[]} rows
  */
 export function table(rows) {
   const checks = rows.some((row) => 'tolerance' in row);
@@ -71,8 +78,9 @@ export function table(rows) {
     .join('\n');
 }
 
-/** @param {Row | Check} row */
+/** @param {Row | Check | Missing} row */
 function cells(row) {
+  if ('missing' in row) return [row.what, '', '', '', '', `not measured: ${row.missing}`];
   if ('tolerance' in row) {
     const { what, error, tolerance, where = '' } = row;
     return [what, error.toExponential(1), tolerance.toExponential(0), failed(row) ? `${where} FAILED`.trim() : where];
@@ -81,7 +89,7 @@ function cells(row) {
   return [what, number(ours), number(theirs), unit, `${ratio.toFixed(2)}×`, ...(more === undefined ? [] : [more])];
 }
 
-/** @param {Row | Check} row */
+/** @param {Row | Check | Missing} row */
 function failed(row) {
   return 'tolerance' in row && !(row.error <= row.tolerance);
 }
@@ -103,6 +111,8 @@ export function merged(before, fresh) {
   return { ...fresh, rows: [...rows, ...fresh.rows.filter(({ what }) => !present.has(what))] };
 }
 
+/** @typedef {{ rows: readonly any[], keep: (rows: readonly any[], notes: readonly string[]) => void }} Kept */
+
 /**
  * @param {string | undefined} name
  * @param {readonly string[]} args
@@ -116,25 +126,36 @@ async function main(name, args) {
   register('./typescript-hooks.mjs', import.meta.url);
   /**
    * @type {{
-   *   run?: (args: readonly string[]) => Promise<{ rows: (Row | Check)[], notes?: readonly string[] }>,
-   *   figures?: (rows: readonly (Row | Check)[]) => Readonly<Record<string, string>>,
+   *   run?: (args: readonly string[], kept: Kept) => Promise<{ rows: (Row | Check | Missing)[], notes?: readonly string[] }>,
+   *   figures?: (rows: readonly (Row | Check | Missing)[], machine: object) => Readonly<Record<string, string>>,
    * }}
    */
   const bench = await import(pathToFileURL(join(folder, `${name}.ts`)).href);
   if (bench.run === undefined) throw new Error(`bench/${name}.ts must export run(); it does not.`);
-  const { rows, notes = [] } = await bench.run(args);
-  console.log(table(rows));
+  const path = join(folder, 'results', `${name}.json`);
+  const before = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
+  const here = machine();
+  /** @type {(rows: readonly (Row | Check | Missing)[], notes: readonly string[], whole: boolean) => { rows: (Row | Check | Missing)[] }} */
+  const keep = (rows, notes, whole) => {
+    const fresh = { name, machine: here, notes, rows };
+    const results = whole || before === undefined ? fresh : merged(before, fresh);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(`${path}.tmp`, `${JSON.stringify(results, null, 2)}\n`);
+    renameSync(`${path}.tmp`, path);
+    return results;
+  };
+  const ofToday = JSON.stringify(before?.machine) === JSON.stringify(here) ? before.rows : [];
+  const { rows, notes = [] } = await bench.run(args, {
+    rows: ofToday,
+    keep: (rows, notes) => void keep(rows, notes, false),
+  });
+  if (rows.length > 0) console.log(table(rows));
   for (const note of notes) console.log(note);
+  if (rows.length === 0) return 0;
   const status = rows.some(failed) ? 1 : 0;
-  const results = join(folder, 'results');
-  mkdirSync(results, { recursive: true });
-  const path = join(results, `${name}.json`);
-  const fresh = { name, machine: machine(), notes, rows };
-  const kept = args.length > 0 && existsSync(path) ? merged(JSON.parse(readFileSync(path, 'utf8')), fresh) : fresh;
-  writeFileSync(`${path}.tmp`, `${JSON.stringify(kept, null, 2)}\n`);
-  renameSync(`${path}.tmp`, path);
+  const kept = keep(rows, notes, args.length === 0);
   console.log(`\nbench/results/${name}.json`);
-  for (const [figure, text] of Object.entries(bench.figures?.(kept.rows) ?? {})) {
+  for (const [figure, text] of Object.entries(bench.figures?.(kept.rows, here) ?? {})) {
     writeFileSync(join(folder, '..', figure), text);
     console.log(figure);
   }

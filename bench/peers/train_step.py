@@ -1,7 +1,9 @@
-"""Times training steps of the models of bench/parity in PyTorch eager, float32: clear gradients, forward, backward, AdamW.
+"""Times training steps of the models of bench/parity in PyTorch: clear gradients, forward, backward, AdamW.
 
 Each line on stdin is a request in JSON, each line on stdout its answer.
-{"open": {"model", "config", "N", "side"}}: builds the model and a micro-batch of noise, and forgets the one before.
+{"open": {"model", "config", "N", "side", "precision", "compiled", "optimizer"}}: builds the model and a micro-batch of noise, and forgets the one
+    before. `precision` is float32, or bfloat16 by autocast; `compiled` by torch.compile; the optimizer's loop is "foreach" or "fused".
+{"optimizer": "foreach" or "fused"}: the optimizer anew, with this loop.
 {"threads": [torch, blas]}: threads of PyTorch's own loops and of OpenBLAS, which counts its own.
 {"step": n}: {"ms": the least milliseconds of n steps}.
 """
@@ -67,21 +69,35 @@ def noise(c, N, side):
 
 
 class Training:
-    def __init__(self, model, config, N, side):
+    def __init__(self, model, config, N, side, precision="float32", compiled=False, optimizer="foreach"):
         torch.manual_seed(0)
-        self.model, self.config = MODELS[model], config
         self.inputs = noise(config, N, side)
-        shapes = self.model.shapes(config)
-        self.p = {name: start(name, shape).requires_grad_() for name, shape in shapes.items()}
+        # Counted once, not in every step.
+        self.config = {**config, "keep": int((self.inputs["masks"].reshape(-1, self.inputs["masks"].shape[-1])[0] == 0).sum())}
+        self.p = {name: start(name, shape).requires_grad_() for name, shape in MODELS[model].shapes(config).items()}
+        self.optimize_by(optimizer)
+        self.autocast = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16")
+
+        def loss(p, inputs):
+            return MODELS[model].loss(p, inputs, self.config)[0]
+
+        if compiled:
+            # The tables of positions and offsets are made here, so that the compiler finds them as they will be.
+            with torch.no_grad():
+                loss(self.p, self.inputs)
+        self.loss = torch.compile(loss, dynamic=False) if compiled else loss
+
+    def optimize_by(self, loop):
         groups = [
             {"params": [v for v in self.p.values() if v.dim() > 1], "weight_decay": 0.05},
             {"params": [v for v in self.p.values() if v.dim() == 1], "weight_decay": 0.0},
         ]
-        self.optimizer = torch.optim.AdamW(groups, lr=1e-4, betas=(0.9, 0.95), foreach=True)
+        self.optimizer = torch.optim.AdamW(groups, lr=1e-4, betas=(0.9, 0.95), **{loop: True})
 
     def step(self):
         self.optimizer.zero_grad(set_to_none=True)
-        loss, _ = self.model.loss(self.p, self.inputs, self.config)
+        with self.autocast:
+            loss = self.loss(self.p, self.inputs)
         loss.backward()
         self.optimizer.step()
         return loss.item()
@@ -96,6 +112,9 @@ def serve():
         if "open" in request:
             training = None
             training = Training(**request["open"])
+            yield {}
+        elif "optimizer" in request:
+            training.optimize_by(request["optimizer"])
             yield {}
         elif "threads" in request:
             own, blas = request["threads"]

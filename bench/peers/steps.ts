@@ -1,0 +1,180 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { venvsFolder } from '../../scripts/lib/venv.mjs';
+import { models, planOf, sizes } from '../train-step/plans.ts';
+import { ownTree, pythonOf, treeWith } from './installed.ts';
+import { ourSide } from './loaders.ts';
+import type { PeerRow } from './peer-row.ts';
+import { bestSetting, compareRounds, takeTurns } from './rounds.ts';
+import { Side, type SideCommand } from './side.ts';
+
+/** What PyTorch is measured as. */
+const variants = [
+  { peer: 'PyTorch eager, float32', precision: 'float32', compiled: false },
+  { peer: 'PyTorch compiled, float32', precision: 'float32', compiled: true },
+  { peer: 'PyTorch eager, bfloat16', precision: 'bfloat16', compiled: false },
+  { peer: 'PyTorch compiled, bfloat16', precision: 'bfloat16', compiled: true },
+] as const;
+
+type Variant = (typeof variants)[number];
+
+export const stepNames = models.flatMap((model) => sizes.map((size) => `${model} ${size}`));
+
+/** A micro-batch that keeps two cores busy. */
+const N = 16;
+
+interface StepBench {
+  readonly minutes: number;
+  readonly quick: boolean;
+  readonly notes: string[];
+}
+
+/** Rows of the models wanted: both of our engines beside every form of PyTorch, all in turns. */
+export async function* stepRows(
+  { minutes, quick, notes }: StepBench,
+  wanted: (name: string) => boolean,
+): AsyncGenerator<PeerRow> {
+  const chosen = stepNames.filter(wanted);
+  if (chosen.length === 0) return;
+  const torch = pythonOf('torch');
+  if ('missing' in torch) {
+    for (const name of chosen) yield { what: `step: ${name}`, kind: 'step', peer: 'PyTorch', missing: torch.missing };
+    return;
+  }
+  const engines: Record<string, SideCommand> = { 'Debian libtorch': ourSide('our-step', ownTree) };
+  const built = await treeWith(torch.python);
+  if ('missing' in built) notes.push(`Without our engine on the peer's libtorch: ${built.missing}`);
+  else engines["the peer's libtorch"] = ourSide('our-step', built.tree);
+  for (const name of chosen) {
+    const share = (minutes * 60_000) / chosen.length;
+    yield* rowsOf(name, { engines, python: torch.python, quick, deadline: performance.now() + share, notes });
+  }
+}
+
+interface Contest {
+  readonly engines: Readonly<Record<string, SideCommand>>;
+  readonly python: string;
+  readonly quick: boolean;
+  readonly deadline: number;
+  readonly notes: string[];
+}
+
+async function* rowsOf(name: string, { engines, python, quick, deadline, notes }: Contest): AsyncGenerator<PeerRow> {
+  const [model, size] = name.split(' ') as [(typeof models)[number], (typeof sizes)[number]];
+  const started: Side[] = [];
+  const turns: Record<string, () => Promise<number>> = {};
+  const versions: Record<string, string> = {};
+  const more: Record<string, string> = {};
+  const failed: Record<string, string> = {};
+  try {
+    for (const [engine, command] of Object.entries(engines)) {
+      await guarded(engine, failed, async () => {
+        const { side, hello } = await Side.start(command);
+        started.push(side);
+        versions[engine] = String(hello.version);
+        await side.ask({ open: { model, size, N } });
+        // A step is recorded, compared with a replay, and replayed.
+        await side.ask({ step: 3 });
+        turns[engine] = () => step(side);
+      });
+    }
+    for (const variant of variants) {
+      await guarded(variant.peer, failed, async () => {
+        const opened = await openPytorch(python, variant, { model, size, quick });
+        started.push(opened.side);
+        versions[variant.peer] = opened.version;
+        more[variant.peer] = opened.how;
+        turns[variant.peer] = () => step(opened.side);
+      });
+    }
+    const rounds = await takeTurns(turns, { rounds: quick ? 3 : 7, deadline });
+    for (const [engine, reason] of Object.entries(failed))
+      if (engine in engines) notes.push(`${name} without ${engine}: ${reason}`);
+    for (const { peer } of variants) {
+      if (failed[peer] !== undefined)
+        yield { what: `step: ${name}, ${peer}`, kind: 'step', peer, missing: failed[peer] };
+      for (const engine of Object.keys(engines)) {
+        const [ours, theirs] = [rounds[engine], rounds[peer]];
+        if (ours === undefined || theirs === undefined) continue;
+        yield {
+          what: `step: ${name}, ${peer}, ours on ${versions[engine]}`,
+          kind: 'step',
+          model: name,
+          engine: versions[engine]!,
+          peer,
+          version: versions[peer]!,
+          unit: 'ms',
+          ...compareRounds(ours, theirs),
+          rounds: ours.length,
+          more: more[peer]!,
+        };
+      }
+    }
+  } finally {
+    for (const side of started) side.close();
+  }
+}
+
+/** Does the work, or keeps why it could not be done. */
+async function guarded(name: string, failed: Record<string, string>, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    failed[name] = (error instanceof Error ? error.message : String(error)).split('\n')[0]!;
+  }
+}
+
+/** Kernels that torch.compile has made are kept: compiling is no part of a step. */
+const inductor = { TORCHINDUCTOR_CACHE_DIR: join(venvsFolder(process.env), 'inductor') };
+
+async function openPytorch(
+  python: string,
+  { precision, compiled }: Variant,
+  { model, size, quick }: { model: (typeof models)[number]; size: (typeof sizes)[number]; quick: boolean },
+) {
+  const script = fileURLToPath(new URL('train_step.py', import.meta.url));
+  const { side, hello } = await Side.start({ command: python, args: ['-B', script], environment: inductor });
+  const { config, noise } = planOf(model, size, N);
+  const cores = Number(hello.cores);
+  await side.ask({ threads: [cores, cores] });
+  await side.ask({ open: { model, config, N, side: noise.side, precision, compiled } });
+  await side.ask({ step: 2 });
+  // Threads are a constant of what is compiled.
+  const threads = compiled || quick ? [cores] : [...new Set([cores, Math.max(1, cores >> 1)])];
+  const settings = threads.flatMap((own) => ['foreach', 'fused'].map((optimizer) => ({ own, optimizer })));
+  const use = async ({ own, optimizer }: { own: number; optimizer: string }) => {
+    await side.ask({ threads: [own, own] });
+    await side.ask({ optimizer });
+    await side.ask({ step: 1 });
+  };
+  const best = await bestSetting(settings.slice(quick ? -1 : 0), async (setting) => {
+    await use(setting);
+    return step(side);
+  });
+  await use(best);
+  const how = `${best.own} threads, ${best.optimizer} AdamW`;
+  return { side, version: `PyTorch ${hello.torch}`, how };
+}
+
+async function step(side: Side): Promise<number> {
+  return Number((await side.ask({ step: 1 })).ms);
+}
+
+/** Takes a step of every compiled form, which leaves its kernels behind. Gives what failed. */
+export async function compileAll(python: string): Promise<string[]> {
+  const notes: string[] = [];
+  for (const variant of variants.filter(({ compiled }) => compiled)) {
+    for (const name of stepNames) {
+      const [model, size] = name.split(' ') as [(typeof models)[number], (typeof sizes)[number]];
+      const failed: Record<string, string> = {};
+      await guarded(name, failed, async () => {
+        const begun = performance.now();
+        const { side } = await openPytorch(python, variant, { model, size, quick: true });
+        side.close();
+        console.error(`${variant.peer}, ${name}: ${((performance.now() - begun) / 1000).toFixed(0)} s`);
+      });
+      if (failed[name] !== undefined) notes.push(`${variant.peer}, ${name}: ${failed[name]}`);
+    }
+  }
+  return notes;
+}
