@@ -12,6 +12,7 @@ export {
   toWebdataset,
   webdataset,
 } from './datasets/index.ts';
+export { pathOption } from './datasets/path-option.ts';
 export type { Recycler } from './datasets/recycler.ts';
 export { defineSink, type OpenSink, type Sink, type SinkContext, type SinkDefinition } from './datasets/sink.ts';
 export {

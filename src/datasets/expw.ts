@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { fail } from '../errors.ts';
 import { murmur3 } from '../random.ts';
 import { readWhole } from './files.ts';
+import { pathOption } from './path-option.ts';
 import { defineSource } from './source.ts';
 
 /** What a face of ExpW has: the photo's file, where the face is, [left, top, width, height] in pixels, and its expression. */
@@ -30,7 +31,7 @@ export const expw = defineSource({
   name: 'expw',
   summary: 'Faces of ExpW: photos, boxes and expressions by its list of labels.',
   options: z.strictObject({
-    path: z.string().min(1).describe('The folder with image/origin and label/label.lst.'),
+    path: pathOption().describe('The folder with image/origin and label/label.lst.'),
     part: z
       .enum(['all', 'train', 'test'])
       .default('all')

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
 import { type Picture, rawPicture } from '../vision/picture.ts';
 import { systemCode } from './files.ts';
+import { pathOption } from './path-option.ts';
 import { defineSource } from './source.ts';
 
 /** What a sample of an idx file has: a raw grey picture, and its label where there is a file of labels. */
@@ -22,8 +23,8 @@ export const idx = defineSource({
   name: 'idx',
   summary: "Images and labels in the format of MNIST's files, plain or gzip.",
   options: z.strictObject({
-    images: z.string().min(1).describe('The file of images; a relative path starts at the pipeline file.'),
-    labels: z.string().min(1).optional().describe('The file of labels, one for each image.'),
+    images: pathOption().describe('The file of images; a relative path starts at the pipeline file.'),
+    labels: pathOption().optional().describe('The file of labels, one for each image.'),
     maxBytes: z
       .int()
       .min(1)

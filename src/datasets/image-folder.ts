@@ -4,6 +4,7 @@ import { fail } from '../errors.ts';
 import { type Format, formatEndings, pictureFormats } from '../vision/formats.ts';
 import { commonFormats } from '../vision/open.ts';
 import { listFiles, readWhole } from './files.ts';
+import { pathOption } from './path-option.ts';
 import { defineSource } from './source.ts';
 import { watchFolder } from './watch-folder.ts';
 
@@ -20,7 +21,7 @@ export const imageFolder = defineSource({
   name: 'image-folder',
   summary: 'The pictures of a folder and of the folders in it.',
   options: z.strictObject({
-    path: z.string().min(1).describe('The folder; a relative path starts at the pipeline file.'),
+    path: pathOption().describe('The folder; a relative path starts at the pipeline file.'),
     repeat: z
       .int()
       .min(1)

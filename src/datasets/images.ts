@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { Pixels } from '../vision/picture.ts';
 import type { SheetRow } from '../vision/sheet.ts';
 import { ContactSheet, checkSheet, renderFields, sheetOption } from './contact-sheet.ts';
+import { pathOption } from './path-option.ts';
 import { plainJson } from './plain-fields.ts';
 import { defineSink, type OpenSink } from './sink.ts';
 import { cannotWrite } from './temporary-file.ts';
@@ -26,9 +27,7 @@ export const images = defineSink({
   name: 'images',
   summary: 'A folder of pictures with a manifest, and a contact sheet.',
   options: z.strictObject({
-    path: z
-      .string()
-      .min(1)
+    path: pathOption()
       .optional()
       .describe("The folder to write; a relative path starts at the pipeline file. Default: the run's own folder."),
     pictures: z.boolean().default(true).describe('Whether to write every picture; without, only the sheet.'),

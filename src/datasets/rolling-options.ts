@@ -1,13 +1,12 @@
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { pathOption } from './path-option.ts';
 import type { SinkContext } from './sink.ts';
 
 /** The options of a sink of durable files: `name` is that of its folder, `file` what one of them is called in sentences. */
 export function rollingOptions(name: string, file: string) {
   return {
-    path: z
-      .string()
-      .min(1)
+    path: pathOption()
       .optional()
       .describe(
         `The folder to write; a relative path starts at the pipeline file. Default: \`${name}\` in the run's own folder.`,

@@ -8,6 +8,7 @@ import type { Numbers } from '../vision/spec.ts';
 import { declaredFields, fieldOptions, readDeclared } from './declared.ts';
 import { listFiles } from './files.ts';
 import { inTurns, joined } from './many-files.ts';
+import { pathOption } from './path-option.ts';
 import { FilePool } from './positioned.ts';
 import { ReadAhead } from './shard/ahead.ts';
 import type { ShardInfo } from './shard/info.ts';
@@ -37,10 +38,9 @@ export const shards = defineSource({
   name: 'shards',
   summary: 'Records of shards that a job has written: pictures, raw or encoded, with their fields.',
   options: z.strictObject({
-    path: z
-      .string()
-      .min(1)
-      .describe('A shard, or a folder with shards in it (*.shard); a relative path starts at the pipeline file.'),
+    path: pathOption().describe(
+      'A shard, or a folder with shards in it (*.shard); a relative path starts at the pipeline file.',
+    ),
     ...fieldOptions,
     damage: z
       .enum(damages)

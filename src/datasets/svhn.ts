@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { fail } from '../errors.ts';
 import { type Picture, rawPicture } from '../vision/picture.ts';
 import { type MatArray, readMat } from './mat.ts';
+import { pathOption } from './path-option.ts';
 import { defineSource } from './source.ts';
 
 /** What a sample of SVHN has: a raw colour picture, and its digit. */
@@ -17,7 +18,7 @@ export const svhn = defineSource({
   name: 'svhn',
   summary: 'Street View House Numbers: pictures and digits of its 32 × 32 px MAT-files.',
   options: z.strictObject({
-    file: z.string().min(1).describe('The file, as train_32x32.mat; a relative path starts at the pipeline file.'),
+    file: pathOption().describe('The file, as train_32x32.mat; a relative path starts at the pipeline file.'),
     maxBytes: z
       .int()
       .min(1)

@@ -8,6 +8,7 @@ import { declaredFields, fieldOptions, readDeclared } from './declared.ts';
 import { listFiles } from './files.ts';
 import { inTurns, joined } from './many-files.ts';
 import { partsOf } from './part-origin.ts';
+import { pathOption } from './path-option.ts';
 import { FilePool, type Positioned } from './positioned.ts';
 import type { Recycler } from './recycler.ts';
 import { partTroubles } from './shard/parts.ts';
@@ -38,7 +39,7 @@ export const webdataset = defineSource({
   summary: 'Samples of tars in the form of the Python package webdataset, local or behind http.',
   options: z.strictObject({
     path: z
-      .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+      .union([pathOption(), z.array(pathOption()).min(1)])
       .describe(
         'A tar, a folder with tars (*.tar), an address of http or https, or a list of these; `train-{000..146}.tar` stands for 147. A relative path starts at the pipeline file.',
       ),

@@ -84,9 +84,19 @@ type Written = Rest & { readonly source: Source; readonly stages: readonly Stage
 /** What stands where nothing was written. */
 export const standard = {
   seed: 0,
-  name: (file: string | undefined) => (file === undefined ? 'pipeline' : basename(file).replace(/\.\w+$/, '')),
+  name: (file: string | undefined) => (file === undefined ? 'pipeline' : legalName(basename(file))),
   output: (name: string) => resolve('runs', String(name)),
 } as const;
+
+/** The name of a run from that of its file: `job (copy).yaml` gives `job-copy`, `jöb.yaml` gives `job`. */
+function legalName(file: string): string {
+  const plain = file
+    .replace(/\.\w+$/, '')
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '');
+  const name = plain.replace(/[^\w.-]+/g, '-').replace(/^[^\w]+|[^\w]+$/g, '');
+  return name.slice(0, 100) || 'pipeline';
+}
 
 // What each definition was made from, so that a file which exports one can be given its own name and folder.
 const written = new WeakMap<Definition, Written>();
@@ -104,7 +114,7 @@ export function define(
   for (const stage of parts.stages as readonly unknown[]) refuseBare(stage);
   const { source, stages, sink, train, evaluate, seed = standard.seed, permits, threads, cells } = parts;
   const name = parts.name ?? standard.name(place.file);
-  const output = parts.output === undefined ? standard.output(name) : resolve(place.base, String(parts.output));
+  const output = parts.output === undefined ? standard.output(name) : placeOf(parts.output, place.base);
   const rest = { sink, train, evaluate, permits, threads, cells };
   const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
   const definition = Object.freeze({
@@ -118,6 +128,12 @@ export function define(
   });
   written.set(definition, parts);
   return definition;
+}
+
+/** What is no place for a folder stays as it is, for `check` to say so. */
+function placeOf(output: unknown, base: string): string {
+  if (typeof output === 'string') return output.trim() === '' ? '' : resolve(base, output);
+  return typeof output === 'number' ? resolve(base, String(output)) : (output as string);
 }
 
 function refuseBare(stage: unknown): void {

@@ -1,7 +1,6 @@
 import {
   type Alias,
   type CST,
-  type Document,
   isAlias,
   isMap,
   isScalar,
@@ -37,7 +36,7 @@ export function readDocument(text: string, file: string): { root?: Node; problem
     const place = { file, line, column: col };
     problems.push({ error: fail('PIPELINE_YAML', { found, advice }, { where: placeText(place) }), place });
   };
-  const reader: Reader = { file, lines, report, nodes: 0, full: false };
+  const reader: Reader = { file, lines, report, nodes: 0, full: false, anchors: new Map(), named: new Set() };
   for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) lines.addNewLine(at + 1);
   lines.lineStarts.unshift(0);
   const control = text.search(/[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u);
@@ -54,7 +53,8 @@ export function readDocument(text: string, file: string): { root?: Node; problem
     report(`more than ${limits.depth} levels`, deep, 'Write it flatter.');
     return { problems };
   }
-  const document = parseDocument(text, { uniqueKeys: true, prettyErrors: false });
+  // yaml compares every key of a map with all before it, which takes minutes for many: `entriesOf` does it.
+  const document = parseDocument(text, { uniqueKeys: false, prettyErrors: false });
   const broken = document.errors.filter(({ code }) => !repairable.has(code));
   const telling = document.errors.filter(({ code }) => repairable.has(code));
   // After the first break the parser is out of step: what it says of the rest of the file, and what is left of the tree, is noise.
@@ -71,15 +71,14 @@ export function readDocument(text: string, file: string): { root?: Node; problem
     if (problems.length === 0) report('an empty file', 0, 'Begin with `source:` and `stages:`.');
     return { problems };
   }
-  const root = toNode(document.contents, document, reader, 0);
+  const root = toNode(document.contents, reader, 0);
   return { root, problems };
 }
 
 // Errors that leave the tree whole.
-const repairable: ReadonlySet<string> = new Set(['DUPLICATE_KEY', 'TAG_RESOLVE_FAILED', 'BAD_ALIAS']);
+const repairable: ReadonlySet<string> = new Set(['TAG_RESOLVE_FAILED', 'BAD_ALIAS']);
 
 const advices: Readonly<Record<string, string>> = {
-  DUPLICATE_KEY: 'Keep one of the two.',
   TAG_RESOLVE_FAILED: 'Leave the tag out.',
   MULTIPLE_DOCS: 'Write one pipeline per file.',
   TAB_AS_INDENT: 'Indent with spaces.',
@@ -92,6 +91,10 @@ interface Reader {
   readonly report: (found: string, offset: number, advice: string) => void;
   nodes: number;
   full: boolean;
+  /** The node that each anchor names by now: yaml's own look-up walks the whole document for every alias. */
+  readonly anchors: Map<string, ParsedNode>;
+  /** Anchored nodes that were met: one that an alias spells out again names nothing anew. */
+  readonly named: Set<ParsedNode>;
 }
 
 /**
@@ -117,14 +120,7 @@ function tooDeep(text: string): number | undefined {
   return undefined;
 }
 
-function toNode(
-  yaml: ParsedNode | Alias | null,
-  document: Document,
-  reader: Reader,
-  depth: number,
-  key?: Place,
-  offset = 0,
-): Node {
+function toNode(yaml: ParsedNode | Alias | null, reader: Reader, depth: number, key?: Place, offset = 0): Node {
   const start = yaml?.range?.[0] ?? offset;
   const place = placeOf(start, reader);
   const located = key === undefined ? { place } : { place, key };
@@ -137,8 +133,12 @@ function toNode(
     reader.report(found, start, 'Write it smaller.');
     return nothing;
   }
+  if (!isAlias(yaml) && yaml.anchor !== undefined && !reader.named.has(yaml)) {
+    reader.anchors.set(yaml.anchor, yaml);
+    reader.named.add(yaml);
+  }
   if (isAlias(yaml)) {
-    const target = yaml.resolve(document);
+    const target = reader.anchors.get(yaml.source);
     // One that holds itself ends at the depth limit.
     if (target === undefined) {
       reader.report(
@@ -148,13 +148,11 @@ function toNode(
       );
       return nothing;
     }
-    return { ...toNode(target as ParsedNode, document, reader, depth + 1), ...located };
+    return { ...toNode(target, reader, depth + 1), ...located };
   }
-  if (isMap(yaml)) return { kind: 'map', entries: entriesOf(yaml, document, reader, depth), ...located };
+  if (isMap(yaml)) return { kind: 'map', entries: entriesOf(yaml, reader, depth), ...located };
   if (isSeq(yaml)) {
-    const items = yaml.items.map((item) =>
-      toNode(item as ParsedNode | null, document, reader, depth + 1, undefined, start),
-    );
+    const items = yaml.items.map((item) => toNode(item as ParsedNode | null, reader, depth + 1, undefined, start));
     return { kind: 'list', items, ...located };
   }
   return scalar(yaml, located, reader, start);
@@ -172,16 +170,17 @@ function scalar(yaml: Scalar, located: { place: Place; key?: Place }, reader: Re
   };
 }
 
-function entriesOf(map: YAMLMap, document: Document, reader: Reader, depth: number): Map<string, Node> {
+function entriesOf(map: YAMLMap, reader: Reader, depth: number): Map<string, Node> {
   const own = new Map<string, Node>();
   const merged = new Map<string, Node>();
   for (const { key, value } of map.items) {
     const start = (key as ParsedNode | null)?.range?.[0] ?? map.range?.[0] ?? 0;
-    const node = toNode(value as ParsedNode | null, document, reader, depth + 1, placeOf(start, reader), start);
+    const node = toNode(value as ParsedNode | null, reader, depth + 1, placeOf(start, reader), start);
     if (!isScalar(key) || typeof key.value === 'object') {
       reader.report('a key that is no plain name', start, 'Write a name before the colon.');
     } else if (key.value === '<<' && key.type === Scalar.PLAIN) mergeInto(merged, node, start, reader);
     else if (treacherous.has(String(key.value))) reader.report(`the key ${key.value}`, start, 'Leave it out.');
+    else if (own.has(String(key.value))) reader.report('Map keys must be unique', start, 'Keep one of the two.');
     else own.set(String(key.value), node);
   }
   // What a map says itself goes before what it merges in, wherever `<<` stands.
@@ -202,23 +201,23 @@ function placeOf(offset: number, { file, lines }: Reader): Place {
   return { file, line, column: col };
 }
 
-/** A file's nodes over those of a base, as `mergeNodes` does; what the file says is null at its top is taken out of the base. */
-export function layOver(base: Node, over: Node): Node {
-  const merged = mergeNodes(base, over);
-  if (merged.kind !== 'map' || base.kind !== 'map') return merged;
-  const kept = [...merged.entries].filter(
-    ([key, node]) => node.kind !== 'scalar' || node.value !== null || !base.entries.has(key),
-  );
-  return { ...merged, entries: new Map(kept) };
-}
+/** Keys whose values name a source, sink or model by a key of their own. */
+const carriers: ReadonlySet<string> = new Set(['source', 'sink', 'model', 'on', 'against']);
 
-/** One map laid over another: maps are merged, everything else (lists too) is replaced. Places stay those of the file that wrote the value. */
-export function mergeNodes(base: Node, over: Node): Node {
+/**
+ * A file's nodes over those of a base: maps are merged, everything else (lists too) is replaced, and what the file says is null is taken out
+ * of the base, at every depth. Places stay those of the file that wrote the value.
+ */
+export function layOver(base: Node, over: Node, key?: string): Node {
   if (base.kind !== 'map' || over.kind !== 'map') return over;
   const entries = new Map(base.entries);
   for (const [name, node] of over.entries) {
     const below = entries.get(name);
-    entries.set(name, below === undefined ? node : mergeNodes(below, node));
+    if (below === undefined) entries.set(name, node);
+    else if (node.kind === 'scalar' && node.value === null) entries.delete(name);
+    else entries.set(name, layOver(below, node, name));
   }
-  return { ...over, entries } satisfies MapNode;
+  // `sink: { images: null }` names a sink without options, where no other takes its place.
+  const isBare = key !== undefined && carriers.has(key) && entries.size === 0;
+  return { ...over, entries: isBare ? over.entries : entries } satisfies MapNode;
 }

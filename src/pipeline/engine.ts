@@ -33,6 +33,8 @@ export interface LoaderOptions {
   /** What an earlier run has met in front of `start`: budgets are of both. */
   readonly before?: Before | undefined;
   readonly signal: AbortSignal;
+  /** Where relative paths among the options of stages start. Default: the working directory. */
+  readonly base?: string;
   readonly scheduler?: SchedulerLike;
 }
 
@@ -79,6 +81,7 @@ interface Ticket extends Sample {
  */
 export function loader(source: OpenSource<Fields | Drop>, options: LoaderOptions): Loader {
   const { seed, stages, threads, shuffle, start = 0, end, onFailure, signal, scheduler = asyncScheduler } = options;
+  const { base = process.cwd() } = options;
   const permits = new Permits(options.permits, clockOf(scheduler));
   const meters: StageMeter[] = [];
 
@@ -121,10 +124,9 @@ export function loader(source: OpenSource<Fields | Drop>, options: LoaderOptions
       samples = samples.pipe(runOperator(stage.operator, { ...around(id, policy), holds: stage.holds }));
       continue;
     }
-    const work = (stage.kind === 'each' ? stage.work : definition!.run(own, before, { id, seed, signal })) as Work<
-      Sample,
-      Sample
-    >;
+    const work = (
+      stage.kind === 'each' ? stage.work : definition!.run(own, before, { id, seed, base, signal })
+    ) as Work<Sample, Sample>;
     const drawn = (sample: Sample) => work(sample, new Random(seed, id, sample.key, sample.epoch));
     samples = samples.pipe(runStage(drawn, around(id, policy, times(threads, definition?.perThread ?? 1))));
   }

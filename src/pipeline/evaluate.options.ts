@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { pathOption } from '../datasets/path-option.ts';
 
 /** Simple ways to fill hidden pixels, which a reconstruction is compared with. The last is for models that see the picture at low resolution. */
 export const baselines = ['mean-patch', 'nearest-patch', 'smooth-fill', 'low-resolution'] as const;
@@ -10,10 +11,12 @@ const stages = z
     'The stages; by default those of evaluate, else those of the pipeline, random ones replaced by their deterministic twins.',
   );
 
+/** A folder, or a source. */
+const place = z.union([pathOption(), z.looseObject({})]);
+
 const reconstruction = z
   .strictObject({
-    on: z
-      .unknown()
+    on: place
       .optional()
       .describe('Pictures that are not trained on: a folder, or a source. Default: the source of evaluate.'),
     stages,
@@ -31,14 +34,12 @@ const reconstruction = z
   .describe('Mean squared error over hidden pixels, beside simple ways of filling them.');
 
 const features = {
-  on: z
-    .unknown()
+  on: place
     .optional()
     .describe(
       'Labelled pictures that are not trained on: a folder of a folder per class, or a source. Default: the source of evaluate.',
     ),
-  against: z
-    .unknown()
+  against: place
     .optional()
     .describe('Labelled pictures that give the answers: a folder or a source. Default: the source of the pipeline.'),
   stages,

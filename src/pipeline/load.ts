@@ -1,10 +1,11 @@
+import type { Stats } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, extname, resolve } from 'node:path';
 import { fail, firstLine, messageOf, PatchstreamError } from '../errors.ts';
 import { type Definition, placed } from './definition.ts';
 import { layOver, limits, readDocument } from './document.ts';
 import { type Environment, substitute } from './environment.ts';
-import { child, type Node, type Place, placeText, shownFile } from './locate.ts';
+import { child, type Node, type Place, placeText, plain, shownFile } from './locate.ts';
 import { found } from './options.ts';
 import { override } from './override.ts';
 import { parsePipeline } from './parse.ts';
@@ -50,11 +51,11 @@ function failed(registry: Registry, place: Place, code: 'PIPELINE_FILE', found: 
 
 async function loadModule(file: string, registry: Registry): Promise<Loaded> {
   let value: unknown;
+  const missing = await unreadable(file);
+  if (missing) return { registry, problems: [missing] };
   try {
     value = (await importModule(file)).default;
   } catch (cause) {
-    const missing = await unreadable(file);
-    if (missing) return { registry, problems: [missing] };
     const known =
       cause instanceof PatchstreamError ? cause : fail('USE_MODULE', { found: firstLine(messageOf(cause)) }, { cause });
     const error = new PatchstreamError(known.code, known.text, shownFile(file), cause);
@@ -67,33 +68,59 @@ async function loadModule(file: string, registry: Registry): Promise<Loaded> {
   return { definition: placed(value as Definition, { file, base: dirname(file) }), registry, problems: [] };
 }
 
+/** What keeps a file from being read as a pipeline: it is not there, no file (opening a pipe would wait for ever), or too large. */
 async function unreadable(file: string): Promise<Problem | undefined> {
   const place = { file };
+  const where = shownFile(file);
   try {
-    const { size } = await stat(file);
-    if (size <= limits.bytes) return undefined;
-    const slots = { most: `${limits.bytes >> 20} MiB`, found: `${Math.ceil(size / 2 ** 20)} MiB` };
-    return { error: fail('PIPELINE_SIZE', slots, { where: shownFile(file) }), place };
+    const about = await stat(file);
+    if (!about.isFile()) {
+      const slots = { found: kindOf(about), advice: 'Name a file.' };
+      return { error: fail('PIPELINE_FILE', slots, { where }), place };
+    }
+    if (about.size <= limits.bytes) return undefined;
+    const slots = { most: `${limits.bytes >> 20} MiB`, found: `${Math.ceil(about.size / 2 ** 20)} MiB` };
+    return { error: fail('PIPELINE_SIZE', slots, { where }), place };
   } catch (cause) {
     const slots = { found: messageOf(cause), advice: 'Look at the path.' };
-    return { error: fail('PIPELINE_FILE', slots, { where: shownFile(file), cause }), place };
+    return { error: fail('PIPELINE_FILE', slots, { where, cause }), place };
   }
+}
+
+function kindOf(about: Stats): string {
+  if (about.isDirectory()) return 'a folder';
+  if (about.isFIFO()) return 'a pipe';
+  return about.isSocket() ? 'a socket' : 'a device';
 }
 
 async function loadYaml(file: string, registry: Registry, environment: Environment): Promise<Loaded> {
   const problems: Problem[] = [];
-  const whole = await readWithBases(file, [], problems);
+  const whole = await readWithBases(file, [], { problems, read: new Map() });
   if (whole === undefined) return { registry, problems };
-  const { root, secrets, problems: unset } = substitute(rebase(whole, file), environment);
+  const { root, secrets, problems: unset } = substitute(whole, environment);
   problems.push(...unset);
-  const { all, uses } = await loadUses(child(root, 'use'), file, registry, problems);
+  const { all, uses } = await loadUses(child(root, 'use'), registry, problems);
   const base = dirname(file);
   const { definition, problems: wrong } = parsePipeline(root, all, { file, base, secrets, uses });
   return { definition, registry: all, problems: [...problems, ...wrong.list] };
 }
 
-/** The file's nodes over those of the files it extends. */
-async function readWithBases(file: string, seen: readonly Place[], problems: Problem[]): Promise<Node | undefined> {
+interface Reading {
+  readonly problems: Problem[];
+  /** What every file has given: one that several extend is read once. */
+  readonly read: Map<string, Node | undefined>;
+}
+
+/** The file's nodes over those of the files it extends. `seen` are the places that lead to it. */
+async function readWithBases(file: string, seen: readonly Place[], reading: Reading): Promise<Node | undefined> {
+  if (reading.read.has(file)) return reading.read.get(file);
+  const whole = await readOver(file, seen, reading);
+  reading.read.set(file, whole);
+  return whole;
+}
+
+async function readOver(file: string, seen: readonly Place[], reading: Reading): Promise<Node | undefined> {
+  const { problems } = reading;
   const wrong = await unreadable(file);
   if (wrong) {
     const place = seen.at(-1);
@@ -117,55 +144,44 @@ async function readWithBases(file: string, seen: readonly Place[], problems: Pro
   if (root === undefined || named === undefined) return root;
   let below: Node | undefined;
   for (const node of named.kind === 'list' ? named.items : [named]) {
-    const base = await readBase(node, file, seen, problems);
+    const base = await readBase(node, file, seen, reading);
     if (base) below = below ? layOver(below, base) : base;
   }
   return below ? layOver(below, root) : root;
 }
 
-async function readBase(
-  node: Node,
-  file: string,
-  seen: readonly Place[],
-  problems: Problem[],
-): Promise<Node | undefined> {
+async function readBase(node: Node, file: string, seen: readonly Place[], reading: Reading): Promise<Node | undefined> {
   const { place } = node;
-  if (node.kind !== 'scalar' || typeof node.value !== 'string') {
+  const refuse = (error: PatchstreamError) => {
+    reading.problems.push({ error, place });
+    return undefined;
+  };
+  if (node.kind !== 'scalar' || typeof node.value !== 'string' || node.value === '') {
     const slots = {
       option: 'extends',
       expected: 'the path of a YAML file, or a list of such',
-      found: node.kind,
+      found: found(plain(node)),
       advice: 'Write `extends: ./base.yaml`.',
     };
-    problems.push({ error: fail('OPTION_VALUE', slots, { where: placeText(place) }), place });
-    return undefined;
+    return refuse(fail('OPTION_VALUE', slots, { where: placeText(place) }));
   }
   const base = resolve(dirname(file), node.value);
   const chain = [...seen.map((at) => at.file), file];
   if (chain.includes(base)) {
-    const circle = [...chain, base].map(shownFile).join(' → ');
-    problems.push({ error: fail('EXTENDS_CIRCLE', { circle }, { where: placeText(place) }), place });
-    return undefined;
+    const circle = [...chain.slice(chain.indexOf(base)), base].map(shownFile).join(' → ');
+    return refuse(fail('EXTENDS_CIRCLE', { circle }, { where: placeText(place) }));
   }
-  return readWithBases(base, [...seen, place], problems);
+  // Files that were read before cost nothing; new ones are counted.
+  if (reading.read.size + chain.length >= mostFiles && !reading.read.has(base))
+    return refuse(fail('EXTENDS_MANY', { most: mostFiles }, { where: placeText(place) }));
+  return readWithBases(base, [...seen, place], reading);
 }
 
-const pathKeys: ReadonlySet<string> = new Set(['path', 'output', 'on', 'init']);
-
-/** Relative paths written in a base start at that base: they are those that begin with ./ or ../, and the values of `path`, `output`, `on` and `init`. */
-function rebase(node: Node, main: string, key?: string): Node {
-  if (node.kind === 'map')
-    return { ...node, entries: new Map([...node.entries].map(([name, inner]) => [name, rebase(inner, main, name)])) };
-  if (node.kind === 'list') return { ...node, items: node.items.map((item) => rebase(item, main, key)) };
-  const { value, place } = node;
-  if (typeof value !== 'string' || place.file === main) return node;
-  const isPath = /^\.\.?[\\/]/.test(value) || (key !== undefined && pathKeys.has(key) && !value.startsWith('${'));
-  return isPath ? { ...node, value: resolve(dirname(place.file), value) } : node;
-}
+/** How many files a pipeline may be made of. */
+const mostFiles = 64;
 
 async function loadUses(
   node: Node | undefined,
-  file: string,
   registry: Registry,
   problems: Problem[],
 ): Promise<{ all: Registry; uses: string[] }> {
@@ -174,17 +190,22 @@ async function loadUses(
   for (const item of node === undefined ? [] : node.kind === 'list' ? node.items : [node]) {
     const { place } = item;
     const where = placeText(place);
-    if (item.kind !== 'scalar' || typeof item.value !== 'string') {
+    if (item.kind !== 'scalar' || typeof item.value !== 'string' || item.value === '') {
       const slots = {
         option: 'use',
         expected: 'a list of paths of modules',
-        found: item.kind,
+        found: found(plain(item)),
         advice: 'Write `use: [./my-stage.ts]`.',
       };
       problems.push({ error: fail('OPTION_VALUE', slots, { where }), place });
       continue;
     }
-    const module = resolve(dirname(file), item.value);
+    const module = resolve(dirname(place.file), item.value);
+    const wrong = await unreadable(module);
+    if (wrong?.error.cause === undefined && wrong !== undefined) {
+      problems.push({ error: new PatchstreamError(wrong.error.code, wrong.error.text, where), place });
+      continue;
+    }
     try {
       all = await withModules(all, [module]);
       uses.push(module);

@@ -80,10 +80,18 @@ export async function openLoader(resolved: Readable, options: OpenOptions = {}):
   const total = options.end ?? Math.floor(epochs * source.count);
   const records =
     typeof total === 'number'
-      ? recordRun(source as OpenSource, stages, { seed: definition.seed, shuffle, start, end: total, signal })
+      ? recordRun(source as OpenSource, stages, {
+          seed: definition.seed,
+          shuffle,
+          start,
+          end: total,
+          signal,
+          base: definition.base,
+        })
       : undefined;
   const running = loader(source, {
     seed: definition.seed,
+    base: definition.base,
     stages,
     threads: options.threads ?? capacity.threads,
     permits: capacity.permits,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { fail, nearest, type PatchstreamError } from '../errors.ts';
+import { colonAdvice, plainAdvice } from './slips.ts';
 
 /** A JSON schema, as far as we read it. */
 export interface JsonSchema {
@@ -25,6 +26,8 @@ export interface JsonSchema {
   readonly minLength?: number;
   readonly maxLength?: number;
   readonly pattern?: string;
+  /** `path` where it says that a text is one. */
+  readonly format?: string;
   readonly $defs?: Readonly<Record<string, JsonSchema>>;
   readonly $ref?: string;
 }
@@ -58,23 +61,29 @@ export function parseOptions<T>(
   const unknown = (path: readonly (string | number)[], names: readonly string[]) => {
     const option = path.at(-1) as string;
     const slip = nearest(option, names);
-    const advice = slip
-      ? `Did you mean \`${slip}\`?`
-      : names.length > 0
-        ? `It knows ${names.join(', ')}.`
-        : 'It has no options.';
+    const all = names.length > 0 ? `It knows ${names.join(', ')}.` : 'It has no options.';
+    const advice = colonAdvice(option, names) ?? (slip ? `Did you mean \`${slip}\`?` : all);
     problems.push({ error: fail('OPTION_UNKNOWN', { owner, option, advice }), path, key: true });
   };
   for (const { path, names } of unknownKeys(json, options))
     unknown(path, path.length === 1 ? [...names, ...also] : names);
   const parsed = schema.safeParse(options);
   if (parsed.success && problems.length === 0) return { value: parsed.data, problems };
-  for (const issue of parsed.error?.issues ?? []) {
+  for (const issue of (parsed.error?.issues ?? []).flatMap(meant)) {
     if (issue.code === 'unrecognized_keys') continue;
     const path = issue.path.filter((part) => typeof part !== 'symbol');
     problems.push({ error: translate(issue, path, json, options, owner), path, key: false });
   }
   return { problems };
+}
+
+/** Of a union of which one form alone was begun, what is wrong in that form. */
+function meant(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const forms = issue.errors.map((form) => form.filter(({ code }) => code !== 'unrecognized_keys'));
+  const begun = forms.filter((form, i) => issue.errors[i]!.length > 0 && form.every(({ path }) => path.length > 0));
+  if (begun.length !== 1) return [issue];
+  return begun[0]!.flatMap((inner) => meant({ ...inner, path: [...issue.path, ...inner.path] }));
 }
 
 function translate(
@@ -97,12 +106,22 @@ function translate(
   const names = schema ? allowed(schema) : [];
   const slip = typeof value === 'string' ? nearest(value, names) : undefined;
   const about = schema?.description;
+  const written = typeof value === 'string' ? writtenAdvice(value, schema) : undefined;
   return fail('OPTION_VALUE', {
     option,
     expected,
     found: found(value),
-    advice: slip ? `Did you mean \`${slip}\`?` : (about ?? 'Change it.'),
+    advice: slip ? `Did you mean \`${slip}\`?` : (written ?? about ?? 'Change it.'),
   });
+}
+
+/** What is to be done about a text that is right but for how YAML reads it. */
+function writtenAdvice(text: string, schema: JsonSchema | undefined): string | undefined {
+  const shapes = schema === undefined ? [] : [schema, ...branches(schema)];
+  const names = shapes.flatMap(({ properties = {} }) => Object.keys(properties));
+  return (
+    colonAdvice(text, names) ?? shapes.map(({ type }) => plainAdvice(text, type)).find((advice) => advice !== undefined)
+  );
 }
 
 /** Keys that no schema at their place knows, with the names that would do. Where a schema is a union of maps, the names of all. */

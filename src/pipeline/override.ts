@@ -3,10 +3,14 @@ import { parseDocument } from 'yaml';
 import { fail, messageOf, nearest, PatchstreamError } from '../errors.ts';
 import type { StageKind } from '../streams/stage.ts';
 import { type Definition, standard } from './definition.ts';
+import { evaluateOptions } from './evaluate.options.ts';
 import type { Path, Place } from './locate.ts';
+import { type JsonSchema, jsonSchema } from './options.ts';
 import { topKeys } from './parse.ts';
+import { mapPaths } from './paths.ts';
 import type { Origin, Problem } from './problem.ts';
 import { stageIds } from './stage-ids.ts';
+import { trainOptions } from './train.options.ts';
 
 /**
  * Lays values of the command line over a definition: `train.epochs=1`, `stages.2.ratio=0.5`, or by the stage's name or id,
@@ -84,12 +88,14 @@ function overrideOne(definition: Definition, set: string): Overridden {
   if (typeof value === 'object' && looked.has(inner.at(-1)!)) {
     throw refuse(`\`${keys.join('.')}\` as a whole`, `Set one of its options: \`${keys.join('.')}.option=value\`.`);
   }
-  const [changed, path] = put((definition as unknown as Record<string, unknown>)[top], inner, value, [top]);
+  const placed = atWorkingFolder(value, keys, partsSchema());
+  const [changed, path] = put((definition as unknown as Record<string, unknown>)[top], inner, placed, [top]);
   const next: Record<string, unknown> = { ...definition, [top]: changed };
   if (changed === undefined) delete next[top];
   const { name, output, file } = definition;
   if (top === 'seed' && gone) next.seed = standard.seed;
-  if (top === 'output') next.output = gone ? standard.output(name) : resolve(String(value));
+  if (top === 'output')
+    next.output = gone ? standard.output(name) : String(value).trim() === '' ? '' : resolve(String(value));
   if (top === 'name') {
     const renamed = gone ? standard.name(file) : String(value);
     if (gone) next.name = renamed;
@@ -175,8 +181,21 @@ function putItem(
   return [list.with(index, changed), where];
 }
 
+/** A value that is to stand at `keys`, with the relative paths in it from the working directory on. */
+function atWorkingFolder(value: unknown, keys: readonly string[], schema: JsonSchema): unknown {
+  const whole = keys.reduceRight((inner, key) => ({ [key]: inner }), value);
+  const placed = mapPaths(whole, schema, (path) => resolve(path));
+  return keys.reduce((inner, key) => (inner as Readonly<Record<string, unknown>>)[key], placed);
+}
+
+/** Of the parts that are no names with options. */
+function partsSchema(): JsonSchema {
+  return { properties: { train: jsonSchema(trainOptions), evaluate: jsonSchema(evaluateOptions) } };
+}
+
 interface Carried {
   readonly name: string;
+  readonly definition?: { readonly options: Parameters<typeof jsonSchema>[0] };
   readonly options?: unknown;
   readonly policy?: Readonly<Record<string, unknown>>;
 }
@@ -197,6 +216,8 @@ function putOption(carried: Carried, keys: readonly string[], value: unknown, pa
   }
   const policy = carried.policy !== undefined && ['id', 'concurrency', 'timeout', 'maxFailures'].includes(own[0]!);
   const part = policy || !('options' in carried) ? 'policy' : 'options';
-  const [changed, where] = put(carried[part] ?? {}, own, value, [...path, carried.name]);
+  const known = carried.definition?.options;
+  const placed = known === undefined || policy ? value : atWorkingFolder(value, own, jsonSchema(known));
+  const [changed, where] = put(carried[part] ?? {}, own, placed, [...path, carried.name]);
   return [{ ...carried, [part]: changed }, where];
 }

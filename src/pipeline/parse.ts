@@ -5,14 +5,17 @@ import { fail, nearest } from '../errors.ts';
 import { splitPolicy } from '../stages/stage.ts';
 import type { Stage } from '../streams/stage.ts';
 import { type Definition, define, type Evaluate, type Measures, type Rest, type Train } from './definition.ts';
-import { measureNames } from './evaluate.options.ts';
+import { evaluateOptions, measureNames } from './evaluate.options.ts';
 import { child, type MapNode, type Node, type Path, placeAt, plain } from './locate.ts';
 import type { ModelDefinition, ModelValue } from './model.ts';
-import { found } from './options.ts';
+import { found, jsonSchema } from './options.ts';
+import { plainWithPaths } from './paths.ts';
 import { type Origin, Problems } from './problem.ts';
 import type { Secret } from './redact.ts';
 import type { AnyStage, Registry } from './registry.ts';
 import { settings } from './settings.ts';
+import { colonAdvice } from './slips.ts';
+import { trainOptions } from './train.options.ts';
 
 /** Every key that may stand at the top of a pipeline file. */
 export const topKeys: readonly string[] = [
@@ -39,19 +42,23 @@ export function parsePipeline(
         option: 'pipeline',
         expected,
         found: found(plain(root)),
-        advice: 'Write `source:` first.',
+        advice: spaceIn(root, topKeys)[0] ?? 'Write `source:` first.',
       }),
       [],
     );
     return { definition: define({ source: unknownSource, stages: [] }, place), problems };
   }
   knownKeys(root, topKeys, 'a pipeline', [], problems);
-  const reader: Reader = { registry, problems };
+  const reader: Reader = { registry, problems, file };
   const source = sourceOf(child(root, 'source'), ['source'], reader);
   const stages = stagesOf(child(root, 'stages'), ['stages'], reader);
   if (!root.entries.has('stages')) missing('stages', 'a list of stages', problems);
   const rest: Record<string, unknown> = {};
-  for (const key of Object.keys(settings.shape)) if (root.entries.has(key)) rest[key] = plain(root.entries.get(key)!);
+  const known = jsonSchema(settings).properties ?? {};
+  for (const key of Object.keys(settings.shape)) {
+    const node = root.entries.get(key);
+    if (node !== undefined) rest[key] = plainWithPaths(node, known[key] ?? {}, file);
+  }
   const sink = root.entries.get('sink');
   if (sink) rest.sink = sinkOf(sink, reader);
   const train = root.entries.get('train');
@@ -64,6 +71,8 @@ export function parsePipeline(
 interface Reader {
   readonly registry: Registry;
   readonly problems: Problems;
+  /** The file that is read: relative paths in it stay, those of the files it extends start at those. */
+  readonly file: string;
 }
 
 function missing(option: string, expected: string, problems: Problems): void {
@@ -74,9 +83,15 @@ function knownKeys(node: MapNode, names: readonly string[], owner: string, path:
   for (const option of node.entries.keys()) {
     if (names.includes(option)) continue;
     const slip = nearest(option, names);
-    const advice = slip ? `Did you mean \`${slip}\`?` : `It knows ${names.join(', ')}.`;
+    const all = slip ? `Did you mean \`${slip}\`?` : `It knows ${names.join(', ')}.`;
+    const advice = colonAdvice(option, names) ?? all;
     problems.add(fail('OPTION_UNKNOWN', { owner, option, advice }), [...path, option], { key: true });
   }
+}
+
+interface Described {
+  readonly options: z.ZodType;
+  readonly shorthand?: string;
 }
 
 interface Named<D> {
@@ -86,12 +101,12 @@ interface Named<D> {
 }
 
 /** A name, or a map with one name and its options, looked up among `known`; undefined (and a problem) when it cannot be. */
-function named<D>(
+function named<D extends Described>(
   node: Node,
   kind: string,
   known: ReadonlyMap<string, D>,
   path: Path,
-  { problems }: Reader,
+  { problems, file }: Reader,
 ): Named<D> | undefined {
   const entry = entryOf(node);
   if (entry === undefined) {
@@ -106,20 +121,27 @@ function named<D>(
   const definition = known.get(entry.name);
   if (definition === undefined) {
     const slip = nearest(entry.name, known.keys());
+    const spaced = colonAdvice(entry.name, known.keys());
     const all = `Known are ${[...known.keys()].sort().join(', ') || 'none'}.`;
-    const advice = slip ? `Did you mean \`${slip}\`?` : all;
+    const advice = spaced ?? (slip ? `Did you mean \`${slip}\`?` : all);
     problems.add(fail('NAME_UNKNOWN', { kind, name: entry.name, advice }), [...path, entry.name], { key: true });
     return undefined;
   }
-  return { ...entry, definition };
+  const { name, options: written } = entry;
+  if (written === undefined) return { name, options: {}, definition };
+  const schema = jsonSchema(definition.options);
+  const short = written.kind !== 'map' && definition.shorthand !== undefined;
+  const own = short ? (schema.properties?.[definition.shorthand!] ?? {}) : schema;
+  return { name, options: plainWithPaths(written, own, file), definition };
 }
 
-function entryOf(node: Node): { name: string; options: unknown } | undefined {
-  if (node.kind === 'scalar') return typeof node.value === 'string' ? { name: node.value, options: {} } : undefined;
+/** The name in a node, and the node of its options, where there are any. */
+function entryOf(node: Node): { name: string; options?: Node } | undefined {
+  if (node.kind === 'scalar') return typeof node.value === 'string' ? { name: node.value } : undefined;
   if (node.kind !== 'map' || node.entries.size !== 1) return undefined;
   const [name, options] = [...node.entries][0]!;
   const nothing = options.kind === 'scalar' && options.value === null;
-  return { name, options: nothing ? {} : plain(options) };
+  return nothing ? { name } : { name, options };
 }
 
 function sourceOf(node: Node | undefined, path: Path, reader: Reader): Source {
@@ -138,7 +160,7 @@ function stagesOf(node: Node | undefined, path: Path, reader: Reader): Stage[] {
       option: 'stages',
       expected: 'a list of stages',
       found: found(plain(node)),
-      advice: 'Begin each stage with a dash.',
+      advice: ['Begin each stage with a dash.', ...spaceIn(node, reader.registry.stages.keys())].join(' '),
     });
     reader.problems.add(value, path);
     return [];
@@ -149,6 +171,12 @@ function stagesOf(node: Node | undefined, path: Path, reader: Reader): Stage[] {
     const { own, policy } = splitPolicy(value.options, value.definition.shorthand);
     return { stage: { kind: 'defined', name: value.name, policy, options: own, definition: value.definition } };
   });
+}
+
+/** What is to be done about `name:value` in a text that should be more than one. */
+function spaceIn(node: Node, names: Iterable<string>): string[] {
+  const advice = node.kind === 'scalar' && typeof node.value === 'string' ? colonAdvice(node.value, names) : undefined;
+  return advice === undefined ? [] : [advice];
 }
 
 function sinkOf(node: Node, reader: Reader): Sink {
@@ -163,7 +191,7 @@ function splitOptions({ options, definition }: Named<{ readonly shorthand?: stri
 }
 
 function trainOf(node: Node, reader: Reader): Train | undefined {
-  const whole = plain(node);
+  const whole = plainWithPaths(node, jsonSchema(trainOptions), reader.file);
   if (node.kind !== 'map') return whole as Train;
   const model = node.entries.get('model');
   const value = model && named(model, 'model', reader.registry.models, ['train', 'model'], reader);
@@ -174,28 +202,29 @@ function trainOf(node: Node, reader: Reader): Train | undefined {
 }
 
 function evaluateOf(node: Node, reader: Reader): Evaluate {
-  const whole = plain(node);
-  if (node.kind !== 'map') return whole as Evaluate;
+  const schema = jsonSchema(evaluateOptions);
+  const whole = plainWithPaths(node, schema, reader.file) as Evaluate;
+  if (node.kind !== 'map') return whole;
   const source = node.entries.get('source');
   const measures = node.entries.get('measures');
   const list = measures?.kind === 'list' ? measures.items : undefined;
   const path: Path = ['evaluate'];
   return {
-    ...(whole as Evaluate),
-    ...measuresOf(node, path, reader),
+    ...whole,
+    ...measuresOf(node, whole, path, reader),
     ...(source && { source: sourceOf(source, [...path, 'source'], reader) }),
     ...stagesIn(node, path, reader),
     ...(list && {
-      measures: list.map((item, i) => ({
-        ...(plain(item) as Measures),
-        ...(item.kind === 'map' && measuresOf(item, [...path, 'measures', i], reader)),
-      })),
+      measures: list.map((item, i) => {
+        const own = whole.measures![i]!;
+        return { ...own, ...(item.kind === 'map' && measuresOf(item, own, [...path, 'measures', i], reader)) };
+      }),
     }),
   };
 }
 
-/** The measures of a map, with the sources and stages that they name looked up. */
-function measuresOf(node: MapNode, path: Path, reader: Reader): Measures {
+/** The measures of a map, which is `written`, with the sources and stages that they name looked up. */
+function measuresOf(node: MapNode, written: Measures, path: Path, reader: Reader): Measures {
   const known = measureNames.flatMap((name) => {
     const measure = node.entries.get(name);
     if (measure?.kind !== 'map') return [];
@@ -206,8 +235,16 @@ function measuresOf(node: MapNode, path: Path, reader: Reader): Measures {
       if (named === undefined || (named.kind === 'scalar' && typeof named.value === 'string')) return [];
       return [[key, sourceOf(named, [...at, key], reader)] as const];
     });
-    const whole = plain(measure) as object;
-    return [[name, { ...whole, ...Object.fromEntries(sources), ...stagesIn(measure, at, reader) }] as const];
+    return [
+      [
+        name,
+        {
+          ...(written as Readonly<Record<string, object>>)[name],
+          ...Object.fromEntries(sources),
+          ...stagesIn(measure, at, reader),
+        },
+      ] as const,
+    ];
   });
   return Object.fromEntries(known);
 }

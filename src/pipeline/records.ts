@@ -23,6 +23,7 @@ export interface RecordRun {
   readonly start: number;
   readonly end: number;
   readonly signal: AbortSignal;
+  readonly base: string;
 }
 
 /**
@@ -35,7 +36,7 @@ export interface RecordRun {
 export function recordRun(
   source: OpenSource,
   stages: readonly ResolvedStage[],
-  { seed, shuffle, start, end, signal }: RunRange,
+  { seed, shuffle, start, end, signal, base }: RunRange,
 ): RecordRun | undefined {
   const { records } = source;
   if (records === undefined || start >= end) return undefined;
@@ -47,7 +48,7 @@ export function recordRun(
   if (fields === undefined) return undefined;
   let first = { key, position: start, epoch, ...fields } as Sample & Fields;
   for (const { definition, options, before, id } of stages) {
-    const work = definition!.run(options, before, { id, seed, signal }) as (
+    const work = definition!.run(options, before, { id, seed, base, signal }) as (
       sample: Sample,
       random: Random,
     ) => Sample & Fields;
@@ -57,7 +58,7 @@ export function recordRun(
   }
   if (!(first.picture instanceof Picture) || bytesOf(first.picture) > mostBytes) return undefined;
   const renderer = recordRenderer(first.picture, records.data);
-  return renderer && { first, source, renderer, placeOf, start, end, signal };
+  return renderer && { first, source, renderer, placeOf, start, end, signal, base };
 }
 
 /** What `make` gives; nothing where it throws or gives a promise: the loader hears the same, and tells it as the failure of a sample. */
@@ -92,6 +93,7 @@ interface RunRange {
   readonly start: number;
   readonly end: number;
   readonly signal: AbortSignal;
+  readonly base: string;
 }
 
 /** After so long timers, signals and files have their turn. */

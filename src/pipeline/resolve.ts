@@ -68,7 +68,7 @@ export function resolvePipeline(definition: Definition, registry: Registry, { en
 /** A run that writes among the pictures it reads would read its own results the next time. */
 function checkOverlap({ output, base }: Definition, source: ResolvedSource | undefined, problems: Problems): void {
   const folder = source?.definition.folder?.(source.options);
-  if (folder === undefined || typeof output !== 'string') return;
+  if (folder === undefined || typeof output !== 'string' || output === '') return;
   const [from, to] = [resolve(base, folder), resolve(base, output)];
   if (to === from || to.startsWith(`${from}${sep}`)) {
     problems.add(fail('OUTPUT_IN_SOURCE', { output: to, source: from }), ['output']);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { pathOption } from '../datasets/path-option.ts';
 
 /** The options at the top of a pipeline, beside source, stages, sink, train and evaluate. */
 export const settings = z.strictObject({
@@ -7,7 +8,7 @@ export const settings = z.strictObject({
     .regex(/^[\w][\w.-]{0,99}$/, 'letters, digits, `.`, `_` and `-`, at most 100')
     .describe('Name of the pipeline and of its run. Default: the name of its file.'),
   seed: z.int().min(0).max(4_294_967_295).default(0).describe('The seed of all chance.'),
-  output: z.string().min(1).describe('The run’s folder. Default: runs/<name>, in the working directory.'),
+  output: pathOption().describe('The run’s folder. Default: runs/<name>, in the working directory.'),
   permits: z
     .int()
     .min(1)

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { pathOption } from '../datasets/path-option.ts';
 
 const adamw = z
   .strictObject({
@@ -91,9 +92,7 @@ export const trainOptions = z.strictObject({
     .enum(['worker', 'main'])
     .default('worker')
     .describe('The thread that trains: one of its own, or the calling one.'),
-  init: z
-    .string()
-    .min(1)
+  init: pathOption()
     .optional()
     .describe(
       'Weights to start from: the folder of a run or of a checkpoint, or a .safetensors file. An encoder is enough.',

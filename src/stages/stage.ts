@@ -10,6 +10,8 @@ export interface StageContext {
   /** The stage's id, `mask` or `mask#2`: its name in errors, and the key of its chance. */
   readonly id: string;
   readonly seed: number;
+  /** Relative paths among the options start here: the folder of the pipeline file, or the working directory. */
+  readonly base: string;
   /** Ends the run: work that waits or takes long may stop then. What comes of it is not used. */
   readonly signal: AbortSignal;
 }

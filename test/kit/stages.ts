@@ -22,7 +22,7 @@ export function stageOf<Input, Options, In, Out>(
 ) {
   const definition = factory.definition as unknown as StageDefinition<unknown, Sample, unknown>;
   const options = definition.options.parse(written);
-  const work = () => definition.run(options, spec, { id: definition.name, seed, signal });
+  const work = () => definition.run(options, spec, { id: definition.name, seed, base: process.cwd(), signal });
   return {
     codes: [...(definition.check?.(options, spec) ?? [])].map(({ error }) => error.code),
     messages: [...(definition.check?.(options, spec) ?? [])].map(({ error }) => error.message),

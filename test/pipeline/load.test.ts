@@ -1,4 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references in pipeline files look like templates
+import { execFileSync } from 'node:child_process';
+import { existsSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { checkFile } from '../../src/pipeline/check.ts';
@@ -58,6 +60,172 @@ t.test(
     );
   },
 );
+
+t.test('L11: an option is a path where its schema says so, wherever it stands and whatever it is called', async (t) => {
+  const module = `
+import { defineSource, defineStage, pathOption } from 'patchstream';
+import { z } from 'zod';
+export const mine = defineSource({
+  name: 'mine',
+  summary: 'A source.',
+  options: z.strictObject({
+    files: z.array(pathOption()),
+    deep: z.strictObject({ place: pathOption().or(z.literal('none')).optional() }),
+    title: z.string(),
+    other: z.record(z.string(), pathOption()),
+  }),
+  spec: () => ({ fields: {}, open: true }),
+  open: () => Promise.reject(new Error()),
+});
+export const look = defineStage({
+  name: 'look',
+  summary: 'A stage.',
+  options: z.strictObject({ path: z.string(), table: pathOption() }),
+  shorthand: 'table',
+  needs: [],
+  output: (spec) => spec,
+  run: () => (sample) => sample,
+});
+`;
+  const base = `
+use: [my.ts]
+source:
+  mine: { files: [a, ./b, /c, "https://x.org/d.tar"], deep: { place: none }, title: ./title, other: { path: e } }
+stages: [{ look: { path: ./p, table: q } }, { look: t }]
+train: { model: { lomar: { size: nano } }, batch: 2, steps: 1, init: w.safetensors }
+evaluate:
+  knn: { on: photos, against: ../others, k: 1 }
+  reconstruction: { on: { mine: { files: [f], deep: { place: ./g }, title: on, other: {} } } }
+output: out
+`;
+  const { resolved, dir } = await load(t, {
+    bases: { 'base.yaml': base, 'my.ts': module },
+    'p.yaml': 'extends: bases/base.yaml\nevaluate: { linear: { on: here } }\n',
+  });
+  const { definition } = resolved!;
+  const at = (path: string) => join(dir, 'bases', path);
+  t.same(definition.source.source.options, {
+    files: [at('a'), at('b'), '/c', 'https://x.org/d.tar'],
+    deep: { place: 'none' },
+    title: './title',
+    other: { path: at('e') },
+  });
+  t.same(
+    definition.stages.map(({ stage }) => stage.kind === 'defined' && stage.options),
+    [{ path: './p', table: at('q') }, { table: at('t') }],
+  );
+  t.equal(definition.train?.init, at('w.safetensors'));
+  t.equal(definition.output, at('out'));
+  const { knn, linear, reconstruction } = definition.evaluate!;
+  t.match([knn, linear], [{ on: at('photos'), against: join(dir, 'others') }, { on: 'here' }]);
+  t.match(reconstruction?.on, { source: { options: { files: [at('f')], deep: { place: at('g') }, title: 'on' } } });
+  t.match(definition.uses, [at('my.ts')]);
+
+  const set = [
+    'source.files.1=x',
+    'source.title=./y',
+    'stages.0.table=z',
+    'train.init=w',
+    'evaluate.knn.against=v',
+    'evaluate.measures=null',
+  ];
+  const own = await load(t, { 'my.ts': module, 'p.yaml': base }, { set });
+  const here = (path: string) => join(process.cwd(), path);
+  t.match(own.resolved!.definition.source.source.options, { files: ['a', here('x')], title: './y' });
+  t.match(own.resolved!.definition.stages[0], { stage: { options: { path: './p', table: here('z') } } });
+  t.match(own.resolved!.definition, {
+    train: { init: here('w') },
+    evaluate: { knn: { on: 'photos', against: here('v') } },
+  });
+});
+
+t.test('M3: null takes out of the base at every depth', async (t) => {
+  const more = `${sound.replace('steps: 900', 'steps: 900\n  schedule: { cosine: { warmupSteps: 5, minLr: 1.0e-4 } }')}
+evaluate: { knn: { on: a, k: 3 }, reconstruction: { on: b, limit: 4 } }
+`;
+  const of = async (text: string) => {
+    const { resolved, texts } = await load(t, { 'base.yaml': more, 'p.yaml': `extends: base.yaml\n${text}` });
+    return { ...resolved!.definition, texts };
+  };
+  t.match((await of('train: { schedule: null }')).train, { steps: 900, schedule: undefined });
+  t.same((await of('train: { schedule: { cosine: { minLr: null } } }')).train?.schedule, {
+    cosine: { warmupSteps: 5 },
+  });
+  t.same(Object.keys((await of('evaluate: { reconstruction: null }')).evaluate ?? {}), ['knn']);
+  t.same(Object.keys((await of('evaluate: { knn: { k: null } }')).evaluate?.knn ?? {}), ['on']);
+  t.match((await of('train: { model: { lomar: null, mae: {} } }')).train?.model.model.name, 'mae');
+  t.same((await of('train: { model: { lomar: null } }')).train?.model.model.options, {});
+});
+
+t.test('S3: files that extend each other many times are read once, and no more than 64', async (t) => {
+  const diamonds = Object.fromEntries(
+    Array.from({ length: 25 }, (_, i) => [`d${i}.yaml`, `extends: [d${i + 1}.yaml, d${i + 1}.yaml]\n`]),
+  );
+  const whole = await load(t, { ...diamonds, 'd25.yaml': sound }, {}, 'd0.yaml');
+  t.same(whole.texts, []);
+  t.equal(whole.resolved?.train?.steps, 900);
+  const chain = Object.fromEntries(Array.from({ length: 99 }, (_, i) => [`c${i}.yaml`, `extends: c${i + 1}.yaml\n`]));
+  const long = await load(t, { ...chain, 'c99.yaml': sound }, {}, 'c0.yaml');
+  t.ok(long.codes.includes('EXTENDS_MANY'), long.texts[0]);
+});
+
+t.test('S3: what is no file is not opened', async (t) => {
+  const { dir } = await load(t, { 'folder.yaml': {}, 'p.yaml': 'extends: pipe.yaml\nuse: [pipe.ts]\n' });
+  for (const name of ['pipe.yaml', 'pipe.ts']) execFileSync('mkfifo', [join(dir, name)]);
+  for (const [name, found] of [
+    ['folder.yaml', 'a folder'],
+    ['pipe.yaml', 'a pipe'],
+    ['pipe.ts', 'a pipe'],
+  ] as const) {
+    const { problems } = await checkFile(join(dir, name), { registry, environment: {} });
+    t.match(problems[0]?.error, { code: 'PIPELINE_FILE', message: found }, name);
+  }
+  const { problems } = await checkFile(join(dir, 'p.yaml'), { registry, environment: {} });
+  t.match(problems.map(({ error }) => error.message).join('\n'), /PIPELINE_FILE: .*p\.yaml:1:10: .*a pipe/);
+  if (existsSync('/dev/zero')) {
+    symlinkSync('/dev/zero', join(dir, 'device.yaml'));
+    const device = await checkFile(join(dir, 'device.yaml'), { registry, environment: {} });
+    t.match(device.problems[0]?.error.message, 'a device');
+  }
+});
+
+t.test('M5: names from files, empty folders, and what YAML reads otherwise than it was meant', async (t) => {
+  for (const [file, name] of [
+    ['job (copy).yaml', 'job-copy'],
+    ['j\u00f6b.yaml', 'job'],
+    ['.hidden job.yaml', 'hidden-job'],
+    ['\u732b.yaml', 'pipeline'],
+  ] as const) {
+    const { resolved, texts } = await load(t, { [file]: sound }, {}, file);
+    t.same([texts, resolved?.definition.name], [[], name]);
+  }
+  for (const output of ['output: ""', "output: '  '", 'output:'])
+    t.match(
+      (await load(t, { 'p.yaml': `${sound}${output}\n` })).texts,
+      [/`output` must be text that is not empty/],
+      output,
+    );
+  t.match((await load(t, { 'p.yaml': sound }, { set: ['output='] })).texts, [/`output` must be text/]);
+  const lines: [from: string, to: string, advice: RegExp][] = [
+    ['- resize: 64', '- resize:64', /space behind the colon: `resize: 64`/],
+    ['batch: 32', 'batch:32', /./],
+    ['{ ratio: 0.6 }', '{ ratio:0.6 }', /space behind the colon: `ratio: 0.6`/],
+    ['- resize: 64', '- resize: "64"', /without quotes: 64/],
+    ['steps: 900', 'steps: 900\n  dropLast: yes', /Write `true`/],
+    [
+      'stages:\n  - decode\n  - resize: 64\n  - windows: { patch: 8, size: 5, views: 2 }\n  - mask: { ratio: 0.6 }',
+      'stages: resize:64',
+      /dash. Put a space behind the colon: `resize: 64`/,
+    ],
+  ];
+  for (const [from, to, advice] of lines) {
+    t.ok(sound.includes(from), from);
+    const { texts } = await load(t, { 'p.yaml': sound.replace(from, to) });
+    t.match(texts.join('\n'), advice, to);
+  }
+  for (const text of [`\ufeff${sound}`, sound.replaceAll('\n', '\r\n'), sound.replace('resize: 64', 'resize : 64')])
+    t.same((await load(t, { 'p.yaml': text })).texts, []);
+});
 
 t.test('extends: a circle, and a base that is missing', async (t) => {
   const circle = await load(t, { 'p.yaml': `extends: q.yaml\n${sound}`, 'q.yaml': 'extends: p.yaml\n' });

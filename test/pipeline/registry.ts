@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { pathOption } from '../../src/datasets/path-option.ts';
 import type { SinkDefinition } from '../../src/datasets/sink.ts';
 import type { SourceDefinition } from '../../src/datasets/source.ts';
 import { fail } from '../../src/errors.ts';
@@ -81,7 +82,7 @@ export const mask = defineStage({
 });
 
 const folderOptions = z.strictObject({
-  path: z.string().min(1).describe('The folder.'),
+  path: pathOption().describe('The folder.'),
   repeat: z.int().min(1).default(1).describe('Passes that count as one epoch.'),
 });
 

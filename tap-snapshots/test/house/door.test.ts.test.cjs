@@ -38,6 +38,7 @@ lomar
 mae
 mask
 operator
+pathOption
 pipeline
 randomFlip
 randomResizedCrop
