@@ -6,7 +6,6 @@
  * `patchstream` in it is the built library.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { register } from 'node:module';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -123,7 +122,7 @@ async function main(name, args) {
     return name === undefined ? 0 : 1;
   }
   // The sources inside `../src/` and the library are two copies of one code: a bench uses the one or the other.
-  register('./typescript-hooks.mjs', import.meta.url);
+  await import('../scripts/lib/typescript.mjs');
   /**
    * @type {{
    *   run?: (args: readonly string[], kept: Kept) => Promise<{ rows: (Row | Check | Missing)[], notes?: readonly string[] }>,
