@@ -1,7 +1,9 @@
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
 import { messageOf, printable } from '../errors.ts';
 import { drawReconstruction, type Evaluation, evaluateModel, reconstructionOf } from '../pipeline/evaluation.ts';
-import type { Resolved } from '../pipeline/resolve.ts';
+import type { Registry } from '../pipeline/registry.ts';
+import { type Resolved, resolvePipeline } from '../pipeline/resolve.ts';
 import { evaluationLines } from '../pipeline/tell-evaluation.ts';
 import type { Failure } from '../streams/failures.ts';
 import { problemLines } from './check.ts';
@@ -45,7 +47,7 @@ export const reconstruct: Command = {
     output: {
       type: 'string',
       value: 'file',
-      about: "The PNG to write. Default: reconstruction.png in the run's folder.",
+      about: "The PNG to write. Default: a new one in the run's folder, named for the folder of --on.",
     },
   },
   async run(given, terminal) {
@@ -54,12 +56,12 @@ export const reconstruct: Command = {
       terminal.stderr.write(`--pictures must be a number from 1 to 64; got ${JSON.stringify(count)}.\n`);
       return exits.usage;
     }
-    const resolved = await resolvedOf(reconstruct, given, terminal);
+    const resolved = await resolvedOf(reconstruct, given, terminal, { restoring: true });
     if (resolved === undefined) return exits.usage;
     const measures = [reconstructionOf(resolved)];
     const options = { ...optionsOf(given, terminal), measures, pictures: Number(count) };
     const { reconstruction } = await evaluateModel(resolved, options);
-    const path = given.text('output') ?? join(resolved.definition.output, 'reconstruction.png');
+    const path = given.text('output') ?? freePicture(resolved.definition.output, given.text('on'));
     terminal.stdout.write(`restored pictures: ${await drawReconstruction(reconstruction!, path)}\n`);
     return exits.ok;
   },
@@ -82,9 +84,42 @@ function optionsOf(given: Given, { stderr }: Terminal) {
   };
 }
 
+/** A pipeline that measures no restoration, with one on a folder; undefined after its problems have been told. */
+function measuredOn(
+  { definition }: Resolved,
+  registry: Registry,
+  on: string,
+  { stderr }: Terminal,
+): Resolved | undefined {
+  const resolved = resolvePipeline({ ...definition, evaluate: { reconstruction: { on } } }, registry);
+  for (const line of problemLines(resolved.problems)) stderr.write(`${line}\n`);
+  return resolved.problems.length > 0 ? undefined : resolved;
+}
+
+/** A name that no picture has: the run's own, and those that were drawn before, stay. */
+function freePicture(folder: string, on: string | undefined): string {
+  const stem = on === undefined ? 'reconstruction' : `reconstruction-${basename(resolve(on))}`;
+  for (let n = 1; ; n++) {
+    const path = join(folder, `${stem}${n === 1 ? '' : `-${n}`}.png`);
+    if (!existsSync(path)) return path;
+  }
+}
+
 /** The pipeline of the command line, or undefined after its problems have been told. */
-async function resolvedOf(command: Command, given: Given, terminal: Terminal): Promise<Resolved | undefined> {
-  const { resolved, problems } = await readPipeline(onlyWord(command, given), given.list('set'), terminal);
+async function resolvedOf(
+  command: Command,
+  given: Given,
+  terminal: Terminal,
+  { restoring = false } = {},
+): Promise<Resolved | undefined> {
+  const file = onlyWord(command, given);
+  const { resolved, registry, problems } = await readPipeline(file, given.list('set'), terminal);
+  const on = given.text('on');
+  const restores = resolved?.evaluate?.measures.some(({ kind }) => kind === 'reconstruction') ?? false;
+  const measured = restoring ? restores : resolved?.evaluate !== undefined;
+  if (problems.length === 0 && resolved?.train !== undefined && on !== undefined && !measured) {
+    return measuredOn(resolved, registry, resolve(on), terminal);
+  }
   for (const line of problemLines(problems)) terminal.stderr.write(`${line}\n`);
   return problems.length > 0 ? undefined : resolved;
 }

@@ -57,6 +57,10 @@ export const trainErrors = {
     "the trainer's thread must end by itself; it ended with {found}. Run again: it goes on from the last checkpoint.",
   METRICS_BROKEN:
     'line {line} of metrics.jsonl must be one row of JSON; got {found}. Delete the file or start afresh with --fresh.',
+  RECONSTRUCTION_NOT_A_NUMBER:
+    'restored pixels must be finite numbers; the model makes others. The training has diverged: lower its learning rate, or take an earlier checkpoint.',
+  PROBE_NOT_A_NUMBER: 'the scores of a linear probe must be finite numbers; it has diverged. Lower its `lr`.',
+  MEASURE_EMPTY: 'a measure must be taken on one picture at least; got none. Look at the folder that it is taken on.',
   RECONSTRUCTION_EMPTY:
     'the held-out images must have at least one hidden pixel; got {images} images. Give more images or a higher mask ratio.',
 } as const;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fail, messageOf } from '../errors.ts';
 import type { Failure } from '../streams/failures.ts';
 import { digestDefinition, readModel, readState } from '../train/checkpoint.ts';
+import { epochAt } from '../train/epoch.ts';
 import type { ReconstructionErrors } from '../train/evaluate.ts';
 import type { ResolvedEvaluate, ResolvedMeasure } from './evaluate.ts';
 import { type Evaluation, type EvaluationOptions, evaluateModel } from './evaluation.ts';
@@ -61,6 +62,11 @@ export class Course {
     if (!options.fresh) course.#rows = rows;
     if (broken > 0) options.line(`evaluations.jsonl: lines that cannot be read stay and are passed over (${broken}).`);
     return course;
+  }
+
+  /** The fractional epoch of a position. */
+  epochAt(position: number): number {
+    return epochAt(position, { ...this.#resolved.train!, count: this.#options.count });
   }
 
   get rows(): readonly CourseRow[] {
@@ -143,7 +149,7 @@ export class Course {
 
   async #readDue(path: string) {
     const { position, step } = await readState(path);
-    const at = { step, epoch: position / this.#options.count };
+    const at = { step, epoch: this.epochAt(position) };
     if (!this.#isDue(at)) return undefined;
     return { at, weights: { stored: (await readModel(path)).model, where: path } };
   }

@@ -1,3 +1,4 @@
+import { fail } from '../errors.ts';
 import { type BatcherOptions, batcher } from '../streams/batcher.ts';
 import { iterate } from '../streams/iterate.ts';
 import type { Ring } from '../streams/ring.ts';
@@ -34,6 +35,7 @@ export async function feedTrainer(
   let gathered = 0;
   let batchIndex = 0;
   let epoch = -1;
+  let stepped: number | undefined;
   let waited = 0;
   // Ended by the trainer's end, not by the run's signal: a step that is under way is to be finished.
   const over = new AbortController();
@@ -45,6 +47,12 @@ export async function feedTrainer(
     if (dropLast && list.epochs[0] !== epoch) {
       [gathered, batchIndex] = [0, 0];
       epoch = list.epochs[0]!;
+      // The first epoch may have been begun by an earlier run.
+      stepped ??= epoch;
+      if (epoch - stepped > 1) {
+        const found = 'fewer in each of the last epochs, each of which `dropLast` ends at its last full batch';
+        throw fail('TRAIN_TOO_FEW', { batch, found });
+      }
     }
     const samples = list.keys.length;
     // The run's last samples, fewer than a micro-batch: they cannot fill a step.
@@ -59,6 +67,7 @@ export async function feedTrainer(
     const ringFill = 1 - ring.available / ring.cells;
     if (!(await trainer.send({ cells, keys, positions, batchIndex, permitWaitMs, ringFill }))) return 0;
     gathered = (gathered + samples) % batch;
+    if (gathered === 0) stepped = epoch;
     batchIndex = gathered === 0 ? 0 : batchIndex + 1;
   }
   trainer.end();

@@ -22,6 +22,7 @@ import { feedTrainer } from './feed-trainer.ts';
 import type { MachineEvent } from './inspect-run.ts';
 import { type MicroBatchRange, microBatchRange, ringCells } from './micro-batch-range.ts';
 import { type Opened, openLoader, openSource } from './open.ts';
+import { endingIdlePasses } from './passes.ts';
 import { lossLines, ProgressTicker, totals } from './progress.ts';
 import { rendering } from './rendering.ts';
 import type { Resolved } from './resolve.ts';
@@ -70,7 +71,10 @@ export async function runTraining(resolved: Resolved, context: RunContext): Prom
     const reading = { source, shuffle: true, epochs: plan.epochs, onFailure };
     // From where the trainer stands, which only it can tell.
     const openAt: OpenAt = async (start, threads) => {
-      opened = await openLoader(resolved, { ...reading, start, threads });
+      const out = () => opened?.loader.stats().at(-1)?.out ?? 0;
+      const ending = plan.epochs === Number.POSITIVE_INFINITY && Number.isFinite(count);
+      const read = ending ? endingIdlePasses(reading.source, resolved.capacity.permits, out) : reading.source;
+      opened = await openLoader(resolved, { ...reading, source: read, start, threads });
       return opened;
     };
     const trained = await trainOn(openAt, plan, resolved, { ...context, course });
@@ -87,7 +91,6 @@ export async function runTraining(resolved: Resolved, context: RunContext): Prom
       seconds,
       ready,
       end,
-      count,
       course,
       stats,
       costs,
@@ -124,6 +127,7 @@ function planOf(resolved: Resolved, { count, classNames }: OpenSource): Plan {
   const classes = train.model.definition.classes?.(train.model.options);
   if (classes !== undefined && classNames !== undefined && classNames.length > classes)
     throw fail('LABEL_CLASSES', { classes, found: classNames.length });
+  checkLength(train, count);
   const { spec } = resolved;
   const layout = cellLayout({ name: train.model.name, fields: train.model.definition.fields }, spec);
   const micro = microBatchRange(train, resolved, layout, undefined, trainingDevice(train));
@@ -244,6 +248,15 @@ function stepLines({ end, leftOver }: Trained, { batch }: ResolvedTrain): string
   if (end.skipped > 0) lines.push(`${end.skipped} of them were skipped because their loss was not a number.`);
   if (leftOver > 0) lines.push(`The last ${leftOver} samples did not fill a step and were left out.`);
   return lines;
+}
+
+/** What could never have a step is refused before a trainer is made. @throws TRAIN_TOO_FEW */
+function checkLength(train: ResolvedTrain, count: number): void {
+  const { batch, dropLast, epochs } = train;
+  const tooFew = (found: number | string) => fail('TRAIN_TOO_FEW', { batch, found });
+  if (count === 0) throw tooFew('an empty source');
+  if (dropLast && count < batch) throw tooFew(`${count} in an epoch, which \`dropLast\` ends at its last full batch`);
+  if (epochs !== undefined && stepsIn(epochs, count, train) === 0) throw tooFew(Math.floor(epochs * count));
 }
 
 function stepsIn(epochs: number, count: number, { batch, dropLast }: ResolvedTrain): number {

@@ -21,8 +21,6 @@ export interface Telling {
   readonly seconds: number;
   readonly ready: Ready;
   readonly end: LoopEnd;
-  /** Samples per epoch. */
-  readonly count: number;
   readonly course: Course;
   /** What the stages have done. */
   readonly stats: readonly StageStats[];
@@ -85,9 +83,10 @@ interface Held {
   readonly files: readonly string[];
 }
 
-async function heldOut(resolved: Resolved, { folder, end, count, course }: Telling): Promise<Held> {
+async function heldOut(resolved: Resolved, { folder, end, course }: Telling): Promise<Held> {
   if (resolved.evaluate === undefined) return { lines: [], files: [], tables: [] };
-  const { features = [], reconstruction } = (await course.end({ step: end.step, epoch: end.position / count })) ?? {};
+  const { features = [], reconstruction } =
+    (await course.end({ step: end.step, epoch: course.epochAt(end.position) })) ?? {};
   const made = { features, ...(reconstruction && { reconstruction }) };
   const figure = reconstruction && (await drawReconstruction(reconstruction, join(folder, 'reconstruction.png')));
   const { writeEvaluation } = await import('../train/evaluate.ts');

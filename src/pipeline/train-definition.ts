@@ -27,6 +27,7 @@ export function trainDefinition(
     ...run,
     model: modelPlan(resolved),
     batch,
+    dropLast,
     seed: resolved.definition.seed,
     optimizer,
     schedule,

@@ -20,7 +20,7 @@ export interface ClassAccuracy extends Accuracy {
 /**
  * How often a model names the class of a picture, and how often among its first five; of classes with equal scores the lower one comes first. One
  * batch at a time is on the backend; leaves no tensor behind.
- * @throws LABEL_CLASS for a label that is none of the model's classes; SCORE_NOT_A_NUMBER when it has diverged.
+ * @throws LABEL_CLASS for a label that is none of the model's classes; SCORE_NOT_A_NUMBER when it has diverged; MEASURE_EMPTY.
  */
 export async function classAccuracy({ model, params, batches }: ClassAccuracyOptions): Promise<ClassAccuracy> {
   const seen = new Set<number>();
@@ -45,6 +45,6 @@ export async function classAccuracy({ model, params, batches }: ClassAccuracyOpt
     }
     images += labels.length;
   }
-  const of = Math.max(1, images);
-  return { top1: first / of, top5: firstFive / of, images, classes: seen.size };
+  if (images === 0) throw fail('MEASURE_EMPTY', {});
+  return { top1: first / images, top5: firstFive / images, images, classes: seen.size };
 }

@@ -22,6 +22,8 @@ export interface TrainDefinition {
   readonly length: Length;
   /** Samples per epoch; left out for an endless source. */
   readonly count?: Optional<number>;
+  /** Each epoch ends at its last full batch. */
+  readonly dropLast?: Optional<boolean>;
   readonly seed: number;
   readonly optimizer: {
     readonly adamw?: Optional<{

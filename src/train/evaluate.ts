@@ -89,7 +89,7 @@ export interface EvaluateOptions {
  * Held-out reconstruction error of a model beside simple restorers: the mean squared error in normalised pixels over the hidden pixels of
  * all windows, the whole grid being one where there are none. A model that is given the picture at low resolution is also compared with
  * that. Leaves no tensor behind.
- * @throws RECONSTRUCTION_EMPTY when no pixel is hidden; MODEL_FIELD for a grid that is not the model's.
+ * @throws RECONSTRUCTION_EMPTY when no pixel is hidden; RECONSTRUCTION_NOT_A_NUMBER when the model has diverged; MODEL_FIELD for a grid that is not the model's.
  */
 export async function evaluateReconstruction({
   model,
@@ -127,6 +127,7 @@ export async function evaluateReconstruction({
     }
   }
   if (hidden === 0) throw fail('RECONSTRUCTION_EMPTY', { images });
+  if (!Number.isFinite(sums.ours)) throw fail('RECONSTRUCTION_NOT_A_NUMBER', {});
   const means = Object.entries(sums).map(([name, sum]) => [name, sum / hidden] as const);
   return {
     errors: Object.fromEntries(means) as unknown as ReconstructionErrors,

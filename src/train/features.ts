@@ -34,7 +34,7 @@ export interface FeatureOptions {
 /**
  * Features of whole pictures by a frozen encoder, after its last normalisation. One batch at a time is on the backend; leaves no tensor
  * behind.
- * @throws LABEL_NUMBER when a label is no class; FEATURE_NOT_A_NUMBER when the encoder has diverged.
+ * @throws LABEL_NUMBER when a label is no class; FEATURE_NOT_A_NUMBER when the encoder has diverged; MEASURE_EMPTY.
  */
 export async function featuresOf({ model, params, batches, most, pool }: FeatureOptions): Promise<FeatureSet> {
   let values = new Float32Array(0);
@@ -54,6 +54,7 @@ export async function featuresOf({ model, params, batches, most, pool }: Feature
     for (let n = 0; n < N; n++) labels[count + n] = labelOf(fields.label!.data[n]!);
     count += N;
   }
+  if (count === 0) throw fail('MEASURE_EMPTY', {});
   return { values: values.subarray(0, count * width), labels: labels.subarray(0, count), width };
 }
 

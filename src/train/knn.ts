@@ -21,13 +21,15 @@ const block = { on: 512, against: 8192 } as const;
  * exp(similarity / temperature), or one each. Fixed where it is close: of equally similar pictures the earlier one votes, of classes with
  * equal votes the lower one wins, and a class without a vote is no answer. Leaves no tensor behind.
  * Source: Wu et al. 2018 (arXiv 1805.01978), section 3.4, temperature 0.07; k 20 as in DINO (arXiv 2104.14294).
- * @throws KNN_FEW when fewer than k pictures can vote.
+ * @throws KNN_FEW when fewer than k pictures can vote; FEATURE_NOT_A_NUMBER.
  */
 export async function knnAccuracy(options: KnnOptions): Promise<Accuracy> {
   const { on, against, k } = options;
   const count = against.labels.length;
   if (k > count) throw fail('KNN_FEW', { count, k });
   const { indices, similarities } = await neighbours(on, against, k);
+  // A product that is no number is no neighbour.
+  if (indices.includes(-1)) throw fail('FEATURE_NOT_A_NUMBER', {});
   const { ranks, rankOfLabel } = ranksOf(against.labels);
   const votes = new Float64Array(rankOfLabel.size);
   let first = 0;

@@ -1,4 +1,5 @@
 import * as tf from '../backends/tf.ts';
+import { fail } from '../errors.ts';
 import { Random } from '../random.ts';
 import type { Accuracy, FeatureSet } from './features.ts';
 import { rankOf, ranksOf, taken } from './knn.ts';
@@ -23,6 +24,7 @@ const momentum = 0.9;
  * bias 0), cross-entropy, SGD with momentum 0.9 and no decay, a rate of lr · batch / 256 that falls to 0 as a cosine. Leaves no tensor behind.
  * Source: MAE's linear probe, restated for small sets: features are computed once, without crops, so the normalisation takes the statistics
  * of the whole set, and plain momentum takes the place of LARS, which is for batches of thousands.
+ * @throws PROBE_NOT_A_NUMBER when it has diverged.
  */
 export async function linearProbe({ on, against, epochs, batch, lr, seed }: LinearProbeOptions): Promise<Accuracy> {
   const { labels, width } = against;
@@ -102,7 +104,9 @@ async function accuracy(
     for (let row = 0; row < rows; row++) {
       const own = rankOfLabel.get(labels[top + row]!);
       if (own === undefined) continue;
-      const rank = rankOf(values.subarray(row * classes, (row + 1) * classes), own);
+      const scores = values.subarray(row * classes, (row + 1) * classes);
+      if (!scores.every(Number.isFinite)) throw fail('PROBE_NOT_A_NUMBER', {});
+      const rank = rankOf(scores, own);
       if (rank === 0) first += 1;
       if (rank < 5) firstFive += 1;
     }

@@ -2,6 +2,7 @@ import { computesLater } from '../backends/moments.ts';
 import { fail } from '../errors.ts';
 import type { HostBatch } from '../models/model.ts';
 import { chanceOf } from './chance.ts';
+import { epochAt } from './epoch.ts';
 import { digestKeys, type Measures } from './metrics.ts';
 import type { Schedule } from './schedule.ts';
 import { type Learner, Step } from './step.ts';
@@ -42,6 +43,8 @@ export interface LoopOptions extends Learner {
   readonly steps: number;
   /** Samples per epoch, for the fractional epoch; undefined for an endless source, whose epoch is always 0. */
   readonly count?: number | undefined;
+  /** Each epoch ends at its last full batch. */
+  readonly dropLast?: boolean | undefined;
   /** The seed of the steps' chance; 0 by default. */
   readonly seed?: number;
   /** Where the run goes on; the beginning by default. */
@@ -116,7 +119,7 @@ export async function train(options: LoopOptions): Promise<LoopEnd> {
 
       const updating = performance.now();
       const measured = await gradient.measure();
-      const epoch = epochOf(gathered.positions[0]!, count);
+      const epoch = epochAt(gathered.positions[0]!, options);
       const lr = schedule({ step: at.step, epoch });
       const { loss, gradNorm, paramNorm, finite } = measured;
       if (finite) gradient.update(lr);
@@ -153,7 +156,7 @@ export async function train(options: LoopOptions): Promise<LoopEnd> {
       });
       at = { step: at.step + 1, position: gathered.positions.at(-1)! + 1 };
       gathered = nothing();
-      if (due(at, epochOf(at.position, count))) {
+      if (due(at, epochAt(at.position, options))) {
         await save(at);
         saved = at.step;
       }
@@ -180,11 +183,6 @@ function skippedIf(skipped: boolean): { readonly skipped?: true } {
 /** Rounded, for a row that people read. */
 function thousandths(value: number): number {
   return Math.round(value * 1000) / 1000;
-}
-
-/** The fractional epoch of a position. */
-function epochOf(position: number, count: number | undefined): number {
-  return count === undefined ? 0 : position / count;
 }
 
 function notANumber(step: number, loss: number, gradNorm: number, keys: readonly string[]) {

@@ -115,11 +115,12 @@ function summary(content: ReportContent): [string, string][] {
   return lines;
 }
 
-/** A wait over the time of all steps. The loader runs ahead of the trainer, so that its waits may add up to more than their steps. */
+/** A wait over the time of all steps. The loader waits while nothing is trained as well, when checkpoints are measured:
+ * what is more than the steps' time is not of them. */
 function share({ rows, batch }: ReportContent, wait: 'dataWaitMs' | 'permitWaitMs'): string {
   const waited = rows.reduce((sum, row) => sum + row[wait], 0);
   const whole = rows.reduce((sum, row) => sum + (1000 * batch) / row.imagesPerSecond, 0);
-  return `${Math.round((100 * waited) / whole)} %`;
+  return whole > 0 ? `${Math.round((100 * Math.min(waited, whole)) / whole)} %` : '0 %';
 }
 
 function table(lines: readonly [string, string][]): string {

@@ -18,6 +18,7 @@ import {
 } from './checkpoint.ts';
 import { adamwOptions, decisive, saveRule, scheduleOf, stepsOf, type TrainDefinition } from './definition.ts';
 import { differences } from './differences.ts';
+import { epochAt } from './epoch.ts';
 import type { LoopOptions, Progress } from './loop.ts';
 import { openMetrics } from './metrics.ts';
 import { buildModel } from './models.ts';
@@ -106,13 +107,14 @@ export async function openSession(definition: TrainDefinition, options: SessionO
         batch: definition.batch,
         steps: stepsOf(definition),
         count: definition.count,
+        dropLast: definition.dropLast,
         seed,
         from,
         onNotANumber: definition.onNotANumber,
         onStep: (measures) => metrics.append(measures),
         note,
         save,
-        due: saveRule(definition, definition.count === undefined ? 0 : from.position / definition.count),
+        due: saveRule(definition, epochAt(from.position, definition)),
       },
       choice,
       resumed: newest?.path,

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { pictureFolder, writeFiles } from '../kit/folder.ts';
@@ -49,6 +49,16 @@ t.test('evaluate and reconstruct: a trained model, and everything that can be mi
   const drawn = await patchstream(['reconstruct', file, '--pictures', '2', '--output', join(root, 'drawn.png')]);
   t.equal(drawn.code, 0, drawn.err);
   t.ok(existsSync(join(root, 'drawn.png')));
+
+  writeFiles(root, { 'plain.yaml': pipeline.replace(/evaluate: .*\n/, '') });
+  const own = readFileSync(join(root, 'run', 'reconstruction.png'));
+  for (const [at, name] of ['reconstruction-mine.png', 'reconstruction-mine-2.png'].entries()) {
+    const which = at === 0 ? file : join(root, 'plain.yaml');
+    const made = await patchstream(['reconstruct', which, '--pictures', '1', '--on', join(root, 'mine')]);
+    t.match(made, { code: 0, out: `${name}\n` }, `M8: ${made.err}`);
+    t.ok(existsSync(join(root, 'run', name)));
+  }
+  t.same(readFileSync(join(root, 'run', 'reconstruction.png')), own, 'M8: the picture of the run stays');
 
   t.match(await patchstream(['evaluate', file, '--on', join(root, 'nowhere')]), { code: 1, err: /^EVALUATE_FOLDER/ });
   const picture = join(root, 'photos', '00000.jpg');

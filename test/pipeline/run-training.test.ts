@@ -12,7 +12,7 @@ import type { RunEvent } from '../../src/pipeline/events.ts';
 import { lomar } from '../../src/pipeline/models.ts';
 import { run } from '../../src/pipeline/run.ts';
 import { decode, mask, randomResizedCrop, windows } from '../../src/stages/index.ts';
-import type { Sample } from '../../src/streams/sample.ts';
+import { drop, type Sample } from '../../src/streams/sample.ts';
 import { each } from '../../src/streams/stage.ts';
 import type { Measures } from '../../src/train/metrics.ts';
 import { pictureFolder, writeFiles } from '../kit/folder.ts';
@@ -269,4 +269,45 @@ t.test('weights of another model are not evaluated as if they were this one’s'
   await t.rejects(evaluateModel(sound, { checkpoint: join(root, 'photos', '00000.jpg') }), { code: 'WEIGHTS_BROKEN' });
   await t.rejects(evaluateModel(sound, { on: join(root, 'nowhere') }), { code: 'EVALUATE_FOLDER' });
   t.end();
+});
+
+t.test('L13: a training that can never have a step is refused before it begins', async (t) => {
+  const root = t.testdir();
+  await pictureFolder(join(root, 'photos'), 6);
+  const of = (length: object) => {
+    const chain = pipeline(
+      imageFolder(join(root, 'photos')),
+      decode(),
+      randomResizedCrop({ size: 32 }),
+      windows({ patch: 8, size: 3, views: 2 }),
+      mask(0.5),
+    );
+    const train = {
+      model: lomar({ width: 32, depth: 1, heads: 2 }),
+      batch: 8,
+      backend: 'wasm',
+      thread: 'main',
+    } as const;
+    return definePipeline({ ...chain, train: { ...train, ...length }, output: join(root, 'run') });
+  };
+  for (const length of [{ steps: 3, dropLast: true }, { epochs: 1 }, { epochs: 1.2, dropLast: true }])
+    await t.rejects(run(of(length)), { code: 'TRAIN_TOO_FEW' }, JSON.stringify(length));
+  t.notOk(existsSync(join(root, 'run', 'checkpoints')));
+});
+
+t.test('L13: where no epoch has the samples of a step once the broken ones are out, the training ends', async (t) => {
+  const root = t.testdir();
+  await pictureFolder(join(root, 'photos'), 6);
+  const chain = pipeline(
+    imageFolder(join(root, 'photos')),
+    each((sample) => (sample.key === '00003.jpg' ? drop('unwanted') : sample)),
+    decode(),
+    randomResizedCrop({ size: 32 }),
+    windows({ patch: 8, size: 3, views: 2 }),
+    mask(0.5),
+  );
+  const train = { model: lomar({ width: 32, depth: 1, heads: 2 }), batch: 6, microBatch: 1, steps: 3 } as const;
+  const where = { backend: 'wasm', thread: 'main', dropLast: true } as const;
+  const job = definePipeline({ ...chain, train: { ...train, ...where }, output: join(root, 'run') });
+  await t.rejects(run(job), { code: 'TRAIN_TOO_FEW', message: /fewer in each of the last epochs/ });
 });

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { digestDefinition } from '../../src/train/checkpoint.ts';
 import { adamwOptions, checkpointRule, decisive, saveRule, scheduleOf, stepsOf } from '../../src/train/definition.ts';
+import { epochAt } from '../../src/train/epoch.ts';
 import { buildModel } from '../../src/train/models.ts';
 import { linearModel, smallDefinition, smallSpec } from '../kit/train.ts';
 
@@ -46,6 +47,24 @@ t.test('checkpoints by steps, by epochs, and by default', (t) => {
   const both = saveRule({ checkpoint: { everySteps: 4, keep: 1 }, evaluate: { epochs: 1 } }, 0);
   const saved = [0.4, 0.8, 1.2, 1.6, 2, 2.4].flatMap((epoch, i) => (both({ step: i + 1 }, epoch) ? [i + 1] : []));
   t.same(saved, [3, 4, 5], 'also where the training is to be evaluated');
+  t.end();
+});
+
+t.test('N1: where epochs end at their last full batch, a step of one of three full batches is a third of it', (t) => {
+  const epochs = { count: 40, batch: 12, dropLast: true };
+  // Twelve steps: positions 0, 12, 24, then 40, 52, 64, and so on.
+  const begins = Array.from({ length: 12 }, (_, i) => 40 * Math.floor(i / 3) + 12 * (i % 3));
+  const ends = begins.map((position) => epochAt(position + 12, epochs));
+  const rule = checkpointRule({ checkpoint: { everyEpochs: 1, keep: 1 } }, 0);
+  t.same(
+    ends.flatMap((epoch, i) => (rule({ step: i + 1 }, epoch) ? [i + 1] : [])),
+    [3, 6, 9, 12],
+  );
+  const near = (position: number, expected: number) => t.ok(Math.abs(epochAt(position, epochs) - expected) < 1e-12);
+  for (const [i, position] of begins.entries()) near(position, i / 3);
+  t.equal(epochAt(38, epochs), 1, 'samples that failed move the last step on');
+  t.equal(epochAt(30, { ...epochs, dropLast: false }), 0.75);
+  t.equal(epochAt(30, { batch: 12, count: Number.POSITIVE_INFINITY, dropLast: true }), 0);
   t.end();
 });
 

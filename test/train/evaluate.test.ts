@@ -188,3 +188,14 @@ t.test('LoMaR is a restorer; with standardised targets the report says what was 
     model.dispose();
   }
 });
+
+t.test('N2: a model that restores what is no number is an error', async (t) => {
+  const diverged: Restorer = {
+    ...hundreds,
+    reconstruct: (_, { masks }) => tf.fill([...masks!.shape, 3], Number.NaN),
+  };
+  const batches = [{ keys: ['a'], fields: fields(1, 2, 3, 4) }];
+  await t.rejects(evaluateReconstruction({ model: diverged, params: {}, batches }), {
+    code: 'RECONSTRUCTION_NOT_A_NUMBER',
+  });
+});

@@ -95,3 +95,10 @@ function afterOneStep(on: FeatureSet, against: FeatureSet, seed: number, rate: n
   });
   return right.filter(Boolean).length / right.length;
 }
+
+t.test('N2: a probe whose scores are no numbers is an error, and not 100 %', async (t) => {
+  const [on, against] = [circle('on', 20, 1), circle('against', 30, 1)];
+  await t.rejects(linearProbe({ ...recipe, lr: 1e300, on, against }), { code: 'PROBE_NOT_A_NUMBER' });
+  const gone = { ...on, values: on.values.map(() => Number.NaN) };
+  await t.rejects(linearProbe({ ...recipe, epochs: 1, on: gone, against }), { code: 'PROBE_NOT_A_NUMBER' });
+});
