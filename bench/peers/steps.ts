@@ -87,7 +87,7 @@ async function* rowsOf(name: string, { engines, python, quick, deadline, notes }
         turns[variant.peer] = () => step(opened.side);
       });
     }
-    const rounds = await takeTurns(turns, { rounds: quick ? 3 : 7, deadline });
+    const rounds = await takeTurns(turns, { rounds: quick ? 3 : 5, deadline });
     for (const [engine, reason] of Object.entries(failed))
       if (engine in engines) notes.push(`${name} without ${engine}: ${reason}`);
     for (const { peer } of variants) {
@@ -139,21 +139,51 @@ async function openPytorch(
   await side.ask({ threads: [cores, cores] });
   await side.ask({ open: { model, config, N, side: noise.side, precision, compiled } });
   await side.ask({ step: 2 });
+  const best: StepSetting = quick ? { own: cores, optimizer: 'fused' } : await settingFor(python, precision, cores);
   // Threads are a constant of what is compiled.
-  const threads = compiled || quick ? [cores] : [...new Set([cores, Math.max(1, cores >> 1)])];
-  const settings = threads.flatMap((own) => ['foreach', 'fused'].map((optimizer) => ({ own, optimizer })));
-  const use = async ({ own, optimizer }: { own: number; optimizer: string }) => {
-    await side.ask({ threads: [own, own] });
-    await side.ask({ optimizer });
-    await side.ask({ step: 1 });
-  };
-  const best = await bestSetting(settings.slice(quick ? -1 : 0), async (setting) => {
-    await use(setting);
-    return step(side);
-  });
-  await use(best);
-  const how = `${best.own} threads, ${best.optimizer} AdamW`;
+  const setting = compiled ? { ...best, own: cores } : best;
+  await use(side, setting);
+  const how = `${setting.own} threads, ${setting.optimizer} AdamW`;
   return { side, version: `PyTorch ${hello.torch}`, how };
+}
+
+interface StepSetting {
+  readonly own: number;
+  readonly optimizer: 'foreach' | 'fused';
+}
+
+const settings = new Map<string, Promise<StepSetting>>();
+
+/** The threads and the optimizer's loop that suit PyTorch best in this precision, found once, on the smallest of the models. */
+function settingFor(python: string, precision: Variant['precision'], cores: number): Promise<StepSetting> {
+  const known = settings.get(precision) ?? findSetting(python, precision, cores);
+  settings.set(precision, known);
+  return known;
+}
+
+async function findSetting(python: string, precision: Variant['precision'], cores: number): Promise<StepSetting> {
+  const script = fileURLToPath(new URL('train_step.py', import.meta.url));
+  const { side } = await Side.start({ command: python, args: ['-B', script] });
+  try {
+    const { model, config, noise } = planOf('lomar', 'tiny', N);
+    await side.ask({ open: { model, config, N, side: noise.side, precision } });
+    const threads = [...new Set([cores, Math.max(1, cores >> 1)])];
+    const candidates = threads.flatMap((own) =>
+      (['foreach', 'fused'] as const).map((optimizer) => ({ own, optimizer })),
+    );
+    return await bestSetting(candidates, async (candidate) => {
+      await use(side, candidate);
+      return Number((await side.ask({ step: 3 })).ms);
+    });
+  } finally {
+    side.close();
+  }
+}
+
+async function use(side: Side, { own, optimizer }: StepSetting): Promise<void> {
+  await side.ask({ threads: [own, own] });
+  await side.ask({ optimizer });
+  await side.ask({ step: 1 });
 }
 
 async function step(side: Side): Promise<number> {

@@ -6,7 +6,7 @@ import numpy as np
 import nvidia.dali
 from nvidia.dali import fn, pipeline_def, types
 
-from stream import BATCH, RATIO, SCALE, SIDE, serve, worker_counts
+from stream import BATCH, RATIO, SCALE, SIDE, cores, serve
 
 DECODERS = {"decoders": fn.decoders, "experimental.decoders": fn.experimental.decoders}
 
@@ -55,9 +55,7 @@ def render(path, left, top, width, height):
 if __name__ == "__main__":
     settings = [
         {"threads": threads, "decoder": decoder, "ahead": 2, "dynamic": dynamic}
-        for threads in worker_counts(4)
+        for threads, dynamic in ((cores(), False), (cores(), True), (2 * cores(), False))
         for decoder in DECODERS
-        for dynamic in (False, True)
-        if threads > 1
     ]
     serve({"version": f"DALI {nvidia.dali.__version__}", "settings": settings}, open_stream, render)

@@ -2,6 +2,9 @@
 import os
 import tempfile
 
+# numba takes no more workers than this.
+os.environ.setdefault("NUMBA_NUM_THREADS", str(2 * len(os.sched_getaffinity(0))))
+
 import numpy as np
 import PIL.Image
 
@@ -13,7 +16,7 @@ from ffcv.loader import Loader, OrderOption
 from ffcv.transforms import RandomHorizontalFlip, ToTensor
 from ffcv.writer import DatasetWriter
 
-from stream import BATCH, RATIO, SCALE, SIDE, serve, worker_counts
+from stream import BATCH, RATIO, SCALE, SIDE, cores, serve, worker_counts
 
 how = os.environ["HOW"]
 RAW = {"write_mode": "raw"}
@@ -77,5 +80,5 @@ def render(path, left, top, width, height):
 
 if __name__ == "__main__":
     import importlib.metadata
-    settings = [{"workers": workers, "ahead": ahead} for workers in worker_counts(4) for ahead in (2, 4)]
+    settings = [{"workers": workers, "ahead": ahead} for workers in worker_counts(2 * cores()) for ahead in (2, 4) if workers > 1]
     serve({"version": f"FFCV {importlib.metadata.version('ffcv')}", "settings": settings}, open_stream, render)

@@ -8,7 +8,7 @@ import grain  # noqa: E402
 import numpy as np  # noqa: E402
 import PIL.Image  # noqa: E402
 
-from stream import BATCH, SIDE, cores, random_box, serve, worker_counts  # noqa: E402
+from stream import BATCH, SIDE, cores, random_box, serve  # noqa: E402
 
 
 def cut(data, left, top, width, height):
@@ -45,8 +45,8 @@ def render(path, left, top, width, height):
 
 
 if __name__ == "__main__":
-    settings = [{"processes": 0, "threads": threads} for threads in worker_counts(4, 8, 16)]
-    settings += [{"processes": processes, "threads": threads} for processes in worker_counts(cores() + 1, 2 * cores()) for threads in (1, 4)]
+    settings = [{"processes": 0, "threads": threads} for threads in (cores(), 2 * cores(), 8)]
+    settings += [{"processes": processes, "threads": threads} for processes in (cores(), cores() + 1) for threads in (1, 4)]
     version = getattr(grain, "__version__", None)
     if version is None:
         import importlib.metadata

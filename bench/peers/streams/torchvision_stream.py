@@ -60,5 +60,5 @@ def render(path, left, top, width, height):
 
 
 if __name__ == "__main__":
-    settings = [{"workers": workers, "ahead": ahead} for workers in worker_counts(cores() + 2, 2 * cores()) for ahead in (2, 4)]
+    settings = [{"workers": workers, "ahead": 2} for workers in worker_counts(cores() + 1, 2 * cores())]
     serve({"version": f"torchvision {torchvision.__version__}, torch {torch.__version__}", "settings": settings}, open_stream, render)
