@@ -5,6 +5,8 @@
 
 #include <jerror.h>
 
+#include "leftover.h"
+
 // libjpeg reports an error by a jump out of its depths to the function below that called it. No object with a destructor may live in a frame
 // that is jumped over: between `setjmp` and the end there are only numbers and pointers.
 
@@ -15,11 +17,8 @@ namespace {
 // A few bytes can announce one more scan over the whole picture; encoders write about ten.
 constexpr int mostScans = 100;
 
-// All bytes are given at first, so that there are no more: the file ends here.
-boolean endOfFile(j_decompress_ptr info) {
-  ERREXIT(info, JERR_INPUT_EOF);
-  return FALSE;
-}
+// What a file without an end is taken to end with.
+constexpr JOCTET endMarker[] = {0xff, JPEG_EOI};
 
 void skipBytes(j_decompress_ptr info, long count) {
   if (count <= 0) return;
@@ -34,8 +33,66 @@ void JpegReader::fail(j_common_ptr info) {
   auto* errors = static_cast<Errors*>(info->err);
   errors->format_message(info, errors->message);
   // The second when the environment limits libjpeg's memory (JPEGMEM).
-  const bool memory = errors->msg_code == JERR_OUT_OF_MEMORY || errors->msg_code == JERR_NO_BACKING_STORE;
-  errors->leave(memory ? Answer::memory : Answer::broken);
+  switch (errors->msg_code) {
+    case JERR_OUT_OF_MEMORY:
+    case JERR_NO_BACKING_STORE:
+      errors->leave(Answer::memory);
+    // What this library was built without, and another may have.
+    case JERR_ARITH_NOTIMPL:
+    case JERR_BAD_PRECISION:
+    case JERR_SOF_UNSUPPORTED:
+    case JERR_CONVERSION_NOTIMPL:
+    case JERR_NOT_COMPILED:
+      errors->leave(Answer::foreign);
+    default:
+      errors->leave(Answer::broken);
+  }
+}
+
+// Levels below 0 are warnings.
+void JpegReader::warn(j_common_ptr common, int level) {
+  if (level >= 0) return;
+  auto* errors = static_cast<Errors*>(common->err);
+  const auto* info = reinterpret_cast<j_decompress_ptr>(common);
+  switch (errors->msg_code) {
+    case JWRN_HIT_MARKER:
+    case JWRN_HUFF_BAD_CODE:
+    case JWRN_ARITH_BAD_CODE:
+    case JWRN_MUST_RESYNC:
+    // A scan that refines what no scan has given.
+    case JWRN_BOGUS_PROGRESSION:
+      break;
+    case JWRN_EXTRANEOUS_DATA: {
+      if (info->input_scan_number == 0) return;
+      const int count = errors->msg_parm.i[0];
+      const uint8_t* at = info->src->next_input_byte;
+      // Of the end that was put behind the file, `at` is another place.
+      const bool inside = at > errors->begin && at <= errors->end && count <= at - errors->begin;
+      if (errors->msg_parm.i[1] == JPEG_EOI && inside && !isData(errors->begin, at - count, at)) return;
+      break;
+    }
+    default:
+      return;
+  }
+  fail(common);
+}
+
+// All bytes are given at first, so that there are no more. Of a picture in one scan nothing is missing but the end, unless libjpeg warns that it finds too
+// little; of one in several the rest of them may be. An arithmetic decoder does not warn.
+boolean JpegReader::endFile(j_decompress_ptr info) {
+  const bool oneScan = info->input_scan_number == 1 && !info->progressive_mode && info->comps_in_scan == info->num_components;
+  if (!oneScan || info->arith_code) ERREXIT(info, JERR_INPUT_EOF);
+  info->src->next_input_byte = endMarker;
+  info->src->bytes_in_buffer = sizeof endMarker;
+  return TRUE;
+}
+
+bool JpegReader::leavesData() const {
+  // One that was met, or the end that was put behind the file: everything was decoded.
+  if (info_.unread_marker != 0 || source_.next_input_byte == endMarker || source_.next_input_byte == endMarker + sizeof endMarker) return false;
+  const uint8_t* from = source_.next_input_byte;
+  const uint8_t* to = nextMarker(from, error_.end);
+  return to == error_.end ? to - from > mostPadding : isData(error_.begin, from, to);
 }
 
 void JpegReader::Errors::leave(Answer why) {
@@ -56,12 +113,11 @@ JpegReader::JpegReader() {
   info_.err = jpeg_std_error(&error_);
   error_.error_exit = fail;
   error_.output_message = [](j_common_ptr) {};
-  // Warnings do no harm: an unknown marker, bytes between segments. A file that ends too soon is an error, by the source.
-  error_.emit_message = [](j_common_ptr, int) {};
+  error_.emit_message = warn;
   if (setjmp(error_.jump) != 0) throw std::bad_alloc();
   jpeg_create_decompress(&info_);
   source_.init_source = [](j_decompress_ptr) {};
-  source_.fill_input_buffer = endOfFile;
+  source_.fill_input_buffer = endFile;
   source_.skip_input_data = skipBytes;
   source_.resync_to_restart = jpeg_resync_to_restart;
   source_.term_source = [](j_decompress_ptr) {};
@@ -80,6 +136,8 @@ JpegReader::Answer JpegReader::refuse(const char* reason) {
 JpegReader::Answer JpegReader::open(const uint8_t* bytes, size_t length, int32_t width, int32_t height, const std::atomic<bool>& stop) {
   close();
   error_.stop = &stop;
+  error_.begin = bytes;
+  error_.end = bytes + length;
   source_.next_input_byte = bytes;
   source_.bytes_in_buffer = length;
   if (setjmp(error_.jump) != 0) return error_.answer;
@@ -130,6 +188,8 @@ JpegReader::Answer JpegReader::read(int32_t shrink, int32_t left, int32_t top, i
     for (int32_t i = 0; i < count; i++) rows[i] = data + (done - first + i) * region.stride;
     jpeg_read_scanlines(&info_, rows, count);
   }
+  // Of several scans libjpeg has read the end already.
+  if (last == high && !jpeg_has_multiple_scans(&info_) && leavesData()) return refuse("data left over behind its last row");
   return Answer::well;
 }
 

@@ -23,10 +23,15 @@ struct Region {
   int32_t channels = 3;
 };
 
-// One decompressor of libjpeg-turbo, used for picture after picture. What is wrong with a file is told by a return value and `reason()`; libjpeg
+// One decompressor of libjpeg-turbo, used for picture after picture. What is wrong with a file is said by a return value and `reason()`; libjpeg
 // never ends the process and never prints.
+//
+// libjpeg decodes damaged data to its end and warns. The warnings that mean other pixels than were written make a picture broken: too little data, codes that
+// are none, a restart that is another or too late, data left over. Those that mean none do not: bytes between segments, an odd version or colour transform,
+// bytes behind the picture, a missing end behind a complete scan. Rows below those that are read are not judged.
 class JpegReader {
  public:
+  // `foreign`: sound as far as it was read, but of a kind that is left to another.
   enum class Answer { well, broken, foreign, stopped, memory };
 
   JpegReader();
@@ -35,7 +40,8 @@ class JpegReader {
   ~JpegReader();
 
   // Reads the header and holds it to the size that the caller has checked against its limits: no memory is taken for another. `bytes` must stay
-  // until the next call. `foreign`: colours that need a profile to become RGB (CMYK, YCCK). As soon as `stop` is true, reading ends as `stopped`.
+  // until the next call. `foreign`: colours that need a profile to become RGB (CMYK, YCCK), and what this libjpeg-turbo does not decode (12 bits, lossless).
+  // As soon as `stop` is true, reading ends as `stopped`.
   Answer open(const uint8_t* bytes, size_t length, int32_t width, int32_t height, const std::atomic<bool>& stop);
 
   // Width or height when every `shrink` pixels (1, 2, 4, 8) become one.
@@ -55,13 +61,20 @@ class JpegReader {
     std::jmp_buf jump;
     char message[JMSG_LENGTH_MAX];
     const std::atomic<bool>* stop;
+    // The whole file.
+    const uint8_t* begin;
+    const uint8_t* end;
     // Of the function that is jumped to.
     Answer answer;
     [[noreturn]] void leave(Answer why);
   };
 
   static void fail(j_common_ptr info);
+  static void warn(j_common_ptr info, int level);
   static void watch(j_common_ptr info);
+  static boolean endFile(j_decompress_ptr info);
+  // Whether something was read that libjpeg has not decoded, though the last row is there; see leftover.h.
+  bool leavesData() const;
   Answer refuse(const char* reason);
 
   jpeg_decompress_struct info_{};

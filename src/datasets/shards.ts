@@ -1,6 +1,7 @@
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { fail } from '../errors.ts';
+import { backgroundOption } from '../vision/colour.ts';
 import { pictureFormats } from '../vision/formats.ts';
 import { commonFormats, defaultMaxPixels, openPicture } from '../vision/open.ts';
 import type { Picture } from '../vision/picture.ts';
@@ -58,6 +59,7 @@ export const shards = defineSource({
       .min(1)
       .default(defaultMaxPixels)
       .describe('The most pixels an encoded picture may have, judged by its header before any memory is taken.'),
+    background: backgroundOption,
     maxBytes: z
       .int()
       .min(1)
@@ -68,7 +70,7 @@ export const shards = defineSource({
   folder: ({ path }) => path,
   spec: (options) => ({ fields: { picture: 'picture', ...declaredFields(options) } }),
   async open(options, { base, signal, progress }) {
-    const { path, damage, maxBytes, formats, maxPixels } = options;
+    const { path, damage, maxBytes, formats, maxPixels, background } = options;
     const root = resolve(base, path);
     const files = await listShards(root, { signal, progress });
     const pool = new FilePool();
@@ -99,7 +101,7 @@ export const shards = defineSource({
         read(index, signal, memory) {
           const { file, within } = place(index);
           return file.read(within, signal, memory).then((read) => {
-            const picture = pictureOf(read, { formats, maxPixels });
+            const picture = pictureOf(read, { formats, maxPixels, background });
             const fields = readDeclared(declared, fieldsOf(read));
             if (picture instanceof Promise) return picture.then((picture) => Object.assign({ picture }, fields));
             return Object.assign({ picture }, fields);

@@ -2,6 +2,8 @@
 export const dataErrors = {
   PICTURE_EMPTY: 'a picture must have bytes; got an empty file. Copy it again, or remove it.',
   PICTURE_FORMAT: 'a picture must be one of {formats}; got {found}. {advice}',
+  PICTURE_UNSUPPORTED:
+    'a picture must be of a kind that can be decoded here; got {found}. Convert it to a JPEG or PNG of 8 bits, or remove the file.',
   PICTURE_LIMIT:
     'a picture must have at most {limit} pixels; got {width}×{height} in its header. Raise `maxPixels` if that is meant, or remove the file.',
   PICTURE_BROKEN: 'a picture must decode to its end; got: {reason}. The file is damaged: copy it again, or remove it.',
@@ -10,6 +12,8 @@ export const dataErrors = {
   PICTURE_REFUSED: 'a picture must keep its memory until it is rendered; got: {reason}. Detach or shrink it later.',
   PICTURE_BOX:
     'a crop must lie in the picture of {width}×{height} px and have at least one pixel; got {box}. Look at what computes the box.',
+  BOX_OUTSIDE:
+    'the box of a sample must overlap its picture, of {width}×{height} px as it stands upright; got {box}. Look at where the boxes come from: they count in pixels from the upper left corner of the upright picture.',
   PICTURE_SIZE:
     'width and height of a picture must be integers from 1 to 65535, in pixels; got {found}. Look at what computes them.',
   PICTURE_ROOM:

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { fail } from '../errors.ts';
 import type { Sample } from '../streams/sample.ts';
 import { checkBefore, type WithPicture } from './size.ts';
 import { defineStage } from './stage.ts';
@@ -9,8 +10,8 @@ export interface WithBox {
 }
 
 /**
- * Cuts the sample's `box` out of its picture: a face, an object. What juts out of the picture is left away; a box that lies outside fails
- * with PICTURE_BOX.
+ * Cuts the sample's `box` out of its picture: a face, an object. What juts out of the picture is left away; a box that lies outside, or has no pixels, fails
+ * with BOX_OUTSIDE.
  */
 export const cropBox = defineStage({
   name: 'crop-box',
@@ -24,9 +25,12 @@ export const cropBox = defineStage({
     const [left, top, width, height] = [box[0]!, box[1]!, box[2]!, box[3]!];
     const [right, bottom] = [Math.min(left + width, picture.width), Math.min(top + height, picture.height)];
     const inside = { left: Math.max(left, 0), top: Math.max(top, 0) };
-    return {
-      ...sample,
-      picture: picture.crop({ ...inside, width: right - inside.left, height: bottom - inside.top }),
-    };
+    const [wide, high] = [right - inside.left, bottom - inside.top];
+    // Also of a box whose numbers are none.
+    if (!(wide > 0 && high > 0)) {
+      const found = `${width}×${height} at left ${left}, top ${top}`;
+      throw fail('BOX_OUTSIDE', { width: picture.width, height: picture.height, box: found });
+    }
+    return { ...sample, picture: picture.crop({ ...inside, width: wide, height: high }) };
   },
 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type Sample, withFields } from '../streams/sample.ts';
+import { backgroundOption } from '../vision/colour.ts';
 import { pictureFormats } from '../vision/formats.ts';
 import { commonFormats, defaultMaxPixels, openSoon } from '../vision/open.ts';
 import { Picture } from '../vision/picture.ts';
@@ -8,7 +9,8 @@ import { defineStage } from './stage.ts';
 /**
  * Opens the bytes of a sample as a picture. Nothing is decoded yet: the first bytes say what the file is, its header how large, and
  * EXIF how it stands; crop, resize and flip then only describe, and pixels are made once, when the sample is written into its batch.
- * A sample fails with PICTURE_EMPTY, PICTURE_FORMAT, PICTURE_LIMIT or PICTURE_BROKEN.
+ * A sample fails with PICTURE_EMPTY, PICTURE_FORMAT, PICTURE_UNSUPPORTED, PICTURE_LIMIT or PICTURE_BROKEN; with the last also when it is rendered, where
+ * the file is damaged in the rows that are wanted.
  */
 export const decode = defineStage({
   name: 'decode',
@@ -28,6 +30,7 @@ export const decode = defineStage({
       .describe(
         'The most pixels a picture may have, width times height, judged by its header before any memory is taken.',
       ),
+    background: backgroundOption,
   }),
   needs: ['bytes'],
   forgets: true,
@@ -35,8 +38,8 @@ export const decode = defineStage({
     const { size: _, ...rest } = spec;
     return { ...rest, fields: { ...spec.fields, picture: 'picture' } };
   },
-  run: ({ formats, maxPixels }, spec) => {
-    const options = { formats: formats ?? spec.formats ?? commonFormats, maxPixels };
+  run: ({ formats, maxPixels, background }, spec) => {
+    const options = { formats: formats ?? spec.formats ?? commonFormats, maxPixels, background };
     return (sample: Sample & { readonly bytes: Uint8Array }) => {
       const picture = openSoon(sample.bytes, options);
       if (picture instanceof Picture) return withFields(sample, { picture });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Sample } from '../streams/sample.ts';
+import { colourOption } from '../vision/colour.ts';
 import { fits, kernels } from '../vision/picture.ts';
 import { checkBefore, sidesOf, sizeOption, type WithPicture } from './size.ts';
 import { defineStage } from './stage.ts';
@@ -20,8 +21,7 @@ export const resize = defineStage({
       .describe(
         'How pixels are mixed; every kernel but nearest is stretched when the picture shrinks, so that nothing aliases.',
       ),
-    background: z
-      .tuple([z.int().min(0).max(255), z.int().min(0).max(255), z.int().min(0).max(255)])
+    background: colourOption
       .default([0, 0, 0])
       .describe('The colour of the border that contain leaves: red, green, blue, 0 to 255.'),
   }),

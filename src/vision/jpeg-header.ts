@@ -1,3 +1,6 @@
+import { exifStart, orientationIn } from './exif.ts';
+import { isFrame, jpegMarkers, segmentsOf, startsWith, two } from './jpeg-segments.ts';
+
 /** What the header of a JPEG says, as far as opening it needs. */
 export interface JpegHeader {
   /** As stored, before orientation. */
@@ -11,87 +14,57 @@ export interface JpegHeader {
   readonly foreignProfile: boolean;
 }
 
-const marker = { app1: 0xe1, app2: 0xe2, app14: 0xee, scan: 0xda, end: 0xd9 };
-
 /**
  * Reads the markers of a JPEG up to its first scan; nothing when they are not as they should be, or unusual, so that a full decoder has to judge.
  * Costs a few microseconds, where opening the file with a decoder costs over a hundred.
  */
 export function jpegHeader(bytes: Uint8Array): JpegHeader | undefined {
-  const end = bytes.length;
-  if (end < 4 || bytes[0] !== 0xff || bytes[1] !== 0xd8) return undefined;
-  let width = 0;
-  let height = 0;
-  let components = 0;
-  let orientation = 0;
+  let [width, height, components, orientation] = [0, 0, 0, 0];
   let foreignProfile = false;
-  for (let at = 2; at + 4 <= end; ) {
-    if (bytes[at] !== 0xff) return undefined;
-    const kind = bytes[at + 1]!;
-    // Fill bytes may stand before a marker.
-    if (kind === 0xff) {
-      at++;
-      continue;
-    }
-    const length = two(bytes, at + 2);
-    if (kind === marker.end || kind < 0xc0 || (kind >= 0xd0 && kind <= 0xd8) || length < 2) return undefined;
-    const from = at + 4;
-    at += 2 + length;
-    if (at > end) return undefined;
-    if (kind === marker.scan) {
+  for (const { kind, from, to } of segmentsOf(bytes)) {
+    if (kind === jpegMarkers.scan) {
       if (width === 0) return undefined;
       return { width, height, orientation: orientation || 1, components, foreignProfile };
     }
     if (isFrame(kind)) {
-      if (width !== 0 || length < 8 || bytes[from] !== 8) return undefined;
-      height = two(bytes, from + 1);
-      width = two(bytes, from + 3);
-      components = bytes[from + 5]!;
+      if (width !== 0 || to - from < 6 || bytes[from] !== 8 || !isSampled(kind)) return undefined;
+      [height, width, components] = [two(bytes, from + 1), two(bytes, from + 3), bytes[from + 5]!];
       if (width === 0 || height === 0 || !isCount(components)) return undefined;
-    } else if (kind === marker.app1 && orientation === 0) {
-      orientation = orientationIn(bytes, from, at);
-    } else if (kind === marker.app2) {
-      foreignProfile ||= startsWith(bytes, from, 'ICC_PROFILE\0') && isForeignProfile(bytes.subarray(from, at));
+    } else if (kind === jpegMarkers.app1) {
+      // Of several the first counts; a long one goes on in further segments.
+      if (orientation === 0 && startsWith(bytes, from, exifStart))
+        orientation = orientationIn(bytes.subarray(from, to));
+    } else if (kind === jpegMarkers.app2) {
+      foreignProfile ||= startsWith(bytes, from, 'ICC_PROFILE\0') && isForeignProfile(bytes.subarray(from, to));
     }
   }
   return undefined;
 }
 
-/** Two bytes, the high one first. */
-function two(bytes: Uint8Array, at: number): number {
-  return (bytes[at]! << 8) | bytes[at + 1]!;
-}
+/** Baseline, extended and progressive frames, and their arithmetic forms. */
+const isSampled = (kind: number) => kind <= 0xc2 || kind === 0xc9 || kind === 0xca;
 
-/** Start-of-frame markers: baseline, extended, progressive, and their arithmetic forms. Lossless and hierarchical ones nobody decodes. */
-const isFrame = (kind: number) => kind >= 0xc0 && kind <= 0xcf && kind !== 0xc4 && kind !== 0xc8 && kind !== 0xcc;
+/**
+ * What a JPEG is that neither native/image nor sharp decodes; undefined for one that they do, or whose header is damaged. They decode 8 bits: baseline,
+ * extended, progressive, with Huffman or arithmetic codes, and sharp lossless ones.
+ */
+export function strangeJpeg(bytes: Uint8Array): string | undefined {
+  for (const { kind, from, to } of segmentsOf(bytes)) {
+    if (kind === jpegMarkers.lossless) return 'a JPEG-LS';
+    if (!isFrame(kind) || to - from < 6) continue;
+    const [bits, components] = [bytes[from]!, bytes[from + 5]!];
+    if ((kind & 3) === 3 && bits !== 8 && bits <= 16) return `a lossless JPEG of ${bits} bits`;
+    if (bits === 12) return 'a JPEG of 12 bits';
+    if (kind === 0xcb) return 'a lossless JPEG with arithmetic codes';
+    if ((kind & 7) >= 5) return 'a hierarchical JPEG';
+    if (two(bytes, from + 1) === 0) return 'a JPEG that says its height behind its first scan (DNL)';
+    return isCount(components) ? undefined : `a JPEG of ${components} components`;
+  }
+  return undefined;
+}
 
 /** Numbers of colour components. */
 const isCount = (components: number) => components === 1 || components === 3 || components === 4;
-
-function startsWith(bytes: Uint8Array, from: number, text: string): boolean {
-  for (let i = 0; i < text.length; i++) if (bytes[from + i] !== text.charCodeAt(i)) return false;
-  return true;
-}
-
-/** The orientation in a segment of EXIF; 0 when it is another segment, 1 when it says none that counts. */
-function orientationIn(bytes: Uint8Array, from: number, to: number): number {
-  if (to - from < 20 || !startsWith(bytes, from, 'Exif\0\0')) return 0;
-  const tiff = from + 6;
-  const little = two(bytes, tiff) === 0x4949;
-  if (!little && two(bytes, tiff) !== 0x4d4d) return 1;
-  const short = (at: number) => (little ? bytes[at]! | (bytes[at + 1]! << 8) : two(bytes, at));
-  // Read as two halves: a sum of bytes that are shifted by 24 could be negative.
-  const directory =
-    tiff + (little ? short(tiff + 4) + 65536 * short(tiff + 6) : 65536 * short(tiff + 4) + short(tiff + 6));
-  if (directory + 2 > to) return 1;
-  const entries = short(directory);
-  for (let i = 0, at = directory + 2; i < entries && at + 12 <= to; i++, at += 12) {
-    if (short(at) !== 0x0112) continue;
-    const value = short(at + 8);
-    return value >= 1 && value <= 8 ? value : 1;
-  }
-  return 1;
-}
 
 /** Whether the profile in a segment is not sRGB's by its name. One in several segments is taken for foreign. */
 function isForeignProfile(segment: Uint8Array): boolean {

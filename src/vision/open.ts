@@ -1,8 +1,11 @@
-import sharp from 'sharp';
-import { fail, messageOf } from '../errors.ts';
+import sharp, { type Metadata } from 'sharp';
+import { fail } from '../errors.ts';
+import { orientationIn } from './exif.ts';
 import { type Format, sniff } from './formats.ts';
-import { jpegHeader } from './jpeg-header.ts';
-import { Picture } from './picture.ts';
+import { jpegHeader, strangeJpeg } from './jpeg-header.ts';
+import { type Colour, Picture } from './picture.ts';
+import { reasonOf } from './render-sharp.ts';
+import { strangeTiff } from './tiff.ts';
 
 /** Formats that are let through unless more are named. */
 export const commonFormats: readonly Format[] = ['jpeg', 'png', 'webp'];
@@ -15,14 +18,19 @@ export interface OpenOptions {
   readonly formats?: readonly Format[];
   /** The most pixels the header may announce. Default 2²⁷. */
   readonly maxPixels?: number;
+  /** What a picture with an alpha channel is laid on. Default white. */
+  readonly background?: Colour;
 }
+
+/** The default background of transparent pictures. */
+export const white: Colour = [255, 255, 255];
 
 /**
  * Opens an encoded picture: looks at its first bytes (a file is what it is, not what it is called), reads its header and checks the
  * limit; decodes nothing. EXIF's orientation is taken into `width` and `height`. Of an animation, the first frame.
  * `bytes` are read again while the picture is rendered: their memory must stay as it is, neither written nor detached nor shrunk, until all of its
  * renderings have ended.
- * @throws PICTURE_EMPTY, PICTURE_FORMAT, PICTURE_LIMIT, PICTURE_BROKEN
+ * @throws PICTURE_EMPTY, PICTURE_FORMAT, PICTURE_UNSUPPORTED, PICTURE_LIMIT, PICTURE_BROKEN
  */
 export async function openPicture(bytes: Uint8Array, options: OpenOptions = {}): Promise<Picture> {
   return openSoon(bytes, options);
@@ -31,31 +39,39 @@ export async function openPicture(bytes: Uint8Array, options: OpenOptions = {}):
 /** As `openPicture`, but at once where the header needs no decoder, as those of nearly all JPEGs: a promise costs more than reading it. */
 export function openSoon(
   bytes: Uint8Array,
-  { formats = commonFormats, maxPixels = defaultMaxPixels }: OpenOptions = {},
+  { formats = commonFormats, maxPixels = defaultMaxPixels, background = white }: OpenOptions = {},
 ): Picture | Promise<Picture> {
   if (bytes.length === 0) throw fail('PICTURE_EMPTY', {});
-  const found = sniff(bytes);
-  const { format } = found;
+  const { format, what, advice } = sniff(bytes);
   if (format === undefined || !formats.includes(format)) {
-    const advice =
+    const todo =
       format === undefined
-        ? 'Remove the file, or convert it.'
+        ? (advice ?? 'Remove the file, or convert it.')
         : `Name \`${format}\` among \`formats\`, or convert the file.`;
-    throw fail('PICTURE_FORMAT', { formats: formats.join(', '), found: found.what, advice });
+    throw fail('PICTURE_FORMAT', { formats: formats.join(', '), found: what, advice: todo });
   }
+  const limits = { format, maxPixels, background };
   const header = format === 'jpeg' ? quickHeader(bytes) : undefined;
-  if (header !== undefined) return pictureOf(bytes, header, maxPixels);
-  return readHeader(bytes).then((header) => pictureOf(bytes, header, maxPixels));
+  if (header !== undefined) return pictureOf(bytes, header, limits);
+  return readHeader(bytes, format).then((header) => pictureOf(bytes, header, limits));
+}
+
+interface Limits {
+  readonly format: Format;
+  readonly maxPixels: number;
+  readonly background: Colour;
 }
 
 /** @throws PICTURE_LIMIT */
-function pictureOf(bytes: Uint8Array, header: Header, maxPixels: number): Picture {
-  const { width, height, orientation, alpha, plainJpeg } = header;
+function pictureOf(bytes: Uint8Array, header: Header, { format, maxPixels, background }: Limits): Picture {
+  const { orientation, alpha, plainJpeg } = header;
+  const [width, height] = orientation > 4 ? [header.height, header.width] : [header.width, header.height];
   if (width * height > maxPixels) throw fail('PICTURE_LIMIT', { limit: maxPixels, width, height });
-  return new Picture({ kind: 'encoded', bytes, orientation, alpha, plainJpeg, maxPixels }, width, height);
+  const origin = { kind: 'encoded', bytes, format, orientation, alpha, background, plainJpeg, maxPixels } as const;
+  return new Picture(origin, width, height);
 }
 
-/** `width` and `height` are upright. */
+/** `width` and `height` are as stored, before orientation. */
 interface Header {
   readonly width: number;
   readonly height: number;
@@ -68,29 +84,29 @@ interface Header {
 function quickHeader(bytes: Uint8Array): Header | undefined {
   const found = jpegHeader(bytes);
   if (found === undefined) return undefined;
-  const { orientation, components, foreignProfile } = found;
-  const turned = orientation > 4;
-  return {
-    width: turned ? found.height : found.width,
-    height: turned ? found.width : found.height,
-    orientation,
-    alpha: false,
-    plainJpeg: components !== 4 && !foreignProfile,
-  };
+  const { width, height, orientation, components, foreignProfile } = found;
+  return { width, height, orientation, alpha: false, plainJpeg: components !== 4 && !foreignProfile };
 }
 
-async function readHeader(bytes: Uint8Array): Promise<Header> {
+async function readHeader(bytes: Uint8Array, format: Format): Promise<Header> {
+  const strange = format === 'jpeg' ? strangeJpeg(bytes) : format === 'tiff' ? strangeTiff(bytes) : undefined;
+  if (strange !== undefined) throw unsupported(strange);
+  const { width, height, hasAlpha, depth, orientation = 1, exif } = await metadataOf(bytes);
+  // Of TIFFs that only sharp has read (BigTIFF).
+  if (depth !== 'uchar' && depth !== 'ushort') throw unsupported(`pixels of type ${depth}`);
+  // Of an AVIF the decoder itself turns what is to be turned.
+  const own = exif !== undefined && format !== 'avif' && format !== 'tiff';
+  return { width, height, orientation: own ? orientationIn(exif) : orientation, alpha: hasAlpha, plainJpeg: false };
+}
+
+function unsupported(found: string): Error {
+  return fail('PICTURE_UNSUPPORTED', { found });
+}
+
+async function metadataOf(bytes: Uint8Array): Promise<Metadata> {
   try {
-    const {
-      autoOrient,
-      orientation = 1,
-      hasAlpha,
-    } = await sharp(bytes, {
-      failOn: 'error',
-      limitInputPixels: false,
-    }).metadata();
-    return { ...autoOrient, orientation, alpha: hasAlpha, plainJpeg: false };
+    return await sharp(bytes, { failOn: 'error', limitInputPixels: false }).metadata();
   } catch (error) {
-    throw fail('PICTURE_BROKEN', { reason: messageOf(error) }, { cause: error });
+    throw fail('PICTURE_BROKEN', { reason: reasonOf(error) }, { cause: error });
   }
 }

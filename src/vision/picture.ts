@@ -1,4 +1,5 @@
 import { fail } from '../errors.ts';
+import type { Format } from './formats.ts';
 import { renderPixels } from './render.ts';
 import { boundsOf, type Frame } from './turn.ts';
 
@@ -43,12 +44,17 @@ export interface ResizeOptions {
 
 /** Where a picture's pixels come from. */
 export type Origin =
-  /** An encoded file. `orientation` is EXIF's 1–8. `plainJpeg`: a JPEG in grey or RGB whose colours are sRGB's, which the native renderer decodes. */
+  /**
+   * An encoded file. `orientation` is EXIF's 1–8. One with an alpha channel, `alpha`, is laid on `background`. `plainJpeg`: a JPEG in grey or RGB whose colours
+   * are sRGB's, which the native renderer decodes.
+   */
   | {
       readonly kind: 'encoded';
       readonly bytes: Uint8Array;
+      readonly format: Format;
       readonly orientation: number;
       readonly alpha: boolean;
+      readonly background: Colour;
       readonly plainJpeg: boolean;
       readonly maxPixels: number;
     }
@@ -123,13 +129,7 @@ export class Picture {
       height > 0 &&
       left + width <= this.width &&
       top + height <= this.height;
-    if (!inside) {
-      throw fail('PICTURE_BOX', {
-        width: this.width,
-        height: this.height,
-        box: `${width}×${height} at left ${left}, top ${top}`,
-      });
-    }
+    if (!inside) throw this.#boxError(box);
     if (width === this.width && height === this.height) return this;
     return this.#with({ kind: 'crop', box: { left, top, width, height } }, width, height);
   }
@@ -142,6 +142,8 @@ export class Picture {
     const { left, top, width, height } = box;
     const [inLeft, inTop] = [Math.max(0, left), Math.max(0, top)];
     const [inRight, inBottom] = [Math.min(this.width, left + width), Math.min(this.height, top + height)];
+    // The numbers that were given, and not those of a part that is not there.
+    if (!(inRight > inLeft && inBottom > inTop)) throw this.#boxError(box);
     const inside = this.crop({ left: inLeft, top: inTop, width: inRight - inLeft, height: inBottom - inTop });
     if (inside.width === width && inside.height === height) return inside;
     const place = { width, height, left: inLeft - left, top: inTop - top };
@@ -214,6 +216,11 @@ export class Picture {
   /** Renders the picture into memory of its own: uint8 RGB [height, width, 3]. @throws PICTURE_BROKEN when the file is damaged. */
   pixels(): Promise<Pixels> {
     return renderPixels(this);
+  }
+
+  #boxError({ left, top, width, height }: Box): Error {
+    const box = `${width}×${height} at left ${left}, top ${top}`;
+    return fail('PICTURE_BOX', { width: this.width, height: this.height, box });
   }
 
   #scale(width: number, height: number, kernel: Kernel): Picture {

@@ -78,6 +78,19 @@ export function repeatPixels(pixels: Pixels, width: number, height: number): Pix
   return { width, height, data };
 }
 
+/** Pixels with an alpha channel, grey [H · W · 2] or RGB [H · W · 4] that alpha is not multiplied into, laid on a background: RGB [H · W · 3]. */
+export function layOn(pixels: Uint8Array, channels: 2 | 4, background: Colour): Uint8Array {
+  const rgb = new Uint8Array((pixels.length / channels) * 3);
+  for (let from = 0, to = 0; to < rgb.length; from += channels, to += 3) {
+    const alpha = pixels[from + channels - 1]!;
+    for (let channel = 0; channel < 3; channel++) {
+      const above = pixels[channels === 2 ? from : from + channel]!;
+      rgb[to + channel] = Math.round((above * alpha + background[channel]! * (255 - alpha)) / 255);
+    }
+  }
+  return rgb;
+}
+
 /** Grey [H · W] repeated to RGB [H · W · 3]. */
 export function greyToRgb(grey: Uint8Array): Uint8Array {
   const rgb = new Uint8Array(grey.length * 3);

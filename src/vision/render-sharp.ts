@@ -1,8 +1,11 @@
 import sharp, { type Sharp, type SharpOptions } from 'sharp';
-import { fail, messageOf, PatchstreamError } from '../errors.ts';
+import { fail, firstLine, messageOf, PatchstreamError } from '../errors.ts';
 import { enlarge } from './enlarge.ts';
-import type { Box, Kernel, Operation, Picture, Pixels } from './picture.ts';
-import { cropPixels, greyToRgb, mirrorPixels, padPixels } from './pixels.ts';
+import type { Format } from './formats.ts';
+import { decodeStrictly, type FailOn } from './jpeg-strict.ts';
+import { lyingBox, uprightPixels } from './orientation.ts';
+import type { Box, Colour, Kernel, Operation, Picture, Pixels } from './picture.ts';
+import { cropPixels, greyToRgb, layOn, mirrorPixels, padPixels } from './pixels.ts';
 import type { Place, Rendering } from './render-native.ts';
 import { type Drawn, drawnFrom, warpPixels } from './turn.ts';
 
@@ -43,28 +46,48 @@ async function renderChain(picture: Picture, done: Done): Promise<Pixels> {
     return await fromOrigin(at, drawn);
   } catch (error) {
     if (error instanceof PatchstreamError) throw error;
-    throw fail('PICTURE_BROKEN', { reason: messageOf(error) }, { cause: error });
+    throw fail('PICTURE_BROKEN', { reason: reasonOf(error) }, { cause: error });
   }
 }
 
-/** Decoding takes the first crop and the first resize with it, in one pass over the file. */
+/** What a decoder says, without the name of libvips' operation, which stands before each line. */
+export function reasonOf(error: unknown): string {
+  return firstLine(messageOf(error)).replace(/^\w+: /, '');
+}
+
+/**
+ * Decoding takes the first crop and the first resize with it, in one pass over the file, as the picture lies in it; what is left of it then is turned upright.
+ * By the orientation that was found when it was opened, and not by sharp's own reading of it, so that every renderer turns alike.
+ */
 async function fromOrigin({ origin, width, height }: Picture, operations: readonly Drawn[]): Promise<Pixels> {
   if (origin.kind === 'raw') {
     const data = origin.channels === 3 ? origin.data : greyToRgb(origin.data);
     return apply({ width, height, data }, operations);
   }
-  const { box, rest } = leadingCrops(operations);
-  const { bytes, orientation, maxPixels } = origin;
-  // The loader's threshold: a truncated file fails, a harmless warning (an unknown marker) does not.
-  const pipeline = sharp(bytes, { failOn: 'error', limitInputPixels: maxPixels } satisfies SharpOptions);
-  if (orientation > 1) pipeline.autoOrient();
-  if (box !== undefined) pipeline.extract(box);
+  const { bytes, format, orientation, maxPixels } = origin;
+  const { box = { left: 0, top: 0, width, height }, rest } = leadingCrops(operations);
+  const lying = lyingBox(box, { width, height }, orientation);
   const [first, ...others] = rest;
-  // Alpha is dropped as Pillow's convert('RGB') does, before anything is mixed; sharp would weigh colours with it while it resizes.
-  const apart = first?.kind !== 'resize' || origin.alpha || grows(box ?? { width, height }, first);
-  if (apart) return apply(await toRgb(pipeline), rest);
-  return apply(await toRgb(scaleTo(pipeline, first)), others);
+  // What lies under transparent pixels must be gone before anything is mixed.
+  const apart = first?.kind !== 'resize' || origin.alpha || grows(box, first);
+  const decode = (bytes: Uint8Array, failOn: FailOn) => {
+    const pipeline = sharp(bytes, { failOn, limitInputPixels: maxPixels } satisfies SharpOptions);
+    if (box.width < width || box.height < height) pipeline.extract(lying);
+    if (!apart) scaleTo(pipeline, orientation > 4 ? { ...first, width: first.height, height: first.width } : first);
+    return origin.alpha ? toRgbOn(pipeline, origin.background) : toRgb(pipeline);
+  };
+  const decoded =
+    format === 'jpeg'
+      ? await decodeStrictly(bytes, lying.top + lying.height, decode)
+      : await decode(bytes, failOn(format));
+  return apply(uprightPixels(decoded, orientation), apart ? rest : others);
 }
+
+/**
+ * Errors are cut-off files and wrong check sums. Warnings of PNG and TIFF are mostly harmless (an odd profile, an unknown tag); the one of GIF is of codes that are
+ * none.
+ */
+const failOn = (format: Format): FailOn => (format === 'gif' ? 'warning' : 'error');
 
 /** Does the operations to decoded pixels. Crops, borders and mirrors are moves of memory; resizes are sharp's, but where a side grows. */
 async function apply(start: Pixels, operations: readonly Drawn[]): Promise<Pixels> {
@@ -110,7 +133,7 @@ function scaleTo(pipeline: Sharp, { width, height, kernel }: Operation & { kind:
   return pipeline.resize({ width, height, fit: 'fill', kernel: sharpKernels[kernel] });
 }
 
-/** Runs a pipeline to uint8 RGB, whatever came in: grey is repeated, CMYK converted, alpha dropped, 16 bits become 8. */
+/** Runs a pipeline to uint8 RGB, whatever came in: grey is repeated, CMYK converted, 16 bits become 8. */
 async function toRgb(pipeline: Sharp): Promise<Pixels> {
   const { data, info } = await pipeline
     .removeAlpha()
@@ -120,4 +143,16 @@ async function toRgb(pipeline: Sharp): Promise<Pixels> {
   const { width, height, channels } = info;
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   return { width, height, data: channels === 1 ? greyToRgb(bytes) : bytes };
+}
+
+/** The same of a picture with an alpha channel, laid on a background. */
+async function toRgbOn(pipeline: Sharp, background: Colour): Promise<Pixels> {
+  const { data, info } = await pipeline
+    .ensureAlpha()
+    .toColourspace('srgb')
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true });
+  const { width, height, channels } = info;
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return { width, height, data: layOn(bytes, channels === 2 ? 2 : 4, background) };
 }
