@@ -19,7 +19,7 @@ bool isData(const uint8_t* begin, const uint8_t* from, const uint8_t* to) {
   if (to - from <= mostPadding) return false;
   const uint8_t* run = to - 1;
   while (run > begin && run > from - mostPadding && run[-1] == to[-1]) run--;
-  return run > from + mostPadding || run <= from - mostPadding;
+  return run > from + mostPadding / 2 || run <= from - mostPadding;
 }
 
 }  // namespace patchstream

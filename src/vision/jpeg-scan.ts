@@ -11,7 +11,7 @@ export interface ScanJudgement {
  * little data, codes that are none, restarts out of step, data left over. libvips looks for warnings only before it decodes more, so that it sees none in
  * the last rows, where lost data shows; of several scans it sees all before the first row.
  *
- * Nothing for what it cannot read: several scans, arithmetic codes, tables that are not whole. Makes no pixels; about 30 MB of a file in a second.
+ * Nothing for what it cannot read: several scans, arithmetic codes, tables that are not whole. Makes no pixels; tens of megabytes in a second.
  */
 export function judgeScan(bytes: Uint8Array, rows: number): ScanJudgement | undefined {
   const scan = scanOf(bytes);
@@ -222,13 +222,17 @@ class ScanReader {
   }
 
   #leavesData(): boolean {
-    const from = this.#at - Math.max(0, (this.#count - this.#padded) >> 3);
+    let from = this.#at;
+    // Back over the bytes that were read ahead; a zero behind 255 was put there by the encoder.
+    for (let ahead = (this.#count - this.#padded) >> 3; ahead > 0; ahead--) {
+      from -= this.#bytes[from - 1] === 0 && this.#bytes[from - 2] === 0xff ? 2 : 1;
+    }
     const to = nextMarker(this.#bytes, from);
     return to === this.#bytes.length ? to - from > mostPadding : isData(this.#bytes, from, to);
   }
 }
 
-/** Bytes before a marker that may be anything; as in native/image/leftover.h. */
+/** Bytes before a marker that may be anything; as in native/image/leftover.h, where up to 8 that libjpeg has read ahead are not counted. */
 const mostPadding = 16;
 
 /** Where the marker behind `from` stands, but for those of restarts; the length of the file where there is none. */
@@ -249,5 +253,5 @@ export function isData(bytes: Uint8Array, from: number, to: number): boolean {
   if (to - from <= mostPadding) return false;
   let run = to - 1;
   while (run > 0 && run > from - mostPadding && bytes[run - 1] === bytes[to - 1]) run--;
-  return run > from + mostPadding || run <= from - mostPadding;
+  return run > from + mostPadding / 2 || run <= from - mostPadding;
 }

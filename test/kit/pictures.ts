@@ -1,4 +1,5 @@
 import sharp from 'sharp';
+import { Random } from '../../src/random.ts';
 import type { Pixels } from '../../src/vision/picture.ts';
 
 /** RGB pixels from rows of grey numbers, for pictures worked out by hand. */
@@ -36,6 +37,20 @@ export function gradient(width: number, height: number): Pixels {
     }
   }
   return { width, height, data };
+}
+
+/** A gradient under noise, whose JPEG has some bytes for each block, as a photograph's has. Always the same. */
+export function noisy(width: number, height: number): Pixels {
+  const pixels = gradient(width, height);
+  const random = new Random(5, 'noisy', 'kit');
+  return {
+    width,
+    height,
+    data: Uint8Array.from(
+      pixels.data,
+      (value) => value + Math.round((random.uniform() - 0.5) * Math.min(60, 2 * value, 2 * (255 - value))),
+    ),
+  };
 }
 
 export const png = (pixels: Pixels): Promise<Buffer> => raw(pixels).png().toBuffer();

@@ -23,13 +23,20 @@ t.test('the box, and of one that juts out what lies in the picture', async (t) =
   t.same(await cut(2, 3, 100, 100), [whole[3]!.slice(2)]);
 });
 
-t.test('a box beside the picture, or without pixels, fails alone', async (t) => {
-  for (const box of [
-    [4, 0, 2, 2],
-    [0, -3, 2, 2],
-    [1, 1, 0, 2],
-  ])
-    await t.rejects(cut(...box), { code: 'PICTURE_BOX' });
+t.test('M6: a box beside the picture, or without pixels, fails alone, with its own numbers', async (t) => {
+  for (const [box, text] of [
+    [[4, 0, 2, 2], '2×2 at left 4, top 0'],
+    [[0, -3, 2, 2], '2×2 at left 0, top -3'],
+    [[900, 10, 50, 60], '50×60 at left 900, top 10'],
+    [[1, 1, 0, 2], '0×2 at left 1, top 1'],
+    [[1, 1, -2, 2], '-2×2 at left 1, top 1'],
+  ] as const) {
+    const error = await cut(...box).catch((error: unknown) => error);
+    t.match(error, { code: 'BOX_OUTSIDE', message: new RegExp(`of 4×4 px.*got ${text}`) });
+  }
+  // Not of integers, where a source of the user's own gives them.
+  const run = () => stageOf(cropBox, {}, withBox).run({ picture, box: [Number.NaN, 0, 2, 2] });
+  t.throws(run, { code: 'BOX_OUTSIDE', message: /NaN/ });
 });
 
 t.test('spec and options', async (t) => {

@@ -4,6 +4,7 @@ import t from 'tap';
 import { imageAddon, isAbsent } from '../../src/native.ts';
 import { Random } from '../../src/random.ts';
 import { Ring } from '../../src/streams/ring.ts';
+import { enlarge } from '../../src/vision/enlarge.ts';
 import { openPicture } from '../../src/vision/open.ts';
 import { type Picture, type Pixels, rawPicture } from '../../src/vision/picture.ts';
 import { cropPixels, rgbToGrey } from '../../src/vision/pixels.ts';
@@ -387,3 +388,23 @@ t.test('memory stays flat over many renderings', { skip }, async (t) => {
   }
   t.ok(growth(readings) < 12, `MiB after each round: ${readings.map((mib) => mib.toFixed(1)).join(', ')}`);
 });
+
+t.test(
+  'N5: sharp is as near to an exact bicubic as native/image where it makes a JPEG or WebP much smaller',
+  async (t) => {
+    const large = kit.noisy(800, 600);
+    const size = { width: 149, height: 112 };
+    const source = sharp(large.data, { raw: { width: 800, height: 600, channels: 3 } });
+    for (const [format, bytes] of [
+      ['jpeg', await source.clone().jpeg({ quality: 92 }).toBuffer()],
+      ['webp', await source.clone().webp({ quality: 92 }).toBuffer()],
+    ] as const) {
+      const decoded = await bySharp(await openPicture(bytes));
+      const exact = enlarge(decoded, { ...size, kernel: 'bicubic' });
+      const seen = await bySharp((await openPicture(bytes)).resize({ ...size, fit: 'fill' }));
+      const most = exact.data.reduce((most, value, i) => Math.max(most, Math.abs(value - seen.data[i]!)), 0);
+      // With sharp's fast choice of how far the decoder shrinks: 20 and 27.
+      t.ok(most <= 10, `${format}: ${most} of 255`);
+    }
+  },
+);
