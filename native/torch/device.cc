@@ -33,6 +33,8 @@ double elapsed(const Event& from, const Event& to) {
   return 0;
 }
 
+thread_local bool replaying = false;
+
 constexpr int32_t mostMarks = 4096;
 
 c10::Stream streamOf(at::Device device) { return c10::impl::VirtualGuardImpl(device.type()).getStream(device); }
@@ -59,6 +61,16 @@ void* cpuBytes(const at::Tensor& x) {
   TORCH_CHECK(x.is_cpu() && x.is_contiguous(), "a dense tensor of the host is needed, not one on ", x.device());
   return x.data_ptr();
 }
+
+void checkWithin(const at::Tensor& index, int64_t size, const char* what) {
+  if (index.numel() == 0 || index.is_meta() || (replaying && !index.is_cpu())) return;
+  const int64_t least = index.min().item<int64_t>();
+  const int64_t most = index.max().item<int64_t>();
+  TORCH_CHECK(least >= 0 && most < size, what, " ", least < 0 ? least : most, " is not in 0 ... ", size - 1);
+}
+
+Replaying::Replaying() { replaying = true; }
+Replaying::~Replaying() { replaying = false; }
 
 int cudaDevices() {
   if (!at::hasCUDA() || !c10::impl::hasDeviceGuardImpl(at::kCUDA)) return 0;

@@ -26,6 +26,19 @@ T* hostData(const at::Tensor& x) {
 // The bytes of a dense tensor that was copied to the host, or is to be copied from there. Throws for a tensor of a device.
 void* cpuBytes(const at::Tensor& x);
 
+// Throws when an index is not in 0 … size − 1, and says which `what` it was: on a GPU such an index would end the process's work on it. Asks the device, and
+// waits for its answer; so nobody asks while a recording is replayed, whose calls were checked when they were recorded.
+void checkWithin(const at::Tensor& index, int64_t size, const char* what);
+
+// Says for its own life that a recording is replayed in this thread.
+class Replaying {
+ public:
+  Replaying();
+  ~Replaying();
+  Replaying(const Replaying&) = delete;
+  Replaying& operator=(const Replaying&) = delete;
+};
+
 // How many CUDA devices this libtorch sees.
 int cudaDevices();
 

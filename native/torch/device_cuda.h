@@ -1,4 +1,4 @@
-// What is asked of CUDA itself and not through c10's common interface. Without CUDA's headers (PATCHSTREAM_CUDA), nothing is known and nothing done.
+// What is asked of CUDA itself and not through c10's common interface. A libtorch before 2.11 is asked by CUDA's headers (PATCHSTREAM_CUDA), where they are.
 #pragma once
 
 #include "device.h"

@@ -150,7 +150,10 @@ AttentionGrad composedGrad(const at::Tensor& dy, const at::Tensor& qkv, const at
 
 Attention attention(const at::Tensor& qkv, const at::Tensor& table, const at::Tensor& bucketIds, AttentionSetting setting) {
   const Layout at = layoutOf(qkv, table, setting);
-  if (!onHost(qkv)) return composed(qkv, table, bucketIds, at);
+  if (!onHost(qkv)) {
+    if (table.defined()) checkWithin(bucketIds, at.buckets, "bucket");
+    return composed(qkv, table, bucketIds, at);
+  }
   if (table.defined()) checkIds(bucketIds, at.T, at.buckets);
   Attention out{at::empty({at.batch, at.T, at.width()}, qkv.options()),
                 at::empty({at.batch, at.heads, at.T, at.T}, qkv.options())};
@@ -180,7 +183,10 @@ Attention attention(const at::Tensor& qkv, const at::Tensor& table, const at::Te
 AttentionGrad attentionGrad(const at::Tensor& dy, const at::Tensor& qkv, const at::Tensor& y, const at::Tensor& shares,
                             const at::Tensor& table, const at::Tensor& bucketIds, AttentionSetting setting) {
   const Layout at = layoutOf(qkv, table, setting);
-  if (!onHost(qkv)) return composedGrad(dy, qkv, y, shares, table, bucketIds, at);
+  if (!onHost(qkv)) {
+    if (table.defined()) checkWithin(bucketIds, at.buckets, "bucket");
+    return composedGrad(dy, qkv, y, shares, table, bucketIds, at);
+  }
   const bool relative = table.defined();
   if (relative) checkIds(bucketIds, at.T, at.buckets);
   AttentionGrad grad{at::empty_like(qkv), at::Tensor()};

@@ -32,7 +32,10 @@ struct AddRow {
 
 at::Tensor gatherTokens(const at::Tensor& x, const at::Tensor& ids) {
   const int64_t N = x.size(0), n = x.size(1), width = x.size(2), k = ids.size(1);
-  if (!onHost(x)) return x.gather(1, expanded(ids, width));
+  if (!onHost(x)) {
+    checkWithin(ids, n, "token");
+    return x.gather(1, expanded(ids, width));
+  }
   checkIds(ids, n);
   const at::Tensor out = at::empty({N, k, width}, x.options());
   const float* from = hostData<float>(x);
@@ -47,7 +50,10 @@ at::Tensor gatherTokens(const at::Tensor& x, const at::Tensor& ids) {
 
 at::Tensor gatherTokensGrad(const at::Tensor& dy, const at::Tensor& ids, int64_t n) {
   const int64_t N = dy.size(0), k = dy.size(1), width = dy.size(2);
-  if (!onHost(dy)) return at::zeros({N, n, width}, dy.options()).scatter_add_(1, expanded(ids, width), dy);
+  if (!onHost(dy)) {
+    checkWithin(ids, n, "token");
+    return at::zeros({N, n, width}, dy.options()).scatter_add_(1, expanded(ids, width), dy);
+  }
   checkIds(ids, n);
   const at::Tensor out = at::empty({N, n, width}, dy.options());
   const float* from = hostData<float>(dy);

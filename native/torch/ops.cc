@@ -2,6 +2,11 @@
 
 namespace patchstream {
 
+void Operations::add(const char* name, Operation operation) {
+  names_.emplace_back(name);
+  operations_.push_back(operation);
+}
+
 const Operations& operations() {
   static const Operations all = [] {
     Operations made;

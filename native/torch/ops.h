@@ -4,7 +4,6 @@
 
 #include <string>
 #include <unordered_map>
-#include <utility>
 #include <vector>
 
 namespace patchstream {
@@ -42,7 +41,7 @@ class Call {
   }
   at::ScalarType dtype();
 
-  void give(at::Tensor tensor) { outputs.push_back(std::move(tensor)); }
+  void give(const at::Tensor& tensor) { outputs.push_back(tensor); }
 
  private:
   const double* next_;
@@ -54,10 +53,7 @@ using Operation = void (*)(Call&);
 // The operations by number, and the names by which JavaScript learns the numbers.
 class Operations {
  public:
-  void add(std::string name, Operation operation) {
-    names_.push_back(std::move(name));
-    operations_.push_back(operation);
-  }
+  void add(const char* name, Operation operation);
   void run(int32_t opcode, Call& call) const {
     TORCH_CHECK(opcode >= 0 && opcode < static_cast<int32_t>(operations_.size()), "no operation ", opcode);
     operations_[opcode](call);

@@ -8,16 +8,13 @@ namespace patchstream {
 
 namespace {
 
-// Rows of [count, ...] from index vectors [..., depth] into an array of `shape`; checked where that does not hold up the device.
+// Rows of [count, ...] from index vectors [..., depth] into an array of `shape`.
 at::Tensor flatIndices(const at::Tensor& index, const std::vector<int64_t>& shape) {
   const int64_t depth = index.size(-1);
   at::Tensor flat = at::zeros(index.sizes().slice(0, index.dim() - 1), index.options().dtype(at::kLong));
   for (int64_t axis = 0; axis < depth; axis++) {
     const at::Tensor along = index.select(-1, axis);
-    if (onHost(index) && along.numel() > 0) {
-      TORCH_CHECK(along.min().item<int64_t>() >= 0 && along.max().item<int64_t>() < shape[axis],
-                  "indices must lie inside the shape");
-    }
+    checkWithin(along, shape[axis], "index");
     flat = flat * shape[axis] + along;
   }
   return flat.reshape({-1});
@@ -62,12 +59,10 @@ void addIndexing(Operations& ops) {
     const int64_t n = call.integer();
     const at::Tensor x = call.input(0).reshape({batch * outer, count, inner});
     const at::Tensor index = call.input(1).reshape({batch, n});
+    checkWithin(index, count, "index");
     if (batch == 1) {
       call.give(x.index_select(1, index.reshape({n})).reshape(call.list()));
       return;
-    }
-    if (onHost(index) && index.numel() > 0) {
-      TORCH_CHECK(index.min().item<int64_t>() >= 0 && index.max().item<int64_t>() < count, "indices must lie inside the axis");
     }
     const at::Tensor starts = at::arange(batch, index.options()).mul(count).unsqueeze(1);
     const at::Tensor rows = x.reshape({batch, outer, count, inner}).transpose(1, 2).reshape({batch * count, outer * inner});

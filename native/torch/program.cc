@@ -21,6 +21,7 @@ bool sameNumbers(const at::Tensor& a, const at::Tensor& b) {
 }  // namespace
 
 bool Program::replay(const Environment& environment, const std::vector<Handle>& given) const {
+  const Replaying now;
   std::vector<at::Tensor> tensors(places_.size());
   for (size_t i = 0; i < places_.size(); i++) {
     const Place& place = places_[i];

@@ -10,6 +10,9 @@ const addon = torchAddon();
 /** Where tests of the backend torch compute: PATCHSTREAM_TEST_DEVICE (`cuda:0`), the cpu by default. */
 export const testDevice = (process.env.PATCHSTREAM_TEST_DEVICE || 'cpu') as TorchDevice;
 
+/** Whether loops of our own compute: they do on the cpu, unless PATCHSTREAM_TORCH_KERNELS says `aten`. */
+export const ownKernels = testDevice === 'cpu' && process.env.PATCHSTREAM_TORCH_KERNELS !== 'aten';
+
 /** Why tests of the backend torch cannot run, or false: an option of tap's tests. */
 export const withoutTorch: string | false = isAbsent(addon) ? addon.found : false;
 

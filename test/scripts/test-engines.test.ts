@@ -1,0 +1,108 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import type { Answer } from '../../scripts/lib/runner.mjs';
+import { engines, testEngines } from '../../scripts/test-engines.mjs';
+import { writeFiles } from '../kit/folder.ts';
+
+const ok = (stdout = ''): Answer => ({ status: 0, stdout, stderr: '' });
+
+interface Scene {
+  readonly missing?: Readonly<Record<string, string>>;
+  readonly log?: string;
+  readonly built?: boolean;
+  readonly parity?: Answer;
+}
+
+/** Runs the script on a tree of a few files; compilers, pip and tests are made up. */
+async function perform(
+  t: Test,
+  words: readonly string[],
+  { missing = {}, log = '', built = true, parity }: Scene = {},
+) {
+  const root = t.testdir({});
+  writeFiles(root, {
+    'src/a.ts': '',
+    'native/torch/addon.cc': '',
+    'test/backends/torch.test.ts': '',
+    'test/backends/wasm.test.ts': '',
+    'test/train/step.test.ts': '',
+    'node_modules/tap/package.json': '',
+  });
+  const lines: string[] = [];
+  const calls: { line: string; kernels: string | undefined; python: string | undefined }[] = [];
+  const folder = join(root, 'engines');
+  const totals = await testEngines(root, words, {
+    env: {},
+    folder,
+    say: (line) => lines.push(line),
+    installDebian: () => lines.push('apt'),
+    install: (manifest) => {
+      const name = Object.keys(missing).find((part) => manifest.includes(part));
+      return name === undefined
+        ? { python: `python of ${manifest.slice(root.length + 1)}` }
+        : { missing: missing[name]! };
+    },
+    build: async (tree, libtorch) => {
+      mkdirSync(join(tree, 'native/torch/build'), { recursive: true });
+      writeFileSync(join(tree, 'native/torch/build/build.log'), log);
+      return { built, said: [`Builds native/torch with libtorch 2.1 of ${libtorch}`] };
+    },
+    runner: (command, args, { env = {} } = {}) => {
+      const line = [command, ...args].join(' ');
+      if (line.includes('import torch'))
+        return missing.debian === undefined ? ok() : { status: 1, stdout: '', stderr: '' };
+      calls.push({ line, kernels: env.PATCHSTREAM_TORCH_KERNELS, python: env.PYTHON });
+      if (line.includes('parity')) return parity ?? ok('torch lomar: loss  1.0e-7  1e-4\n');
+      return ok('12 passed, 0 failed\n');
+    },
+  });
+  return { totals, lines, calls, folder };
+}
+
+t.test('every engine is built once, and tested with both kinds of kernels', async (t) => {
+  const { totals, lines, calls, folder } = await perform(t, []);
+  t.same(totals, { passed: 3 * (2 + 2 * 2), failed: 0 });
+  t.equal(calls.length, 12);
+  t.same([...new Set(calls.map(({ kernels }) => kernels))], [undefined, 'aten']);
+  t.same([...new Set(calls.map(({ python }) => python))].length, 3, 'each against its own PyTorch');
+  const suites = calls.filter(({ line }) => line.includes('scripts/test.mjs'));
+  for (const { line } of suites) t.match(line, /torch\.test\.ts test\/train\/step\.test\.ts$/);
+  t.match(lines.join('\n'), /suites, own kernels: 12 passed, 0 failed/, 'what they said is told');
+  t.ok(existsSync(join(folder, 'newest/src/a.ts')) && existsSync(join(folder, 'newest/node_modules/tap')));
+});
+
+t.test('words choose engines, kernels and parts', async (t) => {
+  const { totals, calls } = await perform(t, ['2.11', 'aten', 'parity']);
+  t.same(totals, { passed: 3, failed: 0 });
+  t.match(calls, [{ line: /bench\/run\.mjs parity torch$/, kernels: 'aten', python: /torch-2\.11/ }]);
+  await t.rejects(perform(t, ['3.0']), { message: /3\.0: choose among debian, 2\.11, newest, own, aten/ });
+});
+
+t.test('what cannot be had, a warning and a difference are failures that say why', async (t) => {
+  const { totals, lines } = await perform(t, ['own', 'suites'], {
+    missing: { '2.11': 'pip install failed: no network', debian: 'none' },
+    log: 'x.cc:1: warning: odd\n',
+  });
+  t.same(totals, { passed: 2, failed: 3 });
+  t.match(
+    lines.join('\n'),
+    /apt\n.*FAILED {2}installed: Debian has no PyTorch.*FAILED {2}installed: pip install failed: no network.*warning: odd/s,
+  );
+  const parity = { status: 1, stdout: 'torch mae: loss  1.0e-1  1e-4  FAILED\n', stderr: '' };
+  const different = await perform(t, ['newest', 'own', 'parity'], { parity });
+  t.same(different.totals, { passed: 2, failed: 1 });
+  t.match(different.lines.join('\n'), /FAILED {2}parity, own kernels: exit code 1\n +torch mae: loss {2}1\.0e-1/);
+  t.same(
+    (await perform(t, ['newest'], { built: false })).totals,
+    { passed: 0, failed: 1 },
+    'nothing is tested that is not built',
+  );
+});
+
+t.test('the newest is that of the peers, and every manifest is there', (t) => {
+  t.equal(engines.length, 3);
+  for (const { manifest } of engines)
+    t.ok(manifest === undefined || existsSync(new URL(`../../${manifest}`, import.meta.url)), manifest);
+  t.end();
+});
