@@ -40,7 +40,8 @@ at::Tensor staging(at::IntArrayRef shape, at::ScalarType dtype, at::Device devic
 }
 
 at::Tensor sent(const at::Tensor& staged, at::ScalarType dtype, at::Device device) {
-  return staged.to(device, /*non_blocking=*/true).to(dtype);
+  // Without the allocator of pinned memory, nobody would keep it for a copy that is under way.
+  return staged.to(device, /*non_blocking=*/device.is_cuda()).to(dtype);
 }
 
 // Whether tensors can be written where they are to lie.
