@@ -148,7 +148,10 @@ t.test('a tensor that was replaced is recorded anew', skip, async (t) => {
   weight.dispose();
 });
 
-t.test('an error inside a replay leaves nothing behind, and the next replay is right', skip, async (t) => {
+// On a GPU nobody waits in a replay to see whether an index is right.
+const onCpu = { skip: withoutTorch || (testDevice !== 'cpu' && 'indices of replays are checked on the cpu alone') };
+
+t.test('an error inside a replay leaves nothing behind, and the next replay is right', onCpu, async (t) => {
   const table = tf.tensor1d([10, 20, 30]);
   const compute = (x: tf.Tensor): Made => ({ tensors: [tf.gather(table, x.toInt()).square().sum()], count: 1 });
   await withReplays(t, compute, ({ add, sums, replays }) => {
@@ -156,7 +159,7 @@ t.test('an error inside a replay leaves nothing behind, and the next replay is r
     t.ok(replays.calls > 0);
     const { addon } = tf.backend() as TorchBackend;
     const [before, value] = [addon.memory(), sums.tensors[0]!.dataSync()[0]];
-    for (let i = 0; i < 10; i++) t.throws(() => add([0, 7]), /bounds.*GatherV2/);
+    for (let i = 0; i < 10; i++) t.throws(() => add([0, 7]), /index 7 is not in 0 \.\.\. 2.*GatherV2/);
     t.same(addon.memory(), before);
     t.equal(sums.tensors[0]!.dataSync()[0], value);
     t.same(add([1, 2]), { count: 1, grown: 1300 });
@@ -189,7 +192,7 @@ t.test('a count that changes at the first replay is the right one', skip, async 
   });
 });
 
-t.test('an error inside the first replay leaves nothing behind', skip, async (t) => {
+t.test('an error inside the first replay leaves nothing behind', onCpu, async (t) => {
   let calls = 0;
   const table = tf.tensor1d([10, 20, 30]);
   // The computation beside the replay is of other rows, so that the error is the replay's alone.
@@ -200,7 +203,7 @@ t.test('an error inside the first replay leaves nothing behind', skip, async (t)
   await withReplays(t, compute, ({ add }) => {
     for (let i = 0; i < 3; i++) add([0, 1]);
     const before = tf.memory().numTensors;
-    t.throws(() => add([0, 7]), /bounds.*GatherV2/);
+    t.throws(() => add([0, 7]), /index 7 is not in 0 \.\.\. 2.*GatherV2/);
     t.equal(tf.memory().numTensors, before);
     t.equal(calls, 4);
   });

@@ -103,6 +103,6 @@ t.test('what cannot be had, a warning and a difference are failures that say why
 t.test('the newest is that of the peers, and every manifest is there', (t) => {
   t.equal(engines.length, 3);
   for (const { manifest } of engines)
-    t.ok(manifest === undefined || existsSync(new URL(`../../${manifest}`, import.meta.url)), manifest);
+    t.ok(manifest === undefined || existsSync(new URL(`../../${manifest}`, import.meta.url)), manifest ?? 'Debian');
   t.end();
 });
