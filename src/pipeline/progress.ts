@@ -1,3 +1,4 @@
+import { awake } from '../streams/awake-clock.ts';
 import type { StageStats } from '../streams/meter.ts';
 import type { Progress, RunEvent } from './events.ts';
 
@@ -15,7 +16,7 @@ export interface Look {
 /** Tells of a run's progress a few times a second, until `stop`. */
 export class ProgressTicker {
   readonly #timer: NodeJS.Timeout;
-  readonly #began = performance.now();
+  readonly #began = awake.now();
   readonly #tell: () => void;
   #stopped = false;
 
@@ -26,7 +27,7 @@ export class ProgressTicker {
   constructor(onEvent: (event: RunEvent) => void, look: () => Look, { perDone = 1, before = 0 } = {}) {
     this.#tell = () => {
       const { done, total, stats, values, balance } = look();
-      const seconds = (performance.now() - this.#began) / 1000;
+      const seconds = (awake.now() - this.#began) / 1000;
       const rate = seconds > 0 ? (done - before) / seconds : 0;
       const known = total !== undefined && Number.isFinite(total);
       const waiting = stats.reduce<StageStats | undefined>(

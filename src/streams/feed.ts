@@ -1,4 +1,5 @@
 import { asyncScheduler, type Observable, type SchedulerLike, Subscriber } from 'rxjs';
+import { awake } from './awake-clock.ts';
 
 /**
  * Subscribes an operator to its source: errors are passed on, what a handler throws becomes an error of the stream, and the source
@@ -31,7 +32,7 @@ export function feed<T>(
   source.subscribe(inner);
 }
 
-/** The time of a scheduler in milliseconds; finer than a millisecond where it is the real one. */
+/** The time of a scheduler in milliseconds; where it is the real one, finer than a millisecond, and without the time in which the process stood still. */
 export function clockOf(scheduler: SchedulerLike): () => number {
-  return scheduler === asyncScheduler ? () => performance.now() : () => scheduler.now();
+  return scheduler === asyncScheduler ? () => awake.now() : () => scheduler.now();
 }

@@ -12,6 +12,7 @@ import { fail, messageOf } from '../errors.ts';
 import type { Budget } from './failures.ts';
 import { clockOf, feed } from './feed.ts';
 import type { StageMeter } from './meter.ts';
+import { Pending } from './pending.ts';
 import type { Carried } from './permits.ts';
 import { describeValue, share } from './run-stage.ts';
 import { isSample, type Sample } from './sample.ts';
@@ -31,12 +32,20 @@ interface Guest {
   readonly carried: Carried;
   readonly since: number;
   readonly outs: Sample[];
+  /** The operator made a promise when it was fed this sample: what is not let out is still worked on. */
+  promised: boolean;
+  /** A sample that was fed later has come out before it. */
+  overtaken: boolean;
 }
 
 /**
  * A stage from any rxjs operator over samples. The operator sees plain samples; their permits are kept for it here. Samples are fed one
  * by one, and at most `holds + 1` are inside. With `holds: 0` what has not come out when `next` returns was dropped. With `holds: n`
  * a sample's turn ends in the microtask after it has come out; then the next is fed. What is left inside on completion was dropped.
+ *
+ * An operator that has all the samples that it may have, lets none out, and has started nothing that could let one out later (no timer, no promise) stands
+ * still for good: the sample that came first was swallowed, as by a filter, and is dropped; if it was only kept, as by bufferCount, it comes out after its turn,
+ * which ends the run and says that `holds` is too small.
  */
 export function runOperator(
   operator: OperatorFunction<Sample, Sample>,
@@ -54,6 +63,7 @@ export function runOperator(
       const inside: Guest[] = [];
       const came: Guest[] = [];
       const overdue = new Set<string>();
+      const pending = new Pending(scheduler);
       let feeding = false;
       let sourceEnded = false;
       let closing: Subscription | undefined;
@@ -84,11 +94,12 @@ export function runOperator(
       };
 
       const admit = (carried: Carried) => {
-        const guest: Guest = { carried, since: now(), outs: [] };
+        const guest: Guest = { carried, since: now(), outs: [], promised: false, overtaken: false };
         inside.push(guest);
         meter.started();
         feeding = true;
-        input.next(carried.sample);
+        if (holds === 0) input.next(carried.sample);
+        else guest.promised = pending.watch(() => input.next(carried.sample));
         feeding = false;
         if (holds === 0) {
           // Gone already when the operator completed with it.
@@ -100,8 +111,15 @@ export function runOperator(
         }
       };
 
+      /** Nothing can come out any more by itself. */
+      const standsStill = () => came.length === 0 && !pending.any;
+
       const letIn = () => {
-        while (!subscriber.closed && !feeding && queue.length > 0 && inside.length <= holds) admit(queue.shift()!);
+        while (!subscriber.closed && !feeding && queue.length > 0) {
+          if (inside.length <= holds) admit(queue.shift()!);
+          else if (standsStill()) release(inside.shift()!);
+          else break;
+        }
         if (sourceEnded && queue.length === 0 && !subscriber.closed) input.complete();
       };
 
@@ -134,6 +152,10 @@ export function runOperator(
           if (guest.outs.length > 0) break;
           inside.shift();
           overdue.add(name(guest.carried.sample));
+          if (guest.overtaken && !guest.promised) {
+            release(guest);
+            continue;
+          }
           meter.ended(now() - guest.since);
           meter.failures++;
           const error = fail('STAGE_TIMEOUT', { seconds: timeoutSeconds }, { where });
@@ -161,7 +183,8 @@ export function runOperator(
         guest.outs.push(out);
         if (holds > 0 && guest.outs.length === 1) {
           came.push(guest);
-          closing ??= soon.schedule(endTurns);
+          for (const other of inside.slice(0, inside.indexOf(guest))) other.overtaken = true;
+          closing ??= pending.beside(() => soon.schedule(endTurns));
         }
       };
 
@@ -170,7 +193,7 @@ export function runOperator(
           throw fail('OPERATOR_FAILED', { reason: messageOf(cause) }, { where, cause });
         }),
       );
-      feed(output, subscriber, {
+      const answers = {
         next: cameOut,
         complete() {
           // Whatever still has its turn goes out; the rest was kept back for good, and returns its permits below.
@@ -182,7 +205,9 @@ export function runOperator(
           for (const _ of inside) meter.dropped('not let out');
           subscriber.complete();
         },
-      });
+      };
+      // What it starts when it is subscribed to, such as the interval of bufferTime.
+      pending.watch(() => feed(output, subscriber, answers));
       feed(source, subscriber, {
         next(carried) {
           meter.arrived();

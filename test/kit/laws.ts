@@ -31,6 +31,8 @@ export interface Verdict {
   readonly drops: number;
   readonly error: unknown;
   readonly completed: boolean;
+  /** Virtual time at which it completed or failed. */
+  readonly milliseconds: number;
 }
 
 /** A stage as the chain is built of: a value for `stages`, or an operator over carried samples (to plant faults). */
@@ -56,6 +58,7 @@ export function tryChain(links: readonly Link[], trial: Trial): Verdict {
   const meters: StageMeter[] = [];
   let error: unknown;
   let completed = false;
+  let milliseconds = 0;
   let ended = false;
 
   const look = () => {
@@ -115,10 +118,12 @@ export function tryChain(links: readonly Link[], trial: Trial): Verdict {
     error(reason) {
       error = reason;
       ended = true;
+      milliseconds = scheduler.now();
     },
     complete() {
       completed = true;
       ended = true;
+      milliseconds = scheduler.now();
     },
   });
   if (trial.cancelAt !== undefined) {
@@ -135,5 +140,5 @@ export function tryChain(links: readonly Link[], trial: Trial): Verdict {
   if (permits.open !== 0) broken.add(`nothing open at the end (${permits.open} open)`);
   if (!ended) broken.add('the run ends');
   const drops = meters.reduce((sum, meter) => sum + [...meter.drops.values()].reduce((a, b) => a + b, 0), 0);
-  return { broken: [...broken], keys, failures, drops, error, completed };
+  return { broken: [...broken], keys, failures, drops, error, completed, milliseconds };
 }

@@ -2,10 +2,13 @@ import fc from 'fast-check';
 import {
   bufferCount,
   bufferTime,
+  concatMap,
+  debounceTime,
   delay,
   distinctUntilChanged,
   filter,
   from,
+  lastValueFrom,
   map,
   mergeMap,
   type OperatorFunction,
@@ -14,9 +17,16 @@ import {
   type SchedulerLike,
   take,
   takeWhile,
+  tap,
   throttleTime,
+  toArray,
 } from 'rxjs';
 import t from 'tap';
+import { Budget, type Failure } from '../../src/streams/failures.ts';
+import { gate } from '../../src/streams/gate.ts';
+import { StageMeter } from '../../src/streams/meter.ts';
+import { Permits } from '../../src/streams/permits.ts';
+import { runOperator } from '../../src/streams/run-operator.ts';
 import { drop, type Sample } from '../../src/streams/sample.ts';
 import { each, operator } from '../../src/streams/stage.ts';
 import { type Link, tryChain } from '../kit/laws.ts';
@@ -83,6 +93,17 @@ const operators: Record<string, (scheduler: SchedulerLike) => { op: Op; holds: n
     holds: 4,
   }),
   mergeMap: (scheduler) => ({ op: mergeMap((s) => of(s).pipe(delay((s.position * 31) % 40, scheduler))), holds: 3 }),
+  bufferCountOfTwo: () => ({
+    op: (source) =>
+      source.pipe(
+        bufferCount(2),
+        map(([first]) => first!),
+      ),
+    holds: 1,
+  }),
+  filterThatMayHold: () => ({ op: filter((s) => s.position % 3 !== 0), holds: 2 }),
+  debounceTime: (scheduler) => ({ op: debounceTime(20, scheduler), holds: 1 }),
+  concatMap: (scheduler) => ({ op: concatMap((s) => of(s).pipe(delay(10, scheduler))), holds: 2 }),
   twice: () => ({ op: mergeMap((s) => of(s, s)), holds: 0 }),
 };
 const operatorLink =
@@ -235,6 +256,64 @@ t.test('what is not a sample, and what comes late, ends the run with the name of
     t.match(error, { code, where: 'stage 1:x' }, name);
   }
   t.end();
+});
+
+t.test(
+  'M2: an operator that holds all that it may have says so at once; what it swallows is dropped, not failed',
+  (t) => {
+    const four = () =>
+      operator<Sample>(
+        (source) =>
+          source.pipe(
+            bufferCount(4),
+            mergeMap((many) => from(many)),
+          ),
+        { holds: 1, name: 'four' },
+      );
+    const stuck = tryChain([four], { count: 20, permits: 12, timeoutSeconds: 60 });
+    t.match(stuck.error, { code: 'OPERATOR_LATE', message: /holds all that it may have: raise `holds`.*at least 2/ });
+    t.same({ broken: stuck.broken, failures: stuck.failures.length }, { broken: [], failures: 0 });
+    t.ok(stuck.milliseconds < 1000, `no time-out passes: ${stuck.milliseconds} ms`);
+
+    for (const name of ['filterThatMayHold', 'debounceTime', 'bufferCountOfTwo', 'concatMap']) {
+      const all = tryChain([operatorLink(name)], { count: 300, permits: 12, timeoutSeconds: 1 });
+      t.same(
+        { broken: all.broken, failures: all.failures.length, error: all.error },
+        { broken: [], failures: 0, error: undefined },
+        name,
+      );
+      t.ok(all.completed, name);
+    }
+    t.end();
+  },
+);
+
+t.test('M2: an operator that waits for a promise of its own is not taken for one that stands still', async (t) => {
+  const permits = new Permits(8);
+  const failures: Failure[] = [];
+  const out = gate<Sample>(permits, (position) => ({ key: `s${position}`, position, epoch: 0 }), { end: 20 }).pipe(
+    runOperator(
+      concatMap(async (s) => {
+        await null;
+        return s;
+      }),
+      {
+        id: 'waits',
+        holds: 1,
+        timeoutSeconds: 60,
+        budget: new Budget('waits', 0, (failure) => failures.push(failure)),
+        meter: new StageMeter('waits'),
+      },
+    ),
+    tap(({ permit }) => permit.return()),
+    map(({ sample }) => sample.position),
+    toArray(),
+  );
+  t.same(
+    await lastValueFrom(out),
+    Array.from({ length: 20 }, (_, i) => i),
+  );
+  t.same(failures, []);
 });
 
 t.test('an operator that completes ends the chain with what it has let out', (t) => {
