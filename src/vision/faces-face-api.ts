@@ -66,6 +66,7 @@ export class FaceApiDetector implements FaceDetector {
       for (const face of faces) with68.push({ ...face, landmarks: await this.#landmarks(picture, face, signal) });
       return with68;
     });
+    // Whatever came of it, the next comes after it; who asked hears of it by `turn`.
     this.#last = turn.catch(() => undefined);
     return turn;
   }
@@ -187,7 +188,8 @@ function look(): FaceApiDetector | Absent {
   try {
     const { version } = createRequire(import.meta.url)(`${packageName}/package.json`) as { version: string };
     return new FaceApiDetector(version);
-  } catch {
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error;
     return { found: `the package ${packageName} is not installed`, remedy: `npm install ${packageName}` };
   }
 }

@@ -4,7 +4,7 @@ import { orientationIn } from './exif.ts';
 import { type Format, sniff } from './formats.ts';
 import { jpegHeader, strangeJpeg } from './jpeg-header.ts';
 import { type Colour, Picture } from './picture.ts';
-import { reasonOf } from './render-sharp.ts';
+import { decoderError } from './render-sharp.ts';
 import { strangeTiff } from './tiff.ts';
 
 /** Formats that are let through unless more are named. */
@@ -107,6 +107,6 @@ async function metadataOf(bytes: Uint8Array): Promise<Metadata> {
   try {
     return await sharp(bytes, { failOn: 'error', limitInputPixels: false }).metadata();
   } catch (error) {
-    throw fail('PICTURE_BROKEN', { reason: reasonOf(error) }, { cause: error });
+    throw decoderError(error);
   }
 }

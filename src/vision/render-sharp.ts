@@ -45,14 +45,27 @@ async function renderChain(picture: Picture, done: Done): Promise<Pixels> {
     if (at.from !== undefined) return await apply(await renderOnce(at.from.picture, done), drawn);
     return await fromOrigin(at, drawn);
   } catch (error) {
-    if (error instanceof PatchstreamError) throw error;
-    throw fail('PICTURE_BROKEN', { reason: reasonOf(error) }, { cause: error });
+    throw decoderError(error);
   }
 }
 
-/** What a decoder says, without the name of libvips' operation, which stands before each line. */
-export function reasonOf(error: unknown): string {
-  return firstLine(messageOf(error)).replace(/^\w+: /, '');
+/**
+ * The error of the catalogue for what sharp throws, which has no codes: plain errors are of the file, unless they say that memory is short. Those of other
+ * kinds are mistakes of ours and stay what they are.
+ */
+export function decoderError(error: unknown): unknown {
+  if (error instanceof PatchstreamError) return error;
+  const short =
+    error instanceof RangeError || /out of memory|unable to allocate|not enough memory/i.test(messageOf(error));
+  if (short) return fail('PICTURE_MEMORY', {}, { cause: error });
+  if (!(error instanceof Error) || error.constructor !== Error) return error;
+  // Before each line libvips puts the name of its operation.
+  const reason = firstLine(messageOf(error)).replace(/^(\w+: )+/, '');
+  return fail(
+    'PICTURE_BROKEN',
+    { reason: reason === 'Unknown error' ? 'an error of its decoder' : reason },
+    { cause: error },
+  );
 }
 
 /**
