@@ -16,7 +16,7 @@ good   seed 0   output run
 
 image-folder  path \${PHOTOS}  repeat 1  labels false  formats ["jpeg","png","webp"]  maxBytes 268435456
                 ↓ bytes
-decode        maxPixels 134217728
+decode        maxPixels 134217728  background [255,255,255]
                 ↓ bytes   picture of its own size
 resize        size 64  fit cover  kernel bicubic  background [0,0,0]
                 ↓ bytes   picture uint8 [64, 64, 3]
