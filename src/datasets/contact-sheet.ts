@@ -1,4 +1,4 @@
-import { access, writeFile } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { fail, type Refusal } from '../errors.ts';
@@ -7,9 +7,9 @@ import { Picture, type Pixels } from '../vision/picture.ts';
 import { renderAll } from '../vision/render.ts';
 import { drawSheet, encodePng, type SheetRow } from '../vision/sheet.ts';
 import type { Spec } from '../vision/spec.ts';
+import { unlessGone, writeWhole } from '../whole-file.ts';
 import { type Column, columns, headings, tilesOf } from './sheet-columns.ts';
 import type { Fields } from './source.ts';
-import { cannotWrite } from './temporary-file.ts';
 
 /** What sinks that make a contact sheet are told of it. */
 export const sheetOption = z.union([
@@ -71,10 +71,7 @@ export class ContactSheet {
 
   /** Nothing is shown any more where the sheet of an earlier run, behind which this one goes on, lies in the folder. */
   async keep(folder: string): Promise<void> {
-    this.#isOver = await access(join(folder, 'sheet.png')).then(
-      () => true,
-      () => false,
-    );
+    this.#isOver = (await lstat(join(folder, 'sheet.png')).catch(unlessGone)) !== undefined;
   }
 
   /** The row of a sample, from its rendered fields, or nothing where there are enough. @throws PICTURE_BROKEN, SHEET_COLUMN */
@@ -90,15 +87,19 @@ export class ContactSheet {
     if (row !== undefined && this.#rows.length < this.#options.rows) this.#rows.push(row);
   }
 
-  /** Writes the sheet into the folder; answers its path, or nothing where no sample was shown. @throws SINK_WRITE */
-  async write(folder: string): Promise<string | undefined> {
+  /** The sheet as a PNG; nothing where no sample was shown. */
+  async draw(): Promise<Uint8Array | undefined> {
     if (this.#rows.length === 0) return undefined;
-    const path = join(folder, 'sheet.png');
     const headed = this.#shown.map((column) => headings[column]);
-    const png = await encodePng(drawSheet(headed, this.#rows));
-    await writeFile(path, png).catch((error: unknown) => {
-      throw cannotWrite(path, error);
-    });
+    return encodePng(drawSheet(headed, this.#rows));
+  }
+
+  /** Writes the sheet into the folder; answers its path, or nothing where no sample was shown. @throws FILE_WRITE */
+  async write(folder: string): Promise<string | undefined> {
+    const png = await this.draw();
+    if (png === undefined) return undefined;
+    const path = join(folder, 'sheet.png');
+    await writeWhole(path, png);
     return path;
   }
 }

@@ -1,16 +1,12 @@
 import { closeSync, fstatSync, open, read } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { fail, messageOf, nearest, PatchstreamError } from '../errors.ts';
+import { fail, messageOf, nearest } from '../errors.ts';
+import { systemCode } from '../whole-file.ts';
 import { mostAtOnce, nativeFiles } from './native-files.ts';
 import type { Recycler } from './recycler.ts';
 
-/** The code of an error of the operating system (`ENOENT`), if it is one. */
-export function systemCode(error: unknown): string | undefined {
-  return error instanceof Error && !(error instanceof PatchstreamError)
-    ? (error as NodeJS.ErrnoException).code
-    : undefined;
-}
+export { systemCode };
 
 /** Room for what a file holds that says it is empty, as those of /proc and of some file systems over a network do. */
 const unknownBytes = 4096;

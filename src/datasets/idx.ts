@@ -32,6 +32,7 @@ export const idx = defineSource({
       .describe('The most bytes that a file may hold when it is unpacked; more fails before memory is taken.'),
   }),
   shorthand: 'images',
+  reads: ({ images, labels }) => [images, ...(labels === undefined ? [] : [labels])],
   spec: ({ labels }) => ({
     fields:
       labels === undefined ? { picture: 'picture' } : { picture: 'picture', label: { dtype: 'int32', shape: [] } },

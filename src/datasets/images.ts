@@ -1,4 +1,3 @@
-import { type FileHandle, mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import sharp from 'sharp';
 import { z } from 'zod';
@@ -6,9 +5,9 @@ import type { Pixels } from '../vision/picture.ts';
 import type { SheetRow } from '../vision/sheet.ts';
 import { ContactSheet, checkSheet, renderFields, sheetOption } from './contact-sheet.ts';
 import { pathOption } from './path-option.ts';
+import { PictureFiles } from './picture-files.ts';
 import { plainJson } from './plain-fields.ts';
-import { defineSink, type OpenSink } from './sink.ts';
-import { cannotWrite } from './temporary-file.ts';
+import { defineSink, type OpenSink, type SinkContext } from './sink.ts';
 
 /** What a written picture leaves for its turn. */
 interface Written {
@@ -20,8 +19,9 @@ interface Written {
 /**
  * A folder of pictures: `images/000007-<name>.png`, `manifest.jsonl` with one row for each in the order of positions (position, key,
  * file, width, height, and every other field of the sample that is no picture), and a contact sheet `sheet.png` that shows what a model would see of the first samples.
- * File names are made from keys and can neither leave the folder nor collide. A sample fails with PICTURE_BROKEN and RECORD_FIELD; SINK_WRITE, with the
- * system's error as its cause, ends the run when the disk is full.
+ * File names are made from keys and can neither leave the folder nor collide. The folder is one run's at a time; what an earlier run has written there,
+ * as its record says, is replaced when the first sample has come through. A sample fails with PICTURE_BROKEN and RECORD_FIELD; RUN_BUSY, SHARDS_OTHER
+ * and SINK_WRITE, with the system's error as its cause, end the run.
  */
 export const images = defineSink({
   name: 'images',
@@ -36,10 +36,14 @@ export const images = defineSink({
     sheet: sheetOption.default({ rows: 8 }).describe('The contact sheet, or false for none.'),
   }),
   check: ({ sheet }, spec) => checkSheet(sheet, spec),
-  async open({ path, pictures, format, quality, sheet }, { base, output, spec }) {
-    const folder = path === undefined ? output : resolve(base, path);
-    const files = await Files.open(folder, pictures);
-    const contact = ContactSheet.of(sheet, spec);
+  writes: ({ path, pictures }, place) => {
+    const folder = folderOf(path, place);
+    return pictures ? [folder, join(folder, 'images')] : [folder];
+  },
+  async open({ path, pictures, format, quality, sheet }, context) {
+    const folder = folderOf(path, context);
+    const contact = ContactSheet.of(sheet, context.spec);
+    const files = await PictureFiles.open({ folder, record: context.own, job: context.job, pictures });
     let committed = 0;
 
     const sink: OpenSink<Written> = {
@@ -62,14 +66,15 @@ export const images = defineSink({
         const made: string[] = [];
         const lines: string[] = [];
         try {
-          if (pictures) {
+          if (pictures && committed > 0) {
             made.push(join(folder, 'manifest.jsonl'));
             lines.push(`${committed} pictures in ${join(folder, 'images')}, listed in manifest.jsonl`);
           }
-          const drawn = await contact?.write(folder);
+          const drawn = await contact?.draw();
           if (drawn !== undefined) {
-            made.push(drawn);
-            lines.push(`contact sheet: ${drawn}`);
+            const sheetPath = await files.sheet(drawn);
+            made.push(sheetPath);
+            lines.push(`contact sheet: ${sheetPath}`);
           }
         } finally {
           await files.close();
@@ -80,6 +85,10 @@ export const images = defineSink({
     return sink;
   },
 });
+
+function folderOf(path: string | undefined, { base, output }: Pick<SinkContext, 'base' | 'output'>): string {
+  return path === undefined ? output : resolve(base, path);
+}
 
 function encode({ width, height, data }: Pixels, format: 'png' | 'jpeg', quality: number): Promise<Uint8Array> {
   const pipeline = sharp(data, { raw: { width, height, channels: 3 }, limitInputPixels: false });
@@ -99,54 +108,4 @@ export function fileName(key: string, position: number): string {
     .replace(/^-+|-+$/g, '');
   const name = [...slug].slice(0, 60).join('') || 'sample';
   return `${String(position).padStart(6, '0')}-${name}${parts.replaceAll('/', '-')}`;
-}
-
-/** The files of one sink. Every failure becomes SINK_WRITE; a file that could not be finished is removed. */
-class Files {
-  readonly #folder: string;
-  readonly #manifest: FileHandle | undefined;
-
-  private constructor(folder: string, manifest: FileHandle | undefined) {
-    this.#folder = folder;
-    this.#manifest = manifest;
-  }
-
-  static async open(folder: string, pictures: boolean): Promise<Files> {
-    try {
-      await mkdir(join(folder, pictures ? 'images' : '.'), { recursive: true });
-      if (pictures) await clearOwn(join(folder, 'images'));
-      return new Files(folder, pictures ? await open(join(folder, 'manifest.jsonl'), 'w') : undefined);
-    } catch (error) {
-      throw cannotWrite(folder, error);
-    }
-  }
-
-  async write(file: string, bytes: Uint8Array): Promise<void> {
-    const path = join(this.#folder, file);
-    try {
-      await writeFile(path, bytes);
-    } catch (error) {
-      await rm(path, { force: true }).catch(() => undefined);
-      throw cannotWrite(path, error);
-    }
-  }
-
-  async manifest(line: string): Promise<void> {
-    try {
-      await this.#manifest?.write(`${line}\n`);
-    } catch (error) {
-      throw cannotWrite(join(this.#folder, 'manifest.jsonl'), error);
-    }
-  }
-
-  async close(): Promise<void> {
-    await this.#manifest?.close();
-  }
-}
-
-/** Deletes the pictures of an earlier run, known by the names that this sink gives; anything else in the folder stays. */
-async function clearOwn(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    if (/^\d{6,}(-[\p{L}\p{M}\p{N}_.-]+)?\.(png|jpg)$/u.test(name)) await rm(join(folder, name), { force: true });
-  }
 }

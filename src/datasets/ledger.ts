@@ -1,8 +1,6 @@
-import { type FileHandle, open, readFile, rename } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import { fail } from '../errors.ts';
+import { OwnRecord, recordName } from './owned.ts';
 import type { Job } from './sink.ts';
-import { syncFolder } from './temporary-file.ts';
 
 /** A finished file of a job. */
 export interface LedgerFile {
@@ -14,30 +12,25 @@ export interface LedgerFile {
   readonly samples: number;
 }
 
-interface Head {
-  readonly format: 1;
-  readonly recipe: string;
-  /** Of all parts together; earlier versions have none. */
-  readonly job?: string;
-  readonly source: Job['source'];
+export interface LedgerPlace {
+  /** The run's own folder, where the record lies. */
+  readonly folder: string;
+  /** The folder of the files. */
+  readonly target: string;
 }
 
 /**
- * `written.jsonl` in the run's folder: of which job the files are, then a line for each that is finished, brought to the disk before the next is
- * begun. A line that was cut by a kill counts for nothing.
+ * The record of a durable job: a line for each file that is begun, and one for each that is finished, brought to the disk before the next is begun.
  */
 export class Ledger {
   /** The files that an earlier run of this job has finished, as far as they are there, one behind the other. */
   readonly files: readonly LedgerFile[];
   /** True where the ledger was of this job. */
   readonly ours: boolean;
-  readonly #path: string;
-  readonly #head: Head;
-  #handle: FileHandle | undefined;
+  readonly #record: OwnRecord;
 
-  private constructor(path: string, head: Head, files: readonly LedgerFile[], ours: boolean) {
-    this.#path = path;
-    this.#head = head;
+  private constructor(record: OwnRecord, files: readonly LedgerFile[], ours: boolean) {
+    this.#record = record;
     this.files = files;
     this.ours = ours;
   }
@@ -46,57 +39,46 @@ export class Ledger {
    * Reads what an earlier run has left. Changes nothing.
    *
    * @param sizes the bytes of the files that are there, by name.
-   * @throws SHARDS_CHANGED where the job is the same and its source is not.
+   * @throws SHARDS_CHANGED where the job is the same and its source is not; SHARDS_OTHER.
    */
-  static async open(folder: string, job: Job, sizes: ReadonlyMap<string, number>): Promise<Ledger> {
-    const path = join(folder, 'written.jsonl');
-    const head: Head = { format: 1, recipe: job.recipe.digest, job: job.recipe.job, source: job.source };
-    const [first, ...rest] = job.fresh ? [] : await readRows(path);
-    const before = first as Partial<Head> | undefined;
-    if (before?.format !== 1 || before.recipe !== head.recipe) return new Ledger(path, head, [], false);
+  static async open({ folder, target }: LedgerPlace, job: Job, sizes: ReadonlyMap<string, number>): Promise<Ledger> {
+    const record = await OwnRecord.open(folder, target, job);
+    const before = record.head;
+    if (job.fresh || before?.recipe !== job.recipe.digest) return new Ledger(record, [], false);
     const text = ({ count, keys }: Job['source']) => `${count} samples, keys ${keys}`;
     if (before.source === undefined || text(before.source) !== text(job.source)) {
       const expected = before.source === undefined ? 'nothing' : text(before.source);
-      throw fail('SHARDS_CHANGED', { expected, found: text(job.source) }, { where: path });
+      throw fail('SHARDS_CHANGED', { expected, found: text(job.source) }, { where: `${folder}/${recordName}` });
     }
     const files: LedgerFile[] = [];
-    for (const row of rest as LedgerFile[]) {
+    for (const row of record.rows as LedgerFile[]) {
+      if ('begun' in row) continue;
       if (sizes.get(row.file) !== row.bytes || row.from !== (files.at(-1)?.to ?? job.from)) break;
       files.push(row);
     }
-    return new Ledger(path, head, files, true);
+    return new Ledger(record, files, true);
+  }
+
+  /** Whether an earlier run has written a file of that name, or was about to. */
+  names(name: string): boolean {
+    return this.#record.names(name);
   }
 
   /** Writes anew what counts, and stays open for more. */
-  async begin(): Promise<void> {
-    const handle = await open(`${this.#path}.tmp`, 'w');
-    this.#handle = handle;
-    await handle.writeFile([this.#head, ...this.files].map((row) => `${JSON.stringify(row)}\n`).join(''));
-    await handle.sync();
-    await rename(`${this.#path}.tmp`, this.#path);
-    await syncFolder(dirname(this.#path));
+  begin(): Promise<void> {
+    return this.#record.begin(this.files);
   }
 
-  async add(row: LedgerFile): Promise<void> {
-    await this.#handle!.writeFile(`${JSON.stringify(row)}\n`);
-    await this.#handle!.sync();
+  /** Before a file is made, so that what a kill leaves of it is known. */
+  begun(name: string): Promise<void> {
+    return this.#record.add({ begun: name }, { sync: true });
   }
 
-  async close(): Promise<void> {
-    await this.#handle?.close();
+  add(row: LedgerFile): Promise<void> {
+    return this.#record.add(row, { sync: true });
   }
-}
 
-/** The whole lines of a file of JSON; none where there is no file. */
-async function readRows(path: string): Promise<unknown[]> {
-  const text = await readFile(path, 'utf8').catch(() => '');
-  const rows: unknown[] = [];
-  for (const line of text.split('\n').slice(0, -1)) {
-    try {
-      rows.push(JSON.parse(line));
-    } catch {
-      break;
-    }
+  close(): Promise<void> {
+    return this.#record.close();
   }
-  return rows;
 }

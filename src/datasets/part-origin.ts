@@ -1,5 +1,6 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { unless, writeWhole } from '../whole-file.ts';
 import { inTurns } from './many-files.ts';
 import type { PartInfo } from './shard/parts.ts';
 import type { Job } from './sink.ts';
@@ -15,17 +16,20 @@ export interface Origin {
 export const originEnding = '.job';
 
 export async function writeOrigin(path: string, { recipe, source }: Job): Promise<void> {
-  await writeFile(path, `${JSON.stringify({ job: recipe.job, source } satisfies Origin)}\n`);
+  await writeWhole(path, `${JSON.stringify({ job: recipe.job, source } satisfies Origin)}\n`);
 }
 
 /** What another part has written of its job; nothing where that cannot be read, as while it is being written. */
 export async function readOrigin(path: string): Promise<Origin | undefined> {
+  const text = await readFile(path, 'utf8').catch(unless('ENOENT', 'EISDIR', 'EACCES', 'ENOTDIR'));
+  if (text === undefined) return undefined;
   try {
-    const { job, source } = JSON.parse(await readFile(path, 'utf8')) as Origin;
-    return typeof source.count === 'number' && typeof source.keys === 'string' ? { job, source } : undefined;
-  } catch {
-    return undefined;
+    const { job, source } = JSON.parse(text) as Partial<Origin>;
+    if (typeof source?.count === 'number' && typeof source.keys === 'string') return { job, source };
+  } catch (error) {
+    if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error;
   }
+  return undefined;
 }
 
 /**

@@ -1,13 +1,14 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, type PatchstreamError } from '../errors.ts';
+import { cannotWrite, temporaryEnding } from '../whole-file.ts';
 import { Ledger, type LedgerFile } from './ledger.ts';
 import { inTurns } from './many-files.ts';
 import { type Origin, originEnding, readOrigin, writeOrigin } from './part-origin.ts';
 import { RunLock } from './run-lock.ts';
 import { isSame } from './shard/parts.ts';
 import type { Job } from './sink.ts';
-import { cannotWrite, TemporaryFile, temporaryEnding } from './temporary-file.ts';
+import { TemporaryFile } from './temporary-file.ts';
 
 /** Where a file of a job begins. */
 export interface FileStart {
@@ -60,19 +61,23 @@ export class RollingFiles<W extends Entry> {
   readonly #ledger: Ledger;
   readonly #lock: RunLock;
   readonly #files: LedgerFile[];
+  /** What goes when the first sample has come. */
+  readonly #leftovers: readonly string[];
+  #begun = false;
   #current: Current<W> | undefined;
   #busy: Promise<void> = Promise.resolve();
   #closed = false;
 
-  private constructor(options: RollingOptions<W>, ledger: Ledger, lock: RunLock) {
+  private constructor(options: RollingOptions<W>, ledger: Ledger, lock: RunLock, leftovers: readonly string[]) {
     this.#options = options;
     this.#lock = lock;
+    this.#leftovers = leftovers;
     this.#ledger = ledger;
     this.#files = [...ledger.files];
   }
 
   /**
-   * Makes the folder, removes what was half-written, and finds where to go on.
+   * Makes the folder and finds where to go on. Removes nothing: what was half-written goes, and what is begun anew, when the first sample has come.
    *
    * @throws SINK_WRITE; RUN_BUSY while another run writes these files; SHARDS_OTHER where the folder holds what is not of this job; SHARDS_CHANGED.
    */
@@ -83,22 +88,22 @@ export class RollingFiles<W extends Entry> {
       await mkdir(folder, { recursive: true });
       // The run's own folder does not tell: another one may have the same target.
       lock = await RunLock.take(join(folder, `${ownStem(options)}${options.ending}.lock`), folder);
-      const { own, others, origins, temporary, foreign } = sortNames(await readdir(folder), options);
+      const { own, others, origins, origin: said, temporary, foreign } = sortNames(await readdir(folder), options);
       if (foreign !== undefined) throw isOther(folder, foreign, false);
       // Begun anew are all parts, one after the other.
       const { origin } = options;
       if (!job.fresh) await checkParts(origin === undefined ? origins : others, origin ?? readOrigin, options);
       const sizes = new Map<string, number>();
       for (const name of own) sizes.set(name, (await stat(join(folder, name))).size);
-      const ledger = await Ledger.open(output, job, sizes);
+      const ledger = await Ledger.open({ folder: output, target: folder }, job, sizes);
       const kept = new Set(ledger.files.map(({ file }) => file));
       const more = own.filter((name) => !kept.has(name));
-      // Renamed and not yet entered when the run was killed: they are written again. Without a ledger of this job they are somebody's work.
+      // Without a line of the ledger they are somebody's work, whatever they are called.
+      const nobodys = [...more, ...temporary, ...said].find((name) => !ledger.names(wholeName(name)));
+      if (nobodys !== undefined) throw isOther(folder, nobodys, false);
+      // Renamed and not yet entered when the run was killed: they are written again. Those of another job are what it has made.
       if (more.length > 0 && !ledger.ours && !job.fresh) throw isOther(folder, more[0]!, true);
-      for (const name of [...temporary, ...more]) await rm(join(folder, name));
-      await ledger.begin();
-      if (job.part !== undefined && origin === undefined) await writeOrigin(join(folder, originName(options)), job);
-      return new RollingFiles(options, ledger, lock);
+      return new RollingFiles(options, ledger, lock, [...temporary, ...more]);
     } catch (error) {
       await lock?.release();
       throw cannotWrite(folder, error);
@@ -127,6 +132,7 @@ export class RollingFiles<W extends Entry> {
     } else if (isFull) {
       throw fail('SINK_SAMPLE', { position }, { where: this.#options.folder });
     }
+    if (!this.#begun) await this.#start();
     this.#current ??= await this.#begin(position);
     const { file, form } = this.#current;
     await file.write(form.entry(written, file.bytes));
@@ -145,7 +151,7 @@ export class RollingFiles<W extends Entry> {
   /** Ends with the last file closed where the run is `complete`; else what is half-written goes. Gives the names of the files that are finished. */
   async close(complete: boolean): Promise<{ readonly files: readonly string[]; readonly samples: number }> {
     // What was under way when the run was cancelled ends first; whether it failed, its caller has heard.
-    await this.#busy.catch(() => undefined);
+    await Promise.allSettled([this.#busy]);
     this.#closed = true;
     try {
       if (complete && this.#current !== undefined) await this.#finish();
@@ -157,11 +163,34 @@ export class RollingFiles<W extends Entry> {
     return { files: this.#files.map(({ file }) => join(this.#options.folder, file)), samples: this.resumed.samples };
   }
 
+  /** The run is sure to begin: what does not count goes. */
+  async #start(): Promise<void> {
+    const { folder, job, origin } = this.#options;
+    try {
+      for (const name of this.#leftovers) await rm(join(folder, name), { force: true });
+      await this.#ledger.begin();
+      if (job.part !== undefined && origin === undefined) {
+        await this.#ledger.begun(originName(this.#options));
+        await writeOrigin(join(folder, originName(this.#options)), job);
+      }
+    } catch (error) {
+      throw cannotWrite(folder, error);
+    }
+    this.#begun = true;
+  }
+
   async #begin(position: number): Promise<Current<W>> {
     const start = { number: this.#files.length, from: this.resumed.position };
     const form = this.#options.form(start);
-    const file = await TemporaryFile.open(join(this.#options.folder, fileName(this.#options, start.number)));
-    await file.write(form.head());
+    const name = fileName(this.#options, start.number);
+    await this.#ledger.begun(name);
+    const file = await TemporaryFile.open(join(this.#options.folder, name));
+    try {
+      await file.write(form.head());
+    } catch (error) {
+      await file.abandon();
+      throw error;
+    }
     return { file, form, from: start.from, position, samples: 0 };
   }
 
@@ -171,11 +200,7 @@ export class RollingFiles<W extends Entry> {
     await file.finish();
     this.#current = undefined;
     const row = { file: fileName(this.#options, this.#files.length), bytes: file.bytes, from, to, samples };
-    try {
-      await this.#ledger.add(row);
-    } catch (error) {
-      throw cannotWrite(this.#options.folder, error);
-    }
+    await this.#ledger.add(row);
     this.#files.push(row);
   }
 }
@@ -224,15 +249,22 @@ function sortNames(names: readonly string[], options: Named) {
     const part = pattern.exec(name)?.at(-2);
     if (job.part !== undefined && part !== undefined && Number(part) !== job.part.index) others.set(part, name);
   }
-  const whole = (name: string) => name.slice(0, -temporaryEnding.length);
   return {
     own: names.filter(ours).sort(),
     /** One of each other part. */
     others: [...others.values()],
     origins: job.part === undefined ? [] : names.filter((name) => origin.test(name) && name !== originName(options)),
-    temporary: names.filter((name) => name.endsWith(temporaryEnding) && ours(whole(name))),
-    foreign: names.find((name) => name.endsWith(ending) && !pattern.test(name)),
+    /** What says of which job this part is. */
+    origin: job.part === undefined ? [] : names.filter((name) => name === originName(options)),
+    temporary: names.filter((name) => name.endsWith(temporaryEnding) && ours(wholeName(name))),
+    // Also what is another name only where capitals count.
+    foreign: names.find((name) => name.toLowerCase().endsWith(ending.toLowerCase()) && !pattern.test(name)),
   };
+}
+
+/** The name of a file that is written under a temporary one. */
+function wholeName(name: string): string {
+  return name.endsWith(temporaryEnding) ? name.slice(0, -temporaryEnding.length) : name;
 }
 
 /** Holds what other parts have written to the recipe and the source of this one. @throws SHARDS_OTHER */
@@ -253,7 +285,7 @@ async function checkParts<W extends Entry>(
 /** @param mayGo whether --fresh would remove it. */
 function isOther(folder: string, found: string, mayGo: boolean): PatchstreamError {
   const advice = mayGo
-    ? 'Choose another `path` or `output`, remove what is there, or begin again, every part of it, with --fresh.'
+    ? 'Choose another `path` or `output`, or begin again, every part of it, with --fresh, which removes what the earlier job has written there.'
     : 'Choose another `path` or `output`, or move it away: --fresh leaves it alone too.';
   return fail('SHARDS_OTHER', { found, advice }, { where: folder });
 }

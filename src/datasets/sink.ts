@@ -62,6 +62,8 @@ export interface SinkDefinition<Options = unknown> {
   /** True when several runs may write the parts of one job side by side. */
   readonly parts?: boolean;
   check?(options: Options, spec: Spec): Iterable<Refusal>;
+  /** The folders that it writes to, absolute, where they are not the run's own: no source may lie in one of them, and none in a source. */
+  writes?(options: Options, place: Pick<SinkContext, 'base' | 'output'>): readonly string[];
   open(options: Options, context: SinkContext): Promise<OpenSink>;
 }
 

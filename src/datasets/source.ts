@@ -73,6 +73,8 @@ export interface SourceDefinition<Options = unknown> {
   check?(options: Options): Iterable<Refusal>;
   /** The folder that it reads, as written in its options, for sources that read one: nothing may be written there. */
   folder?(options: Options): string;
+  /** Every folder and file that it reads, as written in its options, where that is not `folder` alone: nothing is written over them. */
+  reads?(options: Options): readonly string[];
   /** The options with which it passes once over what it reads, for sources that can repeat it in an epoch: evaluation looks at nothing twice. */
   once?(options: Options): Options;
   /** The spec of its samples, from the options alone; opens no data. */

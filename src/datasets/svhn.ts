@@ -26,6 +26,7 @@ export const svhn = defineSource({
       .describe('The most bytes that the pictures may take in memory; more fails before it is taken.'),
   }),
   shorthand: 'file',
+  reads: ({ file }) => [file],
   spec: () => ({ fields: { picture: 'picture', label: { dtype: 'int32', shape: [] } } }),
   async open({ file, maxBytes }, { base }) {
     const path = resolve(base, file);

@@ -1,12 +1,10 @@
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { fail, messageOf, PatchstreamError } from '../errors.ts';
-import { systemCode } from './files.ts';
+import { fail } from '../errors.ts';
+import { cannotWrite, discard, syncFolder, temporaryEnding, unlessGone } from '../whole-file.ts';
 
 /** Pieces up to so many bytes are gathered until there are that many. */
 const gatherBytes = 2 ** 18;
-
-export const temporaryEnding = '.tmp';
 
 /** A file that has its name only when it is whole and on the disk. */
 export class TemporaryFile {
@@ -23,7 +21,10 @@ export class TemporaryFile {
 
   static async open(path: string): Promise<TemporaryFile> {
     try {
-      return new TemporaryFile(path, await open(`${path}${temporaryEnding}`, 'w'));
+      const temporary = `${path}${temporaryEnding}`;
+      // Made anew: never what a link at that name leads to.
+      await rm(temporary, { force: true });
+      return new TemporaryFile(path, await open(temporary, 'wx'));
     } catch (error) {
       throw cannotWrite(path, error);
     }
@@ -66,6 +67,8 @@ export class TemporaryFile {
     try {
       await this.#handle.sync();
       await this.#handle.close();
+      // What has come to be there meanwhile is somebody else's.
+      if ((await lstat(this.#path).catch(unlessGone)) !== undefined) throw fail('FILE_EXISTS', { path: this.#path });
       await rename(`${this.#path}${temporaryEnding}`, this.#path);
       await syncFolder(dirname(this.#path));
     } catch (error) {
@@ -74,28 +77,8 @@ export class TemporaryFile {
   }
 
   async abandon(): Promise<void> {
-    await this.#handle.close().catch(() => undefined);
-    await rm(`${this.#path}${temporaryEnding}`, { force: true }).catch(() => undefined);
+    // The run ends for another cause, which is the one to be heard.
+    await Promise.allSettled([this.#handle.close()]);
+    await discard(`${this.#path}${temporaryEnding}`);
   }
-}
-
-/** Brings a folder's entries to the disk. Windows cannot open folders, and has no need to. */
-export async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
-
-/** The error of a file that cannot be written. Errors of the catalogue stay as they are. */
-export function cannotWrite(file: string, cause: unknown): PatchstreamError {
-  if (cause instanceof PatchstreamError) return cause;
-  const full = ['ENOSPC', 'EDQUOT'].includes(systemCode(cause) ?? '');
-  const advice = full
-    ? 'Make room on the disk, or choose another `output`.'
-    : 'Look whose folder it is, or choose another `output`.';
-  return fail('SINK_WRITE', { file, reason: full ? 'a full disk' : messageOf(cause), advice }, { cause });
 }

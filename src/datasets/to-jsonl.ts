@@ -26,6 +26,7 @@ export const toJsonl = defineSink({
   options: z.strictObject({
     ...rollingOptions('jsonl', 'a file'),
   }),
+  writes: ({ path }, place) => [rollingFolder('jsonl', path, place)],
   async open({ path, shardBytes }, context) {
     const { own, name, job } = context;
     const folder = rollingFolder('jsonl', path, context);

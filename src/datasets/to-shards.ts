@@ -45,6 +45,7 @@ export const toShards = defineSink({
     yield* checkPictures(pictures ?? defaultPictures(spec, 'raw'), spec);
     yield* checkSheet(sheet, spec);
   },
+  writes: ({ path }, place) => [rollingFolder('shards', path, place)],
   async open({ path, pictures, quality, shardBytes, sheet }, context) {
     const { spec, name, job } = context;
     const folder = rollingFolder('shards', path, context);

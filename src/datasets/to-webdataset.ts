@@ -39,6 +39,7 @@ export const toWebdataset = defineSink({
       ),
   }),
   check: ({ pictures }, spec) => checkPictures(pictures ?? defaultPictures(spec, 'jpeg'), spec),
+  writes: ({ path }, place) => [rollingFolder('webdataset', path, place)],
   async open({ path, pictures, quality, shardBytes }, context) {
     const { own, name, spec, job } = context;
     const folder = rollingFolder('webdataset', path, context);

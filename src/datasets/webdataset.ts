@@ -83,6 +83,11 @@ export const webdataset = defineSource({
   }),
   shorthand: 'path',
   folder: ({ path }) => (typeof path === 'string' ? path : path[0]!),
+  reads: ({ path }) =>
+    [path]
+      .flat()
+      .filter((one) => !isAddress(one))
+      .flatMap((one) => expandRanges(one) ?? []),
   spec: (options) => ({ fields: { bytes: 'bytes', ...declaredFields(options) }, formats: options.formats }),
   async open(options, { base, signal, progress }) {
     const { path, formats, labels, fields, maxBytes, damage, timeout, deadline, retries } = options;

@@ -115,6 +115,9 @@ export const dataErrors = {
   SINK_SAMPLE:
     'one sample must become no more records than one file can take; got more of the sample at position {position}. Make fewer of it.',
   SINK_WRITE: 'the sink must be able to write {file}; got {reason}. {advice}',
+  FILE_WRITE: '{file} must be written whole; got {reason}. {advice}',
+  FILE_EXISTS:
+    'a file must be written to a name that nothing has; {path} is there already. Name another, or move it away.',
   SHEET_COLUMN:
     'a column `{column}` of the sheet must have something to show; got samples without `{field}`. Add the stage `{stage}`, or leave the column out.',
 } as const;

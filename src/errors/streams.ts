@@ -35,7 +35,15 @@ export const streamsErrors = {
     'a model is evaluated on what it was trained on, {expected}; got {found}. Give `evaluate` the same `patch` and `size`, or leave its stages out.',
   EVALUATE_FOLDER: '--on must name a folder, from the working directory; {path} is not there.',
   OUTPUT_IN_SOURCE:
-    'results must not be written among the pictures they are made of, or the next run would read them; {output} lies in {source}. Choose another `output`.',
+    'results must not be written among the pictures they are made of, or the next run would read them; {output} lies in {source}. Choose another `output` or `path`.',
+  OUTPUT_OVER_SOURCE:
+    'results must not be written over what they are made of; {source} lies in {output}. Choose another `output` or `path`.',
+  OUTPUT_OTHER:
+    'the folder of the run must hold nothing that it would replace and no record of a run names; got {found}. Choose another `output`, or move it away: --fresh leaves it alone too.',
+  OUTPUT_GONE:
+    'the folder of the run must stay where it is while the run goes; it was moved, removed or replaced. Bring it back and run again: a training goes on from its last checkpoint, a job behind its last finished file.',
+  RUN_LOCK:
+    'a lock must be a file that patchstream has written; got {found}. Look what it is, and move it away: nothing of a run is in it.',
   EVALUATE_ON: '--on replaces the folder of an image-folder; this pipeline evaluates on {source}. Leave --on out.',
   EVALUATE_TRAIN:
     '`evaluate` measures what `train` has trained; this pipeline trains nothing. Take it out, or add a section `train`.',

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { appendFileSync, existsSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RunLock } from '../datasets/run-lock.ts';
 import type { Part } from '../datasets/sink.ts';
@@ -8,7 +8,9 @@ import { fail, messageOf, PatchstreamError } from '../errors.ts';
 import type { Failure } from '../streams/failures.ts';
 import type { StageStats } from '../streams/meter.ts';
 import { differences } from '../train/differences.ts';
+import { cannotWrite, FolderGuard, lockName, outputGone, unlessGone, writeWhole } from '../whole-file.ts';
 import type { RunSummary } from './events.ts';
+import { checkOwned, namesOf } from './own-names.ts';
 import { redactRow, reveal, type Secret } from './redact.ts';
 
 /** What a finished run leaves of itself, so that it is not run again by mistake. */
@@ -29,18 +31,23 @@ export class RunFolder {
 
   readonly #resolved: string;
   readonly #secrets: readonly Secret[];
+  /** The files and folders that the run writes here itself. */
+  readonly #names: readonly string[];
+  readonly #trouble = new AbortController();
   #lock: RunLock | undefined;
+  #guard: FolderGuard | undefined;
 
   private constructor(
     path: string,
     digests: { digest: string; job: string },
-    resolved: string,
+    resolved: unknown,
     secrets: readonly Secret[],
   ) {
     this.path = path;
     this.digest = digests.digest;
     this.job = digests.job;
-    this.#resolved = resolved;
+    this.#resolved = `${JSON.stringify(resolved, null, 2)}\n`;
+    this.#names = namesOf(resolved);
     this.#secrets = secrets;
   }
 
@@ -64,21 +71,28 @@ export class RunFolder {
     } catch (cause) {
       throw fail('OUTPUT_FOLDER', { found: messageOf(cause) }, { where: path, cause });
     }
-    return new RunFolder(path, digests, `${JSON.stringify(resolved, null, 2)}\n`, secrets);
+    return new RunFolder(path, digests, resolved, secrets);
+  }
+
+  /**
+   * What could not be written here while the run went; undefined where all could. The run ends as soon as `trouble` says so: it is heard of where
+   * something is written, which may be a timer or the failure of a sample.
+   */
+  get error(): PatchstreamError | undefined {
+    return this.#trouble.signal.reason as PatchstreamError | undefined;
+  }
+
+  get trouble(): AbortSignal {
+    return this.#trouble.signal;
   }
 
   /** The summary of an earlier run of this very pipeline that came to its end and whose files are there; undefined when there is none. */
   async finished(): Promise<RunSummary | undefined> {
-    try {
-      const text = await readFile(join(this.path, 'finished.json'), 'utf8');
-      const { format, digest, summary } = JSON.parse(text) as Finished;
-      if (format !== 1 || digest !== this.digest) return undefined;
-      // The digest is of the true values, so these are the same.
-      const files = summary.files.map((file) => reveal(file, this.#secrets));
-      return files.every((file) => existsSync(file)) ? { ...summary, files } : undefined;
-    } catch {
-      return undefined;
-    }
+    const { format, digest, summary } = parsed<Finished>(await this.#read('finished.json')) ?? {};
+    if (format !== 1 || digest !== this.digest || summary === undefined) return undefined;
+    // The digest is of the true values, so these are the same.
+    const files = summary.files.map((file) => reveal(file, this.#secrets));
+    return files.every((file) => existsSync(file)) ? { ...summary, files } : undefined;
   }
 
   /**
@@ -86,28 +100,34 @@ export class RunFolder {
    * said: it makes the same again.
    */
   async replaces(): Promise<string | undefined> {
-    const before = await readFile(join(this.path, 'pipeline.json'), 'utf8').catch(() => undefined);
-    if (before === undefined) return undefined;
-    try {
-      const different = differences(decidingOf(JSON.parse(before)), decidingOf(JSON.parse(this.#resolved)));
-      return different && `What an earlier run has left in ${this.path} is replaced: ${different}.`;
-    } catch {
-      return `What an earlier run has left in ${this.path} is replaced.`;
-    }
+    const text = await this.#read('pipeline.json');
+    if (text === undefined) return undefined;
+    const before = parsed<Readonly<Record<string, unknown>>>(text);
+    if (before === undefined) return `What an earlier run has left in ${this.path} is replaced.`;
+    const different = differences(decidingOf(before), decidingOf(JSON.parse(this.#resolved)));
+    return different && `What an earlier run has left in ${this.path} is replaced: ${different}.`;
   }
 
-  /** Takes the folder for this process. @throws RUN_BUSY while another one that lives has it; OUTPUT_FOLDER. */
+  /** Takes the folder for this process, and the names of what the run writes there. @throws RUN_BUSY while another one that lives has it; OUTPUT_OTHER, RUN_LOCK, OUTPUT_FOLDER. */
   async lock(): Promise<void> {
+    const onLost = () => this.#fail(outputGone(this.path));
     try {
-      this.#lock = await RunLock.take(join(this.path, 'run.lock'), this.path);
+      this.#lock = await RunLock.take(join(this.path, lockName), this.path, { onLost });
+      this.#guard = new FolderGuard(this.path);
+      const owned = await checkOwned(this.path, this.#names);
+      if (!owned) this.#append('events.jsonl', { event: 'names', files: this.#names });
     } catch (cause) {
-      if (cause instanceof PatchstreamError) throw cause;
-      throw fail('OUTPUT_FOLDER', { found: messageOf(cause) }, { where: this.path, cause });
+      throw this.#unusable(cause);
     }
+    if (this.error) throw this.error;
   }
 
   async unlock(): Promise<void> {
-    await this.#lock?.release();
+    try {
+      await this.#lock?.release();
+    } catch (cause) {
+      throw this.#unusable(cause);
+    }
   }
 
   /**
@@ -115,34 +135,29 @@ export class RunFolder {
    * unless this one goes on from where it stood.
    */
   async begin({ goesOn }: { readonly goesOn: boolean }): Promise<void> {
+    this.#append('events.jsonl', { event: 'start', digest: this.digest });
+    if (this.error) throw this.error;
     try {
-      await writeFile(join(this.path, 'pipeline.json'), this.#resolved);
+      await writeWhole(join(this.path, 'pipeline.json'), this.#resolved);
       await rm(join(this.path, 'finished.json'), { force: true });
       if (!goesOn) await rm(join(this.path, 'quarantine.jsonl'), { force: true });
     } catch (cause) {
-      throw fail('OUTPUT_FOLDER', { found: messageOf(cause) }, { where: this.path, cause });
+      throw this.#unusable(cause);
     }
-    this.#append('events.jsonl', { event: 'start', digest: this.digest });
   }
 
   /** Takes the failures from `position` on out of the quarantine: a job that goes on there meets them again. Counts what is left, by stage. */
   async forgetFailures(position: number): Promise<ReadonlyMap<string, number>> {
-    const path = join(this.path, 'quarantine.jsonl');
-    const text = await readFile(path, 'utf8').catch(() => '');
+    const text = await this.#read('quarantine.jsonl');
     const counts = new Map<string, number>();
-    if (text === '') return counts;
+    if (text === undefined || text === '') return counts;
     const kept = text.split('\n').filter((line) => isBefore(line, position));
     for (const line of kept) {
       const { stage } = JSON.parse(line) as Failure;
       counts.set(stage, (counts.get(stage) ?? 0) + 1);
     }
-    try {
-      await writeFile(`${path}.tmp`, kept.map((line) => `${line}\n`).join(''));
-      await rename(`${path}.tmp`, path);
-      return counts;
-    } catch (cause) {
-      throw fail('OUTPUT_FOLDER', { found: messageOf(cause) }, { where: this.path, cause });
-    }
+    await this.#write('quarantine.jsonl', kept.map((line) => `${line}\n`).join(''));
+    return counts;
   }
 
   /** Enters a failed sample. Synchronous: the row is there even if the process dies of the next one. */
@@ -162,22 +177,42 @@ export class RunFolder {
 
   async finish(summary: RunSummary): Promise<void> {
     const finished: Finished = { format: 1, digest: this.digest, summary: redactRow(summary, this.#secrets) };
-    const path = join(this.path, 'finished.json');
+    await this.#write('finished.json', `${JSON.stringify(finished, null, 2)}\n`);
+  }
+
+  async #write(file: string, text: string): Promise<void> {
+    this.#guard?.check();
+    await writeWhole(join(this.path, file), text);
+  }
+
+  /** Nothing where there is no such file. */
+  async #read(file: string): Promise<string | undefined> {
     try {
-      await writeFile(`${path}.tmp`, `${JSON.stringify(finished, null, 2)}\n`);
-      await rename(`${path}.tmp`, path);
+      return await readFile(join(this.path, file), 'utf8').catch(unlessGone);
     } catch (cause) {
-      throw fail('OUTPUT_FOLDER', { found: messageOf(cause) }, { where: this.path, cause });
+      throw this.#unusable(cause);
     }
   }
 
+  /** Never throws: who calls it may be nobody that the run waits for. */
   #append(file: string, row: Record<string, unknown>): void {
+    const path = join(this.path, file);
     try {
+      this.#guard?.check();
       const safe = redactRow(row, this.#secrets);
-      appendFileSync(join(this.path, file), `${JSON.stringify({ time: new Date().toISOString(), ...safe })}\n`);
+      appendFileSync(path, `${JSON.stringify({ time: new Date().toISOString(), ...safe })}\n`);
     } catch (cause) {
-      throw fail('OUTPUT_FOLDER', { found: messageOf(cause) }, { where: this.path, cause });
+      this.#fail(cannotWrite(path, cause, 'FILE_WRITE'));
     }
+  }
+
+  #fail(error: PatchstreamError): void {
+    if (!this.#trouble.signal.aborted) this.#trouble.abort(error);
+  }
+
+  #unusable(cause: unknown): PatchstreamError {
+    if (cause instanceof PatchstreamError) return cause;
+    return fail('OUTPUT_FOLDER', { found: messageOf(cause) }, { where: this.path, cause });
   }
 }
 
@@ -189,9 +224,17 @@ function decidingOf(resolved: unknown): unknown {
 
 /** True for a whole row of a failure in front of `position`. */
 function isBefore(line: string, position: number): boolean {
+  const { position: at } = parsed<Failure>(line) ?? {};
+  return at !== undefined && at < position;
+}
+
+/** The JSON of a file; nothing where it is none, as where it was cut. */
+function parsed<T>(text: string | undefined): Partial<T> | undefined {
   try {
-    return (JSON.parse(line) as Failure).position < position;
-  } catch {
-    return false;
+    const value: unknown = JSON.parse(text ?? '');
+    return typeof value === 'object' && value !== null ? value : undefined;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return undefined;
   }
 }

@@ -1,4 +1,3 @@
-import { resolve, sep } from 'node:path';
 import { fail } from '../errors.ts';
 import { coreCount } from '../machine.ts';
 import type { Spec } from '../vision/spec.ts';
@@ -8,6 +7,7 @@ import { checkEvaluate, checkSource, openSpec, type ResolvedEvaluate, type Resol
 import { foldStages, type ResolvedStage } from './fold.ts';
 import { checkMeasures } from './measures.ts';
 import { parseOptions } from './options.ts';
+import { checkOverlap } from './overlap.ts';
 import { type Problem, Problems } from './problem.ts';
 import type { Registry } from './registry.ts';
 import { settings } from './settings.ts';
@@ -52,27 +52,18 @@ export function resolvePipeline(definition: Definition, registry: Registry, { en
   const start = source?.spec ?? openSpec;
   const stages = foldStages(definition.stages, start, ['stages'], registry, problems);
   const spec = stages.at(-1)?.after ?? start;
-  checkOverlap(definition, source, problems);
   const capacity = capacityOf(definition, stages);
   checkCapacity(definition, capacity, problems);
   const sink = checkSink(definition, spec, problems);
   const train = checkTrain(definition, spec, registry, problems);
   const evaluate = checkEvaluate(definition, { source, stages }, registry, problems);
   if (train !== undefined && evaluate !== undefined) checkMeasures(train, spec, evaluate, registry, problems);
+  // Batches that a program takes are written nowhere.
+  if (ends) checkOverlap(definition, { source, sink, evaluate }, problems);
   const parts = Object.fromEntries(
     Object.entries({ source, sink, train, evaluate }).filter(([, part]) => part !== undefined),
   );
   return Object.freeze({ definition, problems: problems.sorted(), stages, spec, capacity, ...parts });
-}
-
-/** A run that writes among the pictures it reads would read its own results the next time. */
-function checkOverlap({ output, base }: Definition, source: ResolvedSource | undefined, problems: Problems): void {
-  const folder = source?.definition.folder?.(source.options);
-  if (folder === undefined || typeof output !== 'string' || output === '') return;
-  const [from, to] = [resolve(base, folder), resolve(base, output)];
-  if (to === from || to.startsWith(`${from}${sep}`)) {
-    problems.add(fail('OUTPUT_IN_SOURCE', { output: to, source: from }), ['output']);
-  }
 }
 
 function checkSettings(definition: Definition, problems: Problems): void {

@@ -175,11 +175,14 @@ function keysDigest(source: OpenSource<Fields | Drop>): string {
   return keys.digest('hex').slice(0, 16);
 }
 
-/** A folder that is full, read-only or gone fails every sample alike: the run ends there instead of counting them. */
+/** What cannot be written fails every sample alike: the run ends there instead of counting them. */
 function endsTheSink(error: unknown): boolean {
-  const codes = ['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'EIO', 'EMFILE'];
+  const codes = ['SINK_WRITE', 'FILE_WRITE', 'FILE_EXISTS', 'SHARDS_OTHER', 'OUTPUT_FOLDER', 'OUTPUT_GONE'];
+  if (error instanceof PatchstreamError && codes.includes(error.code)) return true;
+  // Of a sink that is not ours.
+  const system = ['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'EIO', 'EMFILE'];
   for (let at = error; at instanceof Error; at = at.cause) {
-    if (codes.includes((at as NodeJS.ErrnoException).code ?? '')) return true;
+    if (system.includes((at as NodeJS.ErrnoException).code ?? '')) return true;
   }
-  return error instanceof PatchstreamError && error.code === 'OUTPUT_FOLDER';
+  return false;
 }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Part } from '../datasets/sink.ts';
 import { fail, PatchstreamError } from '../errors.ts';
+import { unlessGone } from '../whole-file.ts';
 import { builtin } from './builtin.ts';
 import { soundPipeline } from './check.ts';
 import type { RunContext, Watching } from './context.ts';
@@ -54,18 +55,37 @@ export async function run(definition: Definition, options: RunOptions = {}): Pro
     return { ...before, earlier: true };
   }
   await folder.lock();
+  let summary: RunSummary;
   try {
-    const onEvent = (event: RunEvent) => options.onEvent?.(redactRow(event, secrets));
-    const context: RunContext = { folder, signal, onEvent, fresh, ...(part && { part }), ...(watch && { watch }) };
-    const summary = await (resolved.train === undefined ? runJob(resolved, context) : runTraining(resolved, context));
+    const ending = AbortSignal.any([signal, folder.trouble]);
+    const telling = heard(folder, (event) => options.onEvent?.(redactRow(event, secrets)));
+    const context: RunContext = {
+      folder,
+      signal: ending,
+      onEvent: telling,
+      fresh,
+      ...(part && { part }),
+      ...(watch && { watch }),
+    };
+    summary = await (resolved.train === undefined ? runJob(resolved, context) : runTraining(resolved, context));
+    if (folder.error) throw folder.error;
     // What is watched has no end.
     if (watch === undefined) await folder.finish(summary);
-    return summary;
   } catch (error) {
-    throw withoutSecrets(error, secrets);
-  } finally {
-    await folder.unlock();
+    // The cause is what is to be heard, not what came of it.
+    await Promise.allSettled([folder.unlock()]);
+    throw withoutSecrets(folder.error ?? error, secrets);
   }
+  await folder.unlock();
+  return summary;
+}
+
+/** What is said to who listens is in `events.jsonl` too: they may have gone. */
+function heard(folder: RunFolder, onEvent: (event: RunEvent) => void): (event: RunEvent) => void {
+  return (event) => {
+    if (event.type === 'line') folder.tell('line', { text: event.text });
+    onEvent(event);
+  };
 }
 
 /** An error that quotes a value of the environment, without it. */
@@ -99,7 +119,7 @@ function checkWatch({ sink, source, train }: Resolved, part: Part | undefined): 
 /** What a digest of the pipeline cannot see otherwise: the text of the modules that it is written in, or that it uses. */
 async function codeOf({ file, uses = [], stages }: Definition): Promise<string[]> {
   const written = file !== undefined && /\.m?[jt]s$/.test(file) ? [file] : [];
-  const texts = await Promise.all([...written, ...uses].map((path) => readFile(path, 'utf8').catch(() => '')));
+  const texts = await Promise.all([...written, ...uses].map((path) => readFile(path, 'utf8').catch(unlessGone)));
   const inline = stages.map(({ stage }) => (stage.kind === 'each' ? String(stage.work) : ''));
-  return [...texts, ...inline];
+  return [...texts.map((text) => text ?? ''), ...inline];
 }

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { fail } from '../errors.ts';
+import { cannotWrite, FolderGuard } from '../whole-file.ts';
 
 /** One row of `metrics.jsonl`: what one optimizer step measured. */
 export interface Measures {
@@ -58,18 +60,36 @@ export interface MetricsFile {
 
 /**
  * Opens `metrics.jsonl` to go on at `step`: rows of that step and later, which an interrupted run wrote after its checkpoint, are cut
- * off, and so is a half-written last line.
+ * off, and so is a half-written last line. Each write is refused with OUTPUT_GONE where the folder is another one by now, and with FILE_WRITE.
+ *
+ * @throws FILE_WRITE
  */
 export async function openMetrics(path: string, step: number): Promise<MetricsFile> {
-  const file = await open(path, 'a+');
-  await keepBefore(file, step);
+  const guard = new FolderGuard(dirname(path));
+  const written = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw cannotWrite(path, error, 'FILE_WRITE');
+    }
+  };
+  const file = await written(() => open(path, 'a+'));
+  try {
+    await written(() => keepBefore(file, step));
+  } catch (error) {
+    await Promise.allSettled([file.close()]);
+    throw error;
+  }
   return {
-    append: async (row) => {
-      // JSON has no NaN or infinity; null says that there was no number.
-      await file.appendFile(`${JSON.stringify(row)}\n`);
-    },
-    sync: () => file.sync(),
-    close: () => file.close(),
+    append: (row) =>
+      written(async () => {
+        // Open, the file would be written to wherever its folder has been moved.
+        guard.check();
+        // JSON has no NaN or infinity; null says that there was no number.
+        await file.appendFile(`${JSON.stringify(row)}\n`);
+      }),
+    sync: () => written(() => file.sync()),
+    close: () => written(() => file.close()),
   };
 }
 
@@ -92,7 +112,8 @@ function stepOf(line: string): number {
     const row: unknown = JSON.parse(line);
     const step = (row as { step?: unknown } | null)?.step;
     return typeof step === 'number' ? step : Number.POSITIVE_INFINITY;
-  } catch {
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
     return Number.POSITIVE_INFINITY;
   }
 }

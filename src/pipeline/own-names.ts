@@ -1,0 +1,66 @@
+import { lstat, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fail } from '../errors.ts';
+import { temporaryEnding, unlessGone } from '../whole-file.ts';
+
+const always = ['pipeline.json', 'events.jsonl', 'quarantine.jsonl', 'finished.json'];
+const ofJobs = ['arrivals.jsonl', 'written.jsonl'];
+/** `evaluations.jsonl` is none of them: lines of others stay in it. */
+const ofTrainings = [
+  'metrics.jsonl',
+  'checkpoints',
+  'loss.svg',
+  'report.html',
+  'evaluation.json',
+  'reconstruction.png',
+];
+
+/** The names of all that a run writes into its own folder, beside the files of its sink, which has a record of its own (`OwnRecord`). */
+export function namesOf(resolved: unknown): readonly string[] {
+  const { train, sink } = resolved as { readonly train?: unknown; readonly sink?: Readonly<Record<string, unknown>> };
+  if (train !== undefined) return [...always, ...ofTrainings];
+  const { sheet } = (sink?.shards ?? {}) as { readonly sheet?: unknown };
+  return [...always, ...ofJobs, ...(sheet ? ['sheet.png'] : [])];
+}
+
+/**
+ * Whether all that a run would replace is what runs have written: rows `names` of `events.jsonl`, to which is only ever added, say which names were
+ * theirs. A file of that name which nothing says so of is somebody's, and stays. False where this run has still to say it.
+ *
+ * @throws OUTPUT_OTHER
+ */
+export async function checkOwned(folder: string, names: readonly string[]): Promise<boolean> {
+  const ours = await namesOfRuns(join(folder, 'events.jsonl'));
+  if (ours === 'all') return true;
+  const rest = names.filter((name) => !ours.has(name));
+  for (const name of rest.flatMap((one) => [one, `${one}${temporaryEnding}`])) {
+    if ((await lstat(join(folder, name)).catch(unlessGone)) === undefined) continue;
+    throw fail('OUTPUT_OTHER', { found: name }, { where: folder });
+  }
+  return rest.length === 0;
+}
+
+/** The names that runs have taken; `all` where an earlier version has run here, which did not say which. */
+async function namesOfRuns(path: string): Promise<ReadonlySet<string> | 'all'> {
+  const text = (await readFile(path, 'utf8').catch(unlessGone)) ?? '';
+  const names = new Set<string>();
+  let ran = false;
+  for (const line of text.split('\n')) {
+    // Most lines are of something else, and long.
+    if (!line.includes('"event":"start"') && !line.includes('"event":"names"')) continue;
+    const { event, digest, files } = parsed(line);
+    ran ||= event === 'start' && typeof digest === 'string';
+    if (event === 'names' && Array.isArray(files)) for (const file of files) names.add(String(file));
+  }
+  return ran && names.size === 0 ? 'all' : names;
+}
+
+/** A line that a kill or a full disk has cut is none. */
+function parsed(line: string): Readonly<Record<string, unknown>> {
+  try {
+    return JSON.parse(line) as Readonly<Record<string, unknown>>;
+  } catch (error) {
+    if (error instanceof SyntaxError) return {};
+    throw error;
+  }
+}
