@@ -1,10 +1,11 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { lstat, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, messageOf } from '../errors.ts';
 import type { Failure } from '../streams/failures.ts';
 import { digestDefinition, readModel, readState } from '../train/checkpoint.ts';
 import { epochAt } from '../train/epoch.ts';
 import type { ReconstructionErrors } from '../train/evaluate.ts';
+import { systemCode, unlessGone, writeWhole } from '../whole-file.ts';
 import type { ResolvedEvaluate, ResolvedMeasure } from './evaluate.ts';
 import { type Evaluation, type EvaluationOptions, evaluateModel } from './evaluation.ts';
 import type { FeatureResult } from './features.ts';
@@ -87,26 +88,27 @@ export class Course {
     await this.#enter({ step: 0, epoch: 0 }, made, 'before the training');
   }
 
-  /** The training goes on after so many steps; what was measured of later ones is forgotten. `resumed` is the checkpoint it goes on from. */
-  async goOn({ step, resumed }: { readonly step: number; readonly resumed?: string | undefined }): Promise<void> {
+  /** The training goes on after so many steps; what was measured of later ones is forgotten. */
+  async goOn({ step }: { readonly step: number }): Promise<void> {
     this.#rows = this.#rows.filter((row) => row.step <= step);
     await this.#write();
-    if (resumed !== undefined) this.saved(resumed);
   }
 
-  /** Hears of a checkpoint. It is measured when the steps or epochs of `every` have passed since the last evaluation. */
-  saved(path: string): void {
+  /**
+   * Hears of a checkpoint. It is measured when the steps or epochs of `every` have passed since the last evaluation; one that is gone is passed over
+   * with a line. Ends when it may be deleted.
+   */
+  async saved(path: string): Promise<void> {
     if (this.#resolved.evaluate?.every === undefined) return;
-    // Read at once: by the time its turn comes, later checkpoints may have taken its place.
-    const weights = this.#readDue(path);
-    weights.catch(() => {});
-    this.#queue = this.#queue.then(async () => {
-      const due = await weights;
-      if (due === undefined || !this.#isDue(due.at)) return;
-      const made = await this.#measure({ weights: due.weights }, this.#resolved.evaluate!.measures);
-      await this.#enter(due.at, made, `after step ${due.at.step}`);
+    const due = this.#queue.then(() => this.#readDue(path));
+    this.#queue = due.then(async (found) => {
+      if (found === undefined) return;
+      const made = await this.#measure({ weights: found.weights }, this.#resolved.evaluate!.measures);
+      await this.#enter(found.at, made, `after step ${found.at.step}`);
     });
-    this.#queue.catch(() => {});
+    // Who waits for `idle` hears of what went wrong.
+    this.#queue.then(undefined, () => {});
+    await Promise.allSettled([due]);
   }
 
   /** Ends when nothing is being measured. @throws what a measure has thrown. */
@@ -148,10 +150,16 @@ export class Course {
   }
 
   async #readDue(path: string) {
-    const { position, step } = await readState(path);
-    const at = { step, epoch: this.epochAt(position) };
-    if (!this.#isDue(at)) return undefined;
-    return { at, weights: { stored: (await readModel(path)).model, where: path } };
+    try {
+      const { position, step } = await readState(path);
+      const at = { step, epoch: this.epochAt(position) };
+      if (!this.#isDue(at)) return undefined;
+      return { at, weights: { stored: (await readModel(path)).model, where: path } };
+    } catch (error) {
+      if ((await lstat(path).catch(unlessGone)) !== undefined) throw error;
+      this.#options.line(`${path} is gone before it was measured, and is passed over.`);
+      return undefined;
+    }
   }
 
   #isDue(at: { readonly step: number; readonly epoch: number }): boolean {
@@ -186,9 +194,8 @@ export class Course {
   async #write(): Promise<void> {
     if (this.#resolved.evaluate === undefined) return;
     const lines = [...this.#others, ...this.#rows.map((row) => JSON.stringify(row))];
-    if (lines.length === 0) return rm(this.#path, { force: true });
-    await writeFile(`${this.#path}.tmp`, lines.map((line) => `${line}\n`).join(''));
-    await rename(`${this.#path}.tmp`, this.#path);
+    if (lines.length > 0) await writeWhole(this.#path, lines.map((line) => `${line}\n`).join(''));
+    else await rm(this.#path, { force: true });
   }
 }
 
@@ -201,11 +208,7 @@ function measuresAt(evaluate: ResolvedEvaluate | undefined, moment: 'start' | 'e
 
 /** The lines of a file that may be missing: the rows of one digest, the lines of others, and how many of those cannot be read. */
 async function readLines(path: string, digest: string) {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return '';
-    // Not taken for empty, since it is written anew.
-    throw fail('OUTPUT_FOLDER', { found: messageOf(error) }, { cause: error });
-  });
+  const text = (await readFile(path, 'utf8').catch(unreadable)) ?? '';
   const rows: CourseRow[] = [];
   const others: string[] = [];
   let broken = 0;
@@ -219,11 +222,17 @@ async function readLines(path: string, digest: string) {
   return { rows, others, broken };
 }
 
+/** Not taken for empty, since it is written anew. */
+function unreadable(cause: unknown): undefined {
+  if (systemCode(cause) !== 'ENOENT') throw fail('OUTPUT_FOLDER', { found: messageOf(cause) }, { cause });
+}
+
 /** A line that was cut off is none. */
 function parsed(line: string): Partial<CourseRow> | undefined {
   try {
     return (JSON.parse(line) as Partial<CourseRow> | null) ?? undefined;
-  } catch {
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
     return undefined;
   }
 }

@@ -27,7 +27,7 @@ interface Parts {
  * next run would read its own results, and nothing is read out of a folder of results, which the next run replaces. Looks at paths, and at no data.
  */
 export function checkOverlap(definition: Definition, parts: Parts, problems: Problems): void {
-  if (typeof definition.output !== 'string') return;
+  if (typeof definition.output !== 'string' || definition.output === '') return;
   const written = writtenBy(definition, parts);
   const told = new Set<string>();
   const tell = (code: 'OUTPUT_IN_SOURCE' | 'OUTPUT_OVER_SOURCE', output: Place, source: Place) => {

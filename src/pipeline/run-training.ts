@@ -7,6 +7,8 @@ import type { Failure } from '../streams/failures.ts';
 import type { StageStats } from '../streams/meter.ts';
 import { Ring } from '../streams/ring.ts';
 import { type CellLayout, cellLayout } from '../train/cells.ts';
+import { checkpointFolder } from '../train/checkpoint.ts';
+import { pruneCheckpoints } from '../train/checkpoint-names.ts';
 import type { TrainDefinition } from '../train/definition.ts';
 import type { LoopEnd } from '../train/loop.ts';
 import type { Measures } from '../train/metrics.ts';
@@ -96,6 +98,8 @@ export async function runTraining(resolved: Resolved, context: RunContext): Prom
       costs,
     });
     if (signal.aborted) throw cancelled(signal);
+    // Those that were kept to be measured.
+    await pruneCheckpoints(checkpointFolder(folder.path), { keep: plan.train.checkpoint.keep });
     how = 'completed';
     const lost = lossLines(loader.stats(), join(folder.path, 'quarantine.jsonl'));
     const lines = [...stepLines(trained, plan.train), ...lost, ...told.lines];
@@ -171,7 +175,12 @@ async function trainOn(
   const model = await train.model.definition.build?.(train.model.options, resolved.spec);
   if (model !== undefined && train.thread === 'worker') line('A model of your own trains in the calling thread.');
   if (train.thread === 'worker') shortenOpenmpWaits();
-  const trainer = await startTrainer({
+  // It stays until it is read.
+  const saved = async (path: string) => {
+    await course.saved(path);
+    trainer.measured(path);
+  };
+  const trainer: Trainer = await startTrainer({
     ...(model && { model }),
     definition: trainDefinition(resolved, { length, count, folder: folder.path, fresh }),
     memory: ring.memory,
@@ -184,16 +193,24 @@ async function trainOn(
       if (recent.length > recentSteps) recent.shift();
       tuning?.step(measures);
     },
-    onSaved: (path) => course.saved(path),
+    onSaved: (path) => saved(path),
     onNote: line,
   });
   const { ready } = trainer;
   line(`Training ${ready.parameters.toLocaleString('en')} parameters with ${ready.why}`);
-  await folder.begin({ goesOn: ready.resumed !== undefined });
   const { resumed, passedOver = [] } = ready;
-  if (passedOver.length > 0) folder.tell('checkpoint', { taken: resumed ?? null, broken: passedOver });
-  await course.goOn(ready);
-  if (resumed !== undefined) line(`Going on after step ${ready.step}, from ${resumed}.`);
+  try {
+    await folder.begin({ goesOn: resumed !== undefined });
+    if (passedOver.length > 0) folder.tell('checkpoint', { taken: resumed ?? null, broken: passedOver });
+    await course.goOn(ready);
+  } catch (error) {
+    await endOf(trainer);
+    throw error;
+  }
+  if (resumed !== undefined) {
+    line(`Going on after step ${ready.step}, from ${resumed}.`);
+    void saved(resumed);
+  }
 
   const onCores = ready.device === 'cpu';
   const { cores, memory, whole, bound } = machine();
@@ -230,9 +247,7 @@ async function trainOn(
     return { ...opened, end, ready, leftOver, stats: opened.loader.stats(), costs: tuned.costs };
   } catch (error) {
     // Whichever side fails first ends the other; what the trainer says after that is not the cause.
-    trainer.stop();
-    trainer.end();
-    await trainer.done.catch(() => {});
+    await endOf(trainer);
     throw error;
   } finally {
     ticker.stop();
@@ -241,6 +256,12 @@ async function trainOn(
     tuned.end();
     signal.removeEventListener('abort', stop);
   }
+}
+
+async function endOf(trainer: Trainer): Promise<void> {
+  trainer.stop();
+  trainer.end();
+  await Promise.allSettled([trainer.done]);
 }
 
 function stepLines({ end, leftOver }: Trained, { batch }: ResolvedTrain): string[] {

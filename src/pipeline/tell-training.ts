@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { coreCount } from '../machine.ts';
 import type { StageStats } from '../streams/meter.ts';
@@ -8,6 +8,7 @@ import type { LoopEnd } from '../train/loop.ts';
 import { readMetrics } from '../train/metrics.ts';
 import type { Ready } from '../train/protocol.ts';
 import { type ReportTable, reportHtml } from '../train/report.ts';
+import { writeWhole } from '../whole-file.ts';
 import type { Course } from './course.ts';
 import { drawReconstruction } from './evaluation.ts';
 import type { Resolved } from './resolve.ts';
@@ -38,7 +39,7 @@ export async function tellTraining(resolved: Resolved, telling: Telling) {
   const file = (name: string) => join(folder, name);
   const rows = readMetrics(await readFile(file('metrics.jsonl'), 'utf8'));
   const chart = lossChart({ at: rows.map(({ step }) => step), values: rows.map(({ loss }) => loss) });
-  await writeFile(file('loss.svg'), chart);
+  await writeWhole(file('loss.svg'), chart);
   const held = await heldOut(resolved, telling);
   const { stats, costs } = telling;
   const balance = explainBalance({
@@ -52,7 +53,7 @@ export async function tellTraining(resolved: Resolved, telling: Telling) {
     onLoaderThread: train!.thread === 'main',
   });
   const shown = resolvedJson(resolved);
-  await writeFile(
+  await writeWhole(
     file('report.html'),
     reportHtml({
       name: shown.name,

@@ -1,8 +1,17 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
+import { syncFolder, unless } from '../whole-file.ts';
+import {
+  checkpointName,
+  checkpointNames,
+  clearLeftovers,
+  namePattern,
+  pruneCheckpoints,
+  removeCheckpoint,
+} from './checkpoint-names.ts';
 import {
   type FloatTensor,
   floatsOf,
@@ -12,6 +21,8 @@ import {
   type Safetensors,
   safetensorsParts,
 } from './safetensors.ts';
+
+export { checkpointName, checkpointNames };
 
 /** `state.json` of a checkpoint: everything of a run that is neither weights nor optimizer. */
 export interface CheckpointState {
@@ -60,32 +71,34 @@ export interface ToSave {
 }
 
 const parts = ['model.safetensors', 'optimizer.safetensors'] as const;
-const namePattern = /^step-(\d{8,})$/;
-
-/** `step-00000900` for 900 finished steps. */
-export function checkpointName(step: number): string {
-  return `step-${String(step).padStart(8, '0')}`;
-}
 
 /**
  * Saves a checkpoint under `folder` (`…/checkpoints`): written under a temporary name, brought to the disk, renamed; then all but the last
- * `keep` are deleted. A kill at any point leaves either no checkpoint or a whole one.
+ * `keep`, and those that are `held`, are deleted. A kill at any point leaves either no checkpoint or a whole one.
  *
- * @returns its path.
+ * @param held names of checkpoints that are still to be read. @returns its path.
  * @throws CHECKPOINT_WRITE
  */
-export async function saveCheckpoint(folder: string, saved: ToSave, keep = 2): Promise<string> {
+export async function saveCheckpoint(
+  folder: string,
+  saved: ToSave,
+  keep = 2,
+  held: ReadonlySet<string> = new Set(),
+): Promise<string> {
   try {
-    return await writeCheckpoint(folder, saved, keep);
+    const path = await writeCheckpoint(folder, saved);
+    await pruneCheckpoints(folder, { keep, held, newest: basename(path) });
+    return path;
   } catch (cause) {
-    // What is half written would keep a full disk full.
-    await clearLeftovers(folder).catch(() => {});
+    // What is half written would keep a full disk full. Where that cannot go either, the cause is the same.
+    await Promise.allSettled([clearLeftovers(folder)]);
     throw fail('CHECKPOINT_WRITE', { found: messageOf(cause) }, { where: folder, cause });
   }
 }
 
-async function writeCheckpoint(folder: string, { state, model, optimizer, about }: ToSave, keep: number) {
-  await mkdir(folder, { recursive: true });
+async function writeCheckpoint(folder: string, { state, model, optimizer, about }: ToSave): Promise<string> {
+  // Not the run's own folder: one that is gone is not made anew.
+  await mkdir(folder).catch(unless('EEXIST'));
   await clearLeftovers(folder);
   const path = join(folder, checkpointName(state.step));
   const temporary = join(folder, `.${checkpointName(state.step)}-${randomUUID()}`);
@@ -101,24 +114,11 @@ async function writeCheckpoint(folder: string, { state, model, optimizer, about 
   const whole: CheckpointState = { ...unsealed, digest: digestOf(unsealed) };
   await writeParts(join(temporary, 'state.json'), [Buffer.from(`${JSON.stringify(whole, undefined, 2)}\n`)]);
   await syncFolder(temporary);
-  // A folder of this name can only be one that was found broken on resume: a whole one would have been resumed from.
-  await rm(path, { recursive: true, force: true });
+  // One of this name can only be one that was found broken on resume: a whole one would have been resumed from.
+  if (!(await removeCheckpoint(path))) throw new Error(`${path} holds what no checkpoint is made of`);
   await rename(temporary, path);
   await syncFolder(folder);
-  const all = await checkpointNames(folder);
-  // Later ones were found broken on resume, or this run would have gone on from them: they must not push out the whole ones.
-  const here = all.indexOf(checkpointName(state.step));
-  const kept = new Set(all.slice(Math.max(0, here + 1 - Math.max(1, keep)), here + 1));
-  for (const name of all) if (!kept.has(name)) await rm(join(folder, name), { recursive: true, force: true });
   return path;
-}
-
-/** Names of the checkpoints in a folder, oldest first; a folder that is not there has none. */
-export async function checkpointNames(folder: string): Promise<string[]> {
-  const names = await readdir(folder).catch(() => []);
-  return names
-    .filter((name) => namePattern.test(name))
-    .sort((a, b) => Number(namePattern.exec(a)![1]) - Number(namePattern.exec(b)![1]));
 }
 
 /**
@@ -314,24 +314,6 @@ async function sha256(pieces: AsyncIterable<Uint8Array>): Promise<string> {
   const hash = createHash('sha256');
   for await (const piece of pieces) hash.update(piece);
   return hash.digest('hex');
-}
-
-/** Brings a folder's entries to the disk. Windows cannot open folders, and has no need to. */
-async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
-
-/** Deletes what a killed run left half-written. */
-async function clearLeftovers(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    if (name.startsWith('.step-')) await rm(join(folder, name), { recursive: true, force: true });
-  }
 }
 
 /** The run folder's place for checkpoints. */

@@ -1,4 +1,3 @@
-import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as tf from '../backends/tf.ts';
 import { uploadAll } from '../backends/upload.ts';
@@ -6,6 +5,7 @@ import { fail } from '../errors.ts';
 import type { HostBatch, Params, Restorer } from '../models/model.ts';
 import { type Pixels, rawPicture } from '../vision/picture.ts';
 import { repeatPixels } from '../vision/pixels.ts';
+import { writeWhole } from '../whole-file.ts';
 import { hiddenError, meanPatch, nearestPatch, smoothFill, type WindowShape, windowPatches } from './reconstruction.ts';
 
 /**
@@ -213,8 +213,7 @@ function notesOn({ shape }: Restorer): string[] {
 /** Writes `evaluation.json` into a run's folder, whole or not at all: the errors of a reconstruction, other measures by their ids. Returns its path. */
 export async function writeEvaluation(folder: string, errors: object): Promise<string> {
   const path = join(folder, 'evaluation.json');
-  await writeFile(`${path}.tmp`, `${JSON.stringify(errors, undefined, 2)}\n`);
-  await rename(`${path}.tmp`, path);
+  await writeWhole(path, `${JSON.stringify(errors, undefined, 2)}\n`);
   return path;
 }
 

@@ -39,9 +39,10 @@ export interface Ready extends Progress {
   readonly parameters: number;
 }
 
-/** To the trainer. `stop`: finish the step at hand, save, end. `end`: no more lists will come. `bye`: all has been heard, leave. */
+/** To the trainer. `measured`: a checkpoint was read by who measures it. `stop`: finish the step at hand, save, end. `end`: no more lists will come. `bye`: all has been heard, leave. */
 export type ToTrainer =
   | ({ readonly type: 'micro' } & CellList)
+  | { readonly type: 'measured'; readonly path: string }
   | { readonly type: 'end' }
   | { readonly type: 'stop' }
   | { readonly type: 'bye' };

@@ -22,6 +22,7 @@ export async function serve(port: MessagePort, setup: TrainerSetup, model?: Mode
     });
     try {
       const { loop, choice, resumed, passedOver } = session;
+      inbox.measured = session.measured;
       const parameters = Object.values(loop.params).reduce((sum, { size }) => sum + size, 0);
       say({ type: 'ready', ready: { ...loop.from, ...choice, resumed, passedOver, parameters } });
       const reader = new CellReader(setup.memory, setup.layout);
@@ -60,6 +61,8 @@ export async function serve(port: MessagePort, setup: TrainerSetup, model?: Mode
 /** What has come in over the line and was not yet taken. */
 class Inbox {
   stopping = false;
+  /** Hears of each checkpoint that was read. */
+  measured = (_path: string) => {};
   /** Ends when the other side has heard the last word. */
   readonly farewell: Promise<void>;
   readonly #free: (cells: Uint32Array) => void;
@@ -75,6 +78,7 @@ class Inbox {
         if (message.type === 'micro') this.#take(message);
         else if (message.type === 'end') this.#ended = true;
         else if (message.type === 'stop') this.stopping = true;
+        else if (message.type === 'measured') this.measured(message.path);
         else resolve();
         this.#wake();
       });

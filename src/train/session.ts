@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type BackendChoice, type BackendWish, chooseBackend } from '../backends/choose.ts';
 import * as tf from '../backends/tf.ts';
 import { fail } from '../errors.ts';
 import type { Model } from '../models/model.ts';
 import { Random } from '../random.ts';
+import { FolderGuard } from '../whole-file.ts';
 import {
   aboutKey,
   type Checkpoint,
@@ -16,11 +17,12 @@ import {
   readCheckpoint,
   saveCheckpoint,
 } from './checkpoint.ts';
+import { removeCheckpoints } from './checkpoint-names.ts';
 import { adamwOptions, decisive, saveRule, scheduleOf, stepsOf, type TrainDefinition } from './definition.ts';
 import { differences } from './differences.ts';
 import { epochAt } from './epoch.ts';
 import type { LoopOptions, Progress } from './loop.ts';
-import { openMetrics } from './metrics.ts';
+import { type MetricsFile, openMetrics } from './metrics.ts';
 import { buildModel } from './models.ts';
 import { adamw, disposeState } from './optimizer.ts';
 import type { Safetensors } from './safetensors.ts';
@@ -35,6 +37,8 @@ export interface Session {
   readonly resumed: string | undefined;
   /** Names of the later checkpoints, which are broken. */
   readonly passedOver: readonly string[];
+  /** A checkpoint was read by who measures it, and may go. */
+  measured(path: string): void;
   /** Frees tensors and closes files. */
   close(): Promise<void>;
 }
@@ -50,7 +54,7 @@ export interface SessionOptions {
 
 /**
  * Opens a run's folder: chooses the backend, builds the model, takes up the newest whole checkpoint or starts from fresh parameters,
- * and cuts `metrics.jsonl` to where it goes on.
+ * and cuts `metrics.jsonl` to where it goes on. What an earlier run has left of a training that is begun afresh goes with its first step.
  * @throws CHECKPOINT_MISMATCH when the folder holds a checkpoint of another definition; errors of backend and model.
  */
 export async function openSession(definition: TrainDefinition, options: SessionOptions = {}): Promise<Session> {
@@ -58,9 +62,10 @@ export async function openSession(definition: TrainDefinition, options: SessionO
   const { folder, seed, checkpoint } = definition;
   const checkpoints = checkpointFolder(folder);
   await mkdir(folder, { recursive: true });
-  if (definition.fresh === true) await rm(checkpoints, { recursive: true, force: true });
-  const newest = await newestCheckpoint(checkpoints, readCheckpoint, note);
-  const passedOver = await laterThan(newest, checkpoints);
+  const guard = new FolderGuard(folder);
+  const fresh = definition.fresh === true;
+  const newest = fresh ? undefined : await newestCheckpoint(checkpoints, readCheckpoint, note);
+  const passedOver = fresh ? [] : await laterThan(newest, checkpoints);
   if (passedOver.length > 0 && newest === undefined) note('The training starts from the beginning.');
   const digest = digestDefinition(decisive(definition));
   // As JSON has it: what is not set is not there.
@@ -84,18 +89,32 @@ export async function openSession(definition: TrainDefinition, options: SessionO
       for (const text of loadInitial(model, params, await readWeights(init, note), init)) note(text);
     }
     const from = { step: newest?.state.step ?? 0, position: newest?.state.position ?? 0 };
-    const metrics = await openMetrics(join(folder, 'metrics.jsonl'), from.step);
+    let metrics: MetricsFile | undefined;
+    const begun = async () => {
+      if (metrics !== undefined) return metrics;
+      if (fresh) await removeCheckpoints(checkpoints);
+      metrics = await openMetrics(join(folder, 'metrics.jsonl'), from.step);
+      return metrics;
+    };
+    if (!fresh) await begun();
+    // Those that are to be measured stay until they are.
+    const held = new Set<string>();
+    const hold = (path: string) => definition.evaluate !== undefined && held.add(basename(path));
+    if (newest !== undefined) hold(newest.path);
 
     const save = async ({ step, position }: Progress) => {
       // Rows first: a checkpoint must never be ahead of the metrics it is resumed with.
-      await metrics.sync();
+      await (await begun()).sync();
       const whole = {
         state: { step, position, updates: state.step, seed, versions: versions(), definition: digest, decides },
         model: modelTensors(model, params),
         optimizer: optimizerTensors(model, state),
         about: aboutModel(definition.model),
       };
-      saved(await saveCheckpoint(checkpoints, whole, checkpoint.keep), step);
+      guard.check();
+      const path = await saveCheckpoint(checkpoints, whole, checkpoint.keep, held);
+      hold(path);
+      saved(path, step);
     };
     return {
       loop: {
@@ -111,7 +130,7 @@ export async function openSession(definition: TrainDefinition, options: SessionO
         seed,
         from,
         onNotANumber: definition.onNotANumber,
-        onStep: (measures) => metrics.append(measures),
+        onStep: async (measures) => (await begun()).append(measures),
         note,
         save,
         due: saveRule(definition, epochAt(from.position, definition)),
@@ -119,9 +138,10 @@ export async function openSession(definition: TrainDefinition, options: SessionO
       choice,
       resumed: newest?.path,
       passedOver,
+      measured: (path) => held.delete(basename(path)),
       close: async () => {
         dispose();
-        await metrics.close();
+        await metrics?.close();
       },
     };
   } catch (error) {

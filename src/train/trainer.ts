@@ -33,6 +33,8 @@ export interface Trainer {
    * @returns false when the trainer takes no more, because it is done or has failed; `done` says which. Its cells are then free.
    */
   send(list: CellList): Promise<boolean>;
+  /** A saved checkpoint was read and may be deleted: where the run is measured as it goes, each stays until then. */
+  measured(path: string): void;
   /** No more lists will come. */
   end(): void;
   /** Finish the step at hand, save, end. */
@@ -88,7 +90,8 @@ export async function startTrainer(options: TrainerOptions): Promise<Trainer> {
   });
 
   const done = lastWord.finally(() => leave(line));
-  done.catch(() => {});
+  // Heard where it is waited for, which may be later.
+  done.then(undefined, () => {});
 
   return {
     ready: await Promise.race([ready, done.then(() => ready)]),
@@ -106,6 +109,7 @@ export async function startTrainer(options: TrainerOptions): Promise<Trainer> {
       line.post({ type: 'micro', ...list });
       return true;
     },
+    measured: (path) => line.post({ type: 'measured', path }),
     end: () => line.post({ type: 'end' }),
     stop: () => line.post({ type: 'stop' }),
     done,
