@@ -10,13 +10,6 @@ if (!existsSync(fileURLToPath(program))) {
   );
   process.exitCode = 2;
 } else {
-  // A reader that has seen enough (`| head`) closes the pipe: that is no error of ours, and nothing more can be said.
-  for (const output of [process.stdout, process.stderr]) {
-    output.on('error', (error) => {
-      if (error.code === 'EPIPE') process.exit(0);
-      throw error;
-    });
-  }
   const { main } = await import(program.href);
   process.exitCode = await main(process.argv.slice(2), process);
 }

@@ -27,6 +27,9 @@ export const unlessGone = unless('ENOENT', 'ENOTDIR');
 /** What a file is written with; a test gives one whose disk is full. */
 export type FileLayer = Pick<typeof files, 'open' | 'rename' | 'link' | 'rm'>;
 
+/** What is written: in one piece, or piece by piece. */
+export type Content = string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
 /**
  * Writes a file that has its name only when it is whole and on the disk, in the place of an earlier one. After a failure nothing of it is left.
  *
@@ -34,7 +37,7 @@ export type FileLayer = Pick<typeof files, 'open' | 'rename' | 'link' | 'rm'>;
  */
 export async function writeWhole(
   path: string,
-  content: string | Uint8Array | readonly Uint8Array[],
+  content: Content,
   { layer = files }: { readonly layer?: FileLayer } = {},
 ): Promise<void> {
   const temporary = `${path}${temporaryEnding}`;
@@ -56,7 +59,7 @@ export async function writeWhole(
  */
 export async function writeOnce(
   path: string,
-  content: string | Uint8Array | readonly Uint8Array[],
+  content: Content,
   {
     layer = files,
     taken = fail('FILE_EXISTS', { path }),
@@ -94,11 +97,11 @@ async function named(
 export const noLinks: readonly string[] = ['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'EXDEV'];
 
 /** Never what a link at that name leads to. */
-async function writeNew(path: string, content: Parameters<typeof writeWhole>[1], layer: FileLayer): Promise<void> {
+async function writeNew(path: string, content: Content, layer: FileLayer): Promise<void> {
   const file = await layer.open(path, 'wx');
   try {
     const pieces = typeof content === 'string' || content instanceof Uint8Array ? [content] : content;
-    for (const piece of pieces) await file.writeFile(piece);
+    for await (const piece of pieces) await file.writeFile(piece);
     await file.sync();
   } finally {
     await file.close();

@@ -6,19 +6,24 @@ export interface Terminal {
   readonly stdout: Output;
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
-  on(signal: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
-  off(signal: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
+  on(signal: Signal, listener: () => void): unknown;
+  off(signal: Signal, listener: () => void): unknown;
   exit(code: number): never;
 }
+
+/** What asks a run to end. */
+export type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
 
 export interface Output {
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
   write(text: string): unknown;
+  /** Tells that what was written could not be: who reads it has left. */
+  on?(event: 'error', listener: (error: Error) => void): unknown;
 }
 
-/** What a verb ends with. */
-export const exits = { ok: 0, failed: 1, usage: 2, SIGINT: 130, SIGTERM: 143 } as const;
+/** What a verb ends with. `unread`: what it had to say was read by nobody. */
+export const exits = { ok: 0, failed: 1, usage: 2, SIGHUP: 129, SIGINT: 130, unread: 141, SIGTERM: 143 } as const;
 
 /** One verb of the command line. */
 export interface Command {
@@ -27,6 +32,8 @@ export interface Command {
   readonly usage: string;
   readonly summary: string;
   readonly options: Readonly<Record<string, CommandOption>>;
+  /** True where its work is more than what it prints: it goes on, and ends well, when nobody reads that any more. */
+  readonly works?: true;
   /** Returns the exit code. Errors it throws are shown, and exit 1. */
   run(given: Given, terminal: Terminal): Promise<number>;
 }

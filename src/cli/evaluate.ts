@@ -1,11 +1,14 @@
 import { existsSync } from 'node:fs';
+import { lstat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { messageOf, printable } from '../errors.ts';
+import { fail, messageOf, printable } from '../errors.ts';
 import { drawReconstruction, type Evaluation, evaluateModel, reconstructionOf } from '../pipeline/evaluation.ts';
+import { refuseAmongSources } from '../pipeline/overlap.ts';
 import type { Registry } from '../pipeline/registry.ts';
 import { type Resolved, resolvePipeline } from '../pipeline/resolve.ts';
 import { evaluationLines } from '../pipeline/tell-evaluation.ts';
 import type { Failure } from '../streams/failures.ts';
+import { unlessGone, writeOnce } from '../whole-file.ts';
 import { problemLines } from './check.ts';
 import { type Command, type CommandOption, exits, type Given, onlyWord, setOption, type Terminal } from './command.ts';
 import { readPipeline } from './read.ts';
@@ -40,6 +43,7 @@ export const evaluate: Command = {
 export const reconstruct: Command = {
   name: 'reconstruct',
   usage: '<pipeline>',
+  works: true,
   summary: 'Draw image, windows, masked and restored, for pictures that a trained model has not seen.',
   options: {
     ...shared,
@@ -59,10 +63,13 @@ export const reconstruct: Command = {
     const resolved = await resolvedOf(reconstruct, given, terminal, { restoring: true });
     if (resolved === undefined) return exits.usage;
     const measures = [reconstructionOf(resolved)];
+    // Said before the work. No picture is drawn over another.
+    const path = given.text('output') ?? freePicture(resolved.definition.output, given.text('on'));
+    refuseAmongSources(path, resolved, given.text('on'));
+    if ((await lstat(path).catch(unlessGone)) !== undefined) throw fail('FILE_EXISTS', { path });
     const options = { ...optionsOf(given, terminal), measures, pictures: Number(count) };
     const { reconstruction } = await evaluateModel(resolved, options);
-    const path = given.text('output') ?? freePicture(resolved.definition.output, given.text('on'));
-    terminal.stdout.write(`restored pictures: ${await drawReconstruction(reconstruction!, path)}\n`);
+    terminal.stdout.write(`restored pictures: ${await drawReconstruction(reconstruction!, path, writeOnce)}\n`);
     return exits.ok;
   },
 };

@@ -1,15 +1,17 @@
-import { access, rename, stat, writeFile } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fail, printable } from '../errors.ts';
 import { checkpointAt, checkpointFolder, checkpointNames, runFolderOf } from '../train/checkpoint.ts';
 import { floatsOf, safetensorsParts } from '../train/safetensors.ts';
 import { encoderTensors, readWeights } from '../train/weights-file.ts';
+import { writeOnce } from '../whole-file.ts';
 import { type Command, exits, onlyWord } from './command.ts';
 
 /** `patchstream export <run, checkpoint or file>` */
 export const exportWeights: Command = {
   name: 'export',
   usage: '<run, checkpoint or file>',
+  works: true,
   summary: "Write a model's weights as one safetensors file with timm's names.",
   options: {
     encoder: { type: 'boolean', about: 'The encoder alone: what fine-tuning begins with.' },
@@ -34,9 +36,8 @@ export const exportWeights: Command = {
       }),
     );
     // A checkpoint's own file must stay as its digest says, and no other file is ours to replace.
-    if (await isThere(path)) throw fail('EXPORT_EXISTS', { path });
-    await writeFile(`${path}.tmp`, safetensorsParts(tensors, stored.metadata));
-    await rename(`${path}.tmp`, path);
+    const taken = fail('EXPORT_EXISTS', { path });
+    await writeOnce(path, safetensorsParts(tensors, stored.metadata), { taken });
     stdout.write(`${tensors.size} tensors, ${values.toLocaleString('en')} values: ${path}\n`);
     return exits.ok;
   },
@@ -59,11 +60,4 @@ async function isFolder(path: string): Promise<boolean> {
     if ((error as NodeJS.ErrnoException).code === undefined) throw error;
     return false;
   }
-}
-
-function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -8,6 +8,7 @@ import { evaluate, reconstruct } from './evaluate.ts';
 import { exportWeights } from './export.ts';
 import { hiding } from './hidden.ts';
 import { inspect } from './inspect.ts';
+import { enduring, hangupsIgnored } from './outputs.ts';
 import { profile } from './profile.ts';
 import { run } from './run.ts';
 
@@ -27,8 +28,30 @@ export const commands: readonly Command[] = [
 /** Errors of what was typed, not of what was done. */
 const usageCodes: readonly ErrorCode[] = ['ARGUMENT', 'PART'];
 
-/** The command line: runs a verb and returns the exit code. Nothing from outside reaches the terminal unescaped. */
-export async function main(args: readonly string[], terminal: Terminal): Promise<number> {
+/**
+ * The command line: runs a verb and returns the exit code. Nothing from outside reaches the terminal unescaped. A reader who leaves ends no verb: what works
+ * goes on, and what only prints ends with 141 where it would have ended with 0. Hang-ups are not heard where they were ignored at the start.
+ */
+export async function main(args: readonly string[], given: Terminal): Promise<number> {
+  const works = commands.find(({ name }) => name === args[0])?.works === true;
+  const outputs = enduring(given, (reason) => {
+    if (!works) return;
+    outputs.terminal.stderr.write(
+      `\nNobody reads what is printed any more (${printable(reason)}); the run goes on, and events.jsonl in its folder says the same.\n`,
+    );
+  });
+  const ignore = () => {};
+  const deaf = hangupsIgnored(given.env);
+  if (deaf) given.on('SIGHUP', ignore);
+  try {
+    const code = await runVerb(args, outputs.terminal);
+    return code === exits.ok && !works && (await outputs.unread()) ? exits.unread : code;
+  } finally {
+    if (deaf) given.off('SIGHUP', ignore);
+  }
+}
+
+async function runVerb(args: readonly string[], terminal: Terminal): Promise<number> {
   const [verb, ...rest] = args;
   if (verb === undefined || verb === 'help' || verb === '--help' || verb === '-h') {
     const about = commands.find(({ name }) => name === rest[0]);

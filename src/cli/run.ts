@@ -2,7 +2,8 @@ import { fail, messageOf, PatchstreamError } from '../errors.ts';
 import { parsePart } from '../pipeline/part.ts';
 import { type RunOptions, run as runPipeline } from '../pipeline/run.ts';
 import { problemLines } from './check.ts';
-import { type Command, exits, type Given, onlyWord, setOption, type Terminal } from './command.ts';
+import { type Command, exits, type Given, onlyWord, type Signal, setOption, type Terminal } from './command.ts';
+import { hangupsIgnored } from './outputs.ts';
 import { viewOf } from './progress.ts';
 import { readPipeline } from './read.ts';
 
@@ -10,6 +11,7 @@ import { readPipeline } from './read.ts';
 export const run: Command = {
   name: 'run',
   usage: '<pipeline>',
+  works: true,
   summary: 'Run a pipeline to its end: a job into its sink, or a training.',
   options: {
     set: setOption,
@@ -90,19 +92,26 @@ function errorJson(error: unknown): Record<string, unknown> {
   return { message: messageOf(error) };
 }
 
-type Signal = 'SIGINT' | 'SIGTERM';
-
-/** The first signal asks the run to end well, the second ends the process. */
+/**
+ * The first signal asks the run to end well, the second ends the process. A terminal that closes may say so several times: that asks once, and not at all
+ * where hang-ups were ignored at the start.
+ */
 function signals(terminal: Terminal, say: () => void) {
   const controller = new AbortController();
   let received: Signal | undefined;
   const listen = (signal: Signal) => () => {
-    if (received !== undefined) terminal.exit(exits[signal]);
+    if (received !== undefined) {
+      if (signal !== 'SIGHUP') terminal.exit(exits[signal]);
+      return;
+    }
     received = signal;
     say();
     controller.abort(signal);
   };
-  const listeners = (['SIGINT', 'SIGTERM'] as const).map((signal) => [signal, listen(signal)] as const);
+  const names: readonly Signal[] = hangupsIgnored(terminal.env)
+    ? ['SIGINT', 'SIGTERM']
+    : ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  const listeners = names.map((signal) => [signal, listen(signal)] as const);
   for (const [signal, listener] of listeners) terminal.on(signal, listener);
   return {
     signal: controller.signal,

@@ -30,6 +30,7 @@ const testShare = 5;
 export const expw = defineSource({
   name: 'expw',
   summary: 'Faces of ExpW: photos, boxes and expressions by its list of labels.',
+  policies: ['maxBytes'],
   options: z.strictObject({
     path: pathOption().describe('The folder with image/origin and label/label.lst.'),
     part: z

@@ -22,6 +22,7 @@ export type IdxFields = { readonly picture: Picture; readonly label?: number };
 export const idx = defineSource({
   name: 'idx',
   summary: "Images and labels in the format of MNIST's files, plain or gzip.",
+  policies: ['maxBytes'],
   options: z.strictObject({
     images: pathOption().describe('The file of images; a relative path starts at the pipeline file.'),
     labels: pathOption().optional().describe('The file of labels, one for each image.'),

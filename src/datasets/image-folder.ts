@@ -20,6 +20,7 @@ export type FolderFields = { readonly bytes: Uint8Array; readonly label?: number
 export const imageFolder = defineSource({
   name: 'image-folder',
   summary: 'The pictures of a folder and of the folders in it.',
+  policies: ['maxBytes'],
   options: z.strictObject({
     path: pathOption().describe('The folder; a relative path starts at the pipeline file.'),
     repeat: z

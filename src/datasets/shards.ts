@@ -38,6 +38,7 @@ const opening = 16;
 export const shards = defineSource({
   name: 'shards',
   summary: 'Records of shards that a job has written: pictures, raw or encoded, with their fields.',
+  policies: ['damage', 'maxBytes', 'maxPixels'],
   options: z.strictObject({
     path: pathOption().describe(
       'A shard, or a folder with shards in it (*.shard); a relative path starts at the pipeline file.',

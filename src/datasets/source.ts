@@ -70,6 +70,8 @@ export interface SourceDefinition<Options = unknown> {
   readonly summary: string;
   readonly options: z.ZodType<Options>;
   readonly shorthand?: string;
+  /** Options that say what happens to samples which cannot be read, and change nothing of the others: a run may go on with other values. */
+  readonly policies?: readonly string[];
   check?(options: Options): Iterable<Refusal>;
   /** The folder that it reads, as written in its options, for sources that read one: nothing may be written there. */
   folder?(options: Options): string;

@@ -17,6 +17,7 @@ export type SvhnFields = { readonly picture: Picture; readonly label: number };
 export const svhn = defineSource({
   name: 'svhn',
   summary: 'Street View House Numbers: pictures and digits of its 32 × 32 px MAT-files.',
+  policies: ['maxBytes'],
   options: z.strictObject({
     file: pathOption().describe('The file, as train_32x32.mat; a relative path starts at the pipeline file.'),
     maxBytes: z

@@ -37,6 +37,7 @@ const tellEveryMs = 5000;
 export const webdataset = defineSource({
   name: 'webdataset',
   summary: 'Samples of tars in the form of the Python package webdataset, local or behind http.',
+  policies: ['damage', 'maxBytes', 'timeout', 'deadline', 'retries'],
   options: z.strictObject({
     path: z
       .union([pathOption(), z.array(pathOption()).min(1)])

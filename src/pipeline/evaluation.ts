@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fail } from '../errors.ts';
 import type { HostBatch } from '../models/model.ts';
@@ -8,6 +8,7 @@ import type { Failure } from '../streams/failures.ts';
 import { checkpointFolder, newestCheckpoint, readModel } from '../train/checkpoint.ts';
 import type { HeldOut, Reconstruction } from '../train/evaluate.ts';
 import type { OpenModel, StoredWeights } from '../train/session.ts';
+import { writeWhole } from '../whole-file.ts';
 import { batchesOf } from './batches.ts';
 import { cancelled } from './context.ts';
 import type { HeldOutChain, ReconstructionMeasure, ResolvedMeasure } from './evaluate.ts';
@@ -122,11 +123,15 @@ async function restored(
   });
 }
 
-/** `reconstruction.png`: what the model is given, and what it makes of it. Returns its path. */
-export async function drawReconstruction({ examples }: Reconstruction, path: string): Promise<string> {
+/** `reconstruction.png`: what the model is given, and what it makes of it. Returns its path. @param write in the place of an earlier one, by default. */
+export async function drawReconstruction(
+  { examples }: Reconstruction,
+  path: string,
+  write: (path: string, png: Uint8Array) => Promise<void> = writeWhole,
+): Promise<string> {
   const { reconstructionFigure } = await import('../train/figure.ts');
   await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, await reconstructionFigure(examples));
+  await write(path, await reconstructionFigure(examples));
   return path;
 }
 

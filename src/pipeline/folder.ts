@@ -116,10 +116,11 @@ export class RunFolder {
       this.#guard = new FolderGuard(this.path);
       const owned = await checkOwned(this.path, this.#names);
       if (!owned) this.#append('events.jsonl', { event: 'names', files: this.#names });
+      if (this.error) throw this.error;
     } catch (cause) {
+      await Promise.allSettled([this.unlock()]);
       throw this.#unusable(cause);
     }
-    if (this.error) throw this.error;
   }
 
   async unlock(): Promise<void> {

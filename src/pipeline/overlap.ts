@@ -8,6 +8,7 @@ import type { ResolvedSink } from './ends.ts';
 import type { ResolvedEvaluate, ResolvedSource } from './evaluate.ts';
 import type { Path } from './locate.ts';
 import type { Problems } from './problem.ts';
+import type { Resolved } from './resolve.ts';
 
 /** What a pipeline reads or writes: where, as it is shown, and where it stands in the file. */
 interface Place {
@@ -17,9 +18,9 @@ interface Place {
 }
 
 interface Parts {
-  readonly source: ResolvedSource | undefined;
-  readonly sink: ResolvedSink | undefined;
-  readonly evaluate: ResolvedEvaluate | undefined;
+  readonly source?: ResolvedSource | undefined;
+  readonly sink?: ResolvedSink | undefined;
+  readonly evaluate?: ResolvedEvaluate | undefined;
 }
 
 /**
@@ -50,6 +51,14 @@ export function checkOverlap(definition: Definition, parts: Parts, problems: Pro
     if (liesIn(first.real, output.real)) tell('OUTPUT_OVER_SOURCE', output, first);
     if (liesIn(output.real, checkpointFolder(first.real))) tell('OUTPUT_OVER_SOURCE', output, first);
   }
+}
+
+/** For one file that is written into no folder of a run. @param on a folder that is read too. @throws OUTPUT_IN_SOURCE */
+export function refuseAmongSources(path: string, resolved: Parts & Pick<Resolved, 'definition'>, on?: string): void {
+  const output = placeOf(resolve(path), []);
+  const also = on === undefined ? [] : [placeOf(resolve(on), [])];
+  const source = [...readBy(resolved.definition, resolved), ...also].find(({ real }) => liesIn(output.real, real));
+  if (source) throw fail('OUTPUT_IN_SOURCE', { output: output.shown, source: source.shown });
 }
 
 function writtenBy({ base, output, train }: Definition, { sink }: Parts): Place[] {

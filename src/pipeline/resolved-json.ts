@@ -8,17 +8,43 @@ import type { Resolved } from './resolve.ts';
  * For digests alone; what is shown or written is `decisiveJson`.
  */
 export function trueJson(resolved: Resolved) {
-  const { name, seed, source, sink, train, evaluate } = wholeJson(resolved);
+  const { name, seed, sink, train } = wholeJson(resolved);
+  const { source, evaluate } = resolved;
   const {
     microBatch: _m,
     checkpoint: _c,
     thread: _t,
     backend: _b,
     device: _d,
+    onNotANumber: _n,
     ...training
   } = (train ?? {}) as Record<string, unknown>;
-  const stages = resolved.stages.map((stage) => ({ id: stage.id, ...stageJson({ ...stage, policy: {} }) }));
-  return { name, seed, source, stages, sink, train: train && training, evaluate };
+  const measures = evaluate?.measures.map((measure) => measureJson(measure, deciding));
+  return {
+    name,
+    seed,
+    source: source && { [source.name]: deciding(source) },
+    stages: resolved.stages.map((stage) => ({ id: stage.id, ...decidingStage(stage) })),
+    sink,
+    train: train && training,
+    evaluate: evaluate && { ...evaluate, measures },
+  };
+}
+
+/** The options of a source or stage that decide what it makes of sound data: not those that say what happens to the rest, which may change when a run goes on. */
+function deciding({ definition, options }: WithPolicies): unknown {
+  const policies = definition?.policies ?? [];
+  if (policies.length === 0 || typeof options !== 'object' || options === null) return options;
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !policies.includes(name)));
+}
+
+function decidingStage(stage: ResolvedStage): Record<string, unknown> {
+  return stageJson({ ...stage, policy: {}, options: deciding(stage) });
+}
+
+interface WithPolicies {
+  readonly definition?: { readonly policies?: readonly string[] };
+  readonly options: unknown;
 }
 
 /** `trueJson` to be shown and written: values from the environment stand as `${NAME}`, with a digest of each under `environment`. */
@@ -52,16 +78,19 @@ function wholeJson({ definition, source, stages, sink, train, evaluate, capacity
     stages: stages.map(stageJson),
     ...(sink && { sink: { [sink.name]: sink.options } }),
     ...(train && { train: { model: { [model!.name]: model!.options }, ...training } }),
-    ...(evaluate && { evaluate: { ...evaluate, measures: evaluate.measures.map(measureJson) } }),
+    ...(evaluate && { evaluate: { ...evaluate, measures: evaluate.measures.map((measure) => measureJson(measure)) } }),
     permits: capacity.permits,
     threads: capacity.threads,
   };
 }
 
-/** A measure in the full form. */
-export function measureJson(measure: ResolvedMeasure): Record<string, unknown> {
+/** A measure in the full form. @param optionsOf what of the options of a source is shown. */
+export function measureJson(
+  measure: ResolvedMeasure,
+  optionsOf: (source: ResolvedSource) => unknown = ({ options }) => options,
+): Record<string, unknown> {
   const { kind, options, on } = measure;
-  const source = ({ name, options }: ResolvedSource) => ({ [name]: options });
+  const source = (one: ResolvedSource) => ({ [one.name]: optionsOf(one) });
   const against = 'against' in measure ? { against: source(measure.against.source) } : {};
   return { [kind]: { ...options, on: source(on.source), ...against, stages: on.stages.map(stageJson) } };
 }

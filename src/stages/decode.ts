@@ -16,6 +16,7 @@ export const decode = defineStage({
   name: 'decode',
   summary:
     'Opens the file as a picture: checks what it is and how large, turns it upright by EXIF, and lays it on a background where it is transparent. One that is damaged fails when its pixels are made; rows below those that a crop needs are not decoded, and not judged.',
+  policies: ['maxPixels'],
   options: z.strictObject({
     formats: z
       .array(z.enum(pictureFormats))

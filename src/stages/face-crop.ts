@@ -33,6 +33,7 @@ export interface WithFace extends WithPicture {
 export const faceCrop = defineStage({
   name: 'face-crop',
   summary: 'Finds the faces of the picture and cuts them out: one photo becomes a sample for each face.',
+  policies: ['none'],
   options: z.strictObject({
     minSide: z
       .int()

@@ -22,6 +22,8 @@ export interface StageDefinition<Options = unknown, In = never, Out = unknown> {
   readonly name: string;
   /** One sentence for `describe` and the documents. */
   readonly summary: string;
+  /** Options that say what happens to samples which cannot be worked on, and change nothing of the others: a run may go on with other values. */
+  readonly policies?: readonly string[];
   /** The only source of the options' types, defaults, texts and schema. */
   readonly options: z.ZodType<Options>;
   /** The option that a bare value stands for: `resize: 100` is `resize: { size: 100 }`. */

@@ -4,7 +4,7 @@ import { unless, unlessGone } from '../whole-file.ts';
 
 export const namePattern = /^step-(\d{8,})$/;
 /** The name under which one is written. */
-const temporaryPattern = /^\.step-\d{8,}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const temporaryPattern = /^\.step-\d{8,}-/;
 /** All that a checkpoint is made of. */
 const files: readonly string[] = ['model.safetensors', 'optimizer.safetensors', 'state.json'];
 

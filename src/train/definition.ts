@@ -137,18 +137,8 @@ export function saveRule(definition: Pick<TrainDefinition, 'checkpoint' | 'evalu
   };
 }
 
-/** The part of a definition that decides the weights, for the checkpoint's digest: not the backend, nor where and how often is saved. */
-export function decisive({
-  model,
-  batch,
-  length,
-  count,
-  seed,
-  optimizer,
-  schedule,
-  onNotANumber,
-  init,
-  data,
-}: TrainDefinition) {
-  return { model, batch, length, count, seed, optimizer, schedule, onNotANumber, init, data };
+/** The part of a definition that decides the weights, for the checkpoint's digest: not the backend, nor where and how often is saved, nor what happens to a loss
+ * that is not a number. */
+export function decisive({ model, batch, length, count, seed, optimizer, schedule, init, data }: TrainDefinition) {
+  return { model, batch, length, count, seed, optimizer, schedule, init, data };
 }
