@@ -91,27 +91,11 @@ export async function* loaderRows(
       yield absent(what, loader.peer, found.missing);
       continue;
     }
-    const ours = await openOurs(folders[loader.from], loader.from, true);
-    const owned = await openOurs(folders[loader.from], loader.from, false);
     try {
-      yield await rowOf(
-        {
-          loader,
-          what,
-          names,
-          bench,
-          ours,
-          owned,
-          quick,
-          deadline: performance.now() + (minutes * 60_000) / chosen.length,
-        },
-        found,
-      );
+      const deadline = performance.now() + (minutes * 60_000) / chosen.length;
+      yield await duel({ loader, what, names, bench, folder: folders[loader.from], quick, deadline }, found);
     } catch (error) {
       yield absent(what, loader.peer, error instanceof Error ? error.message : String(error));
-    } finally {
-      ours.close();
-      owned.close();
     }
   }
 }
@@ -125,15 +109,31 @@ interface Duel {
   readonly what: string;
   readonly names: readonly string[];
   readonly bench: Bench;
-  readonly ours: Side;
-  readonly owned: Side;
+  /** Of the files that ours reads. */
+  readonly folder: string;
   readonly quick: boolean;
   readonly deadline: number;
 }
 
+/** Ours twice, with batches that are lent and with new arrays, beside the loader. */
+async function duel(plan: Duel, found: { python: string }): Promise<PeerRow> {
+  const { folder, loader } = plan;
+  const ours = await openOurs(folder, loader.from, true);
+  try {
+    const owned = await openOurs(folder, loader.from, false);
+    try {
+      return await rowOf(plan, { ...found, ours, owned });
+    } finally {
+      owned.close();
+    }
+  } finally {
+    ours.close();
+  }
+}
+
 async function rowOf(
-  { loader, what, names, bench, ours, owned, quick, deadline }: Duel,
-  { python }: { python: string },
+  { loader, what, names, bench, quick, deadline }: Duel,
+  { python, ours, owned }: { python: string; ours: Side; owned: Side },
 ): Promise<PeerRow> {
   const script = fileURLToPath(new URL(`streams/${loader.script}_stream.py`, import.meta.url));
   const { side, hello } = await Side.start({

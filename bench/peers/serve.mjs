@@ -2,10 +2,9 @@
  * `node bench/peers/serve.mjs MODULE`: serves one of our own sides, a process beside those of the others. `bench/peers/MODULE.ts` exports `hello` and `answer(request)`; each line on
  * stdin is a request in JSON, each line on stdout its answer.
  */
-import { register } from 'node:module';
 import { createInterface } from 'node:readline';
+import '../../scripts/lib/typescript.mjs';
 
-register('../typescript-hooks.mjs', import.meta.url);
 /** @type {{ hello: () => Promise<object>, answer: (request: object) => Promise<object> }} */
 const side = await import(new URL(`${process.argv[2]}.ts`, import.meta.url).href);
 

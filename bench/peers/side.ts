@@ -100,10 +100,11 @@ export class Side {
   }
 }
 
+/** The last line that names an error, else the last. */
 function lastLine(text: string): string | undefined {
-  return text
+  const lines = text
     .split('\n')
     .map((line) => line.trim())
-    .filter((line) => line !== '')
-    .at(-1);
+    .filter((line) => line !== '');
+  return lines.findLast((line) => /^(\w*Error|ERROR)\b/.test(line)) ?? lines.at(-1);
 }
