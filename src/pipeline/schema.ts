@@ -60,49 +60,115 @@ interface Part {
 
 /**
  * The JSON schema of pipeline files, for completion in editors: every stage, source, sink and model with its options. It is as strict as
- * `check` about names only in files without `use` and `extends`, which may bring more.
+ * `check` about names only in files without `use` and `extends`, which may bring more. A file with `extends` need not say what its bases do, and takes
+ * out by null what they say.
  */
 export function pipelineSchema(registry: Registry): JsonSchema & { readonly $schema: string } {
-  const stages = [...registry.stages.values()];
-  const kinds = { stage: stages, source: registry.sources, sink: registry.sinks, model: registry.models };
-  const named = (list: Iterable<Described>, extra?: JsonSchema) => nameOrMap([...list], extra);
-  const top = jsonSchema(settings).properties ?? {};
-  const stageList = { type: 'array', items: { $ref: '#/$defs/stage' } } as const;
-  const modules = { type: 'array', items: { type: 'string' } } as const;
-  const path = { type: 'string' } as const;
-  const train = jsonSchema(trainOptions);
-  const evaluate = withSources(jsonSchema(evaluateOptions), named(kinds.source.values()), stageList);
-  return {
+  const strict = definitions(registry, '');
+  const over = Object.fromEntries(
+    Object.entries(definitions(registry, 'Over')).map(([name, schema]) => [`${name}Over`, partial(schema)]),
+  );
+  const of = (name: string) => ({ $ref: `#/$defs/${name}` });
+  const schema = {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     type: 'object',
     description: 'A pipeline of patchstream.',
-    properties: {
-      ...top,
-      extends: {
-        anyOf: [path, modules],
-        description: parts.extends.about,
+    if: { required: ['extends'] },
+    // biome-ignore lint/suspicious/noThenProperty: the word of JSON schema
+    then: of('fileOver'),
+    else: of('file'),
+    allOf: [closed(registry)],
+    $defs: {
+      reference: {
+        type: 'string',
+        pattern: '^\\$\\{[A-Za-z_]\\w*(:-[^}]*)?\\}$',
+        description: 'The value of an environment variable.',
       },
-      use: {
-        anyOf: [path, modules],
-        description: parts.use.about,
-      },
-      source: { ...named(kinds.source.values()), description: parts.source.about },
-      stages: { ...stageList, description: parts.stages.about },
-      sink: { ...named(kinds.sink.values()), description: parts.sink.about },
-      train: {
-        ...train,
-        properties: { ...train.properties, model: named(kinds.model.values()) },
-        description: parts.train.about,
-      },
-      evaluate: {
-        ...evaluate,
-        description: parts.evaluate.about,
-      },
+      ...strict,
+      ...over,
     },
-    additionalProperties: false,
-    allOf: [closed(stages)],
-    $defs: { stage: named(stages, jsonSchema(policyOptions)) },
   };
+  return published(schema as JsonSchema) as JsonSchema & { readonly $schema: string };
+}
+
+/** What a file and its parts may be; `suffix` is that of the names by which they refer to each other. */
+function definitions(registry: Registry, suffix: string): Record<string, JsonSchema> {
+  const of = (name: string) => ({ $ref: `#/$defs/${name}${suffix}` });
+  const named = (list: Iterable<Described>, extra?: JsonSchema) => nameOrMap([...list], extra);
+  const stages = { type: 'array', items: of('stage') } as const;
+  const path = { type: 'string', minLength: 1 } as const;
+  const paths = { anyOf: [path, { type: 'array', items: path }] } as const;
+  const train = jsonSchema(trainOptions);
+  const evaluate = withSources(jsonSchema(evaluateOptions), of('source'), stages);
+  const { properties = {} } = jsonSchema(settings.partial());
+  const file = {
+    type: 'object',
+    properties: {
+      ...properties,
+      extends: { ...paths, description: parts.extends.about },
+      use: { ...paths, description: parts.use.about },
+      source: { ...of('source'), description: parts.source.about },
+      stages: { ...stages, description: parts.stages.about },
+      sink: { ...of('sink'), description: parts.sink.about },
+      train: { ...train, properties: { ...train.properties, model: of('model') }, description: parts.train.about },
+      evaluate: { ...evaluate, description: parts.evaluate.about },
+    },
+    required: ['source', 'stages'],
+    additionalProperties: false,
+  };
+  return {
+    file: file as JsonSchema,
+    source: named(registry.sources.values()),
+    stage: named(registry.stages.values(), jsonSchema(policyOptions)),
+    sink: named(registry.sinks.values()),
+    model: named(registry.models.values()),
+  };
+}
+
+/** A schema of which nothing need be there, and every option may be null. */
+function partial(schema: JsonSchema): JsonSchema {
+  const { required: _, maxProperties: _most, minProperties: _least, ...rest } = schema as JsonSchema & Bounds;
+  const nullable = (inner: JsonSchema) => ({ anyOf: [partial(inner), { type: 'null' }] }) as const;
+  return mapped(rest, (inner, at) => (at === 'properties' ? nullable(inner) : partial(inner)));
+}
+
+interface Bounds {
+  readonly minProperties?: number;
+  readonly maxProperties?: number;
+}
+
+/** As editors know it: without marks of ours; a number, a truth value or a word may also come from the environment. */
+function published(schema: JsonSchema): JsonSchema {
+  const { format, ...rest } = schema;
+  const whole = mapped(format === undefined || format === 'path' ? rest : schema, published);
+  const { type, enum: words, const: word } = whole;
+  const isLeaf = ['number', 'integer', 'boolean'].includes(String(type)) || words !== undefined || word !== undefined;
+  if (!isLeaf) return whole;
+  const { description, default: standard, ...leaf } = whole;
+  return {
+    anyOf: [leaf, { $ref: '#/$defs/reference' }],
+    ...(description !== undefined && { description }),
+    ...(standard !== undefined && { default: standard }),
+  };
+}
+
+/** A schema with every schema in it changed. `at` is the key below which it stands. */
+function mapped(schema: JsonSchema, change: (inner: JsonSchema, at: string) => JsonSchema): JsonSchema {
+  const isSchema = (value: unknown): value is JsonSchema => typeof value === 'object' && value !== null;
+  const one = (value: unknown, at: string) => (isSchema(value) ? change(value, at) : value);
+  return Object.fromEntries(
+    Object.entries(schema).map(([key, value]) => {
+      if (['properties', '$defs'].includes(key)) {
+        return [
+          key,
+          Object.fromEntries(Object.entries(value as object).map(([name, inner]) => [name, one(inner, key)])),
+        ];
+      }
+      if (['anyOf', 'oneOf', 'allOf', 'prefixItems'].includes(key))
+        return [key, (value as unknown[]).map((inner) => one(inner, key))];
+      return [key, ['items', 'additionalProperties', 'then', 'else'].includes(key) ? one(value, key) : value];
+    }),
+  );
 }
 
 /** `evaluate` with what its sources and stages may be, at the top, in each measure and in the list of measures. */
@@ -135,20 +201,32 @@ function nameOrMap(list: readonly Described[], extra?: JsonSchema): JsonSchema {
       return [name, { description: summary, anyOf: [whole, { type: 'null' }, ...(short ? [short] : [])] }];
     }),
   );
-  const bare = list.filter(({ options }) => (jsonSchema(options).required ?? []).length === 0).map(({ name }) => name);
   const map = { type: 'object', properties, minProperties: 1, maxProperties: 1 };
-  return {
-    anyOf: [...(bare.length > 0 ? [{ type: 'string', enum: bare }] : []), { type: 'string' }, map],
-  } as JsonSchema;
+  return { anyOf: [{ type: 'string' }, map] } as JsonSchema;
 }
 
-function closed(stages: readonly Described[]): JsonSchema {
-  const names = stages.map(({ name }) => name);
-  const strict = { anyOf: [{ enum: names }, { type: 'object', propertyNames: { enum: names } }] };
+/** Names are those of the registry where no other file brings more. What is text alone where a folder will do stays. */
+function closed({ stages, sources, sinks, models }: Registry): JsonSchema {
+  const strict = (known: ReadonlyMap<string, unknown>) => {
+    const names = [...known.keys()];
+    return {
+      anyOf: [
+        { type: 'string', enum: names },
+        { type: 'object', propertyNames: { enum: names } },
+      ],
+    };
+  };
   const rule = {
     if: { not: { anyOf: [{ required: ['use'] }, { required: ['extends'] }] } },
     // biome-ignore lint/suspicious/noThenProperty: the word of JSON schema
-    then: { properties: { stages: { items: strict } } },
+    then: {
+      properties: {
+        source: strict(sources),
+        stages: { items: strict(stages) },
+        sink: strict(sinks),
+        train: { properties: { model: strict(models) } },
+      },
+    },
   };
   return rule as JsonSchema;
 }

@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import t from 'tap';
+import { parse } from 'yaml';
 import { builtin } from '../../src/pipeline/builtin.ts';
 import { checkFile } from '../../src/pipeline/check.ts';
 import { describe } from '../../src/pipeline/describe.ts';
@@ -18,7 +20,8 @@ t.test('every file in pipelines/ has no problems, and says at its top what it is
       [],
       name,
     );
-    t.match(readFileSync(file, 'utf8'), /^(#|\/\/|\/\*)/, `${name} begins with a comment`);
+    const begin = /^# yaml-language-server: \$schema=\.\.\/schema\/pipeline\.schema\.json\n# \S/;
+    t.match(readFileSync(file, 'utf8'), begin, `M4: ${name} begins with its schema and a comment`);
   }
 });
 
@@ -146,6 +149,41 @@ t.test('other sizes of MAE by --set, the huge one with its patches of 14 px', as
 t.test('what is made from the options is what the options say: npm run schema', async (t) => {
   t.equal(readFileSync('schema/pipeline.schema.json', 'utf8'), `${JSON.stringify(pipelineSchema(builtin), null, 2)}\n`);
   t.equal(readFileSync('docs/stages.md', 'utf8'), stagesPage(builtin));
+});
+
+t.test('M4: the schema takes every file in pipelines/, alone and over another, and no wrong ones', async (t) => {
+  const valid = new Ajv2020({ strict: false }).compile(pipelineSchema(builtin));
+  const judged = (text: string) => (valid(parse(text)) ? [] : (valid.errors ?? []).map(({ message }) => message));
+  const files = readdirSync('pipelines').map((name) => [name, readFileSync(join('pipelines', name), 'utf8')] as const);
+  for (const [name, text] of files) {
+    t.same(judged(text), [], name);
+    t.same(judged(`extends: ./base.yaml\n${text.replace(/^extends:.*$/m, '')}`), [], `${name} over another`);
+  }
+  const chain = 'source: { image-folder: ./photos }\nstages: [decode, { resize: 100 }]\n';
+  const right = [
+    `${chain}sink: images\n`,
+    `${chain}sink: { shards: null }\n`,
+    `${chain}train: { model: { lomar: { size: nano } }, batch: 8, steps: "\${STEPS:-3}" }\n`,
+    'extends: a.yaml\ntrain: { schedule: null, batch: 8 }\nevaluate: { reconstruction: null }\n',
+    'extends: [a.yaml, b.yaml]\nsource: { image-folder: { repeat: 3 } }\nsink: { images: null, shards: null }\n',
+    `use: [./mine.ts]\n${chain}sink: mine\n`,
+  ];
+  for (const text of right) t.same(judged(text), [], text);
+  const wrong = [
+    'stages: [decode]\n',
+    `${chain}train: { batch: 8, steps: 1 }\n`,
+    `${chain}trian: {}\n`,
+    `${chain}sink: imags\n`,
+    `${chain.replace('resize: 100', 'resize: big')}sink: images\n`,
+    `${chain.replace('decode', 'decoed')}sink: images\n`,
+    `${chain.replace('image-folder', 'folder')}sink: images\n`,
+    `${chain}train: { model: { lomar: { size: nano } }, batch: none, steps: 3 }\n`,
+    `${chain}sink: images\noutput: ""\n`,
+    'extends: a.yaml\ntrain: { batch: none }\n',
+    'extends: a.yaml\ntrain: { bach: 8 }\n',
+    'extends: ""\n',
+  ];
+  for (const text of wrong) t.not(judged(text).length, 0, text);
 });
 
 t.test('the schema completes every stage, source, sink and model', async (t) => {
