@@ -14,6 +14,8 @@ export interface BalanceFacts {
   /** The trainer has the loader's thread, which does nothing else while it computes. */
   readonly onLoaderThread?: boolean;
   readonly permits: number;
+  /** The micro-batch is chosen by the run: that it should be need not be said. */
+  readonly tunes?: boolean;
   /** Milliseconds per step by micro-batch, where several were timed. */
   readonly costs?: Readonly<Record<number, number>>;
 }

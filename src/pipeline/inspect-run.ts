@@ -45,7 +45,7 @@ export async function inspectRun(folder: string): Promise<Inspection> {
   const pipeline = parsed(await read('pipeline.json'), folder);
   const rows = readMetrics(await read('metrics.jsonl'), join(folder, 'metrics.jsonl'));
   const events = lastRun(rowsOf(await read('events.jsonl')));
-  const { batch, thread } = pipeline.train;
+  const { batch, thread, microBatch } = pipeline.train;
   const machine = last<MachineEvent>(events, 'machine');
   const end = last<{ readonly how: string; readonly stats: readonly StageStats[] }>(events, 'end');
   const tuned = last<Decision>(events, 'balance');
@@ -59,6 +59,7 @@ export async function inspectRun(folder: string): Promise<Inspection> {
     cores: machine?.cores ?? 1,
     onCores: machine?.onCores ?? true,
     onLoaderThread: thread === 'main',
+    tunes: microBatch === 'auto',
     ...(tuned && { costs: tuned.costs }),
   };
   const explanation = rows.every(isMeasured) ? explainBalance(facts) : undefined;
@@ -86,7 +87,7 @@ export function inspectionText({ name, steps, ended, explanation, tuned }: Inspe
 interface PipelineJson {
   readonly name: string;
   readonly permits: number;
-  readonly train: { readonly batch: number; readonly thread?: string };
+  readonly train: { readonly batch: number; readonly thread?: string; readonly microBatch?: number | 'auto' };
 }
 
 function parsed(text: string, folder: string): PipelineJson {

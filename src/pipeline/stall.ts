@@ -200,7 +200,7 @@ function slowStage(
 
 /** The trainer hardly waits. */
 function trainerBound(facts: BalanceFacts, shares: Shares): Finding {
-  const { batch, cores, onCores, costs = {}, stats } = facts;
+  const { batch, cores, onCores, costs = {}, stats, tunes = false } = facts;
   const { microBatch, upload, update, passMs } = shares;
   if (upload > 0.25) {
     return {
@@ -217,7 +217,7 @@ function trainerBound(facts: BalanceFacts, shares: Shares): Finding {
   const timed = costs[microBatch] === undefined ? 1 : costs[microBatch] / least;
   const underused = onCores && shares.cores < 0.75 * cores;
   const short = !onCores && passMs < 5;
-  if (timed > 1.05 || (microBatch < batch && Object.keys(costs).length === 0 && (underused || short))) {
+  if (timed > 1.05 || (!tunes && microBatch < batch && Object.keys(costs).length === 0 && (underused || short))) {
     const gain = timed > 1.05 ? timed : Math.min(batch / microBatch, underused ? cores / shares.cores : 2);
     const aim = timed > 1.05 ? `\`microBatch: ${faster}\`` : '`microBatch: auto`';
     return {

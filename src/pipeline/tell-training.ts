@@ -51,6 +51,7 @@ export async function tellTraining(resolved: Resolved, telling: Telling) {
     cores: coreCount(),
     onCores: ready.device === 'cpu',
     onLoaderThread: train!.thread === 'main',
+    tunes: train!.microBatch === 'auto',
   });
   const shown = resolvedJson(resolved);
   await writeWhole(

@@ -164,7 +164,9 @@ export class Tuner {
       return this.#decide('try', `${threadsText(before)} load ${rate} images/s; ${search.wanted} are tried.`);
     }
     this.#load = undefined;
-    return this.#settle(`${threadsText(search.wanted)} are enough, of ${search.rates.size} numbers that were tried.`);
+    return this.#settle(
+      `${threadsText(search.wanted)} ${search.wanted === 1 ? 'is' : 'are'} enough, of ${search.rates.size} numbers that were tried.`,
+    );
   }
 
   /** A remembered setting is kept when the trainer works about as long per step as it did then. */

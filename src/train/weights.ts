@@ -1,9 +1,10 @@
 import * as tf from '../backends/tf.ts';
 import type { Model } from '../models/model.ts';
-import { type Checkpoint, fromFile } from './checkpoint.ts';
+import type { Checkpoint } from './checkpoint.ts';
 import { initialValues } from './initial-values.ts';
 import type { OptimizerState } from './optimizer.ts';
 import type { FloatTensor, LateTensor, Safetensors } from './safetensors.ts';
+import { fromFile } from './stored-values.ts';
 
 const moments = { first: 'exp_avg.', second: 'exp_avg_sq.' } as const;
 

@@ -6,8 +6,6 @@ import {
   checkpointName,
   checkpointNames,
   digestDefinition,
-  fromFile,
-  type Layout,
   newestCheckpoint,
   readCheckpoint,
   readModel,
@@ -16,6 +14,7 @@ import {
   type ToSave,
 } from '../../src/train/checkpoint.ts';
 import { floatsOf } from '../../src/train/safetensors.ts';
+import { fromFile, type Layout } from '../../src/train/stored-values.ts';
 import { readWeights } from '../../src/train/weights-file.ts';
 
 const toSave = (step: number): ToSave => ({
