@@ -11,6 +11,8 @@ export interface PythonPeer {
   /** Sends one request and waits for its answer. @throws Error with Python's own text. */
   ask(request: object): Promise<Readonly<Record<string, unknown>>>;
   close(): void;
+  /** Ends it in the midst of what it does. */
+  kill(): void;
 }
 
 /**
@@ -39,11 +41,12 @@ export async function startPython(
   {
     modules = ['torch', 'numpy'],
     environment = {},
-  }: { modules?: readonly string[]; environment?: NodeJS.ProcessEnv } = {},
+    args = [],
+  }: { modules?: readonly string[]; environment?: NodeJS.ProcessEnv; args?: readonly string[] } = {},
 ): Promise<PythonPeer> {
   const path = fileURLToPath(new URL(`../${script}`, import.meta.url));
   const command = findPython(modules);
-  const child = spawn(command, ['-B', path], {
+  const child = spawn(command, ['-B', path, ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: { ...process.env, ...environment },
   });
@@ -64,5 +67,6 @@ export async function startPython(
       return answer();
     },
     close: () => child.stdin.end(),
+    kill: () => child.kill('SIGKILL'),
   };
 }
