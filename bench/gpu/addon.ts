@@ -1,6 +1,6 @@
 /**
- * The first section of both scripts: builds native/torch with this machine's torch. `b` takes the addon that the archive brings where it loads; `a` does so
- * where it cannot be built, and says why.
+ * The first section of both scripts: builds native/torch with this machine's torch. With `--shipped`, and in `b`,
+ * the addon that the archive brings is taken where it loads; else where none can be built, with the reason.
  */
 import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -54,7 +54,8 @@ async function build(): Promise<string | undefined> {
 
 const ways: Ways = {
   // What is still being compiled is ended with this program.
-  build: () => Promise.race([build(), setTimeout(kit.deadline - bringMs - Date.now(), 'native/torch was not built in time.')]),
+  build: () =>
+    Promise.race([build(), setTimeout(kit.deadline - bringMs - Date.now(), 'native/torch was not built in time.')]),
   bring() {
     const shipped = join(kit.app, 'native/torch/shipped/torch.node');
     if (!existsSync(shipped)) return 'there is none.';

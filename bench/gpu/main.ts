@@ -92,7 +92,7 @@ async function runSection(
     KIT_TINY: given.tiny ? '1' : '0',
     KIT_DEADLINE: String(Date.now() + seconds * 1000),
     KIT_WORK: work,
-    KIT_ADDON: given.script === 'a' ? 'build' : 'bring',
+    KIT_ADDON: given.shipped ? 'bring' : 'build',
     KIT_PYTHON: torch.python.torch === undefined ? '' : (process.env.PYTHON ?? 'python3'),
   };
   const program = join(app, 'bench/gpu', `${name}${ending}`);
@@ -109,15 +109,24 @@ async function runSection(
   else if (code !== 0) rows.write(name, { ok: false, error: `exit code ${code}: ${last.slice(0, 300)}` });
 }
 
+/** @throws Unfit where they are not understood. */
+function argumentsOf(args: readonly string[], names: readonly string[]): Arguments {
+  try {
+    return readArguments(args, process.env, names);
+  } catch (error) {
+    throw new Unfit(exits.usage, (error as Error).message);
+  }
+}
+
 /** Runs what the arguments say, and returns the exit code. What stops it is one line. */
 export async function main(args: readonly string[]): Promise<number> {
   try {
     const names = sections.filter(({ script }) => script === args[0]).map(({ name }) => name);
-    return await runScript(readArguments(args, process.env, names));
+    return await runScript(argumentsOf(args, names));
   } catch (error) {
     console.error(`patchstream kit: ${(error as Error).message}`);
     if (error instanceof Unfit) return error.code;
-    return error instanceof DiskFull ? exits.disk : exits.usage;
+    return error instanceof DiskFull ? exits.disk : exits.failed;
   }
 }
 

@@ -39,7 +39,7 @@ async function lossesOf(each: ParityCase): Promise<number[]> {
   for (let i = 0; i < steps; i++) {
     step.add(each.batch);
     losses.push((await step.measure()).loss);
-    step.update(1e-3);
+    step.update(1e-4);
     step.clear();
   }
   step.dispose();
@@ -77,7 +77,9 @@ async function compareSteps(each: ParityCase): Promise<void> {
 
 const wanted = parityCases.filter(({ size }) => size === 'nano' || !kit.tiny);
 const size = kit.tiny ? 'nano' : 'tiny';
-const trained = ['lomar', 'mae', 'srmae'].map((name) => wanted.find((each) => each.model === name && each.size === size)!);
+const trained = ['lomar', 'mae', 'srmae'].map(
+  (name) => wanted.find((each) => each.model === name && each.size === size)!,
+);
 await whileTime(wanted, { name: ({ what }) => what, seconds: 2 }, compareOnce);
 await whileTime(trained, { name: ({ what }) => `${steps} steps of ${what}`, seconds: 5 }, compareSteps);
 process.exit();

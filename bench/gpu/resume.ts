@@ -12,7 +12,16 @@ const [steps, everySteps] = kit.tiny ? [30, 5] : [240, 20];
 /** Relative to all weights: on a device sums are made in any order. */
 const tolerance = 1e-3;
 
-const wish = { from: 'jpeg', model: 'lomar', size: 'nano', batch: 16, microBatch: 8, steps, everySteps, repeat: 1 } as const;
+const wish = {
+  from: 'jpeg',
+  model: 'lomar',
+  size: 'nano',
+  batch: 16,
+  microBatch: 8,
+  steps,
+  everySteps,
+  repeat: 1,
+} as const;
 
 function hasSaved(name: string): boolean {
   const folder = outputOf(name);

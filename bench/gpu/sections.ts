@@ -32,7 +32,7 @@ const leastStart = 5;
  */
 export function allowance(
   section: Pick<Section, 'seconds' | 'least'>,
-  behind: readonly Section[],
+  behind: readonly Pick<Section, 'least'>[],
   left: number,
 ): number {
   const kept = behind.reduce((sum, { least }) => sum + least, 0);

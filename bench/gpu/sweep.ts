@@ -45,7 +45,15 @@ async function curve(size: EncoderSize): Promise<Map<number, number>> {
 /** Trains with `microBatch: auto` and says where on the curve it stands at the end. */
 async function tune(size: EncoderSize, rates: ReadonlyMap<number, number>): Promise<void> {
   const batch = microBatches.at(-1)!;
-  const wish = { name: 'tuned', from: 'raw', model: 'lomar', size, batch, microBatch: 'auto', steps: tunedSteps } as const;
+  const wish = {
+    name: 'tuned',
+    from: 'raw',
+    model: 'lomar',
+    size,
+    batch,
+    microBatch: 'auto',
+    steps: tunedSteps,
+  } as const;
   // A run that has no time for all of its steps has lines of those that it did.
   const over = () => Date.now() > kit.deadline - 1000;
   await runPipeline(wish, over).catch((error: unknown) => {
