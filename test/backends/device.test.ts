@@ -1,13 +1,10 @@
 import { readFileSync } from 'node:fs';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { filesBelow } from '../../scripts/lib/stamp.mjs';
 import * as tf from '../../src/backends/tf.ts';
-import { TorchBackend, type TorchDevice } from '../../src/backends/torch.ts';
 import { prepareTorch, presentAddon } from '../../src/backends/torch-prepare.ts';
-import type { HostArray, TorchAddon } from '../../src/native.ts';
 import { outOfMemory } from '../../src/native.ts';
 import { withoutTorch } from '../kit/torch.ts';
-import { trainingPlans, trainPlan } from './suite/training.ts';
 
 const skip = { skip: withoutTorch };
 const root = new URL('../../', import.meta.url).pathname;
@@ -44,40 +41,52 @@ t.test('native/torch takes the memory of a tensor only through what asks where t
 });
 
 /**
- * libtorch's device `meta`: its tensors have a shape and no memory, so that whatever reads or writes their memory on the host fails. What is to be read
- * back is zeros here.
+ * libtorch's device `meta`: its tensors have a shape and no memory, so that a loop of ours that takes a tensor's memory without asking fails there. Some of
+ * ATen's operations have no form for it, which the dispatcher says.
  */
-async function onMeta(t: Test, work: () => Promise<void> | void): Promise<void> {
+t.test('no operation takes the memory of a device for the host’s', skip, async (t) => {
   const addon = presentAddon();
-  const zeros: TorchAddon = Object.assign(Object.create(addon), {
-    download: (_: number, into: HostArray) => into.fill(0),
-    downloadAsync: async <A extends HostArray>(_: number, into: A) => into.fill(0) as A,
-  });
+  await prepareTorch('cpu');
+  const [ints, numbers] = [new Int32Array(4096), new Float64Array(4096)];
+  addon.open(ints, numbers);
+  addon.setDevice('meta');
+  const opcodes = new Map(addon.names().map((name, opcode) => [name, opcode]));
+  const float = (...shape: number[]) => addon.upload(new Float32Array(shape.reduce((a, b) => a * b, 1)), 0, shape);
+  const whole = (...shape: number[]) => addon.upload(new Int32Array(shape.reduce((a, b) => a * b, 1)), 1, shape);
+  let done = 0;
+  const run = (name: string, inputs: number[], attributes: number[] = []) => {
+    ints.set(inputs);
+    numbers.set(attributes);
+    try {
+      done += addon.run(opcodes.get(name)!, inputs.length, attributes.length) >= 0 ? 1 : 0;
+    } catch (error) {
+      t.match((error as Error).message, /Meta/, `${name}: ${(error as Error).message}`);
+    }
+  };
+  const [x, rows, weight, bias] = [float(2, 3, 12), float(6, 12), float(12, 8), float(8)];
+  const [ids, table, buckets] = [whole(2, 2), float(2, 5), whole(3, 3)];
+  run('PatchstreamGelu', [x]);
+  run('PatchstreamLinear', [rows, weight, bias], [1]);
+  run('PatchstreamLinearGrad', [float(6, 8), rows, weight, float(6, 8)], [1]);
+  run('PatchstreamLayerNorm', [rows, float(12), float(12)], [1e-6]);
+  run('PatchstreamLayerNormGrad', [rows, rows, float(6), float(6), float(12)]);
+  run('PatchstreamAttention', [x, table, buckets], [2, 1]);
+  run('PatchstreamAttentionGrad', [float(2, 3, 4), x, float(2, 3, 4), float(2, 2, 3, 3), table, buckets], [2, 1]);
+  run('PatchstreamGatherTokens', [x, ids]);
+  run('PatchstreamGatherTokensGrad', [float(2, 2, 12), ids], [3]);
+  run('PatchstreamAccumulate', [float(4), float(4)]);
+  run('PatchstreamNorms', [float(4), rows]);
+  run('PatchstreamZero', [float(4)]);
+  run('PatchstreamAdamW', [float(4), float(4), float(4), float(4)], [1e-3, 0.9, 0.95, 1e-8, 1, 1, 1, 0.05]);
+  run('BatchMatMul', [x, float(2, 12, 5)], [0, 0]);
+  run('Step', [x], [0]);
+  run('TopK', [x], [2]);
+  run('GatherNd', [x, ids], [2, 2, 12]);
+  addon.setDevice('cpu');
   tf.removeBackend('torch');
-  tf.registerBackend('torch', () => new TorchBackend(zeros, 'meta' as TorchDevice), 4);
-  await tf.setBackend('torch');
-  try {
-    await work();
-  } finally {
-    tf.removeBackend('torch');
-    addon.setDevice('cpu');
-    await prepareTorch('cpu');
-  }
-  t.equal(tf.getBackend(), 'torch');
-}
-
-const oldTorch =
-  withoutTorch || (/^1\./.test(presentAddon().info().version) && 'this libtorch has no shapes without memory');
-
-for (const plan of trainingPlans) {
-  t.test(`twenty steps of ${plan.title} on a device without memory touch none`, { skip: oldTorch }, async (t) => {
-    if (withoutTorch === false) await prepareTorch('cpu');
-    await onMeta(t, async () => {
-      const losses = await trainPlan(t, plan);
-      t.equal(losses.length, 20);
-    });
-  });
-}
+  await prepareTorch('cpu');
+  t.ok(done >= 8, `${done} of them were computed`);
+});
 
 t.test('a host read of such a device is an error, and none goes by unseen', skip, async (t) => {
   const addon = presentAddon();

@@ -27,7 +27,7 @@ interface TrainingPlan extends ModelPlan {
 }
 
 /** Every model as small as it can be and still be all of it, on the pictures of 16 px that `fieldsOf` makes. */
-export const trainingPlans: readonly TrainingPlan[] = [
+const trainingPlans: readonly TrainingPlan[] = [
   { title: 'lomar', name: 'lomar', options: { ...nano, target: 'pixels' }, spec: smallSpec, fields: smallFields },
   { title: 'mae', name: 'mae', options: { ...nano, ...decoder }, spec: whole, fields: wholeFields },
   { title: 'srmae', name: 'srmae', options: { ...nano, ...decoder }, spec: whole, fields: wholeFields },
@@ -71,7 +71,7 @@ export async function testTraining(
 }
 
 /** The losses of twenty steps of two micro-batches on the current backend. Nothing is left behind. */
-export async function trainPlan(t: Test, plan: TrainingPlan): Promise<number[]> {
+async function trainPlan(t: Test, plan: TrainingPlan): Promise<number[]> {
   const before = tf.memory().numTensors;
   const model = buildModel(plan);
   const params = model.init((name) => new Random(7, 'init', name));
