@@ -34,6 +34,10 @@ export class RunFolder {
   /** The files and folders that the run writes here itself. */
   readonly #names: readonly string[];
   readonly #trouble = new AbortController();
+  /** Whether an earlier run has taken all the names. */
+  #owned = false;
+  /** What is said before the run begins: nothing is written into a folder that it may never begin in. */
+  #waiting: { readonly file: string; readonly row: Record<string, unknown> }[] | undefined = [];
   #lock: RunLock | undefined;
   #guard: FolderGuard | undefined;
 
@@ -108,15 +112,13 @@ export class RunFolder {
     return different && `What an earlier run has left in ${this.path} is replaced: ${different}.`;
   }
 
-  /** Takes the folder for this process, and the names of what the run writes there. @throws RUN_BUSY while another one that lives has it; OUTPUT_OTHER, RUN_LOCK, OUTPUT_FOLDER. */
+  /** Takes the folder for this process. @throws RUN_BUSY while another one that lives has it; OUTPUT_OTHER, RUN_LOCK, OUTPUT_FOLDER. */
   async lock(): Promise<void> {
     const onLost = () => this.#fail(outputGone(this.path));
     try {
       this.#lock = await RunLock.take(join(this.path, lockName), this.path, { onLost });
       this.#guard = new FolderGuard(this.path);
-      const owned = await checkOwned(this.path, this.#names);
-      if (!owned) this.#append('events.jsonl', { event: 'names', files: this.#names });
-      if (this.error) throw this.error;
+      this.#owned = await checkOwned(this.path, this.#names);
     } catch (cause) {
       await Promise.allSettled([this.unlock()]);
       throw this.#unusable(cause);
@@ -133,10 +135,10 @@ export class RunFolder {
 
   /**
    * Begins a run that is sure to begin: the resolved pipeline is written, what an earlier run said of its end goes, and its failures
-   * unless this one goes on from where it stood.
+   * unless this one goes on from where it stood. From now on the names of what it writes are the run's.
    */
   async begin({ goesOn }: { readonly goesOn: boolean }): Promise<void> {
-    this.#append('events.jsonl', { event: 'start', digest: this.digest });
+    this.#append('events.jsonl', { event: 'start', digest: this.digest, files: this.#names });
     if (this.error) throw this.error;
     try {
       await writeWhole(join(this.path, 'pipeline.json'), this.#resolved);
@@ -145,6 +147,7 @@ export class RunFolder {
     } catch (cause) {
       throw this.#unusable(cause);
     }
+    this.#flush();
   }
 
   /** Takes the failures from `position` on out of the quarantine: a job that goes on there meets them again. Counts what is left, by stage. */
@@ -163,17 +166,30 @@ export class RunFolder {
 
   /** Enters a failed sample. Synchronous: the row is there even if the process dies of the next one. */
   quarantine({ stage, key, position, epoch, error }: Failure): void {
-    this.#append('quarantine.jsonl', { stage, key, position, epoch, error: messageOf(error) });
+    this.#enter('quarantine.jsonl', { stage, key, position, epoch, error: messageOf(error) });
   }
 
   /** Enters something that happened. */
   tell(event: string, row: Record<string, unknown>): void {
-    this.#append('events.jsonl', { event, ...row });
+    this.#enter('events.jsonl', { event, ...row });
   }
 
-  /** Enters how the run ended, with what every stage did. */
+  #enter(file: string, row: Record<string, unknown>): void {
+    if (this.#waiting === undefined) this.#append(file, row);
+    else this.#waiting.push({ file, row: { time: now(), ...row } });
+  }
+
+  /** Enters how the run ended, with what every stage did. One that never began says so only where an earlier one has. */
   ended(how: string, stats: readonly StageStats[]): void {
+    if (this.#waiting !== undefined && !this.#owned) return;
+    this.#flush();
     this.#append('events.jsonl', { event: 'end', how, stats });
+  }
+
+  #flush(): void {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    for (const { file, row } of waiting) this.#append(file, row);
   }
 
   async finish(summary: RunSummary): Promise<void> {
@@ -201,7 +217,7 @@ export class RunFolder {
     try {
       this.#guard?.check();
       const safe = redactRow(row, this.#secrets);
-      appendFileSync(path, `${JSON.stringify({ time: new Date().toISOString(), ...safe })}\n`);
+      appendFileSync(path, `${JSON.stringify({ time: now(), ...safe })}\n`);
     } catch (cause) {
       this.#fail(cannotWrite(path, cause, 'FILE_WRITE'));
     }
@@ -215,6 +231,10 @@ export class RunFolder {
     if (cause instanceof PatchstreamError) return cause;
     return fail('OUTPUT_FOLDER', { found: messageOf(cause) }, { where: this.path, cause });
   }
+}
+
+function now(): string {
+  return new Date().toISOString();
 }
 
 /** A resolved pipeline without what decides its speed alone. */

@@ -24,7 +24,7 @@ export function namesOf(resolved: unknown): readonly string[] {
 }
 
 /**
- * Whether all that a run would replace is what runs have written: rows `names` of `events.jsonl`, to which is only ever added, say which names were
+ * Whether all that a run would replace is what runs have written: rows `start` of `events.jsonl`, to which is only ever added, say which names were
  * theirs. A file of that name which nothing says so of is somebody's, and stays. False where this run has still to say it.
  *
  * @throws OUTPUT_OTHER
@@ -34,7 +34,9 @@ export async function checkOwned(folder: string, names: readonly string[]): Prom
   if (ours === 'all') return true;
   const rest = names.filter((name) => !ours.has(name));
   for (const name of rest.flatMap((one) => [one, `${one}${temporaryEnding}`])) {
-    if ((await lstat(join(folder, name)).catch(unlessGone)) === undefined) continue;
+    const found = await lstat(join(folder, name)).catch(unlessGone);
+    // An empty file is nobody's work, and may be what a run was killed over before it had begun.
+    if (found === undefined || (found.isFile() && found.size === 0)) continue;
     throw fail('OUTPUT_OTHER', { found: name }, { where: folder });
   }
   return rest.length === 0;
@@ -44,15 +46,17 @@ export async function checkOwned(folder: string, names: readonly string[]): Prom
 async function namesOfRuns(path: string): Promise<ReadonlySet<string> | 'all'> {
   const text = (await readFile(path, 'utf8').catch(unlessGone)) ?? '';
   const names = new Set<string>();
-  let ran = false;
+  // Also where a full disk has cut the very first row.
+  if (text.startsWith('{"time":"')) names.add('events.jsonl');
   for (const line of text.split('\n')) {
     // Most lines are of something else, and long.
-    if (!line.includes('"event":"start"') && !line.includes('"event":"names"')) continue;
+    if (!line.includes('"event":"start"')) continue;
     const { event, digest, files } = parsed(line);
-    ran ||= event === 'start' && typeof digest === 'string';
-    if (event === 'names' && Array.isArray(files)) for (const file of files) names.add(String(file));
+    if (event !== 'start' || typeof digest !== 'string') continue;
+    if (!Array.isArray(files)) return 'all';
+    for (const file of files) names.add(String(file));
   }
-  return ran && names.size === 0 ? 'all' : names;
+  return names;
 }
 
 /** A line that a kill or a full disk has cut is none. */

@@ -1,8 +1,10 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references in pipeline files look like templates
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { hangupsIgnored } from '../../src/cli/outputs.ts';
 import { patchstream } from '../kit/terminal.ts';
 
 t.cleanSnapshot = (text) => text.replaceAll(/(\/[^\s"]*)?\.tap\/fixtures\/[^:/\s"]+\//g, '');
@@ -120,12 +122,54 @@ t.test('run: problems, failures and signals by their exit codes', async (t) => {
   for (const [signal, code] of [
     ['SIGINT', 130],
     ['SIGTERM', 143],
+    ['SIGHUP', 129],
   ] as const) {
     const set = ['--set', 'source.repeat=10000', '--fresh', '--json'];
     const stopped = await patchstream(['run', file, ...set], { during: (send) => setTimeout(send, 20, signal) });
     t.equal(stopped.code, code);
     t.match(stopped.err, new RegExp(`cancelled by ${signal}`));
     t.equal(stopped.listening, 0, 'no listener stays behind');
+  }
+});
+
+t.test('E1: a run outlives who reads it; verbs that only print end with 141', async (t) => {
+  const file = job(t);
+  const left = await patchstream(['run', file, '--json'], { leaves: ['out'] });
+  t.equal(left.code, 0);
+  t.match(
+    left.err,
+    /^\nNobody reads what is printed any more \(EPIPE\); the run goes on, and events\.jsonl[^\n]*\n$/,
+    'once',
+  );
+  t.match(left.out, /^[^\n]*\n$/, 'nothing is written after that');
+  t.match(await patchstream(['run', file, '--json']), { code: 0, out: /"earlier":true/ }, 'it has done its work');
+  t.match(await patchstream(['run', file, '--fresh'], { leaves: ['out', 'err'] }), { code: 0 });
+  for (const args of [['check', file], ['describe', file], ['describe', 'mask'], ['--help'], ['--version']]) {
+    t.equal((await patchstream(args, { leaves: ['out'] })).code, 141, args.join(' '));
+  }
+  t.equal((await patchstream(['check', file, '--set', 'seed=x'], { leaves: ['out', 'err'] })).code, 2);
+});
+
+t.test('E2: a terminal that closes asks once, and not at all where that was ignored at the start', async (t) => {
+  const file = job(t);
+  const args = ['run', file, '--set', 'source.repeat=10000', '--json'];
+  const twice = (send: (signal: string) => void) => {
+    send('SIGHUP');
+    send('SIGHUP');
+  };
+  t.match(await patchstream(args, { during: twice }), { code: 129, listening: 0 });
+  const deaf = (send: (signal: string) => void) => {
+    send('SIGHUP');
+    setTimeout(send, 20, 'SIGTERM');
+  };
+  const env = { _: '/usr/bin/nohup' };
+  t.match(await patchstream([...args, '--fresh'], { during: deaf, env }), { code: 143, listening: 0 });
+  t.notOk(hangupsIgnored({ _: '/usr/bin/node' }, process.pid));
+  if (process.platform === 'linux' && spawnSync('sh', ['-c', 'true']).status === 0) {
+    const child = spawn('sh', ['-c', 'trap "" HUP; echo; read x'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    await once(child.stdout, 'data');
+    t.ok(hangupsIgnored({}, child.pid), 'of a parent that ignores them');
+    child.stdin.end('\n');
   }
 });
 

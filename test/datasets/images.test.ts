@@ -1,11 +1,22 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import t from 'tap';
 import { fileName, images } from '../../src/datasets/images.ts';
+import { Random } from '../../src/random.ts';
 import { rawPicture } from '../../src/vision/picture.ts';
 import type { Spec } from '../../src/vision/spec.ts';
+import { removeDisk, smallDisk } from '../kit/full-disk.ts';
 import * as kit from '../kit/pictures.ts';
 import { sinkContext } from '../kit/sinks.ts';
 
@@ -106,7 +117,7 @@ t.test('only what is asked for', async (t) => {
   const sink = await open(output, { pictures: false, sheet: { columns: ['masked', 'crop'], rows: 1, scale: 2 } });
   for (const position of [0, 1]) await sink.commit(await sink.write(sample(position)));
   await sink.close(true);
-  t.same(readdirSync(output), ['sheet.png']);
+  t.same(readdirSync(output), ['sheet.png', 'written.jsonl']);
   t.ok((await sharp(join(output, 'sheet.png')).metadata()).width < 200);
   const none = await open(join(output, 'b'), { format: 'jpeg', sheet: false, path: 'jpegs' });
   await none.commit(await none.write(sample(0)));
@@ -149,16 +160,92 @@ t.test('what cannot be written ends with SINK_WRITE', async (t) => {
   await sink.close(true);
 });
 
-t.test('a full disk says so', { skip: !existsSync('/dev/full') && 'no /dev/full here' }, async (t) => {
-  const output = t.testdir({ 'manifest.jsonl': t.fixture('symlink', '/dev/full') });
-  const sink = await open(output);
-  const written = await sink.write(sample(0));
-  await t.rejects(async () => sink.commit(written), {
+t.test('S5: a full disk says so, and nothing half-written is left', async (t) => {
+  const output = join(t.testdir({}), 'disk');
+  const reason = smallDisk(output, 32);
+  if (reason !== undefined) return void t.pass(reason, { skip: reason });
+  t.teardown(() => removeDisk(output));
+  const sink = await open(output, { sheet: false });
+  const random = new Random(1, 'test', 'noise');
+  const data = Uint8Array.from({ length: 3 * 256 * 256 }, () => random.integer(256));
+  const large = rawPicture({ data, width: 256, height: 256, channels: 3 });
+  await t.rejects(sink.write(sample(0, { picture: large })), {
     code: 'SINK_WRITE',
     message: /got a full disk\. Make room/,
     cause: { code: 'ENOSPC' },
   });
+  await sink.close(false);
+  t.same(readdirSync(join(output, 'images')), []);
+  t.notOk(readdirSync(output).some((name) => name.endsWith('.tmp')));
+});
+
+t.test('L1: only what the record names is removed, when the first sample has come', async (t) => {
+  const output = t.testdir({ images: { '000000000139.jpg': 'a photograph' } });
+  await t.rejects(open(output), { code: 'SHARDS_OTHER', message: /000000000139\.jpg.*--fresh leaves it alone too/ });
+  rmSync(join(output, 'images'), { recursive: true });
+  const write = async (positions: number[], written = {}) => {
+    const sink = await open(output, { sheet: false, ...written });
+    for (const position of positions) await sink.commit(await sink.write(sample(position)));
+    await sink.close(true);
+  };
+  await write([0, 1]);
+  const idle = await open(output);
+  await idle.close(false);
+  t.equal(readdirSync(join(output, 'images')).length, 2, 'without a sample all stays');
+  writeFileSync(join(output, 'images/notes.txt'), 'mine');
+  await write([7]);
+  t.same(readdirSync(join(output, 'images')).sort(), ['000007-dir-7.png', 'notes.txt']);
+  for (const name of ['images/000009-mine.png', 'images/mine.PNG', 'Sheet.png', 'sheet.png.tmp']) {
+    writeFileSync(join(output, name), 'mine');
+    await t.rejects(open(output), { code: 'SHARDS_OTHER', message: name });
+    t.equal(readFileSync(join(output, name), 'utf8'), 'mine', name);
+    rmSync(join(output, name));
+  }
+});
+
+t.test('L1: a record that names what is elsewhere, or is none, and links under our names', async (t) => {
+  const root = t.testdir({ out: {}, 'a.png': 'a photograph', 'b.png': 'another' });
+  const output = join(root, 'out');
+  const first = await open(output);
+  await first.commit(await first.write(sample(0)));
+  await first.close(true);
+  const record = join(output, 'written.jsonl');
+  appendFileSync(record, `${['../a.png', join(root, 'b.png')].map((file) => JSON.stringify({ file })).join('\n')}\n`);
+  // The picture that was written is now one file with the photograph.
+  rmSync(join(output, 'images/000000-dir-0.png'));
+  linkSync(join(root, 'a.png'), join(output, 'images/000000-dir-0.png'));
+  const second = await open(output);
+  await second.commit(await second.write(sample(0)));
+  await second.close(true);
+  t.equal(readFileSync(join(root, 'a.png'), 'utf8'), 'a photograph');
+  t.equal(readFileSync(join(root, 'b.png'), 'utf8'), 'another');
+  writeFileSync(record, '{"files": ["a.png"]}\n');
+  await t.rejects(open(output), { code: 'SHARDS_OTHER', message: /written\.jsonl, which no job has written/ });
+  // The record of another folder says nothing of this one.
+  rmSync(output, { recursive: true });
+  await (await open(output, { path: join(root, 'elsewhere') })).close(true);
+  mkdirSync(join(output, 'images'), { recursive: true });
+  writeFileSync(join(output, 'images/000000-dir-0.png'), 'mine');
+  await t.rejects(open(output), { code: 'SHARDS_OTHER' });
+});
+
+t.test('L1: a file that comes to be there meanwhile is not written over', async (t) => {
+  const output = t.testdir({});
+  const sink = await open(output);
+  await sink.commit(await sink.write(sample(0)));
+  writeFileSync(join(output, 'images/000001-dir-1.png'), 'mine');
+  await t.rejects(sink.write(sample(1)), { code: 'FILE_EXISTS' });
   await sink.close(true);
+  t.equal(readFileSync(join(output, 'images/000001-dir-1.png'), 'utf8'), 'mine');
+});
+
+t.test('L3: a folder has one run at a time', async (t) => {
+  const output = t.testdir({});
+  const sink = await open(output);
+  await t.rejects(open(output), { code: 'RUN_BUSY', message: /images\.lock/ });
+  await sink.commit(await sink.write(sample(0)));
+  await sink.close(true);
+  await (await open(output)).close(true);
 });
 
 t.test('check: a column needs its field', async (t) => {

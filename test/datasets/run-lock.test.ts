@@ -1,4 +1,16 @@
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { mock } from 'node:test';
 import t from 'tap';
@@ -85,23 +97,90 @@ t.test('locks of earlier versions, and broken ones', async (t) => {
     await (await RunLock.take(path, 'here')).release();
     t.notOk(existsSync(path), text);
   }
-  for (const text of ['', 'null', '{', '[]', '"x"']) {
+  for (const text of ['null', '{', '[]', '"x"', 'notes', '{"pid":"1"}']) {
     writeFileSync(path, text);
-    await t.rejects(RunLock.take(path, 'here'), { code: 'RUN_BUSY', message: /just beginning/ }, text);
-    old(path, 61);
-    await (await RunLock.take(path, 'here')).release();
+    await t.rejects(RunLock.take(path, 'here'), { code: 'RUN_LOCK', message: /something else/ }, text);
+    t.equal(readFileSync(path, 'utf8'), text, 'what is none of ours stays');
   }
+});
+
+t.test('S2: a lock that was cut, or never came to the disk, is taken over', async (t) => {
+  const path = join(t.testdir({}), 'a.lock');
+  for (const text of ['', '\0\0\0\0', '\n', '{"pid":12,"ho']) {
+    writeFileSync(path, text);
+    await (await RunLock.take(path, 'here')).release();
+    t.same(readdirSync(t.testdirName), [], JSON.stringify(text));
+  }
+});
+
+t.test('S2: what is no file, and one that is too large, is told and stays', async (t) => {
+  const root = t.testdir({ folder: {}, link: t.fixture('symlink', 'nowhere'), lock: '2147483646' });
+  symlinkSync('lock', join(root, 'to-a-lock'));
+  writeFileSync(join(root, 'huge'), '');
+  truncateSync(join(root, 'huge'), 2 ** 40);
+  const kinds: Record<string, RegExp> = {
+    folder: /a folder/,
+    link: /a symbolic link/,
+    'to-a-lock': /a symbolic link/,
+    huge: /a file of 1099511627776 bytes/,
+  };
+  if (spawnSync('mkfifo', [join(root, 'pipe')]).status === 0) kinds.pipe = /a named pipe/;
+  const before = readdirSync(root);
+  for (const [name, message] of Object.entries(kinds)) {
+    await t.rejects(RunLock.take(join(root, name), 'here'), { code: 'RUN_LOCK', message }, name);
+  }
+  t.same(readdirSync(root), before);
+});
+
+t.test('S2: a lock of another machine with a time in the future is dead', async (t) => {
+  const path = join(t.testdir({}), 'a.lock');
+  await written(path, { host: 'elsewhere' });
+  old(path, -7200);
+  await (await RunLock.take(path, 'here')).release();
+  await written(path, { host: 'elsewhere' });
+  old(path, -30);
+  await t.rejects(RunLock.take(path, 'here'), { code: 'RUN_BUSY' }, 'clocks that differ by less');
+});
+
+t.test('S2: who was killed while a dead lock was taken over leaves nothing, and keeps nobody out', async (t) => {
+  const root = t.testdir({});
+  const path = join(root, 'a.lock');
+  const dead = JSON.stringify(await written(path, { pid: 2147483646 }));
+  const { ino, dev, mtimeNs } = statSync(path, { bigint: true });
+  const claim = createHash('sha256').update(`${dev}:${ino}:${mtimeNs}:${dead}`).digest('hex').slice(0, 16);
+  const token = '00000000-0000-4000-8000-000000000000';
+  // Of the own lock under its first name, of the lock of the dead lock, and of an earlier version that had put the dead one aside.
+  const left = [`a.lock.${token}`, `a.lock.${claim}`, `a.lock.${claim}.${token}`, `a.lock.${token.replace('4', '5')}`];
+  for (const name of left) writeFileSync(join(root, name), dead);
+  writeFileSync(join(root, 'a.lock.0123456789abcdef'), 'somebody else');
+  writeFileSync(join(root, 'a.lock.txt'), 'mine');
+  const lock = await RunLock.take(path, 'here');
+  t.same(readdirSync(root).sort(), ['a.lock', 'a.lock.0123456789abcdef', 'a.lock.txt']);
+  await lock.release();
+  // Somebody who lives is just taking it over.
+  writeFileSync(path, dead);
+  const again = statSync(path, { bigint: true });
+  const text = `${again.dev}:${again.ino}:${again.mtimeNs}:${dead}`;
+  const other = `${path}.${createHash('sha256').update(text).digest('hex').slice(0, 16)}`;
+  const living = await RunLock.take(other, 'here');
+  await t.rejects(RunLock.take(path, 'here'), { code: 'RUN_BUSY' });
+  await living.release();
+  await (await RunLock.take(path, 'here')).release();
 });
 
 t.test('a holder touches its lock, and leaves that of another alone', async (t) => {
   mock.timers.enable({ apis: ['setInterval'] });
   t.teardown(() => mock.timers.reset());
   const path = join(t.testdir({}), 'a.lock');
-  const lock = await RunLock.take(path, 'here');
+  let lost = 0;
+  const lock = await RunLock.take(path, 'here', { onLost: () => lost++ });
   old(path, 1000);
   mock.timers.tick(15_000);
   t.ok(Date.now() - statSync(path).mtimeMs < 60_000, 'touched');
+  t.equal(lost, 0);
   writeFileSync(path, 'theirs');
+  mock.timers.tick(15_000);
+  t.equal(lost, 1, 'told');
   await lock.release();
   t.equal(readFileSync(path, 'utf8'), 'theirs');
   old(path, 1000);
@@ -111,5 +190,4 @@ t.test('a holder touches its lock, and leaves that of another alone', async (t) 
 
 t.test('a folder that is not there', async (t) => {
   await t.rejects(RunLock.take(join(t.testdir({}), 'none/a.lock'), 'here'), { code: 'ENOENT' });
-  await t.rejects(RunLock.take(join(t.testdir({ 'a.lock': {} }), 'a.lock'), 'here'), { code: 'EISDIR' });
 });

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { imageFolder } from '../../src/datasets/index.ts';
 import { builtin } from '../../src/pipeline/builtin.ts';
 import { soundPipeline } from '../../src/pipeline/check.ts';
+import { Course } from '../../src/pipeline/course.ts';
 import { definePipeline, pipeline } from '../../src/pipeline/define.ts';
 import { evaluateModel } from '../../src/pipeline/evaluation.ts';
 import type { RunEvent } from '../../src/pipeline/events.ts';
@@ -14,6 +15,7 @@ import { run } from '../../src/pipeline/run.ts';
 import { decode, mask, randomResizedCrop, windows } from '../../src/stages/index.ts';
 import { drop, type Sample } from '../../src/streams/sample.ts';
 import { each } from '../../src/streams/stage.ts';
+import { newestCheckpoint, readCheckpoint } from '../../src/train/checkpoint.ts';
 import type { Measures } from '../../src/train/metrics.ts';
 import { pictureFolder, writeFiles } from '../kit/folder.ts';
 import { gradient, jpeg } from '../kit/pictures.ts';
@@ -234,6 +236,72 @@ t.test('how many work at a time does not make another run; what decides the weig
   await t.rejects(run(masked), { message: /; stages\.mask\.ratio is 0\.5 in it and 0\.75 in the pipeline\. Give/ });
   const fresh = await run(dropping, { fresh: true });
   t.equal(fresh.done, 4);
+  t.end();
+});
+
+t.test('M1: what happens to what cannot be used may change when a run goes on', async (t) => {
+  const root = t.testdir();
+  await photos(root);
+  const first = training(root, 'same', { steps: 4 });
+  await run(first);
+  const source = imageFolder({ path: join(root, 'photos'), repeat: 4, maxBytes: 10 ** 6 });
+  const train = { ...first.train!, onNotANumber: 'skip' as const };
+  const other = { ...first, source, train, stages: [decode({ maxPixels: 10 ** 6 }), ...first.stages.slice(1)] };
+  t.equal((await run(other)).earlier, true);
+  rmSync(join(root, 'same/finished.json'));
+  t.equal((await run(other)).done, 4, 'no CHECKPOINT_MISMATCH');
+  t.end();
+});
+
+t.test('L15: the folder of a training is moved while it runs', async (t) => {
+  const root = t.testdir();
+  await photos(root);
+  const first = training(root, 'gone', { steps: 40 });
+  const move = each(
+    (sample: Sample) => {
+      if (sample.position === 100) renameSync(join(root, 'gone'), join(root, 'moved'));
+      return sample;
+    },
+    { name: 'move' },
+  );
+  await t.rejects(run({ ...first, stages: [first.stages[0]!, move, ...first.stages.slice(1)] }), {
+    code: 'OUTPUT_GONE',
+  });
+  t.notOk(existsSync(join(root, 'gone')), 'nothing is made at its place');
+  const newest = await newestCheckpoint(join(root, 'moved/checkpoints'), readCheckpoint, (text) => t.fail(text));
+  t.ok(newest!.state.step >= 5, `${newest!.state.step} steps are saved`);
+  t.end();
+});
+
+t.test('S4: checkpoints that are to be measured stay until they are; then as many as are kept', async (t) => {
+  const root = t.testdir();
+  await photos(root);
+  const first = training(root, 'measured', { steps: 9 });
+  const train = { ...first.train!, checkpoint: { everySteps: 1, keep: 1 } };
+  const evaluate = { ...first.evaluate!, every: { steps: 2 } };
+  const lines: string[] = [];
+  await run({ ...first, train, evaluate }, { onEvent: (event) => event.type === 'line' && lines.push(event.text) });
+  const text = readFileSync(join(root, 'measured/evaluations.jsonl'), 'utf8');
+  const steps = text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line).step as number);
+  t.same(steps, [2, 4, 6, 8, 9]);
+  t.same(readdirSync(join(root, 'measured/checkpoints')), ['step-00000009']);
+  t.notMatch(lines.join('\n'), /is gone/);
+  const resolved = soundPipeline({ ...first, train, evaluate }, builtin);
+  const heard: string[] = [];
+  const course = await Course.open(resolved, {
+    folder: join(root, 'measured'),
+    count: 120,
+    fresh: true,
+    signal: new AbortController().signal,
+    line: (one) => heard.push(one),
+    onFailure: () => {},
+  });
+  await course.saved(join(root, 'measured/checkpoints/step-00000004'));
+  await course.idle();
+  t.match(heard, [/step-00000004 is gone before it was measured, and is passed over/]);
   t.end();
 });
 

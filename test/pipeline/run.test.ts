@@ -1,5 +1,5 @@
 import { EventEmitter, once } from 'node:events';
-import { existsSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import t from 'tap';
@@ -73,7 +73,8 @@ t.test('a job writes pictures in order, a manifest, a sheet, and what happened',
 });
 
 t.test('a job that writes over the results of another pipeline says so', async (t) => {
-  const root = t.testdir({ out: { 'pipeline.json': '{"seed": 3' } });
+  const earlier = '{"event":"start","digest":"of an earlier version"}\n';
+  const root = t.testdir({ out: { 'pipeline.json': '{"seed": 3', 'events.jsonl': earlier } });
   await pictureFolder(join(root, 'photos'), 3);
   const told = async (size: number, options: { fresh?: boolean; threads?: number } = {}) => {
     const { threads = 1, ...rest } = options;
@@ -154,19 +155,66 @@ t.test('a folder of which nothing can be used is an error, not an empty result',
   t.end();
 });
 
-t.test('a disk that is full ends the run with the reason', async (t) => {
-  if (!existsSync('/dev/full')) return t.end();
-  const root = t.testdir({ out: { images: {} } });
-  const photos = join(root, 'photos');
-  await pictureFolder(photos, 3);
-  // The manifest goes to a device on which every write fails like on a full disk.
-  symlinkSync('/dev/full', join(root, 'out', 'manifest.jsonl'));
-  const job = definePipeline({
-    ...pipeline(imageFolder(photos), decode(), resize(8)),
+/** A job that does `work` when the sample of a position comes through. */
+function jobThat(root: string, at: number, work: () => void) {
+  const stage = each(
+    (sample: Sample) => {
+      if (sample.position === at) work();
+      return sample;
+    },
+    { name: 'meanwhile', concurrency: 1 },
+  );
+  return definePipeline({
+    ...pipeline(imageFolder(join(root, 'photos')), decode(), stage, resize(8)),
     sink: images({ sheet: false }),
     output: join(root, 'out'),
   });
-  await t.rejects(run(job), { code: 'SINK_WRITE', cause: { code: 'ENOSPC' } });
+}
+
+t.test('S5: what cannot be entered any more ends the run with the reason, through the run', async (t) => {
+  if (!existsSync('/dev/full')) return t.end();
+  const root = t.testdir();
+  await pictureFolder(join(root, 'photos'), 12);
+  writeFiles(join(root, 'photos'), { '00006x.jpg': 'text' });
+  const quarantine = join(root, 'out/quarantine.jsonl');
+  // A device on which every write fails like on a full disk.
+  const job = jobThat(root, 1, () => symlinkSync('/dev/full', quarantine));
+  await t.rejects(run({ ...job, permits: 4, threads: 1 }), {
+    code: 'FILE_WRITE',
+    message: /quarantine\.jsonl must be written whole; got a full disk\. Make room/,
+    cause: { code: 'ENOSPC' },
+  });
+  t.notOk(existsSync(join(root, 'out/run.lock')));
+  t.end();
+});
+
+t.test('L15: the folder of a job is moved while it runs', async (t) => {
+  const root = t.testdir();
+  await pictureFolder(join(root, 'photos'), 12);
+  const job = jobThat(root, 4, () => renameSync(join(root, 'out'), join(root, 'moved')));
+  await t.rejects(run({ ...job, permits: 4, threads: 1 }), {
+    code: 'OUTPUT_GONE',
+    message: /Bring it back and run again/,
+  });
+  t.notOk(existsSync(join(root, 'out')), 'and is not made anew');
+  t.end();
+});
+
+t.test('L1: a run takes no name that somebody else has, whatever is asked for', async (t) => {
+  const root = t.testdir({ out: { 'pipeline.json': 'mine' } });
+  await pictureFolder(join(root, 'photos'), 3);
+  const job = jobThat(root, -1, () => {});
+  for (const fresh of [false, true]) {
+    await t.rejects(run(job, { fresh }), {
+      code: 'OUTPUT_OTHER',
+      message: /got pipeline\.json.*--fresh leaves it alone/,
+    });
+  }
+  t.same(readdirSync(join(root, 'out')), ['pipeline.json'], 'no lock stays');
+  rmSync(join(root, 'out/pipeline.json'));
+  await t.rejects(run({ ...job, source: imageFolder(join(root, 'none')) }), { code: 'FOLDER_MISSING' });
+  t.equal((await run(job)).done, 3, 'a run that failed early has taken none');
+  t.equal((await run(job, { fresh: true })).done, 3);
   t.end();
 });
 

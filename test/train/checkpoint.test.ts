@@ -13,6 +13,7 @@ import {
   saveCheckpoint,
   type ToSave,
 } from '../../src/train/checkpoint.ts';
+import { removeCheckpoints } from '../../src/train/checkpoint-names.ts';
 import { floatsOf } from '../../src/train/safetensors.ts';
 import { fromFile, type Layout } from '../../src/train/stored-values.ts';
 import { readWeights } from '../../src/train/weights-file.ts';
@@ -27,6 +28,24 @@ const newest = (folder: string, note: (text: string) => void = () => {}) =>
   newestCheckpoint(folder, readCheckpoint, note);
 
 const plain: Layout = () => ({ shape: [2, 1], toFile: (data) => data, fromFile: (data) => data });
+
+t.test('L1, S4: only checkpoints are deleted, and none that is to be read', async (t) => {
+  const root = t.testdir({ checkpoints: { 'step-00000002': { 'notes.txt': 'mine' }, 'step-00000003': 'a file' } });
+  const folder = checkpointFolder(root);
+  for (const step of [4, 5, 6]) await saveCheckpoint(folder, toSave(step), 1, new Set(['step-00000004']));
+  const mine = ['step-00000002', 'step-00000003'];
+  t.same(await checkpointNames(folder), [...mine, 'step-00000004', 'step-00000006']);
+  await saveCheckpoint(folder, toSave(7), 1);
+  t.same(await checkpointNames(folder), [...mine, 'step-00000007']);
+  await t.rejects(saveCheckpoint(folder, toSave(2), 1), {
+    code: 'CHECKPOINT_WRITE',
+    message: /what no checkpoint is made of/,
+  });
+  await removeCheckpoints(folder);
+  t.same(await checkpointNames(folder), mine);
+  t.equal(await readFile(join(folder, 'step-00000002/notes.txt'), 'utf8'), 'mine');
+  await t.rejects(saveCheckpoint(checkpointFolder(join(root, 'gone')), toSave(1)), { code: 'CHECKPOINT_WRITE' }, 'L15');
+});
 
 t.test('what is saved is read again, and the last are kept', async (t) => {
   const folder = checkpointFolder(t.testdir());
