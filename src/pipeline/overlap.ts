@@ -33,8 +33,8 @@ export function checkOverlap(definition: Definition, parts: Parts, problems: Pro
   const told = new Set<string>();
   const tell = (code: 'OUTPUT_IN_SOURCE' | 'OUTPUT_OVER_SOURCE', output: Place, source: Place) => {
     // Of the folders in a folder one is enough.
-    if (told.has(`${code} ${source.real}`)) return;
-    told.add(`${code} ${source.real}`);
+    if (told.has(source.real)) return;
+    told.add(source.real);
     problems.add(fail(code, { output: output.shown, source: source.shown }), output.at);
   };
   for (const source of readBy(definition, parts)) {
@@ -118,7 +118,7 @@ function targetOf(path: string): string | undefined {
   try {
     return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ? readlinkSync(path) : undefined;
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR', 'EACCES', 'ENAMETOOLONG'].includes(systemCode(error) ?? '')) return undefined;
+    if (['ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP', 'ENAMETOOLONG'].includes(systemCode(error) ?? '')) return undefined;
     throw error;
   }
 }

@@ -164,7 +164,6 @@ t.test('S5: a full disk says so, and nothing half-written is left', async (t) =>
   const output = join(t.testdir({}), 'disk');
   const reason = smallDisk(output, 32);
   if (reason !== undefined) return void t.pass(reason, { skip: reason });
-  t.teardown(() => removeDisk(output));
   const sink = await open(output, { sheet: false });
   const random = new Random(1, 'test', 'noise');
   const data = Uint8Array.from({ length: 3 * 256 * 256 }, () => random.integer(256));
@@ -177,6 +176,7 @@ t.test('S5: a full disk says so, and nothing half-written is left', async (t) =>
   await sink.close(false);
   t.same(readdirSync(join(output, 'images')), []);
   t.notOk(readdirSync(output).some((name) => name.endsWith('.tmp')));
+  removeDisk(output);
 });
 
 t.test('L1: only what the record names is removed, when the first sample has come', async (t) => {
@@ -223,6 +223,7 @@ t.test('L1: a record that names what is elsewhere, or is none, and links under o
   await t.rejects(open(output), { code: 'SHARDS_OTHER', message: /written\.jsonl, which no job has written/ });
   // The record of another folder says nothing of this one.
   rmSync(output, { recursive: true });
+  mkdirSync(output);
   await (await open(output, { path: join(root, 'elsewhere') })).close(true);
   mkdirSync(join(output, 'images'), { recursive: true });
   writeFileSync(join(output, 'images/000000-dir-0.png'), 'mine');

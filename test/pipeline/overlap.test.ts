@@ -44,7 +44,7 @@ t.test('L1, L2: what is read and what is written do not lie in each other, by wh
     ],
     [
       'shards are read where they are written',
-      inside,
+      over,
       `source: { shards: ./set/shards }\nstages: []\nsink: shards\noutput: ./set\n`,
     ],
     [
