@@ -19,7 +19,9 @@ export function trueJson(resolved: Resolved) {
     onNotANumber: _n,
     ...training
   } = (train ?? {}) as Record<string, unknown>;
-  const measures = evaluate?.measures.map((measure) => measureJson(measure, deciding));
+  const measures = evaluate?.measures.map((measure) =>
+    measureJson(measure, { options: deciding, stage: decidingStage }),
+  );
   return {
     name,
     seed,
@@ -84,16 +86,20 @@ function wholeJson({ definition, source, stages, sink, train, evaluate, capacity
   };
 }
 
-/** A measure in the full form. @param optionsOf what of the options of a source is shown. */
-export function measureJson(
-  measure: ResolvedMeasure,
-  optionsOf: (source: ResolvedSource) => unknown = ({ options }) => options,
-): Record<string, unknown> {
+/** A measure in the full form. @param shown what is shown of the options of a source, and of a stage. */
+export function measureJson(measure: ResolvedMeasure, shown: Shown = whole): Record<string, unknown> {
   const { kind, options, on } = measure;
-  const source = (one: ResolvedSource) => ({ [one.name]: optionsOf(one) });
+  const source = (one: ResolvedSource) => ({ [one.name]: shown.options(one) });
   const against = 'against' in measure ? { against: source(measure.against.source) } : {};
-  return { [kind]: { ...options, on: source(on.source), ...against, stages: on.stages.map(stageJson) } };
+  return { [kind]: { ...options, on: source(on.source), ...against, stages: on.stages.map(shown.stage) } };
 }
+
+interface Shown {
+  options(of: WithPolicies): unknown;
+  stage(of: ResolvedStage): Record<string, unknown>;
+}
+
+const whole: Shown = { options: ({ options }) => options, stage: stageJson };
 
 /** A stage as in a file. Functions and operators of a program have a name only. */
 export function stageJson({ name, stage, options, policy, holds }: ResolvedStage): Record<string, unknown> {
