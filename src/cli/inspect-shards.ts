@@ -27,7 +27,7 @@ export const shardInspection: Inspection = {
     const pool = new FilePool();
     const seen: Seen[] = [];
     try {
-      for (const name of await listShards(path)) {
+      for (const name of (await listShards(path)).names) {
         const file = name === '' ? path : join(path, name);
         seen.push(await lookInto(pool, file, name || basename(path), verify));
       }

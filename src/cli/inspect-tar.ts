@@ -32,8 +32,9 @@ export const tarInspection: Inspection = {
     try {
       const file = await pool.file(path, basename(path));
       bytes = file.size;
-      const take = ({ name, isLink }: TarEntry) => {
-        if (isLink) {
+      const take = ({ name, kind }: TarEntry) => {
+        if (kind === 'other') return;
+        if (kind === 'link') {
           links++;
           return;
         }
@@ -49,7 +50,7 @@ export const tarInspection: Inspection = {
       try {
         for await (const entry of tarEntries(file, { windowBytes })) {
           take(entry);
-          for (let at = 0; digest !== undefined && !entry.isLink && at < entry.size; at += windowBytes) {
+          for (let at = 0; digest !== undefined && entry.kind === 'file' && at < entry.size; at += windowBytes) {
             digest.update(await file.read(entry.offset + at, Math.min(windowBytes, entry.size - at)));
           }
         }

@@ -49,7 +49,7 @@ function barView(out: Output, log: Output, now: () => number): View {
     event(event) {
       if (event.type === 'progress') {
         latest = event;
-        const finished = event.total !== undefined && event.done >= event.total;
+        const finished = event.total !== undefined && (event.ended ?? event.done) >= event.total;
         if (now() - last < barEvery && !finished) return;
         last = now();
         draw();
@@ -76,7 +76,7 @@ function plainView(out: Output, log: Output, now: () => number): View {
         if (now() - last < lineEvery) return;
         last = now();
         log.write(`${progressText(event)}\n`);
-      } else if (event.type === 'line' || ++failures <= shownFailures) log.write(`${eventText(event)}\n`);
+      } else if (event.type !== 'failure' || ++failures <= shownFailures) log.write(`${eventText(event)}\n`);
     },
     end: (summary) => summary && endLines(summary, out),
   };
@@ -98,23 +98,25 @@ function endLines({ lines, done, failures, drops, seconds, earlier }: RunSummary
 }
 
 function eventText(event: Exclude<RunEvent, Progress>): string {
-  if (event.type === 'line') return printable(event.text);
+  if (event.type !== 'failure') return printable(event.text);
   return `failed in ${printable(event.stage)}: ${printable(event.key)}: ${printable(event.error)}`;
 }
 
 /** `████░░░░  45%  920/2048  812 images/s  1 s left  12 wait for resize`, no wider than the terminal. */
 export function barText(progress: Progress, columns: number): string {
-  const { done, total } = progress;
+  const { done, ended = done, total } = progress;
   const rest = progressText(progress);
   const width = Math.min(30, columns - rest.length - 3);
   if (total === undefined || total === 0 || width < 5) return rest.slice(0, columns - 1);
-  const full = Math.round(width * Math.min(1, done / total));
+  const full = Math.round(width * Math.min(1, ended / total));
   return `${'█'.repeat(full)}${'░'.repeat(width - full)}  ${rest}`;
 }
 
 /** One line of progress. */
 export function progressText({
   done,
+  ended = done,
+  records,
   total,
   imagesPerSecond,
   secondsLeft,
@@ -123,9 +125,10 @@ export function progressText({
   failures,
   values,
 }: Progress): string {
-  const share = total ? `${Math.floor((100 * done) / total)}%  ` : '';
+  const share = total ? `${Math.floor((100 * ended) / total)}%  ` : '';
   const parts = [
     `${share}${done}${total === undefined ? '' : `/${total}`}`,
+    ...(records === undefined ? [] : [`${records} ${records === 1 ? 'record' : 'records'}`]),
     ...Object.entries(values ?? {}).map(([name, value]) => `${printable(name)} ${Number(value.toPrecision(4))}`),
     `${imagesPerSecond < 10 ? imagesPerSecond.toFixed(1) : Math.round(imagesPerSecond)} images/s`,
     ...(secondsLeft === undefined ? [] : [`${durationText(secondsLeft)} left`]),

@@ -3,8 +3,8 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fail } from '../errors.ts';
 import { cannotWrite, syncFolder } from '../whole-file.ts';
-import { systemCode } from './files.ts';
 import type { Stamp } from './source.ts';
+import { systemCode } from './system.ts';
 
 /** The most names that a job knows, each of which is in memory: a set of V8's takes no more than 2²⁴. */
 const mostNames = 16_000_000;

@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { fail } from '../errors.ts';
 import { murmur3 } from '../random.ts';
 import { readWhole } from './files.ts';
+import { nameText } from './name-text.ts';
+import { PassedOver } from './passed-over.ts';
 import { pathOption } from './path-option.ts';
 import { defineSource } from './source.ts';
 
@@ -51,19 +53,30 @@ export const expw = defineSource({
   }),
   async open({ path, part, minSide, maxBytes }, { base, signal }) {
     const root = resolve(base, path);
-    const text = Buffer.from(await readWhole(join(root, list), list, { maxBytes: mostBytes, signal })).toString('utf8');
-    const lines = text.split(/\r?\n/).flatMap((line, i) => (line.trim() === '' ? [] : [faceOf(line, i + 1)]));
-    const faces = lines.filter(
-      ({ name, box }) => Math.min(box[2]!, box[3]!) >= minSide && (part === 'all' || partOf(name) === part),
+    // Each byte as a character: a name is the bytes of a file's name, whatever they are.
+    const text = Buffer.from(await readWhole(join(root, list), list, { maxBytes: mostBytes, signal })).toString(
+      'latin1',
     );
+    const lines = text.split(/\r?\n/).flatMap((line, i) => (line.trim() === '' ? [] : [faceOf(line, i + 1)]));
+    const passedOver = new PassedOver();
+    const faces = lines.filter(({ name, face, box }) => {
+      const isLarge = Math.min(box[2]!, box[3]!) >= minSide;
+      const isIn = isLarge && (part === 'all' || partOf(name) === part);
+      if (!isIn) passedOver.add(isLarge ? 'part' : 'small', `${name}/${face}`);
+      return isIn;
+    });
     if (faces.length === 0) throw fail('EXPW_EMPTY', { minSide, found: lines.length }, { where: list });
     return {
       count: faces.length,
       classNames: expressions,
+      passedOver: passedOver.rows,
       key: (index) => `${faces[index]!.name}/${faces[index]!.face}`,
       async read(index, signal, memory): Promise<ExpwFields> {
-        const { name, box, label } = faces[index]!;
-        return { bytes: await readWhole(join(root, photos, name), name, { maxBytes, signal, memory }), box, label };
+        const { name, path, box, label } = faces[index]!;
+        const file = Buffer.isBuffer(path)
+          ? Buffer.concat([Buffer.from(`${root}/${photos}/`), path])
+          : `${root}/${photos}/${path}`;
+        return { bytes: await readWhole(file, name, { maxBytes, signal, memory }), box, label };
       },
     };
   },
@@ -71,6 +84,8 @@ export const expw = defineSource({
 
 interface Face {
   readonly name: string;
+  /** Of the file: bytes where the name is not UTF-8. */
+  readonly path: string | Buffer;
   readonly face: number;
   readonly box: Int32Array;
   readonly label: number;
@@ -88,9 +103,16 @@ function faceOf(line: string, number: number): Face {
   // A name leads to a file of the folder, never out of it.
   const plain = name !== '' && name !== '.' && name !== '..' && !/[\\/\0]/.test(name);
   if (!whole || !small || !plain || right <= left || bottom <= top || label < 0 || label >= expressions.length) {
-    throw fail('EXPW_LINE', { line: number, found: line.slice(0, 100) }, { where: list });
+    throw fail(
+      'EXPW_LINE',
+      { line: number, found: nameText(Buffer.from(line, 'latin1')).slice(0, 100) },
+      { where: list },
+    );
   }
-  return { name, face, box: Int32Array.of(left, top, right - left, bottom - top), label };
+  const bytes = Buffer.from(name, 'latin1');
+  const shown = nameText(bytes);
+  const path = bytes.equals(Buffer.from(shown)) ? shown : bytes;
+  return { name: shown, path, face, box: Int32Array.of(left, top, right - left, bottom - top), label };
 }
 
 function partOf(name: string): 'train' | 'test' {

@@ -3,7 +3,10 @@ import { z } from 'zod';
 import { fail } from '../errors.ts';
 import { type Format, formatEndings, pictureFormats } from '../vision/formats.ts';
 import { commonFormats } from '../vision/open.ts';
-import { listFiles, readWhole } from './files.ts';
+import { readWhole, unreadable } from './files.ts';
+import { byCodeUnit, type Listing, listFiles } from './listing.ts';
+import { codePoints } from './name-text.ts';
+import { passedOverText } from './passed-over.ts';
 import { pathOption } from './path-option.ts';
 import { defineSource } from './source.ts';
 import { watchFolder } from './watch-folder.ts';
@@ -14,8 +17,9 @@ export type FolderFields = { readonly bytes: Uint8Array; readonly label?: number
 /**
  * The pictures of a folder and of the folders in it, in the order of their relative paths by UTF-16 code unit. A key is that path with
  * forward slashes, `dir/a.jpg`, in pass r of `repeat` `dir/a.jpg#r`. Names choose which files are listed; what a file is, `decode` says by
- * its first bytes. With `labels: true` every first-level folder is a class, numbered from 0 in the same order.
- * Opening throws FOLDER_MISSING, FOLDER_FILE, FOLDER_UNREADABLE, FOLDER_EMPTY, FOLDER_CLASSES; a sample fails with FILE_UNREADABLE, FILE_LARGE.
+ * its first bytes. With `labels: true` every first-level folder is a class, empty or not, numbered from 0 in the order of their names in
+ * NFC. What is listed and cannot be read (a link that leads nowhere, a pipe) is a failed sample; what else lies there is passed over, and counted.
+ * Opening throws FOLDER_MISSING, FOLDER_FILE, FOLDER_UNREADABLE, FOLDER_EMPTY, FOLDER_CLASSES, FOLDER_ALIKE; a sample fails with FILE_UNREADABLE, FILE_LARGE.
  */
 export const imageFolder = defineSource({
   name: 'image-folder',
@@ -58,27 +62,27 @@ export const imageFolder = defineSource({
   async open({ path, repeat, labels, formats, maxBytes }, { base, signal, progress }) {
     const root = resolve(base, path);
     const endings = endingsOf(formats);
-    const { files, others } = await listFiles(root, (name) => endings.has(extname(name).toLowerCase()), {
-      signal,
-      progress,
-    });
+    const listing = await listFiles(root, (name) => endings.has(extname(name).toLowerCase()), { signal, progress });
+    const { files, passedOver } = listing;
     if (files.length === 0) {
-      const found = others === 0 ? 'an empty folder' : `${others} files with other endings`;
+      const found = passedOverText(passedOver) || 'an empty folder';
       throw fail('FOLDER_EMPTY', { path: root, endings: [...endings].join(', '), found });
     }
-    const classes = labels ? classesOf(files) : undefined;
+    const classes = labels ? classesOf(listing, root) : undefined;
     return {
       count: files.length * repeat,
-      ...(classes === undefined ? {} : { classNames: [...classes.keys()] }),
+      passedOver,
+      ...(classes === undefined ? {} : { classNames: classes.names }),
       key(index) {
         const file = files[index % files.length]!;
         return repeat === 1 ? file : `${file}#${Math.floor(index / files.length)}`;
       },
-      read(index, signal, memory): Promise<FolderFields> {
+      async read(index, signal, memory): Promise<FolderFields> {
         const file = files[index % files.length]!;
-        const label = classes?.get(classOf(file));
-        const read = readWhole(`${root}/${file}`, file, { maxBytes, signal, memory });
-        return read.then((bytes) => (label === undefined ? { bytes } : { bytes, label }));
+        const strange = listing.strange.get(file);
+        if (strange !== undefined) throw unreadable(file, strange);
+        const bytes = await readWhole(listing.path(file), file, { maxBytes, signal, memory });
+        return classes === undefined ? { bytes } : { bytes, label: classes.rank(file) };
       },
     };
   },
@@ -94,14 +98,31 @@ function endingsOf(formats: readonly Format[]): ReadonlySet<string> {
   return new Set(formats.flatMap((format) => formatEndings[format]));
 }
 
-function classOf(file: string): string {
-  return file.slice(0, file.indexOf('/'));
+interface Classes {
+  readonly names: readonly string[];
+  /** The rank of a file's class. */
+  rank(file: string): number;
 }
 
-/** The first-level folders, numbered in listing order. @throws FOLDER_CLASSES for a picture that lies in none. */
-function classesOf(files: readonly string[]): ReadonlyMap<string, number> {
+/**
+ * The first-level folders as classes, empty or not, numbered in the order of their names in NFC: however a system writes a name, its number is the same.
+ *
+ * @throws FOLDER_CLASSES for a picture that lies in none; FOLDER_UNREADABLE for a class that leads nowhere; FOLDER_ALIKE for two of one name.
+ */
+function classesOf({ files, folders, lost }: Listing, root: string): Classes {
   const stray = files.find((file) => !file.includes('/'));
   if (stray !== undefined) throw fail('FOLDER_CLASSES', { file: stray });
-  const names = [...new Set(files.map(classOf))].sort((a, b) => (a < b ? -1 : 1));
-  return new Map(names.map((name, i) => [name, i]));
+  if (lost[0] !== undefined) {
+    const reason = 'a link that leads nowhere, where every folder is a class';
+    throw fail('FOLDER_UNREADABLE', { path: `${root}/${lost[0]}`, reason });
+  }
+  const named = folders.map((folder) => ({ folder, name: folder.normalize('NFC') }));
+  named.sort((a, b) => byCodeUnit(a.name, b.name));
+  for (const [i, { name, folder }] of named.entries()) {
+    const before = named[i - 1];
+    if (before?.name === name)
+      throw fail('FOLDER_ALIKE', { name, first: codePoints(before.folder), second: codePoints(folder) });
+  }
+  const ranks = new Map(named.map(({ folder }, i) => [folder, i]));
+  return { names: named.map(({ name }) => name), rank: (file) => ranks.get(file.slice(0, file.indexOf('/')))! };
 }

@@ -95,6 +95,9 @@ function encode({ width, height, data }: Pixels, format: 'png' | 'jpeg', quality
   return (format === 'png' ? pipeline.png({ compressionLevel: 6 }) : pipeline.jpeg({ quality })).toBuffer();
 }
 
+/** File systems take names of 255 bytes; position, parts and ending have their share of them. */
+const mostNameBytes = 180;
+
 /**
  * A name that is safe on every system and says which sample it is: the position, then letters, digits and dashes of the key, then the numbers of its parts
  * where a stage made many of one.
@@ -106,6 +109,7 @@ export function fileName(key: string, position: number): string {
     .replace(/\.\w{1,5}(?=#|$)/, '')
     .replace(/[^\p{L}\p{N}]+/gu, '-')
     .replace(/^-+|-+$/g, '');
-  const name = [...slug].slice(0, 60).join('') || 'sample';
+  let name = [...slug].slice(0, 60).join('') || 'sample';
+  while (Buffer.byteLength(name) > mostNameBytes) name = [...name].slice(0, -1).join('');
   return `${String(position).padStart(6, '0')}-${name}${parts.replaceAll('/', '-')}`;
 }

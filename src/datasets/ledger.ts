@@ -10,6 +10,8 @@ export interface LedgerFile {
   readonly from: number;
   readonly to: number;
   readonly samples: number;
+  /** Positions that these samples are of; earlier versions have not counted them. */
+  readonly sources?: number;
 }
 
 export interface LedgerPlace {

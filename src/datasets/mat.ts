@@ -3,7 +3,8 @@ import { type FileHandle, open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { createInflate } from 'node:zlib';
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
-import { systemCode } from './files.ts';
+import { packedBytes } from './packed-as.ts';
+import { systemCode } from './system.ts';
 
 /** Numeric arrays of MAT-files of level 5, little-endian, whose elements are plain or deflated. Only what SVHN's files need of the format. */
 
@@ -31,8 +32,13 @@ export interface MatOptions {
 const headerBytes = 128;
 const types = { matrix: 14, deflated: 15 };
 
+interface Stored {
+  new (buffer: ArrayBuffer): Numbers | BigInt64Array | BigUint64Array;
+  readonly BYTES_PER_ELEMENT: number;
+}
+
 /** How the values of an array are stored, by the number of their type. */
-const stored: Readonly<Record<number, { new (buffer: ArrayBuffer): Numbers; readonly BYTES_PER_ELEMENT: number }>> = {
+const stored: Readonly<Record<number, Stored>> = {
   1: Int8Array,
   2: Uint8Array,
   3: Int16Array,
@@ -41,6 +47,8 @@ const stored: Readonly<Record<number, { new (buffer: ArrayBuffer): Numbers; read
   6: Uint32Array,
   7: Float32Array,
   9: Float64Array,
+  12: BigInt64Array,
+  13: BigUint64Array,
 };
 
 /**
@@ -100,6 +108,8 @@ const wrong = (rule: string, found: string) => fail('MAT_FORMAT', { rule, found 
 async function checkHeader(handle: FileHandle): Promise<void> {
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(headerBytes), 0, headerBytes, 0);
   if (bytesRead < headerBytes) throw wrong(`begin with a header of ${headerBytes} bytes`, `${bytesRead} bytes`);
+  const packed = packedBytes(buffer.subarray(0, bytesRead));
+  if (packed !== undefined) throw wrong('be of level 5 and plain', `${packed.what}; ${packed.advice}`);
   const [version, mark] = [buffer.readUInt16LE(124), buffer.toString('latin1', 126)];
   if (mark !== 'IM' || version !== 0x0100) {
     const text = buffer.toString('latin1', 0, 19).trimEnd();
@@ -150,7 +160,16 @@ async function readMatrix(
   if (packed === undefined) await bytes.fill(data);
   else data.set(packed);
   await bytes.end();
-  return { name, shape, data: new Values(data.buffer) };
+  return { name, shape, data: numbersOf(new Values(data.buffer), name) };
+}
+
+/** Integers of 64 bits as the numbers that they are, as long as those are exact. */
+function numbersOf(values: Numbers | BigInt64Array | BigUint64Array, name: string): Numbers {
+  if (!(values instanceof BigInt64Array || values instanceof BigUint64Array)) return values;
+  const numbers = Float64Array.from(values as BigInt64Array, Number);
+  const strange = numbers.findIndex((value) => !Number.isSafeInteger(value));
+  if (strange >= 0) throw wrong(`hold integers up to 2^53 in ${name}`, String(values[strange]));
+  return numbers;
 }
 
 interface Tag {

@@ -1,4 +1,5 @@
 import type { Arrival, Arrivals } from './arrivals.ts';
+import { unlessUnreadable } from './files.ts';
 import { inTurns } from './many-files.ts';
 import type { Stamp, WatchedSource } from './source.ts';
 
@@ -22,6 +23,11 @@ export class Newcomers {
   /** Files that are there and have not come to rest. */
   get waiting(): number {
     return this.#before.size;
+  }
+
+  /** Their keys. */
+  get unrested(): Iterable<string> {
+    return this.#before.keys();
   }
 
   /** Looks once, and enters what has arrived. Answers how many that are. @throws what the source says when it cannot be listed; SINK_WRITE */
@@ -57,7 +63,8 @@ export class Newcomers {
   async #isKnown({ stamp }: Arrival): Promise<boolean> {
     const earlier = this.#arrivals.keyOf(stamp);
     if (earlier === undefined) return false;
-    const there = await this.#source.stamp(earlier);
+    // Of a name that cannot be looked at nobody knows whether it was moved: the file is taken, rather than lost.
+    const there = await this.#source.stamp(earlier).catch(unlessUnreadable(stamp));
     return there?.inode !== stamp.inode || !isUnchanged(there, stamp);
   }
 }

@@ -33,7 +33,8 @@ interface Place {
 
 /** A file that is open, or is being opened. */
 interface Entry {
-  readonly path: string;
+  /** By which the pool knows it. */
+  readonly id: string;
   readonly opening: Promise<number>;
   /** Its descriptor, once it is open. */
   file?: number;
@@ -55,9 +56,9 @@ export class FilePool {
   }
 
   /** A file of the pool. @throws FILE_UNREADABLE */
-  async file(path: string, name: string): Promise<PooledFile> {
-    const { size, isFile } = await stat(path).then(
-      (found) => ({ size: found.size, isFile: found.isFile() }),
+  async file(path: string | Buffer, name: string): Promise<PooledFile> {
+    const { size, isFile } = await stat(path, { bigint: true }).then(
+      (found) => ({ size: Number(found.size), isFile: found.isFile() }),
       (cause: unknown) => refuse(name, messageOf(cause), cause),
     );
     if (!isFile) refuse(name, 'something that is no file');
@@ -101,11 +102,12 @@ export class FilePool {
     };
   }
 
-  #take(path: string): Entry {
-    const found = this.#entries.get(path);
+  #take(path: string | Buffer): Entry {
+    const id = typeof path === 'string' ? path : path.toString('hex');
+    const found = this.#entries.get(id);
     if (found !== undefined) return found;
-    const entry: Entry = { path, opening: openFile(path), users: 0, used: 0, isLeft: false };
-    this.#entries.set(path, entry);
+    const entry: Entry = { id, opening: openFile(path), users: 0, used: 0, isLeft: false };
+    this.#entries.set(id, entry);
     entry.opening.then(
       (file) => {
         entry.file = file;
@@ -130,7 +132,7 @@ export class FilePool {
   #leave(entry: Entry): void {
     if (entry.isLeft) return;
     entry.isLeft = true;
-    this.#entries.delete(entry.path);
+    this.#entries.delete(entry.id);
     if (entry.users === 0) release(entry.opening);
   }
 
@@ -141,7 +143,7 @@ export class FilePool {
   }
 }
 
-function openFile(path: string): Promise<number> {
+function openFile(path: string | Buffer): Promise<number> {
   return new Promise((resolve, reject) => open(path, 'r', (error, file) => (error ? reject(error) : resolve(file))));
 }
 

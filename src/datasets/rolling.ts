@@ -111,9 +111,10 @@ export class RollingFiles<W extends Entry> {
   }
 
   /** As a sink has it. */
-  get resumed(): { readonly position: number; readonly samples: number } {
-    const samples = this.#files.reduce((sum, { samples }) => sum + samples, 0);
-    return { position: this.#files.at(-1)?.to ?? this.#options.job.from, samples };
+  get resumed(): { readonly position: number; readonly samples: number; readonly sources: number } {
+    const sum = (of: (file: LedgerFile) => number) => this.#files.reduce((sum, file) => sum + of(file), 0);
+    const position = this.#files.at(-1)?.to ?? this.#options.job.from;
+    return { position, samples: sum(({ samples }) => samples), sources: sum((file) => file.sources ?? file.samples) };
   }
 
   /** Adds a sample. To be called in the order of positions. @throws SINK_WRITE; SINK_SAMPLE where one has become more than a file can take */
@@ -136,6 +137,7 @@ export class RollingFiles<W extends Entry> {
     this.#current ??= await this.#begin(position);
     const { file, form } = this.#current;
     await file.write(form.entry(written, file.bytes));
+    if (this.#current.samples === 0 || this.#current.position !== position) this.#current.sources++;
     this.#current.position = position;
     this.#current.samples++;
   }
@@ -191,15 +193,15 @@ export class RollingFiles<W extends Entry> {
       await file.abandon();
       throw error;
     }
-    return { file, form, from: start.from, position, samples: 0 };
+    return { file, form, from: start.from, position, samples: 0, sources: 0 };
   }
 
   async #finish(to = this.#current!.position + 1): Promise<void> {
-    const { file, form, from, samples } = this.#current!;
+    const { file, form, from, samples, sources } = this.#current!;
     await file.write(form.tail(file.bytes, to));
     await file.finish();
     this.#current = undefined;
-    const row = { file: fileName(this.#options, this.#files.length), bytes: file.bytes, from, to, samples };
+    const row = { file: fileName(this.#options, this.#files.length), bytes: file.bytes, from, to, samples, sources };
     await this.#ledger.add(row);
     this.#files.push(row);
   }
@@ -211,6 +213,7 @@ interface Current<W extends Entry> {
   readonly from: number;
   position: number;
   samples: number;
+  sources: number;
 }
 
 interface Named {

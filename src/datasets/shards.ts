@@ -6,9 +6,11 @@ import { pictureFormats } from '../vision/formats.ts';
 import { commonFormats, defaultMaxPixels, openPicture } from '../vision/open.ts';
 import type { Picture } from '../vision/picture.ts';
 import type { Numbers } from '../vision/spec.ts';
+import { classDifference } from './classes.ts';
 import { declaredFields, fieldOptions, readDeclared } from './declared.ts';
-import { listFiles } from './files.ts';
+import { type ListOptions, listFiles } from './listing.ts';
 import { inTurns, joined } from './many-files.ts';
+import { type PassedOverRow, passedOverText } from './passed-over.ts';
 import { pathOption } from './path-option.ts';
 import { FilePool } from './positioned.ts';
 import { ReadAhead } from './shard/ahead.ts';
@@ -73,7 +75,7 @@ export const shards = defineSource({
   async open(options, { base, signal, progress }) {
     const { path, damage, maxBytes, formats, maxPixels, background } = options;
     const root = resolve(base, path);
-    const files = await listShards(root, { signal, progress });
+    const { names: files, passedOver } = await listShards(root, { signal, progress });
     const pool = new FilePool();
     try {
       const layouts = new Layouts();
@@ -90,9 +92,10 @@ export const shards = defineSource({
       for (const line of files[0] === '' ? [] : partTroubles(opened)) progress(line);
       const declared = declaredFields(options);
       for (const shard of opened) checkShard(shard, declared);
+      if (options.labels) checkClasses(opened);
       const { count, place } = joined(opened, ({ index }) => index.count);
       if (count === 0) throw fail('SHARDS_NONE', { path: root, found: 'shards without records' });
-      const classNames = opened.find(({ info }) => info?.classes !== undefined)?.info?.classes;
+      const classNames = withClasses(opened)[0]?.classes;
       const ahead = new ReadAhead<ShardFields>({
         count,
         bytes(index) {
@@ -112,6 +115,7 @@ export const shards = defineSource({
       });
       return {
         count,
+        passedOver,
         ...(classNames && { classNames }),
         key(index) {
           const { file, within } = place(index);
@@ -129,17 +133,32 @@ export const shards = defineSource({
   },
 });
 
-/** The names of the shards in a folder, in order; '' where the path is one itself. */
+/** The shards in a folder, in order; one without a name where the path is a shard itself. */
 export async function listShards(
   root: string,
-  options: { signal?: AbortSignal; progress?: (text: string) => void } = {},
-): Promise<readonly string[]> {
-  if (root.endsWith(shardEnding)) return [''];
-  const { files, others } = await listFiles(root, (name) => name.endsWith(shardEnding), options);
-  if (files.length === 0) {
-    throw fail('SHARDS_NONE', { path: root, found: others === 0 ? 'an empty folder' : `${others} other files` });
+  options: ListOptions = {},
+): Promise<{ readonly names: readonly string[]; readonly passedOver: readonly PassedOverRow[] }> {
+  if (root.endsWith(shardEnding)) return { names: [''], passedOver: [] };
+  const { files, passedOver } = await listFiles(root, (name) => name.endsWith(shardEnding), options);
+  if (files.length > 0) return { names: files, passedOver };
+  throw fail('SHARDS_NONE', { path: root, found: passedOverText(passedOver) || 'an empty folder' });
+}
+
+/** A label is a rank among the classes of the job that wrote it. @throws SHARDS_CLASSES */
+function checkClasses(opened: readonly OpenShard[]): void {
+  const named = withClasses(opened);
+  for (const { name, classes } of named) {
+    const found = classDifference(named[0]!.classes, classes);
+    if (found !== undefined) throw fail('SHARDS_CLASSES', { shard: name, first: named[0]!.name, found });
   }
-  return files;
+}
+
+/** The shards that say what their classes are, one with the most first. */
+function withClasses(opened: readonly OpenShard[]) {
+  const named = opened.flatMap(({ name, info }) =>
+    info?.classes === undefined ? [] : [{ name, classes: info.classes }],
+  );
+  return named.sort((a, b) => b.classes.length - a.classes.length);
 }
 
 /** Says at once, and not with every sample, that shards have not what is asked of them. */

@@ -8,8 +8,11 @@ import type { Fields } from './source.ts';
 export interface OpenSink<Written = unknown> {
   write(sample: Sample & Fields): Promise<Written>;
   commit(written: Written): void | Promise<void>;
-  /** Where an earlier run of this job is gone on with: the first position that is still to be written, and how many samples are. */
-  readonly resumed?: { readonly position: number; readonly samples: number };
+  /**
+   * Where an earlier run of this job is gone on with: the first position that is still to be written, how many records are, and of how many samples
+   * of the source.
+   */
+  readonly resumed?: { readonly position: number; readonly samples: number; readonly sources: number };
   /** Finishes the file that is being written, so that readers find it: all positions before `to` are done. For a sink that is gone on with. */
   flush?(to: number): Promise<void>;
   /**

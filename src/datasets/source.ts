@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { Refusal } from '../errors.ts';
 import type { Drop, Sample } from '../streams/sample.ts';
 import type { Spec } from '../vision/spec.ts';
+import type { PassedOverRow } from './passed-over.ts';
 import type { Recycler } from './recycler.ts';
 
 /** A source that is open: samples by index, in listing order. Reading may happen many at a time and in any order. */
@@ -10,6 +11,8 @@ export interface OpenSource<F extends Fields | Drop = Fields> {
   readonly count: number;
   /** Names of the classes, when the samples have labels. */
   readonly classNames?: readonly string[];
+  /** What was seen and is no sample, by reason: with the samples that is all that there is. */
+  readonly passedOver?: readonly PassedOverRow[];
   /** The key of sample `index`, without reading it. */
   key(index: number): string;
   /**
@@ -38,7 +41,9 @@ export interface Records {
 export interface WatchedSource<F extends Fields = Fields> {
   /** What is there now and not `known`, by key, in listing order. */
   look(known: (key: string) => boolean): Promise<ReadonlyMap<string, Stamp>>;
-  /** How the file stands now that is there under `key`; nothing where none is. */
+  /** What the last look has seen beside that. */
+  readonly passedOver?: readonly PassedOverRow[];
+  /** How the file stands now that is there under `key`; nothing where none is. @throws FILE_UNREADABLE where that cannot be said */
   stamp(key: string): Promise<Stamp | undefined>;
   /** As `OpenSource.read`. Nothing where the file is gone. What has changed meanwhile is found by its stamp, and read again when it is at rest. */
   read(key: string, signal: AbortSignal, memory?: Recycler): Promise<F | undefined>;

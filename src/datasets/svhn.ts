@@ -33,6 +33,7 @@ export const svhn = defineSource({
     const path = resolve(base, file);
     const { X, y } = await readMat(path, ['X', 'y'], { maxBytes });
     const [height, width, count] = sidesOf(X, path);
+    const values = bytesOf(X, path);
     const labels = digitsOf(y, count, path);
     const name = basename(file).replace(/\.mat$/i, '');
     const size = height * width * 3;
@@ -41,7 +42,7 @@ export const svhn = defineSource({
       classNames: Array.from({ length: 10 }, (_, digit) => String(digit)),
       key: (index) => `${name}/${index}`,
       read(index): SvhnFields {
-        const columnMajor = X.data.subarray(index * size, (index + 1) * size);
+        const columnMajor = values.subarray(index * size, (index + 1) * size);
         const data = new Uint8Array(size);
         // [row + H·(column + W·channel)] -> [(row·W + column)·3 + channel]
         for (let i = 0; i < size; i++) {
@@ -56,9 +57,17 @@ export const svhn = defineSource({
 
 function sidesOf({ shape, data }: MatArray, path: string): readonly [height: number, width: number, count: number] {
   const [height, width, channels, count = 1] = shape;
-  if (data instanceof Uint8Array && channels === 3 && shape.length <= 4) return [height!, width!, count];
+  if (!(data instanceof Int8Array) && channels === 3 && shape.length <= 4) return [height!, width!, count];
   const found = `${data.constructor.name.replace('Array', '').toLowerCase()} [${shape.join(', ')}]`;
   throw fail('MAT_FORMAT', { rule: 'hold X, uint8 [height, width, 3, count]', found }, { where: path });
+}
+
+/** Programs that have no integers of 8 bits write wider ones. @throws MAT_FORMAT for values that are none of pixels */
+function bytesOf({ data }: MatArray, path: string): Uint8Array {
+  if (data instanceof Uint8Array) return data;
+  const strange = data.find((value) => !(Number.isInteger(value) && value >= 0 && value <= 255));
+  if (strange === undefined) return Uint8Array.from(data);
+  throw fail('MAT_FORMAT', { rule: 'have pixels from 0 to 255', found: `${strange}` }, { where: path });
 }
 
 function digitsOf({ data }: MatArray, count: number, path: string): Uint8Array {

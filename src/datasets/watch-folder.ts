@@ -1,14 +1,18 @@
-import { stat } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { PatchstreamError } from '../errors.ts';
-import { listFiles, readWhole, systemCode } from './files.ts';
+import { messageOf, PatchstreamError } from '../errors.ts';
+import { readWhole, unlessUnreadable, unreadable } from './files.ts';
+import { type FileSystem, type Listing, listFiles } from './listing.ts';
 import { inTurns } from './many-files.ts';
+import { PassedOver, type PassedOverRow } from './passed-over.ts';
 import type { Stamp, WatchedSource } from './source.ts';
+import { only, systemCode } from './system.ts';
 
 export interface WatchFolderOptions {
   readonly maxBytes: number;
   readonly signal: AbortSignal;
   readonly progress: (text: string) => void;
+  readonly system?: FileSystem;
 }
 
 /** So many files are looked at, and noted, before everything else has its turn. */
@@ -24,33 +28,53 @@ const goneCodes = ['ENOENT', 'ENOTDIR', 'ESTALE'];
 export function watchFolder(
   root: string,
   endings: ReadonlySet<string>,
-  { maxBytes, signal, progress }: WatchFolderOptions,
+  { maxBytes, signal, progress, system = { readdir, stat, realpath } }: WatchFolderOptions,
 ): WatchedSource<{ bytes: Uint8Array }> {
+  const wanted = (name: string) => endings.has(extname(name).toLowerCase());
   let isBirthTold = false;
+  let passedOver: readonly PassedOverRow[] = [];
+  let listing: Listing | undefined;
+  const pathOf = (key: string) => listing?.path(key) ?? `${root}/${key}`;
   const stampOf = async (key: string): Promise<Stamp | undefined> => {
-    const found = await stat(`${root}/${key}`, { bigint: true }).catch(() => undefined);
-    if (found === undefined) return undefined;
-    const born = isBirthTold ? String(found.birthtimeNs) : '';
-    // Not its device, whose number may be another when it is there again.
-    return { bytes: Number(found.size), written: String(found.mtimeNs), inode: String(found.ino), born };
+    try {
+      const found = await system.stat(pathOf(key), { bigint: true });
+      const born = isBirthTold ? String(found.birthtimeNs) : '';
+      // Not its device, whose number may be another when it is there again.
+      return { bytes: Number(found.size), written: String(found.mtimeNs), inode: String(found.ino), born };
+    } catch (error) {
+      if (goneCodes.includes(systemCode(error) ?? '')) return undefined;
+      throw unreadable(key, messageOf(error), error);
+    }
   };
   return {
+    get passedOver() {
+      return passedOver;
+    },
     async look(known) {
-      isBirthTold ||= await tellsBirth(root);
-      const wanted = (name: string, key: string) => endings.has(extname(name).toLowerCase()) && !known(key);
-      const { files } = await listFiles(root, wanted, { signal, progress });
+      isBirthTold ||= await tellsBirth(root, system);
+      listing = await listFiles(root, wanted, { signal, progress, known, system });
+      const others = new PassedOver();
+      others.join(listing.passedOver);
       const found = new Map<string, Stamp>();
+      for (const key of listing.strange.keys()) others.add('kind', key);
+      const { strange } = listing;
+      const files = listing.files.filter((key) => !strange.has(key));
       for (let from = 0; from < files.length; from += stamped) {
         const keys = files.slice(from, from + stamped);
-        const stamps = await inTurns(keys, 16, stampOf);
-        for (const [i, stamp] of stamps.entries()) if (stamp !== undefined) found.set(keys[i]!, stamp);
+        // One that cannot be looked at is looked at again; it must not keep the others from coming in.
+        const stamps = await inTurns(keys, 16, (key) => stampOf(key).catch(unlessUnreadable(undefined)));
+        for (const [i, stamp] of stamps.entries()) {
+          if (stamp === undefined) others.add('unseen', keys[i]!);
+          else found.set(keys[i]!, stamp);
+        }
       }
+      passedOver = others.rows;
       return found;
     },
     stamp: stampOf,
     async read(key, signal, memory) {
       try {
-        return { bytes: await readWhole(`${root}/${key}`, key, { maxBytes, signal, memory }) };
+        return { bytes: await readWhole(pathOf(key), key, { maxBytes, signal, memory }) };
       } catch (error) {
         const code = error instanceof PatchstreamError ? systemCode(error.cause) : undefined;
         if (code !== undefined && goneCodes.includes(code)) return undefined;
@@ -61,7 +85,10 @@ export function watchFolder(
 }
 
 /** Whether the file system of a folder tells when a file came to be: where it does not, that is zero, or the time of the last change. */
-async function tellsBirth(root: string): Promise<boolean> {
-  const found = await stat(root, { bigint: true }).catch(() => undefined);
+async function tellsBirth(root: string, { stat }: FileSystem): Promise<boolean> {
+  // What is wrong with the folder, its listing tells.
+  const found = await stat(root, { bigint: true }).catch(
+    only([...goneCodes, 'EACCES', 'EPERM', 'EIO', 'ELOOP'], undefined),
+  );
   return found !== undefined && found.birthtimeNs !== 0n && found.birthtimeNs !== found.ctimeNs;
 }

@@ -1,13 +1,12 @@
-import { basename, extname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { fail, messageOf } from '../errors.ts';
 import { type Format, formatEndings, pictureFormats } from '../vision/formats.ts';
 import { commonFormats } from '../vision/open.ts';
 import type { Numbers } from '../vision/spec.ts';
 import { declaredFields, fieldOptions, readDeclared } from './declared.ts';
-import { listFiles } from './files.ts';
 import { inTurns, joined } from './many-files.ts';
 import { partsOf } from './part-origin.ts';
+import { PassedOver, passedOverText } from './passed-over.ts';
 import { pathOption } from './path-option.ts';
 import { FilePool, type Positioned } from './positioned.ts';
 import type { Recycler } from './recycler.ts';
@@ -15,8 +14,9 @@ import { partTroubles } from './shard/parts.ts';
 import { damages } from './shard/reader.ts';
 import { defineSource } from './source.ts';
 import { expandRanges } from './tar/names.ts';
+import { listTars, type Place } from './tar/places.ts';
 import { indexTar, type TarIndex, type Which } from './tar/samples.ts';
-import { addressName, isAddress, openWeb } from './web.ts';
+import { isAddress, openWeb } from './web.ts';
 
 /** What a sample of a tar has: its picture's file, and the fields that were asked for. */
 export type WebdatasetFields = { readonly bytes: Uint8Array; readonly label?: number };
@@ -29,10 +29,10 @@ const tellEveryMs = 5000;
 
 /**
  * Samples of tars in the form of the Python package `webdataset`: neighbouring files of one name up to the first dot are a sample, `.jpg` and the like
- * its picture, `.cls` its label, `.json` its fields. Tars are local files, or lie behind http and https; nothing is unpacked. Opening passes over their
+ * its picture, `.cls` its label, `.json` its fields; where none of them is a picture by that (`v1.0.jpg`), up to the last dot. Tars are local files, or lie behind http and https; nothing is unpacked. Opening passes over their
  * headers and keeps in memory where each sample is, so that samples are read in any order. A key is the tar's name, a slash and the sample's own.
- * Opening throws FOLDER_MISSING, FOLDER_UNREADABLE, FILE_UNREADABLE, TARS_NONE, TARS_EMPTY, TAR_DAMAGED, TAR_SAMPLES, WEB_ADDRESS, WEB_READ, WEB_RANGE; a sample
- * fails with FILE_UNREADABLE, FILE_LARGE, WEB_READ, WEB_RANGE, WEB_CHANGED, TAR_LABEL, TAR_JSON, FIELD_SHAPE.
+ * Opening throws FOLDER_MISSING, FOLDER_UNREADABLE, FILE_UNREADABLE, TARS_NONE, TARS_EMPTY, TAR_DAMAGED, TAR_PACKED, TAR_SAMPLES, WEB_ADDRESS, WEB_READ, WEB_RANGE; a sample
+ * fails with FILE_UNREADABLE, FILE_LARGE, WEB_READ, WEB_RANGE, WEB_CHANGED, TAR_LABEL, TAR_APART, TAR_JSON, FIELD_SHAPE.
  */
 export const webdataset = defineSource({
   name: 'webdataset',
@@ -94,14 +94,17 @@ export const webdataset = defineSource({
     const { path, formats, labels, fields, maxBytes, damage, timeout, deadline, retries } = options;
     const pool = new FilePool();
     try {
-      const places = await listTars(typeof path === 'string' ? [path] : path, base, { signal, progress });
+      const passedOver = new PassedOver();
+      const places = await listTars(typeof path === 'string' ? [path] : path, { base, passedOver, signal, progress });
       const endings = new Set(
         formats.flatMap((format: Format) => formatEndings[format].map((ending) => ending.slice(1))),
       );
       const wanted = { endings, label: labels, json: Object.keys(fields).length > 0 };
-      const open = async ({ at, name }: Place): Promise<OpenTar> => {
+      const open = async ({ at, name, path }: Place): Promise<OpenTar> => {
         const web = isAddress(at);
-        const file = web ? await openWeb(at, { timeout, deadline, retries }, signal) : await pool.file(at, name);
+        const file = web
+          ? await openWeb(at, { timeout, deadline, retries }, signal)
+          : await pool.file(path ?? at, name);
         const windowBytes = web ? webWindow : fileWindow;
         return { file, name, index: await indexTar(file, { wanted, windowBytes, signal, damage }) };
       };
@@ -119,24 +122,33 @@ export const webdataset = defineSource({
       for (const { name, index } of tars) {
         if (index.damaged !== undefined) progress(`${name} is damaged: ${index.damaged}`);
         if (index.repeated > 0) {
-          progress(
-            `${name}: ${index.repeated} samples have the key of another before them, which is not beside them; theirs end with #2, #3 …`,
-          );
+          const whose = index.repeated === 1 ? '1 sample has' : `${index.repeated} samples have`;
+          progress(`${name}: ${whose} the name of another; the keys of the later ones end with #2, #3 …`);
         }
         if (index.links > 0) {
-          progress(`${name}: ${index.links} links are passed over; make the tar with --hard-dereference and -h`);
+          progress(
+            `${name}: ${index.links === 1 ? '1 link is' : `${index.links} links are`} passed over; make the tar with --hard-dereference and -h`,
+          );
         }
+        if (index.dotted.count > 0) {
+          const { count, example } = index.dotted;
+          progress(
+            `${name}: ${count === 1 ? '1 sample has' : `${count} samples have`} dots in the name, which is parted at the last one: ${example}`,
+          );
+        }
+        passedOver.join(index.passedOver);
       }
       const listed = places.filter(({ isListed }) => isListed).map(({ at }) => at);
       for (const line of partTroubles(await partsOf(listed, '.tar'), 'tar')) progress(line);
       const { count, place } = joined(tars, ({ index }) => index.count);
       if (count === 0) {
-        const others = tars.reduce((sum, { index }) => sum + index.others, 0);
-        throw fail('TARS_EMPTY', { endings: [...endings].join(', '), found: `${others} other files` });
+        const found = passedOverText(passedOver.rows) || 'nothing in them';
+        throw fail('TARS_EMPTY', { endings: [...endings].join(', '), found });
       }
       const declared = declaredFields(options);
       return {
         count,
+        passedOver: passedOver.rows,
         key(index) {
           const { file, within } = place(index);
           return `${file.name}/${file.index.key(within)}`;
@@ -156,73 +168,10 @@ export const webdataset = defineSource({
   },
 });
 
-/** A tar that is to be read: a path or an address, and its name in keys. */
-interface Place {
-  readonly at: string;
-  readonly name: string;
-  /** It was found in a folder, and not named by itself. */
-  readonly isListed?: true;
-}
-
 interface OpenTar {
   readonly file: Positioned;
   readonly name: string;
   readonly index: TarIndex;
-}
-
-async function listTars(
-  paths: readonly string[],
-  base: string,
-  options: Parameters<typeof listFiles>[2],
-): Promise<Place[]> {
-  const places: Place[] = [];
-  for (const path of paths) {
-    const names = expandRanges(path);
-    if (names === undefined) throw fail('TARS_NONE', { path, found: 'a range of none, or of more than 100,000' });
-    for (const name of names) {
-      if (isAddress(name)) {
-        places.push({ at: name, name: basename(addressName(name)) });
-        continue;
-      }
-      if (/^\w+:\/\//.test(name)) throw fail('WEB_ADDRESS', { found: name });
-      const root = resolve(base, name);
-      if (extname(root) === '.tar') {
-        places.push({ at: root, name: basename(root) });
-        continue;
-      }
-      const { files, others } = await listFiles(root, (file) => file.endsWith('.tar'), options);
-      if (files.length === 0) throw fail('TARS_NONE', { path: root, found: `${others} other files` });
-      places.push(...files.map((file) => ({ at: join(root, file), name: file, isListed: true as const })));
-    }
-  }
-  return distinct(places);
-}
-
-/**
- * Tars of one name get as much of their folders before it as tells them apart, and one that is named again a number: keys are made of these names, and no
- * two samples have one.
- */
-function distinct(places: readonly Place[]): Place[] {
-  const named = new Map<string, string>();
-  for (const { at, name } of places) if (!named.has(at)) named.set(at, name);
-  for (let depth = 2, isAlike = true; isAlike; depth++) {
-    const counts = new Map<string, number>();
-    for (const name of named.values()) counts.set(name, (counts.get(name) ?? 0) + 1);
-    isAlike = false;
-    for (const [at, name] of named) {
-      const parts = (isAddress(at) ? addressName(at) : at).split(/[/\\]/);
-      if (counts.get(name) === 1 || depth > parts.length) continue;
-      named.set(at, parts.slice(-Math.max(depth, name.split('/').length)).join('/'));
-      isAlike = true;
-    }
-  }
-  const seen = new Map<string, number>();
-  return places.map((place) => {
-    const name = named.get(place.at)!;
-    const times = (seen.get(name) ?? 0) + 1;
-    seen.set(name, times);
-    return { ...place, name: times === 1 ? name : `${name}#${times}` };
-  });
 }
 
 interface Reading {
@@ -247,6 +196,11 @@ async function readSample({ file, index }: OpenTar, sample: number, reading: Rea
     read('json', mostJson),
   ]);
   const key = index.key(sample);
+  const isApart = (which: Which) => index.isApart(sample, which);
+  if (label === undefined && 'label' in declared && isApart('label'))
+    throw fail('TAR_APART', { what: 'the label', key });
+  const hasFields = Object.keys(declared).some((name) => name !== 'label');
+  if (json === undefined && hasFields && isApart('json')) throw fail('TAR_APART', { what: 'the map of fields', key });
   const values: Record<string, unknown> = { ...(json && parseJson(json, `${key}.json`)) };
   if (label !== undefined) values.label = parseLabel(label, `${key}.cls`);
   return { bytes: bytes!, ...readDeclared(declared, (name) => toNumbers(name, values[name], declared[name]!)) };

@@ -40,12 +40,15 @@ export const dataErrors = {
     'ratio must hide at least one of {n} patches and leave at least one; got {ratio}, which hides {hidden}. Try 0.5 or 0.75.',
   DOWNSAMPLE_SIZE: 'the low-resolution picture must be smaller than the picture of {size}; got {found}. Try factor 2.',
   FOLDER_MISSING: 'the folder {path} must exist; got nothing there. {advice}',
-  FOLDER_FILE: 'the source must be given a folder; got the file {path}. Give the folder it lies in.',
-  FOLDER_UNREADABLE: 'the folder {path} must be readable; got {reason}. Give this user the right to read it.',
+  FOLDER_FILE: 'the source must be given a folder; got the file {path}. {advice}',
+  FOLDER_UNREADABLE:
+    'the folder {path} must be readable; got {reason}. Give this user the right to read it, or take it away.',
   FOLDER_EMPTY:
     'the folder {path} must hold pictures ({endings}); got {found}. Look at `path`, or name more `formats`.',
   FOLDER_CLASSES:
     'with `labels`, every picture must lie in the folder of its class; got {file} beside these folders. Move it, or leave `labels` out.',
+  FOLDER_ALIKE:
+    'with `labels`, no two folders may have one name; got {name} twice, as {first} and {second}, which look alike. Give one another name, or move its pictures to the other.',
   FILE_UNREADABLE: 'the file {file} must be readable; got {reason}. Look whether it is still there, and whose it is.',
   FILE_LARGE:
     'a file must have at most {limit} bytes; got {size}. Raise `maxBytes` if that is meant, or remove the file.',
@@ -59,6 +62,7 @@ export const dataErrors = {
     'an idx file must announce at least 1 and at most {limit} bytes; got {shape} in its header. Raise `maxBytes` if that is meant; else the file is damaged.',
   IDX_COUNTS:
     'there must be one label for each image; got {images} images and {labels} labels. Look whether both files are of the same part.',
+  IDX_LABEL: 'a label must be a whole number from 0 to 65535; got {found}. Look whether this is the file of labels.',
   MAT_FORMAT:
     'a MAT-file must {rule}; got {found}. Fetch it again; of SVHN, take train_32x32.mat, test_32x32.mat or extra_32x32.mat.',
   MAT_LIMIT:
@@ -78,6 +82,8 @@ export const dataErrors = {
   SHARDS_NONE: '{path} must be a shard or a folder with shards (*.shard); got {found}. Look at `path`.',
   SHARDS_FIELD:
     'the shards must have the field {field}, {expected}; got {found}. Leave it out, or write it with the stages that give it.',
+  SHARDS_CLASSES:
+    'shards with labels must have the same classes; {shard} has others than {first}: {found}. Read them by two pipelines, or write them again from one folder.',
   SHARDS_OTHER: 'the folder must hold the files of this very job alone; got {found}. {advice}',
   SHARDS_CHANGED:
     'a job that goes on must find the source as it was: {expected}; got {found}. Bring it back, or begin again with --fresh.',
@@ -89,6 +95,10 @@ export const dataErrors = {
   RECORD_FILE: '`pictures: file` keeps the files as they were; got {found}. {advice}',
   TAR_DAMAGED:
     'a tar must be whole and as tar writes it; got, at byte {at}: {found}. Fetch it again, or read what lies before with `damage: skip`.',
+  TAR_PACKED:
+    'a tar must be plain, so that its samples are read in any order; got {found}. Unpack it once, as by `gunzip --keep FILE`; JPEGs hardly get smaller by packing.',
+  TAR_APART:
+    'the files of a sample must lie side by side in the tar; {what} of {key} is in the tar, but not beside its picture. Make the tar with sorted names (`tar --sort=name`).',
   TARS_NONE: '{path} must be a tar, a folder with tars (*.tar), or their address; got {found}. Look at `path`.',
   TARS_EMPTY: 'the tars must hold pictures ({endings}); got {found}. Look at `path`, or name more `formats`.',
   TAR_SAMPLES: 'a tar must have at most {limit} samples; got more. Divide it into several.',

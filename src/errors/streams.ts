@@ -64,7 +64,7 @@ export const streamsErrors = {
   FEATURE_NOT_A_NUMBER:
     'features must be finite numbers; the encoder makes others. The training has diverged: lower its learning rate.',
   CLASSES_DIFFER:
-    'both sets of pictures must have the same classes in the same order, {expected}; got {found}. Classes are folders in the order of their names: give both sets a folder for each.',
+    'both sets of pictures must have the same classes in the same order; got {found}. Classes are folders in the order of their names: give both sets a folder for each, empty where there is no picture.',
   CHECKPOINT_NONE:
     'a trained model must lie in {folder}; there is no checkpoint. Run the pipeline first, or name one with --checkpoint.',
   MODEL_RESTORES:
@@ -84,5 +84,7 @@ export const streamsErrors = {
     'a watched job that goes on must find its list of what has arrived, {expected} files at least; got {found}. Bring arrivals.jsonl back, or begin again with --fresh.',
   WATCH_FILES:
     'a watched job takes at most {limit} files; got more. Move those that are taken away, and begin a job with another `output`.',
+  SUM_DIFFERS:
+    'every sample that is listed must be delivered, failed, dropped or passed over; got {listed} listed, {found}. This is a fault of patchstream: report it, with events.jsonl of the run.',
   RUN_CANCELLED: 'the run was cancelled by {cause}.',
 } as const;

@@ -128,7 +128,7 @@ export async function* samples<S>(definition: Definition, options: OpenOptions =
       try {
         yield sample as S;
       } finally {
-        permit.return();
+        permit.return('delivered');
       }
     }
     if (options.signal?.aborted) throw cancelled(options.signal);

@@ -1,10 +1,17 @@
+import type { PassedOverRow } from '../datasets/passed-over.ts';
+import type { Sum } from './sum.ts';
+
 /** What a run says while it goes. */
-export type RunEvent = Progress | SampleFailure | Line;
+export type RunEvent = Progress | SampleFailure | PassedOver | Line;
 
 export interface Progress {
   readonly type: 'progress';
-  /** Samples (of a job) or steps (of a training) that are done. */
+  /** Samples of the source (of a job) of which something was delivered, or steps (of a training) that are done. */
   readonly done: number;
+  /** The same, with the samples that have failed and were dropped: so many of `total` are behind. Of a job. */
+  readonly ended?: number;
+  /** Records that a job has written, where stages make several of a sample, or none. */
+  readonly records?: number;
   /** How many there will be; absent when the source is endless. */
   readonly total?: number;
   readonly imagesPerSecond: number;
@@ -26,6 +33,15 @@ export interface SampleFailure {
   readonly error: string;
 }
 
+/** What the source has seen and does not read; said once, at the start. */
+export interface PassedOver {
+  readonly type: 'passedOver';
+  readonly count: number;
+  readonly rows: readonly PassedOverRow[];
+  /** The same in a line. */
+  readonly text: string;
+}
+
 /** A line for the user. */
 export interface Line {
   readonly type: 'line';
@@ -41,6 +57,8 @@ export interface RunSummary {
   readonly done: number;
   readonly failures: number;
   readonly drops: number;
+  /** How all samples of the source have ended; earlier versions have none. */
+  readonly sum?: Sum;
   readonly seconds: number;
   readonly files: readonly string[];
 }

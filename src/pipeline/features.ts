@@ -1,3 +1,4 @@
+import { classDifference } from '../datasets/classes.ts';
 import type { OpenSource } from '../datasets/source.ts';
 import { fail } from '../errors.ts';
 import type { Classifier, Encoder, HostBatch, Model, Params } from '../models/model.ts';
@@ -187,10 +188,8 @@ export async function probeClasses(
 /** Ranks of classes must mean the same; classes at the end may be missing among the pictures to be recognised. */
 function refuseClasses(expected: readonly string[] | undefined, found: readonly string[] | undefined): void {
   if (expected === undefined || found === undefined) return;
-  if (found.every((name, rank) => name === expected[rank])) return;
-  const shown = (names: readonly string[]) =>
-    names.length > 12 ? `${names.slice(0, 12).join(', ')}, …` : names.join(', ');
-  throw fail('CLASSES_DIFFER', { expected: shown(expected), found: shown(found) });
+  const difference = classDifference(expected, found);
+  if (difference !== undefined) throw fail('CLASSES_DIFFER', { found: difference });
 }
 
 /** The smallest size that pictures are brought to on their way. */

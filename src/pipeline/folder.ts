@@ -12,6 +12,7 @@ import { cannotWrite, FolderGuard, lockName, outputGone, unlessGone, writeWhole 
 import type { RunSummary } from './events.ts';
 import { checkOwned, namesOf } from './own-names.ts';
 import { redactRow, reveal, type Secret } from './redact.ts';
+import type { Sum } from './sum.ts';
 
 /** What a finished run leaves of itself, so that it is not run again by mistake. */
 interface Finished {
@@ -150,18 +151,22 @@ export class RunFolder {
     this.#flush();
   }
 
-  /** Takes the failures from `position` on out of the quarantine: a job that goes on there meets them again. Counts what is left, by stage. */
-  async forgetFailures(position: number): Promise<ReadonlyMap<string, number>> {
+  /** Takes the failures from `position` on out of the quarantine: a job that goes on there meets them again. Counts what is left, by stage, and how many positions it is of. */
+  async forgetFailures(
+    position: number,
+  ): Promise<{ readonly counts: ReadonlyMap<string, number>; readonly failed: number }> {
     const text = await this.#read('quarantine.jsonl');
     const counts = new Map<string, number>();
-    if (text === undefined || text === '') return counts;
+    const positions = new Set<number>();
+    if (text === undefined || text === '') return { counts, failed: 0 };
     const kept = text.split('\n').filter((line) => isBefore(line, position));
     for (const line of kept) {
-      const { stage } = JSON.parse(line) as Failure;
+      const { stage, position } = JSON.parse(line) as Failure;
       counts.set(stage, (counts.get(stage) ?? 0) + 1);
+      positions.add(position);
     }
     await this.#write('quarantine.jsonl', kept.map((line) => `${line}\n`).join(''));
-    return counts;
+    return { counts, failed: positions.size };
   }
 
   /** Enters a failed sample. Synchronous: the row is there even if the process dies of the next one. */
@@ -179,11 +184,11 @@ export class RunFolder {
     else this.#waiting.push({ file, row: { time: now(), ...row } });
   }
 
-  /** Enters how the run ended, with what every stage did. One that never began says so only where an earlier one has. */
-  ended(how: string, stats: readonly StageStats[]): void {
+  /** Enters how the run ended, with what every stage did, and how its samples ended, as far as they are known. One that never began says so only where an earlier one has. */
+  ended(how: string, stats: readonly StageStats[], sum?: Sum): void {
     if (this.#waiting !== undefined && !this.#owned) return;
     this.#flush();
-    this.#append('events.jsonl', { event: 'end', how, stats });
+    this.#append('events.jsonl', { event: 'end', how, ...(sum && { sum }), stats });
   }
 
   #flush(): void {

@@ -7,6 +7,8 @@ const everyMs = 250;
 /** What a run says of itself when it is asked. */
 export interface Look {
   readonly done: number;
+  readonly ended?: number;
+  readonly records?: number;
   readonly total?: number;
   readonly stats: readonly StageStats[];
   readonly values?: Record<string, number>;
@@ -26,9 +28,9 @@ export class ProgressTicker {
    */
   constructor(onEvent: (event: RunEvent) => void, look: () => Look, { perDone = 1, before = 0 } = {}) {
     this.#tell = () => {
-      const { done, total, stats, values, balance } = look();
+      const { done, ended = done, records, total, stats, values, balance } = look();
       const seconds = (awake.now() - this.#began) / 1000;
-      const rate = seconds > 0 ? (done - before) / seconds : 0;
+      const rate = seconds > 0 ? (ended - before) / seconds : 0;
       const known = total !== undefined && Number.isFinite(total);
       const waiting = stats.reduce<StageStats | undefined>(
         (most, stage) => (stage.waiting > (most?.waiting ?? 0) ? stage : most),
@@ -37,10 +39,12 @@ export class ProgressTicker {
       onEvent({
         type: 'progress',
         done,
+        ...(ended !== done && { ended }),
+        ...(records !== undefined && { records }),
         imagesPerSecond: rate * perDone,
         failures: stats.reduce((sum, { failures }) => sum + failures, 0),
         ...(known && { total }),
-        ...(known && rate > 0 && { secondsLeft: (total - done) / rate }),
+        ...(known && rate > 0 && { secondsLeft: Math.max(0, total - ended) / rate }),
         ...(waiting && { waiting: { stage: waiting.stage, permits: waiting.waiting } }),
         ...(values && { values }),
         ...(balance !== undefined && { balance }),

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { tap } from 'rxjs';
 import type { Job, OpenSink } from '../datasets/sink.ts';
 import type { Fields, OpenSource } from '../datasets/source.ts';
 import { messageOf, PatchstreamError } from '../errors.ts';
@@ -7,6 +8,7 @@ import { drain } from '../streams/drain.ts';
 import type { Before } from '../streams/failures.ts';
 import { iterate } from '../streams/iterate.ts';
 import type { StageStats } from '../streams/meter.ts';
+import { ends } from '../streams/permits.ts';
 import type { Drop, Sample } from '../streams/sample.ts';
 import { cancelled, type RunContext } from './context.ts';
 import type { RunSummary } from './events.ts';
@@ -16,6 +18,7 @@ import { rangeOf } from './part.ts';
 import { lossLines, ProgressTicker, totals } from './progress.ts';
 import type { Resolved } from './resolve.ts';
 import { decisiveJson } from './resolved-json.ts';
+import { checkSum, type Earlier, earlierOf, type Sum, sayPassedOver, sumLines, sumOfJob } from './sum.ts';
 import { version } from './version.ts';
 import { onProgress, Watch } from './watch.ts';
 
@@ -33,13 +36,16 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
   let opened: Opened | undefined;
   let before: Before | undefined;
   let how = 'failed';
+  let sum: Sum | undefined;
   try {
     watch = context.watch && (await Watch.open(resolved, context.watch, context));
     source = watch?.source ?? (await openSource(resolved, { signal, onLine }));
     const job = jobOf(resolved, source, context);
     const replaced = context.fresh ? undefined : await folder.replaces();
     const sink = await openSink(resolved, source, job, context);
-    const { position, samples } = sink.resumed ?? { position: job.from, samples: 0 };
+    const { position, samples, sources } = sink.resumed ?? { position: job.from, samples: 0, sources: 0 };
+    const written: Written = { records: 0, samples: 0 };
+    let earlier: Earlier | undefined;
     let closed: Awaited<ReturnType<typeof sink.close>>;
     let complete = false;
     try {
@@ -47,8 +53,11 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
       const goesOn = position > job.from;
       await folder.begin({ goesOn });
       if (replaced !== undefined && !goesOn) onLine(replaced);
+      sayPassedOver(source, context);
       if (goesOn) {
-        before = beforeOf(await folder.forgetFailures(position), position - job.from, samples);
+        const { counts, failed } = await folder.forgetFailures(position);
+        earlier = earlierOf({ positions: position - job.from, sources, failed });
+        before = beforeOf(counts, position - job.from, samples);
         onLine(`goes on behind ${samples} samples that an earlier run has written`);
       }
       opened = await openLoader(resolved, {
@@ -65,12 +74,16 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
         },
       });
       await watch?.begin(opened.loader.permits, sink);
-      await write(opened, resolved, sink, context, watch);
+      await write(opened, resolved, sink, { ...context, written, watch });
       if (watch === undefined && !signal.aborted) opened.finish();
       complete = watch !== undefined || !signal.aborted;
     } finally {
       closed = await sink.close(complete);
+      sum =
+        opened &&
+        sumOfJob(opened, resolved, { ...job, to: watch?.count ?? job.to, earlier, isWhole: complete && !watch });
     }
+    checkSum(sum!, { written: written.samples + (earlier?.delivered ?? 0), isWhole: complete && !watch });
     if (signal.aborted && watch === undefined) {
       how = 'cancelled';
       throw cancelled(signal);
@@ -78,10 +91,11 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
     how = 'completed';
     const seconds = (performance.now() - began) / 1000;
     const stats = withBefore(opened.loader.stats(), before);
-    const lines = [...closed.lines, ...lossLines(stats, join(folder.path, 'quarantine.jsonl'))];
-    return { lines, files: closed.files, done: samples + stats.at(-1)!.out, seconds, ...totals(stats) };
+    const lost = lossLines(stats, join(folder.path, 'quarantine.jsonl'));
+    const lines = [...closed.lines, ...lost, ...sumLines(sum!, source.passedOver)];
+    return { lines, files: closed.files, done: samples + stats.at(-1)!.out, sum: sum!, seconds, ...totals(stats) };
   } finally {
-    folder.ended(how, opened?.loader.stats() ?? []);
+    folder.ended(how, opened?.loader.stats() ?? [], sum);
     await watch?.close();
     await (opened?.close() ?? source?.close?.());
   }
@@ -101,17 +115,27 @@ function withBefore(stats: readonly StageStats[], before: Before | undefined): r
   });
 }
 
+/** What has come to the sink. */
+interface Written {
+  records: number;
+  /** Samples of the source that these records are of. */
+  samples: number;
+}
+
 /** Takes all samples to the sink. */
 async function write(
   { loader, total }: Opened,
   { sink: target, spec }: Resolved,
   sink: OpenSink,
-  { signal, onEvent }: RunContext,
-  watch: Watch | undefined,
+  { signal, onEvent, written, watch }: Omit<RunContext, 'watch'> & { written: Written; watch: Watch | undefined },
 ): Promise<void> {
-  let done = 0;
+  const { permits } = loader;
+  let position = -1;
   const ticker = new ProgressTicker(watch === undefined ? onEvent : onProgress(onEvent), () => ({
-    done,
+    // A sample is done when nothing of it is under way: records are counted beside.
+    done: permits.ended.delivered,
+    ended: ends.reduce((sum, end) => sum + permits.ended[end], 0),
+    ...(written.records !== permits.ended.delivered && { records: written.records }),
     total,
     stats: loader.stats(),
   }));
@@ -128,7 +152,14 @@ async function write(
       fatal: endsTheSink,
       ...loader.ending(target!.name),
     });
-    for await (const _ of iterate(loader.ordered.pipe(writing), watch === undefined ? signal : undefined)) done++;
+    const counting = tap((sample: Sample) => {
+      written.records++;
+      // The parts of one come one behind the other.
+      if (sample.position !== position) written.samples++;
+      position = sample.position;
+    });
+    const all = loader.ordered.pipe(writing, counting);
+    for await (const _ of iterate(all, watch === undefined ? signal : undefined));
   } finally {
     ticker.stop();
   }

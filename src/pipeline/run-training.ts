@@ -29,6 +29,7 @@ import { lossLines, ProgressTicker, totals } from './progress.ts';
 import { rendering } from './rendering.ts';
 import type { Resolved } from './resolve.ts';
 import { balanceText } from './stall.ts';
+import { checkTrained, type Sum, sayPassedOver, sumOfTraining, trainingSumLines } from './sum.ts';
 import { tellTraining } from './tell-training.ts';
 import { trainDefinition } from './train-definition.ts';
 import { trainingDevice } from './training-device.ts';
@@ -54,6 +55,7 @@ export async function runTraining(resolved: Resolved, context: RunContext): Prom
   let source: OpenSource | undefined;
   let opened: Opened | undefined;
   let how = 'failed';
+  let sum: Sum | undefined;
   try {
     // Said before hours of training, not after.
     await probeHeldOut(resolved, { signal });
@@ -73,6 +75,7 @@ export async function runTraining(resolved: Resolved, context: RunContext): Prom
     const reading = { source, shuffle: true, epochs: plan.epochs, onFailure };
     // From where the trainer stands, which only it can tell.
     const openAt: OpenAt = async (start, threads) => {
+      sayPassedOver(reading.source, context);
       const out = () => opened?.loader.stats().at(-1)?.out ?? 0;
       const ending = plan.epochs === Number.POSITIVE_INFINITY && Number.isFinite(count);
       const read = ending ? endingIdlePasses(reading.source, resolved.capacity.permits, out) : reading.source;
@@ -86,6 +89,8 @@ export async function runTraining(resolved: Resolved, context: RunContext): Prom
       finish();
       throw fail('TRAIN_TOO_FEW', { batch: plan.train.batch, found: trained.leftOver });
     }
+    sum = sumOfTraining(loader.permits, source);
+    checkTrained(sum, (end.step - ready.step) * plan.train.batch);
     const seconds = (performance.now() - began) / 1000;
     const { stats, costs } = trained;
     const told = await tellTraining(resolved, {
@@ -102,13 +107,13 @@ export async function runTraining(resolved: Resolved, context: RunContext): Prom
     await pruneCheckpoints(checkpointFolder(folder.path), { keep: plan.train.checkpoint.keep });
     how = 'completed';
     const lost = lossLines(loader.stats(), join(folder.path, 'quarantine.jsonl'));
-    const lines = [...stepLines(trained, plan.train), ...lost, ...told.lines];
-    return { lines, files: told.files, done: end.step, seconds, ...totals(loader.stats()) };
+    const lines = [...stepLines(trained, plan.train), ...lost, ...told.lines, ...trainingSumLines(sum, source)];
+    return { lines, files: told.files, done: end.step, sum, seconds, ...totals(loader.stats()) };
   } catch (error) {
     if (signal.aborted) how = 'cancelled';
     throw error;
   } finally {
-    folder.ended(how, opened?.loader.stats() ?? []);
+    folder.ended(how, opened?.loader.stats() ?? [], sum);
     await (opened?.close() ?? source?.close?.());
   }
 }

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type Observable, ReplaySubject } from 'rxjs';
 import { Arrivals } from '../datasets/arrivals.ts';
 import { Newcomers } from '../datasets/newcomers.ts';
+import { PassedOver } from '../datasets/passed-over.ts';
 import type { OpenSink } from '../datasets/sink.ts';
 import type { Fields, OpenSource } from '../datasets/source.ts';
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
@@ -63,6 +64,12 @@ export class Watch {
     const newcomers = new Newcomers(watched, arrivals);
     const open: OpenSource<Fields | Drop> = {
       count: Number.MAX_SAFE_INTEGER,
+      get passedOver() {
+        const rest = new PassedOver();
+        rest.join(watched.passedOver ?? []);
+        for (const key of newcomers.unrested) rest.add('writing', key);
+        return rest.rows;
+      },
       key: (index) => arrivals.key(index),
       async read(index, signal, memory) {
         if (arrivals.isGone(index)) return drop('gone');
@@ -78,6 +85,11 @@ export class Watch {
     // Nothing arrives at the first look; a folder that cannot be listed at all is told now.
     await newcomers.look();
     return new Watch(open, arrivals, newcomers, options, context);
+  }
+
+  /** How many files have arrived. */
+  get count(): number {
+    return this.#arrivals.count;
   }
 
   /** How far the job may go by now. */

@@ -3,7 +3,7 @@ import { fail } from '../errors.ts';
 import type { Budget } from './failures.ts';
 import { runOrdered } from './map-ordered.ts';
 import type { StageMeter } from './meter.ts';
-import type { Carried } from './permits.ts';
+import type { Carried, End } from './permits.ts';
 import type { Cell, Ring } from './ring.ts';
 import type { Sample } from './sample.ts';
 
@@ -48,10 +48,10 @@ class Placed {
   }
 
   /** Returns the permit, once. */
-  close(): void {
+  close(end?: End): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    this.carried.permit.return();
+    this.carried.permit.return(end);
   }
 }
 
@@ -91,7 +91,7 @@ export function batcher({
       const settle = (placed: Placed, _: unknown, error: unknown): Placed => {
         if (error === undefined) written?.(placed.carried.sample);
         placed.error = error;
-        placed.close();
+        placed.close(error === undefined ? 'delivered' : 'failed');
         return placed;
       };
 
@@ -122,7 +122,7 @@ export function batcher({
         timeout: {
           milliseconds: timeoutSeconds * 1000,
           late(placed: Placed): Placed {
-            placed.close();
+            placed.close('failed');
             placed.cell!.free();
             placed.error = fail('STAGE_TIMEOUT', { seconds: timeoutSeconds }, { where });
             return placed;

@@ -4,7 +4,7 @@ import type { Budget } from './failures.ts';
 import { feed } from './feed.ts';
 import { isPromise, mapOrdered } from './map-ordered.ts';
 import type { StageMeter } from './meter.ts';
-import type { Carried } from './permits.ts';
+import type { Carried, End } from './permits.ts';
 import type { Sample } from './sample.ts';
 
 export interface DrainOptions<W> {
@@ -40,7 +40,7 @@ export function drain<W>({
   scheduler = asyncScheduler,
 }: DrainOptions<W>): OperatorFunction<Carried, Sample> {
   const where = `stage ${budget.stage}`;
-  const giveBack = ({ permit }: Carried) => permit.return();
+  const giveBack = ({ permit }: Carried, end?: End) => permit.return(end);
 
   const attempt = (carried: Carried): PromiseLike<Attempt<W>> =>
     write(carried.sample).then(
@@ -51,7 +51,7 @@ export function drain<W>({
     concurrency,
     scheduler,
     watch: meter,
-    abandon: giveBack,
+    abandon: (carried: Carried) => giveBack(carried),
     timeout: {
       milliseconds: timeoutSeconds * 1000,
       late: (carried) => ({ carried, error: fail('STAGE_TIMEOUT', { seconds: timeoutSeconds }, { where }) }),
@@ -73,13 +73,13 @@ export function drain<W>({
           const { carried } = result;
           if (!('error' in result)) {
             meter.out++;
-            giveBack(carried);
+            giveBack(carried, 'delivered');
             subscriber.next(carried.sample);
             return;
           }
           meter.failures++;
           const ends = fatal(result.error) ? result.error : budget.spend(carried.sample, result.error, meter.in);
-          giveBack(carried);
+          giveBack(carried, 'failed');
           if (ends !== undefined) subscriber.error(ends);
         },
       });

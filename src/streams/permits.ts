@@ -1,8 +1,13 @@
 import { fail } from '../errors.ts';
 import type { Sample } from './sample.ts';
 
+/** How a sample ends. Of one that became many the first of these that holds for a part: it is delivered where any part is. */
+export const ends = ['delivered', 'failed', 'dropped'] as const;
+export type End = (typeof ends)[number];
+
 /**
- * The one law of the stream: **issued = returned + open**, and when a run has ended, for whatever cause, nothing is open.
+ * The one law of the stream: **issued = returned + open**, and when a run has ended, for whatever cause, nothing is open. What has returned was delivered,
+ * failed or dropped, or was on its way when the run ended.
  *
  * A permit is the right to have one sample in flight. A source reads a sample only when it holds a permit for it; the permit travels
  * with the sample and returns when its pixels lie in a batch, its record is written, it was dropped, or it failed. So no buffer in a
@@ -15,6 +20,7 @@ export class Permits {
   readonly #waiters = new Set<() => void>();
   readonly #watchers = new Set<(permit: Permit) => void>();
   #most = 0;
+  readonly #ended = { delivered: 0, failed: 0, dropped: 0 };
   #refusedSince: number | undefined;
   #waited = 0;
 
@@ -42,6 +48,11 @@ export class Permits {
   /** The most samples that were in flight at a time; never above `capacity`. */
   get most(): number {
     return this.#most;
+  }
+
+  /** How many samples have ended how. The others that have returned were on their way when the run ended. */
+  get ended(): Readonly<Record<End, number>> {
+    return { ...this.#ended };
   }
 
   /** Milliseconds in which a sample stood ready to be read and all permits were out: what comes after is slower than the source. */
@@ -78,7 +89,10 @@ export class Permits {
 
   /** For permits only: a share of `permit` came back. */
   settle(permit: Permit): void {
-    if (permit.shares === 0) this.#returned++;
+    if (permit.shares === 0) {
+      this.#returned++;
+      if (permit.end !== undefined) this.#ended[permit.end]++;
+    }
     for (const watch of this.#watchers) watch(permit);
     if (permit.shares === 0) for (const wake of this.#waiters) wake();
   }
@@ -89,6 +103,7 @@ export class Permit {
   readonly position: number;
   readonly #home: Permits;
   #shares = 1;
+  #end: End | undefined;
 
   constructor(home: Permits, position: number) {
     this.#home = home;
@@ -100,14 +115,20 @@ export class Permit {
     return this.#shares;
   }
 
+  /** How its sample has ended, as far as its parts have. */
+  get end(): End | undefined {
+    return this.#end;
+  }
+
   /** The sample became `parts` samples: all of them together hold the permit. */
   share(parts: number): void {
     this.#shares += parts - 1;
   }
 
-  /** Gives back one share. Giving back more than there are is a fault of the stage that does it. */
-  return(): void {
+  /** Gives back one share, and says how its part ended; nothing where the run ended before. Giving back more than there are is a fault of the stage that does it. */
+  return(end?: End): void {
     if (this.#shares === 0) throw fail('PERMIT_TWICE', { position: this.position });
+    if (end !== undefined && (this.#end === undefined || ends.indexOf(end) < ends.indexOf(this.#end))) this.#end = end;
     this.#shares--;
     this.#home.settle(this);
   }

@@ -66,6 +66,7 @@ export function runOperator(
       const pending = new Pending(scheduler);
       let feeding = false;
       let sourceEnded = false;
+      let isThrough = false;
       let closing: Subscription | undefined;
       let alarm: Subscription | undefined;
 
@@ -76,7 +77,7 @@ export function runOperator(
         meter.ended(now() - since);
         if (outs.length === 0) {
           meter.dropped('not let out');
-          carried.permit.return();
+          carried.permit.return('dropped');
         } else if (outs.length === 1) {
           meter.out++;
           subscriber.next({ sample: outs[0]!, permit: carried.permit, part: carried.part });
@@ -160,7 +161,7 @@ export function runOperator(
           meter.failures++;
           const error = fail('STAGE_TIMEOUT', { seconds: timeoutSeconds }, { where });
           const exceeded = budget.spend(guest.carried.sample, error, meter.in);
-          guest.carried.permit.return();
+          guest.carried.permit.return('failed');
           if (exceeded !== undefined) subscriber.error(exceeded);
         }
         letIn();
@@ -203,6 +204,9 @@ export function runOperator(
           if (fed !== undefined) release(fed);
           if (subscriber.closed) return;
           for (const _ of inside) meter.dropped('not let out');
+          // It ends before its source: what waits for it does not come in any more.
+          for (const _ of queue) meter.dropped('not let in');
+          isThrough = true;
           subscriber.complete();
         },
       };
@@ -226,8 +230,9 @@ export function runOperator(
         closing?.unsubscribe();
         // A guest that answers at once and is being fed right now is let go by the feeding itself.
         const rest = feeding && holds === 0 ? inside.slice(0, -1) : inside;
-        for (const { carried } of rest) carried.permit.return();
-        for (const carried of queue) carried.permit.return();
+        const end = isThrough ? 'dropped' : undefined;
+        for (const { carried } of rest) carried.permit.return(end);
+        for (const carried of queue) carried.permit.return(end);
       };
     });
 }

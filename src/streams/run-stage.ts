@@ -56,7 +56,7 @@ export function runStage(
         const { permit, sample } = carried;
         if (parts.length === 0) {
           meter.dropped('no parts');
-          permit.return();
+          permit.return('dropped');
           return;
         }
         if (!parts.every((part) => continues(sample, part))) {
@@ -83,11 +83,11 @@ export function runStage(
           if (error !== undefined) {
             meter.failures++;
             const exceeded = budget.spend(sample, error, meter.in);
-            permit.return();
+            permit.return('failed');
             if (exceeded !== undefined) subscriber.error(exceeded);
           } else if (value instanceof Drop) {
             meter.dropped(value.reason);
-            permit.return();
+            permit.return('dropped');
           } else if (Array.isArray(value)) {
             emitParts(carried, value);
           } else if (continues(sample, value)) {

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { mutate } from '../kit/mutations.ts';
+import { tryNames } from '../kit/names.ts';
 
 t.test(
   '10,000 mutated shards and tars: errors of the catalogue, bounded memory, nothing outside the target',
@@ -10,5 +11,16 @@ t.test(
     t.ok(grown < 150, `${Math.round(grown)} MiB more`);
     t.comment(`${refused} refused, ${failed} samples failed, ${read} read, ${Math.round(grown)} MiB more`);
     t.ok(refused > 1000 && failed > 250 && read > 5000);
+  },
+);
+
+t.test(
+  'L5, L9: of 10,000 strange names in folders and in tars none vanishes, and none does harm',
+  { skip: process.platform !== 'linux' && 'names of any bytes are made on Linux alone' },
+  async (t) => {
+    const { read, passedOver, wrong } = await tryNames(t.testdir({}), 10_000, 12);
+    t.same(wrong.slice(0, 20), []);
+    t.comment(`${read} read, ${passedOver} passed over`);
+    t.ok(read > 5000 && passedOver > 5000);
   },
 );

@@ -15,6 +15,16 @@ const half: Progress = {
 
 t.test('a line of progress', async (t) => {
   t.equal(progressText(half), '50%  50/100  loss 0.1235  812 images/s  1 min 15 s left  12 wait for resize  2 failed');
+  const faces = {
+    type: 'progress',
+    done: 5,
+    ended: 6,
+    records: 84,
+    total: 8,
+    imagesPerSecond: 2,
+    failures: 1,
+  } as const;
+  t.equal(progressText(faces), '75%  5/8  84 records  2.0 images/s  1 failed', 'N3: faces stand beside');
   t.equal(progressText({ type: 'progress', done: 7, imagesPerSecond: 0.52, failures: 0 }), '7  0.5 images/s');
 });
 

@@ -42,6 +42,35 @@ t.test('images and labels, plain or gzip', async (t) => {
   t.same([bare.classNames, (await bare.read(0, signal)).label], [undefined, undefined]);
 });
 
+t.test('M6: gzip filled up with zeros, labels of all widths, and pixels of three channels', async (t) => {
+  const zeros = Buffer.alloc(200_000);
+  t.equal((await open(t, Buffer.concat([gzipSync(images), zeros]))).count, 3);
+  t.equal((await open(t, Buffer.concat([gzipSync(images.subarray(0, 20)), gzipSync(images.subarray(20))]))).count, 3);
+  await t.rejects(open(t, Buffer.concat([gzipSync(images), zeros, Buffer.from('x')])), {
+    code: 'IDX_LENGTH',
+    message: /other bytes behind its end/,
+  });
+  const wide = (magic: number, bytes: number) => {
+    const data = Buffer.alloc(3 * bytes);
+    for (const [i, label] of [7, 0, 2].entries()) data.writeIntBE(label, i * bytes, bytes);
+    return Buffer.concat([header(magic, 3), data]);
+  };
+  for (const [magic, bytes] of [
+    [0x901, 1],
+    [0xb01, 2],
+    [0xc01, 4],
+  ] as const) {
+    const source = await open(t, images, wide(magic, bytes));
+    t.same([(await source.read(0, signal)).label, source.classNames?.length], [7, 8], `${bytes} bytes`);
+  }
+  const negative = Buffer.concat([header(0x901, 3), Buffer.from([1, 255, 2])]);
+  await t.rejects(open(t, images, negative), { code: 'IDX_LABEL', message: /got -1/ });
+  const colour = Buffer.concat([header(0x804, 1, 1, 2, 3), Buffer.from([1, 2, 3, 4, 5, 6])]);
+  const { data } = await ((await (await open(t, colour)).read(0, signal)).picture as Picture).pixels();
+  t.same([...data], [1, 2, 3, 4, 5, 6]);
+  await t.rejects(open(t, Buffer.from('PK\u0003\u0004 and more')), { code: 'IDX_HEADER', message: /a zip file/ });
+});
+
 t.test('what the header says is judged before memory is taken', async (t) => {
   const huge = (pack: (b: Buffer) => Buffer) => open(t, pack(header(0x803, 0xffffffff, 0xffffffff, 0xffffffff)));
   await t.rejects(

@@ -71,6 +71,31 @@ t.test('pictures row by row from columns, labels with 10 as 0; deflated or not, 
   }
 });
 
+t.test('M6: labels and pixels of all widths of integers', async (t) => {
+  const labels = [1, 10, 9];
+  const wide = [
+    [3, Int16Array.from(labels)],
+    [4, Uint16Array.from(labels)],
+    [5, Int32Array.from(labels)],
+    [6, Uint32Array.from(labels)],
+    [12, BigInt64Array.from(labels, BigInt)],
+    [13, BigUint64Array.from(labels, BigInt)],
+  ] as const;
+  for (const [type, values] of wide) {
+    const source = await open(t, file(X, matrix('y', [count, 1], type, Buffer.from(values.buffer))));
+    t.same(
+      [0, 1, 2].map((i) => (source.read(i, signal) as { label: number }).label),
+      [1, 0, 9],
+      `type ${type}`,
+    );
+  }
+  const pixels64 = matrix('X', [4, 2, 3, count], 12, Buffer.from(BigInt64Array.from(pixels, BigInt).buffer));
+  const source = await open(t, file(pixels64, y));
+  t.equal((await ((await source.read(1, signal)).picture as Picture).pixels()).data[0], 24);
+  const large = matrix('y', [count, 1], 12, Buffer.from(BigInt64Array.of(1n, 2n ** 60n, 2n).buffer));
+  await t.rejects(open(t, file(X, large)), { code: 'MAT_FORMAT', message: /integers up to 2\^53 in y/ });
+});
+
 t.test('what an array announces is judged before memory is taken', async (t) => {
   const huge = matrix('X', [2 ** 30, 2 ** 30, 3, 7], 2, Buffer.alloc(8), 8);
   for (const bytes of [file(huge, y), file(deflated(huge), y)])

@@ -1,15 +1,18 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { Header, Pax } from 'tar';
+import { tarEnd, tarFile } from '../../src/datasets/tar/entries.ts';
 import { indexTar } from '../../src/datasets/tar/samples.ts';
 import { toWebdataset } from '../../src/datasets/to-webdataset.ts';
 import { webdataset } from '../../src/datasets/webdataset.ts';
+import type { PatchstreamError } from '../../src/errors.ts';
 import { each } from '../../src/streams/stage.ts';
 import { filesOf, openSource, runNumbered } from '../kit/jobs.ts';
 import { gradient, jpeg } from '../kit/pictures.ts';
-import { tarSeeds } from '../kit/tars.ts';
+import { mendTar, tarSeeds } from '../kit/tars.ts';
 
 const { definition } = webdataset;
 const signal = new AbortController().signal;
@@ -116,7 +119,7 @@ t.test('samples are neighbours with one name up to the first dot', async (t) => 
   ]);
   const { source, keys, lines } = await open(t, tar);
   t.same(keys, ['a.tar/dir/one', 'a.tar/dir/two', 'a.tar/d.o.t/three', 'a.tar/dir/one#2', 'a.tar/./four']);
-  t.match(lines, [/^a.tar: 1 samples have the key of another before them/]);
+  t.match(lines, [/^a.tar: 1 sample has the name of another/]);
   const bytes = await Promise.all(keys.map(async (_, i) => String((await source.read(i, signal)).bytes)));
   t.same(bytes, ['JPEG1', 'PNG2', 'WEBP3', 'again', 'JPEG4']);
   t.same(Object.keys(await source.read(0, signal)), ['bytes']);
@@ -164,6 +167,138 @@ t.test('long names, links, folders and devices', async (t) => {
   t.same(bytes, ['LONG', 'GNU', 'UP', 'ROOT'], 'names are names: nothing is opened or written by them');
 });
 
+/** The labels of all samples, or why there is none. */
+async function labelsOf(t: import('tap').Test, tar: Uint8Array) {
+  const { source, keys, lines } = await open(t, tar, { labels: true });
+  const labels = await Promise.all(
+    keys.map((_, i) =>
+      Promise.resolve(source.read(i, signal)).then(
+        ({ label }) => label,
+        (error: PatchstreamError) => error.code,
+      ),
+    ),
+  );
+  return { source, lines, samples: keys.map((key, i) => `${key.slice(6)} ${labels[i]}`) };
+}
+
+t.test('L6: names with several dots are parted at the last where the first gives no picture', async (t) => {
+  const names = ['a0', 'v1.0', 'v1.1', 'v1.2', 'w.x'];
+  const tar = tarOf(
+    names.flatMap((name, i): Entry[] => [
+      [`${name}.jpg`, 'JPEG'],
+      [`${name}.cls`, String(i)],
+    ]),
+  );
+  const { samples, lines } = await labelsOf(t, tar);
+  t.same(samples, ['a0 0', 'v1.0 1', 'v1.1 2', 'v1.2 3', 'w.x 4']);
+  t.same(lines, ['a.tar: 4 samples have dots in the name, which is parted at the last one: v1.0']);
+  // Beside a picture of the whole name they are companions, which are counted.
+  const companions = tarOf([
+    ['s.seg.png', 'x'],
+    ['s.jpg', 'JPEG'],
+    ['s.depth.png', 'x'],
+    ['s.cls', '3'],
+  ]);
+  const found = await labelsOf(t, companions);
+  t.same(found.samples, ['s 3']);
+  t.match(found.source.passedOver, [{ reason: 'ending', count: 2, endings: { '.seg.png': 1, '.depth.png': 1 } }]);
+});
+
+t.test('L7: a name that comes again is a sample of its own, beside the first or not', async (t) => {
+  const picture: Entry = ['a.jpg', 'JPEG'];
+  const label: Entry = ['a.cls', '1'];
+  const beside = await open(t, tarOf([picture, picture, ['b.jpg', 'x'], picture]));
+  t.same(beside.keys, ['a.tar/a', 'a.tar/a#2', 'a.tar/b', 'a.tar/a#3']);
+  t.match(beside.lines, [/2 samples have the name of another/]);
+  t.same((await labelsOf(t, tarOf([picture, label, picture, ['a.cls', '2']]))).samples, ['a 1', 'a#2 2']);
+  const { source } = await open(t, tarOf([picture, ['a.png', 'x']]));
+  t.match(source.passedOver, [{ reason: 'further', count: 1, example: 'a.tar/a.png' }]);
+});
+
+t.test('L8: hidden members part nothing, and a label that is elsewhere is told to be there', async (t) => {
+  const apple = tarOf([
+    ['d/._0.jpg', 'x'],
+    ['d/0.jpg', 'JPEG'],
+    ['d/._0.cls', 'x'],
+    ['README', 'x'],
+    ['./d/0.cls', '7'],
+  ]);
+  const { samples, source } = await labelsOf(t, apple);
+  t.same(samples, ['d/0 7']);
+  t.match(source.passedOver, [
+    { reason: 'hidden', count: 2 },
+    { reason: 'ending', count: 1, endings: { none: 1 } },
+  ]);
+  const spelt = tarOf([
+    ['caf\u00e9.jpg', 'JPEG'],
+    ['cafe\u0301.cls', '4'],
+  ]);
+  t.same((await labelsOf(t, spelt)).samples, ['caf\u00e9 4']);
+  const unsorted = await labelsOf(
+    t,
+    tarOf([
+      ['0.jpg', 'x'],
+      ['1.jpg', 'x'],
+      ['2.jpg', 'x'],
+      ['0.cls', '0'],
+      ['1.cls', '1'],
+    ]),
+  );
+  t.same(unsorted.samples, ['0 TAR_APART', '1 TAR_APART', '2 FIELD_SHAPE']);
+  await t.rejects(unsorted.source.read(0, signal) as Promise<unknown>, {
+    message: /the label of 0 is in the tar, but not beside its picture/,
+  });
+});
+
+t.test('L9: every member of a tar is in a sample or counted', async (t) => {
+  const tar = tarOf([
+    ['dir/', '', { type: 'Directory' }],
+    ['a.JPG', 'JPEG'],
+    ['a.txt', 'x'],
+    ['b.jpg', '', { type: 'Link', linkpath: 'a.JPG' }],
+    ['c.jpg', '', { type: 'FIFO' }],
+    ['d.cls', '1'],
+    ['e.jpg', ''],
+  ]);
+  const { source, keys } = await open(t, tar, { labels: true });
+  t.same(keys, ['a.tar/a', 'a.tar/e']);
+  t.same(
+    source.passedOver!.map(({ reason, count }) => [reason, count]),
+    [
+      ['link', 1],
+      ['kind', 1],
+      ['ending', 1],
+      ['alone', 1],
+    ],
+  );
+});
+
+t.test('L5: names of pax headers may hold newlines, and bytes that are no text', async (t) => {
+  const strange = 'x'.repeat(120);
+  const tar = Buffer.concat([
+    new Pax({ path: `${strange}\n1.jpg` }).encode(),
+    tarOf([['short', 'ONE']], { end: false }),
+    ...tarFile('\u00e9.jpg', Buffer.from('TWO')).map((part, i) => {
+      if (i === 0) Buffer.from(part.buffer).write('\xe9.jpg\0', 0, 'latin1');
+      return part;
+    }),
+    tarEnd,
+  ]);
+  mendTar(tar);
+  t.same((await open(t, tar)).keys, [`a.tar/${strange}\n1`, 'a.tar/\\xE9']);
+});
+
+t.test('M6: a packed tar is told by what it is', async (t) => {
+  const packed = gzipSync(tarOf([['a.jpg', 'JPEG']]));
+  await t.rejects(open(t, packed), { code: 'TAR_PACKED', message: /got a gzip file\. Unpack it once/ });
+  const base = t.testdir({});
+  writeFileSync(join(base, 'a.tar.gz'), packed);
+  writeFileSync(join(base, 'plain'), tarOf([['a.jpg', 'JPEG']]));
+  await t.rejects(openSource(definition, { path: 'a.tar.gz' }, { base }), { code: 'TAR_PACKED' });
+  t.equal((await openSource(definition, { path: 'plain' }, { base })).count, 1, 'whatever a tar is called');
+  await t.rejects(openSource(definition, { path: '.' }, { base }), { code: 'TARS_NONE', message: /\.gz 1/ });
+});
+
 t.test('a tar that is cut or broken is told, or read up to there', async (t) => {
   const whole = tarOf([
     ['a.jpg', 'x'.repeat(600)],
@@ -200,7 +335,7 @@ t.test('a tar that is cut or broken is told, or read up to there', async (t) => 
   await t.rejects(open(t, Buffer.alloc(0)), { code: 'TAR_DAMAGED' });
   await t.rejects(open(t, Buffer.from('hello')), { code: 'TAR_DAMAGED' });
   await t.rejects(open(t, tarOf([['x', 'y', { type: 'ExtendedHeader', size: 2 ** 22 }]])), { code: 'TAR_DAMAGED' });
-  await t.rejects(open(t, tarOf([['a.txt', 'x']])), { code: 'TARS_EMPTY', message: /1 other files/ });
+  await t.rejects(open(t, tarOf([['a.txt', 'x']])), { code: 'TARS_EMPTY', message: /1 with another ending \(\.txt 1/ });
 });
 
 t.test('labels, fields and sizes that are wrong fail their sample', async (t) => {

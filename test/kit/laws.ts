@@ -40,12 +40,16 @@ export type Link =
   | ((scheduler: VirtualTimeScheduler) => { stage: StageKind })
   | { readonly raw: OperatorFunction<Carried, Carried> };
 
+/** What is planted gives permits back without a word. */
+const isRaw = (link: Link) => 'raw' in link;
+
 /**
  * Runs `links` between a source and a consumer in virtual time, and holds them to the laws:
  * 1. issued = returned + open, at every moment; never more than P are open.
  * 2. When the run has ended (completed, failed or cancelled), nothing is open.
  * 3. It does end: a source that is through is followed by completion or an error.
  * 4. After the end nothing comes out.
+ * 5. A run that comes to its end knows of every sample how it ended: issued = delivered + failed + dropped.
  */
 export function tryChain(links: readonly Link[], trial: Trial): Verdict {
   const scheduler = virtualTime();
@@ -68,7 +72,7 @@ export function tryChain(links: readonly Link[], trial: Trial): Verdict {
 
   const giveBack = ({ permit }: Carried) => {
     try {
-      permit.return();
+      permit.return('delivered');
     } catch {
       broken.add('a permit returns once');
     }
@@ -139,6 +143,12 @@ export function tryChain(links: readonly Link[], trial: Trial): Verdict {
   look();
   if (permits.open !== 0) broken.add(`nothing open at the end (${permits.open} open)`);
   if (!ended) broken.add('the run ends');
+  const { delivered, failed, dropped } = permits.ended;
+  const without = permits.issued - delivered - failed - dropped;
+  // An operator may end before its source does, which is then in the middle of its work.
+  if (completed && without !== 0 && permits.issued === trial.count && !links.some(isRaw)) {
+    broken.add(`issued = delivered + failed + dropped (${without} without an end)`);
+  }
   const drops = meters.reduce((sum, meter) => sum + [...meter.drops.values()].reduce((a, b) => a + b, 0), 0);
   return { broken: [...broken], keys, failures, drops, error, completed, milliseconds };
 }

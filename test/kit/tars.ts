@@ -4,7 +4,7 @@ import { blockBytes, padded, tarEnd, tarFile } from '../../src/datasets/tar/entr
 const nothing: Buffer = Buffer.alloc(0);
 
 /** One entry of a tar, of any type. */
-function entry(
+export function entry(
   name: string,
   type: string,
   { bytes = nothing, link = '' }: { bytes?: Buffer; link?: string } = {},

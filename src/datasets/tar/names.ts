@@ -1,7 +1,37 @@
-/** The key of a sample and what its member is, as the Python package `webdataset` parts them: at the first dot behind the last slash. */
-export function splitName(name: string): { readonly key: string; readonly ending: string } | undefined {
-  const [, key, ending] = /^((?:.*\/)?[^./][^./]*)\.([^/]*)$/s.exec(name) ?? [];
-  return key === undefined || ending === undefined ? undefined : { key, ending: ending.toLowerCase() };
+/** The key of a sample, and what its member is: the ending, without the dot. */
+export interface Parted {
+  readonly key: string;
+  readonly ending: string;
+}
+
+/** As the Python package `webdataset` parts a name: at the first dot behind the last slash. Nothing for a hidden name, and one without an ending. */
+export function splitName(name: string): Parted | undefined {
+  return parted(name, name.indexOf('.', baseAt(name)));
+}
+
+/** Parts a name at its last dot: `v1.0.jpg` as `v1.0` and `jpg`. */
+export function splitLast(name: string): Parted | undefined {
+  return parted(name, name.lastIndexOf('.'));
+}
+
+/** Whether the last part of a name begins with a dot, as `._0.jpg`, which is none of a sample. */
+export function isHiddenName(name: string): boolean {
+  return name[baseAt(name)] === '.';
+}
+
+/** The same name in another spelling: `./a` and `a`, accents as one character or as two. */
+export function sameName(name: string): string {
+  const plain = name.startsWith('./') ? name.replace(/^(\.\/+)+/, '') : name;
+  return plain.normalize('NFC');
+}
+
+function baseAt(name: string): number {
+  return name.lastIndexOf('/') + 1;
+}
+
+function parted(name: string, dot: number): Parted | undefined {
+  if (dot <= baseAt(name)) return undefined;
+  return { key: name.slice(0, dot), ending: name.slice(dot + 1).toLowerCase() };
 }
 
 /** Names of up to 9,999 further parts of a sample sort in their order. */
