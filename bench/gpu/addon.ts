@@ -40,7 +40,8 @@ const folder = join(kit.app, 'native/torch/build');
 const target = join(folder, 'torch.node');
 /** Loading libtorch for the first time takes seconds. */
 const bringMs = 15_000;
-const loads = 'process.dlopen({ exports: {} }, process.argv[1])';
+const asks =
+  'const addon = { exports: {} }; process.dlopen(addon, process.argv[1]); console.log(addon.exports.info().version)';
 
 async function build(): Promise<string | undefined> {
   const lines: string[] = [];
@@ -49,7 +50,9 @@ async function build(): Promise<string | undefined> {
     if (!line.startsWith('Builds ')) lines.push(line);
   };
   const well = await buildAddons(kit.app, { ...surroundings, only: ['torch'], say });
-  return well && existsSync(target) ? undefined : (lines.at(-1) ?? 'There is no libtorch to build with.');
+  return well && existsSync(target)
+    ? undefined
+    : (lines.at(-1)?.replace('; wasm trains instead', '') ?? 'There is no libtorch to build with.');
 }
 
 const ways: Ways = {
@@ -59,8 +62,11 @@ const ways: Ways = {
   bring() {
     const shipped = join(kit.app, 'native/torch/shipped/torch.node');
     if (!existsSync(shipped)) return 'there is none.';
-    const { status, stderr } = run(process.execPath, ['-e', loads, shipped]);
+    const { status, stdout, stderr } = run(process.execPath, ['-e', asks, shipped]);
     if (status !== 0) return stderr.split('\n').find((line) => /Error: /.test(line)) ?? `exit code ${status}`;
+    // It may have found another libtorch that is installed here as well.
+    const [its, wanted] = [stdout.trim(), process.env.KIT_LIBTORCH];
+    if (wanted !== undefined && its !== wanted) return `it is of libtorch ${its}, and here is ${wanted}.`;
     mkdirSync(folder, { recursive: true });
     copyFileSync(shipped, target);
     return undefined;

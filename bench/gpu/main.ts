@@ -88,6 +88,7 @@ async function runSection(
     ...process.env,
     LD_LIBRARY_PATH: lib,
     LIBTORCH: torch.wish,
+    KIT_LIBTORCH: torch.version,
     KIT_DEVICE: given.device,
     KIT_TINY: given.tiny ? '1' : '0',
     KIT_DEADLINE: String(Date.now() + seconds * 1000),
