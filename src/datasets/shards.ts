@@ -105,8 +105,9 @@ export const shards = defineSource({
         read(index, signal, memory) {
           const { file, within } = place(index);
           return file.read(within, signal, memory).then((read) => {
-            const picture = pictureOf(read, { formats, maxPixels, background });
+            // First: what it throws would leave a picture that fails later with nobody to hear it.
             const fields = readDeclared(declared, fieldsOf(read));
+            const picture = pictureOf(read, { formats, maxPixels, background });
             if (picture instanceof Promise) return picture.then((picture) => Object.assign({ picture }, fields));
             return Object.assign({ picture }, fields);
           });
