@@ -212,7 +212,8 @@ async function* wholeLines(path: string): AsyncGenerator<{ readonly row: unknown
       let row: unknown;
       try {
         row = JSON.parse(bytes.toString('utf8', from, at));
-      } catch {
+      } catch (error) {
+        if (!(error instanceof SyntaxError)) throw error;
         return;
       }
       if (typeof row !== 'object' || row === null) return;

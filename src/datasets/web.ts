@@ -30,7 +30,8 @@ export function addressName(address: string): string {
 function decoded(path: string): string {
   try {
     return decodeURI(path);
-  } catch {
+  } catch (error) {
+    if (!(error instanceof URIError)) throw error;
     return path;
   }
 }
@@ -93,7 +94,7 @@ function isOther(answer: Response, { size, etag, modified }: Version): boolean {
   return modified !== undefined && tags.modified !== undefined && tags.modified !== modified;
 }
 
-/** Lets go of an answer whose bytes nobody will read: else its connection stays open. */
+/** Lets go of an answer whose bytes nobody will read: else its connection stays open. Whatever it breaks off with is no failure of what was asked. */
 async function giveUp(answer: Response): Promise<void> {
   await answer.body?.cancel().catch(() => undefined);
 }
