@@ -1,5 +1,4 @@
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { register } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -16,7 +15,7 @@ const recordSide = 192;
  * @param {string} app
  */
 export async function makeData(root, app) {
-  register('../../bench/typescript-hooks.mjs', import.meta.url);
+  await import('../lib/typescript.mjs');
   /** @type {typeof import('../../bench/loader/files.ts')} */
   const { makePhotos } = await import(pathToFileURL(join(root, 'bench/loader/files.ts')).href);
   const data = join(app, 'data');
