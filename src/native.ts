@@ -54,6 +54,8 @@ export interface TorchAddon {
   differ(earlier: number, later: number): ProgramDifference;
   /** Does again what was recorded. False, with nothing done, when a tensor from before the recording was freed. */
   replay(program: number, given: Int32Array): boolean;
+  /** How many sums the newest replay has added to, also when it has thrown. */
+  additions(program: number): number;
   discard(program: number): void;
   /** Milliseconds spent in the addon so far: what is left of a step's time was spent in JavaScript. */
   milliseconds(): number;

@@ -190,6 +190,11 @@ napi_value replay(const Arguments& given) {
   return boolean(given.env, program.replay(given.state, handlesIn(given, 1)));
 }
 
+// additions(program): how many sums the newest replay has added to, also when it has thrown.
+napi_value additions(const Arguments& given) {
+  return number(given.env, static_cast<double>(given.state.programs->get(given.integer(0)).additions()));
+}
+
 // discard(program).
 napi_value discard(const Arguments& given) {
   given.state.programs->discard(given.integer(0));
@@ -304,6 +309,7 @@ NAPI_MODULE_INIT() {
       {"describe", call<describe>},
       {"differ", call<differ>},
       {"replay", call<replay>},
+      {"additions", call<additions>},
       {"discard", call<discard>},
       {"milliseconds", call<milliseconds>},
       {"memory", call<memory>},

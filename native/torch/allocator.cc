@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <map>
 #include <mutex>
+#include <new>
 #include <unordered_map>
 #include <vector>
 
@@ -48,9 +49,12 @@ class Pool {
       memory = fresh(size);
     }
     if (memory == nullptr) return nullptr;
-    {
+    try {
       const std::lock_guard<std::mutex> lock(mutex_);
       use(memory, size);
+    } catch (const std::bad_alloc&) {
+      release(memory, size);
+      return nullptr;
     }
     drop(limit());
     return memory;
@@ -65,8 +69,7 @@ class Pool {
         const size_t size = known->second;
         sizes_.erase(known);
         used_ -= size;
-        idle_[size].push_back(memory);
-        idleBytes_ += size;
+        keep(memory, size);
         memory = nullptr;
         if (used_ > 0) return;
         highest_ = 0;
@@ -88,14 +91,40 @@ class Pool {
   size_t idleBytes_ = 0;
 
   static void* fresh(size_t bytes) {
-    void* memory = nullptr;
-    const size_t edge = bytes >= hugePage ? hugePage : alignment;
-    if (posix_memalign(&memory, edge, bytes) != 0) return nullptr;
 #ifdef __linux__
-    if (bytes >= hugePage) madvise(memory, bytes, MADV_HUGEPAGE);
+    // Not from malloc, which keeps large pieces that were freed for itself: what is dropped here must be the system's again.
+    if (bytes >= hugePage) return mapped(bytes);
 #endif
+    void* memory = nullptr;
+    return posix_memalign(&memory, alignment, bytes) == 0 ? memory : nullptr;
+  }
+
+  static void release(void* memory, size_t bytes) {
+#ifdef __linux__
+    if (bytes >= hugePage) {
+      munmap(memory, bytes);
+      return;
+    }
+#endif
+    std::free(memory);
+  }
+
+#ifdef __linux__
+  // Begins at a huge page, so that the system may use such.
+  static void* mapped(size_t bytes) {
+    const size_t room = bytes + hugePage;
+    void* const from = mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (from == MAP_FAILED) return nullptr;
+    const auto begin = reinterpret_cast<uintptr_t>(from);
+    const uintptr_t aligned = (begin + hugePage - 1) / hugePage * hugePage;
+    if (aligned > begin) munmap(from, aligned - begin);
+    const uintptr_t end = aligned + bytes;
+    if (begin + room > end) munmap(reinterpret_cast<void*>(end), begin + room - end);
+    void* const memory = reinterpret_cast<void*>(aligned);
+    madvise(memory, bytes, MADV_HUGEPAGE);
     return memory;
   }
+#endif
 
   void use(void* memory, size_t size) {
     sizes_.emplace(memory, size);
@@ -109,20 +138,28 @@ class Pool {
     return highest_ - used_;
   }
 
-  // Frees idle memory, the largest first, until at most `most` bytes of it are left.
-  void drop(size_t most) {
-    std::vector<void*> freed;
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      while (idleBytes_ > most) {
-        const auto largest = std::prev(idle_.end());
-        freed.push_back(largest->second.back());
-        largest->second.pop_back();
-        idleBytes_ -= largest->first;
-        if (largest->second.empty()) idle_.erase(largest);
-      }
+  // For later. Where there is not even memory to write that down, it goes back at once: this is called by destructors, which must not throw.
+  void keep(void* memory, size_t size) noexcept {
+    try {
+      idle_[size].push_back(memory);
+      idleBytes_ += size;
+    } catch (const std::bad_alloc&) {
+      const auto place = idle_.find(size);
+      if (place != idle_.end() && place->second.empty()) idle_.erase(place);
+      release(memory, size);
     }
-    for (void* memory : freed) std::free(memory);
+  }
+
+  // Frees idle memory, the largest first, until at most `most` bytes of it are left.
+  void drop(size_t most) noexcept {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    while (idleBytes_ > most) {
+      const auto largest = std::prev(idle_.end());
+      release(largest->second.back(), largest->first);
+      largest->second.pop_back();
+      idleBytes_ -= largest->first;
+      if (largest->second.empty()) idle_.erase(largest);
+    }
   }
 };
 

@@ -1,5 +1,6 @@
 #include "program.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "device.h"
@@ -22,6 +23,11 @@ bool sameNumbers(const at::Tensor& a, const at::Tensor& b) {
 
 bool Program::replay(const Environment& environment, const std::vector<Handle>& given) const {
   const Replaying now;
+  static const int32_t addition = [] {
+    const auto& names = operations().names();
+    return static_cast<int32_t>(std::find(names.begin(), names.end(), "PatchstreamAccumulate") - names.begin());
+  }();
+  additions_ = 0;
   std::vector<at::Tensor> tensors(places_.size());
   for (size_t i = 0; i < places_.size(); i++) {
     const Place& place = places_[i];
@@ -47,6 +53,7 @@ bool Program::replay(const Environment& environment, const std::vector<Handle>& 
       error.add_context(nameOf(instruction.opcode));
       throw;
     }
+    if (instruction.opcode == addition) additions_++;
     inputs.clear();
     for (size_t i = 0; i < instruction.outputs.size(); i++) tensors[instruction.outputs[i]] = call.outputs[i].contiguous();
     call.outputs.clear();

@@ -43,6 +43,9 @@ class Program {
   // operations in place that ran before it have been done.
   bool replay(const Environment& environment, const std::vector<Handle>& given) const;
 
+  // How many sums the newest replay has added to, also when it has thrown.
+  size_t additions() const { return additions_; }
+
   // The first difference from an earlier recording.
   Difference from(const Program& earlier) const;
 
@@ -58,6 +61,7 @@ class Program {
 
   std::vector<Place> places_;
   std::vector<Instruction> instructions_;
+  mutable size_t additions_ = 0;
   std::string reads_;
   bool frees_ = false;
   bool keeps_ = false;

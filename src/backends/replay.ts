@@ -1,4 +1,4 @@
-import { fail } from '../errors.ts';
+import { fail, PatchstreamError } from '../errors.ts';
 import { guarded } from '../native.ts';
 import * as tf from './tf.ts';
 import { TorchBackend } from './torch.ts';
@@ -7,11 +7,11 @@ import { type Sums, sumsOfSquares, updatesInPlace } from './updates.ts';
 /** Named tensors, of shapes that depend on their number of samples alone. */
 export type Inputs = Readonly<Record<string, tf.Tensor>>;
 
-/** What is made of one micro-batch: tensors to be added to sums, and a number that follows from the inputs' shapes. The caller owns the tensors. */
-export interface Made {
-  readonly tensors: readonly tf.Tensor[];
-  readonly count: number;
-}
+/**
+ * Computes on a micro-batch: gives away each tensor that is to be added to a sum, once, as soon as it is there, and returns a number that follows from the
+ * inputs' shapes.
+ */
+export type Compute = (inputs: Inputs, give: (sum: number, tensor: tf.Tensor) => void) => number;
 
 /** What is known of the micro-batches of one shape. */
 interface Plan {
@@ -24,6 +24,8 @@ interface Plan {
   ready: boolean;
   /** Operations of `program`. */
   calls: number;
+  /** The sums to which it adds, in that order. */
+  order: readonly number[];
   /** A replay was compared with what it stands for. */
   checked: boolean;
 }
@@ -37,10 +39,11 @@ const tolerance = 1e-5;
 /**
  * Adds to sums what a computation makes of micro-batches. Where the backend can record, the computation runs in JavaScript until two
  * recordings of it, on inputs of one shape, are equal; from then on, inputs of that shape are handed to the recording, in one call. The first
- * such replay is compared with the computation. A computation that cannot be replayed runs in JavaScript each time, which is told once.
+ * such replay is compared with the computation, tensor by tensor, when the sums are zero: then they are what the replay has made. A computation that cannot be
+ * replayed runs in JavaScript each time, which is told once.
  */
 export class Replays {
-  readonly #compute: (inputs: Inputs) => Made;
+  readonly #compute: Compute;
   readonly #sums: Sums;
   readonly #note: (text: string) => void;
   readonly #plans = new Map<string, Plan>();
@@ -48,13 +51,10 @@ export class Replays {
   /** Nothing is recorded any more. */
   #over: boolean;
   #calls = 0;
+  #given: number[] = [];
 
   /** @param options `note` hears why nothing is replayed; `replay: false` asks for that. */
-  constructor(
-    compute: (inputs: Inputs) => Made,
-    sums: Sums,
-    { note, replay }: { note(text: string): void; readonly replay: boolean },
-  ) {
+  constructor(compute: Compute, sums: Sums, { note, replay }: { note(text: string): void; readonly replay: boolean }) {
     this.#compute = compute;
     this.#sums = sums;
     this.#note = note;
@@ -66,19 +66,27 @@ export class Replays {
     return this.#calls;
   }
 
+  /** The sums that the newest `add` has grown, also when it has thrown. */
+  get given(): readonly number[] {
+    return this.#given;
+  }
+
   /**
    * Adds what the computation makes of `inputs`, which stay the caller's. Returns its count.
    *
+   * @param without sums that have their part already, of a computation on these inputs that ended before its end.
    * @throws STEP_WRITE when the computation brings along other values each time; BACKEND_MEMORY.
    */
-  add(inputs: Inputs): number {
+  add(inputs: Inputs, without: ReadonlySet<number> = new Set()): number {
     this.#calls = 0;
-    const backend = this.#recorder();
-    if (backend === undefined) return this.#run(inputs);
+    this.#given = [];
+    const backend = without.size > 0 ? undefined : this.#recorder();
+    if (backend === undefined) return this.#run(inputs, without);
     const key = shapesOf(inputs);
     const plan = this.#plans.get(key) ?? newPlan();
     this.#plans.set(key, plan);
     const given = Int32Array.from(Object.values(inputs), (tensor) => backend.handleOf(tensor));
+    if (plan.ready && !plan.checked && !this.#sums.zero) return this.#run(inputs);
     if (plan.ready && this.#replay(backend, plan, inputs, given)) return plan.count;
     return this.#record(backend, plan, inputs, given);
   }
@@ -97,10 +105,15 @@ export class Replays {
     return backend;
   }
 
-  #run(inputs: Inputs): number {
-    const { tensors, count } = this.#compute(inputs);
-    this.#sums.add(tensors);
-    return count;
+  #run(inputs: Inputs, without: ReadonlySet<number> = new Set()): number {
+    return this.#compute(inputs, (sum, tensor) => {
+      if (without.has(sum)) {
+        tensor.dispose();
+        return;
+      }
+      this.#sums.addTo(sum, tensor);
+      this.#given.push(sum);
+    });
   }
 
   #record({ addon }: TorchBackend, plan: Plan, inputs: Inputs, given: Int32Array): number {
@@ -115,6 +128,7 @@ export class Replays {
     const program = addon.stop();
     // What was replayed and no longer can be is recorded anew, as often as at first.
     plan.recordings = ready ? 1 : plan.recordings + 1;
+    plan.order = this.#given;
     plan.ready = false;
     plan.program = undefined;
     const { reads, frees, keeps, calls } = addon.describe(program);
@@ -141,32 +155,54 @@ export class Replays {
   #replay(backend: TorchBackend, plan: Plan, inputs: Inputs, given: Int32Array): boolean {
     const { addon, device } = backend;
     const program = plan.program!;
-    const made = plan.checked ? undefined : this.#compute(inputs);
-    let expected = made && this.#sums.plus(made.tensors);
     try {
-      const could = guarded(device, () => addon.replay(program, given));
-      if (!could) return false;
-      this.#sums.grown();
-      this.#calls = plan.calls;
-      if (made === undefined || expected === undefined) return true;
-      const difference = distance(this.#sums.tensors, expected);
-      // What is not a number cannot be compared: the next replay will be.
-      plan.checked = Number.isFinite(difference);
-      const differs = difference > tolerance;
-      if (!differs && made.count === plan.count) return true;
-      plan.count = made.count;
-      this.#sums.clear();
-      const right = expected;
-      expected = undefined;
-      this.#sums.add(right);
-      this.#giveUp(
-        differs
-          ? `a replay differed from its computation by ${difference.toExponential(1)}`
-          : 'they count other terms each time',
-      );
-      return true;
+      if (!guarded(device, () => addon.replay(program, given))) return false;
+    } catch (error) {
+      this.#given = plan.order.slice(0, addon.additions(program));
+      throw error;
+    }
+    this.#sums.grown();
+    this.#given = [...plan.order];
+    this.#calls = plan.calls;
+    if (!plan.checked) this.#check(plan, inputs);
+    return true;
+  }
+
+  /** Compares sums that were zero before a replay with what the computation makes of the same inputs. */
+  #check(plan: Plan, inputs: Inputs): void {
+    const { count, difference } = this.#compared(inputs);
+    if (count === undefined) return;
+    // What is not a number cannot be compared: another replay will be.
+    plan.checked = Number.isFinite(difference);
+    const differs = difference > tolerance;
+    if (!differs && count === plan.count) return;
+    this.#sums.clear();
+    this.#calls = 0;
+    plan.count = this.#run(inputs);
+    this.#giveUp(
+      differs
+        ? `a replay differed from its computation by ${difference.toExponential(1)}`
+        : 'they count other terms each time',
+    );
+  }
+
+  /** ‖sums − computed‖ / ‖computed‖ over all tensors together, of which one at a time is there. No count where there is no memory for it: the sums are right. */
+  #compared(inputs: Inputs): { readonly count?: number; readonly difference: number } {
+    const squares: tf.Tensor[] = [];
+    try {
+      const count = this.#compute(inputs, (sum, tensor) => {
+        squares.push(
+          tf.tidy(() => tf.concat([sumsOfSquares([this.#sums.tensors[sum]!.sub(tensor)]), sumsOfSquares([tensor])])),
+        );
+        tensor.dispose();
+      });
+      const [apart = 0, norm = 0] = tf.tidy(() => tf.stack(squares).sum(0).dataSync());
+      return { count, difference: norm === 0 ? Math.sqrt(apart) : Math.sqrt(apart / norm) };
+    } catch (error) {
+      if (error instanceof PatchstreamError && error.code === 'BACKEND_MEMORY') return { difference: Number.NaN };
+      throw error;
     } finally {
-      tf.dispose([...(expected ?? [])]);
+      tf.dispose(squares);
     }
   }
 
@@ -186,20 +222,11 @@ export function backendMilliseconds(): number | undefined {
 }
 
 function newPlan(): Plan {
-  return { recordings: 0, program: undefined, count: 0, calls: 0, ready: false, checked: false };
+  return { recordings: 0, program: undefined, count: 0, calls: 0, order: [], ready: false, checked: false };
 }
 
 function shapesOf(inputs: Inputs): string {
   let key = '';
   for (const [name, { dtype, shape }] of Object.entries(inputs)) key += `${name} ${dtype} ${shape.join()};`;
   return key;
-}
-
-/** ‖a − b‖ / ‖b‖ over all tensors together. */
-function distance(a: readonly tf.Tensor[], b: readonly tf.Tensor[]): number {
-  return tf.tidy(() => {
-    const apart = sumsOfSquares(a.map((x, i) => x.sub(b[i]!))).sum();
-    const [difference, norm] = tf.stack([apart, sumsOfSquares(b).sum()]).dataSync();
-    return norm === 0 ? Math.sqrt(difference!) : Math.sqrt(difference! / norm!);
-  });
 }

@@ -17,7 +17,7 @@ const none: readonly tf.Tensor[] = [];
 
 /** Running sums of tensors of unchanging shapes. Owned by whoever made it, who calls `dispose`. */
 export class Sums {
-  #sums: readonly tf.Tensor[] | undefined;
+  #sums: tf.Tensor[] | undefined;
   #zero = true;
 
   /** The sums so far, in the order of `add`; none when nothing was ever added. They stay this object's. In place it is one list all along. */
@@ -25,27 +25,31 @@ export class Sums {
     return this.#sums ?? none;
   }
 
-  /** Adds tensors, which become this object's to dispose. */
-  add(tensors: readonly tf.Tensor[]): void {
-    if (hasFused('PatchstreamAccumulate')) {
-      this.#sums ??= tensors.map(({ shape }) => tf.keep(tf.zeros(shape)));
-      fused('PatchstreamAccumulate', [this.#sums, tensors]);
-      tf.dispose([...tensors]);
-    } else if (this.#sums === undefined) {
-      this.#sums = tensors;
-    } else {
-      const grown = this.#sums.map((sum, i) => sum.add(tensors[i]!));
-      tf.dispose([...this.#sums, ...tensors]);
-      this.#sums = grown;
-    }
-    this.#zero = false;
+  /** Nothing has been added since the last `clear`. */
+  get zero(): boolean {
+    return this.#zero;
   }
 
-  /** The sums as they would be after `add`, as new tensors; these become the caller's, `tensors` are disposed of. */
-  plus(tensors: readonly tf.Tensor[]): tf.Tensor[] {
-    const sums = tensors.map((x, i) => this.#sums?.[i]?.add(x) ?? x.clone());
-    tf.dispose([...tensors]);
-    return sums;
+  /** Adds tensors, which become this object's to dispose. */
+  add(tensors: readonly tf.Tensor[]): void {
+    for (const [i, x] of tensors.entries()) this.addTo(i, x);
+  }
+
+  /** Adds a tensor, which becomes this object's to dispose, to one of the sums: none needs to wait for the others, and to be kept so long. */
+  addTo(i: number, x: tf.Tensor): void {
+    this.#zero = false;
+    if (hasFused('PatchstreamAccumulate')) {
+      this.#sums ??= [];
+      this.#sums[i] ??= tf.keep(tf.zeros(x.shape));
+      fused('PatchstreamAccumulate', [[this.#sums[i]!], [x]]);
+      x.dispose();
+      return;
+    }
+    const sums = [...(this.#sums ?? [])];
+    const before = sums[i];
+    sums[i] = tf.keep(before === undefined ? x : before.add(x));
+    if (before !== undefined) tf.dispose([before, x]);
+    this.#sums = sums;
   }
 
   /** Says that a replay has added to them. */
@@ -57,14 +61,16 @@ export class Sums {
   clear(zeroed = 0): void {
     if (this.#sums === undefined || this.#zero) return;
     if (hasFused('PatchstreamZero')) {
-      fused('PatchstreamZero', [zeroed === 0 ? this.#sums : this.#sums.slice(zeroed)]);
+      // A pass that has thrown may have left some out.
+      const all = zeroed === 0 && !this.#sums.includes(undefined as never);
+      fused('PatchstreamZero', [all ? this.#sums : this.#sums.slice(zeroed).filter(Boolean)]);
       this.#zero = true;
     } else this.dispose();
   }
 
   /** Frees what it holds. It may be used again. */
   dispose(): void {
-    tf.dispose([...(this.#sums ?? [])]);
+    tf.dispose([...(this.#sums ?? [])].filter(Boolean));
     this.#sums = undefined;
     this.#zero = true;
   }

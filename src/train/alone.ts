@@ -41,7 +41,10 @@ export async function trainerAlone(
       const rows = Array.from({ length: microBatch }, (_, n) => n);
       const chance = chanceOf({ keys: rows.map(String), positions: rows }, { seed: definition.seed, step: 0 });
       const add = () => step.add(samples, undefined, chance);
-      for (let pass = 0; pass < warmUpPasses; pass++) add();
+      for (let pass = 0; pass < warmUpPasses; pass++) {
+        step.clear();
+        add();
+      }
       await step.measure();
       step.clear();
       if (step.refused !== undefined && step.refused <= microBatch) return undefined;

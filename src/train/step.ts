@@ -1,7 +1,7 @@
-import { gradients } from '../backends/gradients.ts';
+import { eachGradient } from '../backends/gradients.ts';
 import { rowsBetween } from '../backends/host-numbers.ts';
 import { backendMoments, releaseMemory } from '../backends/moments.ts';
-import { backendMilliseconds, type Inputs, type Made, Replays } from '../backends/replay.ts';
+import { backendMilliseconds, type Compute, type Inputs, Replays } from '../backends/replay.ts';
 import * as tf from '../backends/tf.ts';
 import { Sums, sumsOfSquares } from '../backends/updates.ts';
 import { uploadAll } from '../backends/upload.ts';
@@ -72,7 +72,7 @@ export class Step {
     this.#learner = learner;
     this.#note = note;
     this.#parameters = Object.values(learner.params);
-    this.#replays = new Replays((inputs) => this.#compute(inputs), this.#sums, { note, replay });
+    this.#replays = new Replays(this.#compute, this.#sums, { note, replay });
   }
 
   /**
@@ -130,15 +130,21 @@ export class Step {
     }
   }
 
-  /** Computes on values that are on the backend; what is not on the host any more is halved there. */
-  #pass(inputs: Inputs): void {
+  /**
+   * Computes on values that are on the backend; what is not on the host any more is halved there.
+   *
+   * @param without sums that a pass of these samples, which found no memory in its midst, has grown already.
+   */
+  #pass(inputs: Inputs, without: ReadonlySet<number> = new Set()): void {
     const samples = samplesOf(inputs);
+    let done = without;
     if (samples < this.#refused) {
       try {
-        this.#count += this.#replays.add(inputs);
+        this.#count += this.#replays.add(inputs, without);
         return;
       } catch (error) {
         this.#refuse(inputs, error);
+        done = new Set([...without, ...this.#replays.given]);
       }
     }
     const half = this.#half(samples);
@@ -148,7 +154,7 @@ export class Step {
     ] as const) {
       const part = rows(inputs, from, to);
       try {
-        this.#pass(part);
+        this.#pass(part, done);
       } finally {
         tf.dispose(part);
       }
@@ -223,16 +229,26 @@ export class Step {
     return this.#gradients;
   }
 
-  #compute(inputs: Inputs): Made {
+  readonly #compute: Compute = (inputs, give) => {
     const { model, params } = this.#learner;
     let terms = 0;
-    const { value, gradients: fresh } = gradients(() => {
-      const { sum, count } = model.loss(params, inputs);
-      terms = count;
-      return sum;
-    }, params);
-    return { tensors: [...Object.values(fresh), value], count: terms };
-  }
+    const untouched = new Set(this.#parameters.keys());
+    const value = eachGradient(
+      () => {
+        const { sum, count } = model.loss(params, inputs);
+        terms = count;
+        return sum;
+      },
+      this.#parameters,
+      (i, gradient) => {
+        untouched.delete(i);
+        give(i, gradient);
+      },
+    );
+    for (const i of untouched) give(i, tf.zeros(this.#parameters[i]!.shape));
+    give(this.#parameters.length, value);
+    return terms;
+  };
 }
 
 /** Values or tensors by name, a row for each sample. */
