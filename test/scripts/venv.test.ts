@@ -74,9 +74,9 @@ t.test('an environment may stand on another, whose packages it sees', (t) => {
 });
 
 t.test('environments lie in the cache folder of the user', (t) => {
-  t.equal(venvsFolder({}, '/home/me'), '/home/me/.cache/patchstream/python');
-  t.equal(venvsFolder({ XDG_CACHE_HOME: '/c' }, '/home/me'), '/c/patchstream/python');
-  t.equal(venvsFolder({ PATCHSTREAM_CACHE: 'off' }, '/home/me'), '/home/me/.cache/patchstream/python');
-  t.equal(venvsFolder({ PATCHSTREAM_CACHE: '/d', XDG_CACHE_HOME: '/c' }, '/home/me'), '/d/python');
+  t.equal(venvsFolder({}, '/me'), '/me/.cache/patchstream/python');
+  t.equal(venvsFolder({ XDG_CACHE_HOME: '/c' }, '/me'), '/c/patchstream/python');
+  t.equal(venvsFolder({ PATCHSTREAM_CACHE: 'off' }, '/me'), '/me/.cache/patchstream/python');
+  t.equal(venvsFolder({ PATCHSTREAM_CACHE: '/d', XDG_CACHE_HOME: '/c' }, '/me'), '/d/python');
   t.end();
 });
