@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -65,7 +65,7 @@ export class BalanceMemory {
       writeFileSync(temporary, `${JSON.stringify({ format: 1, found }, null, 2)}\n`);
       renameSync(temporary, this.#path);
     } catch (error) {
-      rmSync(temporary, { force: true });
+      if (existsSync(temporary)) rmSync(temporary);
       this.#line(`What was tuned is not remembered: ${messageOf(error)}.`);
     }
   }

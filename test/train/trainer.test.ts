@@ -75,7 +75,7 @@ t.test('a run in the calling thread: rows, checkpoints, cells', async (t) => {
   );
   const state = JSON.parse(await readFile(join(folders.main, 'checkpoints/step-00000008/state.json'), 'utf8'));
   t.match(state, {
-    format: 1,
+    format: 2,
     step: 8,
     position: 32,
     updates: 8,
