@@ -211,12 +211,8 @@ t.test('what cannot become a training is told at once', async (t) => {
   const blind = training(root, 'blind', { steps: 100_000 });
   const elsewhere = { ...blind, evaluate: { reconstruction: { on: join(root, 'nowhere') } } };
   await t.rejects(run(elsewhere), { code: 'FOLDER_MISSING' });
-  for (const name of ['few', 'short', 'blind']) {
-    const events = readFileSync(join(root, name, 'events.jsonl'), 'utf8')
-      .trim()
-      .split('\n');
-    t.match(JSON.parse(events.at(-1)!), { event: 'end', how: 'failed' }, name);
-  }
+  // Nothing is written into a folder before the run is sure to begin: it may be another's.
+  for (const name of ['few', 'short', 'blind']) t.notOk(existsSync(join(root, name, 'events.jsonl')), name);
   t.end();
 });
 
