@@ -46,8 +46,13 @@ export async function* stepRows(
   if ('missing' in built) notes.push(`Without our engine on the peer's libtorch: ${built.missing}`);
   else engines["the peer's libtorch"] = ourSide('our-step', built.tree);
   for (const name of chosen) {
-    const share = (minutes * 60_000) / chosen.length;
-    yield* rowsOf(name, { engines, python: torch.python, quick, deadline: performance.now() + share, notes });
+    const deadline = performance.now() + (minutes * 60_000) / chosen.length;
+    try {
+      yield* rowsOf(name, { engines, python: torch.python, quick, deadline, notes });
+    } catch (error) {
+      // A side that ended in the middle, such as for want of memory, takes no other model's rows with it.
+      yield { what: `step: ${name}`, kind: 'step', peer: 'PyTorch', missing: reasonOf(error) };
+    }
   }
 }
 
@@ -120,9 +125,11 @@ async function guarded(name: string, failed: Record<string, string>, work: () =>
   try {
     await work();
   } catch (error) {
-    failed[name] = (error instanceof Error ? error.message : String(error)).split('\n')[0]!;
+    failed[name] = reasonOf(error);
   }
 }
+
+const reasonOf = (error: unknown) => (error instanceof Error ? error.message : String(error)).split('\n')[0]!;
 
 /** Kernels that torch.compile has made are kept: compiling is no part of a step. */
 const inductor = { TORCHINDUCTOR_CACHE_DIR: join(venvsFolder(process.env), 'inductor') };
@@ -134,17 +141,25 @@ async function openPytorch(
 ) {
   const script = fileURLToPath(new URL('train_step.py', import.meta.url));
   const { side, hello } = await Side.start({ command: python, args: ['-B', script], environment: inductor });
-  const { config, noise } = planOf(model, size, N);
-  const cores = Number(hello.cores);
-  await side.ask({ threads: [cores, cores] });
-  await side.ask({ open: { model, config, N, side: noise.side, precision, compiled } });
-  await side.ask({ step: 2 });
-  const best: StepSetting = quick ? { own: cores, optimizer: 'fused' } : await settingFor(python, precision, cores);
-  // Threads are a constant of what is compiled.
-  const setting = compiled ? { ...best, own: cores } : best;
-  await use(side, setting);
-  const how = `${setting.own} threads, ${setting.optimizer} AdamW`;
-  return { side, version: `PyTorch ${hello.torch}`, how };
+  try {
+    const { config, noise } = planOf(model, size, N);
+    const cores = Number(hello.cores);
+    await side.ask({ threads: [cores, cores] });
+    await side.ask({ open: { model, config, N, side: noise.side, precision, compiled } });
+    await side.ask({ step: 2 });
+    const best: StepSetting = quick ? { own: cores, optimizer: 'fused' } : await settingFor(python, precision, cores);
+    // Threads are a constant of what is compiled.
+    const setting = compiled ? { ...best, own: cores } : best;
+    await use(side, setting);
+    return {
+      side,
+      version: `PyTorch ${hello.torch}`,
+      how: `${setting.own} threads, ${setting.optimizer} AdamW`,
+    };
+  } catch (error) {
+    side.close();
+    throw error;
+  }
 }
 
 interface StepSetting {
