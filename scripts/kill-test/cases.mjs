@@ -17,6 +17,7 @@ const portraits = join(root, 'node_modules', '@vladmandic', 'face-api', 'demo');
  * @property {boolean} [watched] does not end by itself: it is stopped once all that has arrived is written
  * @property {(folder: string, n: number) => void} [arrive] what arrives in `folder` before the n-th start
  * @property {number} [arrivals] so often something arrives
+ * @property {(folder: string) => number} [total] how many samples have arrived in `folder`
  * @property {(output: string) => Promise<Map<string, Uint8Array>>} [contents] what is compared, by name, where the files themselves depend on time
  */
 
@@ -114,6 +115,7 @@ sink: { shards: { shardBytes: 20000 } }
   watched: true,
   arrive,
   arrivals,
+  total: (folder) => readdirSync(join(folder, 'photos')).length,
   contents: records,
 };
 

@@ -99,6 +99,7 @@ async function run(one, home, kill) {
     { env: { ...process.env, OMP_NUM_THREADS: '1', PATCHSTREAM_CACHE: 'off' }, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   let said = '';
+  let complete = false;
   let began = 0;
   let changes = 0;
   /** @type {NodeJS.Timeout | undefined} */
@@ -115,7 +116,11 @@ async function run(one, home, kill) {
   watcher.on('error', () => {});
   createInterface(child.stdout).on('line', (line) => {
     said += `${line}\n`;
-    if (one.watched && /"all is written/.test(line)) child.kill(kill === undefined ? 'SIGTERM' : 'SIGKILL');
+    if (!one.watched) return;
+    // What an earlier start has written to the last file says nothing more of it: there is nothing left to wait for.
+    complete ||= line.includes('"all is written') || line.includes(`goes on behind ${one.total?.(home)} samples`);
+    // A second signal would end it at once.
+    if (complete && began > 0 && !child.killed) child.kill(kill === undefined ? 'SIGTERM' : 'SIGKILL');
   });
   child.stderr.setEncoding('utf8').on('data', (text) => {
     said += text;
