@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { type Arguments, readArguments } from './arguments.ts';
+import { type Arguments, readArguments, usualSeconds } from './arguments.ts';
 import { describeMachine, exits, findTorch, requireRoom, type Torch, Unfit, whyNoDevice } from './machine.ts';
 import { runProcess } from './process.ts';
 import { DiskFull, type Row, Rows } from './rows.ts';
@@ -79,7 +79,8 @@ async function runSection(
   seen: (row: Row) => void = () => {},
 ): Promise<void> {
   const { name, judges } = section;
-  const seconds = allowance(section, behind, given.seconds - rows.seconds);
+  const wanted = section.seconds * Math.max(1, given.seconds / usualSeconds);
+  const seconds = allowance({ ...section, seconds: wanted }, behind, given.seconds - rows.seconds);
   const left = (why: string) => rows.write(name, { cut: why, ...(judges && { ok: false }) });
   if (seconds === 0) return left('no time was left for it');
   const log = join(given.out, `${given.script}.log`);

@@ -64,7 +64,9 @@ class Training:
         with torch.no_grad(), self.autocast():
             self.loss(self.p, self.inputs)
         if compiled:
-            self.loss = torch.compile(self.loss)
+            # One process may serve several shapes; each is compiled for its own.
+            torch._dynamo.reset()
+            self.loss = torch.compile(self.loss, dynamic=False)
 
     def autocast(self):
         return torch.autocast(DEVICE.split(":")[0], torch.bfloat16, enabled=self.bfloat16)
