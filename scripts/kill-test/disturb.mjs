@@ -8,8 +8,8 @@ import { filesBelow, readIfThere } from '../lib/stamp.mjs';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
-/** Files that hold times, or what is made of them. */
-const timed = /^(events\.jsonl|metrics\.jsonl|finished\.json|report\.html|arrivals\.jsonl)$/;
+/** Files that hold times, or what is made of them, and the record of what was begun, which names what a kill has cut short too. */
+const timed = /^(events\.jsonl|metrics\.jsonl|finished\.json|report\.html|arrivals\.jsonl|written\.jsonl)$/;
 
 /** @typedef {import('./cases.mjs').Case} Case */
 /** @typedef {{ afterMs?: number, afterChanges?: number }} Kill when it comes, from the start of the run on: after a time, or so many changes of files */
