@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { fail, firstLine, messageOf } from './errors.ts';
 import { computeThreads } from './machine.ts';
+import { jsonOf, systemCode, textOf } from './whole-file.ts';
 
 /** Why an addon cannot be had, in words for a user, and the command that mends it. */
 export interface Absent {
@@ -228,8 +228,9 @@ function bestDlib(): DlibAddon | Absent {
   if (isAbsent(plain) || !plain.info().avx2) return plain;
   try {
     return require(fileURLToPath(new URL('../native/dlib/build/dlib-avx2.node', import.meta.url))) as DlibAddon;
-  } catch {
-    // Half as fast.
+  } catch (cause) {
+    // Half as fast, as `doctor` shows by `(plain)`: this one was not built, or does not load here.
+    if (!['MODULE_NOT_FOUND', 'ERR_DLOPEN_FAILED'].includes(systemCode(cause) ?? '')) throw cause;
     return plain;
   }
 }
@@ -266,13 +267,9 @@ function load<A>(name: 'torch' | 'image' | 'dlib'): A | Absent {
 
 /** What the build wrote down when it failed. */
 function reasonOfBuild(folder: URL): string | undefined {
-  try {
-    const outcome: unknown = JSON.parse(readFileSync(new URL('build.json', folder), 'utf8'));
-    const { built, reason } = outcome as { built?: unknown; reason?: unknown };
-    return built === false && typeof reason === 'string' ? firstLine(reason) : undefined;
-  } catch {
-    return undefined;
-  }
+  const text = textOf(fileURLToPath(new URL('build.json', folder))) ?? '';
+  const { built, reason } = (jsonOf(text) ?? {}) as { readonly built?: unknown; readonly reason?: unknown };
+  return built === false && typeof reason === 'string' ? firstLine(reason) : undefined;
 }
 
 /**

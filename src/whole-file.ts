@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import * as files from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fail, messageOf, PatchstreamError } from './errors.ts';
@@ -19,6 +19,16 @@ export function unless(...codes: readonly string[]): (error: unknown) => undefin
     if (!codes.includes(systemCode(error) ?? '')) throw error;
     return undefined;
   };
+}
+
+/** The value of a text of JSON; nothing where the text is none, as where a kill or a full disk has cut it. */
+export function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
 
 /** For `catch` of a promise: nothing where nothing is at the path. */
@@ -113,6 +123,21 @@ export async function discard(path: string, layer: Pick<FileLayer, 'rm'> = files
   await Promise.allSettled([layer.rm(path, { force: true })]);
 }
 
+/** What ends the last line of a file of lines, where a kill or a full disk has cut it: else the next line would be part of it. */
+export function endLine(path: string): '' | '\n' {
+  let file: number | undefined;
+  try {
+    file = openSync(path, 'r');
+    const { size } = fstatSync(file);
+    const last = Buffer.alloc(1);
+    return size === 0 || (readSync(file, last, 0, 1, size - 1) === 1 && last[0] === 0x0a) ? '' : '\n';
+  } catch (error) {
+    return unlessGone(error) ?? '';
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
+
 /** Brings a folder's entries to the disk. Windows cannot open folders, and has no need to. */
 export async function syncFolder(path: string): Promise<void> {
   if (process.platform === 'win32') return;
@@ -181,7 +206,8 @@ export function identityOf(path: string): string | undefined {
   }
 }
 
-function textOf(path: string): string | undefined {
+/** The text of a small file; nothing where there is none, or it may not be read. */
+export function textOf(path: string): string | undefined {
   try {
     const found = statSync(path, { throwIfNoEntry: false });
     return found?.isFile() && found.size < 2 ** 16 ? readFileSync(path, 'utf8') : undefined;

@@ -1,4 +1,4 @@
-import { access } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { fail, nearest, printable } from '../errors.ts';
 import { builtin } from '../pipeline/builtin.ts';
 import { type Description, describe as describePipeline } from '../pipeline/describe.ts';
@@ -6,6 +6,7 @@ import { drawMermaid, drawNamed, drawText } from '../pipeline/draw.ts';
 import { aboutDetector, landmarksOf } from '../vision/face-detector.ts';
 import type { FaceDetectorName } from '../vision/faces.ts';
 import { aboutRenderer } from '../vision/render-native.ts';
+import { unlessGone } from '../whole-file.ts';
 import { problemLines } from './check.ts';
 import { type Command, exits, onlyWord, setOption } from './command.ts';
 import { readPipeline } from './read.ts';
@@ -70,11 +71,7 @@ function facesOf({ chain }: Description): { faces?: string; landmarks?: string }
 /** A word that looks like no file and names nothing is a misspelt name. */
 async function fileOrName(word: string): Promise<void> {
   if (/[./\\]/.test(word)) return;
-  const there = await access(word).then(
-    () => true,
-    () => false,
-  );
-  if (there) return;
+  if ((await lstat(word).catch(unlessGone)) !== undefined) return;
   const names = [builtin.stages, builtin.sources, builtin.sinks, builtin.models].flatMap((known) => [...known.keys()]);
   const slip = nearest(word, names);
   const advice = slip ? `Did you mean \`${slip}\`?` : `Name a pipeline file, or one of ${names.join(', ')}.`;

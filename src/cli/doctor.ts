@@ -1,10 +1,11 @@
 import { createRequire } from 'node:module';
 import sharp from 'sharp';
-import { printable } from '../errors.ts';
+import { firstLine, messageOf, printable } from '../errors.ts';
 import { machine, machineText } from '../machine.ts';
 import { dlibAddon, torchAddon } from '../native.ts';
 import { version } from '../pipeline/version.ts';
 import { nativeRenderer } from '../vision/render-native.ts';
+import { systemCode } from '../whole-file.ts';
 import { type Builder, builder } from './builder.ts';
 import { type Command, exits } from './command.ts';
 import { facesFinding, landmarksFinding } from './doctor-faces.ts';
@@ -72,29 +73,28 @@ function node(): Finding {
   return { what: 'node', found: process.versions.node, ok, ...(!ok && { mend: 'install Node 20.15 or later' }) };
 }
 
-/** Whether a package is there, and in which version; it is not loaded. */
-function packageVersion(name: string): string | undefined {
-  const require = createRequire(import.meta.url);
+/** Whether a package is there, and in which version, or what is wrong with it; it is not loaded. */
+export function packageState(
+  name: string,
+  require: (path: string) => unknown = createRequire(import.meta.url),
+): { readonly version: string } | { readonly missing: string } {
   try {
-    return (require(`${name}/package.json`) as { version: string }).version;
-  } catch {
-    return undefined;
+    return require(`${name}/package.json`) as { version: string };
+  } catch (error) {
+    if (systemCode(error) === 'MODULE_NOT_FOUND') return { missing: `not installed (${name})` };
+    return { missing: `not sound (${name}: ${firstLine(messageOf(error))})` };
   }
 }
 
 function backend(what: string, name: string, mend: string, needed: boolean): Finding {
-  const found = packageVersion(name);
-  return {
-    what: `backend ${what}`,
-    found: found === undefined ? `not installed (${name})` : found,
-    ok: found !== undefined || !needed,
-    ...(found === undefined && { mend }),
-  };
+  const state = packageState(name);
+  if ('version' in state) return { what: `backend ${what}`, found: state.version, ok: true };
+  return { what: `backend ${what}`, found: state.missing, ok: !needed, mend };
 }
 
 function tensorflow(): Finding {
-  const gpu = packageVersion('@tensorflow/tfjs-node-gpu');
-  if (gpu !== undefined) return { what: 'backend tensorflow', found: `${gpu} (tfjs-node-gpu)`, ok: true };
+  const gpu = packageState('@tensorflow/tfjs-node-gpu');
+  if ('version' in gpu) return { what: 'backend tensorflow', found: `${gpu.version} (tfjs-node-gpu)`, ok: true };
   return backend(
     'tensorflow',
     '@tensorflow/tfjs-node',

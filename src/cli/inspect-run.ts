@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { printable } from '../errors.ts';
 import { inspectionText, inspectRun } from '../pipeline/inspect-run.ts';
+import { unlessGone } from '../whole-file.ts';
 import { exits } from './command.ts';
 import type { Inspection } from './inspection.ts';
 
@@ -9,11 +10,7 @@ import type { Inspection } from './inspection.ts';
 export const runInspection: Inspection = {
   what: 'the folder of a training',
   knows: async (path, place) =>
-    place === 'folder' &&
-    (await stat(join(path, 'metrics.jsonl')).then(
-      () => true,
-      () => false,
-    )),
+    place === 'folder' && (await stat(join(path, 'metrics.jsonl')).catch(unlessGone)) !== undefined,
   async show(path, given, { stdout }) {
     const inspection = await inspectRun(path);
     const json = `${JSON.stringify(inspection, null, 2)}\n`;

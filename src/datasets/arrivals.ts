@@ -139,7 +139,7 @@ export class Arrivals {
   }
 
   async close(): Promise<void> {
-    // Whether it failed, its caller has heard.
+    // Whether it failed, and by whatever, the caller of `add` or `unread` has heard.
     await this.#busy.catch(() => undefined);
     await this.#handle?.close();
   }

@@ -50,8 +50,8 @@ function readAlone(
     const opened = (error: Error | null, file: number) => {
       if (error !== null) return refuse(error);
       const end = (error: unknown, bytes?: Uint8Array) => {
-        close(file);
-        if (bytes === undefined) refuse(error);
+        const failure = close(file);
+        if (bytes === undefined || failure !== undefined) refuse(error ?? failure);
         else resolve(bytes);
       };
       try {
@@ -88,15 +88,19 @@ async function reasonOf(path: string | Buffer, error: unknown): Promise<string> 
   return to === undefined ? messageOf(error) : `a link that leads nowhere, to ${nameText(to)}`;
 }
 
+/** What file systems over a network say of a file when it is closed. */
+const closing = ['EIO', 'EINTR', 'ENOSPC', 'EDQUOT', 'ESTALE', 'ETIMEDOUT', 'EREMOTEIO', 'ENOTCONN', 'EHOSTDOWN'];
+
 /**
- * Closes a file that was read. Nothing was written, so that closing has nothing to wait for, and an error of it (some file systems over a network
- * have them) takes nothing from what was read.
+ * Closes a file that was read. Nothing was written, so that closing has nothing to wait for, and an error of the file system takes nothing from what was
+ * read. Gives any other error: thrown from a callback of Node's it would end the process.
  */
-function close(file: number): void {
+function close(file: number): unknown {
   try {
     closeSync(file);
-  } catch {
-    // As the docstring says; thrown from a callback of Node's it would end the process.
+    return undefined;
+  } catch (error) {
+    return closing.includes(systemCode(error) ?? '') ? undefined : error;
   }
 }
 

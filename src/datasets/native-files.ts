@@ -1,6 +1,7 @@
 import { imageOutcomes, isAbsent } from '../native.ts';
 import { type NativePool, nativePool, type PoolJob } from '../vision/native-pool.ts';
 import type { Recycler } from './recycler.ts';
+import { systemCode } from './system.ts';
 
 /** Larger files are read in pieces, so that an abort is heard between them. */
 export const mostAtOnce = 2 ** 22;
@@ -31,6 +32,11 @@ export class Trials {
     this.#resting = this.#rest;
     this.#rest = Math.min(2 * this.#rest + 1, longestRest);
   }
+}
+
+/** No memory or no thread could be had for the addon's work: the other way tells so, if it does not go better there. */
+export function isShort(error: unknown): boolean {
+  return ['OUT_OF_MEMORY', 'RENDER'].includes(systemCode(error) ?? '');
 }
 
 interface Limits {
@@ -122,10 +128,9 @@ class NativeFiles {
     }
     try {
       this.#pool.addon.readFiles(ids, paths, rooms);
-    } catch {
-      // No thread or no memory could be had: the other way tells so, if it does not go better there.
+    } catch (error) {
       for (const id of ids) this.#pool.close(id);
-      for (const { otherwise, resolve } of files) resolve(otherwise());
+      for (const { otherwise, resolve } of files) resolve(isShort(error) ? otherwise() : Promise.reject(error));
     }
   };
 

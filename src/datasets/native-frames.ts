@@ -1,6 +1,6 @@
 import { imageOutcomes, isAbsent } from '../native.ts';
 import { type NativePool, nativePool, type PoolJob } from '../vision/native-pool.ts';
-import { mostAtOnce, Trials } from './native-files.ts';
+import { isShort, mostAtOnce, Trials } from './native-files.ts';
 import type { Recycler } from './recycler.ts';
 
 /** A frame at the addon, or on its way there. */
@@ -9,14 +9,22 @@ class Wanted implements PoolJob {
   readonly memory: Recycler;
   readonly room: Uint8Array;
   readonly resolve: (bytes: Buffer | undefined) => void;
+  readonly reject: (error: unknown) => void;
   readonly #trials: Trials;
 
-  constructor(trials: Trials, length: number, memory: Recycler, resolve: (bytes: Buffer | undefined) => void) {
+  constructor(
+    trials: Trials,
+    length: number,
+    memory: Recycler,
+    resolve: (bytes: Buffer | undefined) => void,
+    reject: (error: unknown) => void,
+  ) {
     this.#trials = trials;
     this.length = length;
     this.memory = memory;
     this.room = memory.take(length);
     this.resolve = resolve;
+    this.reject = reject;
   }
 
   ended(outcome: number): void {
@@ -50,9 +58,9 @@ class NativeFrames {
    */
   read(file: number, offset: number, length: number, memory: Recycler): Promise<Buffer | undefined> | undefined {
     if (length > mostAtOnce || !this.#trials.isDue()) return undefined;
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       if (this.#gathered.length === 0) process.nextTick(this.#start);
-      this.#gathered.push(new Wanted(this.#trials, length, memory, resolve));
+      this.#gathered.push(new Wanted(this.#trials, length, memory, resolve, reject));
       this.#places.push(file, offset, length);
     });
   }
@@ -70,10 +78,12 @@ class NativeFrames {
     }
     try {
       this.#pool.addon.readFrames(ids, places, rooms);
-    } catch {
-      // No thread or no memory could be had: the other way tells so, if it does not go better there.
+    } catch (error) {
       for (const id of ids) this.#pool.close(id);
-      for (const { resolve } of frames) resolve(undefined);
+      for (const { resolve, reject } of frames) {
+        if (isShort(error)) resolve(undefined);
+        else reject(error);
+      }
     }
   };
 }

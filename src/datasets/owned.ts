@@ -99,11 +99,8 @@ export class OwnRecord {
         throw cannotWrite(this.#path, error);
       }
     });
-    // Who added hears of it; what comes behind is tried anew.
-    this.#busy = added.then(
-      () => undefined,
-      () => undefined,
-    );
+    // Whatever it failed with, who added hears of it; what comes behind is tried anew.
+    this.#busy = added.catch(() => undefined);
     return added;
   }
 

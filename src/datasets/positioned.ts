@@ -94,10 +94,16 @@ export class FilePool {
         const sound = nativeFrames()?.read(latest.file, offset, length, memory);
         if (sound === undefined) return otherwise();
         const entry = take();
-        return sound.then((bytes) => {
-          this.#let(entry);
-          return bytes === undefined ? otherwise() : { bytes, isSound: true };
-        });
+        return sound.then(
+          (bytes) => {
+            this.#let(entry);
+            return bytes === undefined ? otherwise() : { bytes, isSound: true };
+          },
+          (error: unknown) => {
+            this.#let(entry);
+            throw error;
+          },
+        );
       },
     };
   }
@@ -151,6 +157,7 @@ function openFile(path: string | Buffer): Promise<number> {
 function release(file: Promise<number>): void {
   file.then(
     (opened) => close(opened, () => {}),
+    // What was not opened is not closed; why, whoever wanted to read it has heard.
     () => {},
   );
 }

@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
-import { discard, noLinks, systemCode, unless } from '../whole-file.ts';
+import { discard, jsonOf, noLinks, systemCode, unless } from '../whole-file.ts';
 
 /** Who has a lock. What a system does not tell is left out. */
 interface Holder {
@@ -223,15 +223,12 @@ function kindOf(found: BigIntStats): string {
 /** The text of a lock; a number alone is one of an earlier version. Nothing for one that was cut, or never came to the disk. */
 function holderOf(text: string): Partial<Holder> | undefined | 'foreign' {
   if (/^[\0\s]*$/.test(text)) return undefined;
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'number') return { pid: value };
-    const holder = (typeof value === 'object' && value !== null ? value : {}) as Partial<Holder>;
-    return typeof holder.pid === 'number' ? holder : 'foreign';
-  } catch {
-    // No JSON: the beginning of a lock, or none.
-    return text.startsWith('{"pid":') ? undefined : 'foreign';
-  }
+  const value = jsonOf(text);
+  // No JSON: the beginning of a lock, or none.
+  if (value === undefined) return text.startsWith('{"pid":') ? undefined : 'foreign';
+  if (typeof value === 'number') return { pid: value };
+  const holder = (typeof value === 'object' && value !== null ? value : {}) as Partial<Holder>;
+  return typeof holder.pid === 'number' ? holder : 'foreign';
 }
 
 /** What is none of ours is nobody's to remove. */

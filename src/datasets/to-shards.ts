@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fail } from '../errors.ts';
+import { fail, PatchstreamError } from '../errors.ts';
 import type { Sample } from '../streams/sample.ts';
 import { Picture } from '../vision/picture.ts';
 import type { SheetRow } from '../vision/sheet.ts';
@@ -17,6 +17,7 @@ import { shardEnding } from './shards.ts';
 import { defineSink, type OpenSink, type SinkContext } from './sink.ts';
 import type { Fields } from './source.ts';
 import { checkPictures, defaultPictures, pictureOptions, storePicture } from './stored-picture.ts';
+import { nothingThere, systemCode } from './system.ts';
 
 interface Written extends Entry {
   readonly key: string;
@@ -95,7 +96,9 @@ async function originOf(path: string): Promise<Origin | undefined> {
   try {
     const { info } = await openShard(pool, path, { name: path, damage: 'skip', maxBytes: 0 });
     return info && { job: info.recipe.job, source: info.source };
-  } catch {
+  } catch (error) {
+    const cause = error instanceof PatchstreamError ? error.cause : error;
+    if (!nothingThere.includes(systemCode(cause) ?? '')) throw error;
     return undefined;
   } finally {
     pool.close();

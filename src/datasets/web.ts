@@ -96,6 +96,7 @@ function isOther(answer: Response, { size, etag, modified }: Version): boolean {
 
 /** Lets go of an answer whose bytes nobody will read: else its connection stays open. Whatever it breaks off with is no failure of what was asked. */
 async function giveUp(answer: Response): Promise<void> {
+  // Any error is of a connection that is given up.
   await answer.body?.cancel().catch(() => undefined);
 }
 
@@ -194,10 +195,12 @@ async function tried<T>(
       } finally {
         clearTimeout(timer);
       }
-      await delay(Math.min(longestDelayMs, delayMs * 2 ** (failures - 1)), undefined, { signal }).catch(() => {
-        outer?.throwIfAborted();
-        throw refuse(late.signal.reason);
-      });
+      await delay(Math.min(longestDelayMs, delayMs * 2 ** (failures - 1)), undefined, { signal }).catch(
+        (error: unknown) => {
+          outer?.throwIfAborted();
+          throw late.signal.aborted ? refuse(late.signal.reason) : error;
+        },
+      );
     }
   } finally {
     clearTimeout(end);

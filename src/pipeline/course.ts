@@ -5,7 +5,7 @@ import type { Failure } from '../streams/failures.ts';
 import { digestDefinition, readModel, readState } from '../train/checkpoint.ts';
 import { epochAt } from '../train/epoch.ts';
 import type { ReconstructionErrors } from '../train/evaluate.ts';
-import { systemCode, unlessGone, writeWhole } from '../whole-file.ts';
+import { jsonOf, systemCode, unlessGone, writeWhole } from '../whole-file.ts';
 import type { ResolvedEvaluate, ResolvedMeasure } from './evaluate.ts';
 import { type Evaluation, type EvaluationOptions, evaluateModel } from './evaluation.ts';
 import type { FeatureResult } from './features.ts';
@@ -229,10 +229,5 @@ function unreadable(cause: unknown): undefined {
 
 /** A line that was cut off is none. */
 function parsed(line: string): Partial<CourseRow> | undefined {
-  try {
-    return (JSON.parse(line) as Partial<CourseRow> | null) ?? undefined;
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    return undefined;
-  }
+  return (jsonOf(line) as Partial<CourseRow> | null | undefined) ?? undefined;
 }

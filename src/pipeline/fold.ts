@@ -159,6 +159,7 @@ function given(definition: AnyStage, options: unknown): string[] {
     const parsed = definition.options.safeParse(options);
     return parsed.success ? Object.keys(definition.output(wide, parsed.data).fields) : [];
   } catch {
+    // Whatever the user's code throws for a spec that is none of its chain: this only looks for a suggestion, and `foldStages` tells what it throws for its own.
     return [];
   }
 }

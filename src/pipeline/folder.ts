@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { appendFileSync, existsSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { appendFileSync } from 'node:fs';
+import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RunLock } from '../datasets/run-lock.ts';
 import type { Part } from '../datasets/sink.ts';
@@ -8,7 +8,16 @@ import { fail, messageOf, PatchstreamError } from '../errors.ts';
 import type { Failure } from '../streams/failures.ts';
 import type { StageStats } from '../streams/meter.ts';
 import { differences } from '../train/differences.ts';
-import { cannotWrite, FolderGuard, lockName, outputGone, unlessGone, writeWhole } from '../whole-file.ts';
+import {
+  cannotWrite,
+  endLine,
+  FolderGuard,
+  jsonOf,
+  lockName,
+  outputGone,
+  unlessGone,
+  writeWhole,
+} from '../whole-file.ts';
 import type { RunSummary } from './events.ts';
 import { checkOwned, namesOf } from './own-names.ts';
 import { redactRow, reveal, type Secret } from './redact.ts';
@@ -39,6 +48,8 @@ export class RunFolder {
   #owned = false;
   /** What is said before the run begins: nothing is written into a folder that it may never begin in. */
   #waiting: { readonly file: string; readonly row: Record<string, unknown> }[] | undefined = [];
+  /** Files whose last line has been looked at. */
+  readonly #appended = new Set<string>();
   #lock: RunLock | undefined;
   #guard: FolderGuard | undefined;
 
@@ -97,7 +108,12 @@ export class RunFolder {
     if (format !== 1 || digest !== this.digest || summary === undefined) return undefined;
     // The digest is of the true values, so these are the same.
     const files = summary.files.map((file) => reveal(file, this.#secrets));
-    return files.every((file) => existsSync(file)) ? { ...summary, files } : undefined;
+    try {
+      for (const file of files) if ((await stat(file).catch(unlessGone)) === undefined) return undefined;
+    } catch (cause) {
+      throw this.#unusable(cause);
+    }
+    return { ...summary, files };
   }
 
   /**
@@ -151,22 +167,34 @@ export class RunFolder {
     this.#flush();
   }
 
-  /** Takes the failures from `position` on out of the quarantine: a job that goes on there meets them again. Counts what is left, by stage, and how many positions it is of. */
+  /**
+   * Takes the failures from `position` on out of the quarantine: a job that goes on there meets them again, as it does that of a last line which a kill
+   * has cut. Counts what is left, by stage, how many positions it is of, and the lines that cannot be read, which stay.
+   */
   async forgetFailures(
     position: number,
-  ): Promise<{ readonly counts: ReadonlyMap<string, number>; readonly failed: number }> {
+  ): Promise<{ readonly counts: ReadonlyMap<string, number>; readonly failed: number; readonly unreadable: number }> {
     const text = await this.#read('quarantine.jsonl');
     const counts = new Map<string, number>();
     const positions = new Set<number>();
-    if (text === undefined || text === '') return { counts, failed: 0 };
-    const kept = text.split('\n').filter((line) => isBefore(line, position));
-    for (const line of kept) {
-      const { stage, position } = JSON.parse(line) as Failure;
-      counts.set(stage, (counts.get(stage) ?? 0) + 1);
-      positions.add(position);
-    }
+    let unreadable = 0;
+    if (text === undefined || text === '') return { counts, failed: 0, unreadable };
+    const kept = text
+      .split('\n')
+      .slice(0, -1)
+      .filter((line) => {
+        const { stage, position: at } = parsed<Failure>(line) ?? {};
+        if (stage === undefined || at === undefined) {
+          unreadable++;
+          return true;
+        }
+        if (at >= position) return false;
+        counts.set(stage, (counts.get(stage) ?? 0) + 1);
+        positions.add(at);
+        return true;
+      });
     await this.#write('quarantine.jsonl', kept.map((line) => `${line}\n`).join(''));
-    return { counts, failed: positions.size };
+    return { counts, failed: positions.size, unreadable };
   }
 
   /** Enters a failed sample. Synchronous: the row is there even if the process dies of the next one. */
@@ -222,7 +250,9 @@ export class RunFolder {
     try {
       this.#guard?.check();
       const safe = redactRow(row, this.#secrets);
-      appendFileSync(path, `${JSON.stringify({ time: now(), ...safe })}\n`);
+      const before = this.#appended.has(file) ? '' : endLine(path);
+      this.#appended.add(file);
+      appendFileSync(path, `${before}${JSON.stringify({ time: now(), ...safe })}\n`);
     } catch (cause) {
       this.#fail(cannotWrite(path, cause, 'FILE_WRITE'));
     }
@@ -248,19 +278,8 @@ function decidingOf(resolved: unknown): unknown {
   return rest;
 }
 
-/** True for a whole row of a failure in front of `position`. */
-function isBefore(line: string, position: number): boolean {
-  const { position: at } = parsed<Failure>(line) ?? {};
-  return at !== undefined && at < position;
-}
-
-/** The JSON of a file; nothing where it is none, as where it was cut. */
+/** The map of a file of JSON; nothing where it is none. */
 function parsed<T>(text: string | undefined): Partial<T> | undefined {
-  try {
-    const value: unknown = JSON.parse(text ?? '');
-    return typeof value === 'object' && value !== null ? value : undefined;
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    return undefined;
-  }
+  const value = jsonOf(text ?? '');
+  return typeof value === 'object' && value !== null ? value : undefined;
 }

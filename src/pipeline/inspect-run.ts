@@ -1,10 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { counted } from '../counts.ts';
 import { fail, messageOf } from '../errors.ts';
 import type { Machine } from '../machine.ts';
 import type { StageStats } from '../streams/meter.ts';
 import { type Measures, readMetrics } from '../train/metrics.ts';
 import type { Decision } from '../train/tuner.ts';
+import { jsonOf } from '../whole-file.ts';
 import type { BalanceFacts } from './balance-shares.ts';
 import { type Explanation, explainBalance } from './stall.ts';
 
@@ -18,6 +20,8 @@ export interface Inspection {
   /** The tuner's last word. */
   readonly tuned?: Decision;
   readonly stats: readonly StageStats[];
+  /** Lines of `events.jsonl` that are no rows of JSON. */
+  readonly unreadable?: number;
 }
 
 /** What a run enters of itself when it begins, for those who look at its folder later, or on another machine. */
@@ -44,7 +48,8 @@ export async function inspectRun(folder: string): Promise<Inspection> {
     });
   const pipeline = parsed(await read('pipeline.json'), folder);
   const rows = readMetrics(await read('metrics.jsonl'), join(folder, 'metrics.jsonl'));
-  const events = lastRun(rowsOf(await read('events.jsonl')));
+  const { rows: entered, unreadable } = rowsOf(await read('events.jsonl'));
+  const events = lastRun(entered);
   const { batch, thread, microBatch } = pipeline.train;
   const machine = last<MachineEvent>(events, 'machine');
   const end = last<{ readonly how: string; readonly stats: readonly StageStats[] }>(events, 'end');
@@ -70,17 +75,19 @@ export async function inspectRun(folder: string): Promise<Inspection> {
     ...(end && { ended: end.how }),
     ...(explanation && { explanation }),
     ...(tuned && { tuned }),
+    ...(unreadable > 0 && { unreadable }),
   };
 }
 
 /** The inspection as one paragraph. */
-export function inspectionText({ name, steps, ended, explanation, tuned }: Inspection): string {
+export function inspectionText({ name, steps, ended, explanation, tuned, unreadable = 0 }: Inspection): string {
   const state = ended === undefined ? 'goes on, or was killed' : ended;
-  const about = `${name}: ${steps} steps, ${state}.`;
+  const lost = unreadable > 0 ? ` ${counted(unreadable, 'line')} of events.jsonl cannot be read.` : '';
+  const about = `${name}: ${counted(steps, 'step')}, ${state}.${lost}`;
   if (explanation === undefined) return `${about} There are too few steps with all measures to say what sets the pace.`;
   const settings =
     tuned &&
-    `The tuner ${tuned.kind === 'settled' ? 'has settled at' : 'is at'} micro-batch ${tuned.microBatch} and ${tuned.threads} ${tuned.threads === 1 ? 'thread' : 'threads'}.`;
+    `The tuner ${tuned.kind === 'settled' ? 'has settled at' : 'is at'} micro-batch ${tuned.microBatch} and ${counted(tuned.threads, 'thread')}.`;
   return [about, explanation.sentence, explanation.evidence, settings].filter((text) => text !== undefined).join(' ');
 }
 
@@ -91,29 +98,20 @@ interface PipelineJson {
 }
 
 function parsed(text: string, folder: string): PipelineJson {
-  try {
-    const { name, permits, train } = JSON.parse(text) as Partial<PipelineJson>;
-    if (typeof name === 'string' && typeof permits === 'number' && typeof train?.batch === 'number') {
-      return { name, permits, train };
-    }
-  } catch {
-    // Told below, as what lacks its parts.
+  const { name, permits, train } = (jsonOf(text) ?? {}) as Partial<PipelineJson>;
+  if (typeof name === 'string' && typeof permits === 'number' && typeof train?.batch === 'number') {
+    return { name, permits, train };
   }
   throw fail('RUN_FOLDER', { found: 'a pipeline.json that describes no training' }, { where: folder });
 }
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** Rows that can be read; a last one that was cut off is none. */
-function rowsOf(text: string): Row[] {
-  return text.split('\n').flatMap((line) => {
-    try {
-      const row: unknown = JSON.parse(line);
-      return typeof row === 'object' && row !== null ? [row as Row] : [];
-    } catch {
-      return [];
-    }
-  });
+/** Rows that can be read, and how many lines cannot: a last one that is not ended is being written, or was cut by a kill, and is neither. */
+function rowsOf(text: string): { readonly rows: readonly Row[]; readonly unreadable: number } {
+  const lines = text.split('\n').slice(0, -1);
+  const rows = lines.map(jsonOf).filter((row): row is Row => typeof row === 'object' && row !== null);
+  return { rows, unreadable: lines.length - rows.length };
 }
 
 /** A folder may hold the events of several runs: the last start begins the one that is looked at. */

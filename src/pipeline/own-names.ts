@@ -1,7 +1,7 @@
 import { lstat, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '../errors.ts';
-import { temporaryEnding, unlessGone } from '../whole-file.ts';
+import { jsonOf, temporaryEnding, unlessGone } from '../whole-file.ts';
 
 const always = ['pipeline.json', 'events.jsonl', 'quarantine.jsonl', 'finished.json'];
 const ofJobs = ['arrivals.jsonl', 'written.jsonl'];
@@ -61,10 +61,5 @@ async function namesOfRuns(path: string): Promise<ReadonlySet<string> | 'all'> {
 
 /** A line that a kill or a full disk has cut is none. */
 function parsed(line: string): Readonly<Record<string, unknown>> {
-  try {
-    return JSON.parse(line) as Readonly<Record<string, unknown>>;
-  } catch (error) {
-    if (error instanceof SyntaxError) return {};
-    throw error;
-  }
+  return (jsonOf(line) ?? {}) as Readonly<Record<string, unknown>>;
 }

@@ -66,9 +66,10 @@ function atOnce<T>(make: () => T | Promise<T>): T | undefined {
   try {
     const made = make();
     if (!isPromise(made)) return made;
+    // Whatever it fails with: the loader reads the same sample again, and counts it.
     made.then(undefined, () => {});
   } catch {
-    // As the docstring says.
+    // Whatever the source's or the stage's code throws, for the same reason.
   }
   return undefined;
 }
@@ -165,6 +166,7 @@ function readField(source: OpenSource, index: number, name: string, signal: Abor
     throw fail('RECORDS_READ', { key: source.key(index), found: messageOf(error) }, { cause: error });
   }
   if (!isPromise(fields)) return fields[name];
+  // Whatever it fails with: that it is a promise ends the run.
   fields.then(undefined, () => {});
   throw fail('RECORDS_READ', { key: source.key(index), found: 'a promise' });
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { tap } from 'rxjs';
+import { counted } from '../counts.ts';
 import type { Job, OpenSink } from '../datasets/sink.ts';
 import type { Fields, OpenSource } from '../datasets/source.ts';
 import { messageOf, PatchstreamError } from '../errors.ts';
@@ -55,7 +56,10 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
       if (replaced !== undefined && !goesOn) onLine(replaced);
       sayPassedOver(source, context);
       if (goesOn) {
-        const { counts, failed } = await folder.forgetFailures(position);
+        const { counts, failed, unreadable } = await folder.forgetFailures(position);
+        if (unreadable > 0) {
+          onLine(`${counted(unreadable, 'line')} of quarantine.jsonl cannot be read: those samples count as dropped`);
+        }
         earlier = earlierOf({ positions: position - job.from, sources, failed });
         before = beforeOf(counts, position - job.from, samples);
         onLine(`goes on behind ${samples} samples that an earlier run has written`);

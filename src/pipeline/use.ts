@@ -4,6 +4,7 @@ import { createJiti } from 'jiti';
 import * as rxjs from 'rxjs';
 import * as zod from 'zod';
 import { fail, firstLine, messageOf, PatchstreamError } from '../errors.ts';
+import { systemCode } from '../whole-file.ts';
 import type { Listed, Registry } from './registry.ts';
 
 type Carrier = { readonly definition: { readonly name: string } };
@@ -26,7 +27,9 @@ function lent(file: string): Record<string, unknown> {
   const missing = Object.entries(tools).filter(([name]) => {
     try {
       return resolve(name) === '';
-    } catch {
+    } catch (error) {
+      // It has none, or one that its package does not export.
+      if (!['MODULE_NOT_FOUND', 'ERR_PACKAGE_PATH_NOT_EXPORTED'].includes(systemCode(error) ?? '')) throw error;
       return true;
     }
   });

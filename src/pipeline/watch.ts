@@ -8,6 +8,7 @@ import type { Fields, OpenSource } from '../datasets/source.ts';
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
 import type { Permits } from '../streams/permits.ts';
 import { type Drop, drop } from '../streams/sample.ts';
+import { unless } from '../whole-file.ts';
 import type { RunContext, Watching } from './context.ts';
 import type { Resolved } from './resolve.ts';
 
@@ -130,7 +131,7 @@ export class Watch {
     while (!this.#signal.aborted) {
       // A look at very many files takes a while, and is not all that the machine is for.
       const rest = Math.max(everySeconds * 1000, 10 * looked);
-      await pause(rest, undefined, { signal: this.#signal }).catch(() => undefined);
+      await pause(rest, undefined, { signal: this.#signal }).catch(unless('ABORT_ERR'));
       if (this.#signal.aborted) break;
       const began = performance.now();
       const count = await this.#newcome();

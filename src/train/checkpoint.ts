@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
-import { syncFolder, unless } from '../whole-file.ts';
+import { syncFolder, systemCode, unless } from '../whole-file.ts';
 import {
   checkpointName,
   checkpointNames,
@@ -137,7 +137,7 @@ export async function newestCheckpoint<C extends StoredModel>(
       if (found.state.digest === undefined) note(undigested(found.path));
       return found;
     } catch (error) {
-      if (!(error instanceof PatchstreamError)) throw error;
+      if (!(error instanceof PatchstreamError && error.code === 'CHECKPOINT_BROKEN')) throw error;
       note(error.message);
       broken.push(name);
     }
@@ -154,7 +154,7 @@ export function undigested(path: string): string {
 /**
  * Reads a checkpoint and compares its digests: that of `state.json`, and in it those of both files.
  *
- * @throws CHECKPOINT_BROKEN
+ * @throws CHECKPOINT_BROKEN, FILE_UNREADABLE
  */
 export async function readCheckpoint(path: string): Promise<Checkpoint> {
   const state = await readState(path);
@@ -165,7 +165,7 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
 /**
  * Reads the weights of a checkpoint. All its digests are compared, as by `readCheckpoint`; the optimizer's values are not kept.
  *
- * @throws CHECKPOINT_BROKEN
+ * @throws CHECKPOINT_BROKEN, FILE_UNREADABLE
  */
 export async function readModel(path: string): Promise<StoredModel> {
   const state = await readState(path);
@@ -174,7 +174,7 @@ export async function readModel(path: string): Promise<StoredModel> {
     if ((await sha256(createReadStream(join(path, parts[1])))) !== state.digests[parts[1]])
       throw new Error(otherDigest);
   } catch (cause) {
-    throw broken(path, `${parts[1]}: ${messageOf(cause)}`, cause);
+    throw broken(path, parts[1], cause);
   }
   return { path, state, model };
 }
@@ -198,8 +198,17 @@ export async function checkpointAt(path: string): Promise<string | undefined> {
 
 const otherDigest = 'its digest is not the one in state.json';
 
-function broken(path: string, found: string, cause: unknown) {
-  return fail('CHECKPOINT_BROKEN', { found }, { where: path, cause });
+/** What the system answers of a file that is not there, or no longer as it was written. */
+const lost = ['ENOENT', 'ENOTDIR', 'EISDIR', 'EIO'];
+
+/** Any other error of the system, as of a file that this user may not read, says nothing of a checkpoint, which may be whole: no older one is taken for it. */
+function broken(path: string, part: string, cause: unknown) {
+  const code = systemCode(cause) ?? '';
+  const reason = messageOf(cause);
+  if (/^E[A-Z0-9]+$/.test(code) && !lost.includes(code)) {
+    return fail('FILE_UNREADABLE', { file: join(path, part), reason }, { cause });
+  }
+  return fail('CHECKPOINT_BROKEN', { found: `${part}: ${reason}` }, { where: path, cause });
 }
 
 async function readPart(path: string, state: CheckpointState, part: (typeof parts)[number]): Promise<Safetensors> {
@@ -208,16 +217,16 @@ async function readPart(path: string, state: CheckpointState, part: (typeof part
     if ((await sha256(file.pieces())) !== state.digests[part]) throw new Error(otherDigest);
     return file;
   } catch (cause) {
-    throw broken(path, `${part}: ${messageOf(cause)}`, cause);
+    throw broken(path, part, cause);
   }
 }
 
-/** `state.json` of a checkpoint, compared with its digest. @throws CHECKPOINT_BROKEN */
+/** `state.json` of a checkpoint, compared with its digest. @throws CHECKPOINT_BROKEN, FILE_UNREADABLE */
 export async function readState(path: string): Promise<CheckpointState> {
   try {
     return stateOf(JSON.parse(await readFile(join(path, 'state.json'), 'utf8')));
   } catch (cause) {
-    throw broken(path, `state.json: ${messageOf(cause)}`, cause);
+    throw broken(path, 'state.json', cause);
   }
 }
 

@@ -26,7 +26,7 @@ export async function readWeights(path: string, note: (text: string) => void): P
     if (!(await isFolder(path))) return openSafetensors(path);
     return await inFolder(path, note);
   } catch (cause) {
-    if (cause instanceof PatchstreamError && cause.code === 'CHECKPOINT_BROKEN') throw cause;
+    if (cause instanceof PatchstreamError && ['CHECKPOINT_BROKEN', 'FILE_UNREADABLE'].includes(cause.code)) throw cause;
     throw fail('WEIGHTS_BROKEN', { found: messageOf(cause) }, { where: path, cause });
   }
 }

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { packageState } from '../../src/cli/doctor.ts';
 import { facesFinding, landmarksFinding } from '../../src/cli/doctor-faces.ts';
 import { rendererFinding } from '../../src/cli/doctor-renderer.ts';
 import { torchFinding } from '../../src/cli/doctor-torch.ts';
@@ -133,4 +134,20 @@ t.test('landmarks: where they come from, or how to get them; said of pipelines t
     const { out } = await patchstream(['describe', faces, '--set', `stages.1.face-crop.${option}`]);
     t.match(out, /^landmarks +\S/m, option);
   }
+});
+
+t.test('issue 16: a package that is there and broken is not called missing', (t) => {
+  const throwing = (error: Error) => () => {
+    throw error;
+  };
+  const gone = Object.assign(new Error('Cannot find module'), { code: 'MODULE_NOT_FOUND' });
+  t.same(
+    packageState('sharp', () => ({ version: '1.2.3' })),
+    { version: '1.2.3' },
+  );
+  t.same(packageState('gone', throwing(gone)), { missing: 'not installed (gone)' });
+  t.match(packageState('cut', throwing(new SyntaxError('Unexpected end of JSON input'))), {
+    missing: 'not sound (cut: Unexpected end of JSON input)',
+  });
+  t.end();
 });

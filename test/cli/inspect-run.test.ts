@@ -86,6 +86,16 @@ t.test('runs that were killed, are old, or were cut off are told of as far as th
   t.match((await patchstream(['inspect', folder])).out, /0 steps/);
 });
 
+t.test('issue 16: events that cannot be read are counted, and one that is being written is not', async (t) => {
+  const folder = join(t.testdir(), 'run');
+  await runFolder(folder, Object.values(planted)[0]!);
+  appendFileSync(join(folder, 'events.jsonl'), '{"event":"sta\n{"event":"sta');
+  t.match(
+    (await patchstream(['inspect', folder])).out,
+    / 40 steps, completed\. 1 line of events\.jsonl cannot be read\. /,
+  );
+});
+
 t.test('what is no training is told of', async (t) => {
   const root = t.testdir({
     other: {},

@@ -56,3 +56,26 @@ t.test('no source grows past 320 lines', (t) => {
   t.same(long, []);
   t.end();
 });
+
+t.test('issue 16: a catch that takes every error says which and why, and one that names its error uses it', (t) => {
+  const silent: string[] = [];
+  for (const [name, text] of texts) {
+    if (!name.startsWith('src/') || !name.endsWith('.ts')) continue;
+    const lines = text.split('\n');
+    const isComment = (line = '') => /^\s*(\/\/|\*)/.test(line);
+    for (const [index, line] of lines.entries()) {
+      if (isComment(line)) continue;
+      const takesAll =
+        /\bcatch \{|\bcatch\(\(\) =>|^\s*\(\) => (undefined|\{\}|false|\[\]),?$|then\(undefined, \(\) =>/.test(line);
+      const isSaid = [lines[index - 1], lines[index + 1], lines[index - 2]].some(isComment);
+      if (takesAll && !isSaid) silent.push(`${name}:${index + 1}: ${line.trim()}`);
+      const caught = /^(\s*)\} catch \((\w+)(?:: \w+)?\) \{$/.exec(line);
+      if (caught === null) continue;
+      const end = lines.findIndex((other, at) => at > index && other.startsWith(`${caught[1]}}`));
+      const body = lines.slice(index + 1, end).join('\n');
+      if (!new RegExp(`\\b${caught[2]}\\b`).test(body)) silent.push(`${name}:${index + 1}: ${line.trim()}`);
+    }
+  }
+  t.same(silent, []);
+  t.end();
+});

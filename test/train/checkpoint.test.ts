@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import {
@@ -139,6 +139,27 @@ t.test('L14: of a run whose newest checkpoint is broken an older one is read, an
   const { tensors } = await readWeights(folder, (text) => notes.push(text));
   t.equal(floatsOf(tensors.get('weight')!)[0], 1);
   t.match(notes, [/^CHECKPOINT_BROKEN.*step-00000002: .*state\.json/, /older checkpoint step-00000001 is taken/]);
+});
+
+t.test('L14: a checkpoint that cannot be read for now is not taken for broken, nor an older one for it', async (t) => {
+  const root = t.testdir();
+  const folder = checkpointFolder(root);
+  for (const step of [1, 2]) await saveCheckpoint(folder, toSave(step), 2);
+  for (const part of ['state.json', 'model.safetensors', 'optimizer.safetensors']) {
+    const path = join(folder, checkpointName(2), part);
+    const bytes = await readFile(path);
+    await rm(path);
+    await symlink(part, path);
+    const ways: readonly (() => Promise<unknown>)[] = [
+      () => newest(folder),
+      () => newestCheckpoint(folder, readModel, () => {}),
+      () => readWeights(root, () => {}),
+    ];
+    for (const read of ways) await t.rejects(read(), { code: 'FILE_UNREADABLE', message: /ELOOP/ }, part);
+    await rm(path);
+    await writeFile(path, bytes);
+  }
+  t.equal((await newest(folder))?.state.step, 2);
 });
 
 t.test('L14: a checkpoint of format 1, which has no digest of its state, is read, and that is said', async (t) => {

@@ -85,6 +85,7 @@ export class ReadAhead<R> {
       this.#take(index, begun);
       begun.promise.then(
         (record) => this.#records.drop(record, memory),
+        // Whatever it failed with: who asks for it later reads it again.
         () => {},
       );
     }
