@@ -56,6 +56,6 @@ export {
 export { defineStage, type StageContext, type StageDefinition, type StageFactory } from './stages/stage.ts';
 export { Drop, drop, type Sample } from './streams/sample.ts';
 export { each, operator, type Stage, type StagePolicy } from './streams/stage.ts';
+export type { Frame } from './vision/geometry.ts';
 export { type Box, Picture, type Pixels } from './vision/picture.ts';
 export type { FieldSpec, Spec } from './vision/spec.ts';
-export type { Frame } from './vision/turn.ts';

@@ -1,6 +1,6 @@
 import { type Absent, type DlibAddon, isAbsent } from '../native.ts';
 import { aboutDetector, landmarksOf } from '../vision/face-detector.ts';
-import type { Finding } from './doctor.ts';
+import type { Finding } from './finding.ts';
 
 const build = 'npx patchstream doctor --build';
 

@@ -1,6 +1,6 @@
 import { type Absent, isAbsent } from '../native.ts';
 import { aboutRenderer, type NativeRenderer } from '../vision/render-native.ts';
-import type { Finding } from './doctor.ts';
+import type { Finding } from './finding.ts';
 
 const build = 'npx patchstream doctor --build';
 

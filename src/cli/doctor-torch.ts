@@ -1,6 +1,6 @@
 import type { Absent, TorchAddon } from '../native.ts';
 import { isAbsent } from '../native.ts';
-import type { Finding } from './doctor.ts';
+import type { Finding } from './finding.ts';
 
 const what = 'backend torch';
 const build = 'npx patchstream doctor --build';

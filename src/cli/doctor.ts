@@ -11,15 +11,7 @@ import { type Command, exits } from './command.ts';
 import { facesFinding, landmarksFinding } from './doctor-faces.ts';
 import { rendererFinding } from './doctor-renderer.ts';
 import { torchFinding } from './doctor-torch.ts';
-
-/** One thing that was looked at. */
-export interface Finding {
-  readonly what: string;
-  readonly found: string;
-  readonly ok: boolean;
-  /** The command that mends it, or makes it faster. */
-  readonly mend?: string;
-}
+import type { Finding } from './finding.ts';
 
 /** `patchstream doctor` */
 export const doctor: Command = {

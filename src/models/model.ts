@@ -2,7 +2,6 @@ import type { HostNumbers } from '../backends/host-numbers.ts';
 import type { Tensor, Tensor2D, Tensor3D, Variable } from '../backends/tf.ts';
 import type { Random } from '../random.ts';
 import type { Stored } from './parameters.ts';
-import type { Target } from './pixels.ts';
 import type { FixedTensor } from './positions.ts';
 
 /** One field of a micro-batch on the host; the first dimension is N, the samples of the micro-batch. */
@@ -27,6 +26,9 @@ export interface Chance {
   /** The numbers of the whole step, the same for each of its micro-batches. */
   step(stage: string): Random;
 }
+
+/** What a model reconstructs: pixels standardised within each patch, or normalised pixels. */
+export type Target = 'patchNorm' | 'pixels';
 
 /** What a model is to the train stage: pure functions over named parameters. */
 export interface Model {

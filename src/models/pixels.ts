@@ -1,12 +1,9 @@
 import type { Constants } from '../backends/constants.ts';
 import * as tf from '../backends/tf.ts';
 import { channelMean, channelStd } from '../vision/patches.ts';
-import type { Loss } from './model.ts';
+import type { Loss, Target } from './model.ts';
 
 /** What masked models have in common before the first layer and after the last: pictures to patches, targets, and the error over what was hidden. */
-
-/** What a model reconstructs: pixels standardised within each patch, or normalised pixels. */
-export type Target = 'patchNorm' | 'pixels';
 
 /**
  * Cuts pictures into patches, in raster order, each flattened row by row with the channel fastest.

@@ -1,5 +1,4 @@
 import type { Part } from '../datasets/sink.ts';
-import { fail, type PatchstreamError } from '../errors.ts';
 import type { RunEvent } from './events.ts';
 import type { RunFolder } from './folder.ts';
 
@@ -19,10 +18,4 @@ export interface RunContext {
   readonly fresh: boolean;
   readonly part?: Part;
   readonly watch?: Watching;
-}
-
-/** The error of a run that was aborted. */
-export function cancelled(signal: AbortSignal): PatchstreamError {
-  const cause = typeof signal.reason === 'string' ? signal.reason : 'its caller';
-  return fail('RUN_CANCELLED', { cause });
 }

@@ -4,24 +4,13 @@ import { fail, messageOf } from '../errors.ts';
 import type { Failure } from '../streams/failures.ts';
 import { digestDefinition, readModel, readState } from '../train/checkpoint.ts';
 import { epochAt } from '../train/epoch.ts';
-import type { ReconstructionErrors } from '../train/evaluate.ts';
 import { jsonOf, systemCode, unlessGone, writeWhole } from '../whole-file.ts';
 import type { ResolvedEvaluate, ResolvedMeasure } from './evaluate.ts';
-import { type Evaluation, type EvaluationOptions, evaluateModel } from './evaluation.ts';
+import { type CourseRow, type Evaluation, type EvaluationOptions, evaluateModel } from './evaluation.ts';
 import type { FeatureResult } from './features.ts';
 import type { Resolved } from './resolve.ts';
 import { trueJson } from './resolved-json.ts';
 import { evaluationLines } from './tell-evaluation.ts';
-
-/** A row of `evaluations.jsonl`: what was measured after so many steps; 0 is before the training. */
-export interface CourseRow {
-  readonly step: number;
-  readonly epoch: number;
-  /** Of the pipeline and its measures: rows of another are not taken for this one's. */
-  readonly digest: string;
-  readonly reconstruction?: ReconstructionErrors;
-  readonly features: readonly FeatureResult[];
-}
 
 export interface CourseOptions {
   /** The run's folder. */

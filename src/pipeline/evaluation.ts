@@ -6,11 +6,11 @@ import type { HostBatch } from '../models/model.ts';
 import { isClassifier, isEncoder, isRestorer } from '../models/model.ts';
 import type { Failure } from '../streams/failures.ts';
 import { checkpointFolder, newestCheckpoint, readModel } from '../train/checkpoint.ts';
-import type { HeldOut, Reconstruction } from '../train/evaluate.ts';
+import type { HeldOut, Reconstruction, ReconstructionErrors } from '../train/evaluate.ts';
 import type { OpenModel, StoredWeights } from '../train/session.ts';
 import { writeWhole } from '../whole-file.ts';
 import { batchesOf } from './batches.ts';
-import { cancelled } from './context.ts';
+import { cancelled } from './cancelled.ts';
 import type { HeldOutChain, ReconstructionMeasure, ResolvedMeasure } from './evaluate.ts';
 import {
   type FeatureResult,
@@ -46,6 +46,16 @@ export interface EvaluationOptions {
 /** What was measured of one state of the weights. */
 export interface Evaluation {
   readonly reconstruction?: Reconstruction;
+  readonly features: readonly FeatureResult[];
+}
+
+/** A row of `evaluations.jsonl`: what was measured after so many steps; 0 is before the training. */
+export interface CourseRow {
+  readonly step: number;
+  readonly epoch: number;
+  /** Of the pipeline and its measures: rows of another are not taken for this one's. */
+  readonly digest: string;
+  readonly reconstruction?: ReconstructionErrors;
   readonly features: readonly FeatureResult[];
 }
 

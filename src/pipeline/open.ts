@@ -4,7 +4,7 @@ import { fail, messageOf, printable } from '../errors.ts';
 import type { Before, Failure } from '../streams/failures.ts';
 import type { Drop } from '../streams/sample.ts';
 import type { Spec } from '../vision/spec.ts';
-import { cancelled } from './context.ts';
+import { cancelled } from './cancelled.ts';
 import { type Loader, loader, type Threads } from './engine.ts';
 import { type RecordRun, recordRun } from './records.ts';
 import type { Resolved } from './resolve.ts';

@@ -8,7 +8,6 @@ import type { ResolvedSink } from './ends.ts';
 import type { ResolvedEvaluate, ResolvedSource } from './evaluate.ts';
 import type { Path } from './locate.ts';
 import type { Problems } from './problem.ts';
-import type { Resolved } from './resolve.ts';
 
 /** What a pipeline reads or writes: where, as it is shown, and where it stands in the file. */
 interface Place {
@@ -54,7 +53,11 @@ export function checkOverlap(definition: Definition, parts: Parts, problems: Pro
 }
 
 /** For one file that is written into no folder of a run. @param on a folder that is read too. @throws OUTPUT_IN_SOURCE */
-export function refuseAmongSources(path: string, resolved: Parts & Pick<Resolved, 'definition'>, on?: string): void {
+export function refuseAmongSources(
+  path: string,
+  resolved: Parts & { readonly definition: Definition },
+  on?: string,
+): void {
   const output = placeOf(resolve(path), []);
   const also = on === undefined ? [] : [placeOf(resolve(on), [])];
   const source = [...readBy(resolved.definition, resolved), ...also].find(({ real }) => liesIn(output.real, real));

@@ -3,8 +3,6 @@ import type { Fields, OpenSource } from '../datasets/source.ts';
 import { fail } from '../errors.ts';
 import type { End, Permits } from '../streams/permits.ts';
 import type { Drop } from '../streams/sample.ts';
-import type { RunContext } from './context.ts';
-import type { Opened } from './open.ts';
 import type { Resolved } from './resolve.ts';
 
 /**
@@ -73,9 +71,14 @@ interface JobRange {
   readonly isWhole: boolean;
 }
 
+type Listing = Pick<OpenSource<Fields | Drop>, 'passedOver'>;
+
 /** The sum of a job. An operator may end before its source does, as `take`: what it has not let in is dropped. */
 export function sumOfJob(
-  { source, loader: { permits } }: Opened,
+  {
+    source,
+    loader: { permits },
+  }: { readonly source: Listing; readonly loader: { readonly permits: Pick<Permits, 'issued' | 'ended'> } },
   { stages }: Pick<Resolved, 'stages'>,
   { from, to, earlier, isWhole }: JobRange,
 ): Sum {
@@ -138,11 +141,19 @@ function termsOf({ delivered, failed, dropped, passedOver, notReached }: Sum): s
   return terms.map(([count, end]) => `${count.toLocaleString('en')} ${end}`).join(' + ');
 }
 
+/** Who hears what a source passes over: the run's folder, and those who watch the run. */
+interface Listeners {
+  readonly folder: { tell(event: string, values: object): void };
+  onEvent(event: {
+    readonly type: 'passedOver';
+    readonly count: number;
+    readonly rows: readonly PassedOverRow[];
+    readonly text: string;
+  }): void;
+}
+
 /** Says what a source passes over, if it does. */
-export function sayPassedOver(
-  { passedOver = [] }: Pick<OpenSource<Fields | Drop>, 'passedOver'>,
-  { folder, onEvent }: Pick<RunContext, 'folder' | 'onEvent'>,
-): void {
+export function sayPassedOver({ passedOver = [] }: Listing, { folder, onEvent }: Listeners): void {
   const count = countOf(passedOver);
   if (count === 0) return;
   folder.tell('passedOver', { count, rows: passedOver });

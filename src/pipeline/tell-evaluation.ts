@@ -1,7 +1,6 @@
 import type { Reconstruction } from '../train/evaluate.ts';
 import type { ReportTable } from '../train/report.ts';
-import type { CourseRow } from './course.ts';
-import type { Evaluation } from './evaluation.ts';
+import type { CourseRow, Evaluation } from './evaluation.ts';
 import type { FeatureResult } from './features.ts';
 import type { Resolved } from './resolve.ts';
 

@@ -1,4 +1,4 @@
-import type { Kernel, Pixels } from './picture.ts';
+import type { Kernel, Pixels } from './geometry.ts';
 
 /** Half the width of a kernel, in pixels of the smaller picture, and its value at a distance from the middle. As Pillow's. */
 const kernelsByName: Record<Exclude<Kernel, 'nearest'>, { radius: number; at(x: number): number }> = {

@@ -1,4 +1,4 @@
-import type { Box } from './picture.ts';
+import type { Box, Extent } from './geometry.ts';
 
 export const faceShapes = ['square', 'found'] as const;
 export const faceBorders = ['move', 'pad'] as const;
@@ -8,12 +8,6 @@ export interface FaceBoxOptions {
   readonly margin: number;
   readonly shape: (typeof faceShapes)[number];
   readonly border: (typeof faceBorders)[number];
-}
-
-/** The sides of a picture or a part of one, in pixels. */
-export interface Extent {
-  readonly width: number;
-  readonly height: number;
 }
 
 /**

@@ -1,6 +1,7 @@
-import type { Extent, FaceBoxOptions } from './face-box.ts';
+import type { FaceBoxOptions } from './face-box.ts';
+import type { Extent, Frame } from './geometry.ts';
 import { eyesOf, type Landmarks } from './landmarks.ts';
-import { boundsOf, type Frame } from './turn.ts';
+import { boundsOf } from './turn.ts';
 
 /** Where the eyes lie in a crop that is turned after them, in shares of its side and without a margin: this far from the left, the right and the top. */
 export const eyeShare = 0.3;

@@ -2,8 +2,9 @@ import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { fail, messageOf } from '../errors.ts';
 import type { Absent } from '../native.ts';
-import { boxAround, type Extent } from './face-box.ts';
+import { boxAround } from './face-box.ts';
 import { type Face, type FaceDetector, type FaceQuery, isLargeEnough } from './faces.ts';
+import type { Extent } from './geometry.ts';
 import type { Landmarks } from './landmarks.ts';
 import type { Picture } from './picture.ts';
 

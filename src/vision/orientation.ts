@@ -1,5 +1,4 @@
-import type { Extent } from './face-box.ts';
-import type { Box, Pixels } from './picture.ts';
+import type { Box, Extent, Pixels } from './geometry.ts';
 
 /** What EXIF's orientation, 1–8, does to a picture as it lies in its file: it is mirrored, and then its sides change places. As in native/image. */
 function turnOf(orientation: number) {

@@ -1,35 +1,12 @@
 import { fail } from '../errors.ts';
-import type { Format } from './formats.ts';
+import type { Box, Colour, Fit, Frame, Kernel, Operation, Origin, Pixels } from './geometry.ts';
 import { renderPixels } from './render.ts';
-import { boundsOf, type Frame } from './turn.ts';
+import { boundsOf } from './turn.ts';
 
-/** A rectangle in pixels of the picture as it stands (after orientation and the operations before). Integers. */
-export interface Box {
-  readonly left: number;
-  readonly top: number;
-  readonly width: number;
-  readonly height: number;
-}
-
-/** Rendered pixels: uint8 RGB, rows first, [height, width, 3]. */
-export interface Pixels {
-  readonly width: number;
-  readonly height: number;
-  readonly data: Uint8Array;
-}
+export type { Box, Colour, Fit, Kernel, Operation, Origin, Pixels } from './geometry.ts';
+export { fits, kernels } from './geometry.ts';
 
 const longestSide = 65535;
-
-/** How pixels between pixels are made. When a picture gets smaller every kernel but `nearest` is stretched, so that nothing aliases (as in Pillow). */
-export const kernels = ['nearest', 'bilinear', 'bicubic', 'lanczos'] as const;
-export type Kernel = (typeof kernels)[number];
-
-/** How a picture is brought to a size of other proportions: cut what juts out, leave a border, or distort. */
-export const fits = ['cover', 'contain', 'fill'] as const;
-export type Fit = (typeof fits)[number];
-
-/** Red, green, blue, 0–255. */
-export type Colour = readonly [number, number, number];
 
 export interface ResizeOptions {
   readonly width: number;
@@ -41,53 +18,6 @@ export interface ResizeOptions {
   /** The colour of the border of `contain`. Default black. */
   readonly background?: Colour;
 }
-
-/** Where a picture's pixels come from. */
-export type Origin =
-  /**
-   * An encoded file. `orientation` is EXIF's 1–8. One with an alpha channel, `alpha`, is laid on `background`. `plainJpeg`: a JPEG in grey or RGB whose colours
-   * are sRGB's, which the native renderer decodes.
-   */
-  | {
-      readonly kind: 'encoded';
-      readonly bytes: Uint8Array;
-      readonly format: Format;
-      readonly orientation: number;
-      readonly alpha: boolean;
-      readonly background: Colour;
-      readonly plainJpeg: boolean;
-      readonly maxPixels: number;
-    }
-  /** Pixels as they are: [height, width, channels] uint8, grey or RGB. */
-  | {
-      readonly kind: 'raw';
-      readonly data: Uint8Array;
-      readonly width: number;
-      readonly height: number;
-      readonly channels: 1 | 3;
-    };
-
-/** One thing to be done to the pixels. `settle` is nothing but a promise: the pixels are rounded to uint8 here. */
-export type Operation =
-  | { readonly kind: 'crop'; readonly box: Box }
-  | { readonly kind: 'resize'; readonly width: number; readonly height: number; readonly kernel: Kernel }
-  | {
-      readonly kind: 'pad';
-      readonly width: number;
-      readonly height: number;
-      readonly left: number;
-      readonly top: number;
-      readonly background: Colour;
-    }
-  | {
-      readonly kind: 'turn';
-      readonly frame: Frame;
-      readonly width: number;
-      readonly height: number;
-      readonly background: Colour;
-    }
-  | { readonly kind: 'flip' }
-  | { readonly kind: 'settle' };
 
 /**
  * An image and what is to be done to it. Immutable and lazy: `crop`, `cropTurned`, `resize` and `flip` only describe, and give a new picture; pixels

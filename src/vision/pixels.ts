@@ -1,4 +1,4 @@
-import type { Box, Colour, Pixels } from './picture.ts';
+import type { Box, Colour, Pixels } from './geometry.ts';
 
 /** The part of the pixels in `box`: [box.height, box.width, 3], copied. */
 export function cropPixels({ width, data }: Pixels, { left, top, width: w, height: h }: Box): Pixels {

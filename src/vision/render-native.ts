@@ -1,12 +1,12 @@
 import { fail } from '../errors.ts';
 import { type Absent, imageKinds, imageOutcomes, isAbsent } from '../native.ts';
+import type { LazyPicture, Origin } from './geometry.ts';
 import { type NativePool, nativePool, type PoolJob } from './native-pool.ts';
-import type { Origin, Picture } from './picture.ts';
 import { type Plan, planOf, stepInts, writeStep } from './render-plan.ts';
 
 /** A picture and the memory it is to be rendered into: uint8 RGB, width · height · 3 bytes, for example a field of a cell. */
 export interface Rendering {
-  readonly picture: Picture;
+  readonly picture: LazyPicture;
   readonly out: Uint8Array;
   /** True for luma alone, width · height bytes. */
   readonly grey?: boolean;
@@ -163,7 +163,7 @@ export class NativeRenderer {
   #write(
     start: number,
     id: number,
-    picture: Picture,
+    picture: LazyPicture,
     { steps, outputs }: Plan,
     renderings: readonly Rendering[],
   ): number {
@@ -208,7 +208,7 @@ export function refusal(cause: Error): Error {
   return fail('PICTURE_REFUSED', { reason: cause.message }, { cause });
 }
 
-function rootOf(picture: Picture): Picture {
+function rootOf(picture: LazyPicture): LazyPicture {
   let at = picture;
   while (at.from !== undefined) at = at.from.picture;
   return at;

@@ -1,4 +1,4 @@
-import type { Box, Colour, Operation, Picture } from './picture.ts';
+import type { Box, Colour, LazyPicture, Operation } from './geometry.ts';
 import { type Drawn, drawnFrom, type Warp } from './turn.ts';
 
 /** Fits `Kernel` of native/image/job.h. */
@@ -74,10 +74,10 @@ export interface Plan {
  * (two resizes, a crop of a border) is several, with pixels rounded in between as they are everywhere.
  * Nothing when a kernel is one that only sharp has.
  */
-export function planOf(renderings: readonly { readonly picture: Picture }[]): Plan | undefined {
+export function planOf(renderings: readonly { readonly picture: LazyPicture }[]): Plan | undefined {
   const steps: Step[] = [];
   // Of one picture no part comes twice.
-  const done = renderings.length > 1 ? new Map<Picture, number>() : undefined;
+  const done = renderings.length > 1 ? new Map<LazyPicture, number>() : undefined;
   const outputs: number[] = [];
   for (const { picture } of renderings) {
     const step = stepOf(picture, steps, done);
@@ -90,7 +90,7 @@ export function planOf(renderings: readonly { readonly picture: Picture }[]): Pl
 }
 
 /** The number of the step that makes the picture, added to `steps` with all that it needs. */
-function stepOf(picture: Picture, steps: Step[], done?: Map<Picture, number>): number | undefined {
+function stepOf(picture: LazyPicture, steps: Step[], done?: Map<LazyPicture, number>): number | undefined {
   const known = done?.get(picture);
   if (known !== undefined) return known;
   const operations: Operation[] = [];
@@ -122,7 +122,7 @@ function stepOf(picture: Picture, steps: Step[], done?: Map<Picture, number>): n
   return step;
 }
 
-function copyOf(step: number, { width, height }: Picture, steps: Step[]): number {
+function copyOf(step: number, { width, height }: LazyPicture, steps: Step[]): number {
   return steps.push(new Drawing(step, width, height).step()) - 1;
 }
 

@@ -2,9 +2,9 @@ import sharp, { type Sharp, type SharpOptions } from 'sharp';
 import { fail, firstLine, messageOf, PatchstreamError } from '../errors.ts';
 import { enlarge } from './enlarge.ts';
 import type { Format } from './formats.ts';
+import type { Box, Colour, Kernel, LazyPicture, Operation, Pixels } from './geometry.ts';
 import { decodeStrictly, type FailOn } from './jpeg-strict.ts';
 import { lyingBox, uprightPixels } from './orientation.ts';
-import type { Box, Colour, Kernel, Operation, Picture, Pixels } from './picture.ts';
 import { cropPixels, greyToRgb, layOn, mirrorPixels, padPixels } from './pixels.ts';
 import type { Place, Rendering } from './render-native.ts';
 import { type Drawn, drawnFrom, warpPixels } from './turn.ts';
@@ -21,9 +21,9 @@ export async function renderWithSharp(renderings: readonly Rendering[], place?: 
   for (const [i, { out }] of renderings.entries()) out.set(all[i]!.data);
 }
 
-type Done = Map<Picture, Promise<Pixels>>;
+type Done = Map<LazyPicture, Promise<Pixels>>;
 
-function renderOnce(picture: Picture, done: Done): Promise<Pixels> {
+function renderOnce(picture: LazyPicture, done: Done): Promise<Pixels> {
   let pixels = done.get(picture);
   if (pixels === undefined) {
     pixels = renderChain(picture, done);
@@ -33,7 +33,7 @@ function renderOnce(picture: Picture, done: Done): Promise<Pixels> {
 }
 
 /** Follows the picture back to its origin, or to the pixels of the picture that was settled, and does from there what is described. */
-async function renderChain(picture: Picture, done: Done): Promise<Pixels> {
+async function renderChain(picture: LazyPicture, done: Done): Promise<Pixels> {
   const operations: Operation[] = [];
   let at = picture;
   while (at.from !== undefined && at.from.operation.kind !== 'settle') {
@@ -72,7 +72,7 @@ export function decoderError(error: unknown): unknown {
  * Decoding takes the first crop and the first resize with it, in one pass over the file, as the picture lies in it; what is left of it then is turned upright.
  * By the orientation that was found when it was opened, and not by sharp's own reading of it, so that every renderer turns alike.
  */
-async function fromOrigin({ origin, width, height }: Picture, operations: readonly Drawn[]): Promise<Pixels> {
+async function fromOrigin({ origin, width, height }: LazyPicture, operations: readonly Drawn[]): Promise<Pixels> {
   if (origin.kind === 'raw') {
     const data = origin.channels === 3 ? origin.data : greyToRgb(origin.data);
     return apply({ width, height, data }, operations);

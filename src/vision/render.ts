@@ -1,6 +1,6 @@
 import { fail } from '../errors.ts';
 import { isAbsent } from '../native.ts';
-import type { Picture, Pixels } from './picture.ts';
+import type { LazyPicture, Pixels } from './geometry.ts';
 import { rgbToGrey } from './pixels.ts';
 import { nativeRenderer, type Place, type Rendering } from './render-native.ts';
 import { renderWithSharp } from './render-sharp.ts';
@@ -8,7 +8,7 @@ import { renderWithSharp } from './render-sharp.ts';
 export type { Place, Rendering } from './render-native.ts';
 
 /** Renders `picture` into `out`, uint8 RGB [height, width, 3]. @throws PICTURE_ROOM, PICTURE_BROKEN, PICTURE_MEMORY, PICTURE_REFUSED */
-export function render(picture: Picture, out: Uint8Array): Promise<void> {
+export function render(picture: LazyPicture, out: Uint8Array): Promise<void> {
   return renderAll([{ picture, out }]);
 }
 
@@ -37,7 +37,7 @@ export function renderAll(renderings: readonly Rendering[], place?: Place): Prom
  * very values in the file; no colours are made on the way.
  * @throws PICTURE_BROKEN, PICTURE_MEMORY, PICTURE_REFUSED
  */
-export async function renderGrey(picture: Picture): Promise<Uint8Array> {
+export async function renderGrey(picture: LazyPicture): Promise<Uint8Array> {
   const out = new Uint8Array(picture.width * picture.height);
   const native = nativeRenderer();
   const fromColours = async () => out.set(rgbToGrey((await renderPixels(picture)).data));
@@ -46,7 +46,7 @@ export async function renderGrey(picture: Picture): Promise<Uint8Array> {
 }
 
 /** Renders a picture into memory of its own. @throws PICTURE_BROKEN, PICTURE_MEMORY, PICTURE_REFUSED */
-export async function renderPixels(picture: Picture): Promise<Pixels> {
+export async function renderPixels(picture: LazyPicture): Promise<Pixels> {
   const { width, height } = picture;
   const data = new Uint8Array(width * height * 3);
   await render(picture, data);

@@ -1,16 +1,4 @@
-import type { Extent } from './face-box.ts';
-import type { Box, Colour, Operation, Pixels } from './picture.ts';
-
-/** A rectangle that may stand at an angle, in pixels of the picture. None of its numbers need be whole. */
-export interface Frame {
-  /** Its middle, from the upper left corner of the picture. */
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
-  /** How far its upper side is turned from the picture's, clockwise as one sees it, in radians. */
-  readonly angle: number;
-}
+import type { Box, Colour, Extent, Frame, Operation, Pixels } from './geometry.ts';
 
 type Turn = Operation & { readonly kind: 'turn' };
 type Resize = Operation & { readonly kind: 'resize' };

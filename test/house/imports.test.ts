@@ -95,3 +95,15 @@ t.test('checking and describing a pipeline does not load tfjs', (t) => {
   t.notOk(reached.has('backends/tf.ts'), [...reached].join(' '));
   t.end();
 });
+
+t.test('no file imports itself by way of others, types counted', (t) => {
+  const waiting = new Map(sources.map((name) => [name.slice(4), new Set<string>()]));
+  for (const { from, to } of own) waiting.get(from)?.add(to);
+  // A file of which all imports are gone goes too; what stays lies on a circle, or above one.
+  for (let before = Number.POSITIVE_INFINITY; waiting.size < before; ) {
+    before = waiting.size;
+    for (const [name, imports] of waiting) if (![...imports].some((to) => waiting.has(to))) waiting.delete(name);
+  }
+  t.same([...waiting.keys()], []);
+  t.end();
+});

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { builtin } from '../../src/pipeline/builtin.ts';
 import { checkFile } from '../../src/pipeline/check.ts';
-import type { CourseRow } from '../../src/pipeline/course.ts';
+import type { CourseRow } from '../../src/pipeline/evaluation.ts';
 import { evaluateModel } from '../../src/pipeline/evaluation.ts';
 import type { RunEvent } from '../../src/pipeline/events.ts';
 import { spread } from '../../src/pipeline/features.ts';

@@ -3,13 +3,14 @@ import sharp from 'sharp';
 import t from 'tap';
 import { imageAddon, isAbsent } from '../../src/native.ts';
 import { Random } from '../../src/random.ts';
+import type { Frame } from '../../src/vision/geometry.ts';
 import { openPicture } from '../../src/vision/open.ts';
 import { type Picture, type Pixels, rawPicture } from '../../src/vision/picture.ts';
 import { rgbToGrey } from '../../src/vision/pixels.ts';
 import { renderGrey, renderPixels } from '../../src/vision/render.ts';
 import { planOf } from '../../src/vision/render-plan.ts';
 import { renderWithSharp } from '../../src/vision/render-sharp.ts';
-import { boundsOf, drawnFrom, type Frame, warpPixels } from '../../src/vision/turn.ts';
+import { boundsOf, drawnFrom, warpPixels } from '../../src/vision/turn.ts';
 import * as kit from '../kit/pictures.ts';
 
 const skip = isAbsent(imageAddon()) ? 'native/image is not built' : false;

@@ -1,0 +1,100 @@
+import type { Format } from './formats.ts';
+
+/** A rectangle in pixels of the picture as it stands (after orientation and the operations before). Integers. */
+export interface Box {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Rendered pixels: uint8 RGB, rows first, [height, width, 3]. */
+export interface Pixels {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
+/** The sides of a picture or a part of one, in pixels. */
+export interface Extent {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A rectangle that may stand at an angle, in pixels of the picture. None of its numbers need be whole. */
+export interface Frame {
+  /** Its middle, from the upper left corner of the picture. */
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+  /** How far its upper side is turned from the picture's, clockwise as one sees it, in radians. */
+  readonly angle: number;
+}
+
+/** How pixels between pixels are made. When a picture gets smaller every kernel but `nearest` is stretched, so that nothing aliases (as in Pillow). */
+export const kernels = ['nearest', 'bilinear', 'bicubic', 'lanczos'] as const;
+export type Kernel = (typeof kernels)[number];
+
+/** How a picture is brought to a size of other proportions: cut what juts out, leave a border, or distort. */
+export const fits = ['cover', 'contain', 'fill'] as const;
+export type Fit = (typeof fits)[number];
+
+/** Red, green, blue, 0–255. */
+export type Colour = readonly [number, number, number];
+
+/** Where a picture's pixels come from. */
+export type Origin =
+  /**
+   * An encoded file. `orientation` is EXIF's 1–8. One with an alpha channel, `alpha`, is laid on `background`. `plainJpeg`: a JPEG in grey or RGB whose colours
+   * are sRGB's, which the native renderer decodes.
+   */
+  | {
+      readonly kind: 'encoded';
+      readonly bytes: Uint8Array;
+      readonly format: Format;
+      readonly orientation: number;
+      readonly alpha: boolean;
+      readonly background: Colour;
+      readonly plainJpeg: boolean;
+      readonly maxPixels: number;
+    }
+  /** Pixels as they are: [height, width, channels] uint8, grey or RGB. */
+  | {
+      readonly kind: 'raw';
+      readonly data: Uint8Array;
+      readonly width: number;
+      readonly height: number;
+      readonly channels: 1 | 3;
+    };
+
+/** One thing to be done to the pixels. `settle` is nothing but a promise: the pixels are rounded to uint8 here. */
+export type Operation =
+  | { readonly kind: 'crop'; readonly box: Box }
+  | { readonly kind: 'resize'; readonly width: number; readonly height: number; readonly kernel: Kernel }
+  | {
+      readonly kind: 'pad';
+      readonly width: number;
+      readonly height: number;
+      readonly left: number;
+      readonly top: number;
+      readonly background: Colour;
+    }
+  | {
+      readonly kind: 'turn';
+      readonly frame: Frame;
+      readonly width: number;
+      readonly height: number;
+      readonly background: Colour;
+    }
+  | { readonly kind: 'flip' }
+  | { readonly kind: 'settle' };
+
+/** What renderers read of a picture: where its pixels come from and what is done to them. A `Picture` is one. */
+export interface LazyPicture {
+  readonly width: number;
+  readonly height: number;
+  readonly origin: Origin;
+  /** The picture that this one was made from, and how; absent at the origin. */
+  readonly from: { readonly picture: LazyPicture; readonly operation: Operation } | undefined;
+}
