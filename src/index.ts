@@ -1,20 +1,9 @@
 // The library's only door: every public name, listed by hand. A test holds the list.
 
-export {
-  expw,
-  idx,
-  imageFolder,
-  images,
-  shards,
-  svhn,
-  toJsonl,
-  toShards,
-  toWebdataset,
-  webdataset,
-} from './datasets/index.ts';
 export { pathOption } from './datasets/path-option.ts';
 export type { Recycler } from './datasets/recycler.ts';
 export { defineSink, type OpenSink, type Sink, type SinkContext, type SinkDefinition } from './datasets/sink.ts';
+export { images, toJsonl, toShards, toWebdataset } from './datasets/sink-list.ts';
 export {
   defineSource,
   type Fields,
@@ -25,6 +14,7 @@ export {
   type Stamp,
   type WatchedSource,
 } from './datasets/source.ts';
+export { expw, idx, imageFolder, shards, svhn, webdataset } from './datasets/source-list.ts';
 export { catalogue, type ErrorCode, fail, PatchstreamError, type Refusal } from './errors.ts';
 export type { Chance, HostTensor, Loss, Model } from './models/model.ts';
 export type { SuperResolution } from './models/super-resolution.options.ts';

@@ -3,19 +3,22 @@ import { basename, dirname, join } from 'node:path';
 import { unless, writeWhole } from '../whole-file.ts';
 import { inTurns } from './many-files.ts';
 import type { PartInfo } from './shard/parts.ts';
-import type { Job } from './sink.ts';
 
 /** What all parts of a job have in common. */
 export interface Origin {
   /** The digest of the recipe without the part; earlier versions have none. */
   readonly job?: string | undefined;
-  readonly source: Job['source'];
+  /** How many samples the source has, and a digest of their keys. */
+  readonly source: { readonly count: number; readonly keys: string };
 }
 
 /** How the name of a part's origin ends, which lies beside its files where they cannot say of which job they are. */
 export const originEnding = '.job';
 
-export async function writeOrigin(path: string, { recipe, source }: Job): Promise<void> {
+export async function writeOrigin(
+  path: string,
+  { recipe, source }: Pick<Origin, 'source'> & { readonly recipe: { readonly job: string } },
+): Promise<void> {
   await writeWhole(path, `${JSON.stringify({ job: recipe.job, source } satisfies Origin)}\n`);
 }
 

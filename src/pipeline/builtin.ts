@@ -1,4 +1,5 @@
-import { sinks, sources } from '../datasets/index.ts';
+import { sinks } from '../datasets/sink-list.ts';
+import { sources } from '../datasets/source-list.ts';
 import { stages } from '../stages/index.ts';
 import { models } from './models.ts';
 import { createRegistry } from './registry.ts';

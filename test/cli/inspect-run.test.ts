@@ -1,7 +1,7 @@
 import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { imageFolder } from '../../src/datasets/index.ts';
+import { imageFolder } from '../../src/datasets/source-list.ts';
 import { definePipeline, pipeline } from '../../src/pipeline/define.ts';
 import { lomar } from '../../src/pipeline/models.ts';
 import { run } from '../../src/pipeline/run.ts';

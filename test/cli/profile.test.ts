@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { profileText } from '../../src/cli/profile.ts';
-import { imageFolder } from '../../src/datasets/index.ts';
+import { imageFolder } from '../../src/datasets/source-list.ts';
 import { builtin } from '../../src/pipeline/builtin.ts';
 import { soundPipeline } from '../../src/pipeline/check.ts';
 import { definePipeline, pipeline } from '../../src/pipeline/define.ts';

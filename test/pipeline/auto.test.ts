@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { z } from 'zod';
-import { imageFolder } from '../../src/datasets/index.ts';
+import { imageFolder } from '../../src/datasets/source-list.ts';
 import { fail } from '../../src/errors.ts';
 import { definePipeline, pipeline } from '../../src/pipeline/define.ts';
 import type { RunEvent } from '../../src/pipeline/events.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { filter, map } from 'rxjs';
 import t from 'tap';
-import { imageFolder } from '../../src/datasets/index.ts';
+import { imageFolder } from '../../src/datasets/source-list.ts';
 import { type BatchOptions, batches } from '../../src/pipeline/batches.ts';
 import { definePipeline, pipeline } from '../../src/pipeline/define.ts';
 import { Random } from '../../src/random.ts';

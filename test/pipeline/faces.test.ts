@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import sharp from 'sharp';
 import t from 'tap';
-import { imageFolder, shards } from '../../src/datasets/index.ts';
+import { imageFolder, shards } from '../../src/datasets/source-list.ts';
 import { dlibAddon, isAbsent } from '../../src/native.ts';
 import { pipeline } from '../../src/pipeline/define.ts';
 import { decode, faceCrop, resize } from '../../src/stages/index.ts';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { imageFolder } from '../../src/datasets/index.ts';
+import { imageFolder } from '../../src/datasets/source-list.ts';
 import { builtin } from '../../src/pipeline/builtin.ts';
 import { soundPipeline } from '../../src/pipeline/check.ts';
 import { definePipeline, pipeline } from '../../src/pipeline/define.ts';

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { imageFolder } from '../../src/datasets/index.ts';
+import { imageFolder } from '../../src/datasets/source-list.ts';
 import type { SuperResolution } from '../../src/models/super-resolution.options.ts';
 import { builtin } from '../../src/pipeline/builtin.ts';
 import { checkFile } from '../../src/pipeline/check.ts';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { imageFolder } from '../../src/datasets/index.ts';
+import { imageFolder } from '../../src/datasets/source-list.ts';
 import { builtin } from '../../src/pipeline/builtin.ts';
 import { soundPipeline } from '../../src/pipeline/check.ts';
 import { Course } from '../../src/pipeline/course.ts';

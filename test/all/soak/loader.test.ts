@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import t from 'tap';
-import { imageFolder } from '../../../src/datasets/index.ts';
+import { imageFolder } from '../../../src/datasets/source-list.ts';
 import { pipeline } from '../../../src/pipeline/define.ts';
 import { decode, randomFlip, randomResizedCrop } from '../../../src/stages/index.ts';
 import { pictureFolder } from '../../kit/folder.ts';
