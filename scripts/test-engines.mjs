@@ -1,19 +1,19 @@
 /**
  * `npm run test:engines [-- debian 2.11 newest] [own aten] [suites parity]`: native/torch against each libtorch that it is meant for. PyPI's are installed into
- * environments of their own in the user's cache folder (gigabytes; pinned in test/engines and bench/peers/requirements), Debian's by apt. For each, in a copy of
- * the tree beside them: the addon compiles without a warning and loads; with loops of our own, and with PATCHSTREAM_TORCH_KERNELS=aten, which has ATen compute
+ * environments of their own in the user's cache folder (6 GB each; pinned in test/engines and bench/peers/requirements), Debian's by apt (libtorch-dev, and python3-torch, 30 MB more).
+ * For each, in a copy of the tree beside them: the addon compiles without a warning and loads; with loops of our own, and with PATCHSTREAM_TORCH_KERNELS=aten, which has ATen compute
  * as on a GPU, the tests of the backend pass, twenty steps of every model among them, and prediction, loss and gradients agree with that PyTorch's (parity).
  * Words choose. The last line is `N passed, N failed`; an engine that cannot be had has failed, with the reason.
  */
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildAddons } from './lib/addons.mjs';
-import { installGroups, wantedGroups } from './lib/debian.mjs';
+import { installGroups } from './lib/debian.mjs';
+import { engineTree } from './lib/engine.mjs';
 import { isMain } from './lib/main.mjs';
 import { run, start } from './lib/runner.mjs';
 import { filesBelow } from './lib/stamp.mjs';
-import { installVenv, venvsFolder } from './lib/venv.mjs';
+import { installVenv } from './lib/venv.mjs';
 
 const here = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -29,15 +29,16 @@ export const engines = [
   { name: '2.11', manifest: 'test/engines/torch-2.11.txt' },
   { name: 'newest', manifest: 'bench/peers/requirements/torch-2.15.txt' },
 ];
+/** @type {import('./lib/debian.mjs').Group} */
+const debian = {
+  name: 'engine',
+  purpose: "Debian's libtorch, and its PyTorch to compare with",
+  packages: ['libtorch-dev', 'libopenblas0', 'python3-torch'],
+  download: '260 MB',
+};
+const build = 'native/torch/build';
 const kernels = /** @type {const} */ (['own', 'aten']);
 const parts = /** @type {const} */ (['suites', 'parity']);
-
-/** What a copy of the tree has; the packages are shared. */
-const copied = [
-  ...['src', 'test', 'bench', 'fixtures', 'scripts', 'native/torch', 'bin', 'pipelines'],
-  ...['package.json', 'tsconfig.json', '.taprc'],
-];
-const shared = 'node_modules';
 
 /** Tests of the backend, and of what stands on it alone. */
 const isSuite = (/** @type {string} */ name) =>
@@ -46,13 +47,11 @@ const isSuite = (/** @type {string} */ name) =>
 
 /**
  * @typedef {object} Surroundings
- * @property {Record<string, string | undefined>} env
  * @property {import('./lib/runner.mjs').Runner} runner
  * @property {(line: string) => void} say
- * @property {(tree: string, libtorch: string) => Promise<{ built: boolean, said: string[] }>} build builds the addon of a tree with the libtorch that is named
+ * @property {(name: string, libtorch: string) => Promise<{ tree: string } | { missing: string }>} treeWith a copy of the tree whose addon is built with the libtorch that is named
  * @property {(manifest: string) => { python: string } | { missing: string }} install
  * @property {() => void} installDebian
- * @property {string} folder where the trees lie
  */
 
 /**
@@ -91,12 +90,16 @@ export async function testEngines(root, words, surroundings) {
       check('installed', python.missing);
       continue;
     }
-    const tree = join(surroundings.folder, engine.name);
-    copyTree(root, tree);
-    const { built, said } = await surroundings.build(tree, engine.manifest === undefined ? '' : python);
-    const what = /with (libtorch \S+)/.exec(said[0] ?? '')?.[1] ?? '';
-    if (!check(`native/torch builds and loads ${what}`.trim(), built ? undefined : (said.at(-1) ?? 'not built')))
+    const { manifest } = engine;
+    const made = await (manifest === undefined
+      ? surroundings.treeWith(engine.name, '')
+      : surroundings.treeWith(basename(manifest, '.txt'), python));
+    if ('missing' in made) {
+      check('native/torch builds and loads', made.missing);
       continue;
+    }
+    const { tree } = made;
+    check(`native/torch builds and loads: ${libraryOf(tree)}`, undefined);
     check('without a warning', warningOf(tree));
     for (const kind of chosen(kernels)) {
       const env = { ...(kind === 'aten' ? { PATCHSTREAM_TORCH_KERNELS: 'aten' } : {}), PYTHON: python };
@@ -165,33 +168,24 @@ function failureOf({ stdout, stderr, status }) {
 }
 
 /**
- * The first warning of the compiler in the newest build, if it had one.
+ * The library that the addon was built with.
+ *
+ * @param {string} tree
+ */
+function libraryOf(tree) {
+  return JSON.parse(readFileSync(join(tree, build, 'build.json'), 'utf8')).library;
+}
+
+/**
+ * The first warning of the compiler in the newest build, if it had one. Then its objects are removed, so that the next build says it again, whatever else has changed by then.
  *
  * @param {string} tree
  */
 function warningOf(tree) {
-  const log = readFileSync(join(tree, 'native/torch/build/build.log'), 'utf8');
-  return log.split('\n').find((line) => /\bwarning:/.test(line));
-}
-
-/**
- * Makes the tree's copy anew, but for what was built there.
- *
- * @param {string} root
- * @param {string} tree
- */
-function copyTree(root, tree) {
-  mkdirSync(tree, { recursive: true });
-  for (const name of copied) {
-    if (!existsSync(join(root, name))) continue;
-    for (const file of filesBelow(tree, name)) if (!file.includes('/build/')) rmSync(join(tree, file));
-    cpSync(join(root, name), join(tree, name), {
-      recursive: true,
-      filter: (from) => !/native[/\\]torch[/\\]build$/.test(from),
-    });
-  }
-  rmSync(join(tree, shared), { force: true });
-  symlinkSync(join(root, shared), join(tree, shared));
+  const log = readFileSync(join(tree, build, 'build.log'), 'utf8');
+  const warning = log.split('\n').find((line) => /\bwarning:/.test(line));
+  if (warning !== undefined) rmSync(join(tree, build, 'objects'), { recursive: true, force: true });
+  return warning;
 }
 
 if (isMain(import.meta.url)) {
@@ -199,28 +193,11 @@ if (isMain(import.meta.url)) {
   /** @param {string} line */
   const say = (line) => console.log(line);
   const { passed, failed } = await testEngines(here, process.argv.slice(2), {
-    env,
     runner: run,
     say,
-    async build(tree, LIBTORCH) {
-      /** @type {string[]} */
-      const said = [];
-      const built = await buildAddons(tree, {
-        env: { ...env, LIBTORCH },
-        platform,
-        runner: run,
-        start,
-        say: (line) => said.push(line),
-        // One that is built keeps the log of its compilation.
-        again: !existsSync(join(tree, 'native/torch/build/torch.node')),
-        only: ['torch'],
-      });
-      return { built, said };
-    },
+    treeWith: (name, libtorch) => engineTree(here, name, libtorch, { env, platform, runner: run, start, say }),
     install: (manifest) => installVenv(manifest, { runner: run, say, env }),
-    installDebian: () =>
-      installGroups(wantedGroups(here, 'bench'), { platform, uid: process.getuid?.() ?? -1, runner: run, say }),
-    folder: join(dirname(venvsFolder(env)), 'engines'),
+    installDebian: () => installGroups([debian], { platform, uid: process.getuid?.() ?? -1, runner: run, say }),
   });
   console.log(`\n${passed} passed, ${failed} failed`);
   process.exitCode = failed > 0 || passed === 0 ? 1 : 0;

@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { Answer } from '../../scripts/lib/runner.mjs';
+import { engineTree } from '../../scripts/lib/engine.mjs';
+import { type Answer, run, start } from '../../scripts/lib/runner.mjs';
 import { engines, testEngines } from '../../scripts/test-engines.mjs';
 import { writeFiles } from '../kit/folder.ts';
 
@@ -21,20 +22,9 @@ async function perform(
   { missing = {}, log = '', built = true, parity }: Scene = {},
 ) {
   const root = t.testdir({});
-  writeFiles(root, {
-    'src/a.ts': '',
-    'native/torch/addon.cc': '',
-    'test/backends/torch.test.ts': '',
-    'test/backends/wasm.test.ts': '',
-    'test/train/step.test.ts': '',
-    'node_modules/tap/package.json': '',
-  });
   const lines: string[] = [];
   const calls: { line: string; kernels: string | undefined; python: string | undefined }[] = [];
-  const folder = join(root, 'engines');
   const totals = await testEngines(root, words, {
-    env: {},
-    folder,
     say: (line) => lines.push(line),
     installDebian: () => lines.push('apt'),
     install: (manifest) => {
@@ -43,10 +33,15 @@ async function perform(
         ? { python: `python of ${manifest.slice(root.length + 1)}` }
         : { missing: missing[name]! };
     },
-    build: async (tree, libtorch) => {
-      mkdirSync(join(tree, 'native/torch/build'), { recursive: true });
-      writeFileSync(join(tree, 'native/torch/build/build.log'), log);
-      return { built, said: [`Builds native/torch with libtorch 2.1 of ${libtorch}`] };
+    treeWith: async (name, libtorch) => {
+      if (!built) return { missing: 'native/torch is not built: error: odd' };
+      const tree = join(root, name);
+      writeFiles(tree, {
+        ...{ 'test/backends/torch.test.ts': '', 'test/backends/wasm.test.ts': '', 'test/train/step.test.ts': '' },
+        'native/torch/build/build.json': JSON.stringify({ library: `libtorch 2.1 in ${libtorch}` }),
+        ...{ 'native/torch/build/build.log': log, 'native/torch/build/objects/x.o': '' },
+      });
+      return { tree };
     },
     runner: (command, args, { env = {} } = {}) => {
       const line = [command, ...args].join(' ');
@@ -57,11 +52,11 @@ async function perform(
       return ok('12 passed, 0 failed\n');
     },
   });
-  return { totals, lines, calls, folder };
+  return { totals, lines, calls, root };
 }
 
 t.test('every engine is built once, and tested with both kinds of kernels', async (t) => {
-  const { totals, lines, calls, folder } = await perform(t, []);
+  const { totals, lines, calls, root } = await perform(t, []);
   t.same(totals, { passed: 3 * (2 + 2 * 2), failed: 0 });
   t.equal(calls.length, 12);
   t.same([...new Set(calls.map(({ kernels }) => kernels))], [undefined, 'aten']);
@@ -69,7 +64,8 @@ t.test('every engine is built once, and tested with both kinds of kernels', asyn
   const suites = calls.filter(({ line }) => line.includes('scripts/test.mjs'));
   for (const { line } of suites) t.match(line, /torch\.test\.ts test\/train\/step\.test\.ts$/);
   t.match(lines.join('\n'), /suites, own kernels: 12 passed, 0 failed/, 'what they said is told');
-  t.ok(existsSync(join(folder, 'newest/src/a.ts')) && existsSync(join(folder, 'newest/node_modules/tap')));
+  t.match(lines.join('\n'), /builds and loads: libtorch 2\.1 in python of .*torch-2\.15/, 'each with its own libtorch');
+  t.ok(existsSync(join(root, 'torch-2.15')), 'in a tree that other uses of this libtorch share');
 });
 
 t.test('words choose engines, kernels and parts', async (t) => {
@@ -80,7 +76,7 @@ t.test('words choose engines, kernels and parts', async (t) => {
 });
 
 t.test('what cannot be had, a warning and a difference are failures that say why', async (t) => {
-  const { totals, lines } = await perform(t, ['own', 'suites'], {
+  const { totals, lines, root } = await perform(t, ['own', 'suites'], {
     missing: { '2.11': 'pip install failed: no network', debian: 'none' },
     log: 'x.cc:1: warning: odd\n',
   });
@@ -88,6 +84,10 @@ t.test('what cannot be had, a warning and a difference are failures that say why
   t.match(
     lines.join('\n'),
     /apt\n.*FAILED {2}installed: Debian has no PyTorch.*FAILED {2}installed: pip install failed: no network.*warning: odd/s,
+  );
+  t.notOk(
+    existsSync(join(root, 'torch-2.15/native/torch/build/objects/x.o')),
+    'a warning comes again when it is built again',
   );
   const parity = { status: 1, stdout: 'torch mae: loss  1.0e-1  1e-4  FAILED\n', stderr: '' };
   const different = await perform(t, ['newest', 'own', 'parity'], { parity });
@@ -98,6 +98,22 @@ t.test('what cannot be had, a warning and a difference are failures that say why
     { passed: 0, failed: 1 },
     'nothing is tested that is not built',
   );
+});
+
+t.test('the copy of a tree is brought up to date, and keeps what was built', async (t) => {
+  const root = t.testdir({ src: { 'a.ts': 'a', 'b.ts': '' }, 'package.json': '{}', node_modules: { tap: {} } });
+  const cache = t.testdirName;
+  const env = { PATCHSTREAM_CACHE: join(cache, 'cache') };
+  const make = () =>
+    engineTree(root, 'one', '', { env, platform: process.platform, runner: run, start, say: () => {} });
+  const tree = join(cache, 'cache/engines/one');
+  t.match(await make(), { missing: 'native/torch was not built' });
+  writeFiles(tree, { 'native/torch/build/objects/x.o': '' });
+  rmSync(join(root, 'src/b.ts'));
+  await make();
+  const has = (name: string) => existsSync(join(tree, name));
+  t.ok(['src/a.ts', 'package.json', 'node_modules/tap', 'native/torch/build/objects/x.o'].every(has));
+  t.notOk(has('src/b.ts'), 'what is gone here is gone there');
 });
 
 t.test('the newest is that of the peers, and every manifest is there', (t) => {
