@@ -33,7 +33,7 @@ export async function getAddon({ build, bring }: Ways, first: 'build' | 'bring')
   if (reason === undefined) return { how: 'built' };
   const unfit = first === 'bring' ? brought : bring();
   if (unfit === undefined) return { how: 'brought', reason };
-  return { how: 'none', reason: `${reason} The addon in the archive does not fit: ${unfit}` };
+  return { how: 'none', reason: `${reason.replace(/\.?$/, '.')} The addon in the archive does not fit: ${unfit}` };
 }
 
 const folder = join(kit.app, 'native/torch/build');

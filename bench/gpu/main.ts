@@ -6,7 +6,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type Arguments, readArguments, usualSeconds } from './arguments.ts';
 import { describeMachine, exits, findTorch, requireRoom, type Torch, Unfit, whyNoDevice } from './machine.ts';
 import { runProcess } from './process.ts';
-import { DiskFull, type Row, Rows } from './rows.ts';
+import { fullDisk, type Row, Rows } from './rows.ts';
 import { allowance, type Section, sections } from './sections.ts';
 
 const app = fileURLToPath(new URL('../../', import.meta.url));
@@ -126,9 +126,10 @@ export async function main(args: readonly string[]): Promise<number> {
     const names = sections.filter(({ script }) => script === args[0]).map(({ name }) => name);
     return await runScript(argumentsOf(args, names));
   } catch (error) {
-    console.error(`patchstream kit: ${(error as Error).message}`);
+    const full = fullDisk(error);
+    console.error(`patchstream kit: ${(full ?? (error as Error)).message}`);
     if (error instanceof Unfit) return error.code;
-    return error instanceof DiskFull ? exits.disk : exits.failed;
+    return full === undefined ? exits.failed : exits.disk;
   }
 }
 

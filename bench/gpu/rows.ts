@@ -53,8 +53,14 @@ function written(path: string, write: () => void): void {
   try {
     write();
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ENOSPC' || code === 'EDQUOT') throw new DiskFull(`The disk is full: ${path} cannot be written.`);
-    throw new Error(`${path} cannot be written: ${message}`);
+    throw fullDisk(error, path) ?? new Error(`${path} cannot be written: ${(error as Error).message}`);
   }
+}
+
+/** The error in the kit's own words where it says that a disk is full. */
+export function fullDisk(error: unknown, file?: string): DiskFull | undefined {
+  if (error instanceof DiskFull) return error;
+  const { code, path } = error as NodeJS.ErrnoException;
+  if (code !== 'ENOSPC' && code !== 'EDQUOT') return undefined;
+  return new DiskFull(`The disk is full: ${file ?? path ?? 'a file'} cannot be written.`);
 }

@@ -6,7 +6,6 @@ import { mostMiB, pack } from '../../scripts/gpu-kit.mjs';
 import { run } from '../../scripts/lib/runner.mjs';
 import { withoutTorch } from '../kit/torch.ts';
 
-t.setTimeout(1_200_000);
 const folder = t.testdir({});
 const file = join(folder, 'gpu-kit.tar.xz');
 const names = { a: ['parity', 'suites', 'resume', 'steps'], b: ['peers', 'sweep', 'coupled', 'loader'] };

@@ -4,6 +4,5 @@ import { testEdges } from './suite/edges.ts';
 import { testOperations } from './suite/operations.ts';
 import { testUpdates } from './suite/updates.ts';
 
-t.setTimeout(120_000);
 const skip = { skip: withoutTensorflow };
 for (const [name, test] of Object.entries({ testOperations, testUpdates, testEdges })) t.test(name, skip, test);

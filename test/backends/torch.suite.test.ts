@@ -5,7 +5,6 @@ import { testEdges } from './suite/edges.ts';
 import { testOperations } from './suite/operations.ts';
 import { testUpdates } from './suite/updates.ts';
 
-t.setTimeout(120_000);
 const skip = { skip: withoutTorch };
 if (withoutTorch === false) await prepareTorch(testDevice, (message) => t.fail(message));
 for (const [name, test] of Object.entries({ testOperations, testUpdates, testEdges })) t.test(name, skip, test);

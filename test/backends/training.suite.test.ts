@@ -6,9 +6,6 @@ import { withoutTensorflow } from '../kit/tensorflow.ts';
 import { testDevice, withoutTorch } from '../kit/torch.ts';
 import { testTraining } from './suite/training.ts';
 
-t.setTimeout(600_000);
-
-t.test('wasm beside tfjs on its cpu backend', (t) => testTraining(t, prepareWasm, () => tf.setBackend('cpu')));
 t.test('torch beside wasm', { skip: withoutTorch }, (t) =>
   testTraining(t, () => prepareTorch(testDevice), prepareWasm),
 );

@@ -7,7 +7,7 @@ import { compareAnswers } from '../../bench/gpu/differences.ts';
 import { Check, type Totals } from '../../bench/gpu/harness.ts';
 import { cards, findTorch, requireRoom, whyNoDevice } from '../../bench/gpu/machine.ts';
 import { runProcess } from '../../bench/gpu/process.ts';
-import { DiskFull, type Row, Rows } from '../../bench/gpu/rows.ts';
+import { DiskFull, fullDisk, type Row, Rows } from '../../bench/gpu/rows.ts';
 import { allowance, sections } from '../../bench/gpu/sections.ts';
 import { flopOf, kitPlan } from '../../bench/gpu/settings.ts';
 import type { Runner } from '../../scripts/lib/runner.mjs';
@@ -80,6 +80,9 @@ t.test('rows: a line of JSON each, at once, with section and seconds; a full dis
   t.throws(() => new Rows({ folder: '/dev', name: 'full' }, { print: () => {} }).write('end', {}), {
     message: /^The disk is full: /,
   });
+  const noRoom = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC', path: '/out' });
+  t.match(fullDisk(noRoom), { message: 'The disk is full: /out cannot be written.' }, 'also where a folder is made');
+  t.equal(fullDisk(new Error('odd')), undefined);
   const blocked = join(rows.path, 'below');
   t.throws(() => new Rows({ folder: blocked, name: 'a.jsonl' }), { message: /a\.jsonl cannot be written: / });
   t.end();
@@ -165,7 +168,7 @@ t.test('the addon is built, or the one in the archive is taken with the reason, 
   t.same(await getAddon(ways(undefined, 'undefined symbol'), 'bring'), { how: 'built' });
   t.match(await getAddon(ways(no, 'undefined symbol'), 'build'), {
     how: 'none',
-    reason: /no compiler.*does not fit: undefined symbol/,
+    reason: /no compiler g\+\+\. The addon in the archive does not fit: undefined symbol/,
   });
 });
 
