@@ -34,7 +34,10 @@ export async function run(args: readonly string[], kept: Kept): Promise<{ rows: 
   const add = (row: PeerRow) => {
     done.push(row);
     console.error(
-      isAbsentRow(row) ? `${row.what}: not measured, ${row.missing}` : `${row.what}: ${row.ratio.toFixed(2)}`,
+      // The turns of `quick` are far too short for a figure.
+      isAbsentRow(row)
+        ? `${row.what}: not measured, ${row.missing}`
+        : `${row.what}: ${quick ? 'it runs' : row.ratio.toFixed(2)}`,
     );
     if (!quick) kept.keep(done, notes);
   };

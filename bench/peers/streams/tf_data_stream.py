@@ -9,8 +9,6 @@ import tensorflow as tf  # noqa: E402
 
 from stream import BATCH, RATIO, SCALE, SIDE, cores, serve  # noqa: E402
 
-METHODS = {"fast": "INTEGER_FAST", "accurate": "INTEGER_ACCURATE"}
-
 
 def cut(data, top, left, height, width):
     picture = tf.image.decode_and_crop_jpeg(data, tf.stack([top, left, height, width]), channels=3, dct_method="INTEGER_ACCURATE")
