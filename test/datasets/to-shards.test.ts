@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -7,13 +6,13 @@ import { shards } from '../../src/datasets/shards.ts';
 import { defineSource } from '../../src/datasets/source.ts';
 import { toShards } from '../../src/datasets/to-shards.ts';
 import { definePipeline } from '../../src/pipeline/define.ts';
-import type { RunEvent } from '../../src/pipeline/events.ts';
 import { run } from '../../src/pipeline/run.ts';
 import type { Sample } from '../../src/streams/sample.ts';
 import { each } from '../../src/streams/stage.ts';
 import { rawPicture } from '../../src/vision/picture.ts';
 import type { Spec } from '../../src/vision/spec.ts';
-import { filesOf, openSource, runKilled, runNumbered } from '../kit/jobs.ts';
+import { filesOf, openSource, runNumbered } from '../kit/jobs.ts';
+import { killedAt, quarantined, recordsOf } from '../kit/kill-points.ts';
 import { gradient, jpeg } from '../kit/pictures.ts';
 import { sinkContext } from '../kit/sinks.ts';
 
@@ -21,62 +20,14 @@ const { definition } = toShards;
 const signal = new AbortController().signal;
 const count = 60;
 
-/** Keys and positions of all records of a folder, in order. */
-async function recordsOf(path: string) {
-  const source = await openSource(shards.definition, { path });
-  const keys = Array.from({ length: source.count }, (_, i) => source.key(i));
-  await source.close?.();
-  return keys;
-}
-
-const rowsOf = (output: string) =>
-  readFileSync(join(output, 'quarantine.jsonl'), 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line).position as number);
-
-/** Where a job is killed, and how often it comes there. */
-const points = [
-  ['shard opened', 1],
-  ['shard opened', 3],
-  ['shard to be written', 2],
-  ['shard written in part', 1],
-  ['shard to be synced', 2],
-  ['shard to be named', 1],
-  ['shard named', 1],
-  ['shard named', 3],
-  ['shard to be entered', 2],
-  ['shard entered in part', 2],
-  ['shard entered', 3],
-  ['run to be named', 1],
-] as const;
-
-t.test('a job that is killed anywhere and begun again gives the same shards, each sample once', async (t) => {
-  const undisturbed = join(t.testdir({}), 'undisturbed');
-  const { done, failures } = await runKilled(undisturbed, count);
-  const expected = filesOf(join(undisturbed, 'shards'));
-  t.ok(Object.keys(expected).length >= 4, `${Object.keys(expected).length} shards`);
-  const keys = await recordsOf(join(undisturbed, 'shards'));
-  t.equal(new Set(keys).size, keys.length, 'each once');
-  t.same([keys.length, failures], [done, 5]);
-  for (const [point, nth] of points) {
-    const output = join(t.testdirName, `${point}-${nth}`.replaceAll(' ', '-'));
-    const child = spawnSync(process.execPath, ['test/kit/killed.mjs', point, String(nth), output, String(count)], {
-      encoding: 'utf8',
-    });
-    t.equal(child.signal, 'SIGKILL', `${point}, ${nth}: ${child.stderr.slice(-500)}`);
-    const before = readdirSync(join(output, 'shards')).filter((name) => name.endsWith('.shard'));
-    const lines: string[] = [];
-    const onEvent = (event: RunEvent) => event.type === 'line' && lines.push(event.text);
-    const again = await runKilled(output, count, { onEvent });
-    t.same(filesOf(join(output, 'shards')), expected, `${point}, ${nth}`);
-    t.same(rowsOf(output), rowsOf(undisturbed), 'each failure once');
-    t.equal(again.done, done, 'those of the first run are counted');
-    // A shard that has its name and is not yet entered is written again; all others are kept.
-    const kept = point === 'shard named' || point.startsWith('shard to be entered') || point.endsWith('in part');
-    t.equal(lines.length > 0, before.length > (kept ? 1 : 0), `${point}: ${lines}`);
-  }
-});
+// At all points: test/all/kill-points.test.ts.
+t.test('a job that is killed and begun again gives the same shards, each sample once', (t) =>
+  killedAt(t, [
+    ['shard written in part', 1],
+    ['shard named', 3],
+    ['shard entered in part', 2],
+  ]),
+);
 
 t.test('a cancelled job keeps what is finished, and goes on', async (t) => {
   const output = join(t.testdir({}), 'cancelled');
@@ -114,7 +65,7 @@ t.test('the failures of all runs of a job are held to its budgets', async (t) =>
     rmSync(join(output, 'finished.json'), { force: true });
     for (const name of readdirSync(join(output, 'shards')).slice(-2)) rmSync(join(output, 'shards', name));
     await t.rejects(write(budget), { code: 'STAGE_BUDGET', message: /got \d+ of \d+/ }, `${budget}`);
-    t.ok(rowsOf(output).length > 1, 'those of the first run are still there');
+    t.ok(quarantined(output).length > 1, 'those of the first run are still there');
   }
   const { failures, lines, done } = await write(5);
   t.same([failures, done], [5, count - 5]);

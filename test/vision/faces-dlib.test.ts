@@ -1,18 +1,16 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import t from 'tap';
-import { startDlib } from '../../bench/peers/faces.ts';
 import { dlibAddon, isAbsent } from '../../src/native.ts';
-import { Random } from '../../src/random.ts';
 import { overlapOf } from '../../src/vision/faces.ts';
 import { type DlibDetector, dlibDetector } from '../../src/vision/faces-dlib.ts';
 import { openPicture } from '../../src/vision/open.ts';
 import { rawPicture } from '../../src/vision/picture.ts';
 import { facePhotos, photo, withoutPhotos } from '../kit/faces.ts';
 import * as kit from '../kit/pictures.ts';
+import { recordedFaces, sameBoxes } from '../kit/plain-dlib.ts';
 
 const addon = dlibAddon();
 const absent = isAbsent(addon) ? addon.found : false;
@@ -21,92 +19,9 @@ const detector = () => dlibDetector() as DlibDetector;
 const folder = mkdtempSync(join(tmpdir(), 'patchstream-faces-'));
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Whether a program on dlib can be compiled here. */
-function compiler(): string | false {
-  try {
-    execFileSync(process.env.CXX ?? 'g++', ['--version'], { stdio: 'ignore' });
-    return false;
-  } catch {
-    return 'there is no compiler';
-  }
-}
-
-t.test(
-  'the boxes are those of a plain program on dlib at full resolution, to the pixel',
-  { skip: skip || compiler() },
-  async (t) => {
-    const plain = await startDlib(folder, 1);
-    try {
-      const theirs = await plain.detect(facePhotos);
-      for (const minSide of [80, 120, 200, 280]) {
-        let count = 0;
-        for (const [i, faces] of theirs.entries()) {
-          const ours = await detector().detect(await photo(i), { minSide });
-          const large = faces.filter(([, , width, height]) => Math.min(width, height) >= minSide);
-          t.same(
-            ours.map(({ box: { left, top, width, height } }) => [left, top, width, height]),
-            large.map(([left, top, width, height]) => [left, top, width, height]),
-            `${facePhotos[i]}, ${minSide} px`,
-          );
-          for (const [j, { confidence }] of ours.entries()) {
-            t.ok(Math.abs(confidence - large[j]![4]) < 1e-5, `confidence ${confidence} ${large[j]![4]}`);
-          }
-          count += ours.length;
-        }
-        if (minSide === 80) t.ok(count >= 19, `${count} faces`);
-      }
-    } finally {
-      plain.close();
-    }
-  },
-);
-
-t.test(
-  'so they are in pictures of any size, however much of a face is in them',
-  { skip: skip || compiler() },
-  async (t) => {
-    const parts = [];
-    for (let i = 0; i < 24; i++) {
-      const { width, height } = await sharp(facePhotos[i % 6]).metadata();
-      const random = new Random(3, `part ${i}`, 'test');
-      const scale = 0.4 + 0.6 * random.uniform();
-      const [wide, high] = [width, height].map((side) => Math.round(side! * scale)) as [number, number];
-      const part = {
-        width: 1 + Math.floor(random.uniform() * (i % 4 === 0 ? 150 : wide - 1)),
-        height: 1 + Math.floor(random.uniform() * (i % 4 === 1 ? 150 : high - 1)),
-      };
-      const left = Math.floor(random.uniform() * (wide - part.width));
-      const top = Math.floor(random.uniform() * (high - part.height));
-      const path = join(folder, `part-${i}.jpg`);
-      await sharp(facePhotos[i % 6])
-        .resize(wide, high, { fit: 'fill' })
-        .toBuffer()
-        .then((bytes) =>
-          sharp(bytes)
-            .extract({ left, top, ...part })
-            .jpeg()
-            .toFile(path),
-        );
-      parts.push(path);
-    }
-    const plain = await startDlib(folder, 1);
-    try {
-      const theirs = await plain.detect(parts);
-      t.ok(theirs.flat().length >= 10, `${theirs.flat().length} faces`);
-      for (const [i, faces] of theirs.entries()) {
-        const ours = await detector().detect(await openPicture(new Uint8Array(readFileSync(parts[i]!))), {
-          minSide: 80,
-        });
-        const large = faces.filter(([, , width, height]) => Math.min(width, height) >= 80);
-        t.same(
-          ours.map(({ box: { left, top, width, height } }) => [left, top, width, height]),
-          large.map(([left, top, width, height]) => [left, top, width, height]),
-        );
-      }
-    } finally {
-      plain.close();
-    }
-  },
+// All photographs and sizes, and parts of them, beside the program itself: test/all/faces.test.ts.
+t.test('the boxes are those of a plain program on dlib at full resolution, to the pixel', { skip }, (t) =>
+  sameBoxes(t, recordedFaces(), [0, 1, 3], [80, 200]),
 );
 
 t.test(

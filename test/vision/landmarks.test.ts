@@ -1,20 +1,19 @@
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
-import { startDlib } from '../../bench/peers/faces.ts';
 import { dlibAddon, isAbsent } from '../../src/native.ts';
 import { chooseDetector, landmarksOf } from '../../src/vision/face-detector.ts';
 import type { Face } from '../../src/vision/faces.ts';
 import { type DlibDetector, dlibDetector } from '../../src/vision/faces-dlib.ts';
 import { faceApiDetector } from '../../src/vision/faces-face-api.ts';
 import { landmarkModel } from '../../src/vision/landmark-model.ts';
-import { eyesOf, landmarkCount } from '../../src/vision/landmarks.ts';
-import { facePhotos, photo, withoutPhotos } from '../kit/faces.ts';
+import { eyesOf } from '../../src/vision/landmarks.ts';
+import { photo, withoutPhotos } from '../kit/faces.ts';
 import { column, float, gridShape, integer, modelPath, smallModel, withoutLandmarks } from '../kit/landmarks.ts';
 import { growth, residentMiB } from '../kit/memory.ts';
+import { recordedFaces, sameLandmarks } from '../kit/plain-dlib.ts';
 
 const addon = dlibAddon();
 const withoutDlib = (isAbsent(addon) && addon.found) || withoutPhotos;
@@ -48,40 +47,9 @@ const detect = async (index: number, query = {}): Promise<readonly Face[]> =>
 /** What comes of a model's file on a photo with one face. */
 const withModel = (bytes: Uint8Array, path = fileOf(bytes)) => naming(path, () => detect(1));
 
-function compiler(): string | false {
-  try {
-    execFileSync(process.env.CXX ?? 'g++', ['--version'], { stdio: 'ignore' });
-    return false;
-  } catch {
-    return 'there is no compiler';
-  }
-}
-
-t.test(
-  'the landmarks are those of a plain program on dlib, which rounds them',
-  { skip: skip || compiler() },
-  async (t) => {
-    const plain = await startDlib(folder, 1, modelPath);
-    try {
-      let count = 0;
-      for (const [i, faces] of (await plain.detect(facePhotos)).entries()) {
-        const ours = await detect(i);
-        t.equal(ours.length, faces.length);
-        for (const [j, { landmarks }] of ours.entries()) {
-          t.ok(landmarks instanceof Float32Array && landmarks.length === 2 * landmarkCount);
-          // dlib counts from the middle of the first pixel, and rounds; a float32 is 6e-5 px away at most.
-          const rounded = faces[j]!.slice(5);
-          t.equal(rounded.length, 2 * landmarkCount);
-          const most = Math.max(...rounded.map((at, k) => Math.abs(landmarks![k]! - 0.5 - at)));
-          t.ok(most <= 0.5 + 1e-4, `${facePhotos[i]}, face ${j}: ${most} px`);
-          count++;
-        }
-      }
-      t.ok(count >= 19);
-    } finally {
-      plain.close();
-    }
-  },
+// Of all photographs, beside the program itself: test/all/faces.test.ts.
+t.test('the landmarks are those of a plain program on dlib, which rounds them', { skip }, (t) =>
+  sameLandmarks(t, recordedFaces(), [0, 3]),
 );
 
 t.test(
