@@ -1,3 +1,4 @@
+import { awake } from '../awake-clock.ts';
 import * as tf from './tf.ts';
 import { TorchBackend } from './torch.ts';
 
@@ -15,7 +16,7 @@ export class HostMoments implements Moments {
   readonly #now: () => number;
 
   /** @param now milliseconds. */
-  constructor(now: () => number = () => performance.now()) {
+  constructor(now: () => number = () => awake.now()) {
     this.#now = now;
   }
 

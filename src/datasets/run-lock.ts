@@ -164,7 +164,8 @@ async function takenOver(path: string, dead: Found, own: Own, where: string, dep
     await discard(claim);
     throw error;
   });
-  if (now?.digest === dead.digest) {
+  // By the time of the claim: where this process has stood still since the first look, a lock that was touched meanwhile had seemed to be one of the future.
+  if (now?.digest === dead.digest && !lives(now, own)) {
     await rename(claim, path);
     return true;
   }

@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { awake } from '../awake-clock.ts';
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
 import type { Positioned } from './positioned.ts';
 
 /** How patient reading over http is. */
 export interface Patience {
-  /** Seconds after which a request has failed that has brought less than 16 KiB meanwhile, or not what is left. */
+  /** Seconds after which a request has failed that has brought less than 16 KiB meanwhile, or not what is left. Time in which the process stood still counts in neither. */
   readonly timeout: number;
   /** Seconds after which a read has failed, with all its tries. */
   readonly deadline: number;
@@ -166,7 +167,7 @@ async function tried<T>(
   work: (signal: AbortSignal, brought: (bytes: number) => void) => Promise<T>,
 ): Promise<T> {
   const late = new AbortController();
-  const end = setTimeout(() => late.abort(new Final(`no end of it within ${deadline} s`)), deadline * 1000);
+  const end = awake.timer(deadline * 1000, () => late.abort(new Final(`no end of it within ${deadline} s`)));
   const signal = outer === undefined ? late.signal : AbortSignal.any([outer, late.signal]);
   let failures = 0;
   const refuse = (error: unknown) =>
@@ -178,7 +179,7 @@ async function tried<T>(
       let progress = 0;
       const idle = new AbortController();
       const found = () => (fresh === 0 ? `nothing for ${timeout} s` : `${fresh - progress} bytes in ${timeout} s`);
-      const timer = setTimeout(() => idle.abort(new Error(found())), timeout * 1000);
+      const timer = awake.timer(timeout * 1000, () => idle.abort(new Error(found())));
       try {
         return await work(AbortSignal.any([signal, idle.signal]), (bytes) => {
           fresh += bytes;
@@ -193,7 +194,7 @@ async function tried<T>(
         if (late.signal.aborted) throw refuse(late.signal.reason);
         if (error instanceof Final || failures > retries) throw refuse(error);
       } finally {
-        clearTimeout(timer);
+        timer.clear();
       }
       await delay(Math.min(longestDelayMs, delayMs * 2 ** (failures - 1)), undefined, { signal }).catch(
         (error: unknown) => {
@@ -203,7 +204,7 @@ async function tried<T>(
       );
     }
   } finally {
-    clearTimeout(end);
+    end.clear();
   }
 }
 

@@ -1,3 +1,4 @@
+import { awake } from '../awake-clock.ts';
 import type { Fields, OpenSource } from '../datasets/source.ts';
 import { coreCount, type Machine, machine } from '../machine.ts';
 import type { HostBatch } from '../models/model.ts';
@@ -13,6 +14,7 @@ import { queuedPerThread } from './rendering.ts';
 import type { Resolved } from './resolve.ts';
 import { trainDefinition } from './train-definition.ts';
 import { trainingDevice } from './training-device.ts';
+import { checkTrainingMemory } from './training-memory.ts';
 
 /** A part on its own, measured for a moment. */
 export interface Part {
@@ -65,6 +67,7 @@ export async function profile(resolved: Resolved, options: ProfileOptions = {}):
   const counted = new CountedSource(source);
   const { train, capacity } = resolved;
   const layout = train && cellLayout({ name: train.model.name, fields: train.model.definition.fields }, resolved.spec);
+  if (train && layout) checkTrainingMemory(train, { spec: resolved.spec, cellBytes: layout.cellBytes });
   const range = train && layout && microBatchRange(train, resolved, layout, undefined, trainingDevice(train));
   const cells = range === undefined ? 0 : ringCells(range, resolved);
   const { loader, fields } = await loaderAlone(resolved, counted, { milliseconds, size: range?.start, cells });
@@ -203,16 +206,16 @@ export class Calibration {
 
   constructor(milliseconds: number) {
     this.#milliseconds = milliseconds;
-    this.#began = performance.now();
+    this.#began = awake.now();
   }
 
   /** Enters images that are done; true when it has been long enough. */
   count(images: number): boolean {
-    const passed = performance.now() - this.#began;
+    const passed = awake.now() - this.#began;
     if (!this.#warm && passed < this.#milliseconds / 4) return false;
     if (!this.#warm) {
       this.#warm = true;
-      this.#began = performance.now();
+      this.#began = awake.now();
       this.#cpu = process.cpuUsage();
       return false;
     }
@@ -223,7 +226,7 @@ export class Calibration {
   /** What was counted. */
   part(): Part {
     const { user, system } = process.cpuUsage(this.#cpu);
-    const seconds = (performance.now() - this.#began) / 1000;
+    const seconds = (awake.now() - this.#began) / 1000;
     const images = Math.max(1, this.#images);
     return { imagesPerSecond: images / seconds, coreMs: (user + system) / 1000 / images };
   }

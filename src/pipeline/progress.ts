@@ -1,4 +1,4 @@
-import { awake } from '../streams/awake-clock.ts';
+import { awake } from '../awake-clock.ts';
 import type { StageStats } from '../streams/meter.ts';
 import type { Progress, RunEvent } from './events.ts';
 

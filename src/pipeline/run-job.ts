@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { tap } from 'rxjs';
+import { awake } from '../awake-clock.ts';
 import { counted } from '../counts.ts';
 import type { Job, OpenSink } from '../datasets/sink.ts';
 import type { Fields, OpenSource } from '../datasets/source.ts';
@@ -31,7 +32,7 @@ import { onProgress, Watch } from './watch.ts';
  */
 export async function runJob(resolved: Resolved, context: RunContext): Promise<RunSummary> {
   const { folder, signal, onEvent } = context;
-  const began = performance.now();
+  const began = awake.now();
   const onLine = (text: string) => onEvent({ type: 'line', text });
   let source: OpenSource<Fields | Drop> | undefined;
   let watch: Watch | undefined;
@@ -94,7 +95,7 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
       throw cancelled(signal);
     }
     how = 'completed';
-    const seconds = (performance.now() - began) / 1000;
+    const seconds = (awake.now() - began) / 1000;
     const stats = withBefore(opened.loader.stats(), before);
     const lost = lossLines(stats, join(folder.path, 'quarantine.jsonl'));
     const lines = [...closed.lines, ...lost, ...sumLines(sum!, source.passedOver)];

@@ -1,5 +1,6 @@
 import { cpus } from 'node:os';
 import { BehaviorSubject } from 'rxjs';
+import { awake } from '../awake-clock.ts';
 import { coreCount, machine } from '../machine.ts';
 import type { Measures } from '../train/metrics.ts';
 import type { Ready } from '../train/protocol.ts';
@@ -84,9 +85,9 @@ export class Tuning {
 
   /** Waits for something that is no part of the balance; steps that it held up are not judged. */
   async undisturbed(other: Promise<void>): Promise<void> {
-    const began = performance.now();
+    const began = awake.now();
     await other;
-    if (performance.now() - began > disturbing) this.#disturbed = disturbedSteps;
+    if (awake.now() - began > disturbing) this.#disturbed = disturbedSteps;
   }
 
   /** Hears of a finished step. */

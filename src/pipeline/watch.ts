@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Observable, ReplaySubject } from 'rxjs';
+import { awake } from '../awake-clock.ts';
 import { Arrivals } from '../datasets/arrivals.ts';
 import { Newcomers } from '../datasets/newcomers.ts';
 import { PassedOver } from '../datasets/passed-over.ts';
@@ -115,7 +116,7 @@ export class Watch {
   }
 
   committed(): void {
-    this.#committed = performance.now();
+    this.#committed = awake.now();
   }
 
   async close(): Promise<void> {
@@ -133,11 +134,11 @@ export class Watch {
       const rest = Math.max(everySeconds * 1000, 10 * looked);
       await pause(rest, undefined, { signal: this.#signal }).catch(unless('ABORT_ERR'));
       if (this.#signal.aborted) break;
-      const began = performance.now();
+      const began = awake.now();
       const count = await this.#newcome();
-      looked = performance.now() - began;
+      looked = awake.now() - began;
       if (count > 0) this.#ends.next(this.#arrivals.count);
-      const idle = this.#committed !== undefined && performance.now() - this.#committed >= idleSeconds * 1000;
+      const idle = this.#committed !== undefined && awake.now() - this.#committed >= idleSeconds * 1000;
       // With a sample under way a position may be half written.
       if (!idle || permits.open > 0) continue;
       this.#committed = undefined;

@@ -1,5 +1,5 @@
 import { asyncScheduler, type Observable, type SchedulerLike, Subscriber } from 'rxjs';
-import { awake } from './awake-clock.ts';
+import { awake } from '../awake-clock.ts';
 
 /**
  * Subscribes an operator to its source: errors are passed on, what a handler throws becomes an error of the stream, and the source

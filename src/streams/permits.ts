@@ -1,3 +1,4 @@
+import { awake } from '../awake-clock.ts';
 import { fail } from '../errors.ts';
 import type { Sample } from './sample.ts';
 
@@ -27,7 +28,7 @@ export class Permits {
   readonly #now: () => number;
 
   /** @param now the time in milliseconds; a scheduler's in tests. */
-  constructor(capacity: number, now: () => number = () => performance.now()) {
+  constructor(capacity: number, now: () => number = () => awake.now()) {
     this.capacity = capacity;
     this.#now = now;
   }

@@ -1,3 +1,4 @@
+import { awake } from '../awake-clock.ts';
 import type { HostBatch, Model } from '../models/model.ts';
 import { chanceOf } from './chance.ts';
 import type { TrainDefinition } from './definition.ts';
@@ -48,9 +49,9 @@ export async function trainerAlone(
       await step.measure();
       step.clear();
       if (step.refused !== undefined && step.refused <= microBatch) return undefined;
-      const [began, cpu] = [performance.now(), process.cpuUsage()];
+      const [began, cpu] = [awake.now(), process.cpuUsage()];
       let steps = 0;
-      while (steps < 2 || performance.now() - began < milliseconds) {
+      while (steps < 2 || awake.now() - began < milliseconds) {
         for (let done = 0; done < batch; done += microBatch) add();
         await step.measure();
         step.update(1e-6);
@@ -60,7 +61,7 @@ export async function trainerAlone(
       const { user, system } = process.cpuUsage(cpu);
       const images = steps * batch;
       return {
-        imagesPerSecond: (1000 * images) / (performance.now() - began),
+        imagesPerSecond: (1000 * images) / (awake.now() - began),
         coreMs: (user + system) / 1000 / images,
       };
     },

@@ -1,3 +1,4 @@
+import { awake } from '../awake-clock.ts';
 import { computesLater } from '../backends/moments.ts';
 import { fail } from '../errors.ts';
 import type { HostBatch } from '../models/model.ts';
@@ -86,7 +87,7 @@ export async function train(options: LoopOptions): Promise<LoopEnd> {
   let gathered = nothing();
   let ended: LoopEnd['ended'] = 'steps';
   const later = computesLater();
-  let clock = performance.now();
+  let clock = awake.now();
   let cpu = process.cpuUsage();
 
   try {
@@ -95,7 +96,7 @@ export async function train(options: LoopOptions): Promise<LoopEnd> {
         ended = 'stopped';
         break;
       }
-      const asked = performance.now();
+      const asked = awake.now();
       const micro = await next(gathered.keys.length > 0);
       if (micro === undefined) {
         ended = stopping() ? 'stopped' : 'data';
@@ -105,7 +106,7 @@ export async function train(options: LoopOptions): Promise<LoopEnd> {
         gradient.clear();
         gathered = nothing();
       }
-      const waitedMs = performance.now() - asked;
+      const waitedMs = awake.now() - asked;
       gathered.permitWaitMs += micro.permitWaitMs ?? 0;
       gathered.ringFill += ((micro.ringFill ?? 0) * micro.keys.length) / batch;
       gathered.microBatch = Math.max(gathered.microBatch, micro.keys.length);
@@ -117,7 +118,7 @@ export async function train(options: LoopOptions): Promise<LoopEnd> {
       gradient.add(micro.fields, micro.release, chanceOf(micro, { seed, step: at.step, count }), waitedMs);
       if (gathered.keys.length < batch) continue;
 
-      const updating = performance.now();
+      const updating = awake.now();
       const measured = await gradient.measure();
       const epoch = epochAt(gathered.positions[0]!, options);
       const lr = schedule({ step: at.step, epoch });
@@ -130,7 +131,7 @@ export async function train(options: LoopOptions): Promise<LoopEnd> {
       const { permitWaitMs, microBatch, ringFill } = gathered;
       const { waitMs, uploadMs, passMs } = gradient.times();
       const { refused } = gradient;
-      const now = performance.now();
+      const now = awake.now();
       const used = process.cpuUsage(cpu);
       const stepMs = Math.max(1e-3, now - clock);
       await onStep({
@@ -160,7 +161,7 @@ export async function train(options: LoopOptions): Promise<LoopEnd> {
         await save(at);
         saved = at.step;
       }
-      clock = performance.now();
+      clock = awake.now();
       cpu = process.cpuUsage();
     }
     if (at.step > saved) await save(at);

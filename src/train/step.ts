@@ -1,3 +1,4 @@
+import { awake } from '../awake-clock.ts';
 import { eachGradient } from '../backends/gradients.ts';
 import { rowsBetween } from '../backends/host-numbers.ts';
 import { backendMoments, releaseMemory } from '../backends/moments.ts';
@@ -274,10 +275,10 @@ function rows(inputs: Inputs, from: number, to: number): Record<string, tf.Tenso
 
 /** Starts a watch that tells the milliseconds spent in JavaScript since; undefined where the backend does not say. */
 function watch(): () => number | undefined {
-  const [begun, backend] = [performance.now(), backendMilliseconds()];
+  const [begun, backend] = [awake.now(), backendMilliseconds()];
   return () => {
     const now = backendMilliseconds();
-    return backend === undefined || now === undefined ? undefined : performance.now() - begun - (now - backend);
+    return backend === undefined || now === undefined ? undefined : awake.now() - begun - (now - backend);
   };
 }
 

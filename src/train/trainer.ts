@@ -1,4 +1,5 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
+import { type AwakeTimer, awake } from '../awake-clock.ts';
 import { fail, messageOf } from '../errors.ts';
 import type { Model } from '../models/model.ts';
 import type { LoopEnd } from './loop.ts';
@@ -166,10 +167,10 @@ function localLine({ definition, memory, layout, model }: TrainerSetup & { reado
 
 /** Waits for the other side to leave, and cuts the line when it does not. */
 async function leave(line: Line): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
+  let timer: AwakeTimer | undefined;
   const late = new Promise<'late'>((resolve) => {
-    timer = setTimeout(() => resolve('late'), patience);
+    timer = awake.timer(patience, () => resolve('late'));
   });
   if ((await Promise.race([line.left, late])) === 'late') await line.cut();
-  clearTimeout(timer);
+  timer?.clear();
 }
