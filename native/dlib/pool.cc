@@ -1,9 +1,8 @@
 #include "pool.h"
 
 #include <algorithm>
+#include <exception>
 #include <new>
-#include <optional>
-#include <system_error>
 #include <tuple>
 #include <utility>
 
@@ -31,7 +30,10 @@ void Pool::submit(int32_t id, const Grey& picture, int32_t steps, double least, 
   job->steps = steps;
   job->least = least;
   job->model = std::move(model);
-  {
+  // All that may find no memory, or no thread, comes first: then no thread knows the job.
+  const auto place = open_.emplace(id, std::move(slot)).first;
+  try {
+    reserve(open_.size());
     const std::lock_guard<std::mutex> lock(mutex_);
     waiting_.push_back(job);
     try {
@@ -40,11 +42,13 @@ void Pool::submit(int32_t id, const Grey& picture, int32_t steps, double least, 
       waiting_.pop_back();
       throw;
     }
+  } catch (...) {
+    open_.erase(place);
+    throw;
   }
   // No job ends before this function has returned: JavaScript hears of it in a later turn.
-  napi_create_reference(env_, pixels, 1, &slot->pixels);
-  if (open_.empty()) napi_ref_threadsafe_function(env_, done_);
-  open_.emplace(id, std::move(slot));
+  napi_create_reference(env_, pixels, 1, &place->second->pixels);
+  if (open_.size() == 1) napi_ref_threadsafe_function(env_, done_);
   // All of them: glibc before 2.41 can lose the waking of one (its bug 25847), and then a job waits for ever beside threads that sleep.
   wake_.notify_all();
 }
@@ -68,8 +72,8 @@ void Pool::start() {
   if (stopped_ || threads_.size() >= most_) return;
   try {
     threads_.emplace_back([this] { work(); });
-  } catch (const std::system_error&) {
-    // The machine gives no more threads: those that are there do the work.
+  } catch (const std::exception&) {
+    // The machine gives no more threads, or no memory for one: those that are there do the work.
     if (threads_.empty()) throw;
   }
 }
@@ -99,29 +103,45 @@ void Pool::work() {
       job = waiting_.front();
       waiting_.pop_front();
     }
+    detect(detector, *job);
+    report(job);
+  }
+}
+
+// An exception that left the thread would end the process, so that what a handler does must not throw either.
+void Pool::detect(std::optional<Detector>& detector, Job& job) noexcept {
+  try {
     try {
       if (!detector.has_value()) detector.emplace();
       // First, so that what is wrong with it is known at once.
-      const std::shared_ptr<const Landmarks> landmarks = job->model.empty() ? nullptr : Landmarks::at(job->model);
-      detector->detect(job->picture, job->steps, job->least, job->faces);
+      const std::shared_ptr<const Landmarks> landmarks = job.model.empty() ? nullptr : Landmarks::at(job.model);
+      detector->detect(job.picture, job.steps, job.least, job.faces);
       if (landmarks != nullptr) {
-        for (const Face& face : job->faces) job->landmarks.push_back(landmarks->find(job->picture, face));
+        for (const Face& face : job.faces) job.landmarks.push_back(landmarks->find(job.picture, face));
       }
-      job->outcome = job->unwanted ? Outcome::cancelled : Outcome::done;
-    } catch (const std::bad_alloc&) {
-      // What the detector was at is half made.
-      detector.reset();
-      job->outcome = Outcome::memory;
+      job.outcome = job.unwanted ? Outcome::cancelled : Outcome::done;
     } catch (const ModelError& error) {
-      job->outcome = Outcome::model;
-      job->message = error.what();
+      job.outcome = Outcome::model;
+      job.message = error.what();
+    } catch (const std::bad_alloc&) {
+      throw;
     } catch (const std::exception& error) {
       detector.reset();
-      job->outcome = Outcome::failed;
-      job->message = error.what();
+      job.outcome = Outcome::failed;
+      job.message = error.what();
     }
-    report(job);
+  } catch (...) {
+    // What the detector was at is half made.
+    detector.reset();
+    job.outcome = Outcome::memory;
   }
+}
+
+// Room in both lists of ended jobs, which are swapped, for as many as are open: who has no memory to tell of a job could not tell of that either.
+void Pool::reserve(size_t jobs) {
+  delivered_.reserve(jobs);
+  const std::lock_guard<std::mutex> lock(endedMutex_);
+  ended_.reserve(jobs);
 }
 
 void Pool::report(Job* job) {
@@ -129,6 +149,7 @@ void Pool::report(Job* job) {
   {
     const std::lock_guard<std::mutex> lock(endedMutex_);
     first = ended_.empty();
+    // There is room: see `reserve`.
     ended_.push_back(job);
   }
   // One message for all that ends until JavaScript comes to it. A dying environment takes none, and needs none.
@@ -138,12 +159,15 @@ void Pool::report(Job* job) {
 void Pool::deliver(napi_env env, napi_value callback, void* context, void*) {
   if (env == nullptr) return;
   auto* self = static_cast<Pool*>(context);
-  std::vector<Job*> ended;
+  std::vector<Job*>& ended = self->delivered_;
+  ended.clear();
   {
     const std::lock_guard<std::mutex> lock(self->endedMutex_);
     ended.swap(self->ended_);
   }
-  for (Job* job : ended) {
+  // By their numbers, since JavaScript may submit further jobs meanwhile, for which there must be room.
+  for (size_t i = 0; i < ended.size(); i++) {
+    const Job* job = ended[i];
     const auto found = self->open_.find(job->id);
     const std::unique_ptr<Slot> slot = std::move(found->second);
     self->open_.erase(found);

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -41,7 +42,9 @@ class Pool {
 
   void start();
   void work();
+  static void detect(std::optional<Detector>& detector, Job& job) noexcept;
   void report(Job* job);
+  void reserve(size_t jobs);
   static void deliver(napi_env env, napi_value callback, void* context, void* data);
   void tell(napi_env env, napi_value callback, const Job& job);
 
@@ -49,6 +52,7 @@ class Pool {
   napi_threadsafe_function done_ = nullptr;
   // Of the JavaScript thread alone.
   std::map<int32_t, std::unique_ptr<Slot>> open_;
+  std::vector<Job*> delivered_;
   const size_t most_;
 
   std::mutex mutex_;

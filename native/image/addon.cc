@@ -265,7 +265,9 @@ napi_value call(napi_env env, napi_callback_info info) {
 
 }  // namespace patchstream
 
-NAPI_MODULE_INIT() {
+namespace {
+
+napi_value initialised(napi_env env, napi_value exports) {
   using namespace patchstream;
   auto* state = new Environment();
   napi_set_instance_data(env, state, [](napi_env, void* state, void*) { delete static_cast<Environment*>(state); }, nullptr);
@@ -286,4 +288,15 @@ NAPI_MODULE_INIT() {
     napi_set_named_property(env, exports, name, function);
   }
   return exports;
+}
+
+}  // namespace
+
+NAPI_MODULE_INIT() {
+  try {
+    return initialised(env, exports);
+  } catch (const std::exception& error) {
+    napi_throw_error(env, nullptr, error.what());
+    return nullptr;
+  }
 }

@@ -7,7 +7,8 @@
 #endif
 
 #include <algorithm>
-#include <system_error>
+#include <exception>
+#include <new>
 
 #include "files.h"
 #include "render.h"
@@ -42,6 +43,8 @@ Pool::Pool(napi_env env, napi_value callback, int32_t threads) : env_(env), want
   if (napi_create_threadsafe_function(env, callback, nullptr, name, 0, 1, nullptr, nullptr, this, deliver, &done_) != napi_ok) {
     throw std::bad_alloc();
   }
+  // Only an open job keeps the program alive.
+  napi_unref_threadsafe_function(env, done_);
   napi_value buffer;
   napi_value outcomes;
   void* data = nullptr;
@@ -51,8 +54,6 @@ Pool::Pool(napi_env env, napi_value callback, int32_t threads) : env_(env), want
     throw std::bad_alloc();
   }
   numbers_ = static_cast<int32_t*>(data);
-  // Only an open job keeps the program alive.
-  napi_unref_threadsafe_function(env, done_);
   // Hooks run last in, first out: the threads are gone before the thread-safe function is.
   napi_add_env_cleanup_hook(env, [](void* self) { static_cast<Pool*>(self)->stop(); }, this);
 }
@@ -70,24 +71,23 @@ Job& Pool::at(int32_t id) {
 
 void Pool::submit(const std::vector<Job*>& jobs, napi_value keep) {
   if (jobs.empty()) return;
+  for (Job* job : jobs) job->unwanted = false;
+  // All that may find no memory, or no thread, comes first: then no job has begun, and nothing waits for one.
+  auto held = std::make_unique<Keep>();
+  reserve(open_ + jobs.size());
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     start();
-  }
-  auto* held = new Keep();
-  held->open = jobs.size();
-  napi_create_reference(env_, keep, 1, &held->arrays);
-  for (Job* job : jobs) {
-    slots_[job->id]->keep = held;
-    job->unwanted = false;
+    waiting_.insert(waiting_.end(), jobs.begin(), jobs.end());
+    queued_ = waiting_.size();
+    // No thread takes one before the lock is free.
+    held->open = jobs.size();
+    napi_create_reference(env_, keep, 1, &held->arrays);
+    for (Job* job : jobs) slots_[job->id]->keep = held.get();
+    held.release();
   }
   if (open_ == 0) napi_ref_threadsafe_function(env_, done_);
   open_ += jobs.size();
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    waiting_.insert(waiting_.end(), jobs.begin(), jobs.end());
-    queued_ = waiting_.size();
-  }
   wake_.notify_all();
 }
 
@@ -113,8 +113,8 @@ void Pool::start() {
     const auto index = static_cast<int32_t>(threads_.size());
     try {
       threads_.emplace_back([this, index] { work(index); });
-    } catch (const std::system_error&) {
-      // The machine gives no more threads: those that are there do the work.
+    } catch (const std::exception&) {
+      // The machine gives no more threads, or no memory for one: those that are there do the work.
       if (threads_.empty()) throw;
       return;
     }
@@ -139,8 +139,8 @@ void Pool::stop() {
 
 void Pool::work(int32_t index) {
   standBack();
-  Renderer renderer;
-  std::vector<Job*> taken;
+  std::optional<Renderer> renderer;
+  Handful taken;
   while (true) {
     {
       std::unique_lock<std::mutex> lock(mutex_);
@@ -154,28 +154,39 @@ void Pool::work(int32_t index) {
       } else if (job->kind == Kind::frame) {
         job->outcome = readFrame(*job);
       } else {
-        renderer.run(*job);
+        render(renderer, *job);
       }
     }
     report(taken);
   }
 }
 
+// The renderer is made with the first picture: an exception that left the thread would end the process.
+void Pool::render(std::optional<Renderer>& renderer, Job& job) noexcept {
+  try {
+    if (!renderer.has_value()) renderer.emplace();
+    renderer->run(job);
+  } catch (...) {
+    job.outcome = Outcome::memory;
+  }
+}
+
 // The next job, and more of those behind it when they are small: but no more than this thread's part of what waits.
-void Pool::take(std::vector<Job*>& taken) {
-  taken.clear();
+void Pool::take(Handful& taken) {
+  taken.count = 0;
   const size_t most = (waiting_.size() + wanted_ - 1) / wanted_;
   size_t weight = 0;
   do {
     weight += waiting_.front()->weight;
-    taken.push_back(waiting_.front());
+    taken.jobs[taken.count++] = waiting_.front();
     waiting_.pop_front();
-  } while (taken.size() < most && weight + waiting_.front()->weight <= handful);
+  } while (taken.count < std::min(most, taken.jobs.size()) && weight + waiting_.front()->weight <= handful);
   queued_ = waiting_.size();
 }
 
-void Pool::report(const std::vector<Job*>& ended) {
+void Pool::report(const Handful& ended) {
   const std::lock_guard<std::mutex> lock(endedMutex_);
+  // There is room: see `reserve`.
   ended_.insert(ended_.end(), ended.begin(), ended.end());
   tell();
 }
@@ -187,6 +198,13 @@ void Pool::tell() {
   told_ = true;
   // A dying environment takes none, and needs none.
   napi_call_threadsafe_function(done_, nullptr, napi_tsfn_nonblocking);
+}
+
+// Room in both lists of ended jobs, which are swapped, for as many as are open: a thread that has no memory to tell of a job could not tell of that either.
+void Pool::reserve(size_t jobs) {
+  delivered_.reserve(jobs);
+  const std::lock_guard<std::mutex> lock(endedMutex_);
+  ended_.reserve(jobs);
 }
 
 void Pool::listen() {

@@ -2,16 +2,19 @@
 
 #include <node_api.h>
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
 #include "job.h"
+#include "render.h"
 
 namespace patchstream {
 
@@ -49,10 +52,21 @@ class Pool {
     Keep* keep = nullptr;
   };
 
+  // Jobs that a thread takes at a time.
+  struct Handful {
+    std::array<Job*, 256> jobs;
+    size_t count = 0;
+
+    Job* const* begin() const { return jobs.data(); }
+    Job* const* end() const { return jobs.data() + count; }
+  };
+
   void start();
   void work(int32_t index);
-  void take(std::vector<Job*>& taken);
-  void report(const std::vector<Job*>& ended);
+  static void render(std::optional<Renderer>& renderer, Job& job) noexcept;
+  void take(Handful& taken);
+  void report(const Handful& ended);
+  void reserve(size_t jobs);
   // With endedMutex_ held.
   void tell();
   static void deliver(napi_env env, napi_value callback, void* context, void* data);

@@ -288,7 +288,9 @@ napi_value info(const Arguments& given) {
 
 }  // namespace patchstream
 
-NAPI_MODULE_INIT() {
+namespace {
+
+napi_value initialised(napi_env env, napi_value exports) {
   using namespace patchstream;
   patchstream::setThreads(defaultThreads());
   setPrecision();
@@ -328,4 +330,16 @@ NAPI_MODULE_INIT() {
     napi_set_named_property(env, exports, name, function);
   }
   return exports;
+}
+
+}  // namespace
+
+NAPI_MODULE_INIT() {
+  try {
+    return initialised(env, exports);
+  } catch (...) {
+    const auto [text, memory] = patchstream::whatWasThrown();
+    patchstream::throwError(env, text, memory);
+    return nullptr;
+  }
 }

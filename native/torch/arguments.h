@@ -32,19 +32,24 @@ inline bool meansMemory(const std::string& text) {
 // The code of an error in JavaScript.
 inline const char* codeOf(bool memory) { return memory ? "OUT_OF_MEMORY" : "LIBTORCH"; }
 
-// In a handler of exceptions: the first line of what was thrown, and whether that was for want of memory.
-inline std::pair<std::string, bool> whatWasThrown() {
+// In a handler of exceptions: the first line of what was thrown, and whether that was for want of memory. Where there is not even memory for the text, it
+// is a short one, which needs none.
+inline std::pair<std::string, bool> whatWasThrown() noexcept {
   try {
-    throw;
-  } catch (const c10::OutOfMemoryError& error) {
-    return {firstLine(error.what_without_backtrace()), true};
-  } catch (const c10::Error& error) {
-    const std::string text = error.what_without_backtrace();
-    return {firstLine(text), meansMemory(text)};
-  } catch (const std::bad_alloc&) {
+    try {
+      throw;
+    } catch (const c10::OutOfMemoryError& error) {
+      return {firstLine(error.what_without_backtrace()), true};
+    } catch (const c10::Error& error) {
+      const std::string text = error.what_without_backtrace();
+      return {firstLine(text), meansMemory(text)};
+    } catch (const std::bad_alloc&) {
+      throw;
+    } catch (const std::exception& error) {
+      return {firstLine(error.what()), meansMemory(error.what())};
+    }
+  } catch (...) {
     return {"out of memory", true};
-  } catch (const std::exception& error) {
-    return {firstLine(error.what()), meansMemory(error.what())};
   }
 }
 

@@ -27,9 +27,13 @@ Readback::Readback(napi_env env) : env_(env) {
   TORCH_CHECK(status == napi_ok, "no thread-safe function");
   // Only an open promise keeps the program alive.
   napi_unref_threadsafe_function(env, done_);
+  try {
+    thread_ = std::thread([this] { work(); });
+  } catch (const std::exception&) {
+    // No thread to be had, or no memory for one: then what is read back is read at once, see `read`.
+  }
   // Hooks run last in, first out: the thread is gone before the thread-safe function is.
   napi_add_env_cleanup_hook(env, [](void* self) { static_cast<Readback*>(self)->stop(); }, this);
-  thread_ = std::thread([this] { work(); });
 }
 
 Readback::~Readback() { stop(); }
@@ -44,19 +48,37 @@ void Readback::stop() {
 }
 
 napi_value Readback::read(const at::Tensor& tensor, napi_value into) {
-  auto job = std::make_unique<Job>();
+  // All that may find no memory comes first: then nobody waits for a job that nobody does.
+  std::list<std::unique_ptr<Job>> made;
+  made.push_back(std::make_unique<Job>());
+  Job& job = *made.front();
   // What the tensor holds now: it may be changed in place, or freed, before the thread comes to it.
-  job->tensor = tensor.clone();
+  job.tensor = thread_.joinable() ? tensor.clone() : tensor;
   napi_value promise;
-  napi_create_promise(env_, &job->deferred, &promise);
-  napi_create_reference(env_, into, 1, &job->into);
+  napi_create_promise(env_, &job.deferred, &promise);
+  napi_create_reference(env_, into, 1, &job.into);
   if (pending_++ == 0) napi_ref_threadsafe_function(env_, done_);
+  if (!thread_.joinable()) {
+    fetch(job);
+    finish(env_, nullptr, this, made.front().release());
+    return promise;
+  }
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    jobs_.push_back(std::move(job));
+    jobs_.splice(jobs_.end(), made);
   }
   wake_.notify_one();
   return promise;
+}
+
+// An exception that left the thread would end the process.
+void Readback::fetch(Job& job) noexcept {
+  try {
+    const c10::OptionalDeviceGuard there(job.tensor.device());
+    job.tensor = job.tensor.to(at::kCPU);
+  } catch (...) {
+    std::tie(job.error, job.memory) = whatWasThrown();
+  }
 }
 
 void Readback::work() {
@@ -70,12 +92,7 @@ void Readback::work() {
       job = std::move(jobs_.front());
       jobs_.pop_front();
     }
-    try {
-      const c10::OptionalDeviceGuard there(job->tensor.device());
-      job->tensor = job->tensor.to(at::kCPU);
-    } catch (...) {
-      std::tie(job->error, job->memory) = whatWasThrown();
-    }
+    fetch(*job);
     Job* sent = job.release();
     // A dying environment takes no more; its references go with it.
     if (napi_call_threadsafe_function(done_, sent, napi_tsfn_nonblocking) != napi_ok) delete sent;
@@ -92,8 +109,8 @@ void Readback::finish(napi_env env, napi_value, void* context, void* data) {
   if (job->error.empty()) {
     try {
       copyInto(env, job->tensor, into);
-    } catch (const std::exception& error) {
-      job->error = error.what();
+    } catch (...) {
+      std::tie(job->error, job->memory) = whatWasThrown();
     }
   }
   napi_delete_reference(env, job->into);

@@ -4,14 +4,15 @@
 #include <node_api.h>
 
 #include <condition_variable>
-#include <deque>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <thread>
 
 namespace patchstream {
 
-// Copies tensors to the host while JavaScript goes on: one thread that waits for the device, and a promise for each tensor.
+// Copies tensors to the host while JavaScript goes on: one thread that waits for the device, and a promise for each tensor. Where no thread
+// can be started JavaScript waits.
 class Readback {
  public:
   explicit Readback(napi_env env);
@@ -25,6 +26,7 @@ class Readback {
  private:
   struct Job;
 
+  static void fetch(Job& job) noexcept;
   void work();
   void stop();
   static void finish(napi_env env, napi_value callback, void* context, void* data);
@@ -33,7 +35,7 @@ class Readback {
   napi_threadsafe_function done_ = nullptr;
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<std::unique_ptr<Job>> jobs_;
+  std::list<std::unique_ptr<Job>> jobs_;
   bool stopped_ = false;
   int pending_ = 0;
   std::thread thread_;
