@@ -6,7 +6,7 @@
  * `docs/ghost-batch.svg`. Each row takes less than three minutes on two cores; arguments choose: `npm run bench -- balance ghost lomar`.
  */
 import { chooseBackend } from '../src/backends/choose.ts';
-import { shortenOpenmpWaits } from '../src/native.ts';
+import { prepareThreads } from '../src/native.ts';
 import { median } from '../src/train/tune-micro-batch.ts';
 import { type Curve, ghostChart } from './balance/ghost-chart.ts';
 import { batches, type ModelName, profile, rateOf, train, trainUntilSettled } from './balance/quickstart.ts';
@@ -143,7 +143,7 @@ async function ghostBatchTotal(name: ModelName): Promise<number> {
 /** Images per second of steps of one batch, by ghost batch: the median of up to seven steps each, behind a warm-up. */
 async function ghostRow(name: ModelName): Promise<BalanceRow> {
   // As a training does: before libtorch is loaded.
-  shortenOpenmpWaits();
+  prepareThreads();
   await chooseBackend({ backend: 'auto', device: 'auto' });
   const batch = await ghostBatchTotal(name);
   const sizes = ghostBatches(batch);

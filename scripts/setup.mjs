@@ -65,8 +65,10 @@ export async function setUp(surroundings) {
     installGroups(wanted, surroundings);
     writeStamp(root, { native });
   }
+  // Before the addons: dist knows what a container leaves for compilers.
+  const code = surroundings.build(root);
   if (env.PATCHSTREAM_SETUP !== 'minimal') await surroundings.addons(root);
-  return surroundings.build(root);
+  return code;
 }
 
 /** @param {Surroundings} surroundings */

@@ -16,6 +16,8 @@ export interface Machine {
   readonly free: number;
   /** The machine itself, where the process may use less of it; absent where it may use all. */
   readonly whole?: { readonly cores: number; readonly memory: number };
+  /** Bytes that may be swapped out beside `memory`, where the machine has such; what a group says of them is not looked at. */
+  readonly swap?: number;
   /** What sets the limits; absent where nothing does. `container`: control groups. `limit`: `ulimit`. */
   readonly bound?: 'container' | 'limit';
 }
@@ -66,9 +68,12 @@ export function machineFrom(sources: MachineSources): Machine {
   const contained = Math.min(inGroups.most, constrained);
   const memory = Math.min(sources.memory, contained, limits.most);
   const free = Math.max(0, Math.min(sources.free, memory, inGroups.free, limits.free));
-  if (cores === sources.cores && memory === sources.memory) return { cores, memory, free };
+  const swapped = 1024 * Number(/^SwapTotal: +(\d+) kB$/m.exec(read('/proc/meminfo') ?? '')?.[1] ?? 0);
+  // Limits of the process count what it has taken, swapped out or not.
+  const swap = swapped > 0 && limits.most > memory ? { swap: swapped } : {};
+  if (cores === sources.cores && memory === sources.memory) return { cores, memory, free, ...swap };
   const bound = cores < sources.cores || contained <= memory ? 'container' : 'limit';
-  return { cores, memory, free, whole: { cores: sources.cores, memory: sources.memory }, bound };
+  return { cores, memory, free, ...swap, whole: { cores: sources.cores, memory: sources.memory }, bound };
 }
 
 function read(path: string): string | undefined {

@@ -236,12 +236,21 @@ function bestDlib(): DlibAddon | Absent {
 }
 
 /**
- * Has the threads of libtorch's OpenMP sleep soon when they wait for one another. By default they spin for milliseconds, and where other work has a
- * core (the loader of the same run), a training took eight times as long. libgomp reads this once, when libtorch is loaded, from the process's
- * environment, which only the main thread can change: so it is called before a worker loads the addon, too. What the user has set, stays.
+ * Says how the threads of libraries behave, to the environment of the process: they read it once, when they are loaded, and only the main thread can change it. So
+ * it is called before a worker loads one, too. What the user has set, stays.
+ *
+ * Threads of libtorch's OpenMP sleep soon when they wait for one another: by default they spin for milliseconds, and where other work has a core (the loader of
+ * the same run), a training took eight times as long. OpenBLAS starts none, since OpenMP's threads call it: each of its own takes 128 MiB of address space, and
+ * tries for ever where a limit of memory refuses them. TensorFlow starts as many as this process may run at a time: it counts the cores of the affinity,
+ * whatever share of them a container has.
  */
-export function shortenOpenmpWaits(): void {
-  if (process.env.OMP_WAIT_POLICY === undefined) process.env.GOMP_SPINCOUNT ??= '1000';
+export function prepareThreads(): void {
+  const { env } = process;
+  if (env.OMP_WAIT_POLICY === undefined) env.GOMP_SPINCOUNT ??= '1000';
+  env.OPENBLAS_NUM_THREADS ??= '1';
+  const threads = String(computeThreads());
+  env.TF_NUM_INTRAOP_THREADS ??= threads;
+  env.TF_NUM_INTEROP_THREADS ??= threads;
 }
 
 /** Whether an addon was not found. */
@@ -253,7 +262,7 @@ function load<A>(name: 'torch' | 'image' | 'dlib'): A | Absent {
   const folder = new URL(`../native/${name}/build/`, import.meta.url);
   const path = fileURLToPath(new URL(`${name}.node`, folder));
   const remedy = 'Run `npx patchstream doctor --build`, which builds it or says why not.';
-  if (name === 'torch') shortenOpenmpWaits();
+  if (name === 'torch') prepareThreads();
   try {
     return require(path) as A;
   } catch (cause) {

@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { createRequire } from 'node:module';
 import { availableParallelism, totalmem } from 'node:os';
 import { basename, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { findDlib } from './dlib.mjs';
 import { findLibjpeg } from './libjpeg.mjs';
 import { findLibtorch } from './libtorch.mjs';
@@ -179,7 +180,7 @@ async function buildAddon(root, addon, surroundings) {
   const named = `${library.name} ${library.version} in ${library.place}`;
   const plan = { root, name: addon.name, compiler, forms, link, sources };
   const missing = missingObjects(plan).length;
-  const jobs = workers();
+  const jobs = workers(await machineAt(root));
   // clang keeps such headers in another form, and finds them in another way.
   const heavy = missing >= fewSources && /Free Software Foundation/.test(version.stdout) ? addon.heavy : undefined;
   const seconds =
@@ -398,10 +399,27 @@ function sourcesOf(root, name) {
 const texts = (root, names) => names.flatMap((name) => [name, readIfThere(join(root, name))]);
 
 /** As many compilers at a time as there are cores, but no more than the memory holds: each takes over a gigabyte. */
-const workers = () => Math.max(1, Math.min(availableParallelism(), Math.floor(memory() / 2 ** 31)));
+export const workers = (/** @type {Allowed} */ { cores, memory }) =>
+  Math.max(1, Math.min(cores, Math.floor(memory / 2 ** 31)));
 
-/** Bytes that this process may use, as far as Node knows of a container's limit; the library's own src/machine.ts is not compiled yet. */
-const memory = () => Math.min(totalmem(), process.constrainedMemory?.() || totalmem());
+/**
+ * What this process may use: cores, and bytes of memory.
+ *
+ * @typedef {{ readonly cores: number, readonly memory: number }} Allowed
+ */
+
+/**
+ * As the library itself finds it, control groups included; where that is not compiled, as far as Node knows.
+ *
+ * @param {string} root
+ * @returns {Promise<Allowed>}
+ */
+export async function machineAt(root) {
+  const path = join(root, 'dist', 'machine.js');
+  if (existsSync(path)) return (await import(pathToFileURL(path).href)).machine();
+  const memory = Math.min(totalmem(), process.constrainedMemory?.() || totalmem());
+  return { cores: availableParallelism(), memory };
+}
 
 /**
  * @param {number} count

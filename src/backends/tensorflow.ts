@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { prepareThreads } from '../native.ts';
 import { registerHostKernels, type Warn } from './host-kernels.ts';
 import * as tf from './tf.ts';
 
@@ -11,6 +12,7 @@ export type Load = (name: string) => Promise<unknown>;
 /** Loads one of the packages, which registers the backend `tensorflow`. Throws what loading throws. */
 export async function loadTensorflow(name: string, load: Load = (name) => import(name)): Promise<void> {
   bringBackIsNullOrUndefined();
+  prepareThreads();
   await load(name);
 }
 

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
+import { awake } from '../awake-clock.ts';
 import type { OpenSource } from '../datasets/source.ts';
 import { fail, messageOf } from '../errors.ts';
 import { machine } from '../machine.ts';
-import { shortenOpenmpWaits } from '../native.ts';
+import { prepareThreads } from '../native.ts';
 import type { Failure } from '../streams/failures.ts';
 import type { StageStats } from '../streams/meter.ts';
 import { Ring } from '../streams/ring.ts';
@@ -34,6 +35,7 @@ import { checkTrained, type Sum, sayPassedOver, sumOfTraining, trainingSumLines 
 import { tellTraining } from './tell-training.ts';
 import { trainDefinition } from './train-definition.ts';
 import { trainingDevice } from './training-device.ts';
+import { checkTrainingMemory } from './training-memory.ts';
 import { Tuning } from './tuning.ts';
 
 /** Steps over which the line of progress says who waits for whom. */
@@ -47,7 +49,7 @@ const statsEveryMs = 30_000;
  */
 export async function runTraining(resolved: Resolved, context: RunContext): Promise<RunSummary> {
   const { folder, signal, onEvent } = context;
-  const began = performance.now();
+  const began = awake.now();
   const line = (text: string) => onEvent({ type: 'line', text });
   const onFailure = (failure: Failure) => {
     folder.quarantine(failure);
@@ -92,7 +94,7 @@ export async function runTraining(resolved: Resolved, context: RunContext): Prom
     }
     sum = sumOfTraining(loader.permits, source);
     checkTrained(sum, (end.step - ready.step) * plan.train.batch);
-    const seconds = (performance.now() - began) / 1000;
+    const seconds = (awake.now() - began) / 1000;
     const { stats, costs } = trained;
     const told = await tellTraining(resolved, {
       folder: folder.path,
@@ -140,6 +142,7 @@ function planOf(resolved: Resolved, { count, classNames }: OpenSource): Plan {
   checkLength(train, count);
   const { spec } = resolved;
   const layout = cellLayout({ name: train.model.name, fields: train.model.definition.fields }, spec);
+  checkTrainingMemory(train, { spec, cellBytes: layout.cellBytes });
   const micro = microBatchRange(train, resolved, layout, undefined, trainingDevice(train));
   const ring = new Ring(ringCells(micro, resolved), layout.cellBytes);
   if (train.steps !== undefined) {
@@ -180,7 +183,7 @@ async function trainOn(
   let opened: Opened | undefined;
   const model = await train.model.definition.build?.(train.model.options, resolved.spec);
   if (model !== undefined && train.thread === 'worker') line('A model of your own trains in the calling thread.');
-  if (train.thread === 'worker') shortenOpenmpWaits();
+  if (train.thread === 'worker') prepareThreads();
   // It stays until it is read.
   const saved = async (path: string) => {
     await course.saved(path);

@@ -17,6 +17,17 @@ export function stateBytes(parameters: number): number {
 /** Of Node, libtorch and buffers, once a training runs. */
 const runtimeBytes = 200 * 2 ** 20;
 
+/**
+ * The least bytes that a training takes beside its passes, by which one is refused that cannot fit: where the high estimate of `stateBytes` says what to begin with, this
+ * one stays below whatever was measured. @param reserved whether what is reserved and never touched counts too, as under `ulimit -d`.
+ */
+export function leastStateBytes(parameters: number, reserved = false): number {
+  return 16 * parameters + (reserved ? leastReservedBytes : leastRuntimeBytes);
+}
+
+const leastRuntimeBytes = 120 * 2 ** 20;
+const leastReservedBytes = 384 * 2 ** 20;
+
 /** What one micro-batch may take, and what one sample takes. */
 export interface MicroBatchNeeds extends TransformerWork {
   /** Further transformers of the model: a decoder. */
@@ -76,6 +87,16 @@ export function bytesPerSample(needs: MicroBatchNeeds): number {
   );
   return 4 * kept.reduce((sum, values) => sum + values, 0) + 8 * needs.cellBytes;
 }
+
+/** The least bytes that one sample keeps between forward and backward: a width of each token for every input of a product that is not computed again. */
+export function leastBytesPerSample(
+  needs: Pick<MicroBatchNeeds, keyof TransformerWork | 'also' | 'cellBytes'>,
+): number {
+  const kept = transformers(needs).map(({ tokens, width, depth }) => depth * tokens * leastWidths * width);
+  return 4 * kept.reduce((sum, values) => sum + values, 0) + needs.cellBytes;
+}
+
+const leastWidths = 14;
 
 /** Floating-point operations of forward and backward for one token on the average: twice and once again what its products multiply, each with a sum. */
 export function workPerToken(needs: TransformerWork & Pick<MicroBatchNeeds, 'also'>): number {
