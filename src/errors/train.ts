@@ -4,7 +4,7 @@ export const trainErrors = {
     "tfjs' wasm backend must start; {found}. Run `npm ci` again, and look whether node_modules/@tensorflow/tfjs-backend-wasm is complete.",
   BACKEND_MEMORY: 'the backend {backend} must find {needed} in {memory}; it found none. Lower `microBatch`.',
   TRAIN_MEMORY:
-    'a training must fit the memory that it may use, and {where} {limit}; this one takes {needed} at least: {state} for weights, gradients, moments and the runtime, and {sample} for each of {microBatch} samples at a time. {advice}',
+    'a training must fit the memory that it may use, and {where} {limit}; this one takes {needed} at least: {state} for weights, gradients, moments and the runtime, and {sample} for each sample of a pass, of {samples}. {advice}',
   BACKEND_MISSING: 'backend {backend} must be installed to be asked for by name; {found}. {remedy}',
   DEVICE_MISSING:
     'device {device} must be there to be asked for by name; got {found}. Say `device: cpu`, or leave it out.',

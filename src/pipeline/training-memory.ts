@@ -1,3 +1,4 @@
+import { counted } from '../counts.ts';
 import { fail } from '../errors.ts';
 import { type Machine, machine } from '../machine.ts';
 import { encoderSizes } from '../models/encoder.options.ts';
@@ -40,7 +41,7 @@ export function checkTrainingMemory(
     needed: gibibytes(needed),
     state: gibibytes(need.state),
     sample: mebibytes(need.sample),
-    microBatch,
+    samples: counted(microBatch, 'sample'),
     advice: adviceFor(train, needs, { host, room, fitting, least }),
   });
 }

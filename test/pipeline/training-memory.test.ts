@@ -1,5 +1,5 @@
 import t from 'tap';
-import { imageFolder } from '../../src/datasets/index.ts';
+import { imageFolder } from '../../src/datasets/source-list.ts';
 import type { Machine } from '../../src/machine.ts';
 import { builtin } from '../../src/pipeline/builtin.ts';
 import { soundPipeline } from '../../src/pipeline/check.ts';
@@ -58,9 +58,9 @@ function check(
 t.test('C1: what cannot fit is refused with how much it needs and what would fit', (t) => {
   t.match(
     check('mae', 'small', 1.5 * GiB, { microBatch: 64 }),
-    /this container has 1\.50 GiB; this one takes \d\.\d\d GiB at least: 0\.82 GiB .* \d+ MiB for each of 64 samples .* Set `microBatch: 8` or less, or `auto`\./,
+    /this container has 1\.50 GiB; this one takes \d\.\d\d GiB at least: 0\.82 GiB .* \d+ MiB for each sample of a pass, of 64 samples\. Set `microBatch: 8` or less, or `auto`\./,
   );
-  t.match(check('mae', 'base', GiB), /takes 1\.8\d GiB at least.* each of 1 samples.* Set `size: small` of the model/);
+  t.match(check('mae', 'base', GiB), /takes 1\.8\d GiB at least.* of 1 sample\. Set `size: small` of the model/);
   t.match(check('mae', 'base', GiB, { microBatch: 2 }), /Set `size: small`/, 'no micro-batch would help');
   t.match(check('lomar', 'large', 3 * GiB), /Set `size: base`/);
   t.match(check('lomar', 'nano', GiB / 16), /Give it more memory\./);
