@@ -1,7 +1,8 @@
 /**
  * A step of ours beside the same model in PyTorch, eager and compiled, in float32 and in bfloat16: in turns on the same card. Compilers take most of a minute for a
- * model, so all begin at once, before anything is timed.
+ * model, so they begin before anything is timed.
  */
+import { availableParallelism } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import type { EncoderSize } from '../../src/models/encoder.options.ts';
 import { type PythonPeer, startPython } from '../peers/python.ts';
@@ -128,27 +129,38 @@ interface Opened {
 /** What is kept for the turns, of the section's time. */
 const turnsMs = kit.tiny ? 30_000 : 70_000;
 
-/** Compiles all models at once; a row says which could not be, or not in time. */
+/** A compiler keeps about two cores busy. On few cores models are compiled one after another, so that the first are ready in time. */
+const compilers = Math.max(1, availableParallelism() >> 1);
+
+/** Compiles all models, as many at once as there are cores for; a row says which could not be, or not in time. */
 async function compileAll(side: Side, opened: Map<string, Opened>): Promise<void> {
-  await Promise.all(
-    models.map(async (model) => {
-      const about = { what: `${model} ${size} ${N}`, side: nameOf(side) };
-      let python: PythonPeer | undefined;
-      try {
-        python = await startPeer();
-        const warm = await Promise.race([
-          openPeer(python, kitPlan(model, size, N, kit.tiny), side).then((answer) => Number(answer.warm)),
-          setTimeout(Math.max(0, kit.deadline - turnsMs - Date.now())),
-        ]);
-        if (warm === undefined) throw new Error('it was not compiled in time');
-        opened.set(`${model} ${side.precision}`, { python, warm });
-        row({ ...about, compileSeconds: digits(warm, 3) });
-      } catch (error) {
-        python?.kill();
-        row({ ...about, error: lineOf(error) });
-      }
-    }),
-  );
+  const waiting = [...models];
+  const worker = async () => {
+    for (let model = waiting.shift(); model !== undefined; model = waiting.shift())
+      await compileOne(model, side, opened);
+  };
+  await Promise.all(Array.from({ length: compilers }, worker));
+}
+
+async function compileOne(model: Model, side: Side, opened: Map<string, Opened>): Promise<void> {
+  const about = { what: `${model} ${size} ${N}`, side: nameOf(side) };
+  const left = () => kit.deadline - turnsMs - Date.now();
+  let python: PythonPeer | undefined;
+  try {
+    if (left() > 0) python = await startPeer();
+    const warm =
+      python &&
+      (await Promise.race([
+        openPeer(python, kitPlan(model, size, N, kit.tiny), side).then((answer) => Number(answer.warm)),
+        setTimeout(Math.max(0, left())),
+      ]));
+    if (python === undefined || warm === undefined) throw new Error('it was not compiled in time');
+    opened.set(`${model} ${side.precision}`, { python, warm });
+    row({ ...about, compileSeconds: digits(warm, 3) });
+  } catch (error) {
+    python?.kill();
+    row({ ...about, error: lineOf(error) });
+  }
 }
 
 async function measureAll(): Promise<void> {
