@@ -3,6 +3,7 @@ import { lstat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { fail, messageOf, printable } from '../errors.ts';
 import { drawReconstruction, type Evaluation, evaluateModel, reconstructionOf } from '../pipeline/evaluation.ts';
+import { heldOutLines } from '../pipeline/held-out.ts';
 import { refuseAmongSources } from '../pipeline/overlap.ts';
 import type { Registry } from '../pipeline/registry.ts';
 import { type Resolved, resolvePipeline } from '../pipeline/resolve.ts';
@@ -33,6 +34,7 @@ export const evaluate: Command = {
     const resolved = await resolvedOf(evaluate, given, terminal);
     if (resolved === undefined) return exits.usage;
     const made = await evaluateModel(resolved, { ...optionsOf(given, terminal), pictures: 0 });
+    sayHeldOut(made, terminal);
     if (given.flag('json')) terminal.stdout.write(`${JSON.stringify(numbersOf(made))}\n`);
     else terminal.stdout.write(`${(await evaluationLines(resolved, made)).join('\n')}\n`);
     return exits.ok;
@@ -68,17 +70,23 @@ export const reconstruct: Command = {
     refuseAmongSources(path, resolved, given.text('on'));
     if ((await lstat(path).catch(unlessGone)) !== undefined) throw fail('FILE_EXISTS', { path });
     const options = { ...optionsOf(given, terminal), measures, pictures: Number(count) };
-    const { reconstruction } = await evaluateModel(resolved, options);
+    const made = await evaluateModel(resolved, options);
+    const { reconstruction } = made;
+    sayHeldOut(made, terminal);
     terminal.stdout.write(`restored pictures: ${await drawReconstruction(reconstruction!, path, writeOnce)}\n`);
     return exits.ok;
   },
 };
 
 /** The numbers of an evaluation as one flat map: those of the reconstruction, and each measure of features by its id. */
-function numbersOf({ reconstruction, features }: Evaluation): object {
+function numbersOf({ reconstruction, features, sums }: Evaluation): object {
   const { errors, images, hidden, notes } = reconstruction ?? {};
   const byId = features.map(({ id, kind: _, ...result }) => [id, result] as const);
-  return { ...errors, ...(reconstruction && { images, hidden, notes }), ...Object.fromEntries(byId) };
+  return { ...errors, ...(reconstruction && { images, hidden, notes }), ...Object.fromEntries(byId), sums };
+}
+
+function sayHeldOut({ sums }: Evaluation, { stderr }: Terminal): void {
+  for (const line of heldOutLines(sums)) stderr.write(`${printable(line)}\n`);
 }
 
 function optionsOf(given: Given, { stderr }: Terminal) {

@@ -8,6 +8,7 @@ import { jsonOf, systemCode, unlessGone, writeWhole } from '../whole-file.ts';
 import type { ResolvedEvaluate, ResolvedMeasure } from './evaluate.ts';
 import { type CourseRow, type Evaluation, type EvaluationOptions, evaluateModel } from './evaluation.ts';
 import type { FeatureResult } from './features.ts';
+import type { HeldOutSum } from './held-out.ts';
 import type { Resolved } from './resolve.ts';
 import { trueJson } from './resolved-json.ts';
 import { evaluationLines } from './tell-evaluation.ts';
@@ -35,6 +36,7 @@ export class Course {
   #rows: CourseRow[] = [];
   /** Lines of other pipelines, and lines that cannot be read. They stay in the file, before the rows. */
   #others: readonly string[] = [];
+  readonly #sums = new Map<string, HeldOutSum>();
   #queue: Promise<void> = Promise.resolve();
 
   private constructor(resolved: Resolved, options: CourseOptions) {
@@ -61,6 +63,11 @@ export class Course {
 
   get rows(): readonly CourseRow[] {
     return this.#rows;
+  }
+
+  /** How the samples of each source of the measures have ended when it was read last, in this run. */
+  get sums(): readonly HeldOutSum[] {
+    return [...this.#sums.values()];
   }
 
   /** What was recognised before the first step, by the id of the measure. */
@@ -127,15 +134,17 @@ export class Course {
     return join(this.#options.folder, 'evaluations.jsonl');
   }
 
-  #measure(what: Pick<EvaluationOptions, 'fresh' | 'weights'>, measures: readonly ResolvedMeasure[]) {
+  async #measure(what: Pick<EvaluationOptions, 'fresh' | 'weights'>, measures: readonly ResolvedMeasure[]) {
     const { signal, line, onFailure } = this.#options;
-    return evaluateModel(this.#resolved, {
+    const made = await evaluateModel(this.#resolved, {
       ...what,
       measures,
       signal,
       onLine: line,
       onFailure: (failure) => onFailure({ ...failure, stage: `evaluate/${failure.stage}` }),
     });
+    for (const sum of made.sums) this.#sums.set(sum.place, sum);
+    return made;
   }
 
   async #readDue(path: string) {

@@ -2,25 +2,17 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fail } from '../errors.ts';
-import type { HostBatch } from '../models/model.ts';
+import type { HostBatch, Model, Params } from '../models/model.ts';
 import { isClassifier, isEncoder, isRestorer } from '../models/model.ts';
 import type { Failure } from '../streams/failures.ts';
 import { checkpointFolder, newestCheckpoint, readModel } from '../train/checkpoint.ts';
 import type { HeldOut, Reconstruction, ReconstructionErrors } from '../train/evaluate.ts';
 import type { OpenModel, StoredWeights } from '../train/session.ts';
 import { writeWhole } from '../whole-file.ts';
-import { batchesOf } from './batches.ts';
 import { cancelled } from './cancelled.ts';
 import type { HeldOutChain, ReconstructionMeasure, ResolvedMeasure } from './evaluate.ts';
-import {
-  type FeatureResult,
-  measureClasses,
-  measureFeatures,
-  probeClasses,
-  probeFeatures,
-  spread,
-} from './features.ts';
-import { openLoader, openSource } from './open.ts';
+import { type FeatureResult, measureClasses, measureFeatures, probeClasses, probeFeatures } from './features.ts';
+import { type HeldOutContext, type HeldOutSum, openHeldOut, type PassedOverPlace, probeSource } from './held-out.ts';
 import type { Resolved } from './resolve.ts';
 import { modelPlan } from './train-definition.ts';
 
@@ -44,9 +36,14 @@ export interface EvaluationOptions {
 }
 
 /** What was measured of one state of the weights. */
-export interface Evaluation {
+export interface Measured {
   readonly reconstruction?: Reconstruction;
   readonly features: readonly FeatureResult[];
+}
+
+export interface Evaluation extends Measured {
+  /** How all that was read for it has ended, source by source. */
+  readonly sums: readonly HeldOutSum[];
 }
 
 /** A row of `evaluations.jsonl`: what was measured after so many steps; 0 is before the training. */
@@ -78,11 +75,14 @@ export async function evaluateModel(resolved: Resolved, options: EvaluationOptio
   try {
     let reconstruction: Reconstruction | undefined;
     const features: FeatureResult[] = [];
+    const sums: HeldOutSum[] = [];
     for (const measure of measures) {
       const { model, params } = opened;
-      const context = { params, signal, onLine, onFailure: options.onFailure };
-      if (measure.kind === 'reconstruction') reconstruction = await restored(measure, opened, resolved, options);
-      else if (measure.kind === 'classify') {
+      const onSum = (sum: HeldOutSum) => sums.push(sum);
+      const context = { params, signal, onLine, onFailure: options.onFailure, onSum };
+      if (measure.kind === 'reconstruction') {
+        reconstruction = await restored(measure, model, resolved, { ...context, pictures: options.pictures });
+      } else if (measure.kind === 'classify') {
         if (!isClassifier(model)) throw fail('MODEL_CLASSIFIES', { model: model.name });
         features.push(await measureClasses(measure, resolved, { ...context, model }));
       } else {
@@ -92,7 +92,7 @@ export async function evaluateModel(resolved: Resolved, options: EvaluationOptio
       // What came before the cancellation is not an evaluation.
       if (signal?.aborted) throw cancelled(signal);
     }
-    return { features, ...(reconstruction && { reconstruction }) };
+    return { features, sums, ...(reconstruction && { reconstruction }) };
   } finally {
     opened.dispose();
   }
@@ -113,23 +113,21 @@ async function openedModel(resolved: Resolved, options: EvaluationOptions): Prom
 }
 
 async function restored(
-  { on, options: { pictures, limit } }: ReconstructionMeasure,
-  { model, params }: OpenModel,
-  { definition, capacity, train }: Resolved,
-  options: EvaluationOptions,
+  measure: ReconstructionMeasure,
+  model: Model,
+  resolved: Resolved,
+  { params, pictures, ...context }: HeldOutContext & { readonly params: Params; readonly pictures: number | undefined },
 ): Promise<Reconstruction> {
-  if (!isRestorer(model)) throw fail('MODEL_RESTORES', { model: train!.model.name });
-  const { onLine = () => {}, signal, onFailure } = options;
-  const heard = { onLine, ...(signal && { signal }) };
-  const source = spread(await openSource({ definition, source: on.source }, heard), limit);
-  const reading = { ...on, capacity, definition: { ...definition, seed: 0 } };
-  const loader = await openLoader(reading, { ...heard, source, ...(onFailure && { onFailure }) });
+  if (!isRestorer(model)) throw fail('MODEL_RESTORES', { model: resolved.train!.model.name });
+  const { on, options } = measure;
+  const reading = { limit: options.limit, size: perPass };
+  const { batches } = await openHeldOut(on, { measure, which: 'on' }, reading, resolved, context);
   const { evaluateReconstruction } = await import('../train/evaluate.ts');
   return evaluateReconstruction({
     model,
     params,
-    batches: heldOut(batchesOf(loader, perPass, { ...(signal && { signal }) })),
-    pictures: options.pictures ?? pictures,
+    batches: heldOut(batches),
+    pictures: pictures ?? options.pictures,
   });
 }
 
@@ -145,14 +143,21 @@ export async function drawReconstruction(
   return path;
 }
 
-/** Opens what the pipeline is to be evaluated on, and closes it again: a folder that is missing is told before the training. */
-export async function probeHeldOut(resolved: Resolved, options: { readonly signal: AbortSignal }): Promise<void> {
-  const { evaluate, definition } = resolved;
-  for (const measure of evaluate?.measures ?? []) {
-    if (measure.kind === 'classify') await probeClasses(measure, resolved, options);
-    else if (measure.kind !== 'reconstruction') await probeFeatures(measure, resolved, options);
-    else await (await openSource({ definition, source: measure.on.source }, options)).close?.();
+/**
+ * Opens what the pipeline is to be evaluated on, and closes it again: a folder that is missing is told before the training.
+ * @returns what each of these sources passes over.
+ */
+export async function probeHeldOut(
+  resolved: Resolved,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<readonly PassedOverPlace[]> {
+  const probing = { signal, seen: new Map<string, PassedOverPlace>() };
+  for (const measure of resolved.evaluate?.measures ?? []) {
+    if (measure.kind === 'classify') await probeClasses(measure, resolved, probing);
+    else if (measure.kind !== 'reconstruction') await probeFeatures(measure, resolved, probing);
+    else await probeSource(measure.on, { measure, which: 'on' }, resolved, probing);
   }
+  return [...probing.seen.values()];
 }
 
 /** The reconstruction among the pipeline's measures. @throws EVALUATE_MISSING, RECONSTRUCTION_NONE */

@@ -36,6 +36,8 @@ export interface SampleFailure {
 /** What the source has seen and does not read; said once, at the start. */
 export interface PassedOver {
   readonly type: 'passedOver';
+  /** Where the pipeline names the source, where that is in `evaluate`. */
+  readonly of?: readonly string[];
   readonly count: number;
   readonly rows: readonly PassedOverRow[];
   /** The same in a line. */

@@ -1,12 +1,10 @@
 import { classDifference } from '../datasets/classes.ts';
-import type { OpenSource } from '../datasets/source.ts';
 import { fail } from '../errors.ts';
 import type { Classifier, Encoder, HostBatch, Model, Params } from '../models/model.ts';
-import type { Failure } from '../streams/failures.ts';
 import type { Accuracy, FeatureSet } from '../train/features.ts';
-import { batchesOf } from './batches.ts';
 import type { ClassifyMeasure, FeatureMeasure, HeldOutChain } from './evaluate.ts';
-import { openLoader, openSource } from './open.ts';
+import { type HeldOutContext, type HeldOutPlace, openHeldOut, type Probing, probeSource } from './held-out.ts';
+import { openSource } from './open.ts';
 import type { Resolved } from './resolve.ts';
 
 /** How well pictures were recognised, by frozen features or by the model itself. */
@@ -27,12 +25,9 @@ export interface FeatureResult extends Accuracy {
   readonly againstOf?: number;
 }
 
-export interface FeatureContext<M extends Model = Encoder> {
+export interface FeatureContext<M extends Model = Encoder> extends HeldOutContext {
   readonly model: M;
   readonly params: Params;
-  readonly signal?: AbortSignal | undefined;
-  readonly onLine: (text: string) => void;
-  readonly onFailure?: ((failure: Failure) => void) | undefined;
 }
 
 /** Pictures per pass of the encoder; changes speed and memory, never the result. */
@@ -47,10 +42,10 @@ export async function measureFeatures(
   resolved: Resolved,
   context: FeatureContext,
 ): Promise<FeatureResult> {
-  const { id, kind, options, on, against } = measure;
+  const { id, kind, on, against } = measure;
   const { seed } = resolved.definition;
-  const answers = await featuresIn(against, options.limit.against, measure, resolved, context);
-  const asked = await featuresIn(on, options.limit.on, measure, resolved, context);
+  const answers = await featuresIn(against, 'against', measure, resolved, context);
+  const asked = await featuresIn(on, 'on', measure, resolved, context);
   refuseClasses(answers.classNames, asked.classNames);
   const sets = { on: asked.features, against: answers.features };
   // Only here, so that jobs and checks never load tfjs.
@@ -86,7 +81,7 @@ export async function measureClasses(
   context: FeatureContext<Classifier>,
 ): Promise<FeatureResult> {
   const { id, kind, on, options } = measure;
-  const { batches, whole } = await labelledIn(on, options.limit, resolved, context);
+  const { batches, whole } = await labelledIn(on, { measure, which: 'on' }, options.limit, resolved, context);
   const { classAccuracy } = await import('../train/class-accuracy.ts');
   const { model, params } = context;
   const { classes, images, ...accuracy } = await classAccuracy({ model, params, batches });
@@ -102,12 +97,14 @@ interface Found {
 
 async function featuresIn(
   chain: HeldOutChain,
-  limit: number | undefined,
-  { options }: FeatureMeasure,
+  which: HeldOutPlace['which'],
+  measure: FeatureMeasure,
   resolved: Resolved,
   context: FeatureContext,
 ): Promise<Found> {
-  const { batches, source, whole } = await labelledIn(chain, limit, resolved, context);
+  const { options } = measure;
+  const limit = options.limit[which];
+  const { batches, source, whole } = await labelledIn(chain, { measure, which }, limit, resolved, context);
   const { featuresOf } = await import('../train/features.ts');
   const { model, params } = context;
   const features = await featuresOf({ model, params, batches, most: source.count, pool: options.pool });
@@ -117,72 +114,32 @@ async function featuresIn(
 /** Labelled pictures of a chain, batch by batch; as many as `limit` says. */
 async function labelledIn(
   chain: HeldOutChain,
+  place: HeldOutPlace,
   limit: number | undefined,
-  { definition, capacity }: Resolved,
-  { signal, onLine, onFailure }: Pick<FeatureContext, 'signal' | 'onLine' | 'onFailure'>,
+  resolved: Resolved,
+  context: HeldOutContext,
 ) {
-  const heard = { onLine, ...(signal && { signal }) };
-  const whole = await openSource({ definition, source: chain.source }, heard);
-  const source = spread(whole, limit);
-  // Chance of stages that have no twin is drawn with seed 0, as in all evaluation.
-  const reading = { ...chain, capacity, definition: { ...definition, seed: 0 } };
-  const loader = await openLoader(reading, { ...heard, source, ...(onFailure && { onFailure }) });
-  const batches = batchesOf(loader, perPass, {
-    views: true,
-    fields: ['picture', 'label'],
-    ...(signal && { signal }),
-  }) as AsyncIterable<{ readonly fields: HostBatch }>;
-  return { batches, source, whole };
-}
-
-/** The source with `most` of its samples, at equal distances in listing order: of a folder per class some of each class. */
-export function spread(source: OpenSource, most = source.count): OpenSource {
-  if (most >= source.count) return source;
-  const place = (index: number) => Math.floor((index * source.count) / most);
-  return {
-    count: most,
-    ...(source.classNames && { classNames: source.classNames }),
-    key: (index) => source.key(place(index)),
-    read: (index, signal, memory) => source.read(place(index), signal, memory),
-    close: async () => source.close?.(),
-  };
+  const reading = { limit, size: perPass, views: true, fields: ['picture', 'label'] };
+  const { batches, ...found } = await openHeldOut(chain, place, reading, resolved, context);
+  return { ...found, batches: batches as AsyncIterable<{ readonly fields: HostBatch }> };
 }
 
 /** Opens both sources of a measure, and closes them: what is missing or does not fit is told before the training. */
-export async function probeFeatures(
-  { on, against, ...measure }: FeatureMeasure,
-  { definition }: Resolved,
-  options: { readonly signal: AbortSignal },
-): Promise<void> {
-  const names: (readonly string[] | undefined)[] = [];
-  for (const [chain, limit] of [
-    [against, measure.options.limit.against],
-    [on, undefined],
-  ] as const) {
-    const source = await openSource({ definition, source: chain.source }, options);
-    names.push(source.classNames);
-    await source.close?.();
-    const count = Math.min(source.count, limit ?? source.count);
-    if (chain === against && measure.kind === 'knn' && measure.options.k > count) {
-      throw fail('KNN_FEW', { count, k: measure.options.k });
-    }
-  }
-  refuseClasses(names[0], names[1]);
+export async function probeFeatures(measure: FeatureMeasure, resolved: Resolved, probing: Probing): Promise<void> {
+  const { on, against, options } = measure;
+  const answers = await probeSource(against, { measure, which: 'against' }, resolved, probing);
+  const count = Math.min(answers.count, options.limit.against ?? answers.count);
+  if (measure.kind === 'knn' && measure.options.k > count) throw fail('KNN_FEW', { count, k: measure.options.k });
+  const asked = await probeSource(on, { measure, which: 'on' }, resolved, probing);
+  refuseClasses(answers.classNames, asked.classNames);
 }
 
 /** Opens what a model's own answers are measured on, and closes it: it must have the classes of the training. */
-export async function probeClasses(
-  { on }: ClassifyMeasure,
-  { definition, source }: Resolved,
-  options: { readonly signal: AbortSignal },
-): Promise<void> {
-  const names: (readonly string[] | undefined)[] = [];
-  for (const each of [source!, on.source]) {
-    const opened = await openSource({ definition, source: each }, options);
-    names.push(opened.classNames);
-    await opened.close?.();
-  }
-  refuseClasses(names[0], names[1]);
+export async function probeClasses(measure: ClassifyMeasure, resolved: Resolved, probing: Probing): Promise<void> {
+  const trained = await openSource(resolved, probing);
+  await trained.close?.();
+  const asked = await probeSource(measure.on, { measure, which: 'on' }, resolved, probing);
+  refuseClasses(trained.classNames, asked.classNames);
 }
 
 /** Ranks of classes must mean the same; classes at the end may be missing among the pictures to be recognised. */

@@ -23,6 +23,7 @@ import type { Threads } from './engine.ts';
 import { probeHeldOut } from './evaluation.ts';
 import type { RunSummary } from './events.ts';
 import { feedTrainer } from './feed-trainer.ts';
+import { heldOutLines } from './held-out.ts';
 import type { MachineEvent } from './inspect-run.ts';
 import { type MicroBatchRange, microBatchRange, ringCells } from './micro-batch-range.ts';
 import { type Opened, openLoader, openSource } from './open.ts';
@@ -61,7 +62,7 @@ export async function runTraining(resolved: Resolved, context: RunContext): Prom
   let sum: Sum | undefined;
   try {
     // Said before hours of training, not after.
-    await probeHeldOut(resolved, { signal });
+    const heldOut = await probeHeldOut(resolved, { signal });
     source = await openSource(resolved, { signal, onLine: line });
     const plan = planOf(resolved, source);
     const { count } = plan;
@@ -79,6 +80,7 @@ export async function runTraining(resolved: Resolved, context: RunContext): Prom
     // From where the trainer stands, which only it can tell.
     const openAt: OpenAt = async (start, threads) => {
       sayPassedOver(reading.source, context);
+      for (const { places, rows } of heldOut) sayPassedOver({ passedOver: rows }, context, places);
       const out = () => opened?.loader.stats().at(-1)?.out ?? 0;
       const ending = plan.epochs === Number.POSITIVE_INFINITY && Number.isFinite(count);
       const read = ending ? endingIdlePasses(reading.source, resolved.capacity.permits, out) : reading.source;
@@ -110,7 +112,8 @@ export async function runTraining(resolved: Resolved, context: RunContext): Prom
     await pruneCheckpoints(checkpointFolder(folder.path), { keep: plan.train.checkpoint.keep });
     how = 'completed';
     const lost = lossLines(loader.stats(), join(folder.path, 'quarantine.jsonl'));
-    const lines = [...stepLines(trained, plan.train), ...lost, ...told.lines, ...trainingSumLines(sum, source)];
+    const lines = [...stepLines(trained, plan.train), ...lost, ...told.lines];
+    lines.push(...heldOutLines(course.sums), ...trainingSumLines(sum, source));
     return { lines, files: told.files, done: end.step, sum, seconds, ...totals(loader.stats()) };
   } catch (error) {
     if (signal.aborted) how = 'cancelled';

@@ -146,18 +146,25 @@ interface Listeners {
   readonly folder: { tell(event: string, values: object): void };
   onEvent(event: {
     readonly type: 'passedOver';
+    readonly of?: readonly string[];
     readonly count: number;
     readonly rows: readonly PassedOverRow[];
     readonly text: string;
   }): void;
 }
 
-/** Says what a source passes over, if it does. */
-export function sayPassedOver({ passedOver = [] }: Listing, { folder, onEvent }: Listeners): void {
+/** Says what a source passes over, if it does. @param of where the pipeline names the source, where it is not the one at its top. */
+export function sayPassedOver(
+  { passedOver = [] }: Listing,
+  { folder, onEvent }: Listeners,
+  of?: readonly string[],
+): void {
   const count = countOf(passedOver);
   if (count === 0) return;
-  folder.tell('passedOver', { count, rows: passedOver });
-  onEvent({ type: 'passedOver', count, rows: passedOver, text: passedOverLine(passedOver) });
+  const about = { ...(of && { of }), count, rows: passedOver };
+  const line = passedOverLine(passedOver);
+  folder.tell('passedOver', about);
+  onEvent({ type: 'passedOver', ...about, text: of === undefined ? line : `${of.join(', ')}: ${line}` });
 }
 
 export function passedOverLine(rows: readonly PassedOverRow[]): string {

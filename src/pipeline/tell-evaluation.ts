@@ -1,6 +1,6 @@
 import type { Reconstruction } from '../train/evaluate.ts';
 import type { ReportTable } from '../train/report.ts';
-import type { CourseRow, Evaluation } from './evaluation.ts';
+import type { CourseRow, Measured } from './evaluation.ts';
 import type { FeatureResult } from './features.ts';
 import type { Resolved } from './resolve.ts';
 
@@ -10,7 +10,7 @@ export type Before = ReadonlyMap<string, FeatureResult>;
 /** The numbers of an evaluation for the terminal. */
 export async function evaluationLines(
   resolved: Resolved,
-  { reconstruction, features }: Evaluation,
+  { reconstruction, features }: Measured,
   before: Before = new Map(),
 ): Promise<string[]> {
   return [
@@ -76,7 +76,7 @@ function share(count: number, of: number): string {
 }
 
 /** `evaluation.json`: the errors of a reconstruction, and each measure of features by its id, at the start and at the end. */
-export function evaluationJson({ reconstruction, features }: Evaluation, before: Before): object {
+export function evaluationJson({ reconstruction, features }: Measured, before: Before): object {
   const ids = new Set([...before.keys(), ...features.map(({ id }) => id)]);
   const byId = [...ids].map((id) => {
     const [start, end] = [before.get(id), features.find((result) => result.id === id)];
@@ -88,7 +88,7 @@ export function evaluationJson({ reconstruction, features }: Evaluation, before:
 }
 
 /** What the report shows of features, and of everything that was measured on the way. */
-export function evaluationTables({ features }: Evaluation, before: Before, rows: readonly CourseRow[]): ReportTable[] {
+export function evaluationTables({ features }: Measured, before: Before, rows: readonly CourseRow[]): ReportTable[] {
   const shown = features.length > 0 ? features : [...before.values()];
   if (shown.length === 0 && rows.length < 2) return [];
   const cell = (value: number | undefined) => (value === undefined ? '' : percent(value));

@@ -6,9 +6,10 @@ import { checkFile } from '../../src/pipeline/check.ts';
 import type { CourseRow } from '../../src/pipeline/evaluation.ts';
 import { evaluateModel } from '../../src/pipeline/evaluation.ts';
 import type { RunEvent } from '../../src/pipeline/events.ts';
-import { spread } from '../../src/pipeline/features.ts';
+import { spread } from '../../src/pipeline/held-out.ts';
 import { run } from '../../src/pipeline/run.ts';
 import { labelledFolder, writeFiles } from '../kit/folder.ts';
+import { patchstream } from '../kit/terminal.ts';
 
 const head = `
 name: tiny
@@ -47,6 +48,63 @@ const rowsIn = (root: string) =>
     .trim()
     .split('\n')
     .map((row) => JSON.parse(row) as CourseRow);
+
+t.test(
+  'L9: what the sources of an evaluation pass over is said as of the source of a training, and their sums hold',
+  async (t) => {
+    const root = t.testdir();
+    await labelledFolder(join(root, 'train'), 4);
+    await labelledFolder(join(root, 'test'), 2);
+    writeFiles(root, { 'test/a/notes.txt': '', 'test/.hidden': '', 'test/b/broken.png': 'damaged' });
+    const { resolved, texts } = await sound(
+      root,
+      `${head.replace('steps: 6', 'steps: 1')}evaluate:
+  knn: { ${knn} }
+  linear: { on: test, against: train, epochs: 2 }
+  reconstruction: { on: test }
+`,
+    );
+    t.same(texts, []);
+    const events: RunEvent[] = [];
+    const { lines } = await run(resolved.definition, { onEvent: (event) => events.push(event) });
+    const text = 'passed over: 1 hidden (.hidden), 1 with another ending (.txt 1; as a/notes.txt)';
+    const sum = 'listed 9 = 6 delivered + 1 failed + 0 dropped + 2 passed over';
+    t.same(
+      events.flatMap((event) => (event.type === 'passedOver' ? [event.text] : [])),
+      [`evaluate.reconstruction.on: ${text}`, `evaluate.knn.on, evaluate.linear.on: ${text}`],
+    );
+    t.same(
+      lines.filter((line) => line.startsWith('evaluate.')),
+      [
+        'evaluate.knn.against, evaluate.linear.against: listed 12 = 12 delivered + 0 failed + 0 dropped + 0 passed over',
+        `evaluate.knn.on, evaluate.linear.on, evaluate.reconstruction.on: ${sum}; ${text}`,
+      ],
+    );
+    const rows = readFileSync(join(root, 'run/events.jsonl'), 'utf8').trim().split('\n');
+    t.same(
+      rows.flatMap((row) => (JSON.parse(row).event === 'passedOver' ? [JSON.parse(row).of] : [])),
+      [['evaluate.reconstruction.on'], ['evaluate.knn.on', 'evaluate.linear.on']],
+    );
+    const file = join(root, 'tiny.yaml');
+    const evaluated = await patchstream(['evaluate', file, '--json']);
+    t.match(evaluated, {
+      code: 0,
+      err: /^evaluate\.reconstruction\.on, evaluate\.knn\.on, .*: listed 9 = .*; passed over: 1 hidden/m,
+    });
+    t.match(JSON.parse(evaluated.out).sums.slice(1), [
+      { place: 'evaluate.knn.against', sum: { listed: 12, delivered: 12 } },
+      {
+        place: 'evaluate.knn.on',
+        sum: { listed: 9, failed: 1 },
+        passedOver: [{ reason: 'hidden' }, { reason: 'ending' }],
+      },
+    ]);
+    t.match(await patchstream(['reconstruct', file, '--on', join(root, 'test'), '--output', join(root, 'r.png')]), {
+      code: 0,
+      err: /^evaluate\.reconstruction\.on: listed 9 = 6 delivered \+ 1 failed .*passed over: 1 hidden/m,
+    });
+  },
+);
 
 t.test('before, on the way and after: files, lines, report; a run that goes on keeps what was measured', async (t) => {
   const root = t.testdir();
