@@ -59,10 +59,10 @@ export const imageFolder = defineSource({
     fields: labels ? { bytes: 'bytes', label: { dtype: 'int32', shape: [] } } : { bytes: 'bytes' },
     formats,
   }),
-  async open({ path, repeat, labels, formats, maxBytes }, { base, signal, progress }) {
+  async open({ path, repeat, labels, formats, maxBytes }, { base, ...context }) {
     const root = resolve(base, path);
     const endings = endingsOf(formats);
-    const listing = await listFiles(root, (name) => endings.has(extname(name).toLowerCase()), { signal, progress });
+    const listing = await listFiles(root, (name) => endings.has(extname(name).toLowerCase()), context);
     const { files, passedOver } = listing;
     if (files.length === 0) {
       const found = passedOverText(passedOver) || 'an empty folder';
@@ -86,11 +86,11 @@ export const imageFolder = defineSource({
       },
     };
   },
-  watch({ path, repeat, labels, formats, maxBytes }, { base, signal, progress }) {
+  watch({ path, repeat, labels, formats, maxBytes }, { base, ...context }) {
     // Classes are numbered in the order of all their names, which are not known yet.
     if (labels || repeat > 1)
       throw fail('WATCH_SOURCE', { found: `image-folder with ${labels ? 'labels' : 'repeat'}` });
-    return watchFolder(resolve(base, path), endingsOf(formats), { maxBytes, signal, progress });
+    return watchFolder(resolve(base, path), endingsOf(formats), { maxBytes, ...context });
   },
 });
 

@@ -1,7 +1,7 @@
 import type { Dirent } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
-import { fail, messageOf, nearest } from '../errors.ts';
+import { fail, messageOf, nearest, PatchstreamError } from '../errors.ts';
 import { nameText, replacement } from './name-text.ts';
 import { packedAs } from './packed-as.ts';
 import { PassedOver, type PassedOverRow } from './passed-over.ts';
@@ -34,6 +34,8 @@ export interface ListOptions {
   readonly progress?: ((text: string) => void) | undefined;
   /** Wanted files that the caller knows already: neither listed nor passed over. */
   readonly known?: (key: string) => boolean;
+  /** The real paths of folders that are written to. What is in them must not be read, whichever link leads there. */
+  readonly written?: readonly string[] | undefined;
   readonly system?: FileSystem;
 }
 
@@ -43,7 +45,8 @@ export interface ListOptions {
  * not go round for ever. A wanted name that cannot be looked at, as a link that leads nowhere, is listed: reading it tells why. Every name that is seen is listed,
  * entered, or passed over for a reason that is counted.
  *
- * @throws FOLDER_MISSING, FOLDER_FILE; FOLDER_UNREADABLE for any folder that cannot be looked at.
+ * @throws FOLDER_MISSING, FOLDER_FILE; FOLDER_UNREADABLE for any folder that cannot be looked at; OUTPUT_IN_SOURCE for what leads into a folder that is
+ * written to.
  */
 export async function listFiles(
   root: string,
@@ -95,6 +98,8 @@ class Walk {
   readonly #bytes = new Map<string, Buffer>();
   readonly #entered = new Set<string>();
   readonly #links: Link[] = [];
+  /** Each byte as a character. */
+  readonly #written: readonly string[];
   #told = Date.now() + 2000;
 
   constructor(root: string, wanted: (name: string) => boolean, options: ListOptions) {
@@ -102,6 +107,7 @@ class Walk {
     this.#wanted = wanted;
     this.#options = options;
     this.#system = options.system ?? fileSystem;
+    this.#written = (options.written ?? []).map((path) => Buffer.from(path).toString('latin1'));
   }
 
   async all(): Promise<Listing> {
@@ -133,6 +139,7 @@ class Walk {
         this.#passedOver.add('again', folder.key);
         continue;
       }
+      this.#refuseWritten(folder.key, folder.real);
       this.#entered.add(folder.real);
       if (folder.key !== '' && !folder.key.includes('/')) this.#folders.push(folder.key);
       for (const entry of await this.#entries(folder)) {
@@ -172,9 +179,12 @@ class Walk {
     try {
       const found = await this.#system.stat(path, { bigint: true });
       if (found.isDirectory()) return true;
-      if (found.isFile()) this.#file(key, name, path);
-      else this.#other(key, name, path, found);
+      if (found.isFile()) {
+        if (this.#written.length > 0 && this.#wanted(name)) this.#refuseWritten(key, await this.#real({ key, path }));
+        this.#file(key, name, path);
+      } else this.#other(key, name, path, found);
     } catch (error) {
+      if (error instanceof PatchstreamError) throw error;
       if (this.#wanted(name)) this.#file(key, name, path);
       else if (!nothingThere.includes(systemCode(error) ?? '')) throw this.#unreadable(key, error);
       else {
@@ -183,6 +193,14 @@ class Walk {
       }
     }
     return false;
+  }
+
+  /** The next run would read what this one writes, and may remove what is read. */
+  #refuseWritten(key: string, real: string): void {
+    const output = this.#written.find((folder) => real === folder || real.startsWith(`${folder}/`));
+    if (output === undefined) return;
+    const slots = { output: Buffer.from(output, 'latin1').toString(), source: this.#root };
+    throw fail('OUTPUT_IN_SOURCE', slots, { where: `${this.#root}/${key}, a link that leads there` });
   }
 
   async #real({ key, path }: Link): Promise<string> {

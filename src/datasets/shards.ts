@@ -72,10 +72,10 @@ export const shards = defineSource({
   shorthand: 'path',
   folder: ({ path }) => path,
   spec: (options) => ({ fields: { picture: 'picture', ...declaredFields(options) } }),
-  async open(options, { base, signal, progress }) {
+  async open(options, { base, signal, progress, written }) {
     const { path, damage, maxBytes, formats, maxPixels, background } = options;
     const root = resolve(base, path);
-    const { names: files, passedOver } = await listShards(root, { signal, progress });
+    const { names: files, passedOver } = await listShards(root, { signal, progress, written });
     const pool = new FilePool();
     try {
       const layouts = new Layouts();

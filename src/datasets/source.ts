@@ -68,6 +68,8 @@ export interface SourceContext {
   readonly signal: AbortSignal;
   /** A line for the user, for work that takes long before the first sample. */
   progress(text: string): void;
+  /** The real paths of the folders that the run writes to: what leads there is not read (`ListOptions`). */
+  readonly written?: readonly string[];
 }
 
 export interface SourceDefinition<Options = unknown> {

@@ -12,6 +12,7 @@ export interface WatchFolderOptions {
   readonly maxBytes: number;
   readonly signal: AbortSignal;
   readonly progress: (text: string) => void;
+  readonly written?: readonly string[] | undefined;
   readonly system?: FileSystem;
 }
 
@@ -28,7 +29,7 @@ const goneCodes = ['ENOENT', 'ENOTDIR', 'ESTALE'];
 export function watchFolder(
   root: string,
   endings: ReadonlySet<string>,
-  { maxBytes, signal, progress, system = { readdir, stat, realpath } }: WatchFolderOptions,
+  { maxBytes, signal, progress, written, system = { readdir, stat, realpath } }: WatchFolderOptions,
 ): WatchedSource<{ bytes: Uint8Array }> {
   const wanted = (name: string) => endings.has(extname(name).toLowerCase());
   let isBirthTold = false;
@@ -52,7 +53,7 @@ export function watchFolder(
     },
     async look(known) {
       isBirthTold ||= await tellsBirth(root, system);
-      listing = await listFiles(root, wanted, { signal, progress, known, system });
+      listing = await listFiles(root, wanted, { signal, progress, known, written, system });
       const others = new PassedOver();
       others.join(listing.passedOver);
       const found = new Map<string, Stamp>();

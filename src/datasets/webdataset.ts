@@ -90,12 +90,18 @@ export const webdataset = defineSource({
       .filter((one) => !isAddress(one))
       .flatMap((one) => expandRanges(one) ?? []),
   spec: (options) => ({ fields: { bytes: 'bytes', ...declaredFields(options) }, formats: options.formats }),
-  async open(options, { base, signal, progress }) {
+  async open(options, { base, signal, progress, written }) {
     const { path, formats, labels, fields, maxBytes, damage, timeout, deadline, retries } = options;
     const pool = new FilePool();
     try {
       const passedOver = new PassedOver();
-      const places = await listTars(typeof path === 'string' ? [path] : path, { base, passedOver, signal, progress });
+      const places = await listTars(typeof path === 'string' ? [path] : path, {
+        base,
+        passedOver,
+        signal,
+        progress,
+        written,
+      });
       const endings = new Set(
         formats.flatMap((format: Format) => formatEndings[format].map((ending) => ending.slice(1))),
       );

@@ -6,6 +6,7 @@ import type { Drop } from '../streams/sample.ts';
 import type { Spec } from '../vision/spec.ts';
 import { cancelled } from './cancelled.ts';
 import { type Loader, loader, type Threads } from './engine.ts';
+import { writtenFolders } from './overlap.ts';
 import { type RecordRun, recordRun } from './records.ts';
 import type { Resolved } from './resolve.ts';
 
@@ -32,11 +33,12 @@ export interface OpenOptions {
   readonly source?: OpenSource<Fields | Drop>;
 }
 
-type Readable = Pick<Resolved, 'definition' | 'source' | 'stages' | 'spec' | 'capacity'>;
+type Readable = Pick<Resolved, 'definition' | 'source' | 'stages' | 'spec' | 'capacity'> &
+  Partial<Pick<Resolved, 'sink'>>;
 
 /** Opens the source of a checked pipeline. @throws what the source says when it cannot be opened. */
 export function openSource(
-  { definition, source }: Pick<Readable, 'definition' | 'source'>,
+  { definition, source, sink }: Pick<Readable, 'definition' | 'source' | 'sink'>,
   options: OpenOptions,
 ): Promise<OpenSource> {
   const { signal = new AbortController().signal, onLine = () => {} } = options;
@@ -44,6 +46,7 @@ export function openSource(
     base: definition.base,
     signal,
     progress: onLine,
+    written: writtenFolders(definition, { sink }),
   });
 }
 

@@ -64,6 +64,12 @@ export function refuseAmongSources(
   if (source) throw fail('OUTPUT_IN_SOURCE', { output: output.shown, source: source.shown });
 }
 
+/** The real paths of all folders that a pipeline writes to. Nothing is known of one whose output is not said. */
+export function writtenFolders(definition: Definition, parts: Pick<Parts, 'sink'>): readonly string[] {
+  if (typeof definition.output !== 'string' || definition.output === '') return [];
+  return [...new Set(writtenBy(definition, parts).map(({ real }) => real))];
+}
+
 function writtenBy({ base, output, train }: Definition, { sink }: Parts): Place[] {
   const folder = resolve(base, output);
   const targets = sink?.definition.writes?.(sink.options, { base, output: folder }) ?? [];

@@ -11,7 +11,11 @@ import type { Permits } from '../streams/permits.ts';
 import { type Drop, drop } from '../streams/sample.ts';
 import { unless } from '../whole-file.ts';
 import type { RunContext, Watching } from './context.ts';
+import { writtenFolders } from './overlap.ts';
 import type { Resolved } from './resolve.ts';
+
+/** What is wrong with a folder or file that may be there again soon. */
+const awaited: readonly string[] = ['FOLDER_MISSING', 'FOLDER_FILE', 'FOLDER_UNREADABLE', 'FILE_UNREADABLE'];
 
 /** Hears of progress only where there is some: a job that waits for days says nothing. */
 export function onProgress(onEvent: RunContext['onEvent']): RunContext['onEvent'] {
@@ -58,10 +62,11 @@ export class Watch {
   }
 
   /** Changes nothing. @throws WATCH_SOURCE; what the source says when it cannot be listed. */
-  static async open({ source, definition }: Resolved, options: Watching, context: RunContext): Promise<Watch> {
+  static async open({ source, sink, definition }: Resolved, options: Watching, context: RunContext): Promise<Watch> {
     const { folder, signal, fresh, onEvent } = context;
     const progress = (text: string) => onEvent({ type: 'line', text });
-    const watched = source!.definition.watch!(source!.options, { base: definition.base, signal, progress });
+    const written = writtenFolders(definition, { sink });
+    const watched = source!.definition.watch!(source!.options, { base: definition.base, signal, progress, written });
     const arrivals = await Arrivals.open(folder.path, folder.digest, fresh);
     const newcomers = new Newcomers(watched, arrivals);
     const open: OpenSource<Fields | Drop> = {
@@ -155,7 +160,7 @@ export class Watch {
       return count;
     } catch (error) {
       if (this.#signal.aborted) return 0;
-      if (!(error instanceof PatchstreamError) || ['SINK_WRITE', 'WATCH_FILES'].includes(error.code)) throw error;
+      if (!(error instanceof PatchstreamError) || !awaited.includes(error.code)) throw error;
       const text = messageOf(error);
       if (text !== this.#told) this.#onLine(`cannot be looked at now: ${text}`);
       this.#told = text;

@@ -310,6 +310,36 @@ t.test('results are not written among the pictures they are made of', async (t) 
   t.end();
 });
 
+t.test(
+  'L2: a link among the photographs that leads to the results is refused before anything is read or removed',
+  async (t) => {
+    const root = t.testdir({ other: {} });
+    await pictureFolder(join(root, 'photos'), 3);
+    await pictureFolder(join(root, 'other'), 2);
+    symlinkSync('../other', join(root, 'photos/other'));
+    symlinkSync('../other/00000.jpg', join(root, 'photos/link.jpg'));
+    const output = join(root, 'runs/job');
+    const job = definePipeline({
+      source: imageFolder(join(root, 'photos')),
+      stages: [decode()],
+      sink: images(),
+      output,
+    } as never);
+    t.equal((await run(job)).done, 6, 'links that lead elsewhere are followed');
+    const made = readdirSync(join(output, 'images'));
+    const leads = ['../runs/job', '../runs/job/images', '../runs', '..'].map((to) => [to, 'results'] as const);
+    for (const [to, name] of [...leads, [`../runs/job/images/${made[0]}`, 'z.jpg'] as const]) {
+      const link = join(root, 'photos', name);
+      symlinkSync(to, link);
+      const message = /photos\/.*, a link that leads there: .*runs\/job lies in .*photos/;
+      await t.rejects(run(job, { fresh: true }), { code: 'OUTPUT_IN_SOURCE', message }, to);
+      rmSync(link);
+    }
+    t.same(readdirSync(join(output, 'images')), made);
+    t.equal((await run(job, { fresh: true })).done, 6);
+  },
+);
+
 t.test('what was lost is told with its place and reason, and another stage function is another run', async (t) => {
   const root = t.testdir();
   await pictureFolder(join(root, 'photos'), 6);
