@@ -12,6 +12,14 @@ import { readIfThere } from './lib/stamp.mjs';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /**
+ * A message as it is where a number is not one: `{limit:byte}` is `{limit} bytes`.
+ *
+ * @param {string} message
+ */
+const withPlurals = (message) =>
+  message.replace(/\{(\w+):(\w+)(?:\/(\w+))?\}/g, (_, name, one, many = `${one}s`) => `{${name}} ${many}`);
+
+/**
  * The page of all error codes.
  *
  * @param {Record<string, string>} catalogue
@@ -22,7 +30,7 @@ export function errorsPage(catalogue) {
   const cell = (text) => text.replaceAll('|', '\\|').replace(/`[^`]*`|</g, (part) => (part === '<' ? '&lt;' : part));
   const rows = Object.keys(catalogue)
     .sort()
-    .map((code) => `| \`${code}\` | ${cell(catalogue[code] ?? '')} |`);
+    .map((code) => `| \`${code}\` | ${cell(withPlurals(catalogue[code] ?? ''))} |`);
   return `# Errors
 
 Every error that patchstream makes on purpose has a code that never changes its meaning: \`error.code\` in a program, the first word of the line on the

@@ -1,3 +1,4 @@
+import { counted } from './counts.ts';
 import { dataErrors } from './errors/data.ts';
 import { pipelineErrors } from './errors/pipeline.ts';
 import { streamsErrors } from './errors/streams.ts';
@@ -5,7 +6,7 @@ import { trainErrors } from './errors/train.ts';
 
 /**
  * Every error that patchstream makes on purpose: one code, one message. A message says what was expected, what was found and what
- * to do; `where` says the place (file:line:column, stage, sample). `{slots}` are filled and escaped by `fail`.
+ * to do; `where` says the place (file:line:column, stage, sample). `{slots}` are filled and escaped by `fail`; `{limit:byte}` is a number with what it counts.
  * A code is never reused after its removal. `docs/errors.md` is made from this list, and a test holds the two together.
  */
 export const catalogue = { ...streamsErrors, ...trainErrors, ...pipelineErrors, ...dataErrors };
@@ -13,8 +14,13 @@ export const catalogue = { ...streamsErrors, ...trainErrors, ...pipelineErrors, 
 export type ErrorCode = keyof typeof catalogue;
 
 type SlotNames<T extends string> = T extends `${string}{${infer Name}}${infer Rest}`
-  ? (Name extends `${string} ${string}` ? never : Name) | SlotNames<Rest>
+  ?
+      | (Name extends `${string} ${string}` ? never : Name extends `${infer Slot}:${string}` ? Slot : Name)
+      | SlotNames<Rest>
   : never;
+
+/** `{limit}`; `{limit:byte}` or `{n:patch/patches}` for a number with what it counts. */
+const slot = /\{(\w+)(?::(\w+)(?:\/(\w+))?)?\}/g;
 
 /** The values that fill the message of a code. */
 export type Slots<C extends ErrorCode> = { [K in SlotNames<(typeof catalogue)[C]>]: string | number };
@@ -51,9 +57,13 @@ export function fail<C extends ErrorCode>(
   { where, cause, ends }: { where?: string | undefined; cause?: unknown; ends?: boolean } = {},
 ): PatchstreamError {
   const values = slots as Record<string, string | number>;
-  const text = catalogue[code].replace(/\{(\w+)\}/g, (whole, name: string) =>
-    name in values ? printable(String(values[name])) : whole,
-  );
+  const text = catalogue[code].replace(slot, (whole, name: string, one?: string, many?: string) => {
+    const value = values[name];
+    if (value === undefined) return whole;
+    if (one === undefined) return printable(String(value));
+    if (typeof value === 'number') return counted(value, one, many);
+    return `${printable(value)} ${value === '1' ? one : (many ?? `${one}s`)}`;
+  });
   return new PatchstreamError(code, text.trim(), where === undefined ? undefined : printable(where), cause, ends);
 }
 

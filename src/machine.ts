@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import { posix } from 'node:path';
+import { counted } from './counts.ts';
 
 /**
  * What this process may use of the machine, in one place: everything that starts threads or plans memory asks here. Control groups (v1, v2, or both, and every
@@ -222,9 +223,8 @@ function limitsOf(read: Read): Bound {
 /** `2 cores, 18.2 GiB of 23.5 GiB free`, and what sets the limits where the machine has more. */
 export function machineText({ cores, memory, free, whole, bound }: Machine): string {
   const size = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
-  const count = (n: number) => `${n} core${n === 1 ? '' : 's'}`;
-  const may = `${count(cores)}, ${size(free)} of ${size(memory)} free`;
+  const may = `${counted(cores, 'core')}, ${size(free)} of ${size(memory)} free`;
   if (whole === undefined) return may;
   const by = bound === 'container' ? 'in a container (control groups)' : 'under a limit of memory (ulimit)';
-  return `${may}, ${by} on a machine with ${count(whole.cores)} and ${size(whole.memory)}`;
+  return `${may}, ${by} on a machine with ${counted(whole.cores, 'core')} and ${size(whole.memory)}`;
 }

@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import t from 'tap';
-import { fail, messageOf, nearest, PatchstreamError, printable } from '../src/errors.ts';
+import { counted, percentOf } from '../src/counts.ts';
+import { catalogue, type ErrorCode, fail, messageOf, nearest, PatchstreamError, printable } from '../src/errors.ts';
 
 t.test('an error says code, place, rule and finding, and keeps its cause', (t) => {
   const cause = new Error('below');
@@ -33,5 +35,38 @@ t.test('suggestions are near', (t) => {
   t.equal(nearest('windwos', ['mask', 'windows']), 'windows');
   t.equal(nearest('resise', ['resize', 'decode']), 'resize');
   t.equal(nearest('banana', ['resize', 'decode']), undefined);
+  t.end();
+});
+
+t.test('M9: no message of the catalogue puts a one before a plural, whatever its numbers are', (t) => {
+  for (const [code, message] of Object.entries(catalogue) as [ErrorCode, string][]) {
+    const names = [...message.matchAll(/\{(\w+)(?::[\w/]+)?\}/g)].map(([, name]) => name!);
+    const filled = (value: string | number) =>
+      fail(code, Object.fromEntries(names.map((name) => [name, value])) as never).text;
+    for (const one of [1, '1']) t.notMatch(filled(one), /\b1 (?!(is|was|has|does|needs|hides|lies|gives|changes|class)\b)[a-z]+s\b/, code);
+    t.notMatch(filled(2), /\{\w+[:}]/, 'all slots are filled');
+  }
+  t.match(fail('FILE_LARGE', { limit: 1, size: 2 }).text, /at most 1 byte;/);
+  t.match(fail('FILE_LARGE', { limit: 2000, size: 3000 }).text, /at most 2,000 bytes;/);
+  t.match(fail('MASK_COUNT', { n: 1, ratio: 1, hidden: 1 }).text, /one of 1 patch and/);
+  t.end();
+});
+
+t.test('M9: numbers with what they count, and shares, for any counts', (t) => {
+  fc.assert(
+    fc.property(fc.nat(), (count) => {
+      const text = counted(count, 'file');
+      return text.endsWith(' file') === (count === 1) && Number(text.replace(/,| files?$/g, '')) === count;
+    }),
+  );
+  t.same([counted(1, 'class', 'classes'), counted(1234, 'class', 'classes')], ['1 class', '1,234 classes']);
+  const part = fc.double({ noNaN: true, min: -1e9, max: 1e9 });
+  fc.assert(
+    fc.property(part, part, (a, b) => {
+      const share = percentOf(a, b);
+      return share >= 0 && share <= 100;
+    }),
+  );
+  t.equal(percentOf(1, 4), 25, 'N4');
   t.end();
 });

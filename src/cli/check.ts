@@ -1,3 +1,4 @@
+import { counted } from '../counts.ts';
 import { fail, printable } from '../errors.ts';
 import { absentFolders } from '../pipeline/absent.ts';
 import { shownFile } from '../pipeline/locate.ts';
@@ -43,7 +44,7 @@ export const check: Command = {
       const but = absent.length > 0 ? `, but not there: ${absent.join(', ')}` : '';
       if (problems.length === 0) stdout.write(`${printable(`${shownFile(file)}: no problems${but}`)}\n`);
     }
-    if (count > 0) stderr.write(`${count} ${count === 1 ? 'problem' : 'problems'}\n`);
+    if (count > 0) stderr.write(`${counted(count, 'problem')}\n`);
     return count > 0 ? exits.usage : exits.ok;
   },
 };

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { counted } from '../counts.ts';
 import { fail, printable } from '../errors.ts';
 import { checkpointAt, checkpointFolder, checkpointNames, runFolderOf } from '../train/checkpoint.ts';
 import { floatsOf, safetensorsParts } from '../train/safetensors.ts';
@@ -38,7 +39,7 @@ export const exportWeights: Command = {
     // A checkpoint's own file must stay as its digest says, and no other file is ours to replace.
     const taken = fail('EXPORT_EXISTS', { path });
     await writeOnce(path, safetensorsParts(tensors, stored.metadata), { taken });
-    stdout.write(`${tensors.size} tensors, ${values.toLocaleString('en')} values: ${path}\n`);
+    stdout.write(`${counted(tensors.size, 'tensor')}, ${counted(values, 'value')}: ${path}\n`);
     return exits.ok;
   },
 };

@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { counted } from '../counts.ts';
 import { FilePool } from '../datasets/positioned.ts';
 import { partTroubles } from '../datasets/shard/parts.ts';
 import { type OpenShard, openShard } from '../datasets/shard/reader.ts';
@@ -75,13 +76,11 @@ function about({ name, shard, first, problems }: Seen, verify: boolean): string 
   if (shard === undefined) return '';
   const { info, index, bytes } = shard;
   const keys = Array.from({ length: Math.min(shownKeys, index.count) }, (_, i) => index.key(i));
-  const rows: (readonly [string, string])[] = [
-    [name, `${index.count.toLocaleString('en')} records, ${sizeText(bytes)}`],
-  ];
+  const rows: (readonly [string, string])[] = [[name, `${counted(index.count, 'record')}, ${sizeText(bytes)}`]];
   if (info !== undefined) {
     const part = info.part === undefined ? '' : `, part ${info.part.join(' of ')}`;
     rows.push(['run', `${info.name}, shard ${info.shard}${part}, positions ${info.from} to ${index.to - 1}`]);
-    rows.push(['source', `${info.source.count.toLocaleString('en')} samples, keys ${info.source.keys}`]);
+    rows.push(['source', `${counted(info.source.count, 'sample')}, keys ${info.source.keys}`]);
     rows.push(['recipe', `${info.recipe.digest} ${JSON.stringify(info.recipe.pipeline)}`]);
     rows.push([
       'versions',
@@ -107,11 +106,11 @@ function aboutAll(seen: readonly Seen[], verify: boolean): string {
     const { index, info, bytes } = shard;
     const positions = info === undefined ? '' : `, positions ${info.from} to ${index.to - 1}`;
     const damaged = problems.length > 0 ? ', damaged' : '';
-    return [printable(name), `${index.count.toLocaleString('en')} records, ${sizeText(bytes)}${positions}${damaged}`];
+    return [printable(name), `${counted(index.count, 'record')}, ${sizeText(bytes)}${positions}${damaged}`];
   });
   const records = seen.reduce((sum, { shard }) => sum + (shard?.index.count ?? 0), 0);
   const bytes = seen.reduce((sum, { shard }) => sum + (shard?.bytes ?? 0), 0);
-  rows.push([`${seen.length} shards`, `${records.toLocaleString('en')} records, ${sizeText(bytes)}`]);
+  rows.push([counted(seen.length, 'shard'), `${counted(records, 'record')}, ${sizeText(bytes)}`]);
   if (verify) {
     const wrong = seen.reduce((sum, { problems }) => sum + problems.length, 0);
     rows.push(['verified', verdict(records, wrong)]);
@@ -120,7 +119,7 @@ function aboutAll(seen: readonly Seen[], verify: boolean): string {
 }
 
 function verdict(records: number, problems: number): string {
-  return problems === 0 ? `all ${records.toLocaleString('en')} records are whole` : `${problems} problems`;
+  return problems === 0 ? `${counted(records, 'record')}, all whole` : counted(problems, 'problem');
 }
 
 function storedText(stored: Stored): string {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
+import { counted } from '../counts.ts';
 import { FilePool } from '../datasets/positioned.ts';
 import { type TarEntry, tarEntries } from '../datasets/tar/entries.ts';
 import { splitName } from '../datasets/tar/names.ts';
@@ -77,7 +78,7 @@ export const tarInspection: Inspection = {
     } else {
       const most = [...endings].sort(([, a], [, b]) => b - a).slice(0, shown);
       const rows: (readonly [string, string])[] = [
-        [told.name, `${samples.toLocaleString('en')} samples, ${files.toLocaleString('en')} files, ${sizeText(bytes)}`],
+        [told.name, `${counted(samples, 'sample')}, ${counted(files, 'file')}, ${sizeText(bytes)}`],
         ...(links === 0 ? [] : [['links', `${links.toLocaleString('en')}, which are passed over`] as const]),
         ['endings', most.map(([ending, count]) => `${ending} ${count}`).join(', ')],
         ['keys', `${keys.join(', ')}${samples > keys.length ? ', …' : ''}`],

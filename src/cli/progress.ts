@@ -1,3 +1,4 @@
+import { counted, percentOf } from '../counts.ts';
 import { printable } from '../errors.ts';
 import type { Progress, RunEvent, RunSummary } from '../pipeline/events.ts';
 import type { Output } from './command.ts';
@@ -88,12 +89,12 @@ function endLines({ lines, done, failures, drops, seconds, earlier }: RunSummary
     for (const line of lines) out.write(`${printable(line)}\n`);
     return;
   }
-  const counted = [
+  const parts = [
     `${done} done`,
     ...(failures > 0 ? [`${failures} failed`] : []),
     ...(drops > 0 ? [`${drops} dropped`] : []),
   ];
-  out.write(`${counted.join(', ')} in ${durationText(seconds)}\n`);
+  out.write(`${parts.join(', ')} in ${durationText(seconds)}\n`);
   for (const line of lines) out.write(`${printable(line)}\n`);
 }
 
@@ -125,10 +126,10 @@ export function progressText({
   failures,
   values,
 }: Progress): string {
-  const share = total ? `${Math.floor((100 * ended) / total)}%  ` : '';
+  const share = total ? `${Math.floor(percentOf(ended, total))}%  ` : '';
   const parts = [
     `${share}${done}${total === undefined ? '' : `/${total}`}`,
-    ...(records === undefined ? [] : [`${records} ${records === 1 ? 'record' : 'records'}`]),
+    ...(records === undefined ? [] : [counted(records, 'record')]),
     ...Object.entries(values ?? {}).map(([name, value]) => `${printable(name)} ${Number(value.toPrecision(4))}`),
     `${imagesPerSecond < 10 ? imagesPerSecond.toFixed(1) : Math.round(imagesPerSecond)} images/s`,
     ...(secondsLeft === undefined ? [] : [`${durationText(secondsLeft)} left`]),

@@ -4,6 +4,7 @@ import { basename, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { z } from 'zod';
+import { counted } from '../counts.ts';
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
 import { type Picture, rawPicture } from '../vision/picture.ts';
 import { packedBytes } from './packed-as.ts';
@@ -203,7 +204,7 @@ class IdxCollector {
 
   end(): Collected {
     if (this.#body === undefined) {
-      throw this.#wrongHeader(`a file of ${this.#head.length} bytes`);
+      throw this.#wrongHeader(`a file of ${counted(this.#head.length, 'byte')}`);
     }
     if (this.#filled < this.#body.data.length) throw this.wrongLength(this.#filled);
     return this.#body;
@@ -218,7 +219,7 @@ class IdxCollector {
     const shape = Array.from({ length: magic & 0xff }, (_, i) => head.readUInt32BE(4 + 4 * i));
     const channels = shape[3];
     if (channels === undefined || channels === 1 || channels === 3) return shape;
-    throw this.#wrongHeader(`${shape.join(' × ')}, of ${channels} channels`);
+    throw this.#wrongHeader(`${shape.join(' × ')}, of ${counted(channels, 'channel')}`);
   }
 
   #magicOf(head: Buffer): number {

@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import sharp from 'sharp';
 import { z } from 'zod';
+import { counted } from '../counts.ts';
 import type { Pixels } from '../vision/picture.ts';
 import type { SheetRow } from '../vision/sheet.ts';
 import { ContactSheet, checkSheet, renderFields, sheetOption } from './contact-sheet.ts';
@@ -68,7 +69,7 @@ export const images = defineSink({
         try {
           if (pictures && committed > 0) {
             made.push(join(folder, 'manifest.jsonl'));
-            lines.push(`${committed} pictures in ${join(folder, 'images')}, listed in manifest.jsonl`);
+            lines.push(`${counted(committed, 'picture')} in ${join(folder, 'images')}, listed in manifest.jsonl`);
           }
           const drawn = await contact?.draw();
           if (drawn !== undefined) {

@@ -1,3 +1,4 @@
+import { counted } from '../counts.ts';
 import { fail } from '../errors.ts';
 import { OwnRecord, recordName } from './owned.ts';
 import type { Job } from './sink.ts';
@@ -47,7 +48,7 @@ export class Ledger {
     const record = await OwnRecord.open(folder, target, job);
     const before = record.head;
     if (job.fresh || before?.recipe !== job.recipe.digest) return new Ledger(record, [], false);
-    const text = ({ count, keys }: Job['source']) => `${count} samples, keys ${keys}`;
+    const text = ({ count, keys }: Job['source']) => `${counted(count, 'sample')}, keys ${keys}`;
     if (before.source === undefined || text(before.source) !== text(job.source)) {
       const expected = before.source === undefined ? 'nothing' : text(before.source);
       throw fail('SHARDS_CHANGED', { expected, found: text(job.source) }, { where: `${folder}/${recordName}` });

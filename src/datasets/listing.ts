@@ -1,6 +1,7 @@
 import type { Dirent } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
+import { counted } from '../counts.ts';
 import { fail, messageOf, nearest, PatchstreamError } from '../errors.ts';
 import { nameText, replacement } from './name-text.ts';
 import { packedAs } from './packed-as.ts';
@@ -250,7 +251,7 @@ class Walk {
 
   #tell(): void {
     if (Date.now() <= this.#told) return;
-    this.#options.progress?.(`listing ${this.#root}: ${this.#files.length.toLocaleString('en')} files so far`);
+    this.#options.progress?.(`listing ${this.#root}: ${counted(this.#files.length, 'file')} so far`);
     this.#told = Date.now() + 5000;
   }
 }

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { createInflate } from 'node:zlib';
+import { counted } from '../counts.ts';
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
 import { packedBytes } from './packed-as.ts';
 import { systemCode } from './system.ts';
@@ -70,7 +71,8 @@ export async function readMat<Name extends string>(
     for (let at = headerBytes; at < size; ) {
       const [type, length] = await tagAt(handle, at);
       const end = at + 8 + length;
-      if (end > size) throw wrong('end where its elements end', `an element of ${length} bytes past its end`);
+      if (end > size)
+        throw wrong('end where its elements end', `an element of ${counted(length, 'byte')} past its end`);
       // An empty element is what MATLAB writes for an empty array.
       if (length > 0 && (type === types.matrix || type === types.deflated)) {
         const file = createReadStream(path, { start: at + 8, end: end - 1 });
@@ -107,7 +109,8 @@ const wrong = (rule: string, found: string) => fail('MAT_FORMAT', { rule, found 
 
 async function checkHeader(handle: FileHandle): Promise<void> {
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(headerBytes), 0, headerBytes, 0);
-  if (bytesRead < headerBytes) throw wrong(`begin with a header of ${headerBytes} bytes`, `${bytesRead} bytes`);
+  if (bytesRead < headerBytes)
+    throw wrong(`begin with a header of ${counted(headerBytes, 'byte')}`, counted(bytesRead, 'byte'));
   const packed = packedBytes(buffer.subarray(0, bytesRead));
   if (packed !== undefined) throw wrong('be of level 5 and plain', `${packed.what}; ${packed.advice}`);
   const [version, mark] = [buffer.readUInt16LE(124), buffer.toString('latin1', 126)];
@@ -119,7 +122,7 @@ async function checkHeader(handle: FileHandle): Promise<void> {
 
 async function tagAt(handle: FileHandle, at: number): Promise<[type: number, length: number]> {
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(8), 0, 8, at);
-  if (bytesRead < 8) throw wrong('end where its elements end', `${bytesRead} bytes behind the last`);
+  if (bytesRead < 8) throw wrong('end where its elements end', `${counted(bytesRead, 'byte')} behind the last`);
   return [buffer.readUInt32LE(0), buffer.readUInt32LE(4)];
 }
 
@@ -154,8 +157,8 @@ async function readMatrix(
   if (!(shape.length >= 2 && shape.every((side) => side > 0)) || needed > maxBytes) {
     throw fail('MAT_LIMIT', { limit: maxBytes, name, shape: shape.join(' × ') });
   }
-  if (length !== needed) throw wrong(`hold ${needed} bytes of ${name}`, `${length}`);
-  if (needed > most) throw wrong(`hold ${needed} bytes of ${name}`, `room for no more than ${most}`);
+  if (length !== needed) throw wrong(`hold ${counted(needed, 'byte')} of ${name}`, `${length}`);
+  if (needed > most) throw wrong(`hold ${counted(needed, 'byte')} of ${name}`, `room for no more than ${most}`);
   const data = new Uint8Array(needed);
   if (packed === undefined) await bytes.fill(data);
   else data.set(packed);
@@ -195,7 +198,7 @@ class Bytes {
   async fill(to: Uint8Array): Promise<void> {
     for (let filled = 0; filled < to.length; ) {
       if (this.#rest.length === 0 && !(await this.#more())) {
-        throw wrong(`hold ${to.length} bytes more of an element`, `${filled}`);
+        throw wrong(`hold ${counted(to.length, 'byte')} more of an element`, `${filled}`);
       }
       const part = this.#rest.subarray(0, to.length - filled);
       to.set(part, filled);
@@ -211,7 +214,8 @@ class Bytes {
     // A length of at most 4 in the upper half of the type: the data stands in the tag.
     const within = word >>> 16;
     if (within === 0) return { type: word, length };
-    if (within > 4) throw wrong('have tags of two words, or data of up to 4 bytes in one', `${within} bytes in one`);
+    if (within > 4)
+      throw wrong('have tags of two words, or data of up to 4 bytes in one', `${counted(within, 'byte')} in one`);
     return { type: word & 0xffff, length: within, packed: tag.subarray(4, 4 + within) };
   }
 
@@ -219,7 +223,7 @@ class Bytes {
   async small(): Promise<Buffer> {
     const { length, packed } = await this.tag();
     if (packed !== undefined) return packed;
-    if (length > longestSmall) throw wrong('describe its arrays in a few bytes', `${length} bytes`);
+    if (length > longestSmall) throw wrong('describe its arrays in a few bytes', counted(length, 'byte'));
     const data = Buffer.alloc(Math.ceil(length / 8) * 8);
     await this.fill(data);
     return data.subarray(0, length);

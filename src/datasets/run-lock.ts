@@ -4,6 +4,7 @@ import { link, lstat, open, readdir, rename, rm, stat, writeFile } from 'node:fs
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { counted } from '../counts.ts';
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
 import { discard, jsonOf, noLinks, systemCode, unless } from '../whole-file.ts';
 
@@ -195,7 +196,7 @@ async function look(path: string): Promise<Found | undefined> {
   if (found === undefined) return undefined;
   const refuse = (what: string, cause?: unknown) => fail('RUN_LOCK', { found: what }, { where: path, cause });
   if (!found.isFile()) throw refuse(kindOf(found));
-  if (found.size > mostBytes) throw refuse(`a file of ${found.size} bytes`);
+  if (found.size > mostBytes) throw refuse(`a file of ${counted(Number(found.size), 'byte')}`);
   let text: string;
   try {
     const file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));

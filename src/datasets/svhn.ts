@@ -1,5 +1,6 @@
 import { basename, resolve } from 'node:path';
 import { z } from 'zod';
+import { counted } from '../counts.ts';
 import { fail } from '../errors.ts';
 import { type Picture, rawPicture } from '../vision/picture.ts';
 import { type MatArray, readMat } from './mat.ts';
@@ -72,7 +73,7 @@ function bytesOf({ data }: MatArray, path: string): Uint8Array {
 
 function digitsOf({ data }: MatArray, count: number, path: string): Uint8Array {
   const refuse = (rule: string, found: string) => fail('MAT_FORMAT', { rule, found }, { where: path });
-  if (data.length !== count) throw refuse(`hold a label for each of ${count} pictures`, `${data.length}`);
+  if (data.length !== count) throw refuse(`hold a label for each of ${counted(count, 'picture')}`, `${data.length}`);
   const strange = data.find((label) => !(Number.isInteger(label) && label >= 0 && label <= 10));
   if (strange !== undefined) throw refuse('have labels from 1 to 10, where 10 is the digit 0', `${strange}`);
   return Uint8Array.from(data, (label) => label % 10);

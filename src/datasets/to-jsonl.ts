@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { counted } from '../counts.ts';
 import { plainJson } from './plain-fields.ts';
 import { type Entry, type Form, RollingFiles } from './rolling.ts';
 import { rollingFolder, rollingOptions } from './rolling-options.ts';
@@ -49,7 +50,7 @@ export const toJsonl = defineSink({
       flush: (to) => files.flush(to),
       async close(complete) {
         const { files: made, samples } = await files.close(complete);
-        return { lines: [`${samples} lines in ${folder}`], files: made };
+        return { lines: [`${counted(samples, 'line')} in ${folder}`], files: made };
       },
     };
     return sink;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { counted } from '../counts.ts';
 import { fail, PatchstreamError } from '../errors.ts';
 import type { Sample } from '../streams/sample.ts';
 import { Picture } from '../vision/picture.ts';
@@ -80,7 +81,7 @@ export const toShards = defineSink({
       flush: (to) => files.flush(to),
       async close(complete) {
         const { files: made, samples } = await files.close(complete);
-        const lines = [`${samples} samples in ${made.length} shards in ${folder}`];
+        const lines = [`${counted(samples, 'sample')} in ${counted(made.length, 'shard')} in ${folder}`];
         const drawn = await contact?.write(context.own);
         if (drawn === undefined) return { lines, files: made };
         return { lines: [...lines, `contact sheet: ${drawn}`], files: [...made, drawn] };

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { counted } from '../counts.ts';
 import { fail } from '../errors.ts';
 import { formatEndings, sniff } from '../vision/formats.ts';
 import { plainJson } from './plain-fields.ts';
@@ -68,7 +69,7 @@ export const toWebdataset = defineSink({
       flush: (to) => files.flush(to),
       async close(complete) {
         const { files: made, samples } = await files.close(complete);
-        return { lines: [`${samples} samples in ${made.length} tars in ${folder}`], files: made };
+        return { lines: [`${counted(samples, 'sample')} in ${counted(made.length, 'tar')} in ${folder}`], files: made };
       },
     };
     return sink;

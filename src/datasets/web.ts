@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { awake } from '../awake-clock.ts';
+import { counted } from '../counts.ts';
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
 import type { Positioned } from './positioned.ts';
 
@@ -133,7 +134,7 @@ async function readRange(
       got += chunk.length;
       brought(chunk.length);
     }
-    if (got < length) throw new Error(`an answer that broke off after ${got} bytes`);
+    if (got < length) throw new Error(`an answer that broke off after ${counted(got, 'byte')}`);
   });
   return bytes;
 }
@@ -178,7 +179,8 @@ async function tried<T>(
       let fresh = 0;
       let progress = 0;
       const idle = new AbortController();
-      const found = () => (fresh === 0 ? `nothing for ${timeout} s` : `${fresh - progress} bytes in ${timeout} s`);
+      const found = () =>
+        fresh === 0 ? `nothing for ${timeout} s` : `${counted(fresh - progress, 'byte')} in ${timeout} s`;
       const timer = awake.timer(timeout * 1000, () => idle.abort(new Error(found())));
       try {
         return await work(AbortSignal.any([signal, idle.signal]), (bytes) => {

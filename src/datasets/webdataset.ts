@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { counted } from '../counts.ts';
 import { fail, messageOf } from '../errors.ts';
 import { type Format, formatEndings, pictureFormats } from '../vision/formats.ts';
 import { commonFormats } from '../vision/open.ts';
@@ -128,18 +129,18 @@ export const webdataset = defineSource({
       for (const { name, index } of tars) {
         if (index.damaged !== undefined) progress(`${name} is damaged: ${index.damaged}`);
         if (index.repeated > 0) {
-          const whose = index.repeated === 1 ? '1 sample has' : `${index.repeated} samples have`;
+          const whose = counted(index.repeated, 'sample has', 'samples have');
           progress(`${name}: ${whose} the name of another; the keys of the later ones end with #2, #3 …`);
         }
         if (index.links > 0) {
           progress(
-            `${name}: ${index.links === 1 ? '1 link is' : `${index.links} links are`} passed over; make the tar with --hard-dereference and -h`,
+            `${name}: ${counted(index.links, 'link is', 'links are')} passed over; make the tar with --hard-dereference and -h`,
           );
         }
         if (index.dotted.count > 0) {
           const { count, example } = index.dotted;
           progress(
-            `${name}: ${count === 1 ? '1 sample has' : `${count} samples have`} dots in the name, which is parted at the last one: ${example}`,
+            `${name}: ${counted(count, 'sample has', 'samples have')} dots in the name, which is parted at the last one: ${example}`,
           );
         }
         passedOver.join(index.passedOver);

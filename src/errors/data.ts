@@ -5,7 +5,7 @@ export const dataErrors = {
   PICTURE_UNSUPPORTED:
     'a picture must be of a kind that can be decoded here; got {found}. Convert it to a JPEG or PNG of 8 bits, or remove the file.',
   PICTURE_LIMIT:
-    'a picture must have at most {limit} pixels; got {width}×{height} in its header. Raise `maxPixels` if that is meant, or remove the file.',
+    'a picture must have at most {limit:pixel}; got {width}×{height} in its header. Raise `maxPixels` if that is meant, or remove the file.',
   PICTURE_BROKEN: 'a picture must decode to its end; got: {reason}. The file is damaged: copy it again, or remove it.',
   PICTURE_MEMORY:
     'a picture must find memory for its pixels; it found none. Lower `maxPixels`, or render fewer at a time.',
@@ -17,7 +17,7 @@ export const dataErrors = {
   PICTURE_SIZE:
     'width and height of a picture must be integers from 1 to 65535, in pixels; got {found}. Look at what computes them.',
   PICTURE_ROOM:
-    'a picture of {width}×{height} px must be given exactly {needed} bytes; got {found}. Look at what computes the size.',
+    'a picture of {width}×{height} px must be given exactly {needed:byte}; got {found}. Look at what computes the size.',
   CROP_LARGE:
     'a crop must fit into the picture of {width}×{height} px; got {crop}. Put `resize` before it, or crop less.',
   SIZE_VARIES:
@@ -31,13 +31,13 @@ export const dataErrors = {
   PATCH_TWO:
     'all stages must cut the picture into the same patches, here of {patch} px; got {found}. Leave `patch` out, or make the two equal.',
   WINDOW_SIZE:
-    'size of a window must be at most the side of the grid, {side} patches; got {size}. Try {side} or less, or a smaller patch.',
+    'size of a window must be at most the side of the grid, {side:patch/patches}; got {size}. Try {side} or less, or a smaller patch.',
   WINDOW_VIEWS:
     'views must be at most {most} (grid {side} − window {size} + 1), because no two windows share a row or a column; got {views}. Ask for fewer views, a smaller window or a smaller patch.',
   MASK_GRID:
     '`mask` must be told what to hide: the windows before it, or patches of the whole picture; got neither. Put `windows` before it, or give `patch`.',
   MASK_COUNT:
-    'ratio must hide at least one of {n} patches and leave at least one; got {ratio}, which hides {hidden}. Try 0.5 or 0.75.',
+    'ratio must hide at least one of {n:patch/patches} and leave at least one; got {ratio}, which hides {hidden}. Try 0.5 or 0.75.',
   DOWNSAMPLE_SIZE: 'the low-resolution picture must be smaller than the picture of {size}; got {found}. Try factor 2.',
   FOLDER_MISSING: 'the folder {path} must exist; got nothing there. {advice}',
   FOLDER_FILE: 'the source must be given a folder; got the file {path}. {advice}',
@@ -51,26 +51,26 @@ export const dataErrors = {
     'with `labels`, no two folders may have one name; got {name} twice, as {first} and {second}, which look alike. Give one another name, or move its pictures to the other.',
   FILE_UNREADABLE: 'the file {file} must be readable; got {reason}. Look whether it is still there, and whose it is.',
   FILE_LARGE:
-    'a file must have at most {limit} bytes; got {size}. Raise `maxBytes` if that is meant, or remove the file.',
+    'a file must have at most {limit:byte}; got {size}. Raise `maxBytes` if that is meant, or remove the file.',
   RECORDS_READ:
     'a source with `records` must read its samples at once and without failing; {key} gave {found}. Leave `records` out: samples are then taken one by one, and may wait and fail.',
   IDX_HEADER:
     'an idx file of {what} must begin with {expected}; got {found}. Look whether images and labels are swapped, or the download went wrong.',
   IDX_LENGTH:
-    'an idx file must be as long as its header says, {expected} bytes; got {found}. The file is damaged: fetch it again.',
+    'an idx file must be as long as its header says, {expected:byte}; got {found}. The file is damaged: fetch it again.',
   IDX_LIMIT:
-    'an idx file must announce at least 1 and at most {limit} bytes; got {shape} in its header. Raise `maxBytes` if that is meant; else the file is damaged.',
+    'an idx file must announce at least 1 and at most {limit:byte}; got {shape} in its header. Raise `maxBytes` if that is meant; else the file is damaged.',
   IDX_COUNTS:
-    'there must be one label for each image; got {images} images and {labels} labels. Look whether both files are of the same part.',
+    'there must be one label for each image; got {images:image} and {labels:label}. Look whether both files are of the same part.',
   IDX_LABEL: 'a label must be a whole number from 0 to 65535; got {found}. Look whether this is the file of labels.',
   MAT_FORMAT:
     'a MAT-file must {rule}; got {found}. Fetch it again; of SVHN, take train_32x32.mat, test_32x32.mat or extra_32x32.mat.',
   MAT_LIMIT:
-    'an array of a MAT-file must hold at least 1 and at most {limit} bytes; got {name}, {shape}. Raise `maxBytes` if that is meant; else the file is damaged.',
+    'an array of a MAT-file must hold at least 1 and at most {limit:byte}; got {name}, {shape}. Raise `maxBytes` if that is meant; else the file is damaged.',
   EXPW_LINE:
     'line {line} must be `name face top left right bottom confidence label`, the name that of a file in image/origin, the label from 0 to 6; got {found}. Mend the line, or fetch the list again.',
   EXPW_EMPTY:
-    'at least one face must be {minSide} px wide and high and belong to the part asked for; got {found} faces in all. Lower `minSide`, or look at `path`.',
+    'at least one face must be {minSide} px wide and high and belong to the part asked for; got {found:face} in all. Lower `minSide`, or look at `path`.',
   SHARD_FORMAT:
     'a shard must begin with "PSHARD1\\n"; got {found}. Look at `path`; shards are what the sink `shards` writes.',
   SHARD_VERSION:
@@ -101,11 +101,11 @@ export const dataErrors = {
     'the files of a sample must lie side by side in the tar; {what} of {key} is in the tar, but not beside its picture. Make the tar with sorted names (`tar --sort=name`).',
   TARS_NONE: '{path} must be a tar, a folder with tars (*.tar), or their address; got {found}. Look at `path`.',
   TARS_EMPTY: 'the tars must hold pictures ({endings}); got {found}. Look at `path`, or name more `formats`.',
-  TAR_SAMPLES: 'a tar must have at most {limit} samples; got more. Divide it into several.',
+  TAR_SAMPLES: 'a tar must have at most {limit:sample}; got more. Divide it into several.',
   TAR_LABEL: 'a label, {member}, must be a whole number from 0; got {found}. Mend the tar, or leave `labels` out.',
   TAR_JSON: 'the fields of a sample, {member}, must be JSON; got {found}. Mend the tar, or leave `fields` out.',
   WEB_ADDRESS: 'an address must be one of http or https; got {found}. Write it out, or give a path of files.',
-  WEB_READ: 'the server must send bytes {from} to {to}; got {found}, {tries} times. Try later, or look at the address.',
+  WEB_READ: 'the server must send bytes {from} to {to}; got {found}, {tries:time}. Try later, or look at the address.',
   WEB_RANGE:
     'the server must answer requests for part of a file, with its size (206, Content-Range); got {found}. Download the file, and give its path.',
   WEB_CHANGED: 'the file must stay as it was while it is read; it has changed on the server. Begin again.',
@@ -116,7 +116,7 @@ export const dataErrors = {
   FACES_ALIGN_SHAPE:
     'a crop that is turned, `align: eyes`, must be square; got `shape: found`. Leave one of the two out.',
   FACES_LARGE:
-    'a picture must have at most {most} pixels and {longest} px a side where it is looked through for faces; with `minSide` {minSide} that would be {scanned} px. Raise `minSide`, or make it smaller before.',
+    'a picture must have at most {most:pixel} and {longest} px a side where it is looked through for faces; with `minSide` {minSide} that would be {scanned} px. Raise `minSide`, or make it smaller before.',
   FACES_FAILED:
     'the detector {detector} must get through every picture; got: {reason}. Remove the picture, or take another detector.',
   FACES_NONE: 'a picture must show a face of at least {minSide} px; got none. Lower `minSide`, or say `none: drop`.',

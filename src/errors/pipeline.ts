@@ -12,7 +12,7 @@ export const pipelineErrors = {
     'a pipeline must have no problems; got {count}: {list} Mend them; `patchstream check` shows those of a file with their lines.',
   EXTENDS_CIRCLE: '`extends` must end at a file that extends nothing; got a circle, {circle}. Take one link out.',
   EXTENDS_MANY:
-    'a pipeline must be made of at most {most} files; got more by `extends`. Lay what they say into fewer files.',
+    'a pipeline must be made of at most {most:file}; got more by `extends`. Lay what they say into fewer files.',
   ENVIRONMENT_MISSING: 'the environment variable {name} must be set; got nothing. {advice}',
   SET_PATH: '`--set` must name an option as path=value; got {found}. {advice}',
   USE_MODULE:

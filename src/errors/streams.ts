@@ -1,15 +1,15 @@
 /** Samples on their way: permits, stages, batches, runs, evaluation. */
 export const streamsErrors = {
   PERMITS_TOO_FEW:
-    '{needed} permits are the least this chain can run with (threads + holds + 1 of every stage that holds); got {permits}. Raise `permits` or leave it out.',
+    'this chain must have at least {needed:permit} (threads + holds + 1 of every stage that holds); got {permits}. Raise `permits` or leave it out.',
   PERMIT_TWICE:
     'a permit must be returned once; that of position {position} was returned again. A stage returned a permit it did not hold.',
   STAGE_TIMEOUT:
     'a sample must leave the stage within {seconds} s; it did not. Raise `timeout`, or find out what it waits for.',
   STAGE_STUCK:
-    'all {concurrency} places of the stage are held by work that outlived its time-out of {seconds} s, so nothing can go on. The work never returns: make it end, or raise `timeout`.',
+    'every place of the stage, {concurrency} in all, is held by work that outlived its time-out of {seconds} s, so nothing can go on. The work never returns: make it end, or raise `timeout`.',
   STAGE_BUDGET:
-    'at most {budget} failed samples are allowed; got {failures} of {seen}. {first} Mend the data, or raise `maxFailures`.',
+    'the failed samples must be at most {budget}; got {failures} of {seen}. {first} Mend the data, or raise `maxFailures`.',
   STAGE_OUTPUT:
     "a stage must return a sample (an object with the key it was given), several, or drop('reason'); got {found}. Spread the sample you were given: `{ ...sample, more }`.",
   OPERATOR_LATE:
@@ -18,7 +18,7 @@ export const streamsErrors = {
     'an operator must not fail, because rxjs cannot go on after an error; got: {reason}. Catch it inside (a function that may fail belongs in each(fn), which counts failures).',
   FUNCTION_BARE:
     'a stage must be made by a stage factory, each(fn) or operator(op); got a bare function. Write each({name}) for a function of one sample, operator({name}) for an rxjs operator.',
-  NOTHING_LEFT: 'at least one sample must come through; all {seen} failed or were dropped: {first}',
+  NOTHING_LEFT: 'at least one sample must come through; of {seen} all failed or were dropped: {first}',
   BATCH_SIZE: 'a batch must have a whole number of samples, at least 1; got {found}.',
   EPOCHS: '`epochs` must be a number, 0 or more, or Infinity; got {found}.',
   RUN_BUSY:
@@ -81,9 +81,9 @@ export const streamsErrors = {
     'only a job whose sink is shards, webdataset or jsonl can be watched, and not in parts; got {found}. Leave `--watch` out, or take another sink.',
   WATCH_IDLE: '`--idle` must be seconds above 0, beside `--watch`; got {found}. Write `--watch --idle 30`.',
   WATCH_ARRIVALS:
-    'a watched job that goes on must find its list of what has arrived, {expected} files at least; got {found}. Bring arrivals.jsonl back, or begin again with --fresh.',
+    'a watched job that goes on must find its list of what has arrived, {expected:file} at least; got {found}. Bring arrivals.jsonl back, or begin again with --fresh.',
   WATCH_FILES:
-    'a watched job takes at most {limit} files; got more. Move those that are taken away, and begin a job with another `output`.',
+    'a watched job takes at most {limit:file}; got more. Move those that are taken away, and begin a job with another `output`.',
   SUM_DIFFERS:
     'every sample that is listed must be delivered, failed, dropped or passed over; got {listed} listed, {found}. This is a fault of patchstream: report it, with events.jsonl of the run.',
   RUN_CANCELLED: 'the run was cancelled by {cause}.',

@@ -14,7 +14,7 @@ export const trainErrors = {
   MODEL_POSITIONS:
     'a model with fixed positions must have a width that is a multiple of 4; got {width}. Try {suggestion}.',
   MASKS_UNEVEN:
-    'every picture must have as many of its {n} patches visible, at least one; got {found} after {first}. Hide a fixed share, as the stage `mask` does.',
+    'every picture must have as many of its {n:patch/patches} visible, at least one; got {found} after {first}. Hide a fixed share, as the stage `mask` does.',
   MODEL_PATCH:
     'a model needs one patch size, in pixels; {found}. Add the stage `windows`, or say `patch` in the options of the model.',
   MODEL_WINDOWS: 'LoMaR needs windows of patches; got none. Add the stage `windows` before `mask`.',
@@ -40,7 +40,7 @@ export const trainErrors = {
   EXPORT_EXISTS:
     'weights are exported to a file of their own; {path} is there already. Name another with --output, or delete it.',
   WINDOW_OUTSIDE:
-    'a window of {K} × {K} patches must lie on the picture, {rows} × {columns} patches; got one at row {top}, column {left}.',
+    'a window of {K} × {K:patch/patches} must lie on the picture, {rows} × {columns:patch/patches}; got one at row {top}, column {left}.',
   CHECKPOINT_MISMATCH:
     'the checkpoint must fit the pipeline; {found}. Give the run another output folder, start afresh with --fresh, or change the pipeline back.',
   LOSS_NOT_A_NUMBER:
@@ -48,11 +48,11 @@ export const trainErrors = {
   MICRO_BATCH_PAIRS:
     'mixup and cutmix mix samples 2i and 2i + 1, so a micro-batch must have an even number of samples; got {found}. Make `batch` and `microBatch` even, or set `mixup` and `cutmix` to 0.',
   LABEL_CLASS:
-    'a label must be one of the {classes} classes of the model, 0 to {most}; got {found}. Set `classes` of the model to as many as there are.',
+    'a label must be a class of the model, which has {classes:class/classes}, 0 to {most}; got {found}. Set `classes` of the model to as many as there are.',
   LABEL_CLASSES:
     'the model must have a class for each of the {found} of the source; it has {classes}. Set `classes` of the model to {found}.',
   MICRO_BATCH_SIZE:
-    'the micro-batches of a step must add up to the batch of {batch} samples; got {got} at step {step}. Make `microBatch` a divisor of `batch`.',
+    'the micro-batches of a step must add up to the batch of {batch:sample}; got {got} at step {step}. Make `microBatch` a divisor of `batch`.',
   MODEL_UNKNOWN: 'the model must be one of {known}; got {name}. {suggestion}',
   TRAIN_SPEC: 'the model {model} must be given {needs}; got a chain without. Add the stage that makes it: {stage}.',
   TRAINER_DIED:
@@ -64,5 +64,5 @@ export const trainErrors = {
   PROBE_NOT_A_NUMBER: 'the scores of a linear probe must be finite numbers; it has diverged. Lower its `lr`.',
   MEASURE_EMPTY: 'a measure must be taken on one picture at least; got none. Look at the folder that it is taken on.',
   RECONSTRUCTION_EMPTY:
-    'the held-out images must have at least one hidden pixel; got {images} images. Give more images or a higher mask ratio.',
+    'the held-out images must have at least one hidden pixel; got {images:image}. Give more images or a higher mask ratio.',
 } as const;

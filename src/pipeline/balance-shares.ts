@@ -1,3 +1,4 @@
+import { percentOf } from '../counts.ts';
 import type { StageStats } from '../streams/meter.ts';
 import type { Measures } from '../train/metrics.ts';
 
@@ -69,4 +70,4 @@ export function sum(rows: readonly Measures[], value: (row: Measures) => number)
 /** A part of a whole; 0 of nothing. */
 export const over = (part: number, whole: number): number => (whole > 0 ? part / whole : 0);
 
-export const percent = (share: number): string => `${Math.round(100 * share)} %`;
+export const percent = (share: number): string => `${Math.round(percentOf(share, 1))} %`;

@@ -12,6 +12,7 @@ import {
   Scalar,
   type YAMLMap,
 } from 'yaml';
+import { counted } from '../counts.ts';
 import { fail, firstLine } from '../errors.ts';
 import type { MapNode, Node, Place } from './locate.ts';
 import { placeText } from './locate.ts';
@@ -50,7 +51,7 @@ export function readDocument(text: string, file: string): { root?: Node; problem
   }
   const deep = tooDeep(text);
   if (deep !== undefined) {
-    report(`more than ${limits.depth} levels`, deep, 'Write it flatter.');
+    report(`more than ${counted(limits.depth, 'level')}`, deep, 'Write it flatter.');
     return { problems };
   }
   // yaml compares every key of a map with all before it, which takes minutes for many: `entriesOf` does it.
@@ -129,7 +130,9 @@ function toNode(yaml: ParsedNode | Alias | null, reader: Reader, depth: number, 
   if (++reader.nodes > limits.nodes || depth > limits.depth) {
     reader.full = true;
     const found =
-      depth > limits.depth ? `more than ${limits.depth} levels` : `more than ${limits.nodes} values, aliases spelt out`;
+      depth > limits.depth
+        ? `more than ${counted(limits.depth, 'level')}`
+        : `more than ${counted(limits.nodes, 'value')}, aliases spelt out`;
     reader.report(found, start, 'Write it smaller.');
     return nothing;
   }

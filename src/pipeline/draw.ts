@@ -1,3 +1,4 @@
+import { counted } from '../counts.ts';
 import { printable } from '../errors.ts';
 import type { Description, Link, MemoryPart } from './describe.ts';
 import { shownFile } from './locate.ts';
@@ -18,7 +19,7 @@ export function drawText(description: Description): string {
       );
   }
   if (model)
-    lines.push('', `model   ${grouped(model.parameters)} parameters, ${grouped(model.macs)} multiply-adds per image`);
+    lines.push('', `model   ${counted(model.parameters, 'parameter')}, ${grouped(model.macs)} multiply-adds per image`);
   lines.push('', ...memory.map((part, i) => `${i === 0 ? 'memory' : '      '}  ${memoryText(part)}`));
   for (const [title, section] of Object.entries({ train, evaluate })) {
     if (section !== undefined) lines.push('', title, ...tree(section, 1));

@@ -21,8 +21,8 @@ export function parsePart(text: string, environment: Readonly<Record<string, str
   }
   if (index === 'another array') {
     const tasks = environment.SLURM_ARRAY_TASK_COUNT ?? 'unknown';
-    const advice = `Of an array that is not all of the ${of} parts, as when some are begun again, say which each is: \`--part i/${of}\`.`;
-    throw refuse(`${text} in a Slurm array of another form (${tasks} tasks)`, advice);
+    const advice = `Of an array that is not all parts of 1/${of} to ${of}/${of}, as when some are begun again, say which each is: \`--part i/${of}\`.`;
+    throw refuse(`${text} in a Slurm array of another form (tasks: ${tasks})`, advice);
   }
   if (index >= 1 && index <= of) return { index, of };
   const advice =

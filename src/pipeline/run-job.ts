@@ -56,6 +56,7 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
       const goesOn = position > job.from;
       await folder.begin({ goesOn });
       if (replaced !== undefined && !goesOn) onLine(replaced);
+      for (const line of emptyLines(job, source)) onLine(line);
       sayPassedOver(source, context);
       if (goesOn) {
         const { counts, failed, unreadable } = await folder.forgetFailures(position);
@@ -64,7 +65,7 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
         }
         earlier = earlierOf({ positions: position - job.from, sources, failed });
         before = beforeOf(counts, position - job.from, samples);
-        onLine(`goes on behind ${samples} samples that an earlier run has written`);
+        onLine(`goes on behind ${counted(samples, 'sample')} that an earlier run has written`);
       }
       opened = await openLoader(resolved, {
         source,
@@ -98,13 +99,19 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
     const seconds = (awake.now() - began) / 1000;
     const stats = withBefore(opened.loader.stats(), before);
     const lost = lossLines(stats, join(folder.path, 'quarantine.jsonl'));
-    const lines = [...closed.lines, ...lost, ...sumLines(sum!, source.passedOver)];
+    const lines = [...emptyLines(job, source), ...closed.lines, ...lost, ...sumLines(sum!, source.passedOver)];
     return { lines, files: closed.files, done: samples + stats.at(-1)!.out, sum: sum!, seconds, ...totals(stats) };
   } finally {
     folder.ended(how, opened?.loader.stats() ?? [], sum);
     await watch?.close();
     await (opened?.close() ?? source?.close?.());
   }
+}
+
+/** A part of a job may have nothing to do, where there are more parts than samples. */
+function emptyLines({ part, from, to }: Job, { count }: Pick<OpenSource, 'count'>): string[] {
+  if (part === undefined || from < to) return [];
+  return [`part ${part.index} of ${part.of} is empty: the source has ${counted(count, 'sample')}`];
 }
 
 /** What an earlier run has met: where samples became several, more than positions. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { awake } from '../awake-clock.ts';
+import { counted } from '../counts.ts';
 import type { OpenSource } from '../datasets/source.ts';
 import { fail, messageOf } from '../errors.ts';
 import { machine } from '../machine.ts';
@@ -209,7 +210,7 @@ async function trainOn(
     onNote: line,
   });
   const { ready } = trainer;
-  line(`Training ${ready.parameters.toLocaleString('en')} parameters with ${ready.why}`);
+  line(`Training ${counted(ready.parameters, 'parameter')} with ${ready.why}`);
   const { resumed, passedOver = [] } = ready;
   try {
     await folder.begin({ goesOn: resumed !== undefined });
@@ -277,9 +278,10 @@ async function endOf(trainer: Trainer): Promise<void> {
 }
 
 function stepLines({ end, leftOver }: Trained, { batch }: ResolvedTrain): string[] {
-  const lines = [`${end.step} steps of ${batch} samples.`];
-  if (end.skipped > 0) lines.push(`${end.skipped} of them were skipped because their loss was not a number.`);
-  if (leftOver > 0) lines.push(`The last ${leftOver} samples did not fill a step and were left out.`);
+  const lines = [`${counted(end.step, 'step')} of ${counted(batch, 'sample')}.`];
+  if (end.skipped > 0)
+    lines.push(`${counted(end.skipped, 'step was', 'steps were')} skipped, with a loss that was not a number.`);
+  if (leftOver > 0) lines.push(`${counted(leftOver, 'sample')} at the end did not fill a step and went unused.`);
   return lines;
 }
 

@@ -1,3 +1,4 @@
+import { counted } from '../counts.ts';
 import type { StageStats } from '../streams/meter.ts';
 import type { Measures } from '../train/metrics.ts';
 import { type BalanceFacts, over, percent, type Shares, sharesOf, sum, unnoticed } from './balance-shares.ts';
@@ -143,7 +144,7 @@ function loaderBound(facts: BalanceFacts, shares: Shares): Finding {
       gain: Math.min(all, nextLimit(stages, '', all)),
       what: 'too few permits',
       helps: `More \`permits\` than ${permits} would help`,
-      evidence: `All ${permits} permits are out while no stage has its places full: samples wait for one another, none waits for a stage.`,
+      evidence: `All ${counted(permits, 'permit')} are out while no stage has its places full: samples wait for one another, none waits for a stage.`,
     };
   }
   const slow = busiest ?? {
@@ -170,7 +171,7 @@ function slowStage(
   { name, load, meanWaiting, mean, concurrency }: Slow,
   { all, cores, shares, next }: { all: number; cores: number; shares: Shares; next: number },
 ): Finding {
-  const evidence = `${name} takes ${milliseconds(mean)} a sample, has ${percent(Math.min(1, load))} of its ${concurrency} places taken, and ${meanWaiting.toFixed(1)} samples wait in front of it on the average.`;
+  const evidence = `${name} takes ${milliseconds(mean)} a sample, has ${percent(load)} of its ${counted(concurrency, 'place')} taken, and ${meanWaiting.toFixed(1)} samples wait in front of it on the average.`;
   const gain = Math.min(all, next);
   const idle = shares.cores < 0.85 * cores;
   if (name === 'source') {
@@ -179,7 +180,7 @@ function slowStage(
   }
   if (name === 'render') {
     const helps = idle
-      ? `More \`threads\` would help: ${shares.cores.toFixed(1)} of ${cores} cores are used`
+      ? `More \`threads\` would help: the run uses ${shares.cores.toFixed(1)} of ${counted(cores, 'core')}`
       : 'Smaller pictures in the source would help, or raw shards: all cores are used';
     return {
       cause: 'render',
@@ -224,9 +225,9 @@ function trainerBound(facts: BalanceFacts, shares: Shares): Finding {
       cause: 'micro-batch',
       knob: 'microBatch',
       gain,
-      what: `passes of only ${microBatch} samples`,
+      what: `passes of only ${counted(microBatch, 'sample')}`,
       helps: `${aim} would help`,
-      evidence: `A pass of ${microBatch} of ${batch} samples takes ${milliseconds(passMs)}${underused ? ` and keeps ${shares.cores.toFixed(1)} of ${cores} cores busy` : ''}.`,
+      evidence: `A pass of ${microBatch} of ${counted(batch, 'sample')} takes ${milliseconds(passMs)}${underused ? ` and keeps ${shares.cores.toFixed(1)} of ${counted(cores, 'core')} busy` : ''}.`,
     };
   }
   const loading = stats.slice(1).reduce((sum, each) => sum + each.p10, 0);
@@ -238,7 +239,7 @@ function trainerBound(facts: BalanceFacts, shares: Shares): Finding {
       gain: 1 / (1 - taken),
       what: 'it shares the cores with the loader',
       helps: 'More cores would help, or pictures that take less to load: smaller ones, or raw shards',
-      evidence: `${shares.cores.toFixed(1)} of ${cores} cores are used, about ${percent(taken)} of them by the loader.`,
+      evidence: `The run uses ${shares.cores.toFixed(1)} of ${counted(cores, 'core')}, and the loader about ${percent(taken)} of that.`,
     };
   }
   if (update > 0.3 && onCores) {

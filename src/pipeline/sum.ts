@@ -1,3 +1,4 @@
+import { counted, numberText } from '../counts.ts';
 import { countOf, type PassedOverRow, passedOverText } from '../datasets/passed-over.ts';
 import type { Fields, OpenSource } from '../datasets/source.ts';
 import { fail } from '../errors.ts';
@@ -106,7 +107,7 @@ export function trainingSumLines(sum: Sum, { count, passedOver }: Pick<OpenSourc
   const [text, ...before] = sumLines(sum, passedOver).reverse();
   return [
     ...before,
-    `${text}, in ${Number(passes.toPrecision(3))} ${passes === 1 ? 'pass' : 'passes'} over ${count.toLocaleString('en')}`,
+    `${text}, in ${counted(Number(passes.toPrecision(3)), 'pass', 'passes')} over ${numberText(count)}`,
   ];
 }
 

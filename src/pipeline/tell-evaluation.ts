@@ -1,3 +1,4 @@
+import { counted, numberText } from '../counts.ts';
 import type { Reconstruction } from '../train/evaluate.ts';
 import type { ReportTable } from '../train/report.ts';
 import type { CourseRow, Measured } from './evaluation.ts';
@@ -37,7 +38,7 @@ async function reconstructionLines(
             : `${beside} restores better: ${theirs.toFixed(3)} against ${errors.ours.toFixed(3)}.`,
         ];
   return [
-    `Error on the hidden pixels of ${images} pictures (1 is guessing the mean colour):`,
+    `Error on the hidden pixels of ${counted(images, 'picture')} (1 is guessing the mean colour):`,
     ...describeErrors(errors).map((text) => `  ${text}`),
     ...verdict,
     ...notes,
@@ -53,7 +54,7 @@ export function featureLine(result: FeatureResult, before?: FeatureResult): stri
 
 /** `k 20; 1,000 of 10,000 pictures, answers from 5,000 of 60,000` */
 function aboutText({ k, images, of, against, againstOf, kind, top5 }: FeatureResult): string {
-  const pictures = `${share(images, of)} pictures`;
+  const pictures = images === of ? counted(of, 'picture') : `${numberText(images)} of ${counted(of, 'picture')}`;
   if (kind === 'classify') return `among the first five ${percent(top5)}; ${pictures}`;
   return `${k === undefined ? '' : `k ${k}; `}${pictures}, answers from ${share(against ?? 0, againstOf ?? 0)}`;
 }

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Observable, ReplaySubject } from 'rxjs';
 import { awake } from '../awake-clock.ts';
+import { counted } from '../counts.ts';
 import { Arrivals } from '../datasets/arrivals.ts';
 import { Newcomers } from '../datasets/newcomers.ts';
 import { PassedOver } from '../datasets/passed-over.ts';
@@ -148,7 +149,7 @@ export class Watch {
       if (!idle || permits.open > 0) continue;
       this.#committed = undefined;
       await sink.flush?.(this.#arrivals.count);
-      this.#onLine(`all is written of the ${this.#arrivals.count} files that have arrived`);
+      this.#onLine(`all that has arrived is written: ${counted(this.#arrivals.count, 'file')}`);
     }
   }
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import * as tf from '../backends/tf.ts';
 import { uploadAll } from '../backends/upload.ts';
+import { counted } from '../counts.ts';
 import { fail } from '../errors.ts';
 import type { HostBatch, Params, Restorer } from '../models/model.ts';
 import { type Pixels, rawPicture } from '../vision/picture.ts';
@@ -155,7 +156,7 @@ function imageOf(fields: HostBatch, n: number, key: string, made: Float32Array, 
   const tokens = shape.K ** 2;
   const side = shape.K * shape.p;
   if (masks!.shape.at(-1) !== tokens || (windows === undefined && (height !== side || width !== side))) {
-    const expected = `${tokens} patches, the model's grid`;
+    const expected = `${counted(tokens, 'patch', 'patches')}, the model's grid`;
     throw fail('MODEL_FIELD', { field: 'masks', expected, found: `${masks!.shape.at(-1)} of ${width}×${height} px` });
   }
   const M = windows?.shape[1] ?? 1;

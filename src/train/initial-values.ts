@@ -1,3 +1,4 @@
+import { counted } from '../counts.ts';
 import { fail, printable } from '../errors.ts';
 import type { Model } from '../models/model.ts';
 import { gridPositions, resizedPositions } from '../models/positions.ts';
@@ -44,7 +45,9 @@ export function initialValues(model: Model, { tensors }: Safetensors, where: str
     else if (name === 'pos_embed' && isTable(tensor) && tensor.shape[2] === shape[2]) {
       const [from, to] = [sideOf(tensor.shape), sideOf(shape)];
       values.set(name, () => fromFile(resizedPositions(floatsOf(tensor, where), shape[2]!, from, to)));
-      notes.push(`${where} has positions of ${from} × ${from} patches: they are brought to ${to} × ${to}.`);
+      notes.push(
+        `${where} has positions of ${from} × ${counted(from, 'patch', 'patches')}: they are brought to ${to} × ${to}.`,
+      );
     } else wrong.shapes.push(`${name} [${tensor.shape}], not [${shape}]`);
   }
   const known = new Set(model.parameters);
@@ -60,7 +63,9 @@ export function initialValues(model: Model, { tensors }: Safetensors, where: str
   const fresh = model.parameters.length - values.size;
   if (fresh > 0) {
     const first = model.parameters.find((name) => !values.has(name));
-    notes.push(`${where} holds an encoder: it is taken; ${fresh} other parameters stay fresh, from ${first} on.`);
+    notes.push(
+      `${where} holds an encoder: it is taken; ${counted(fresh, 'other parameter stays', 'other parameters stay')} fresh, from ${first} on.`,
+    );
   }
   if (leftOut.length > 0)
     notes.push(`${where} also holds ${listed(leftOut)}, which the model ${model.name} does not use.`);

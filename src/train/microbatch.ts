@@ -1,3 +1,4 @@
+import { counted } from '../counts.ts';
 /** What one sample puts through a transformer. */
 export interface TransformerWork {
   /** Tokens of all its sequences: M·(K² + 1) for windows with a cls token each. */
@@ -71,7 +72,10 @@ export function chooseMicroBatch(needs: MicroBatchNeeds): MicroBatchChoice {
   }
   const enough = fitting.find((n) => n * tokens >= enoughTokens);
   if (enough !== undefined) {
-    return { microBatch: enough, reason: `${enough} of ${batch}: ${enough * tokens} tokens keep the backend busy.` };
+    return {
+      microBatch: enough,
+      reason: `${enough} of ${batch}: ${counted(enough * tokens, 'token')} keep the backend busy.`,
+    };
   }
   const bound = largest === batch ? 'the whole batch' : `more would not fit ${megabytes(memory)}`;
   return { microBatch: largest, reason: `${largest} of ${batch}: ${bound}.` };

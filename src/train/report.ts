@@ -1,3 +1,4 @@
+import { percentOf } from '../counts.ts';
 import { printable } from '../errors.ts';
 import type { ReconstructionErrors } from './evaluate.ts';
 import type { Measures } from './metrics.ts';
@@ -120,7 +121,7 @@ function summary(content: ReportContent): [string, string][] {
 function share({ rows, batch }: ReportContent, wait: 'dataWaitMs' | 'permitWaitMs'): string {
   const waited = rows.reduce((sum, row) => sum + row[wait], 0);
   const whole = rows.reduce((sum, row) => sum + (1000 * batch) / row.imagesPerSecond, 0);
-  return whole > 0 ? `${Math.round((100 * Math.min(waited, whole)) / whole)} %` : '0 %';
+  return `${Math.round(percentOf(waited, whole))} %`;
 }
 
 function table(lines: readonly [string, string][]): string {

@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { counted } from '../counts.ts';
 import { fail } from '../errors.ts';
 
 /**
@@ -109,12 +110,13 @@ async function* piecesOf(size: number, read: (begin: number, end: number) => Uin
 /** The tensors of a file of `size` bytes, of which `read` gives those from one place to another. */
 function checked(size: number, read: (begin: number, end: number) => Uint8Array, where?: string): Safetensors {
   const refuse = (rule: string, found: string) => fail('SAFETENSORS_INVALID', { rule, found }, { where });
-  if (size < 8) throw refuse('begin with eight bytes of length', `${size} bytes`);
+  if (size < 8) throw refuse('begin with eight bytes of length', counted(size, 'byte'));
   const first = read(0, 8);
   const length = new DataView(first.buffer, first.byteOffset, 8).getBigUint64(0, true);
-  if (length > BigInt(longestHeader)) throw refuse(`have a header of at most ${longestHeader} bytes`, `${length}`);
+  if (length > BigInt(longestHeader))
+    throw refuse(`have a header of at most ${counted(longestHeader, 'byte')}`, `${length}`);
   const start = 8 + Number(length);
-  if (start > size) throw refuse(`hold its header of ${length} bytes`, `${size - 8} bytes`);
+  if (start > size) throw refuse(`hold its header of ${counted(Number(length), 'byte')}`, counted(size - 8, 'byte'));
   const header = parseHeader(read(8, start), refuse);
 
   const metadata: Record<string, string> = {};
@@ -127,7 +129,7 @@ function checked(size: number, read: (begin: number, end: number) => Uint8Array,
     }
     const { dtype, shape, begin, end } = readEntry(name, entry, refuse);
     if (end > size - start) {
-      throw refuse(`hold the values of ${name} up to byte ${end}`, `${size - start} bytes`);
+      throw refuse(`hold the values of ${name} up to byte ${end}`, counted(size - start, 'byte'));
     }
     ranges.push([begin, end, name]);
     tensors.set(name, {
@@ -144,7 +146,8 @@ function checked(size: number, read: (begin: number, end: number) => Uint8Array,
     if (begin !== at) throw refuse(`have no gap or overlap before ${name}`, `offset ${begin} after ${at}`);
     at = end;
   }
-  if (at !== size - start) throw refuse(`end with its last tensor at ${at}`, `${size - start} bytes of values`);
+  if (at !== size - start)
+    throw refuse(`end with its last tensor at ${at}`, `${counted(size - start, 'byte')} of values`);
   return { tensors, metadata };
 }
 
@@ -185,7 +188,7 @@ function readEntry(name: string, entry: unknown, refuse: Refuse) {
   const [begin, end] = offsets as [number, number];
   const size = bytesOf[dtype as SafetensorsDtype] * sizeOf(shape);
   // A product beyond 2^53 is no longer exact; it is also far beyond any file, so the comparison still refuses it.
-  if (end - begin !== size) throw refuse(`give ${name} its ${size} bytes`, `offsets ${begin} to ${end}`);
+  if (end - begin !== size) throw refuse(`give ${name} its ${counted(size, 'byte')}`, `offsets ${begin} to ${end}`);
   return { dtype: dtype as SafetensorsDtype, shape, begin, end };
 }
 
@@ -258,7 +261,7 @@ export async function* safetensorsParts(
   for (const [name, tensor] of tensors) {
     const data = 'data' in tensor ? tensor.data : await tensor.read();
     if (data.length !== sizeOf(tensor.shape))
-      throw new Error(`${name} has ${data.length} values, not ${sizeOf(tensor.shape)}`);
+      throw new Error(`${name} has ${counted(data.length, 'value')}, not ${sizeOf(tensor.shape)}`);
     yield bytesIn(data);
   }
 }

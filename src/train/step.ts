@@ -6,6 +6,7 @@ import { backendMilliseconds, type Compute, type Inputs, Replays } from '../back
 import * as tf from '../backends/tf.ts';
 import { Sums, sumsOfSquares } from '../backends/updates.ts';
 import { uploadAll } from '../backends/upload.ts';
+import { counted } from '../counts.ts';
 import { PatchstreamError } from '../errors.ts';
 import type { Chance, HostBatch, Model } from '../models/model.ts';
 import type { Optimizer, OptimizerState } from './optimizer.ts';
@@ -176,7 +177,9 @@ export class Step {
     this.#refused = samples;
     // Kept memory is in pieces of the large pass, where those of its parts may find no room.
     releaseMemory();
-    this.#note(`There is no memory for a pass of ${samples} samples: it is computed in parts, with the same result.`);
+    this.#note(
+      `There is no memory for a pass of ${counted(samples, 'sample')}: it is computed in parts, with the same result.`,
+    );
   }
 
   /** Loss and norms of what was added. The squares are summed on the backend, the sums on the host. */

@@ -1,3 +1,4 @@
+import { counted } from '../counts.ts';
 import { divisorsOf, MicroBatchSearch, median, type PassReading } from './tune-micro-batch.ts';
 import { type LoadReading, ThreadSearch } from './tune-threads.ts';
 import { BalanceWatch } from './tune-watch.ts';
@@ -161,11 +162,14 @@ export class Tuner {
     if (!search.done) {
       if (search.wanted === before) return undefined;
       const rate = ((this.#rates[before] ?? 0) * this.#options.batch).toPrecision(3);
-      return this.#decide('try', `${threadsText(before)} load ${rate} images/s; ${search.wanted} are tried.`);
+      return this.#decide(
+        'try',
+        `${counted(before, 'thread loads', 'threads load')} ${rate} images/s; ${search.wanted} is tried.`,
+      );
     }
     this.#load = undefined;
     return this.#settle(
-      `${threadsText(search.wanted)} ${search.wanted === 1 ? 'is' : 'are'} enough, of ${search.rates.size} numbers that were tried.`,
+      `${counted(search.wanted, 'thread is', 'threads are')} enough, of ${counted(search.rates.size, 'number that was', 'numbers that were')} tried.`,
     );
   }
 
@@ -180,7 +184,7 @@ export class Tuner {
     this.#recent = [];
     const { microBatch, threads } = this.#setting;
     if (Math.abs(busyMs / known!.busyMs - 1) <= alike) {
-      return this.#settle(`Micro-batch ${microBatch} and ${threadsText(threads)}, as an earlier run has found.`);
+      return this.#settle(`Micro-batch ${microBatch} and ${counted(threads, 'thread')}, as an earlier run has found.`);
     }
     this.#searchPasses();
     const [now, then] = [busyMs, known!.busyMs].map((each) => each.toPrecision(3));
@@ -224,8 +228,4 @@ export class Tuner {
   #decide(kind: Decision['kind'], why: string): Decision {
     return { kind, ...this.#setting, steps: this.#steps, why, costs: this.#costs, rates: this.#rates };
   }
-}
-
-function threadsText(threads: number): string {
-  return threads === 1 ? '1 thread' : `${threads} threads`;
 }

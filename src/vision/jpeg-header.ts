@@ -1,3 +1,4 @@
+import { counted } from '../counts.ts';
 import { exifStart, orientationIn } from './exif.ts';
 import { isFrame, jpegMarkers, segmentsOf, startsWith, two } from './jpeg-segments.ts';
 
@@ -58,7 +59,7 @@ export function strangeJpeg(bytes: Uint8Array): string | undefined {
     if (kind === 0xcb) return 'a lossless JPEG with arithmetic codes';
     if ((kind & 7) >= 5) return 'a hierarchical JPEG';
     if (two(bytes, from + 1) === 0) return 'a JPEG that says its height behind its first scan (DNL)';
-    return isCount(components) ? undefined : `a JPEG of ${components} components`;
+    return isCount(components) ? undefined : `a JPEG of ${counted(components, 'component')}`;
   }
   return undefined;
 }

@@ -1,3 +1,4 @@
+import { counted } from '../counts.ts';
 import { tiffNumbers } from './exif.ts';
 
 const tags = {
@@ -48,6 +49,6 @@ export function strangeTiff(tiff: Uint8Array): string | undefined {
   const samples = first(tags.samples, 1);
   const alpha = samples === known + 1 && [1, 2].includes(first(tags.extraSamples, 0));
   if (samples > known && !alpha)
-    return `a TIFF of ${samples} bands, of which ${known === 1 ? 'one is' : `${known} are`} known`;
+    return `a TIFF of ${counted(samples, 'band')}, of which ${known === 1 ? 'one is' : `${known} are`} known`;
   return undefined;
 }

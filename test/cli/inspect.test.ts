@@ -16,7 +16,7 @@ t.test('a shard: what it holds and what made it', async (t) => {
   t.match(out, /classes +2: cat, dog\n/);
   t.match(out, /first +picture raw \[2, 3, 3\], label 0, box int32 \[4\], confidence 0\.5\n/);
   t.match(out, /keys +cat\/a\.png, dog\/b\.jpg, dog\/c\.jpg\/1\n/);
-  t.match(out, /verified +all 3 records are whole\n/);
+  t.match(out, /verified +3 records, all whole\n/);
 });
 
 t.test('a folder of shards, damage in one, and JSON', async (t) => {
@@ -25,7 +25,7 @@ t.test('a folder of shards, damage in one, and JSON', async (t) => {
   const folder = join(output, 'shards');
   const { out, code } = await patchstream(['inspect', folder, '--verify']);
   t.equal(code, 0);
-  t.match(out, /\n\d shards +50 records, .*\nverified +all 50 records are whole\n/);
+  t.match(out, /\n\d shards +50 records, .*\nverified +50 records, all whole\n/);
   const path = join(folder, 'job-00001.shard');
   const bytes = readFileSync(path);
   bytes[bytes.indexOf('RECD') + 90]! ^= 1;

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { counted } from '../../src/counts.ts';
 import { crc32 } from '../../src/datasets/shard/checksum.ts';
 import { Damage, decodeFrame, encodeFrame, prefixBytes, TooLarge } from '../../src/datasets/shard/frame.ts';
 import { pack, unpack, valuesOf } from '../../src/datasets/shard/packed.ts';
@@ -39,7 +40,7 @@ t.test('a header of few bytes and very many values is damage, before anything is
     );
     t.throws(
       () => encodeFrame(kind, { a: Array(most - 2).fill({}) }),
-      new TooLarge('header', `${most + 1} values in its fields`, `${most} values in its fields`),
+      new TooLarge('header', `${counted(most + 1, 'value')} in its fields`, `${counted(most, 'value')} in its fields`),
     );
     t.ok(encodeFrame(kind, { a: Array(most - 3).fill({}) }));
   }

@@ -122,7 +122,7 @@ t.test('S2: what is no file, and one that is too large, is told and stays', asyn
     folder: /a folder/,
     link: /a symbolic link/,
     'to-a-lock': /a symbolic link/,
-    huge: /a file of 1099511627776 bytes/,
+    huge: /a file of 1,099,511,627,776 bytes/,
   };
   if (spawnSync('mkfifo', [join(root, 'pipe')]).status === 0) kinds.pipe = /a named pipe/;
   const before = readdirSync(root);

@@ -248,11 +248,11 @@ t.test('what a record can keep of a picture', async (t) => {
   const long = { list: Array.from({ length: 40_000 }, () => 1) };
   await t.rejects(write({}, { picture, long }), {
     code: 'RECORD_LARGE',
-    message: /at most 32768 values in its fields; got 400\d\d values.*arrays of numbers/,
+    message: /at most 32,768 values in its fields; got 40,0\d\d values.*arrays of numbers/,
   });
   await t.rejects(write({}, { picture, long: 'x'.repeat(2 ** 20) }), {
     code: 'RECORD_LARGE',
-    message: /at most 1048576 bytes of fields; got 1048\d{3} bytes.*drop them/,
+    message: /at most 1,048,576 bytes of fields; got 1,048,\d{3} bytes.*drop them/,
   });
   t.equal((await write({}, { picture, nothing: undefined })).width, 12, 'a field that is undefined is left out');
 });
@@ -296,7 +296,7 @@ t.test('a job that says too much for the head of a shard ends before anything is
   const job = definePipeline({ name: 'job', source: named(), stages: [], sink: toShards(), output } as never);
   await t.rejects(run(job), {
     code: 'SHARD_INFO',
-    message: /at most 262144 values in its fields; got 262\d{3} values/,
+    message: /at most 262,144 values in its fields; got 262,\d{3} values/,
   });
   t.notOk(existsSync(join(output, 'shards')));
 });

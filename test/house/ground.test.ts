@@ -57,6 +57,18 @@ t.test('no source grows past 320 lines', (t) => {
   t.end();
 });
 
+t.test('M9: numbers before plurals are written by `counted`, which knows of one', (t) => {
+  const nouns =
+    'threads cores samples pictures steps files folders links places permits tars shards records lines problems bytes tensors ' +
+    'channels values parts others classes patches tokens parameters components bands tasks';
+  const plural = new RegExp(`\\$\\{(?![^}]*toFixed)[^}]*\\} (${nouns.replaceAll(' ', '|')})\\b(?!/)`);
+  t.same(
+    found(plural, 'src/').filter((line) => !/:\d+: \*/.test(line)),
+    [],
+  );
+  t.end();
+});
+
 t.test('issue 16: a catch that takes every error says which and why, and one that names its error uses it', (t) => {
   const silent: string[] = [];
   for (const [name, text] of texts) {

@@ -121,3 +121,22 @@ t.test('parts of a job list their own; an operator that ends early drops the res
   const few = await runNumbered(join(output, 'few'), toJsonl(), { stages: [operator(take<Sample>(7))] });
   t.match(few.sum, { listed: 50, delivered: 7, failed: 0, dropped: 43, notReached: 0 });
 });
+
+t.test('L13: parts that are empty, because there are more of them than samples, end well and say so', async (t) => {
+  const output = t.testdir({});
+  const empty: number[] = [];
+  let listed = 0;
+  for (let index = 1; index <= 8; index++) {
+    const heard: string[] = [];
+    const onEvent = (event: RunEvent) => event.type === 'line' && heard.push(event.text);
+    const { lines, sum, files } = await runNumbered(output, toShards(), { count: 3, part: { index, of: 8 }, onEvent });
+    listed += sum!.listed;
+    if (files.length > 0) continue;
+    empty.push(index);
+    const text = `part ${index} of 8 is empty: the source has 3 samples`;
+    t.same([heard, lines[0]], [[text], text]);
+  }
+  t.same([empty, listed], [[1, 2, 4, 5, 7], 3]);
+  const again = await runNumbered(output, toShards(), { count: 3, part: { index: 7, of: 8 } });
+  t.match(again, { earlier: true, lines: [/part 7 of 8 is empty/] });
+});

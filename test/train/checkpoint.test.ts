@@ -223,7 +223,7 @@ t.test('C2: a checkpoint is written and read tensor by tensor, never as a copy o
   await rm(path, { recursive: true });
   t.equal(read.get('w1')!()[0], 1);
   const short = { ...toSave(2), model: new Map([['w', { shape: [2], data: Float32Array.of(1) }]]) };
-  await t.rejects(saveCheckpoint(folder, short), { code: 'CHECKPOINT_WRITE', message: /w has 1 values, not 2/ });
+  await t.rejects(saveCheckpoint(folder, short), { code: 'CHECKPOINT_WRITE', message: /w has 1 value, not 2/ });
 });
 
 t.test('a checkpoint of another model is refused', async (t) => {

@@ -1,3 +1,4 @@
+import { counted } from '../../counts.ts';
 import { crc32 } from './checksum.ts';
 import { pack, unpack, valuesOf } from './packed.ts';
 
@@ -61,14 +62,22 @@ export function encodeFrame(kind: Kind, header: object, payload: readonly Uint8A
   const packed = pack(header);
   const length = payload.reduce((sum, { length }) => sum + length, 0);
   if (packed.length > mostHeader[kind]) {
-    throw new TooLarge('header', `${packed.length} bytes of fields`, `${mostHeader[kind]} bytes of fields`);
+    throw new TooLarge(
+      'header',
+      `${counted(packed.length, 'byte')} of fields`,
+      `${counted(mostHeader[kind], 'byte')} of fields`,
+    );
   }
   // Every value takes a byte at least.
   const values = packed.length > mostValues[kind] ? valuesOf(packed) : 0;
   if (values > mostValues[kind]) {
-    throw new TooLarge('header', `${values} values in its fields`, `${mostValues[kind]} values in its fields`);
+    throw new TooLarge(
+      'header',
+      `${counted(values, 'value')} in its fields`,
+      `${counted(mostValues[kind], 'value')} in its fields`,
+    );
   }
-  if (length > mostPayload) throw new TooLarge('payload', `${length} bytes`, `${mostPayload} bytes`);
+  if (length > mostPayload) throw new TooLarge('payload', counted(length, 'byte'), counted(mostPayload, 'byte'));
   const head = Buffer.allocUnsafe(prefixBytes + packed.length);
   head.write(kind, 4, 'latin1');
   head.writeUInt32LE(packed.length, 8);

@@ -1,4 +1,5 @@
 import { Packr } from 'msgpackr';
+import { counted } from '../../counts.ts';
 
 // Without records, which are msgpackr's own and of no other reader.
 const packr = new Packr({ useRecords: false, variableMapSize: true });
@@ -17,7 +18,7 @@ function passOver(bytes: Uint8Array, most: number): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const values = { seen: 0, most };
   const end = skim(view, 0, deepest, values);
-  if (end !== bytes.length) throw new Error(`${bytes.length - end} bytes more than its values`);
+  if (end !== bytes.length) throw new Error(`${counted(bytes.length - end, 'byte')} more than its values`);
   return values.seen;
 }
 
@@ -38,7 +39,7 @@ const deepest = 16;
 
 /** Passes over one value and gives where it ends. */
 function skim(view: DataView, at: number, depth: number, values: { seen: number; readonly most: number }): number {
-  if (++values.seen > values.most) throw new Error(`more than ${values.most} values`);
+  if (++values.seen > values.most) throw new Error(`more than ${counted(values.most, 'value')}`);
   if (depth === 0) throw new Error(`values deeper than ${deepest}`);
   const left = (needed: number) => {
     if (at + needed > view.byteLength) throw new Error('values longer than its bytes');

@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import { counted } from '../../counts.ts';
 
 /** What a file says of the job, and the part of it, that wrote it. */
 export interface PartInfo {
@@ -27,7 +28,7 @@ export function partTroubles(files: readonly Told[], what = 'shard'): string[] {
   for (const { name, info } of files) {
     if (info?.part === undefined) continue;
     const folder = dirname(name);
-    const job = `${info.name} in ${info.part[1]} parts`;
+    const job = `${info.name} in ${counted(info.part[1], 'part')}`;
     const key = JSON.stringify([folder, job]);
     const found = jobs.get(key);
     if (found === undefined) jobs.set(key, { job, folder, infos: [info] });
@@ -58,7 +59,7 @@ export function partTroubles(files: readonly Told[], what = 'shard'): string[] {
     if (missing.length > 0) {
       const shown = missing.slice(0, 10).join(', ');
       lines.push(
-        `${job}: no ${what} of part ${shown}${missing.length > 10 ? ` and ${missing.length - 10} others` : ''}`,
+        `${job}: no ${what} of part ${shown}${missing.length > 10 ? ` and ${counted(missing.length - 10, 'other')}` : ''}`,
       );
     }
     return lines;

@@ -1,4 +1,5 @@
 import { Header, Pax } from 'tar';
+import { counted } from '../../counts.ts';
 import { fail, messageOf } from '../../errors.ts';
 import { nameText } from '../name-text.ts';
 import { isTar, packedBytes } from '../packed-as.ts';
@@ -47,7 +48,7 @@ export async function* tarEntries(
   let global: Extended = {};
   const damaged = (found: string) => fail('TAR_DAMAGED', { at, found }, { where: file.name });
   const bytesOf = async (size: number) => {
-    if (size > mostExtended) throw damaged(`a header of ${size} bytes`);
+    if (size > mostExtended) throw damaged(`a header of ${counted(size, 'byte')}`);
     return window.at(at + blockBytes, size, signal);
   };
   const onlyZeros = async (from: number) => {
