@@ -43,7 +43,8 @@ t.test('M9: no message of the catalogue puts a one before a plural, whatever its
     const names = [...message.matchAll(/\{(\w+)(?::[\w/]+)?\}/g)].map(([, name]) => name!);
     const filled = (value: string | number) =>
       fail(code, Object.fromEntries(names.map((name) => [name, value])) as never).text;
-    for (const one of [1, '1']) t.notMatch(filled(one), /\b1 (?!(is|was|has|does|needs|hides|lies|gives|changes|class)\b)[a-z]+s\b/, code);
+    for (const one of [1, '1'])
+      t.notMatch(filled(one), /\b1 (?!(is|was|has|does|needs|hides|lies|gives|changes|class)\b)[a-z]+s\b/, code);
     t.notMatch(filled(2), /\{\w+[:}]/, 'all slots are filled');
   }
   t.match(fail('FILE_LARGE', { limit: 1, size: 2 }).text, /at most 1 byte;/);
