@@ -149,7 +149,7 @@ export class Watch {
       if (!idle || permits.open > 0) continue;
       this.#committed = undefined;
       await sink.flush?.(this.#arrivals.count);
-      this.#onLine(`all that has arrived is written: ${counted(this.#arrivals.count, 'file')}`);
+      this.#onLine(`all is written of what has arrived: ${counted(this.#arrivals.count, 'file')}`);
     }
   }
 

@@ -52,7 +52,7 @@ t.test('half precision comes out as float32', async (t) => {
   });
   const output = join(dir, 'whole.safetensors');
   const told = await patchstream(['export', join(dir, 'half.safetensors'), '--output', output]);
-  t.match(told, { code: 0, out: /^1 tensors, 2 values/ }, told.err);
+  t.match(told, { code: 0, out: /^1 tensor, 2 values/ }, told.err);
   const tensor = (await read(output)).tensors.get('norm.bias')!;
   t.same([tensor.dtype, ...floatsOf(tensor)], ['F32', 1, -2]);
 });

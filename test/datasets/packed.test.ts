@@ -36,7 +36,7 @@ t.test('a header of few bytes and very many values is damage, before anything is
     t.equal((decodeFrame(frameOf(kind, bomb(most - 3)), kind).header.a as unknown[]).length, most - 3);
     t.throws(
       () => decodeFrame(frameOf(kind, bomb(most - 2)), kind),
-      new Damage(`a header with more than ${most} values`),
+      new Damage(`a header with more than ${counted(most, 'value')}`),
     );
     t.throws(
       () => encodeFrame(kind, { a: Array(most - 2).fill({}) }),

@@ -54,7 +54,9 @@ t.test('hostile files are refused, and soon', async (t) => {
 t.test('S3: aliases are looked up where they stand, not in the whole document', async (t) => {
   const many = `a: &a 1\nb: [${'*a, '.repeat(20_000)}*a]\n`;
   t.same((read(many).value as { b: number[] }).b.length, 20_001);
-  t.match(read(`a: &a [1, 2]\nb: [${'*a, '.repeat(20_000)}*a]\n`).texts, [/more than 50000 values, aliases spelt out/]);
+  t.match(read(`a: &a [1, 2]\nb: [${'*a, '.repeat(20_000)}*a]\n`).texts, [
+    /more than 50,000 values, aliases spelt out/,
+  ]);
   const keys = Array.from({ length: 20_000 }, (_, i) => `k${i}: *a\n`).join('');
   t.same(Object.keys(read(`a: &a 1\n${keys}`).value as object).length, 20_001);
   const again = read('a: &x { b: &y 1 }\nc: &y 2\nd: *x\ne: *y\nf: &y 3\ng: *y\n');
