@@ -176,7 +176,7 @@ t.test('a file of the sink is closed when nothing arrives for a while', async (t
   await pictureFolder(photos, 2);
   const { until, stop, heard } = watching(job, { everySeconds: 0.01, idleSeconds: 0.02 });
   const written = (count: number) => (event: RunEvent) =>
-    event.type === 'line' && event.text.includes(`written of the ${count} `);
+    event.type === 'line' && event.text.endsWith(`: ${count} files`);
   const folder = join(root, 'out/jsonl');
   const lines = () => {
     const closed = readdirSync(folder).filter((name) => name.endsWith('.jsonl'));
