@@ -306,21 +306,14 @@ export async function guardedLater<T>(device: string, call: () => Promise<T>): P
 
 /** How the host's allocator, and those of devices, say how much could not be had. */
 const allocation = /allocate ([\d.]+) (bytes|KiB|MiB|GiB|KB|MB|GB)/;
-const bytesOf: Readonly<Record<string, number>> = {
-  bytes: 1,
-  KiB: 2 ** 10,
-  MiB: 2 ** 20,
-  GiB: 2 ** 30,
-  KB: 1e3,
-  MB: 1e6,
-  GB: 1e9,
-};
+const bytesOf = (unit: string): number =>
+  (unit.endsWith('iB') ? 1024 : 1000) ** ['b', 'K', 'M', 'G'].indexOf(unit[0] ?? '');
 
 /** BACKEND_MEMORY for an addon's error about memory, else undefined. */
 export function outOfMemory(device: string, cause: unknown): Error | undefined {
   if (!(cause instanceof Error) || (cause as NodeJS.ErrnoException).code !== 'OUT_OF_MEMORY') return undefined;
   const [, amount, unit] = allocation.exec(cause.message) ?? [];
-  const bytes = Number(amount) * (bytesOf[unit ?? ''] ?? Number.NaN);
+  const bytes = Number(amount) * bytesOf(unit ?? '');
   const needed = Number.isNaN(bytes) ? 'more' : `${Math.ceil(bytes / 2 ** 20)} MiB more`;
   return fail('BACKEND_MEMORY', { backend: 'torch', needed, memory: `the memory of ${device}` }, { cause });
 }
