@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { classDifference } from '../datasets/classes.ts';
 import { fail } from '../errors.ts';
 import type { Classifier, Encoder, HostBatch, Model, Params } from '../models/model.ts';
@@ -5,6 +6,7 @@ import type { Accuracy, FeatureSet } from '../train/features.ts';
 import type { ClassifyMeasure, FeatureMeasure, HeldOutChain } from './evaluate.ts';
 import { type HeldOutContext, type HeldOutPlace, openHeldOut, type Probing, probeSource } from './held-out.ts';
 import { openSource } from './open.ts';
+import { realPath } from './overlap.ts';
 import type { Resolved } from './resolve.ts';
 
 /** How well pictures were recognised, by frozen features or by the model itself. */
@@ -17,6 +19,10 @@ export interface FeatureResult extends Accuracy {
   /** The fewest pixels that a picture went through, `8×8`. */
   readonly resolution: string;
   readonly classes: number;
+  /** The share of the class that most of these pictures have, 0 to 1; earlier versions have none. */
+  readonly largest?: number;
+  /** True where the pictures are those that gave the answers, so that each knows itself. */
+  readonly same?: true;
   /** Pictures that were recognised, of as many as there are. */
   readonly images: number;
   readonly of: number;
@@ -49,9 +55,10 @@ export async function measureFeatures(
   refuseClasses(answers.classNames, asked.classNames);
   const sets = { on: asked.features, against: answers.features };
   // Only here, so that jobs and checks never load tfjs.
-  const [{ knnAccuracy }, { linearProbe }] = await Promise.all([
+  const [{ knnAccuracy }, { linearProbe }, { largestClass }] = await Promise.all([
     import('../train/knn.ts'),
     import('../train/linear-probe.ts'),
+    import('../train/class-accuracy.ts'),
   ]);
   const accuracy =
     measure.kind === 'knn'
@@ -64,6 +71,8 @@ export async function measureFeatures(
     ...accuracy,
     resolution: resolutionOf(on),
     classes: new Set(answers.features.labels).size,
+    largest: largestClass(asked.features.labels).largest,
+    ...(isSame(on, against, resolved.definition.base) && { same: true as const }),
     images: asked.features.labels.length,
     of: asked.count,
     against: answers.features.labels.length,
@@ -84,8 +93,8 @@ export async function measureClasses(
   const { batches, whole } = await labelledIn(on, { measure, which: 'on' }, options.limit, resolved, context);
   const { classAccuracy } = await import('../train/class-accuracy.ts');
   const { model, params } = context;
-  const { classes, images, ...accuracy } = await classAccuracy({ model, params, batches });
-  return { id, kind, ...accuracy, resolution: resolutionOf(on), classes, images, of: whole.count };
+  const { classes, largest, images, ...accuracy } = await classAccuracy({ model, params, batches });
+  return { id, kind, ...accuracy, resolution: resolutionOf(on), classes, largest, images, of: whole.count };
 }
 
 interface Found {
@@ -109,6 +118,15 @@ async function featuresIn(
   const { model, params } = context;
   const features = await featuresOf({ model, params, batches, most: source.count, pool: options.pool });
   return { features, count: whole.count, classNames: whole.classNames };
+}
+
+/** Whether two chains read the same pictures, by where their paths lead. */
+function isSame(on: HeldOutChain, against: HeldOutChain, base: string): boolean {
+  const [a, b] = [on.source, against.source].map(({ name, definition, options }) => {
+    const folder = definition.folder?.(options);
+    return JSON.stringify([name, folder === undefined ? options : realPath(resolve(base, folder))]);
+  });
+  return a === b;
 }
 
 /** Labelled pictures of a chain, batch by batch; as many as `limit` says. */

@@ -49,14 +49,19 @@ async function reconstructionLines(
 export function featureLine(result: FeatureResult, before?: FeatureResult): string {
   const now = percent(result.top1);
   const values = before === undefined ? now : `${percent(before.top1)} before, ${now} after`;
-  return `${featureTitle(result)}: ${values} (${aboutText(result)})`;
+  return `${featureTitle(result)}: ${values}${largestText(result)} (${aboutText(result)})`;
 }
 
 /** `k 20; 1,000 of 10,000 pictures, answers from 5,000 of 60,000` */
-function aboutText({ k, images, of, against, againstOf, kind, top5 }: FeatureResult): string {
+function aboutText({ k, images, of, against, againstOf, kind, top5, same }: FeatureResult): string {
   const pictures = images === of ? counted(of, 'picture') : `${numberText(images)} of ${counted(of, 'picture')}`;
   if (kind === 'classify') return `among the first five ${percent(top5)}; ${pictures}`;
-  return `${k === undefined ? '' : `k ${k}; `}${pictures}, answers from ${share(against ?? 0, againstOf ?? 0)}`;
+  return `${k === undefined ? '' : `k ${k}; `}${pictures}, answers from ${share(against ?? 0, againstOf ?? 0)}${same ? ': the same pictures, each of which knows itself, so this says nothing of others' : ''}`;
+}
+
+/** What an answer that is always the same would reach. */
+function largestText({ largest }: FeatureResult): string {
+  return largest === undefined ? '' : `; the largest class has ${percent(largest)}`;
 }
 
 const titles = { knn: 'k-NN accuracy', linear: 'Linear accuracy', classify: 'Accuracy' } as const;
@@ -100,7 +105,7 @@ export function evaluationTables({ features }: Measured, before: Before, rows: r
       const [start, end] = [before.get(result.id), features.find(({ id }) => id === result.id)];
       return [featureTitle(result), cell(start?.top1), cell(end?.top1), cell(start?.top5), cell(end?.top5)];
     }),
-    about: shown.map((result) => `${featureTitle(result)}: ${aboutText(result)}.`).join(' '),
+    about: shown.map((result) => `${featureTitle(result)}: ${aboutText(result)}${largestText(result)}.`).join(' '),
   };
   const ids = [...new Set(rows.flatMap((row) => row.features.map(({ id }) => id)))];
   const restores = rows.some(({ reconstruction }) => reconstruction !== undefined);

@@ -15,6 +15,8 @@ export interface ClassAccuracyOptions {
 export interface ClassAccuracy extends Accuracy {
   readonly images: number;
   readonly classes: number;
+  /** The share of the class that most of the pictures have, 0 to 1: what an answer that is always the same would reach. */
+  readonly largest: number;
 }
 
 /**
@@ -23,7 +25,7 @@ export interface ClassAccuracy extends Accuracy {
  * @throws LABEL_CLASS for a label that is none of the model's classes; SCORE_NOT_A_NUMBER when it has diverged; MEASURE_EMPTY.
  */
 export async function classAccuracy({ model, params, batches }: ClassAccuracyOptions): Promise<ClassAccuracy> {
-  const seen = new Set<number>();
+  const seen: number[] = [];
   let [images, first, firstFive] = [0, 0, 0];
   for await (const { fields } of batches) {
     // Before the backend is waited for: the memory is lent.
@@ -41,10 +43,21 @@ export async function classAccuracy({ model, params, batches }: ClassAccuracyOpt
       const rank = rankOf(own, label);
       if (rank === 0) first += 1;
       if (rank < 5) firstFive += 1;
-      seen.add(label);
+      seen.push(label);
     }
     images += labels.length;
   }
   if (images === 0) throw fail('MEASURE_EMPTY', {});
-  return { top1: first / images, top5: firstFive / images, images, classes: seen.size };
+  return { top1: first / images, top5: firstFive / images, images, ...largestClass(seen) };
+}
+
+/** How many classes labels have, and the share of the most frequent. */
+export function largestClass(labels: Iterable<number>): { readonly classes: number; readonly largest: number } {
+  const counts = new Map<number, number>();
+  let all = 0;
+  for (const label of labels) {
+    counts.set(label, (counts.get(label) ?? 0) + 1);
+    all++;
+  }
+  return { classes: counts.size, largest: all === 0 ? 0 : Math.max(...counts.values()) / all };
 }

@@ -106,6 +106,29 @@ t.test(
   },
 );
 
+t.test(
+  'N6: the largest class stands beside, and pictures that are measured against themselves are called so',
+  async (t) => {
+    const root = t.testdir();
+    await labelledFolder(join(root, 'train'), 4);
+    await labelledFolder(join(root, 'test'), 2);
+    for (const name of ['a/1.png', 'b/1.png']) rmSync(join(root, 'test', name));
+    const text = head.replace('steps: 6', 'steps: 1');
+    const { resolved } = await sound(
+      root,
+      `${text}evaluate:\n  measures:\n    - knn: { ${knn} }\n    - knn: { k: 1, on: { image-folder: { path: ./train, labels: true } }, against: train }\n`,
+    );
+    const { lines } = await run(resolved.definition);
+    t.match(
+      lines.filter((line) => line.startsWith('k-NN')),
+      [
+        /after; the largest class has 50\.0 % \(k 3; 4 pictures, answers from 12\)$/,
+        /100\.0 % after; the largest class has 33\.3 % \(k 1; .* answers from 12: the same pictures, each of which knows itself/,
+      ],
+    );
+  },
+);
+
 t.test('before, on the way and after: files, lines, report; a run that goes on keeps what was measured', async (t) => {
   const root = t.testdir();
   await labelledFolder(join(root, 'train'), 8);
@@ -125,9 +148,12 @@ t.test('before, on the way and after: files, lines, report; a run that goes on k
   t.match(lines.join('\n'), /after step 2: k-NN[\s\S]*after step 4: error on the hidden pixels \d/);
   t.match(
     summary.lines.join('\n'),
-    /k-NN accuracy at 16×16: [\d.]+ % before, [\d.]+ % after \(k 3; 12 pictures, answers from 24\)/,
+    /k-NN accuracy at 16×16: [\d.]+ % before, [\d.]+ % after; the largest class has 33\.3 % \(k 3; 12 pictures, answers from 24\)/,
   );
-  t.match(summary.lines.join('\n'), /Linear accuracy at 16×16: [\d.]+ % before, [\d.]+ % after \(6 of 12 pictures/);
+  t.match(
+    summary.lines.join('\n'),
+    /Linear accuracy at 16×16: [\d.]+ % before, [\d.]+ % after; the largest class has 33\.3 % \(6 of 12 pictures/,
+  );
 
   const rows = rowsIn(root);
   t.same(
@@ -202,8 +228,8 @@ t.test('pictures that go through few pixels, two measures of a kind, epochs, onl
   const summary = await run(resolved.definition);
   t.match(summary.lines, [
     /./,
-    /^k-NN accuracy at 16×16: [\d.]+ % \(/,
-    /^k-NN accuracy at 2×2 \(knn#2\): [\d.]+ % \(.*6 of 12\)/,
+    /^k-NN accuracy at 16×16: [\d.]+ %; the largest class has 33\.3 % \(/,
+    /^k-NN accuracy at 2×2 \(knn#2\): [\d.]+ %; the largest class has 33\.3 % \(.*6 of 12\)/,
   ]);
   // 36 samples an epoch, 6 a step: a quarter is over within steps 2, 3, 5 and 6.
   t.same(

@@ -206,6 +206,11 @@ t.test('M5: names from files, empty folders, and what YAML reads otherwise than 
       output,
     );
   t.match((await load(t, { 'p.yaml': sound }, { set: ['output='] })).texts, [/`output` must be text/]);
+  const job =
+    'source: { image-folder: . }\nstages: [decode, resize: 8]\nsink: { images: { sheet: { columns: [crops] } } }\n';
+  t.match((await load(t, { 'p.yaml': job })).texts, [
+    /`sheet\.columns\[0\]` must be crop, lr, .*Did you mean `crop`\?/,
+  ]);
   const lines: [from: string, to: string, advice: RegExp][] = [
     ['- resize: 64', '- resize:64', /space behind the colon: `resize: 64`/],
     ['batch: 32', 'batch:32', /./],
