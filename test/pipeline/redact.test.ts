@@ -1,5 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references in pipeline files look like templates
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { redact, redactRow, redactValue, reveal, sealed } from '../../src/pipeline/redact.ts';
@@ -114,3 +114,52 @@ t.test(
     t.match(other.out, /environment\.\$\{PHOTOS\} is 'sha256:/);
   },
 );
+
+const training = `
+use: [./ask.ts]
+source: { image-folder: { path: "\${PHOTOS}" } }
+stages:
+  - decode
+  - resize: 16
+  - ask: { key: "\${API_KEY}", nested: { keys: ["Bearer \${API_KEY}"] } }
+  - windows: { patch: 4, size: 3, views: 1 }
+  - mask: 0.5
+train:
+  model: { lomar: { width: 16, depth: 1, heads: 2, target: pixels } }
+  batch: 2
+  microBatch: 2
+  steps: 3
+  thread: main
+  backend: wasm
+  checkpoint: { everySteps: 1, keep: 3 }
+  optimizer: { adamw: { lr: "\${LR}" } }
+evaluate: { reconstruction: { on: "\${PHOTOS}" } }
+output: run
+`;
+
+t.test('S1, L12: a training writes no secret, and goes on with no other value than it was begun with', async (t) => {
+  const root = t.testdir({ 'ask.ts': stage, 'training.yaml': training });
+  await pictureFolder(join(root, 'photos'), 5);
+  const env = { API_KEY: secret, PHOTOS: join(root, 'photos'), LR: '0.001' };
+  const start = (more: object) => patchstream(['run', join(root, 'training.yaml')], { env: { ...env, ...more } });
+  const ran = await start({});
+  t.equal(ran.code, 0, ran.err);
+  t.notMatch(ran.out + ran.err, /hush/);
+  const files = filesBelow(join(root, 'run'));
+  const names = files.map((path) => path.slice(join(root, 'run').length + 1));
+  for (const name of ['report.html', 'events.jsonl', 'quarantine.jsonl', 'reconstruction.png', 'evaluation.json']) {
+    t.ok(names.includes(name), name);
+  }
+  t.ok(names.filter((name) => name.startsWith('checkpoints/')).length >= 9, 'three checkpoints');
+  for (const path of files) t.notOk(readFileSync(path).includes('hush'), path);
+
+  // As after a kill.
+  rmSync(join(root, 'run/finished.json'));
+  rmSync(join(root, 'run/checkpoints/step-00000003'), { recursive: true });
+  const other = await start({ LR: '0.002' });
+  t.match(other, { code: 1, err: /CHECKPOINT_MISMATCH: .*\$\{LR\}/ });
+  t.notMatch(other.out + other.err, /hush/);
+  const key = await start({ API_KEY: 'another' });
+  t.match(key, { code: 1, err: /CHECKPOINT_MISMATCH/ });
+  t.match(await start({}), { code: 0, err: /Going on after step 2/ });
+});
