@@ -58,6 +58,12 @@ export function computeThreads(env: NodeJS.ProcessEnv = process.env): number {
   return wish > 0 ? wish : coreCount();
 }
 
+/** Bytes of memory that this process has taken and that are no pages of files, which the system may drop at any time. */
+export function anonymousBytes(): number {
+  const kilobytes = /^RssAnon:\s+(\d+) kB/m.exec(read('/proc/self/status') ?? '')?.[1];
+  return kilobytes === undefined ? process.memoryUsage.rss() : 1024 * Number(kilobytes);
+}
+
 /** As `machine`, from given sources. */
 export function machineFrom(sources: MachineSources): Machine {
   const { read } = sources;

@@ -64,6 +64,8 @@ export interface TorchAddon {
   deviceMemory(device: string): { readonly free: number; readonly total: number };
   /** Gives memory that is kept for later tensors back, to the device and to the host. */
   releaseMemory(): void;
+  /** So many bytes at most for tensors on the host, in the whole process: more is memory that cannot be had. */
+  boundMemory(bytes: number): void;
   /** Sets a moment in the device's work: it comes when all that was asked for before is done. Numbers are below 4096, and may be set again. */
   mark(number: number): void;
   /** Milliseconds from one moment to another. Waits until both have come. */

@@ -5,6 +5,7 @@
 #include <node_api.h>
 #include <torch/version.h>
 
+#include <algorithm>
 #include <string>
 
 #include "allocator.h"
@@ -236,6 +237,14 @@ napi_value releaseUnused(const Arguments& given) {
   return nullptr;
 }
 
+// boundMemory(bytes): see allocator.h.
+napi_value boundHostMemory(const Arguments& given) {
+  int64_t bytes = 0;
+  check(napi_get_value_int64(given.env, given.values[0], &bytes), "a number is needed");
+  boundMemory(static_cast<size_t>(std::max<int64_t>(0, bytes)));
+  return nullptr;
+}
+
 // mark(number): see device.h.
 napi_value mark(const Arguments& given) {
   given.state.marks.set(given.integer(0), given.state.device);
@@ -317,6 +326,7 @@ napi_value initialised(napi_env env, napi_value exports) {
       {"memory", call<memory>},
       {"deviceMemory", call<deviceMemory>},
       {"releaseMemory", call<releaseUnused>},
+      {"boundMemory", call<boundHostMemory>},
       {"mark", call<mark>},
       {"between", call<between>},
       {"settings", call<settings>},

@@ -43,10 +43,10 @@ class Pool {
         return memory;
       }
     }
-    void* memory = fresh(size);
+    void* memory = fits(size) ? fresh(size) : nullptr;
     if (memory == nullptr) {
       drop(0);
-      memory = fresh(size);
+      memory = fits(size) ? fresh(size) : nullptr;
     }
     if (memory == nullptr) return nullptr;
     try {
@@ -82,6 +82,11 @@ class Pool {
 
   void dropIdle() { drop(0); }
 
+  void bound(size_t most) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    most_ = most;
+  }
+
  private:
   std::mutex mutex_;
   std::unordered_map<void*, size_t> sizes_;
@@ -89,6 +94,13 @@ class Pool {
   size_t used_ = 0;
   size_t highest_ = 0;
   size_t idleBytes_ = 0;
+  size_t most_ = SIZE_MAX;
+
+  // Whether a new piece of that size keeps within the bound.
+  bool fits(size_t size) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return used_ + idleBytes_ <= most_ && size <= most_ - used_ - idleBytes_;
+  }
 
   static void* fresh(size_t bytes) {
 #ifdef __linux__
@@ -200,5 +212,7 @@ void installAllocator() {
 }
 
 void dropIdleMemory() { pool().dropIdle(); }
+
+void boundMemory(size_t bytes) { pool().bound(bytes); }
 
 }  // namespace patchstream

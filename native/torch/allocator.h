@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+
 namespace patchstream {
 
 // Gives libtorch's CPU tensors memory that is kept when freed and used again for the next tensor of that size. A training step makes the
@@ -9,5 +11,8 @@ void installAllocator();
 
 // Gives what lies unused back to the system.
 void dropIdleMemory();
+
+// From now on tensors together, of 64 KiB and more each, take at most so many bytes; more is memory that cannot be had.
+void boundMemory(size_t bytes);
 
 }  // namespace patchstream

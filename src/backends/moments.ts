@@ -1,4 +1,5 @@
 import { awake } from '../awake-clock.ts';
+import { anonymousBytes, type Machine } from '../machine.ts';
 import * as tf from './tf.ts';
 import { TorchBackend } from './torch.ts';
 
@@ -40,6 +41,16 @@ export function backendMoments(): Moments {
   const backend = tf.backend();
   return backend instanceof TorchBackend && computesLater() ? backend.addon : new HostMoments();
 }
+
+/** Has a pass that would take the process beyond its limit of memory find none, where the kernel would end the process: it is then computed in parts. */
+export function keepWithin({ memory, whole }: Machine, taken: number = anonymousBytes()): void {
+  const backend = tf.backend();
+  if (!(backend instanceof TorchBackend) || backend.device !== 'cpu' || whole === undefined) return;
+  if (memory < whole.memory) backend.addon.boundMemory(Math.max(0, memory - taken - othersBytes));
+}
+
+/** What JavaScript and the loader may still take beside tensors. */
+const othersBytes = 128 * 2 ** 20;
 
 /** Gives memory that the current backend keeps for later tensors back, for tensors of other sizes. */
 export function releaseMemory(): void {

@@ -27,7 +27,7 @@ export function leastStateBytes(parameters: number, reserved = false): number {
 }
 
 const leastRuntimeBytes = 120 * 2 ** 20;
-const leastReservedBytes = 384 * 2 ** 20;
+const leastReservedBytes = 408 * 2 ** 20;
 
 /** What one micro-batch may take, and what one sample takes. */
 export interface MicroBatchNeeds extends TransformerWork {

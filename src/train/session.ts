@@ -2,8 +2,10 @@ import { readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type BackendChoice, type BackendWish, chooseBackend } from '../backends/choose.ts';
+import { keepWithin } from '../backends/moments.ts';
 import * as tf from '../backends/tf.ts';
 import { fail } from '../errors.ts';
+import { machine } from '../machine.ts';
 import type { Model } from '../models/model.ts';
 import { Random } from '../random.ts';
 import { FolderGuard } from '../whole-file.ts';
@@ -73,6 +75,7 @@ export async function openSession(definition: TrainDefinition, options: SessionO
   refuseForeign(newest, digest, decides);
 
   const choice = await takeBackend(definition, note);
+  keepWithin(machine());
   const model = options.model ?? buildModel(definition.model);
   const optimizer = adamw(model.decays, adamwOptions(definition));
   const params = model.init((parameter) => new Random(seed, 'init', parameter));

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
+import { keepWithin } from '../../src/backends/moments.ts';
 import * as tf from '../../src/backends/tf.ts';
 import type { TorchBackend } from '../../src/backends/torch.ts';
 import { prepareTorch, torchDevices } from '../../src/backends/torch-prepare.ts';
@@ -32,6 +33,30 @@ t.test('what is read later is what the tensor held when it was asked', skip, asy
   x.dispose();
   for (const values of await Promise.all(reads)) t.same(values, expected);
 });
+
+t.test(
+  'C1: beyond a bound of memory tensors find none, and what was freed is had again',
+  { skip: withoutTorch || testDevice !== 'cpu' },
+  (t) => {
+    const MiB = 2 ** 20;
+    const machine = { cores: 2, memory: 0, free: 0, whole: { cores: 2, memory: 2 ** 40 } } as const;
+    t.teardown(() => backend().addon.boundMemory(2 ** 50));
+    const kept = tf.zeros([4 * MiB]);
+    backend().addon.releaseMemory();
+    // 16 MiB are taken, and beside tensors 128 are left for others.
+    keepWithin({ ...machine, memory: (100 + 128 + 20) * MiB }, 100 * MiB);
+    t.throws(() => tf.zeros([4 * MiB]), { code: 'BACKEND_MEMORY' });
+    const small = tf.zeros([MiB / 2]);
+    kept.dispose();
+    const again = tf.zeros([4 * MiB]);
+    again.dispose();
+    tf.zeros([3 * MiB]).dispose();
+    small.dispose();
+    keepWithin({ ...machine, memory: 2 ** 40 }, 0);
+    t.throws(() => tf.zeros([8 * MiB]), { code: 'BACKEND_MEMORY' }, 'no limit leaves it as it is');
+    t.end();
+  },
+);
 
 t.test('memory goes with the last tensor that shares it', skip, (t) => {
   const x = wavy([4, 6]);
