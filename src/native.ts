@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { fail, firstLine, messageOf } from './errors.ts';
@@ -258,6 +259,11 @@ export function prepareThreads(): void {
 /** Whether an addon was not found. */
 export function isAbsent(addon: object): addon is Absent {
   return 'remedy' in addon;
+}
+
+/** Whether libtorch's addon has been built, without loading it. */
+export function isTorchBuilt(): boolean {
+  return existsSync(new URL('../native/torch/build/torch.node', import.meta.url));
 }
 
 function load<A>(name: 'torch' | 'image' | 'dlib'): A | Absent {

@@ -2,7 +2,7 @@ import { counted } from '../counts.ts';
 import { fail } from '../errors.ts';
 import { type Machine, machine } from '../machine.ts';
 import { encoderSizes } from '../models/encoder.options.ts';
-import { isAbsent, torchAddon } from '../native.ts';
+import { isAbsent, isTorchBuilt, torchAddon } from '../native.ts';
 import type { CellLayout } from '../train/cells.ts';
 import { leastBytesPerSample, leastStateBytes } from '../train/microbatch.ts';
 import { divisorsOf } from '../train/tune-micro-batch.ts';
@@ -54,11 +54,13 @@ interface Need {
 }
 
 /** Nothing for a model that does not say. */
-function neededFor({ model }: ResolvedTrain, { spec, cellBytes }: Needs, host: Machine): Need | undefined {
+function neededFor({ model, backend }: ResolvedTrain, { spec, cellBytes }: Needs, host: Machine): Need | undefined {
   const cost = model.definition.cost?.(model.options, spec);
   const work = model.definition.work?.(model.options, spec);
   if (cost === undefined) return undefined;
-  const state = leastStateBytes(cost.parameters, host.bound === 'limit');
+  // Measured of libtorch, which reserves most.
+  const reserves = backend === 'torch' || (backend === 'auto' && isTorchBuilt());
+  const state = leastStateBytes(cost.parameters, host.bound === 'limit' && reserves);
   return { state, sample: work === undefined ? cellBytes : leastBytesPerSample({ ...work, cellBytes }) };
 }
 
