@@ -47,7 +47,7 @@ t.test('which part it is, as written or as the orchestrator says', (t) => {
     ['auto/8', { JOB_COMPLETION_INDEX: 'x' }, /say which part/],
     ['auto/8', { JOB_COMPLETION_INDEX: '8' }, /part 9 here/],
     // `--array=3,5` begins two of eight parts again; the others are arrays of another size, with steps, or without their ends.
-    ['auto/8', slurm('3', '3', '5', '2'), /2 tasks.*--part i\/8/],
+    ['auto/8', slurm('3', '3', '5', '2'), /tasks: 2.*--part i\/8/],
     ['auto/8', slurm('5', '3', '5', '2'), /--part i\/8/],
     ['auto/2', slurm('5', '3', '5', '2'), /--part i\/2/],
     ['auto/3', slurm('1', '1', '3', '2'), /--part i\/3/],
