@@ -6,8 +6,8 @@
  * `docs/ghost-batch.svg`. Each row takes less than three minutes on two cores; arguments choose: `npm run bench -- balance ghost lomar`.
  */
 import { chooseBackend } from '../src/backends/choose.ts';
+import { median } from '../src/balance/tune-micro-batch.ts';
 import { prepareThreads } from '../src/native.ts';
-import { median } from '../src/train/tune-micro-batch.ts';
 import { type Curve, ghostChart } from './balance/ghost-chart.ts';
 import { batches, type ModelName, profile, rateOf, train, trainUntilSettled } from './balance/quickstart.ts';
 import type { Row } from './peers/row.ts';

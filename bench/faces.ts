@@ -8,9 +8,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { aboutDetector } from '../src/faces/face-detector.ts';
+import { isLargeEnough, overlapOf } from '../src/faces/faces.ts';
 import { decode, faceCrop, imageFolder, pipeline } from '../src/index.ts';
-import { aboutDetector } from '../src/vision/face-detector.ts';
-import { isLargeEnough, overlapOf } from '../src/vision/faces.ts';
 import type { Box } from '../src/vision/picture.ts';
 import { makeFacePhotos } from './faces/photos.ts';
 import { alternate, timed } from './loader/pairs.ts';

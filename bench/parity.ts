@@ -10,16 +10,16 @@ import { join } from 'node:path';
 import { chooseBackend } from '../src/backends/choose.ts';
 import * as tf from '../src/backends/tf.ts';
 import { PatchstreamError } from '../src/errors.ts';
-import type { HostBatch } from '../src/models/model.ts';
-import { buildModel } from '../src/train/models.ts';
 import {
   decodeSafetensors,
   encodeSafetensors,
   type FloatTensor,
   floatsOf,
   safetensorsParts,
-} from '../src/train/safetensors.ts';
-import { modelTensors } from '../src/train/weights.ts';
+} from '../src/formats/safetensors.ts';
+import type { HostBatch } from '../src/models/model.ts';
+import { buildModel } from '../src/train/models.ts';
+import { modelTensors } from '../src/train/weights/weights.ts';
 import { answerOf, noisyParameters, relativeError } from './parity/answers.ts';
 import { type ParityCase, parityCases } from './parity/cases.ts';
 import { type PythonPeer, startPython } from './peers/python.ts';

@@ -8,7 +8,7 @@ import { closeSync, createReadStream, openSync, read as readAt, readSync } from 
 import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { Recycler } from '../src/datasets/recycler.ts';
+import { Recycler } from '../src/files/buffer-pool.ts';
 import {
   builtin,
   decode,
@@ -22,10 +22,10 @@ import {
   shards,
   toShards,
 } from '../src/index.ts';
-import { toCells } from '../src/pipeline/batches.ts';
 import { cellsOf } from '../src/pipeline/cells.ts';
 import { soundPipeline } from '../src/pipeline/check.ts';
-import { openLoader } from '../src/pipeline/open.ts';
+import { toCells } from '../src/runs/loader/batches.ts';
+import { openLoader } from '../src/runs/loader/open.ts';
 import { iterate } from '../src/streams/iterate.ts';
 import type { Picture } from '../src/vision/picture.ts';
 import { Bench, photos } from './loader/bench.ts';

@@ -6,8 +6,8 @@
  */
 import { setTimeout } from 'node:timers/promises';
 import { chooseBackend } from '../src/backends/choose.ts';
+import { median } from '../src/balance/tune-micro-batch.ts';
 import { PatchstreamError } from '../src/errors.ts';
-import { median } from '../src/train/tune-micro-batch.ts';
 import { type PythonPeer, startPython } from './peers/python.ts';
 import type { Row } from './peers/row.ts';
 import { isWanted, refuseUnknown } from './peers/wanted.ts';

@@ -1,9 +1,26 @@
 // The library's only door: every public name, listed by hand. A test holds the list.
 
-export { pathOption } from './datasets/path-option.ts';
-export type { Recycler } from './datasets/recycler.ts';
-export { defineSink, type OpenSink, type Sink, type SinkContext, type SinkDefinition } from './datasets/sink.ts';
-export { images, toJsonl, toShards, toWebdataset } from './datasets/sink-list.ts';
+export { catalogue, type ErrorCode, fail, PatchstreamError, type Refusal } from './errors.ts';
+export type { Recycler } from './files/buffer-pool.ts';
+export { pathOption } from './files/path-option.ts';
+export type { Chance, HostTensor, Loss, Model } from './models/model.ts';
+export type { SuperResolution } from './models/srmae/super-resolution.options.ts';
+export { builtin } from './pipeline/builtin.ts';
+export { type Checked, check, checkFile, PipelineProblems } from './pipeline/check.ts';
+export type { Definition } from './pipeline/definition.ts';
+export { defineModel, type ModelDefinition } from './pipeline/model.ts';
+export { classifier, lomar, mae, srmae, srmaeWith } from './pipeline/models.ts';
+export type { Problem } from './pipeline/problem.ts';
+export { createRegistry, type Registry } from './pipeline/registry.ts';
+export { Random } from './random.ts';
+export type { RunEvent, RunSummary } from './runs/events.ts';
+export type { Batch, BatchOptions } from './runs/loader/batches.ts';
+export { definePipeline, type Pipeline, pipeline } from './runs/loader/define.ts';
+export type { OpenOptions } from './runs/loader/open.ts';
+export { type RunOptions, run } from './runs/run.ts';
+export { images, toJsonl, toShards, toWebdataset } from './sinks/index.ts';
+export { defineSink, type OpenSink, type Sink, type SinkContext, type SinkDefinition } from './sinks/sink.ts';
+export { expw, idx, imageFolder, shards, svhn, webdataset } from './sources/index.ts';
 export {
   defineSource,
   type Fields,
@@ -13,24 +30,7 @@ export {
   type SourceDefinition,
   type Stamp,
   type WatchedSource,
-} from './datasets/source.ts';
-export { expw, idx, imageFolder, shards, svhn, webdataset } from './datasets/source-list.ts';
-export { catalogue, type ErrorCode, fail, PatchstreamError, type Refusal } from './errors.ts';
-export type { Chance, HostTensor, Loss, Model } from './models/model.ts';
-export type { SuperResolution } from './models/super-resolution.options.ts';
-export type { Batch, BatchOptions } from './pipeline/batches.ts';
-export { builtin } from './pipeline/builtin.ts';
-export { type Checked, check, checkFile, PipelineProblems } from './pipeline/check.ts';
-export { definePipeline, type Pipeline, pipeline } from './pipeline/define.ts';
-export type { Definition } from './pipeline/definition.ts';
-export type { RunEvent, RunSummary } from './pipeline/events.ts';
-export { defineModel, type ModelDefinition } from './pipeline/model.ts';
-export { classifier, lomar, mae, srmae, srmaeWith } from './pipeline/models.ts';
-export type { OpenOptions } from './pipeline/open.ts';
-export type { Problem } from './pipeline/problem.ts';
-export { createRegistry, type Registry } from './pipeline/registry.ts';
-export { type RunOptions, run } from './pipeline/run.ts';
-export { Random } from './random.ts';
+} from './sources/source.ts';
 export {
   centerCrop,
   cropBox,

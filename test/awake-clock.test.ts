@@ -1,7 +1,7 @@
 import { asyncScheduler, from, lastValueFrom, Subject, toArray } from 'rxjs';
 import t from 'tap';
 import { AwakeClock } from '../src/awake-clock.ts';
-import { mapOrdered } from '../src/streams/map-ordered.ts';
+import { mapOrdered } from '../src/streams/ordered/map-ordered.ts';
 import { virtualTime } from './kit/virtual.ts';
 
 /** A clock whose time the test makes. */

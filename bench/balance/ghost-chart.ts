@@ -1,4 +1,4 @@
-import { linearAxis, logAxis } from '../../src/train/chart.ts';
+import { linearAxis, logAxis } from '../../src/vision/draw/chart.ts';
 
 /** Images per second by ghost batch, of one model. */
 export interface Curve {

@@ -4,9 +4,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Profile } from '../../src/pipeline/profile.ts';
+import type { Decision } from '../../src/balance/tuner.ts';
+import type { Profile } from '../../src/runs/profile.ts';
 import type { Measures } from '../../src/train/metrics.ts';
-import type { Decision } from '../../src/train/tuner.ts';
 import type { models } from '../train-step/plans.ts';
 
 export type ModelName = (typeof models)[number];

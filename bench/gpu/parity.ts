@@ -3,7 +3,7 @@
  * itself, for a rehearsal, the reference is wasm.
  */
 import * as tf from '../../src/backends/tf.ts';
-import { prepareWasm } from '../../src/backends/wasm.ts';
+import { prepareWasm } from '../../src/backends/wasm/wasm.ts';
 import { Random } from '../../src/random.ts';
 import { buildModel } from '../../src/train/models.ts';
 import { adamw, disposeState } from '../../src/train/optimizer.ts';

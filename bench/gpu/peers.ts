@@ -4,7 +4,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
-import type { EncoderSize } from '../../src/models/encoder.options.ts';
+import type { EncoderSize } from '../../src/models/layers/encoder.options.ts';
 import { type PythonPeer, startPython } from '../peers/python.ts';
 import { models, type Plan } from '../train-step/plans.ts';
 import type { Training } from '../train-step/training.ts';

@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { decodeSafetensors, floatsOf } from '../../src/train/safetensors.ts';
+import { decodeSafetensors, floatsOf } from '../../src/formats/safetensors.ts';
 import { kit, lineOf, row } from './child.ts';
 import { outputOf, runPipeline, stepLines } from './pipelines.ts';
 

@@ -1,4 +1,4 @@
-import type { EncoderSize } from '../../src/models/encoder.options.ts';
+import type { EncoderSize } from '../../src/models/layers/encoder.options.ts';
 import type { HostBatch } from '../../src/models/model.ts';
 import { models as defined } from '../../src/pipeline/models.ts';
 import { Random } from '../../src/random.ts';

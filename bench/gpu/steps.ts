@@ -3,7 +3,7 @@
  * FLOP, by the model's own count, over those of a large product in the same precision on the same card in the same minute.
  */
 import * as tf from '../../src/backends/tf.ts';
-import type { EncoderSize } from '../../src/models/encoder.options.ts';
+import type { EncoderSize } from '../../src/models/layers/encoder.options.ts';
 import { models } from '../train-step/plans.ts';
 import { digits, isTimeFor, kit, lineOf, middle, row, useTorch, whileTime } from './child.ts';
 import { flopOf, kitPlan, openNoise, type Precision, precisions } from './settings.ts';

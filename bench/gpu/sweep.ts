@@ -2,7 +2,7 @@
  * Images/s against the micro-batch, with the memory of the card beside; and where `microBatch: auto` is after 50 steps on that curve. On noise, so that no loader
  * has a say; the tuner's run has the photographs, whose wait it leaves out itself.
  */
-import type { EncoderSize } from '../../src/models/encoder.options.ts';
+import type { EncoderSize } from '../../src/models/layers/encoder.options.ts';
 import { digits, isTimeFor, kit, lineOf, middle, row, useTorch, whileTime } from './child.ts';
 import { cardMemory } from './machine.ts';
 import { runPipeline, stepLines } from './pipelines.ts';

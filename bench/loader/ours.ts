@@ -15,15 +15,15 @@ import {
   type Sample,
   type Source,
 } from '../../src/index.ts';
-import { toCells } from '../../src/pipeline/batches.ts';
 import { cellsOf } from '../../src/pipeline/cells.ts';
 import { soundPipeline } from '../../src/pipeline/check.ts';
-import { openLoader } from '../../src/pipeline/open.ts';
 import { Random } from '../../src/random.ts';
+import { toCells } from '../../src/runs/loader/batches.ts';
+import { openLoader } from '../../src/runs/loader/open.ts';
 import { iterate } from '../../src/streams/iterate.ts';
 import { type Picture, rawPicture } from '../../src/vision/picture.ts';
-import { render } from '../../src/vision/render.ts';
-import { sampleResizedCrop } from '../../src/vision/resized-crop.ts';
+import { render } from '../../src/vision/render/render.ts';
+import { sampleResizedCrop } from '../../src/vision/render/resized-crop.ts';
 import { inParallel } from './pairs.ts';
 
 export const side = 224;

@@ -1,4 +1,4 @@
-import { median } from '../../src/train/tune-micro-batch.ts';
+import { median } from '../../src/balance/tune-micro-batch.ts';
 import type { Row } from '../peers/row.ts';
 
 /** One side of a comparison: does `images` images and says how many milliseconds that took. */

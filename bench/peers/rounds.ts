@@ -1,4 +1,4 @@
-import { median } from '../../src/train/tune-micro-batch.ts';
+import { median } from '../../src/balance/tune-micro-batch.ts';
 
 /** A setting of a peer, as it gives it itself. */
 export type Setting = Readonly<Record<string, string | number | boolean>>;

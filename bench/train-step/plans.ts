@@ -1,4 +1,4 @@
-import type { EncoderSize } from '../../src/models/encoder.options.ts';
+import type { EncoderSize } from '../../src/models/layers/encoder.options.ts';
 import type { Spec } from '../../src/vision/spec.ts';
 import type { NoiseShape } from '../peers/noise.ts';
 

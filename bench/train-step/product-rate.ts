@@ -1,10 +1,10 @@
 import { gradients } from '../../src/backends/gradients.ts';
 import * as tf from '../../src/backends/tf.ts';
 import { uploadAll } from '../../src/backends/upload.ts';
-import { prepareWasm } from '../../src/backends/wasm.ts';
-import { encoderSizes } from '../../src/models/encoder.options.ts';
-import { type LomarShape, lomarCost } from '../../src/models/lomar.options.ts';
-import { lomar } from '../../src/models/lomar.ts';
+import { prepareWasm } from '../../src/backends/wasm/wasm.ts';
+import { encoderSizes } from '../../src/models/layers/encoder.options.ts';
+import { lomar } from '../../src/models/lomar/network.ts';
+import { type LomarShape, lomarCost } from '../../src/models/lomar/options.ts';
 import { Random } from '../../src/random.ts';
 import { adamw } from '../../src/train/optimizer.ts';
 import { noiseBatch } from '../peers/noise.ts';

@@ -1,11 +1,11 @@
 import { backendMilliseconds } from '../../src/backends/replay.ts';
 import * as tf from '../../src/backends/tf.ts';
+import { median } from '../../src/balance/tune-micro-batch.ts';
 import type { HostBatch } from '../../src/models/model.ts';
 import { Random } from '../../src/random.ts';
 import { buildModel } from '../../src/train/models.ts';
 import { adamw, disposeState } from '../../src/train/optimizer.ts';
 import { Step } from '../../src/train/step.ts';
-import { median } from '../../src/train/tune-micro-batch.ts';
 import { noiseBatch } from '../peers/noise.ts';
 import type { Plan } from './plans.ts';
 

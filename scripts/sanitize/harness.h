@@ -15,7 +15,7 @@ struct Size {
 };
 
 // The size that the first frame header announces; nothing (0 × 0) when there is none or it is above the limit on pixels. As
-// src/vision/jpeg-header.ts reads it, before any job is made.
+// src/vision/headers/jpeg-header.ts reads it, before any job is made.
 Size sizeOf(const uint8_t* bytes, size_t length);
 
 enum Answer { done, broken, foreign, cancelled, memory, refused, answers };

@@ -1,10 +1,10 @@
 import { fail, messageOf } from '../errors.ts';
 import { type Absent, isAbsent, torchAddon } from '../native.ts';
-import type { Warn } from './host-kernels.ts';
+import type { Warn } from './host/kernels.ts';
 import { type Load, loadTensorflow, prepareTensorflow, tensorflowPackages, tensorflowUsesGpu } from './tensorflow.ts';
-import type { TorchDevice } from './torch.ts';
-import { prepareTorch, torchDevices } from './torch-prepare.ts';
-import { prepareWasm } from './wasm.ts';
+import { prepareTorch, torchDevices } from './torch/prepare.ts';
+import type { TorchDevice } from './torch/torch.ts';
+import { prepareWasm } from './wasm/wasm.ts';
 
 /** What a user may ask for. */
 export interface BackendWish {

@@ -1,7 +1,7 @@
 import { awake } from '../awake-clock.ts';
 import { anonymousBytes, type Machine } from '../machine.ts';
 import * as tf from './tf.ts';
-import { TorchBackend } from './torch.ts';
+import { TorchBackend } from './torch/torch.ts';
 
 /** Moments in the work of whatever computes, by number from 0 to below 4,000. */
 export interface Moments {

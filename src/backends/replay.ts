@@ -1,7 +1,7 @@
 import { fail, PatchstreamError } from '../errors.ts';
 import { guarded } from '../native.ts';
 import * as tf from './tf.ts';
-import { TorchBackend } from './torch.ts';
+import { TorchBackend } from './torch/torch.ts';
 import { type Sums, sumsOfSquares, updatesInPlace } from './updates.ts';
 
 /** Named tensors, of shapes that depend on their number of samples alone. */

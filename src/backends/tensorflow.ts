@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { prepareThreads } from '../native.ts';
-import { registerHostKernels, type Warn } from './host-kernels.ts';
+import { registerHostKernels, type Warn } from './host/kernels.ts';
 import * as tf from './tf.ts';
 
 /** The packages of tfjs over TensorFlow's C library. Optional, and the user's own: they are never installed for them. */

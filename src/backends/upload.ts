@@ -1,4 +1,4 @@
-import { gather, type HostNumbers, type HostRows, sizeOf } from './host-numbers.ts';
+import { gather, type HostNumbers, type HostRows, sizeOf } from './host/numbers.ts';
 import * as tf from './tf.ts';
 
 /** A backend that picks rows out of memory itself. uint8 becomes float32 on the way. */

@@ -1,8 +1,8 @@
 import { counted } from '../counts.ts';
 import { fail, printable } from '../errors.ts';
-import { absentFolders } from '../pipeline/absent.ts';
-import { shownFile } from '../pipeline/locate.ts';
+import { shownFile } from '../pipeline/file/locate.ts';
 import type { Problem } from '../pipeline/problem.ts';
+import { absentFolders } from '../pipeline/resolve/missing-folders.ts';
 import { type Command, exits, setOption } from './command.ts';
 import { readPipeline } from './read.ts';
 

@@ -1,11 +1,11 @@
 import { lstat } from 'node:fs/promises';
 import { fail, nearest, printable } from '../errors.ts';
+import { aboutDetector, landmarksOf } from '../faces/face-detector.ts';
+import type { FaceDetectorName } from '../faces/faces.ts';
 import { builtin } from '../pipeline/builtin.ts';
 import { type Description, describe as describePipeline } from '../pipeline/describe.ts';
 import { drawMermaid, drawNamed, drawText } from '../pipeline/draw.ts';
-import { aboutDetector, landmarksOf } from '../vision/face-detector.ts';
-import type { FaceDetectorName } from '../vision/faces.ts';
-import { aboutRenderer } from '../vision/render-native.ts';
+import { aboutRenderer } from '../vision/render/native.ts';
 import { unlessGone } from '../whole-file.ts';
 import { problemLines } from './check.ts';
 import { type Command, exits, onlyWord, setOption } from './command.ts';

@@ -2,9 +2,9 @@ import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { counted } from '../counts.ts';
 import { fail, printable } from '../errors.ts';
-import { checkpointAt, checkpointFolder, checkpointNames, runFolderOf } from '../train/checkpoint.ts';
-import { floatsOf, safetensorsParts } from '../train/safetensors.ts';
-import { encoderTensors, readWeights } from '../train/weights-file.ts';
+import { floatsOf, safetensorsParts } from '../formats/safetensors.ts';
+import { checkpointAt, checkpointFolder, checkpointNames, runFolderOf } from '../train/weights/checkpoint.ts';
+import { encoderTensors, readWeights } from '../train/weights/weights-file.ts';
 import { writeOnce } from '../whole-file.ts';
 import { type Command, exits, onlyWord } from './command.ts';
 

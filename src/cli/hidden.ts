@@ -1,4 +1,4 @@
-import { inProse, redact, type Secret } from '../pipeline/redact.ts';
+import { inProse, redact, type Secret } from '../pipeline/file/redact.ts';
 import type { Output, Terminal } from './command.ts';
 
 const hiddenIn = new WeakMap<Terminal, Secret[]>();

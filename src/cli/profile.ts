@@ -1,6 +1,6 @@
 import { printable } from '../errors.ts';
 import { machineText } from '../machine.ts';
-import { type Profile, profile as profilePipeline } from '../pipeline/profile.ts';
+import { type Profile, profile as profilePipeline } from '../runs/profile.ts';
 import { problemLines } from './check.ts';
 import { type Command, exits, onlyWord, setOption } from './command.ts';
 import { durationText } from './progress.ts';

@@ -1,6 +1,6 @@
 import { counted, percentOf } from '../counts.ts';
 import { printable } from '../errors.ts';
-import type { Progress, RunEvent, RunSummary } from '../pipeline/events.ts';
+import type { Progress, RunEvent, RunSummary } from '../runs/events.ts';
 import type { Output } from './command.ts';
 
 /** Shows a run while it goes. */

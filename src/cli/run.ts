@@ -1,6 +1,6 @@
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
 import { parsePart } from '../pipeline/part.ts';
-import { type RunOptions, run as runPipeline } from '../pipeline/run.ts';
+import { type RunOptions, run as runPipeline } from '../runs/run.ts';
 import { problemLines } from './check.ts';
 import { type Command, exits, type Given, onlyWord, type Signal, setOption, type Terminal } from './command.ts';
 import { hangupsIgnored } from './outputs.ts';

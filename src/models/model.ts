@@ -1,8 +1,8 @@
-import type { HostNumbers } from '../backends/host-numbers.ts';
+import type { HostNumbers } from '../backends/host/numbers.ts';
 import type { Tensor, Tensor2D, Tensor3D, Variable } from '../backends/tf.ts';
 import type { Random } from '../random.ts';
-import type { Stored } from './parameters.ts';
-import type { FixedTensor } from './positions.ts';
+import type { Stored } from './layers/parameters.ts';
+import type { FixedTensor } from './layers/positions.ts';
 
 /** One field of a micro-batch on the host; the first dimension is N, the samples of the micro-batch. */
 export type HostTensor = HostNumbers;

@@ -1,5 +1,5 @@
-import { sinks } from '../datasets/sink-list.ts';
-import { sources } from '../datasets/source-list.ts';
+import { sinks } from '../sinks/index.ts';
+import { sources } from '../sources/index.ts';
 import { stages } from '../stages/index.ts';
 import { models } from './models.ts';
 import { createRegistry } from './registry.ts';

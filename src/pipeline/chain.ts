@@ -1,4 +1,4 @@
-import type { Source } from '../datasets/source.ts';
+import type { Source } from '../sources/source.ts';
 import type { Next, Stage } from '../streams/stage.ts';
 
 /*

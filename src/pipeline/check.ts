@@ -1,9 +1,9 @@
 import { fail, PatchstreamError } from '../errors.ts';
 import type { Definition } from './definition.ts';
-import { type LoadOptions, loadPipeline } from './load.ts';
+import { type LoadOptions, loadPipeline } from './file/load.ts';
 import { type Problem, sortProblems } from './problem.ts';
 import type { Registry } from './registry.ts';
-import { type Resolved, resolvePipeline } from './resolve.ts';
+import { type Resolved, resolvePipeline } from './resolve/resolve.ts';
 
 /** Every problem of a definition, in the order in which they stand in its files. Opens no data. */
 export function check(definition: Definition, registry: Registry): readonly Problem[] {

@@ -1,7 +1,7 @@
 import { basename, resolve } from 'node:path';
-import type { Sink } from '../datasets/sink.ts';
-import type { Source } from '../datasets/source.ts';
 import { fail } from '../errors.ts';
+import type { Sink } from '../sinks/sink.ts';
+import type { Source } from '../sources/source.ts';
 import type { Stage } from '../streams/stage.ts';
 import type { WrittenMeasures, WrittenTiming } from './evaluate.options.ts';
 import type { ModelValue } from './model.ts';

@@ -1,8 +1,8 @@
 import type { FieldSpec, Numbers, Spec } from '../vision/spec.ts';
 import { cellsOf } from './cells.ts';
-import { redactValue } from './redact.ts';
-import type { Resolved } from './resolve.ts';
-import { measureJson } from './resolved-json.ts';
+import { redactValue } from './file/redact.ts';
+import type { Resolved } from './resolve/resolve.ts';
+import { measureJson } from './resolve/resolved-json.ts';
 
 /** A pipeline as `describe` shows it: plain data, without anything that came from the environment. */
 export interface Description {

@@ -1,9 +1,9 @@
 import { counted } from '../counts.ts';
 import { printable } from '../errors.ts';
 import type { Description, Link, MemoryPart } from './describe.ts';
-import { shownFile } from './locate.ts';
+import { shownFile } from './file/locate.ts';
+import { policyOptions } from './file/policy.ts';
 import { type JsonSchema, jsonSchema, typeText } from './options.ts';
-import { policyOptions } from './policy.ts';
 import type { Registry } from './registry.ts';
 
 /** A description as aligned text. */

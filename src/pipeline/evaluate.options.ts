@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { pathOption } from '../datasets/path-option.ts';
+import { pathOption } from '../files/path-option.ts';
 
 /** Simple ways to fill hidden pixels, which a reconstruction is compared with. The last is for models that see the picture at low resolution. */
 export const baselines = ['mean-patch', 'nearest-patch', 'smooth-fill', 'low-resolution'] as const;

@@ -1,11 +1,11 @@
 import type { z } from 'zod';
 import { PatchstreamError, type Refusal } from '../errors.ts';
-import { classifierCost, classifierOptions, classifierShape } from '../models/classifier.options.ts';
-import { lomarCost, lomarOptions, lomarShape } from '../models/lomar.options.ts';
-import { type MaeShape, maeCost, maeOptions, maeShape } from '../models/mae.options.ts';
-import { mixes } from '../models/mixing.options.ts';
-import { type SrmaeShape, srmaeCost, srmaeOptions, srmaeShape } from '../models/srmae.options.ts';
-import type { SuperResolution } from '../models/super-resolution.options.ts';
+import { mixes } from '../models/classifier/mixing.options.ts';
+import { classifierCost, classifierOptions, classifierShape } from '../models/classifier/options.ts';
+import { lomarCost, lomarOptions, lomarShape } from '../models/lomar/options.ts';
+import { type MaeShape, maeCost, maeOptions, maeShape } from '../models/mae/options.ts';
+import { type SrmaeShape, srmaeCost, srmaeOptions, srmaeShape } from '../models/srmae/options.ts';
+import type { SuperResolution } from '../models/srmae/super-resolution.options.ts';
 import type { Spec } from '../vision/spec.ts';
 import { defineModel, type ModelDefinition, type ModelWork } from './model.ts';
 
@@ -62,7 +62,7 @@ export function srmaeWith(superResolution: SuperResolution) {
     summary: `SRMAE with the super-resolution module ${superResolution.name}.`,
     options,
     ...srmaeRules(shapeOf),
-    build: async (own, spec) => (await import('../models/srmae.ts')).srmae(shapeOf(own, spec)),
+    build: async (own, spec) => (await import('../models/srmae/network.ts')).srmae(shapeOf(own, spec)),
   });
 }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { fail, nearest, type PatchstreamError } from '../errors.ts';
-import { colonAdvice, plainAdvice } from './slips.ts';
+import { colonAdvice, plainAdvice } from './file/slips.ts';
 
 /** A JSON schema, as far as we read it. */
 export interface JsonSchema {

@@ -1,5 +1,5 @@
-import type { Part } from '../datasets/sink.ts';
 import { fail } from '../errors.ts';
+import type { Part } from '../sinks/sink.ts';
 
 /** A run may be one of so many parts of a job. */
 const mostParts = 1_000_000;

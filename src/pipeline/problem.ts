@@ -1,6 +1,6 @@
 import { PatchstreamError } from '../errors.ts';
-import { type Path, type Place, pathText, placeText, shownFile } from './locate.ts';
-import { redact, type Secret } from './redact.ts';
+import { type Path, type Place, pathText, placeText, shownFile } from './file/locate.ts';
+import { redact, type Secret } from './file/redact.ts';
 
 /** One thing that is wrong in a pipeline: an error of the catalogue, with its place. */
 export interface Problem {

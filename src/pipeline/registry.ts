@@ -1,6 +1,6 @@
-import type { SinkDefinition } from '../datasets/sink.ts';
-import type { SourceDefinition } from '../datasets/source.ts';
 import { fail } from '../errors.ts';
+import type { SinkDefinition } from '../sinks/sink.ts';
+import type { SourceDefinition } from '../sources/source.ts';
 import type { StageDefinition } from '../stages/stage.ts';
 import type { ModelDefinition } from './model.ts';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { pathOption } from '../datasets/path-option.ts';
+import { pathOption } from '../files/path-option.ts';
 
 const adamw = z
   .strictObject({

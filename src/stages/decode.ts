@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Sample, withFields } from '../streams/sample.ts';
 import { backgroundOption } from '../vision/colour.ts';
-import { pictureFormats } from '../vision/formats.ts';
+import { pictureFormats } from '../vision/headers/formats.ts';
 import { commonFormats, defaultMaxPixels, openSoon } from '../vision/open.ts';
 import { Picture } from '../vision/picture.ts';
 import { defineStage } from './stage.ts';

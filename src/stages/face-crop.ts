@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { fail, type Refusal } from '../errors.ts';
+import { chooseDetector } from '../faces/face-detector.ts';
+import { frameAround } from '../faces/face-frame.ts';
+import { type Face, faceDetectors, overlapOf } from '../faces/faces.ts';
+import { type Landmarks, landmarkCount } from '../faces/landmarks.ts';
 import { type Drop, drop, type Sample } from '../streams/sample.ts';
 import { boxAround, faceBorders, faceShapes } from '../vision/face-box.ts';
-import { chooseDetector } from '../vision/face-detector.ts';
-import { frameAround } from '../vision/face-frame.ts';
-import { type Face, faceDetectors, overlapOf } from '../vision/faces.ts';
-import { type Landmarks, landmarkCount } from '../vision/landmarks.ts';
 import type { Box } from '../vision/picture.ts';
 import type { WithBox } from './crop-box.ts';
 import { checkBefore, type WithPicture } from './size.ts';

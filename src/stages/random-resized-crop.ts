@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Random } from '../random.ts';
 import type { Sample } from '../streams/sample.ts';
 import { kernels } from '../vision/picture.ts';
-import { sampleResizedCrop } from '../vision/resized-crop.ts';
+import { sampleResizedCrop } from '../vision/render/resized-crop.ts';
 import { checkBefore, checkRange, sidesOf, sizeOption, type WithPicture } from './size.ts';
 import { defineStage } from './stage.ts';
 

@@ -1,8 +1,8 @@
 import { asyncScheduler, map, Observable, type OperatorFunction, type SchedulerLike } from 'rxjs';
 import { fail } from '../errors.ts';
 import type { Budget } from './failures.ts';
-import { runOrdered } from './map-ordered.ts';
 import type { StageMeter } from './meter.ts';
+import { runOrdered } from './ordered/map-ordered.ts';
 import type { Carried, End } from './permits.ts';
 import type { Cell, Ring } from './ring.ts';
 import type { Sample } from './sample.ts';

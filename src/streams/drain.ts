@@ -2,8 +2,8 @@ import { asyncScheduler, Observable, type OperatorFunction, type SchedulerLike }
 import { fail } from '../errors.ts';
 import type { Budget } from './failures.ts';
 import { feed } from './feed.ts';
-import { isPromise, mapOrdered } from './map-ordered.ts';
 import type { StageMeter } from './meter.ts';
+import { isPromise, mapOrdered } from './ordered/map-ordered.ts';
 import type { Carried, End } from './permits.ts';
 import type { Sample } from './sample.ts';
 

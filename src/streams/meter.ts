@@ -1,7 +1,7 @@
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
 import { clockOf } from './feed.ts';
-import type { Watch } from './map-ordered.ts';
+import type { Watch } from './ordered/map-ordered.ts';
 
 /** What a stage has done so far. Read it from the top: the stage with the largest `waiting` is the bottleneck (Little's law). */
 export interface StageStats {

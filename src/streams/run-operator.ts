@@ -12,7 +12,7 @@ import { fail, messageOf } from '../errors.ts';
 import type { Budget } from './failures.ts';
 import { clockOf, feed } from './feed.ts';
 import type { StageMeter } from './meter.ts';
-import { Pending } from './pending.ts';
+import { Pending } from './ordered/pending.ts';
 import type { Carried } from './permits.ts';
 import { describeValue, share } from './run-stage.ts';
 import { isSample, type Sample } from './sample.ts';

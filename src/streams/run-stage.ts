@@ -1,8 +1,8 @@
 import { asyncScheduler, Observable, type OperatorFunction, type SchedulerLike } from 'rxjs';
 import { fail } from '../errors.ts';
 import type { Budget } from './failures.ts';
-import { runOrdered } from './map-ordered.ts';
 import type { StageMeter } from './meter.ts';
+import { runOrdered } from './ordered/map-ordered.ts';
 import type { Carried } from './permits.ts';
 import { Drop, isSample, type Outcome, type Sample } from './sample.ts';
 

@@ -1,4 +1,4 @@
-import { rowsOf } from '../backends/host-numbers.ts';
+import { rowsOf } from '../backends/host/numbers.ts';
 import { fail } from '../errors.ts';
 import type { HostBatch, HostTensor } from '../models/model.ts';
 import type { FieldSpec, Numbers, Spec } from '../vision/spec.ts';

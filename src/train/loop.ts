@@ -2,9 +2,9 @@ import { awake } from '../awake-clock.ts';
 import { computesLater } from '../backends/moments.ts';
 import { fail } from '../errors.ts';
 import type { HostBatch } from '../models/model.ts';
-import { chanceOf } from './chance.ts';
 import { epochAt } from './epoch.ts';
 import { digestKeys, type Measures } from './metrics.ts';
+import { chanceOf } from './random-source.ts';
 import type { Schedule } from './schedule.ts';
 import { type Learner, Step } from './step.ts';
 

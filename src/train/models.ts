@@ -1,13 +1,13 @@
 import { fail, nearest } from '../errors.ts';
-import { classifierOptions, classifierShape } from '../models/classifier.options.ts';
-import { classifier } from '../models/classifier.ts';
-import { lomarOptions, lomarShape } from '../models/lomar.options.ts';
-import { lomar } from '../models/lomar.ts';
-import { maeOptions, maeShape } from '../models/mae.options.ts';
-import { mae } from '../models/mae.ts';
+import { classifier } from '../models/classifier/network.ts';
+import { classifierOptions, classifierShape } from '../models/classifier/options.ts';
+import { lomar } from '../models/lomar/network.ts';
+import { lomarOptions, lomarShape } from '../models/lomar/options.ts';
+import { mae } from '../models/mae/network.ts';
+import { maeOptions, maeShape } from '../models/mae/options.ts';
 import type { Model } from '../models/model.ts';
-import { srmaeOptions, srmaeShape } from '../models/srmae.options.ts';
-import { srmae } from '../models/srmae.ts';
+import { srmae } from '../models/srmae/network.ts';
+import { srmaeOptions, srmaeShape } from '../models/srmae/options.ts';
 import type { Spec } from '../vision/spec.ts';
 import type { ModelPlan } from './definition.ts';
 

@@ -1,6 +1,6 @@
 import { awake } from '../awake-clock.ts';
 import { eachGradient } from '../backends/gradients.ts';
-import { rowsBetween } from '../backends/host-numbers.ts';
+import { rowsBetween } from '../backends/host/numbers.ts';
 import { backendMoments, releaseMemory } from '../backends/moments.ts';
 import { backendMilliseconds, type Compute, type Inputs, Replays } from '../backends/replay.ts';
 import * as tf from '../backends/tf.ts';

@@ -1,4 +1,4 @@
-import type { Format } from './formats.ts';
+import type { Format } from './headers/formats.ts';
 
 /** A rectangle in pixels of the picture as it stands (after orientation and the operations before). Integers. */
 export interface Box {

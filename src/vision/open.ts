@@ -1,11 +1,11 @@
 import sharp, { type Metadata } from 'sharp';
 import { fail } from '../errors.ts';
-import { orientationIn } from './exif.ts';
-import { type Format, sniff } from './formats.ts';
-import { jpegHeader, strangeJpeg } from './jpeg-header.ts';
+import { orientationIn } from './headers/exif.ts';
+import { type Format, sniff } from './headers/formats.ts';
+import { jpegHeader, strangeJpeg } from './headers/jpeg-header.ts';
+import { strangeTiff } from './headers/tiff.ts';
 import { type Colour, Picture } from './picture.ts';
-import { decoderError } from './render-sharp.ts';
-import { strangeTiff } from './tiff.ts';
+import { decoderError } from './render/sharp.ts';
 
 /** Formats that are let through unless more are named. */
 export const commonFormats: readonly Format[] = ['jpeg', 'png', 'webp'];

@@ -1,7 +1,7 @@
 import { fail } from '../errors.ts';
 import type { Box, Colour, Fit, Frame, Kernel, Operation, Origin, Pixels } from './geometry.ts';
-import { renderPixels } from './render.ts';
-import { boundsOf } from './turn.ts';
+import { renderPixels } from './render/render.ts';
+import { boundsOf } from './render/turn.ts';
 
 export type { Box, Colour, Fit, Kernel, Operation, Origin, Pixels } from './geometry.ts';
 export { fits, kernels } from './geometry.ts';

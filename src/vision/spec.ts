@@ -1,4 +1,4 @@
-import type { Format } from './formats.ts';
+import type { Format } from './headers/formats.ts';
 
 /** What is known of the samples at one place of a chain, before any data is opened. Folded from the source to the end by `check`. */
 export interface Spec {

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import sharp from 'sharp';
 import t from 'tap';
-import { shards } from '../../src/datasets/shards.ts';
-import { pipeline } from '../../src/pipeline/define.ts';
-import type { RunEvent } from '../../src/pipeline/events.ts';
 import { Random } from '../../src/random.ts';
+import type { RunEvent } from '../../src/runs/events.ts';
+import { pipeline } from '../../src/runs/loader/define.ts';
+import { shards } from '../../src/sources/shards.ts';
 
 /** A picture whose only colour is its number. */
 const numbered = (number: number) =>

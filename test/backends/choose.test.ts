@@ -1,7 +1,7 @@
 import t from 'tap';
 import { type ChooseOptions, chooseBackend, type TorchFound } from '../../src/backends/choose.ts';
 import * as tf from '../../src/backends/tf.ts';
-import { prepareTorch, presentAddon } from '../../src/backends/torch-prepare.ts';
+import { prepareTorch, presentAddon } from '../../src/backends/torch/prepare.ts';
 import { withoutTorch } from '../kit/torch.ts';
 
 // Stands for tfjs-node: an object registered as tfjs' backend `tensorflow`.

@@ -3,7 +3,7 @@ import { Constants } from '../../src/backends/constants.ts';
 import { composedOnly, type FusedKernel, fused } from '../../src/backends/fused.ts';
 import * as ops from '../../src/backends/ops.ts';
 import * as tf from '../../src/backends/tf.ts';
-import { prepareTorch } from '../../src/backends/torch-prepare.ts';
+import { prepareTorch } from '../../src/backends/torch/prepare.ts';
 import { adamwUpdate, Sums, sumsOfSquares } from '../../src/backends/updates.ts';
 import { expectClose, expectNoTensorLeak, waves } from '../kit/tensors.ts';
 import { ownKernels, testDevice, withoutTorch } from '../kit/torch.ts';

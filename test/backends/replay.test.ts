@@ -1,10 +1,10 @@
 import t, { type Test } from 'tap';
 import { type Compute, Replays } from '../../src/backends/replay.ts';
 import * as tf from '../../src/backends/tf.ts';
-import type { TorchBackend } from '../../src/backends/torch.ts';
-import { prepareTorch } from '../../src/backends/torch-prepare.ts';
+import { prepareTorch } from '../../src/backends/torch/prepare.ts';
+import type { TorchBackend } from '../../src/backends/torch/torch.ts';
 import { Sums } from '../../src/backends/updates.ts';
-import { prepareWasm } from '../../src/backends/wasm.ts';
+import { prepareWasm } from '../../src/backends/wasm/wasm.ts';
 import { expectNoTensorLeak } from '../kit/tensors.ts';
 import { testDevice, withoutTorch } from '../kit/torch.ts';
 

@@ -1,7 +1,7 @@
 import t from 'tap';
 import * as tf from '../../src/backends/tf.ts';
-import { prepareTorch } from '../../src/backends/torch-prepare.ts';
-import { prepareWasm } from '../../src/backends/wasm.ts';
+import { prepareTorch } from '../../src/backends/torch/prepare.ts';
+import { prepareWasm } from '../../src/backends/wasm/wasm.ts';
 import { withoutTensorflow } from '../kit/tensorflow.ts';
 import { testDevice, withoutTorch } from '../kit/torch.ts';
 import { testTraining } from './suite/training.ts';

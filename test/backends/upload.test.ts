@@ -1,10 +1,10 @@
 import t from 'tap';
 import { Constants } from '../../src/backends/constants.ts';
-import { rowsOf } from '../../src/backends/host-numbers.ts';
+import { rowsOf } from '../../src/backends/host/numbers.ts';
 import * as tf from '../../src/backends/tf.ts';
-import { prepareTorch } from '../../src/backends/torch-prepare.ts';
+import { prepareTorch } from '../../src/backends/torch/prepare.ts';
 import { upload, uploadAll } from '../../src/backends/upload.ts';
-import { prepareWasm } from '../../src/backends/wasm.ts';
+import { prepareWasm } from '../../src/backends/wasm/wasm.ts';
 import { expectNoTensorLeak } from '../kit/tensors.ts';
 import { testDevice, withoutTorch } from '../kit/torch.ts';
 

@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { checkpointFolder, saveCheckpoint } from '../../src/train/checkpoint.ts';
-import { decodeSafetensors, floatsOf } from '../../src/train/safetensors.ts';
+import { decodeSafetensors, floatsOf } from '../../src/formats/safetensors.ts';
+import { checkpointFolder, saveCheckpoint } from '../../src/train/weights/checkpoint.ts';
 import { writeFiles } from '../kit/folder.ts';
 import { patchstream } from '../kit/terminal.ts';
 

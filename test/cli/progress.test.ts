@@ -1,6 +1,6 @@
 import t from 'tap';
 import { barText, durationText, progressText, viewOf } from '../../src/cli/progress.ts';
-import type { Progress } from '../../src/pipeline/events.ts';
+import type { Progress } from '../../src/runs/events.ts';
 
 const half: Progress = {
   type: 'progress',

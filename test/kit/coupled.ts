@@ -1,15 +1,15 @@
 import { BehaviorSubject, type SchedulerLike, type VirtualTimeScheduler } from 'rxjs';
-import { loader } from '../../src/pipeline/engine.ts';
-import { feedTrainer } from '../../src/pipeline/feed-trainer.ts';
-import type { ResolvedStage } from '../../src/pipeline/fold.ts';
+import type { Tuner } from '../../src/balance/tuner.ts';
+import type { ResolvedStage } from '../../src/pipeline/resolve/infer-specs.ts';
 import { Random } from '../../src/random.ts';
+import { loader } from '../../src/runs/loader/engine.ts';
+import { feedTrainer } from '../../src/runs/training/feed-trainer.ts';
 import { Budget } from '../../src/streams/failures.ts';
 import type { StageStats } from '../../src/streams/meter.ts';
 import { Ring } from '../../src/streams/ring.ts';
 import type { LoopEnd } from '../../src/train/loop.ts';
 import type { Measures } from '../../src/train/metrics.ts';
-import type { CellList } from '../../src/train/protocol.ts';
-import type { Tuner } from '../../src/train/tuner.ts';
+import type { CellList } from '../../src/train/worker/protocol.ts';
 import { after, VirtualPromise, virtualTime } from './virtual.ts';
 
 /** A training in virtual time: the real loader and its feeding, around parts that take so long and compute nothing. */

@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { Sink } from '../../src/datasets/sink.ts';
-import type { OpenSource, SourceDefinition } from '../../src/datasets/source.ts';
-import { defineSource } from '../../src/datasets/source.ts';
-import { toShards } from '../../src/datasets/to-shards.ts';
-import { definePipeline } from '../../src/pipeline/define.ts';
-import { type RunOptions, run } from '../../src/pipeline/run.ts';
+import { definePipeline } from '../../src/runs/loader/define.ts';
+import { type RunOptions, run } from '../../src/runs/run.ts';
+import type { Sink } from '../../src/sinks/sink.ts';
+import { toShards } from '../../src/sinks/to-shards.ts';
+import type { OpenSource, SourceDefinition } from '../../src/sources/source.ts';
+import { defineSource } from '../../src/sources/source.ts';
 import { defineStage } from '../../src/stages/stage.ts';
 import type { Sample } from '../../src/streams/sample.ts';
 import type { Stage } from '../../src/streams/stage.ts';

@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { shards } from '../../src/datasets/shards.ts';
-import type { RunEvent } from '../../src/pipeline/events.ts';
+import type { RunEvent } from '../../src/runs/events.ts';
+import { shards } from '../../src/sources/shards.ts';
 import { filesOf, openSource, runKilled } from './jobs.ts';
 
 /** Where a job is killed, and how often it comes there. */

@@ -1,6 +1,6 @@
+import { landmarkModel } from '../../src/faces/landmark-model.ts';
+import { landmarkCount } from '../../src/faces/landmarks.ts';
 import { dlibAddon, isAbsent } from '../../src/native.ts';
-import { landmarkModel } from '../../src/vision/landmark-model.ts';
-import { landmarkCount } from '../../src/vision/landmarks.ts';
 
 const model = landmarkModel();
 const addon = dlibAddon();

@@ -1,6 +1,6 @@
+import { divisorsOf } from '../../src/balance/tune-micro-batch.ts';
+import type { Setting, TunerReading } from '../../src/balance/tuner.ts';
 import { Random } from '../../src/random.ts';
-import { divisorsOf } from '../../src/train/tune-micro-batch.ts';
-import type { Setting, TunerReading } from '../../src/train/tuner.ts';
 
 /**
  * A machine that only computes what its parts would take: a backend with costs per pass and sample and memory per sample, a loader with costs

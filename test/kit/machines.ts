@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { divisorsOf } from '../../src/balance/tune-micro-batch.ts';
 import { Random } from '../../src/random.ts';
-import { divisorsOf } from '../../src/train/tune-micro-batch.ts';
 import type { Machine } from './machine.ts';
 
 interface StageTimes {

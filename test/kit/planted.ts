@@ -1,4 +1,4 @@
-import type { Cause } from '../../src/pipeline/stall.ts';
+import type { Cause } from '../../src/balance/bottleneck.ts';
 import type { Coupled } from './coupled.ts';
 
 /** A training in good balance: the trainer is busy. */

@@ -1,4 +1,4 @@
-import type { SinkContext } from '../../src/datasets/sink.ts';
+import type { SinkContext } from '../../src/sinks/sink.ts';
 
 /** What a sink is opened with in a run of its own that writes to `output`. */
 export function sinkContext(output: string, { job, ...more }: Partial<SinkContext> = {}): SinkContext {

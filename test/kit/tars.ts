@@ -1,5 +1,5 @@
 import { Pax } from 'tar';
-import { blockBytes, padded, tarEnd, tarFile } from '../../src/datasets/tar/entries.ts';
+import { blockBytes, padded, tarEnd, tarFile } from '../../src/formats/tar/entries.ts';
 
 const nothing: Buffer = Buffer.alloc(0);
 

@@ -1,7 +1,7 @@
 import type { Test } from 'tap';
 import * as tf from '../../src/backends/tf.ts';
-import type { TorchDevice } from '../../src/backends/torch.ts';
-import { prepareTorch } from '../../src/backends/torch-prepare.ts';
+import { prepareTorch } from '../../src/backends/torch/prepare.ts';
+import type { TorchDevice } from '../../src/backends/torch/torch.ts';
 import { isAbsent, torchAddon } from '../../src/native.ts';
 import { waves } from './tensors.ts';
 

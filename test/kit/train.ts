@@ -4,7 +4,7 @@ import { Random } from '../../src/random.ts';
 import { cellLayout } from '../../src/train/cells.ts';
 import type { TrainDefinition } from '../../src/train/definition.ts';
 import type { MicroBatch } from '../../src/train/loop.ts';
-import type { Trainer } from '../../src/train/trainer.ts';
+import type { Trainer } from '../../src/train/worker/trainer.ts';
 import type { Spec } from '../../src/vision/spec.ts';
 
 /**

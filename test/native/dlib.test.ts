@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { dlibAddon, dlibOutcomes, isAbsent } from '../../src/native.ts';
-import { renderGrey } from '../../src/vision/render.ts';
+import { renderGrey } from '../../src/vision/render/render.ts';
 import { photo, withoutPhotos } from '../kit/faces.ts';
 import { modelPath, withoutLandmarks } from '../kit/landmarks.ts';
 

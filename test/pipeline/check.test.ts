@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { checkFile } from '../../src/pipeline/check.ts';
-import type { Environment } from '../../src/pipeline/environment.ts';
+import type { Environment } from '../../src/pipeline/file/environment.ts';
 import { registry } from './registry.ts';
 
 // Places are shown from the working directory; the test's own folder is not part of what is held.

@@ -1,14 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { imageFolder } from '../../src/datasets/source-list.ts';
-import type { SuperResolution } from '../../src/models/super-resolution.options.ts';
+import type { SuperResolution } from '../../src/models/srmae/super-resolution.options.ts';
 import { builtin } from '../../src/pipeline/builtin.ts';
 import { checkFile } from '../../src/pipeline/check.ts';
-import { definePipeline, pipeline } from '../../src/pipeline/define.ts';
-import type { RunEvent } from '../../src/pipeline/events.ts';
 import { srmaeWith } from '../../src/pipeline/models.ts';
-import { run } from '../../src/pipeline/run.ts';
+import type { RunEvent } from '../../src/runs/events.ts';
+import { definePipeline, pipeline } from '../../src/runs/loader/define.ts';
+import { run } from '../../src/runs/run.ts';
+import { imageFolder } from '../../src/sources/index.ts';
 import { decode, downsample, mask, resize } from '../../src/stages/index.ts';
 import { pictureFolder } from '../kit/folder.ts';
 

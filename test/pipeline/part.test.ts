@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { images } from '../../src/datasets/images.ts';
 import { parsePart, rangeOf } from '../../src/pipeline/part.ts';
+import { images } from '../../src/sinks/images.ts';
 import { runNumbered } from '../kit/jobs.ts';
 
 t.test('parts are neighbours, differ by at most one, and are together all', (t) => {

@@ -6,8 +6,8 @@ import { parse } from 'yaml';
 import { builtin } from '../../src/pipeline/builtin.ts';
 import { checkFile } from '../../src/pipeline/check.ts';
 import { describe } from '../../src/pipeline/describe.ts';
-import { topKeys } from '../../src/pipeline/parse.ts';
-import { pipelineSchema, stagesPage } from '../../src/pipeline/schema.ts';
+import { topKeys } from '../../src/pipeline/file/parse.ts';
+import { pipelineSchema, stagesPage } from '../../src/pipeline/file/schema.ts';
 
 t.test('every file in pipelines/ has no problems, and says at its top what it is', async (t) => {
   const files = readdirSync('pipelines').filter((name) => /\.(ya?ml|m?[jt]s)$/.test(name));

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { pathOption } from '../../src/datasets/path-option.ts';
-import type { SinkDefinition } from '../../src/datasets/sink.ts';
-import type { SourceDefinition } from '../../src/datasets/source.ts';
 import { fail } from '../../src/errors.ts';
+import { pathOption } from '../../src/files/path-option.ts';
 import { models } from '../../src/pipeline/models.ts';
 import { createRegistry } from '../../src/pipeline/registry.ts';
+import type { SinkDefinition } from '../../src/sinks/sink.ts';
+import type { SourceDefinition } from '../../src/sources/source.ts';
 import { defineStage } from '../../src/stages/stage.ts';
 
 /** A small registry for the tests of pipelines: the names and fields of the real stages, none of their work. */

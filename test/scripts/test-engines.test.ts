@@ -37,7 +37,11 @@ async function perform(
       if (!built) return { missing: 'native/torch is not built: error: odd' };
       const tree = join(root, name);
       writeFiles(tree, {
-        ...{ 'test/backends/torch.test.ts': '', 'test/backends/wasm.test.ts': '', 'test/train/step.test.ts': '' },
+        ...{
+          'test/backends/torch/torch.test.ts': '',
+          'test/backends/wasm/wasm.test.ts': '',
+          'test/train/step.test.ts': '',
+        },
         'native/torch/build/build.json': JSON.stringify({ library: `libtorch 2.1 in ${libtorch}` }),
         ...{ 'native/torch/build/build.log': log, 'native/torch/build/objects/x.o': '' },
       });

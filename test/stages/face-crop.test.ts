@@ -1,9 +1,9 @@
 import t from 'tap';
+import { overlapOf } from '../../src/faces/faces.ts';
+import { eyesOf, landmarkCount } from '../../src/faces/landmarks.ts';
 import { dlibAddon, isAbsent } from '../../src/native.ts';
 import { faceCrop, type WithFace } from '../../src/stages/face-crop.ts';
 import { Drop, type Sample } from '../../src/streams/sample.ts';
-import { overlapOf } from '../../src/vision/faces.ts';
-import { eyesOf, landmarkCount } from '../../src/vision/landmarks.ts';
 import { type Box, type Picture, rawPicture } from '../../src/vision/picture.ts';
 import { photo, withoutPhotos } from '../kit/faces.ts';
 import { withoutLandmarks } from '../kit/landmarks.ts';

@@ -1,8 +1,8 @@
 import t from 'tap';
-import { digestDefinition } from '../../src/train/checkpoint.ts';
 import { adamwOptions, checkpointRule, decisive, saveRule, scheduleOf, stepsOf } from '../../src/train/definition.ts';
 import { epochAt } from '../../src/train/epoch.ts';
 import { buildModel } from '../../src/train/models.ts';
+import { digestDefinition } from '../../src/train/weights/checkpoint.ts';
 import { linearModel, smallDefinition, smallSpec } from '../kit/train.ts';
 
 t.test('the rate follows optimizer and schedule', (t) => {

@@ -1,7 +1,7 @@
 import t from 'tap';
 import * as tf from '../../src/backends/tf.ts';
-import { prepareWasm } from '../../src/backends/wasm.ts';
-import { classifierOptions, classifierParameters, classifierShape } from '../../src/models/classifier.options.ts';
+import { prepareWasm } from '../../src/backends/wasm/wasm.ts';
+import { classifierOptions, classifierParameters, classifierShape } from '../../src/models/classifier/options.ts';
 import { layerScales } from '../../src/train/layer-decay.ts';
 import { adamw, disposeState } from '../../src/train/optimizer.ts';
 import { expectClose, expectNoTensorLeak } from '../kit/tensors.ts';

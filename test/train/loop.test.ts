@@ -1,6 +1,6 @@
 import t from 'tap';
 import * as tf from '../../src/backends/tf.ts';
-import { prepareWasm } from '../../src/backends/wasm.ts';
+import { prepareWasm } from '../../src/backends/wasm/wasm.ts';
 import { Random } from '../../src/random.ts';
 import { type LoopOptions, type Progress, train } from '../../src/train/loop.ts';
 import { digestKeys, type Measures } from '../../src/train/metrics.ts';

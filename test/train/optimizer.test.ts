@@ -1,7 +1,7 @@
 import t from 'tap';
 import { gradients } from '../../src/backends/gradients.ts';
 import * as tf from '../../src/backends/tf.ts';
-import { prepareWasm } from '../../src/backends/wasm.ts';
+import { prepareWasm } from '../../src/backends/wasm/wasm.ts';
 import { adamw, decayGroups, disposeState } from '../../src/train/optimizer.ts';
 import { expectClose, expectNoTensorLeak } from '../kit/tensors.ts';
 

@@ -1,8 +1,8 @@
 import t from 'tap';
 import * as tf from '../../src/backends/tf.ts';
-import type { TorchBackend } from '../../src/backends/torch.ts';
-import { prepareTorch } from '../../src/backends/torch-prepare.ts';
-import { prepareWasm } from '../../src/backends/wasm.ts';
+import { prepareTorch } from '../../src/backends/torch/prepare.ts';
+import type { TorchBackend } from '../../src/backends/torch/torch.ts';
+import { prepareWasm } from '../../src/backends/wasm/wasm.ts';
 import { fail } from '../../src/errors.ts';
 import type { Model } from '../../src/models/model.ts';
 import { Random } from '../../src/random.ts';

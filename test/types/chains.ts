@@ -1,7 +1,7 @@
 /** Compiled, never run: what must and what must not compile. `test/types/chains.test.ts` shows that a wrong chain fails. */
 
 import { map } from 'rxjs';
-import { definePipeline, pipeline } from '../../src/pipeline/define.ts';
+import { definePipeline, pipeline } from '../../src/runs/loader/define.ts';
 import { drop } from '../../src/streams/sample.ts';
 import { each, operator } from '../../src/streams/stage.ts';
 import { decode, type Folder, folder, mask, windows } from './stages.ts';

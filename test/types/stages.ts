@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Source } from '../../src/datasets/source.ts';
+import type { Source } from '../../src/sources/source.ts';
 import { defineStage } from '../../src/stages/stage.ts';
 import type { Sample } from '../../src/streams/sample.ts';
 

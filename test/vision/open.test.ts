@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import sharp from 'sharp';
 import t from 'tap';
-import { type Format, pictureFormats, sniff } from '../../src/vision/formats.ts';
+import { type Format, pictureFormats, sniff } from '../../src/vision/headers/formats.ts';
 import { openPicture } from '../../src/vision/open.ts';
 import * as kit from '../kit/pictures.ts';
 import { type TiffTag, tiffOf } from '../kit/tiffs.ts';

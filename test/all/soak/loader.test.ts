@@ -1,7 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import t from 'tap';
-import { imageFolder } from '../../../src/datasets/source-list.ts';
-import { pipeline } from '../../../src/pipeline/define.ts';
+import { pipeline } from '../../../src/runs/loader/define.ts';
+import { imageFolder } from '../../../src/sources/index.ts';
 import { decode, randomFlip, randomResizedCrop } from '../../../src/stages/index.ts';
 import { pictureFolder } from '../../kit/folder.ts';
 import { growth, residentMiB } from '../../kit/memory.ts';

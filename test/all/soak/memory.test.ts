@@ -1,10 +1,10 @@
 import t from 'tap';
-import { imageFolder } from '../../../src/datasets/source-list.ts';
-import { toCells } from '../../../src/pipeline/batches.ts';
 import { builtin } from '../../../src/pipeline/builtin.ts';
 import { soundPipeline } from '../../../src/pipeline/check.ts';
-import { definePipeline, pipeline } from '../../../src/pipeline/define.ts';
-import { openLoader } from '../../../src/pipeline/open.ts';
+import { toCells } from '../../../src/runs/loader/batches.ts';
+import { definePipeline, pipeline } from '../../../src/runs/loader/define.ts';
+import { openLoader } from '../../../src/runs/loader/open.ts';
+import { imageFolder } from '../../../src/sources/index.ts';
 import { decode, mask, randomResizedCrop, windows } from '../../../src/stages/index.ts';
 import { iterate } from '../../../src/streams/iterate.ts';
 import { pictureFolder } from '../../kit/folder.ts';

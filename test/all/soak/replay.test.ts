@@ -1,7 +1,7 @@
 import t from 'tap';
 import * as tf from '../../../src/backends/tf.ts';
-import type { TorchBackend } from '../../../src/backends/torch.ts';
-import { prepareTorch } from '../../../src/backends/torch-prepare.ts';
+import { prepareTorch } from '../../../src/backends/torch/prepare.ts';
+import type { TorchBackend } from '../../../src/backends/torch/torch.ts';
 import { Random } from '../../../src/random.ts';
 import { buildModel } from '../../../src/train/models.ts';
 import { adamw, disposeState } from '../../../src/train/optimizer.ts';

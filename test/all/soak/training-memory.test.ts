@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import t from 'tap';
-import { imageFolder } from '../../../src/datasets/source-list.ts';
-import { definePipeline, pipeline } from '../../../src/pipeline/define.ts';
 import { lomar } from '../../../src/pipeline/models.ts';
-import { run } from '../../../src/pipeline/run.ts';
+import { definePipeline, pipeline } from '../../../src/runs/loader/define.ts';
+import { run } from '../../../src/runs/run.ts';
+import { imageFolder } from '../../../src/sources/index.ts';
 import { decode, mask, randomResizedCrop, windows } from '../../../src/stages/index.ts';
 import { pictureFolder } from '../../kit/folder.ts';
 import { growth, residentMiB } from '../../kit/memory.ts';

@@ -1,7 +1,7 @@
 import type { Test } from 'tap';
 import { composedOnly } from '../../../src/backends/fused.ts';
 import { gradients } from '../../../src/backends/gradients.ts';
-import { rowsOf } from '../../../src/backends/host-numbers.ts';
+import { rowsOf } from '../../../src/backends/host/numbers.ts';
 import {
   attention,
   conv3x3,
@@ -17,7 +17,7 @@ import {
 import * as tf from '../../../src/backends/tf.ts';
 import { Sums, sumsOfSquares } from '../../../src/backends/updates.ts';
 import { upload } from '../../../src/backends/upload.ts';
-import { patchesOf } from '../../../src/models/pixels.ts';
+import { patchesOf } from '../../../src/models/layers/pixels.ts';
 import { patchify } from '../../../src/vision/patches.ts';
 import { expectNoTensorLeak, waves } from '../../kit/tensors.ts';
 

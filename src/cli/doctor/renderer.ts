@@ -1,0 +1,30 @@
+import { type Absent, isAbsent } from '../../native.ts';
+import { aboutRenderer, type NativeRenderer } from '../../vision/render/native.ts';
+import type { Finding } from './finding.ts';
+
+const build = 'npx patchstream doctor --build';
+
+/**
+ * What there is to say of the renderer. It is never wrong that the native one is missing: sharp renders in its place.
+ *
+ * @param missing why libjpeg-turbo is not there, asked for only when the addon is not.
+ */
+export function rendererFinding(
+  native: NativeRenderer | Absent,
+  missing: () => string | undefined,
+  platform = process.platform,
+): Finding {
+  const finding = { what: 'renderer', found: aboutRenderer(native), ok: true };
+  if (!isAbsent(native)) return finding;
+  if (native.remedy.startsWith('unset')) return { ...finding, mend: `three times as fast: ${native.remedy}` };
+  const reason = missing();
+  if (reason === undefined) {
+    const log = native.found === 'its addon is not built' ? '' : 'native/image/build/build.log has all of it; then: ';
+    return { ...finding, mend: `three times as fast: ${log}${build}` };
+  }
+  const packages = 'apt-get install --no-install-recommends g++ libjpeg62-turbo-dev';
+  const own = `LIBJPEG=/path/to/libjpeg-turbo ${build}`;
+  const mend =
+    platform === 'linux' ? `${packages} (Debian; Ubuntu: libjpeg-turbo8-dev), then ${build}; or ${own}` : own;
+  return { ...finding, found: `${finding.found}; ${reason}`, mend: `three times as fast: ${mend}` };
+}

@@ -1,0 +1,34 @@
+import type { Absent, TorchAddon } from '../../native.ts';
+import { isAbsent } from '../../native.ts';
+import type { Finding } from './finding.ts';
+
+const what = 'backend torch';
+const build = 'npx patchstream doctor --build';
+const own = `LIBTORCH=/path/to/libtorch ${build}, or LIBTORCH=python3 for the torch of pip`;
+
+/**
+ * What there is to say of the backend `torch`. It is never wrong that it is missing: wasm trains in its place.
+ *
+ * @param missing why libtorch is not there, asked for only when the addon is not.
+ */
+export function torchFinding(
+  addon: TorchAddon | Absent,
+  missing: () => string | undefined,
+  platform = process.platform,
+): Finding {
+  if (!isAbsent(addon)) {
+    const { version, cudaDevices, mps } = addon.info();
+    const gpus = Array.from({ length: cudaDevices }, (_, index) => `cuda:${index}`);
+    const devices = ['cpu', ...gpus, ...(mps ? ['mps'] : [])];
+    return { what, found: `libtorch ${version}, on ${devices.join(', ')}`, ok: true };
+  }
+  const reason = missing();
+  if (reason === undefined) {
+    const failed = addon.found !== 'its addon is not built';
+    const mend = failed ? `native/torch/build/build.log has all of it; then: ${build}` : `faster training: ${build}`;
+    return { what, found: `${addon.found}; libtorch is there`, ok: true, mend };
+  }
+  const packages = 'apt-get install --no-install-recommends g++ libtorch-dev libopenblas0';
+  const mend = platform === 'linux' ? `${packages} (Debian, Ubuntu), then ${build}; or ${own}` : own;
+  return { what, found: `${addon.found}; ${reason}`, ok: true, mend: `faster training: ${mend}` };
+}

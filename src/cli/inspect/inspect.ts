@@ -1,0 +1,37 @@
+import { stat } from 'node:fs/promises';
+import { fail } from '../../errors.ts';
+import { type Command, onlyWord } from '../command.ts';
+import { checkpointInspection } from './checkpoint.ts';
+import type { Inspection } from './inspection.ts';
+import { runInspection } from './run.ts';
+import { shardInspection } from './shards.ts';
+import { tarInspection } from './tar.ts';
+
+/** Every kind; the first that knows a path shows it. */
+const inspections: readonly Inspection[] = [runInspection, checkpointInspection, shardInspection, tarInspection];
+
+/** `patchstream inspect <path>` */
+export const inspect: Command = {
+  name: 'inspect',
+  usage: '<path>',
+  summary: `Look into ${inspections.map(({ what }) => what).join(', or ')}: what it holds, what made it, and with --verify whether it is whole; of a training, what sets its pace.`,
+  options: {
+    verify: {
+      type: 'boolean',
+      about: 'Read everything and compare every checksum; exit 1 where something is damaged.',
+    },
+    json: { type: 'boolean', about: 'Print one JSON value.' },
+  },
+  async run(given, terminal) {
+    const path = onlyWord(inspect, given);
+    const place = await stat(path).then(
+      (found) => (found.isDirectory() ? 'folder' : 'file'),
+      () => 'nothing' as const,
+    );
+    for (const inspection of inspections) {
+      if (await inspection.knows(path, place)) return inspection.show(path, given, terminal);
+    }
+    const kinds = inspections.map(({ what }) => what).join(', ');
+    throw fail('INSPECT_NOTHING', { path, kinds, found: place === 'nothing' ? 'nothing there' : `a ${place}` });
+  },
+};

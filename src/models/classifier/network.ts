@@ -1,0 +1,83 @@
+import { Constants } from '../../backends/constants.ts';
+import { softCrossEntropy } from '../../backends/ops.ts';
+import * as tf from '../../backends/tf.ts';
+import { field, input, learned } from '../layers/learned.ts';
+import { normalised, patchesOf } from '../layers/pixels.ts';
+import { block, norm, parameter, project } from '../layers/vit.ts';
+import { encoded } from '../lomar/network.ts';
+import type { Chance, Classifier, HostBatch, Params } from '../model.ts';
+import { type BlockPaths, pathInputs, pathsOf } from './drop-path.ts';
+import { mixes } from './mixing.options.ts';
+import { drawMix, mixedPictures, mixInputs, softTargets } from './mixing.ts';
+import { type ClassifierShape, classifierParameters } from './options.ts';
+
+/**
+ * A micro-batch on the backend: `picture` [N, H, W, 3], values 0–255; `target` [N, C]; with mixing `mixRows` [N, H] and `mixColumns` [N, W]; with
+ * drop path `paths` [N, 1, 2L].
+ */
+export type ClassifierInputs = Readonly<Record<string, tf.Tensor>>;
+
+/**
+ * Makes a classifier: a whole encoder, nothing hidden, and a linear head on the mean of its patch tokens or on its cls token. It is how a pre-trained
+ * encoder is fine-tuned. Source: MAE (arXiv 2111.06377), appendix A.1, and LoMaR (arXiv 2206.00790), section 4.1, with their published codes.
+ */
+export function classifier(shape: ClassifierShape): Classifier {
+  const constants = new Constants();
+  const list = learned(classifierParameters(shape));
+  const own = new Set(list.parameters);
+  return {
+    name: 'classifier',
+    fields: ['picture', 'label'],
+    ...list,
+    pairs: mixes(shape.mixing),
+    // What a masked model has beside its encoder, and the normalisation that the other way of pooling takes.
+    ignores: (name) => !own.has(name) && /^(mask_token$|decoder_|lr_embed\.|super_resolution\.|norm\.)/.test(name),
+    inputs: (batch, chance) => classifierInputs(batch, shape, chance),
+    loss: (params, inputs) => {
+      const logits = scores(params, mixedPictures(inputs), shape, constants, pathsOf(inputs, shape));
+      return { sum: softCrossEntropy(logits, input(inputs, 'target')).sum(), count: logits.shape[0] };
+    },
+    classify: (params, inputs) => tf.tidy(() => scores(params, input(inputs, 'picture'), shape, constants)),
+    // Tokens and positions are not decayed here, as in the recipes.
+    decays: (name) => name !== 'cls_token' && name !== 'pos_embed' && list.decays(name),
+    dispose: () => constants.dispose(),
+  };
+}
+
+/** Scores [N, C] of pictures [N, H, W, 3]. */
+function scores(
+  params: Params,
+  pictures: tf.Tensor,
+  shape: ClassifierShape,
+  constants: Constants,
+  paths?: BlockPaths,
+): tf.Tensor2D {
+  const { K, patch, positions, pool, depth, heads } = shape;
+  const tokens = project(params, 'patch_embed.proj', normalised(patchesOf(pictures, patch), constants));
+  let x: tf.Tensor;
+  if (positions === 'relative') x = encoded(params, tokens, [K, K], shape, constants, paths);
+  else {
+    const table = parameter(params, 'pos_embed');
+    // Added to zeros rather than tiled: a tile's gradient is a slice per picture.
+    const cls = tf.zeros([tokens.shape[0]!, 1, shape.width]).add(parameter(params, 'cls_token'));
+    x = tf.concat([cls, tokens], 1).add(table);
+    for (let i = 0; i < depth; i++) x = block(params, `blocks.${i}`, x, heads, undefined, paths?.[i]);
+  }
+  const pooled =
+    pool === 'mean'
+      ? norm(params, 'fc_norm', x.slice([0, 1, 0], [-1, -1, -1]).mean(1))
+      : norm(params, 'norm', x.slice([0, 0, 0], [-1, 1, -1]).squeeze([1]));
+  return project(params, 'head', pooled) as tf.Tensor2D;
+}
+
+/** Pictures as they are, and what is to be answered; how the step mixes them, and which paths it drops. */
+function classifierInputs(batch: HostBatch, shape: ClassifierShape, chance?: Chance): HostBatch {
+  const picture = field(batch, 'picture', 'uint8', 4);
+  const label = field(batch, 'label', 'int32', 1);
+  const [N, height, width] = picture.shape as [number, number, number];
+  const { classes, labelSmoothing, mixing } = shape;
+  const mix = chance && mixes(mixing) ? drawMix(chance.step('mix'), mixing, [height, width]) : undefined;
+  const mixed = mix === undefined ? {} : mixInputs(mix, N, [height, width]);
+  const target = softTargets(label, classes, labelSmoothing, mix?.lambda);
+  return { picture, target, ...mixed, ...pathInputs(chance, shape, N) };
+}

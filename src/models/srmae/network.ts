@@ -1,0 +1,106 @@
+import { Constants } from '../../backends/constants.ts';
+import { gatherTokens } from '../../backends/ops.ts';
+import * as tf from '../../backends/tf.ts';
+import { pathInputs, pathsOf } from '../classifier/drop-path.ts';
+import { decodeTokens, encodePatches, type Grid, positions } from '../layers/encoder.ts';
+import { field, input, learned } from '../layers/learned.ts';
+import { hiddenPatchLoss, normalised, patchesOf, shownPixels, targetOf } from '../layers/pixels.ts';
+import { storedPositions } from '../layers/positions.ts';
+import { gridMasks, visibility } from '../layers/visible.ts';
+import { project } from '../layers/vit.ts';
+import type { Chance, Encoder, HostBatch, Params, Restorer } from '../model.ts';
+import { type SrmaeShape, srmaeParameters } from './options.ts';
+import { superResolve } from './super-resolution.ts';
+
+/**
+ * A micro-batch on the backend: `picture` [N, H, W, 3] and `lr` [N, h, w, 3], values 0–255; `masks` [N, n], 1 hidden; the places of visible
+ * patches `keep` [N, k] int32, of hidden ones `hide` [N, n − k], and `restore` [N, n], where each stands among visible, then hidden;
+ * with drop path also `paths` [N, 1, 2L].
+ */
+export type SrmaeInputs = Readonly<Record<string, tf.Tensor>>;
+
+/** SRMAE: an encoder sees the visible patches of a picture, a head restores the hidden ones from those and from a small picture. */
+export interface Srmae extends Restorer, Encoder {
+  readonly shape: SrmaeShape;
+}
+
+/**
+ * Makes SRMAE. Source: arXiv 2308.08884, section 3.2, and what its text leaves open: low-resolution patches have a linear map of their own
+ * to the head's width, positions are added once, to the full set, cls goes around the super-resolution module, and the target is pixels.
+ */
+export function srmae(shape: SrmaeShape): Srmae {
+  const constants = new Constants();
+  const { patch, target } = shape;
+  const restored = (params: Params, inputs: SrmaeInputs) => {
+    const patches = patchesOf(input(inputs, 'picture'), patch);
+    return { prediction: predict(params, patches, inputs, shape, constants), pixels: normalised(patches, constants) };
+  };
+  return {
+    name: 'srmae',
+    shape,
+    fields: ['picture', 'lr', 'masks'],
+    ...learned(srmaeParameters(shape)),
+    fixed: () => storedPositions(shape.K, shape.width, shape.decoder.width),
+    inputs: (batch, chance) => srmaeInputs(batch, shape, chance),
+    loss: (params, inputs) => {
+      const { prediction, pixels } = restored(params, inputs);
+      return hiddenPatchLoss(prediction, targetOf(pixels, target), input(inputs, 'masks'));
+    },
+    reconstruct: (params, inputs) =>
+      tf.tidy(() => {
+        const { prediction, pixels } = restored(params, inputs);
+        return shownPixels(prediction, pixels, target);
+      }),
+    encode: (params, inputs) =>
+      tf.tidy(() => {
+        const pictures = input(inputs, 'picture');
+        const grid: Grid = [pictures.shape[1]! / patch, pictures.shape[2]! / patch];
+        return encodePatches(params, patchesOf(pictures, patch), grid, shape, constants);
+      }),
+    dispose: () => constants.dispose(),
+  };
+}
+
+/** Predictions [N, n, p²·3] of all patches, from those that are visible and the rest at low resolution. */
+function predict(
+  params: Params,
+  patches: tf.Tensor3D,
+  inputs: SrmaeInputs,
+  { patch, K, superResolution, decoder, ...encoder }: SrmaeShape,
+  constants: Constants,
+): tf.Tensor3D {
+  const ids = (name: string) => input(inputs, name) as tf.Tensor2D;
+  const paths = pathsOf(inputs, encoder);
+  const seen = encodePatches(params, patches, [K, K], { ...encoder, patch }, constants, ids('keep'), paths);
+  const tokens = project(params, 'decoder_embed', seen);
+  const [N, , C] = tokens.shape as [number, number, number];
+  const small = patchesOf(enlarged(input(inputs, 'lr'), K * patch, constants), patch);
+  const replaced = project(params, 'lr_embed', normalised(gatherTokens(small, ids('hide')), constants));
+  // The full set, in raster order; the position of cls is zero.
+  const both = tf.concat([tokens.slice([0, 1, 0]), replaced], 1) as tf.Tensor3D;
+  const full = gatherTokens(both, ids('restore')).add(positions([K, K], C, constants).slice([1, 0]));
+  const resolved = superResolve(superResolution, params, full.reshape([N, K, K, C]), constants);
+  const cls = tokens.slice([0, 0, 0], [-1, 1, -1]);
+  return decodeTokens(params, tf.concat([cls, resolved.reshape([N, K * K, C])], 1), decoder);
+}
+
+/** The nearest enlargement of pictures [N, h, w, 3] to [N, side, side, 3]: row r comes from row ⌊r·h/side⌋, columns likewise. */
+export function enlarged(small: tf.Tensor, side: number, constants: Constants): tf.Tensor {
+  const sources = (from: number) =>
+    constants.get(`sources of ${side} in ${from}`, () =>
+      tf.tensor1d(
+        Int32Array.from({ length: side }, (_, to) => Math.floor((to * from) / side)),
+        'int32',
+      ),
+    ) as tf.Tensor1D;
+  const [, height, width] = small.shape as [number, number, number];
+  return tf.gather(tf.gather(small, sources(height), 1), sources(width), 2);
+}
+
+/** Pictures of both sizes as they are, and where visible and hidden patches stand. */
+function srmaeInputs(batch: HostBatch, shape: SrmaeShape, chance?: Chance): HostBatch {
+  const picture = field(batch, 'picture', 'uint8', 4);
+  const lr = field(batch, 'lr', 'uint8', 4);
+  const masks = gridMasks(batch, shape.K);
+  return { picture, lr, masks, ...visibility(masks), ...pathInputs(chance, shape, masks.shape[0]!) };
+}

@@ -1,0 +1,305 @@
+import { z } from 'zod';
+import { fail, nearest } from '../../errors.ts';
+import type { Sink } from '../../sinks/sink.ts';
+import type { Source, SourceDefinition } from '../../sources/source.ts';
+import { splitPolicy } from '../../stages/stage.ts';
+import type { Stage } from '../../streams/stage.ts';
+import { type Definition, define, type Evaluate, type Measures, type Rest, type Train } from '../definition.ts';
+import { evaluateOptions, measureNames } from '../evaluate.options.ts';
+import type { ModelDefinition, ModelValue } from '../model.ts';
+import { found, jsonSchema } from '../options.ts';
+import { type Origin, Problems } from '../problem.ts';
+import type { AnyStage, Registry } from '../registry.ts';
+import { trainOptions } from '../train.options.ts';
+import { child, type MapNode, type Node, type Path, placeAt, plain } from './locate.ts';
+import { plainWithPaths } from './paths.ts';
+import type { Secret } from './redact.ts';
+import { settings } from './settings.ts';
+import { colonAdvice } from './slips.ts';
+
+/** Every key that may stand at the top of a pipeline file. */
+export const topKeys: readonly string[] = [
+  ...['extends', 'use', 'source', 'stages', 'sink', 'train', 'evaluate'],
+  ...Object.keys(settings.shape),
+];
+
+/**
+ * Makes a definition from the nodes of a file. Names are looked up here and options stay as written: `check` parses them. What cannot
+ * be looked up becomes a stand-in of unknown effect, so that the rest can still be checked; such a definition has problems and is not run.
+ */
+export function parsePipeline(
+  root: Node,
+  registry: Registry,
+  { file, base, secrets, uses }: { file: string; base: string; secrets: readonly Secret[]; uses: readonly string[] },
+): { definition: Definition; problems: Problems } {
+  const origin: Origin = { place: (path, key) => placeAt(root, path, key), secrets };
+  const problems = new Problems({ origin, file });
+  const place = { file, base, origin, uses };
+  if (root.kind !== 'map') {
+    const expected = 'a map of source, stages and what follows';
+    problems.add(
+      fail('OPTION_VALUE', {
+        option: 'pipeline',
+        expected,
+        found: found(plain(root)),
+        advice: spaceIn(root, topKeys)[0] ?? 'Write `source:` first.',
+      }),
+      [],
+    );
+    return { definition: define({ source: unknownSource, stages: [] }, place), problems };
+  }
+  knownKeys(root, topKeys, 'a pipeline', [], problems);
+  const reader: Reader = { registry, problems, file };
+  const source = sourceOf(child(root, 'source'), ['source'], reader);
+  const stages = stagesOf(child(root, 'stages'), ['stages'], reader);
+  if (!root.entries.has('stages')) missing('stages', 'a list of stages', problems);
+  const rest: Record<string, unknown> = {};
+  const known = jsonSchema(settings).properties ?? {};
+  for (const key of Object.keys(settings.shape)) {
+    const node = root.entries.get(key);
+    if (node !== undefined) rest[key] = plainWithPaths(node, known[key] ?? {}, file);
+  }
+  const sink = root.entries.get('sink');
+  if (sink) rest.sink = sinkOf(sink, reader);
+  const train = root.entries.get('train');
+  if (train) rest.train = trainOf(train, reader);
+  const evaluate = root.entries.get('evaluate');
+  if (evaluate) rest.evaluate = evaluateOf(evaluate, reader);
+  return { definition: define({ source, stages, ...(rest as Rest) }, place), problems };
+}
+
+interface Reader {
+  readonly registry: Registry;
+  readonly problems: Problems;
+  /** The file that is read: relative paths in it stay, those of the files it extends start at those. */
+  readonly file: string;
+}
+
+function missing(option: string, expected: string, problems: Problems): void {
+  problems.add(fail('OPTION_MISSING', { option, expected, advice: ' at the top of the file' }), []);
+}
+
+function knownKeys(node: MapNode, names: readonly string[], owner: string, path: Path, problems: Problems): void {
+  for (const option of node.entries.keys()) {
+    if (names.includes(option)) continue;
+    const slip = nearest(option, names);
+    const all = slip ? `Did you mean \`${slip}\`?` : `It knows ${names.join(', ')}.`;
+    const advice = colonAdvice(option, names) ?? all;
+    problems.add(fail('OPTION_UNKNOWN', { owner, option, advice }), [...path, option], { key: true });
+  }
+}
+
+interface Described {
+  readonly options: z.ZodType;
+  readonly shorthand?: string;
+}
+
+interface Named<D> {
+  readonly name: string;
+  readonly options: unknown;
+  readonly definition: D;
+}
+
+/** A name, or a map with one name and its options, looked up among `known`; undefined (and a problem) when it cannot be. */
+function named<D extends Described>(
+  node: Node,
+  kind: string,
+  known: ReadonlyMap<string, D>,
+  path: Path,
+  { problems, file }: Reader,
+): Named<D> | undefined {
+  const entry = entryOf(node);
+  if (entry === undefined) {
+    const keys = node.kind === 'map' ? [...node.entries.keys()] : [];
+    const advice =
+      keys.length > 1 && keys.filter((key) => known.has(key)).length === 1
+        ? `Indent the options further than the name: \`${keys.find((key) => known.has(key))}: { … }\`.`
+        : `Write \`name\` or \`name: { option: value }\`${keys.length > 1 ? ', each with a dash of its own' : ''}.`;
+    problems.add(fail('NAME_ENTRY', { kind, found: found(plain(node)), advice }), path);
+    return undefined;
+  }
+  const definition = known.get(entry.name);
+  if (definition === undefined) {
+    const slip = nearest(entry.name, known.keys());
+    const spaced = colonAdvice(entry.name, known.keys());
+    const all = `Known are ${[...known.keys()].sort().join(', ') || 'none'}.`;
+    const advice = spaced ?? (slip ? `Did you mean \`${slip}\`?` : all);
+    problems.add(fail('NAME_UNKNOWN', { kind, name: entry.name, advice }), [...path, entry.name], { key: true });
+    return undefined;
+  }
+  const { name, options: written } = entry;
+  if (written === undefined) return { name, options: {}, definition };
+  const schema = jsonSchema(definition.options);
+  const short = written.kind !== 'map' && definition.shorthand !== undefined;
+  const own = short ? (schema.properties?.[definition.shorthand!] ?? {}) : schema;
+  return { name, options: plainWithPaths(written, own, file), definition };
+}
+
+/** The name in a node, and the node of its options, where there are any. */
+function entryOf(node: Node): { name: string; options?: Node } | undefined {
+  if (node.kind === 'scalar') return typeof node.value === 'string' ? { name: node.value } : undefined;
+  if (node.kind !== 'map' || node.entries.size !== 1) return undefined;
+  const [name, options] = [...node.entries][0]!;
+  const nothing = options.kind === 'scalar' && options.value === null;
+  return nothing ? { name } : { name, options };
+}
+
+function sourceOf(node: Node | undefined, path: Path, reader: Reader): Source {
+  if (node === undefined) {
+    missing('source', 'a source, such as `image-folder: { path: ./photos }`', reader.problems);
+    return unknownSource;
+  }
+  const value = named(node, 'source', reader.registry.sources, path, reader);
+  return value ? { source: { ...value, options: splitOptions(value) } } : unknownSource;
+}
+
+function stagesOf(node: Node | undefined, path: Path, reader: Reader): Stage[] {
+  if (node === undefined) return [];
+  if (node.kind !== 'list') {
+    const value = fail('OPTION_VALUE', {
+      option: 'stages',
+      expected: 'a list of stages',
+      found: found(plain(node)),
+      advice: ['Begin each stage with a dash.', ...spaceIn(node, reader.registry.stages.keys())].join(' '),
+    });
+    reader.problems.add(value, path);
+    return [];
+  }
+  return node.items.map((item, i) => {
+    const value = named(item, 'stage', reader.registry.stages, [...path, i], reader);
+    if (value === undefined) return unknownStage(item);
+    const { own, policy } = splitPolicy(value.options, value.definition.shorthand);
+    return { stage: { kind: 'defined', name: value.name, policy, options: own, definition: value.definition } };
+  });
+}
+
+/** What is to be done about `name:value` in a text that should be more than one. */
+function spaceIn(node: Node, names: Iterable<string>): string[] {
+  const advice = node.kind === 'scalar' && typeof node.value === 'string' ? colonAdvice(node.value, names) : undefined;
+  return advice === undefined ? [] : [advice];
+}
+
+function sinkOf(node: Node, reader: Reader): Sink {
+  const value = named(node, 'sink', reader.registry.sinks, ['sink'], reader);
+  return value ? { sink: { ...value, options: splitOptions(value) } } : unknownSink;
+}
+
+// `resize: 100` is `resize: { size: 100 }` for sources, sinks and models as well.
+function splitOptions({ options, definition }: Named<{ readonly shorthand?: string }>): unknown {
+  const bare = typeof options !== 'object' || options === null || Array.isArray(options);
+  return bare && definition.shorthand !== undefined ? { [definition.shorthand]: options } : options;
+}
+
+function trainOf(node: Node, reader: Reader): Train | undefined {
+  const whole = plainWithPaths(node, jsonSchema(trainOptions), reader.file);
+  if (node.kind !== 'map') return whole as Train;
+  const model = node.entries.get('model');
+  const value = model && named(model, 'model', reader.registry.models, ['train', 'model'], reader);
+  const known: ModelValue = {
+    model: value ? { ...value, options: splitOptions(value) } : { name: '?', options: {}, definition: unknownModel },
+  };
+  return { ...(whole as Train), ...(model && { model: known }) };
+}
+
+function evaluateOf(node: Node, reader: Reader): Evaluate {
+  const schema = jsonSchema(evaluateOptions);
+  const whole = plainWithPaths(node, schema, reader.file) as Evaluate;
+  if (node.kind !== 'map') return whole;
+  const source = node.entries.get('source');
+  const measures = node.entries.get('measures');
+  const list = measures?.kind === 'list' ? measures.items : undefined;
+  const path: Path = ['evaluate'];
+  return {
+    ...whole,
+    ...measuresOf(node, whole, path, reader),
+    ...(source && { source: sourceOf(source, [...path, 'source'], reader) }),
+    ...stagesIn(node, path, reader),
+    ...(list && {
+      measures: list.map((item, i) => {
+        const own = whole.measures![i]!;
+        return { ...own, ...(item.kind === 'map' && measuresOf(item, own, [...path, 'measures', i], reader)) };
+      }),
+    }),
+  };
+}
+
+/** The measures of a map, which is `written`, with the sources and stages that they name looked up. */
+function measuresOf(node: MapNode, written: Measures, path: Path, reader: Reader): Measures {
+  const known = measureNames.flatMap((name) => {
+    const measure = node.entries.get(name);
+    if (measure?.kind !== 'map') return [];
+    const at = [...path, name];
+    const sources = ['on', 'against'].flatMap((key) => {
+      const named = measure.entries.get(key);
+      // A text is a folder.
+      if (named === undefined || (named.kind === 'scalar' && typeof named.value === 'string')) return [];
+      return [[key, sourceOf(named, [...at, key], reader)] as const];
+    });
+    return [
+      [
+        name,
+        {
+          ...(written as Readonly<Record<string, object>>)[name],
+          ...Object.fromEntries(sources),
+          ...stagesIn(measure, at, reader),
+        },
+      ] as const,
+    ];
+  });
+  return Object.fromEntries(known);
+}
+
+function stagesIn(node: MapNode, path: Path, reader: Reader): { readonly stages?: readonly Stage[] } {
+  const stages = node.entries.get('stages');
+  return stages ? { stages: stagesOf(stages, [...path, 'stages'], reader) } : {};
+}
+
+// Stand-ins for names that are not known. They accept all options and leave the spec open, so nothing is reported twice.
+const anything = z.unknown();
+
+const unknownSource: Source = {
+  source: {
+    name: '?',
+    options: {},
+    definition: {
+      name: '?',
+      summary: 'A source that is not known.',
+      options: anything,
+      spec: () => ({ fields: {}, open: true }),
+      open: () => Promise.reject(fail('NAME_UNKNOWN', { kind: 'source', name: '?', advice: '' })),
+    } satisfies SourceDefinition,
+  },
+};
+
+const unknownSink: Sink = {
+  sink: {
+    name: '?',
+    options: {},
+    definition: {
+      name: '?',
+      summary: 'A sink that is not known.',
+      options: anything,
+      open: () => Promise.reject(fail('NAME_UNKNOWN', { kind: 'sink', name: '?', advice: '' })),
+    },
+  },
+};
+
+const unknownModel: ModelDefinition = {
+  name: '?',
+  summary: 'A model that is not known.',
+  options: anything,
+  fields: [],
+};
+
+function unknownStage(node: Node): Stage {
+  const name = entryOf(node)?.name ?? '?';
+  const definition: AnyStage = {
+    name,
+    summary: 'A stage that is not known.',
+    options: anything,
+    needs: [],
+    output: (spec) => ({ ...spec, open: true }),
+    run: () => () => undefined,
+  };
+  return { stage: { kind: 'defined', name, policy: {}, options: {}, definition } };
+}

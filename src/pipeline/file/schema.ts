@@ -1,0 +1,319 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references in pipeline files look like templates
+import { optionRows } from '../draw.ts';
+import { baselines, evaluateOptions, measureNames } from '../evaluate.options.ts';
+import { type JsonSchema, jsonSchema } from '../options.ts';
+import type { Registry } from '../registry.ts';
+import { trainOptions } from '../train.options.ts';
+import { policyOptions } from './policy.ts';
+import { settings } from './settings.ts';
+
+interface Described {
+  readonly name: string;
+  readonly summary: string;
+  readonly shorthand?: string;
+  readonly options: Parameters<typeof jsonSchema>[0];
+}
+
+/** The parts of a pipeline file that are no settings, in the order in which they are written. `takes` is for the page, with links into it. */
+const parts = {
+  extends: {
+    takes: 'a path, or a list of them',
+    about: 'Files that this one is laid over: maps are merged, lists replaced, and null takes a part out.',
+  },
+  use: {
+    takes: 'a path, or a list of them',
+    about: 'Modules that bring further stages, sources, sinks and models. Their code runs.',
+    more: '[A stage of your own](../README.md#a-stage-of-your-own).',
+  },
+  source: {
+    takes: 'one of the [sources](#sources)',
+    default: 'required',
+    about: 'Where the samples come from.',
+  },
+  stages: {
+    takes: 'a list of [stages](#stages)',
+    default: 'required',
+    about: 'What is done to each sample, in order.',
+  },
+  sink: {
+    takes: 'one of the [sinks](#sinks)',
+    about: 'Where the samples go: the end of a job.',
+  },
+  train: {
+    takes: 'a map, [train](#train)',
+    about: 'The training that the pipeline feeds.',
+    more: 'A pipeline that is run has either this or a sink.',
+  },
+  evaluate: {
+    takes: 'a map, [evaluate](#evaluate)',
+    about: `How the model is measured; its restorations also beside simple ones (${baselines.join(', ')}).`,
+  },
+} as const satisfies Record<string, Part>;
+
+interface Part {
+  readonly takes: string;
+  readonly default?: 'required';
+  readonly about: string;
+  /** For the page alone. */
+  readonly more?: string;
+}
+
+/**
+ * The JSON schema of pipeline files, for completion in editors: every stage, source, sink and model with its options. It is as strict as
+ * `check` about names only in files without `use` and `extends`, which may bring more. A file with `extends` need not say what its bases do, and takes
+ * out by null what they say.
+ */
+export function pipelineSchema(registry: Registry): JsonSchema & { readonly $schema: string } {
+  const strict = definitions(registry, '');
+  const over = Object.fromEntries(
+    Object.entries(definitions(registry, 'Over')).map(([name, schema]) => [`${name}Over`, partial(schema)]),
+  );
+  const of = (name: string) => ({ $ref: `#/$defs/${name}` });
+  const schema = {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    type: 'object',
+    description: 'A pipeline of patchstream.',
+    if: { required: ['extends'] },
+    // biome-ignore lint/suspicious/noThenProperty: the word of JSON schema
+    then: of('fileOver'),
+    else: of('file'),
+    allOf: [closed(registry)],
+    $defs: {
+      reference: {
+        type: 'string',
+        pattern: '^\\$\\{[A-Za-z_]\\w*(:-[^}]*)?\\}$',
+        description: 'The value of an environment variable.',
+      },
+      ...strict,
+      ...over,
+    },
+  };
+  return published(schema as JsonSchema) as JsonSchema & { readonly $schema: string };
+}
+
+/** What a file and its parts may be; `suffix` is that of the names by which they refer to each other. */
+function definitions(registry: Registry, suffix: string): Record<string, JsonSchema> {
+  const of = (name: string) => ({ $ref: `#/$defs/${name}${suffix}` });
+  const named = (list: Iterable<Described>, extra?: JsonSchema) => nameOrMap([...list], extra);
+  const stages = { type: 'array', items: of('stage') } as const;
+  const path = { type: 'string', minLength: 1 } as const;
+  const paths = { anyOf: [path, { type: 'array', items: path }] } as const;
+  const train = jsonSchema(trainOptions);
+  const evaluate = withSources(jsonSchema(evaluateOptions), of('source'), stages);
+  const { properties = {} } = jsonSchema(settings.partial());
+  const file = {
+    type: 'object',
+    properties: {
+      ...properties,
+      extends: { ...paths, description: parts.extends.about },
+      use: { ...paths, description: parts.use.about },
+      source: { ...of('source'), description: parts.source.about },
+      stages: { ...stages, description: parts.stages.about },
+      sink: { ...of('sink'), description: parts.sink.about },
+      train: { ...train, properties: { ...train.properties, model: of('model') }, description: parts.train.about },
+      evaluate: { ...evaluate, description: parts.evaluate.about },
+    },
+    required: ['source', 'stages'],
+    additionalProperties: false,
+  };
+  return {
+    file: file as JsonSchema,
+    source: named(registry.sources.values()),
+    stage: named(registry.stages.values(), jsonSchema(policyOptions)),
+    sink: named(registry.sinks.values()),
+    model: named(registry.models.values()),
+  };
+}
+
+/** A schema of which nothing need be there, and every option may be null. */
+function partial(schema: JsonSchema): JsonSchema {
+  const { required: _, maxProperties: _most, minProperties: _least, ...rest } = schema as JsonSchema & Bounds;
+  const nullable = (inner: JsonSchema) => ({ anyOf: [partial(inner), { type: 'null' }] }) as const;
+  return mapped(rest, (inner, at) => (at === 'properties' ? nullable(inner) : partial(inner)));
+}
+
+interface Bounds {
+  readonly minProperties?: number;
+  readonly maxProperties?: number;
+}
+
+/** As editors know it: without marks of ours; a number, a truth value or a word may also come from the environment. */
+function published(schema: JsonSchema): JsonSchema {
+  const { format, ...rest } = schema;
+  const whole = mapped(format === undefined || format === 'path' ? rest : schema, published);
+  const { type, enum: words, const: word } = whole;
+  const isLeaf = ['number', 'integer', 'boolean'].includes(String(type)) || words !== undefined || word !== undefined;
+  if (!isLeaf) return whole;
+  const { description, default: standard, ...leaf } = whole;
+  return {
+    anyOf: [leaf, { $ref: '#/$defs/reference' }],
+    ...(description !== undefined && { description }),
+    ...(standard !== undefined && { default: standard }),
+  };
+}
+
+/** A schema with every schema in it changed. `at` is the key below which it stands. */
+function mapped(schema: JsonSchema, change: (inner: JsonSchema, at: string) => JsonSchema): JsonSchema {
+  const isSchema = (value: unknown): value is JsonSchema => typeof value === 'object' && value !== null;
+  const one = (value: unknown, at: string) => (isSchema(value) ? change(value, at) : value);
+  return Object.fromEntries(
+    Object.entries(schema).map(([key, value]) => {
+      if (['properties', '$defs'].includes(key)) {
+        return [
+          key,
+          Object.fromEntries(Object.entries(value as object).map(([name, inner]) => [name, one(inner, key)])),
+        ];
+      }
+      if (['anyOf', 'oneOf', 'allOf', 'prefixItems'].includes(key))
+        return [key, (value as unknown[]).map((inner) => one(inner, key))];
+      return [key, ['items', 'additionalProperties', 'then', 'else'].includes(key) ? one(value, key) : value];
+    }),
+  );
+}
+
+/** `evaluate` with what its sources and stages may be, at the top, in each measure and in the list of measures. */
+function withSources(evaluate: JsonSchema, source: JsonSchema, stages: JsonSchema): JsonSchema {
+  const known: Readonly<Record<string, JsonSchema>> = { source, stages, on: source, against: source };
+  const filled = ({ properties = {}, ...rest }: JsonSchema): JsonSchema => ({
+    ...rest,
+    properties: Object.fromEntries(
+      Object.entries(properties).map(([key, inner]) => {
+        const named = known[key];
+        if (named !== undefined) return [key, { ...named, description: inner.description }];
+        return [key, (measureNames as readonly string[]).includes(key) ? filled(inner) : inner];
+      }),
+    ),
+  });
+  const whole = filled(evaluate);
+  const { measures } = whole.properties ?? {};
+  const items = measures?.items;
+  if (typeof items !== 'object') return whole;
+  return { ...whole, properties: { ...whole.properties, measures: { ...measures, items: filled(items) } } };
+}
+
+/** `decode`, or `resize: { size: 100 }`, or `resize: 100`. One object schema with a property per name: editors then complete each. */
+function nameOrMap(list: readonly Described[], extra?: JsonSchema): JsonSchema {
+  const properties = Object.fromEntries(
+    list.map(({ name, summary, shorthand, options }) => {
+      const own = jsonSchema(options);
+      const whole = { ...own, properties: { ...own.properties, ...extra?.properties } };
+      const short = shorthand === undefined ? undefined : own.properties?.[shorthand];
+      return [name, { description: summary, anyOf: [whole, { type: 'null' }, ...(short ? [short] : [])] }];
+    }),
+  );
+  const map = { type: 'object', properties, minProperties: 1, maxProperties: 1 };
+  return { anyOf: [{ type: 'string' }, map] } as JsonSchema;
+}
+
+/** Names are those of the registry where no other file brings more. What is text alone where a folder will do stays. */
+function closed({ stages, sources, sinks, models }: Registry): JsonSchema {
+  const strict = (known: ReadonlyMap<string, unknown>) => {
+    const names = [...known.keys()];
+    return {
+      anyOf: [
+        { type: 'string', enum: names },
+        { type: 'object', propertyNames: { enum: names } },
+      ],
+    };
+  };
+  const rule = {
+    if: { not: { anyOf: [{ required: ['use'] }, { required: ['extends'] }] } },
+    // biome-ignore lint/suspicious/noThenProperty: the word of JSON schema
+    then: {
+      properties: {
+        source: strict(sources),
+        stages: { items: strict(stages) },
+        sink: strict(sinks),
+        train: { properties: { model: strict(models) } },
+      },
+    },
+  };
+  return rule as JsonSchema;
+}
+
+/** The page `docs/stages.md`: everything a pipeline file can name, with its options. */
+export function stagesPage(registry: Registry): string {
+  const section = (title: string, list: readonly Described[]) =>
+    list.length === 0
+      ? []
+      : [
+          `## ${title}`,
+          '',
+          ...list.flatMap((one) => [`### \`${one.name}\``, '', one.summary, '', ...markdown(one), '']),
+        ];
+  return [
+    '# Stages, sources, sinks and models',
+    '',
+    'What a pipeline file can name: [its parts](#the-file), [sources](#sources), [stages](#stages), [sinks](#sinks), [models](#models), and the options of',
+    '[train](#train) and [evaluate](#evaluate). This page is made by `npm run schema` from the options; `patchstream describe <name>` prints the same for a source, stage, sink or model. For completion',
+    'in editors that speak the YAML language server, begin a file with `# yaml-language-server: $schema=<path to patchstream>/schema/pipeline.schema.json`.',
+    '',
+    '## The file',
+    '',
+    ...fileTable(),
+    '',
+    'A source, stage, sink or model is written as its name, `decode`, or as a map of its name and its options, `resize: { size: 100 }`. Relative paths start',
+    'at the file that they stand in. `${NAME}` is that environment variable, `${NAME:-default}` what it is where there is none.',
+    '',
+    'On the command line `--set train.steps=100` lays a value over the file, `--set stages.mask.ratio=0.5` over a stage, by name or by number from 0. `null` takes',
+    'out what it names: an option, a stage (`--set stages.random-flip=null`) or a part (`--set evaluate=null`; also `sink` and `train`). Relative paths start at the',
+    'working directory there.',
+    '',
+    ...section('Sources', [...registry.sources.values()]),
+    ...section('Stages', [...registry.stages.values()]),
+    '### Options of every stage',
+    '',
+    ...rowsOf(jsonSchema(policyOptions)),
+    '',
+    ...section('Sinks', [...registry.sinks.values()]),
+    ...section('Models', [...registry.models.values()]),
+    '## `train`',
+    '',
+    ...rowsOf(jsonSchema(trainOptions), linked),
+    '',
+    '## `evaluate`',
+    '',
+    ...rowsOf(jsonSchema(evaluateOptions), linked),
+    '',
+  ].join('\n');
+}
+
+/** Every key that may stand at the top. The settings have all a default: of some the text says it, as it hangs on others. */
+function fileTable(): string[] {
+  const rows = Object.entries<Part>(parts).map(
+    ([key, { takes, default: must = '', about, more }]) =>
+      `| \`${key}\` | ${takes} | ${must} | ${[about, more].filter((text) => text !== undefined).join(' ')} |`,
+  );
+  const [head, line, ...own] = rowsOf(jsonSchema(settings.partial()));
+  return [head!.replace('option', 'key'), line!, ...rows, ...own];
+}
+
+function markdown({ name, shorthand, options }: Described): string[] {
+  const short =
+    shorthand === undefined ? [] : [`\`${name}: value\` is short for \`${name}: { ${shorthand}: value }\`.`, ''];
+  return [...short, ...rowsOf(jsonSchema(options))];
+}
+
+/** What options take that the schemas of `train` and `evaluate` leave open, as the registry says what there is. */
+const linked: Readonly<Record<string, string>> = {
+  model: 'one of the [models](#models)',
+  source: 'one of the [sources](#sources)',
+  on: 'a folder, or one of the [sources](#sources)',
+  against: 'a folder, or one of the [sources](#sources)',
+  stages: 'a list of [stages](#stages)',
+};
+
+/** @param takes what is said in the place of a schema, by the last part of an option's name. */
+function rowsOf(schema: JsonSchema, takes: Readonly<Record<string, string>> = {}): string[] {
+  const rows = optionRows(schema);
+  if (rows.length === 0) return ['No options.'];
+  const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
+  return [
+    '| option | takes | default | |',
+    '| --- | --- | --- | --- |',
+    ...rows.map(
+      (row) =>
+        `| \`${row.name}\` | ${takes[row.name.split('.').at(-1)!] ?? cell(row.type)} | ${row.default === '' ? '' : cell(row.default)} | ${cell(row.about)} |`,
+    ),
+  ];
+}

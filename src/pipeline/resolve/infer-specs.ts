@@ -1,0 +1,222 @@
+import { fail, messageOf, type PatchstreamError } from '../../errors.ts';
+import type { Stage, StageKind, StagePolicy } from '../../streams/stage.ts';
+import type { Spec } from '../../vision/spec.ts';
+import type { Path } from '../file/locate.ts';
+import { policyOptions } from '../file/policy.ts';
+import { parseOptions } from '../options.ts';
+import type { Problems } from '../problem.ts';
+import type { AnyStage, Registry } from '../registry.ts';
+import { stageIds } from './stage-ids.ts';
+
+/** A stage with its options parsed and its place in the chain known. */
+export interface ResolvedStage {
+  readonly index: number;
+  /** `mask`, `mask#2`, or the user's own: the key of its chance and its name in errors. */
+  readonly id: string;
+  readonly name: string;
+  readonly policy: StagePolicy;
+  readonly stage: StageKind;
+  /** Parsed, of a defined stage; frozen. */
+  readonly options: unknown;
+  /** Of a defined stage. */
+  readonly definition?: AnyStage;
+  /** How many samples it may keep back. */
+  readonly holds: number;
+  /** The spec in front of it and behind it. */
+  readonly before: Spec;
+  readonly after: Spec;
+}
+
+/**
+ * Folds the spec along a chain and collects all that is wrong with it. Behind a stage that failed its check, and behind `each` and
+ * `operator`, the spec is open: it keeps what was known as a guess, shape checks are silent, option checks go on.
+ */
+export function foldStages(
+  stages: readonly Stage[],
+  source: Spec,
+  path: Path,
+  registry: Registry,
+  problems: Problems,
+): ResolvedStage[] {
+  const kinds = stages.map(({ stage }) => stage);
+  const ids = stageIds(kinds);
+  const later = laterFields(kinds);
+  let spec = source;
+  return kinds.map((stage, index) => {
+    const id = ids[index]!;
+    const at = [...path, index, stage.name];
+    if (ids.indexOf(id) < index) problems.add(fail('STAGE_ID_TWICE', { id }), [...at, 'id'], { who: `stage ${id}` });
+    const before = spec;
+    const policy = (parsed(policyOptions, stage.policy, id, at, problems) ?? {}) as StagePolicy;
+    const common = {
+      index,
+      id,
+      name: stage.name,
+      policy,
+      stage,
+      holds: stage.kind === 'operator' ? stage.holds : 0,
+      before,
+    };
+    if (stage.kind !== 'defined') {
+      spec = { ...before, open: true };
+      return { ...common, options: undefined, after: spec };
+    }
+    const definition = stage.definition as AnyStage;
+    const options = parsed(definition.options, stage.options, id, at, problems);
+    const giver = (field: string) => giverOf(field, later.slice(index + 1), registry);
+    const sound = options !== undefined && checkStage({ definition, options, spec: before, id, at, giver, problems });
+    spec = sound ? specAfter(definition, options, before, id, at, problems) : { ...before, open: true };
+    return { ...common, options, definition, after: spec };
+  });
+}
+
+const policyNames = Object.keys(policyOptions.shape);
+
+function parsed<T>(
+  schema: Parameters<typeof parseOptions<T>>[0],
+  options: unknown,
+  id: string,
+  at: Path,
+  problems: Problems,
+): T | undefined {
+  const also = schema === (policyOptions as unknown) ? [] : policyNames;
+  const result = parseOptions(schema, options, `stage ${id}`, also);
+  for (const { error, path, key } of result.problems)
+    problems.add(error, [...at, ...path], { key, who: `stage ${id}` });
+  return result.value;
+}
+
+interface Checking {
+  readonly definition: AnyStage;
+  readonly options: unknown;
+  readonly spec: Spec;
+  readonly id: string;
+  readonly at: Path;
+  readonly giver: (field: string) => string | undefined;
+  readonly problems: Problems;
+}
+
+/** True when the stage found nothing wrong with its options and with what it is given. */
+function checkStage({ definition, options, spec, id, at, giver, problems }: Checking): boolean {
+  const who = `stage ${id}`;
+  const before = problems.list.length;
+  for (const field of spec.open ? [] : definition.needs.filter((need) => !(need in spec.fields))) {
+    const by = giver(field);
+    const advice = by === undefined ? 'Put a stage that gives it before it.' : `Put \`${by}\` before it.`;
+    problems.add(fail('FIELD_MISSING', { owner: who, field, fields: fieldList(spec), advice }), at, { key: true, who });
+  }
+  // A stage that lacks a field cannot judge shapes; its options are still judged, as behind an open spec.
+  const seen: Spec = problems.list.length > before ? { ...spec, open: true } : spec;
+  try {
+    for (const { error, option } of definition.check?.(options, seen) ?? []) {
+      problems.add(error, option === undefined ? at : [...at, ...optionPath(option)], {
+        key: option === undefined,
+        who,
+      });
+    }
+  } catch (cause) {
+    problems.add(broken(cause), at, { key: true, who });
+  }
+  return problems.list.length === before;
+}
+
+function specAfter(definition: AnyStage, options: unknown, spec: Spec, id: string, at: Path, problems: Problems): Spec {
+  try {
+    const after = definition.output(spec, options);
+    if (typeof after?.fields !== 'object') throw new TypeError('its `output` gives no spec');
+    return spec.open ? { ...after, open: true } : after;
+  } catch (cause) {
+    // Behind an open spec the stage was handed a guess, which it need not be able to continue.
+    if (!spec.open) problems.add(broken(cause), at, { key: true, who: `stage ${id}` });
+    return { ...spec, open: true };
+  }
+}
+
+function broken(cause: unknown): PatchstreamError {
+  return fail('STAGE_BROKEN', { found: messageOf(cause) }, { cause });
+}
+
+/** `size.0` as a path. */
+export function optionPath(option: string): (string | number)[] {
+  return option.split('.').map((part) => (/^\d+$/.test(part) ? Number(part) : part));
+}
+
+/** The fields of a spec, for messages. */
+export function fieldList(spec: Spec): string {
+  return Object.keys(spec.fields).join(', ') || 'none';
+}
+
+/** For each stage of a chain the fields it would give, as far as that can be told without what comes before it. */
+function laterFields(kinds: readonly StageKind[]): { name: string; fields: readonly string[] }[] {
+  return kinds.map((kind) => ({
+    name: kind.name,
+    fields: kind.kind === 'defined' ? given(kind.definition as AnyStage, kind.options) : [],
+  }));
+}
+
+function given(definition: AnyStage, options: unknown): string[] {
+  try {
+    const parsed = definition.options.safeParse(options);
+    return parsed.success ? Object.keys(definition.output(wide, parsed.data).fields) : [];
+  } catch {
+    // Whatever the user's code throws for a spec that is none of its chain: this only looks for a suggestion, and `foldStages` tells what it throws for its own.
+    return [];
+  }
+}
+
+// Something of everything, so that an `output` that continues a spec finds what it continues.
+const wide: Spec = { fields: {}, size: [96, 96], grid: { patch: 8, side: 12 }, windows: { K: 5, M: 2 }, open: true };
+
+// By the names of contracts; only for stages that cannot be asked because they have options without a default.
+const usual: Readonly<Record<string, string>> = {
+  picture: 'decode',
+  lr: 'downsample',
+  windows: 'windows',
+  masks: 'mask',
+};
+
+/** The stage that gives a field: one that stands too late in this chain, else one of the registry. */
+export function giverOf(
+  field: string,
+  later: readonly { name: string; fields: readonly string[] }[],
+  registry: Registry,
+): string | undefined {
+  const here = later.find(({ fields }) => fields.includes(field));
+  if (here) return here.name;
+  for (const definition of registry.stages.values()) if (given(definition, {}).includes(field)) return definition.name;
+  const name = usual[field];
+  return name !== undefined && registry.stages.has(name) ? name : undefined;
+}
+
+/** Where fields come from that no stage gives. */
+const origins: Readonly<Record<string, string>> = {
+  label: 'Give the source its labels: `labels: true` for a folder of a folder per class, the file of `labels` for idx.',
+};
+
+/** What keeps `fields` out of a batch: a field that is missing, bytes of any length, pictures of no common size. Empty for an open spec. */
+export function looseFields(
+  spec: Spec,
+  fields: readonly string[],
+  owner: string,
+  registry: Registry,
+): PatchstreamError[] {
+  if (spec.open) return [];
+  return fields.flatMap((field): PatchstreamError[] => {
+    const known = spec.fields[field];
+    if (known === undefined) {
+      const by = giverOf(field, [], registry);
+      const advice =
+        by === undefined ? (origins[field] ?? 'Add a stage that gives it.') : `Add \`${by}\` to the stages.`;
+      return [fail('FIELD_MISSING', { owner, field, fields: fieldList(spec), advice })];
+    }
+    if (known === 'bytes') return [fail('FIELD_LOOSE', { field, advice: 'Put `decode` and `resize` before it.' })];
+    const size =
+      known === 'picture' ? spec.size : typeof known === 'object' && 'picture' in known ? known.picture : 'fixed';
+    if (!size) {
+      return [
+        fail('FIELD_LOOSE', { field, advice: 'Put `resize`, or another stage that fixes the size, into the chain.' }),
+      ];
+    }
+    return [];
+  });
+}

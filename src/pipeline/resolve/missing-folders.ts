@@ -1,0 +1,28 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { shownFile } from '../file/locate.ts';
+import { redact } from '../file/redact.ts';
+import type { ResolvedSource } from './evaluate.ts';
+import type { Resolved } from './resolve.ts';
+
+/**
+ * The folders that a pipeline reads and that are not there, each once, as they are shown to people: no problem of the pipeline, which may be
+ * checked where its data are not, but one of its run. Looks whether they exist, and at nothing in them.
+ */
+export function absentFolders({ definition, source, evaluate }: Resolved): string[] {
+  const measured = evaluate?.measures.flatMap((measure) => [
+    measure.on.source,
+    ...('against' in measure ? [measure.against.source] : []),
+  ]);
+  const folders = [source, ...(measured ?? [])].flatMap((one) => (one === undefined ? [] : folderOf(one)));
+  const absent = [...new Set(folders.map((folder) => resolve(definition.base, folder)))].filter(
+    (path) => !existsSync(path),
+  );
+  return absent.map((path) => redact(shownFile(path), definition.origin?.secrets ?? []));
+}
+
+function folderOf({ definition, options }: ResolvedSource): string[] {
+  const folder = definition.folder?.(options);
+  // An address, or a pattern that stands for many files.
+  return folder === undefined || /:\/\/|\{/.test(folder) ? [] : [folder];
+}

@@ -1,0 +1,100 @@
+import { fail } from '../../errors.ts';
+import { coreCount } from '../../machine.ts';
+import type { Spec } from '../../vision/spec.ts';
+import type { Definition } from '../definition.ts';
+import { settings } from '../file/settings.ts';
+import { parseOptions } from '../options.ts';
+import { type Problem, Problems } from '../problem.ts';
+import type { Registry } from '../registry.ts';
+import { checkEvaluate, checkSource, openSpec, type ResolvedEvaluate, type ResolvedSource } from './evaluate.ts';
+import { foldStages, type ResolvedStage } from './infer-specs.ts';
+import { checkMeasures } from './measures.ts';
+import { checkEnds, checkSink, checkTrain, type ResolvedSink, type ResolvedTrain } from './outputs.ts';
+import { checkOverlap } from './overlap.ts';
+
+/** A definition with every option parsed and every spec known: what is built, and what `describe` shows. Parts that have problems are absent. */
+export interface Resolved {
+  readonly definition: Definition;
+  readonly problems: readonly Problem[];
+  readonly source?: ResolvedSource;
+  readonly stages: readonly ResolvedStage[];
+  /** At the end of the chain. */
+  readonly spec: Spec;
+  readonly sink?: ResolvedSink;
+  readonly train?: ResolvedTrain;
+  readonly evaluate?: ResolvedEvaluate;
+  readonly capacity: Capacity;
+}
+
+/** How much may be under way. */
+export interface Capacity {
+  /** As set; otherwise one per core, where a training begins. */
+  readonly threads: number;
+  /** The most threads that a training may try, where it chooses them itself. */
+  readonly mostThreads?: number;
+  readonly permits: number;
+  /** The least permits with which the chain can run: threads + Σ (holds + 1) over the stages that hold. */
+  readonly needed: number;
+  /** As set; absent where the run chooses. */
+  readonly cells?: number;
+}
+
+/**
+ * Parses and checks all of a definition and never stops at the first problem. Opens no data.
+ *
+ * @param ends ask for a sink or training, as a run does; batches taken in a program need neither.
+ */
+export function resolvePipeline(definition: Definition, registry: Registry, { ends = true } = {}): Resolved {
+  const problems = new Problems({ origin: definition.origin, file: definition.file });
+  checkSettings(definition, problems);
+  if (ends) checkEnds(definition, problems);
+  const source = checkSource(definition.source, ['source'], problems);
+  const start = source?.spec ?? openSpec;
+  const stages = foldStages(definition.stages, start, ['stages'], registry, problems);
+  const spec = stages.at(-1)?.after ?? start;
+  const capacity = capacityOf(definition, stages);
+  checkCapacity(definition, capacity, problems);
+  const sink = checkSink(definition, spec, problems);
+  const train = checkTrain(definition, spec, registry, problems);
+  const evaluate = checkEvaluate(definition, { source, stages }, registry, problems);
+  if (train !== undefined && evaluate !== undefined) checkMeasures(train, spec, evaluate, registry, problems);
+  // Batches that a program takes are written nowhere.
+  if (ends) checkOverlap(definition, { source, sink, evaluate }, problems);
+  const parts = Object.fromEntries(
+    Object.entries({ source, sink, train, evaluate }).filter(([, part]) => part !== undefined),
+  );
+  return Object.freeze({ definition, problems: problems.sorted(), stages, spec, capacity, ...parts });
+}
+
+function checkSettings(definition: Definition, problems: Problems): void {
+  const { name, seed, output, permits, threads, cells } = definition;
+  const own = Object.entries({ name, seed, output, permits, threads, cells }).filter(
+    ([, value]) => value !== undefined,
+  );
+  for (const { error, path } of parseOptions(settings, Object.fromEntries(own), 'a pipeline').problems)
+    problems.add(error, path);
+}
+
+function capacityOf(definition: Definition, stages: readonly ResolvedStage[]): Capacity {
+  const threads = typeof definition.threads === 'number' ? definition.threads : coreCount();
+  const needed = threads + stages.reduce((sum, { holds }) => sum + (holds > 0 ? holds + 1 : 0), 0);
+  const permits = typeof definition.permits === 'number' ? definition.permits : Math.max(32, 4 * threads, needed);
+  const { cells, train } = definition;
+  // Every thread wants a permit, and twice the cores is as much as waiting for disks can need.
+  const mostThreads = Math.max(1, Math.min(Math.max(4, 2 * threads), permits - (needed - threads)));
+  return {
+    threads,
+    ...(train !== undefined && typeof definition.threads !== 'number' && { mostThreads }),
+    permits,
+    needed,
+    ...(cells !== undefined && { cells }),
+  };
+}
+
+function checkCapacity({ train }: Definition, { permits, needed, cells, threads }: Capacity, problems: Problems): void {
+  if (permits < needed) problems.add(fail('PERMITS_TOO_FEW', { needed, permits }), ['permits']);
+  const micro = train?.microBatch;
+  if (typeof cells === 'number' && typeof micro === 'number' && cells < 2 * micro + threads) {
+    problems.add(fail('CELLS_TOO_FEW', { needed: 2 * micro + threads, cells }), ['cells']);
+  }
+}

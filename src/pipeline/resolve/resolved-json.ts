@@ -1,0 +1,108 @@
+import { redactValue, sealed } from '../file/redact.ts';
+import type { ResolvedMeasure, ResolvedSource } from './evaluate.ts';
+import type { ResolvedStage } from './infer-specs.ts';
+import type { Resolved } from './resolve.ts';
+
+/**
+ * The part of a resolved pipeline that decides what comes out of it, with its true values: not how many work on it at a time, nor what may fail.
+ * For digests alone; what is shown or written is `decisiveJson`.
+ */
+export function trueJson(resolved: Resolved) {
+  const { name, seed, sink, train } = wholeJson(resolved);
+  const { source, evaluate } = resolved;
+  const {
+    microBatch: _m,
+    checkpoint: _c,
+    thread: _t,
+    backend: _b,
+    device: _d,
+    onNotANumber: _n,
+    ...training
+  } = (train ?? {}) as Record<string, unknown>;
+  const measures = evaluate?.measures.map((measure) =>
+    measureJson(measure, { options: deciding, stage: decidingStage }),
+  );
+  return {
+    name,
+    seed,
+    source: source && { [source.name]: deciding(source) },
+    stages: resolved.stages.map((stage) => ({ id: stage.id, ...decidingStage(stage) })),
+    sink,
+    train: train && training,
+    evaluate: evaluate && { ...evaluate, measures },
+  };
+}
+
+/** The options of a source or stage that decide what it makes of sound data: not those that say what happens to the rest, which may change when a run goes on. */
+function deciding({ definition, options }: WithPolicies): unknown {
+  const policies = definition?.policies ?? [];
+  if (policies.length === 0 || typeof options !== 'object' || options === null) return options;
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !policies.includes(name)));
+}
+
+function decidingStage(stage: ResolvedStage): Record<string, unknown> {
+  return stageJson({ ...stage, policy: {}, options: deciding(stage) });
+}
+
+interface WithPolicies {
+  readonly definition?: { readonly policies?: readonly string[] };
+  readonly options: unknown;
+}
+
+/** `trueJson` to be shown and written: values from the environment stand as `${NAME}`, with a digest of each under `environment`. */
+export function decisiveJson(resolved: Resolved) {
+  return shown(trueJson(resolved), resolved);
+}
+
+/** A pipeline with every default filled in, as JSON for the run's folder and the report. Values from the environment as in `decisiveJson`. */
+export function resolvedJson(resolved: Resolved) {
+  return shown(wholeJson(resolved), resolved);
+}
+
+function shown<T extends object>(json: T, { definition }: Resolved): T & Environment {
+  const secrets = definition.origin?.secrets ?? [];
+  const safe = redactValue(json, secrets) as T;
+  const environment = sealed(safe, secrets);
+  return { ...safe, ...(Object.keys(environment).length > 0 && { environment }) };
+}
+
+interface Environment {
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+function wholeJson({ definition, source, stages, sink, train, evaluate, capacity }: Resolved) {
+  const { name, seed } = definition;
+  const { model, ...training } = train ?? {};
+  return {
+    name,
+    seed,
+    source: source && { [source.name]: source.options },
+    stages: stages.map(stageJson),
+    ...(sink && { sink: { [sink.name]: sink.options } }),
+    ...(train && { train: { model: { [model!.name]: model!.options }, ...training } }),
+    ...(evaluate && { evaluate: { ...evaluate, measures: evaluate.measures.map((measure) => measureJson(measure)) } }),
+    permits: capacity.permits,
+    threads: capacity.threads,
+  };
+}
+
+/** A measure in the full form. @param shown what is shown of the options of a source, and of a stage. */
+export function measureJson(measure: ResolvedMeasure, shown: Shown = whole): Record<string, unknown> {
+  const { kind, options, on } = measure;
+  const source = (one: ResolvedSource) => ({ [one.name]: shown.options(one) });
+  const against = 'against' in measure ? { against: source(measure.against.source) } : {};
+  return { [kind]: { ...options, on: source(on.source), ...against, stages: on.stages.map(shown.stage) } };
+}
+
+interface Shown {
+  options(of: WithPolicies): unknown;
+  stage(of: ResolvedStage): Record<string, unknown>;
+}
+
+const whole: Shown = { options: ({ options }) => options, stage: stageJson };
+
+/** A stage as in a file. Functions and operators of a program have a name only. */
+export function stageJson({ name, stage, options, policy, holds }: ResolvedStage): Record<string, unknown> {
+  const own = stage.kind === 'defined' ? (options as object) : holds > 0 ? { holds } : {};
+  return { [stage.kind === 'defined' ? name : `${stage.kind}(${name})`]: { ...own, ...policy } };
+}

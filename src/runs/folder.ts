@@ -1,0 +1,285 @@
+import { createHash } from 'node:crypto';
+import { appendFileSync } from 'node:fs';
+import { mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fail, messageOf, PatchstreamError } from '../errors.ts';
+import { RunLock } from '../files/run-lock.ts';
+import { redactRow, reveal, type Secret } from '../pipeline/file/redact.ts';
+import type { Part } from '../sinks/sink.ts';
+import type { Failure } from '../streams/failures.ts';
+import type { StageStats } from '../streams/meter.ts';
+import { differences } from '../train/differences.ts';
+import {
+  cannotWrite,
+  endLine,
+  FolderGuard,
+  jsonOf,
+  lockName,
+  outputGone,
+  unlessGone,
+  writeWhole,
+} from '../whole-file.ts';
+import type { RunSummary } from './events.ts';
+import { checkOwned, namesOf } from './own-names.ts';
+import type { Sum } from './sum.ts';
+
+/** What a finished run leaves of itself, so that it is not run again by mistake. */
+interface Finished {
+  readonly format: 1;
+  /** Of the resolved pipeline: another pipeline in the same folder is another run. */
+  readonly digest: string;
+  readonly summary: RunSummary;
+}
+
+/** The folder of a run: `pipeline.json`, `events.jsonl`, `quarantine.jsonl`, `finished.json` beside what sinks and trainers put there. */
+export class RunFolder {
+  readonly path: string;
+  /** Of all that decides the results. */
+  readonly digest: string;
+  /** The same without the part: equal for all parts of a job. */
+  readonly job: string;
+
+  readonly #resolved: string;
+  readonly #secrets: readonly Secret[];
+  /** The files and folders that the run writes here itself. */
+  readonly #names: readonly string[];
+  readonly #trouble = new AbortController();
+  /** Whether an earlier run has taken all the names. */
+  #owned = false;
+  /** What is said before the run begins: nothing is written into a folder that it may never begin in. */
+  #waiting: { readonly file: string; readonly row: Record<string, unknown> }[] | undefined = [];
+  /** Files whose last line has been looked at. */
+  readonly #appended = new Set<string>();
+  #lock: RunLock | undefined;
+  #guard: FolderGuard | undefined;
+
+  private constructor(
+    path: string,
+    digests: { digest: string; job: string },
+    resolved: unknown,
+    secrets: readonly Secret[],
+  ) {
+    this.path = path;
+    this.digest = digests.digest;
+    this.job = digests.job;
+    this.#resolved = `${JSON.stringify(resolved, null, 2)}\n`;
+    this.#names = namesOf(resolved);
+    this.#secrets = secrets;
+  }
+
+  /**
+   * Makes the folder. Nothing in it is changed before `begin`.
+   *
+   * @param resolved the pipeline as JSON, without secrets. @param decisive what of it decides the results, with its true values. @param part of which
+   * it is. @param secrets what must not stand in its files.
+   * @throws OUTPUT_FOLDER when it cannot be made.
+   */
+  static async open(
+    path: string,
+    resolved: unknown,
+    decisive: object,
+    { part, secrets = [] }: { readonly part?: Part | undefined; readonly secrets?: readonly Secret[] } = {},
+  ): Promise<RunFolder> {
+    const digestOf = (value: object) => createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16);
+    const digests = { digest: digestOf({ ...decisive, part }), job: digestOf(decisive) };
+    try {
+      await mkdir(path, { recursive: true });
+    } catch (cause) {
+      throw fail('OUTPUT_FOLDER', { found: messageOf(cause) }, { where: path, cause });
+    }
+    return new RunFolder(path, digests, resolved, secrets);
+  }
+
+  /**
+   * What could not be written here while the run went; undefined where all could. The run ends as soon as `trouble` says so: it is heard of where
+   * something is written, which may be a timer or the failure of a sample.
+   */
+  get error(): PatchstreamError | undefined {
+    return this.#trouble.signal.reason as PatchstreamError | undefined;
+  }
+
+  get trouble(): AbortSignal {
+    return this.#trouble.signal;
+  }
+
+  /** The summary of an earlier run of this very pipeline that came to its end and whose files are there; undefined when there is none. */
+  async finished(): Promise<RunSummary | undefined> {
+    const { format, digest, summary } = parsed<Finished>(await this.#read('finished.json')) ?? {};
+    if (format !== 1 || digest !== this.digest || summary === undefined) return undefined;
+    // The digest is of the true values, so these are the same.
+    const files = summary.files.map((file) => reveal(file, this.#secrets));
+    try {
+      for (const file of files) if ((await stat(file).catch(unlessGone)) === undefined) return undefined;
+    } catch (cause) {
+      throw this.#unusable(cause);
+    }
+    return { ...summary, files };
+  }
+
+  /**
+   * What an earlier run of another pipeline has left here will be lost, in words; undefined where there was none. Of this pipeline nothing is
+   * said: it makes the same again.
+   */
+  async replaces(): Promise<string | undefined> {
+    const text = await this.#read('pipeline.json');
+    if (text === undefined) return undefined;
+    const before = parsed<Readonly<Record<string, unknown>>>(text);
+    if (before === undefined) return `What an earlier run has left in ${this.path} is replaced.`;
+    const different = differences(decidingOf(before), decidingOf(JSON.parse(this.#resolved)));
+    return different && `What an earlier run has left in ${this.path} is replaced: ${different}.`;
+  }
+
+  /** Takes the folder for this process. @throws RUN_BUSY while another one that lives has it; OUTPUT_OTHER, RUN_LOCK, OUTPUT_FOLDER. */
+  async lock(): Promise<void> {
+    const onLost = () => this.#fail(outputGone(this.path));
+    try {
+      this.#lock = await RunLock.take(join(this.path, lockName), this.path, { onLost });
+      this.#guard = new FolderGuard(this.path);
+      this.#owned = await checkOwned(this.path, this.#names);
+    } catch (cause) {
+      await Promise.allSettled([this.unlock()]);
+      throw this.#unusable(cause);
+    }
+  }
+
+  async unlock(): Promise<void> {
+    try {
+      await this.#lock?.release();
+    } catch (cause) {
+      throw this.#unusable(cause);
+    }
+  }
+
+  /**
+   * Begins a run that is sure to begin: the resolved pipeline is written, what an earlier run said of its end goes, and its failures
+   * unless this one goes on from where it stood. From now on the names of what it writes are the run's.
+   */
+  async begin({ goesOn }: { readonly goesOn: boolean }): Promise<void> {
+    this.#append('events.jsonl', { event: 'start', digest: this.digest, files: this.#names });
+    if (this.error) throw this.error;
+    try {
+      await writeWhole(join(this.path, 'pipeline.json'), this.#resolved);
+      await rm(join(this.path, 'finished.json'), { force: true });
+      if (!goesOn) await rm(join(this.path, 'quarantine.jsonl'), { force: true });
+    } catch (cause) {
+      throw this.#unusable(cause);
+    }
+    this.#flush();
+  }
+
+  /**
+   * Takes the failures from `position` on out of the quarantine: a job that goes on there meets them again, as it does that of a last line which a kill
+   * has cut. Counts what is left, by stage, how many positions it is of, and the lines that cannot be read, which stay.
+   */
+  async forgetFailures(
+    position: number,
+  ): Promise<{ readonly counts: ReadonlyMap<string, number>; readonly failed: number; readonly unreadable: number }> {
+    const text = await this.#read('quarantine.jsonl');
+    const counts = new Map<string, number>();
+    const positions = new Set<number>();
+    let unreadable = 0;
+    if (text === undefined || text === '') return { counts, failed: 0, unreadable };
+    const kept = text
+      .split('\n')
+      .slice(0, -1)
+      .filter((line) => {
+        const { stage, position: at } = parsed<Failure>(line) ?? {};
+        if (stage === undefined || at === undefined) {
+          unreadable++;
+          return true;
+        }
+        if (at >= position) return false;
+        counts.set(stage, (counts.get(stage) ?? 0) + 1);
+        positions.add(at);
+        return true;
+      });
+    await this.#write('quarantine.jsonl', kept.map((line) => `${line}\n`).join(''));
+    return { counts, failed: positions.size, unreadable };
+  }
+
+  /** Enters a failed sample. Synchronous: the row is there even if the process dies of the next one. */
+  quarantine({ stage, key, position, epoch, error }: Failure): void {
+    this.#enter('quarantine.jsonl', { stage, key, position, epoch, error: messageOf(error) });
+  }
+
+  /** Enters something that happened. */
+  tell(event: string, row: Record<string, unknown>): void {
+    this.#enter('events.jsonl', { event, ...row });
+  }
+
+  #enter(file: string, row: Record<string, unknown>): void {
+    if (this.#waiting === undefined) this.#append(file, row);
+    else this.#waiting.push({ file, row: { time: now(), ...row } });
+  }
+
+  /** Enters how the run ended, with what every stage did, and how its samples ended, as far as they are known. One that never began says so only where an earlier one has. */
+  ended(how: string, stats: readonly StageStats[], sum?: Sum): void {
+    if (this.#waiting !== undefined && !this.#owned) return;
+    this.#flush();
+    this.#append('events.jsonl', { event: 'end', how, ...(sum && { sum }), stats });
+  }
+
+  #flush(): void {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    for (const { file, row } of waiting) this.#append(file, row);
+  }
+
+  async finish(summary: RunSummary): Promise<void> {
+    const finished: Finished = { format: 1, digest: this.digest, summary: redactRow(summary, this.#secrets) };
+    await this.#write('finished.json', `${JSON.stringify(finished, null, 2)}\n`);
+  }
+
+  async #write(file: string, text: string): Promise<void> {
+    this.#guard?.check();
+    await writeWhole(join(this.path, file), text);
+  }
+
+  /** Nothing where there is no such file. */
+  async #read(file: string): Promise<string | undefined> {
+    try {
+      return await readFile(join(this.path, file), 'utf8').catch(unlessGone);
+    } catch (cause) {
+      throw this.#unusable(cause);
+    }
+  }
+
+  /** Never throws: who calls it may be nobody that the run waits for. */
+  #append(file: string, row: Record<string, unknown>): void {
+    const path = join(this.path, file);
+    try {
+      this.#guard?.check();
+      const safe = redactRow(row, this.#secrets);
+      const before = this.#appended.has(file) ? '' : endLine(path);
+      this.#appended.add(file);
+      appendFileSync(path, `${before}${JSON.stringify({ time: now(), ...safe })}\n`);
+    } catch (cause) {
+      this.#fail(cannotWrite(path, cause, 'FILE_WRITE'));
+    }
+  }
+
+  #fail(error: PatchstreamError): void {
+    if (!this.#trouble.signal.aborted) this.#trouble.abort(error);
+  }
+
+  #unusable(cause: unknown): PatchstreamError {
+    if (cause instanceof PatchstreamError) return cause;
+    return fail('OUTPUT_FOLDER', { found: messageOf(cause) }, { where: this.path, cause });
+  }
+}
+
+function now(): string {
+  return new Date().toISOString();
+}
+
+/** A resolved pipeline without what decides its speed alone. */
+function decidingOf(resolved: unknown): unknown {
+  const { permits: _p, threads: _t, ...rest } = resolved as Readonly<Record<string, unknown>>;
+  return rest;
+}
+
+/** The map of a file of JSON; nothing where it is none. */
+function parsed<T>(text: string | undefined): Partial<T> | undefined {
+  const value = jsonOf(text ?? '');
+  return typeof value === 'object' && value !== null ? value : undefined;
+}

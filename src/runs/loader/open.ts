@@ -1,0 +1,139 @@
+import type { Observable } from 'rxjs';
+import { fail, messageOf, printable } from '../../errors.ts';
+import { writtenFolders } from '../../pipeline/resolve/overlap.ts';
+import type { Resolved } from '../../pipeline/resolve/resolve.ts';
+import type { Fields, OpenSource } from '../../sources/source.ts';
+import type { Before, Failure } from '../../streams/failures.ts';
+import type { Drop } from '../../streams/sample.ts';
+import type { Spec } from '../../vision/spec.ts';
+import { cancelled } from '../cancelled.ts';
+import { type Loader, loader, type Threads } from './engine.ts';
+import { type RecordRun, recordRun } from './records.ts';
+
+/** What of a run is not in its definition. */
+export interface OpenOptions {
+  /** Passes over the source. Default 1; Infinity for as long as someone asks. */
+  readonly epochs?: number;
+  /** A new order in each epoch, a pure function of the seed. Default: listing order. */
+  readonly shuffle?: boolean;
+  /** The position to begin at, to go on where an earlier run stood. */
+  readonly start?: number;
+  /** What an earlier run of the same job has met in front of `start`. */
+  readonly before?: Before;
+  /** One past the last position, where it is not the end of the epochs; of a run whose positions become known while it runs, how far it may go by now. */
+  readonly end?: number | Observable<number>;
+  readonly signal?: AbortSignal;
+  /** Hears of each sample that failed. */
+  readonly onFailure?: (failure: Failure) => void;
+  /** Hears lines about long preparations. */
+  readonly onLine?: (text: string) => void;
+  /** Loader threads, where they are not those of the definition. */
+  readonly threads?: Threads;
+  /** The source, where it is open already (`openSource`); it is closed with the loader. */
+  readonly source?: OpenSource<Fields | Drop>;
+}
+
+type Readable = Pick<Resolved, 'definition' | 'source' | 'stages' | 'spec' | 'capacity'> &
+  Partial<Pick<Resolved, 'sink'>>;
+
+/** Opens the source of a checked pipeline. @throws what the source says when it cannot be opened. */
+export function openSource(
+  { definition, source, sink }: Pick<Readable, 'definition' | 'source' | 'sink'>,
+  options: OpenOptions,
+): Promise<OpenSource> {
+  const { signal = new AbortController().signal, onLine = () => {} } = options;
+  return source!.definition.open(source!.options, {
+    base: definition.base,
+    signal,
+    progress: onLine,
+    written: writtenFolders(definition, { sink }),
+  });
+}
+
+/** A source that is open, with its stages behind it, not yet begun. */
+export interface Opened {
+  readonly source: OpenSource<Fields | Drop>;
+  readonly loader: Loader;
+  /** For batches, in the place of the loader: the same samples, where all of them are records that are rendered alike. */
+  readonly records?: RecordRun;
+  readonly spec: Spec;
+  readonly threads: number;
+  /** Samples that the run will read. */
+  readonly total: number;
+  /** To be called when the run has come to its end. @throws NOTHING_LEFT when no sample came through. */
+  finish(): void;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the source of a checked pipeline and joins its stages to it.
+ *
+ * @throws what the source says when it cannot be opened.
+ */
+export async function openLoader(resolved: Readable, options: OpenOptions = {}): Promise<Opened> {
+  const { definition, stages, spec, capacity } = resolved;
+  const { epochs = 1, shuffle = false, start = 0, onFailure, before } = options;
+  if (!(epochs >= 0)) throw fail('EPOCHS', { found: String(epochs) });
+  if (options.signal?.aborted) throw cancelled(options.signal);
+  // Reads under way end when the run does, for whatever cause.
+  const abort = new AbortController();
+  const signal = options.signal === undefined ? abort.signal : AbortSignal.any([abort.signal, options.signal]);
+  const source = options.source ?? (await openSource(resolved, { ...options, signal }));
+  const first: Failure[] = [];
+  const total = options.end ?? Math.floor(epochs * source.count);
+  const records =
+    typeof total === 'number'
+      ? recordRun(source as OpenSource, stages, {
+          seed: definition.seed,
+          shuffle,
+          start,
+          end: total,
+          signal,
+          base: definition.base,
+        })
+      : undefined;
+  const running = loader(source, {
+    seed: definition.seed,
+    base: definition.base,
+    stages,
+    threads: options.threads ?? capacity.threads,
+    permits: capacity.permits,
+    shuffle,
+    start,
+    end: total,
+    signal,
+    before,
+    onFailure: (failure) => {
+      if (first.length < 3) first.push(failure);
+      onFailure?.(failure);
+    },
+  });
+  return {
+    source,
+    loader: running,
+    ...(records && { records }),
+    spec,
+    threads: capacity.threads,
+    total: typeof total === 'number' ? total - start : Number.POSITIVE_INFINITY,
+    finish() {
+      const stats = running.stats();
+      const earlier = [...(before?.failures.values() ?? [])].reduce((sum, count) => sum + count, 0);
+      const failures = stats.reduce((sum, stage) => sum + stage.failures, earlier);
+      const issued = running.permits.issued + (before?.seen ?? 0);
+      const out = stats.at(-1)!.out + (before?.out ?? 0);
+      // A share is judged after a hundred samples; a short run ends here, and must not call it success when most was lost.
+      if (issued === 0 || (out > 0 && failures <= out)) return;
+      const why = first.map(({ stage, key, error }) => `${printable(key)} in ${stage}: ${messageOf(error)}`).join('; ');
+      const drops = stats.flatMap(({ stage, drops }) =>
+        Object.entries(drops).map(([reason, count]) => `${count} dropped in ${stage.replace(/^\d+:/, '')} (${reason})`),
+      );
+      const told = [...drops, ...(why === '' ? [] : [`the first failures: ${why}`])].join('; ');
+      if (out > 0) throw fail('MOST_FAILED', { failures, seen: issued, first: told });
+      throw fail('NOTHING_LEFT', { seen: issued, first: told });
+    },
+    async close() {
+      abort.abort();
+      await source.close?.();
+    },
+  };
+}

@@ -1,0 +1,31 @@
+import { fail } from '../../errors.ts';
+import type { OpenSource } from '../../sources/source.ts';
+
+/**
+ * A source that is read again and again ends the run where two whole passes have brought nothing through: such a run would go on for ever, and do
+ * nothing.
+ *
+ * @param permits how many samples may be on their way. @param out how many have come through by now.
+ */
+export function endingIdlePasses(source: OpenSource, permits: number, out: () => number): OpenSource {
+  const most = 2 * source.count + permits;
+  let [reads, before] = [0, 0];
+  const read: OpenSource['read'] = (...asked) => {
+    if (++reads > most) {
+      const now = out();
+      if (now === before) {
+        const first = 'none came through in two passes over the source';
+        throw fail('NOTHING_LEFT', { seen: 2 * source.count, first }, { ends: true });
+      }
+      [reads, before] = [0, now];
+    }
+    return source.read(...asked);
+  };
+  return new Proxy(source, {
+    get(target, name) {
+      if (name === 'read') return read;
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}

@@ -1,0 +1,195 @@
+import { percentOf } from '../counts.ts';
+import { printable } from '../errors.ts';
+import type { ReconstructionErrors } from '../measures/evaluate.ts';
+import type { Measures } from '../train/metrics.ts';
+
+/** What a report shows. Everything may come from outside: it is escaped here. */
+export interface ReportContent {
+  /** The pipeline's name. */
+  readonly name: string;
+  /** The resolved pipeline as text, YAML or JSON. */
+  readonly pipeline: string;
+  readonly rows: readonly Measures[];
+  /** Samples per step. */
+  readonly batch: number;
+  /** Wall time of the run in seconds. */
+  readonly seconds: number;
+  /** Backend, device and why. */
+  readonly backend: string;
+  /** Numbers that were trained. */
+  readonly parameters?: number;
+  readonly errors?: ReconstructionErrors;
+  /** Further tables: what was measured of features, and on the way. */
+  readonly tables?: readonly ReportTable[];
+  /** Which side of the training set the pace, and what would help. */
+  readonly balance?: string;
+  /** What a reader of the numbers must know. */
+  readonly notes?: readonly string[];
+  /** `loss.svg`. */
+  readonly chart?: string;
+  /** `reconstruction.png`. */
+  readonly figure?: Uint8Array;
+}
+
+export interface ReportTable {
+  readonly title: string;
+  readonly head: readonly string[];
+  /** The first cell of each row is its heading. */
+  readonly rows: readonly (readonly string[])[];
+  readonly about?: string;
+}
+
+/** Text made safe to stand in a page, inside an element or an attribute in double quotes; line ends stay. */
+export function escapeHtml(value: string): string {
+  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+  return value
+    .split('\n')
+    .map((line) => printable(line).replace(/[&<>"']/g, (char) => entities[char]!))
+    .join('\n');
+}
+
+/**
+ * `report.html`: one file that holds all of a run (numbers, pictures, the pipeline), opens anywhere, and asks nothing of the network:
+ * images are data inside it, and its policy forbids scripts and requests.
+ */
+export function reportHtml(content: ReportContent): string {
+  const { name, pipeline, rows, errors, tables = [], notes = [], chart, figure } = content;
+  const parts = [
+    `<h1>${escapeHtml(name)}</h1>`,
+    table(summary(content)),
+    ...tables.flatMap(measureTable),
+    ...(errors === undefined ? [] : ['<h2>Held-out reconstruction</h2>', errorTable(errors)]),
+    ...notes.map((note) => `<p>${escapeHtml(note)}</p>`),
+    ...(figure === undefined
+      ? []
+      : [
+          image('What the model is given of each picture, and what it makes of it', 'image/png', Buffer.from(figure)),
+          '<p>Grey patches are hidden from the model; half grey ones in one of two windows that overlap there. Pale patches lie in no window.</p>',
+        ]),
+    ...(chart === undefined ? [] : ['<h2>Training</h2>', image('Loss per step', 'image/svg+xml', Buffer.from(chart))]),
+    ...(content.balance === undefined ? [] : ['<h2>Balance</h2>', `<p>${escapeHtml(content.balance)}</p>`]),
+    stepTable(rows),
+    '<h2>Pipeline</h2>',
+    `<pre>${escapeHtml(pipeline)}</pre>`,
+  ];
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width">
+<title>${escapeHtml(name)} · patchstream</title>
+<style>
+body { font: 15px/1.5 sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; background: #fff; }
+h1, h2 { font-weight: 600; line-height: 1.2; }
+table { border-collapse: collapse; margin: 1rem 0; }
+td, th { text-align: left; padding: 0.2rem 1.2rem 0.2rem 0; border-bottom: 1px solid #ddd; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+img { max-width: 100%; height: auto; }
+pre { background: #f5f5f5; padding: 1rem; overflow: auto; }
+</style>
+</head>
+<body>
+${parts.join('\n')}
+</body>
+</html>
+`;
+}
+
+function summary(content: ReportContent): [string, string][] {
+  const { rows, seconds, backend, parameters } = content;
+  const last = rows.at(-1);
+  const skipped = rows.filter((row) => row.skipped === true).length;
+  const lines: [string, string][] = [
+    ['Steps', String(rows.length)],
+    ['Time', duration(seconds)],
+    ['Backend', backend],
+  ];
+  if (parameters !== undefined) lines.push(['Parameters', parameters.toLocaleString('en')]);
+  if (last !== undefined) {
+    lines.push(['Last loss', short(last.loss)]);
+    lines.push(['Images per second, median', short(median(rows.map((row) => row.imagesPerSecond)))]);
+    lines.push(['Trainer waited for data', share(content, 'dataWaitMs')]);
+    lines.push(['Loader waited for the trainer', share(content, 'permitWaitMs')]);
+  }
+  if (skipped > 0) lines.push(['Steps skipped, loss not a number', String(skipped)]);
+  return lines;
+}
+
+/** A wait over the time of all steps. The loader waits while nothing is trained as well, when checkpoints are measured:
+ * what is more than the steps' time is not of them. */
+function share({ rows, batch }: ReportContent, wait: 'dataWaitMs' | 'permitWaitMs'): string {
+  const waited = rows.reduce((sum, row) => sum + row[wait], 0);
+  const whole = rows.reduce((sum, row) => sum + (1000 * batch) / row.imagesPerSecond, 0);
+  return `${Math.round(percentOf(waited, whole))} %`;
+}
+
+function table(lines: readonly [string, string][]): string {
+  const rows = lines.map(([what, value]) => `<tr><th>${escapeHtml(what)}</th><td>${escapeHtml(value)}</td></tr>`);
+  return `<table>${rows.join('')}</table>`;
+}
+
+function errorTable(errors: ReconstructionErrors): string {
+  const names: [keyof ReconstructionErrors, string][] = [
+    ['ours', 'This model'],
+    ['smoothFill', 'Smooth fill'],
+    ['meanPatch', 'Mean patch'],
+    ['nearestPatch', 'Nearest patch'],
+    ['lowResolution', 'Low-resolution picture, bicubic'],
+    ['lowResolutionNearest', 'Low-resolution picture, as the model sees it'],
+  ];
+  const rows = names.flatMap(([key, what]) => {
+    const error = errors[key];
+    return error === undefined ? [] : [`<tr><th>${what}</th><td class="number">${error.toFixed(4)}</td></tr>`];
+  });
+  return `<table><tr><th></th><th class="number">mean squared error, normalised pixels</th></tr>${rows.join('')}</table>`;
+}
+
+function measureTable({ title, head, rows, about }: ReportTable): string[] {
+  const cells = ([first = '', ...rest]: readonly string[], tag: 'th' | 'td') =>
+    `<tr><th>${escapeHtml(first)}</th>${rest.map((cell) => `<${tag} class="number">${escapeHtml(cell)}</${tag}>`).join('')}</tr>`;
+  const table = `<table>${cells(head, 'th')}${rows.map((row) => cells(row, 'td')).join('')}</table>`;
+  return [`<h2>${escapeHtml(title)}</h2>`, table, ...(about === undefined ? [] : [`<p>${escapeHtml(about)}</p>`])];
+}
+
+/** Ten rows at equal distances, the last among them. */
+function stepTable(rows: readonly Measures[]): string {
+  if (rows.length === 0) return '';
+  const shown = Math.min(10, rows.length);
+  const picked = Array.from({ length: shown }, (_, i) => rows[Math.ceil(((i + 1) * rows.length) / shown) - 1]!);
+  const columns: [string, (row: Measures) => string][] = [
+    ['step', (row) => String(row.step)],
+    ['epoch', (row) => row.epoch.toFixed(2)],
+    ['loss', (row) => short(row.loss)],
+    ['gradient norm', (row) => short(row.gradNorm)],
+    ['parameter norm', (row) => short(row.paramNorm)],
+    ['learning rate', (row) => short(row.lr)],
+    ['images/s', (row) => short(row.imagesPerSecond)],
+    ['data wait, ms', (row) => short(row.dataWaitMs)],
+  ];
+  const head = columns.map(([title]) => `<th class="number">${title}</th>`).join('');
+  const body = picked.map(
+    (row) => `<tr>${columns.map(([, cell]) => `<td class="number">${cell(row)}</td>`).join('')}</tr>`,
+  );
+  return `<table><tr>${head}</tr>${body.join('')}</table>`;
+}
+
+function image(alt: string, type: string, bytes: Buffer): string {
+  return `<p><img alt="${escapeHtml(alt)}" src="data:${type};base64,${bytes.toString('base64')}"></p>`;
+}
+
+function short(value: number): string {
+  return Number.isFinite(value) ? String(Number(value.toPrecision(4))) : 'not a number';
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+function duration(seconds: number): string {
+  const whole = Math.round(seconds);
+  const minutes = Math.floor(whole / 60);
+  if (minutes === 0) return `${whole} s`;
+  return minutes < 60 ? `${minutes} min ${whole % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}

@@ -1,0 +1,232 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { tap } from 'rxjs';
+import { awake } from '../awake-clock.ts';
+import { counted } from '../counts.ts';
+import { messageOf, PatchstreamError } from '../errors.ts';
+import { rangeOf } from '../pipeline/part.ts';
+import type { Resolved } from '../pipeline/resolve/resolve.ts';
+import { decisiveJson } from '../pipeline/resolve/resolved-json.ts';
+import { version } from '../pipeline/version.ts';
+import type { Job, OpenSink } from '../sinks/sink.ts';
+import type { Fields, OpenSource } from '../sources/source.ts';
+import { drain } from '../streams/drain.ts';
+import type { Before } from '../streams/failures.ts';
+import { iterate } from '../streams/iterate.ts';
+import type { StageStats } from '../streams/meter.ts';
+import { ends } from '../streams/permits.ts';
+import type { Drop, Sample } from '../streams/sample.ts';
+import { cancelled } from './cancelled.ts';
+import type { RunContext } from './context.ts';
+import type { RunSummary } from './events.ts';
+import { checkFields } from './loader/layout.ts';
+import { type Opened, openLoader, openSource } from './loader/open.ts';
+import { lossLines, ProgressTicker, totals } from './progress.ts';
+import { checkSum, type Earlier, earlierOf, type Sum, sayPassedOver, sumLines, sumOfJob } from './sum.ts';
+import { onProgress, Watch } from './watch.ts';
+
+/**
+ * A job: one pass over the source in listing order, into the sink. A sink that says how far an earlier run has come is gone on with from there; the
+ * others begin anew, and end with what was written before also when the run is cancelled. A source that is watched has no end: such a job ends well
+ * when it is cancelled.
+ */
+export async function runJob(resolved: Resolved, context: RunContext): Promise<RunSummary> {
+  const { folder, signal, onEvent } = context;
+  const began = awake.now();
+  const onLine = (text: string) => onEvent({ type: 'line', text });
+  let source: OpenSource<Fields | Drop> | undefined;
+  let watch: Watch | undefined;
+  let opened: Opened | undefined;
+  let before: Before | undefined;
+  let how = 'failed';
+  let sum: Sum | undefined;
+  try {
+    watch = context.watch && (await Watch.open(resolved, context.watch, context));
+    source = watch?.source ?? (await openSource(resolved, { signal, onLine }));
+    const job = jobOf(resolved, source, context);
+    const replaced = context.fresh ? undefined : await folder.replaces();
+    const sink = await openSink(resolved, source, job, context);
+    const { position, samples, sources } = sink.resumed ?? { position: job.from, samples: 0, sources: 0 };
+    const written: Written = { records: 0, samples: 0 };
+    let earlier: Earlier | undefined;
+    let closed: Awaited<ReturnType<typeof sink.close>>;
+    let complete = false;
+    try {
+      watch?.check(position);
+      const goesOn = position > job.from;
+      await folder.begin({ goesOn });
+      if (replaced !== undefined && !goesOn) onLine(replaced);
+      for (const line of emptyLines(job, source)) onLine(line);
+      sayPassedOver(source, context);
+      if (goesOn) {
+        const { counts, failed, unreadable } = await folder.forgetFailures(position);
+        if (unreadable > 0) {
+          onLine(`${counted(unreadable, 'line')} of quarantine.jsonl cannot be read: those samples count as dropped`);
+        }
+        earlier = earlierOf({ positions: position - job.from, sources, failed });
+        before = beforeOf(counts, position - job.from, samples);
+        onLine(`goes on behind ${counted(samples, 'sample')} that an earlier run has written`);
+      }
+      opened = await openLoader(resolved, {
+        source,
+        start: position,
+        end: watch?.ends ?? job.to,
+        // What is watched ends when the samples that have begun have ended.
+        ...(watch === undefined && { signal }),
+        ...(before && { before }),
+        onLine,
+        onFailure(failure) {
+          folder.quarantine(failure);
+          onEvent({ type: 'failure', stage: failure.stage, key: failure.key, error: messageOf(failure.error) });
+        },
+      });
+      await watch?.begin(opened.loader.permits, sink);
+      await write(opened, resolved, sink, { ...context, written, watch });
+      if (watch === undefined && !signal.aborted) opened.finish();
+      complete = watch !== undefined || !signal.aborted;
+    } finally {
+      closed = await sink.close(complete);
+      sum =
+        opened &&
+        sumOfJob(opened, resolved, { ...job, to: watch?.count ?? job.to, earlier, isWhole: complete && !watch });
+    }
+    checkSum(sum!, { written: written.samples + (earlier?.delivered ?? 0), isWhole: complete && !watch });
+    if (signal.aborted && watch === undefined) {
+      how = 'cancelled';
+      throw cancelled(signal);
+    }
+    how = 'completed';
+    const seconds = (awake.now() - began) / 1000;
+    const stats = withBefore(opened.loader.stats(), before);
+    const lost = lossLines(stats, join(folder.path, 'quarantine.jsonl'));
+    const lines = [...emptyLines(job, source), ...closed.lines, ...lost, ...sumLines(sum!, source.passedOver)];
+    return { lines, files: closed.files, done: samples + stats.at(-1)!.out, sum: sum!, seconds, ...totals(stats) };
+  } finally {
+    folder.ended(how, opened?.loader.stats() ?? [], sum);
+    await watch?.close();
+    await (opened?.close() ?? source?.close?.());
+  }
+}
+
+/** A part of a job may have nothing to do, where there are more parts than samples. */
+function emptyLines({ part, from, to }: Job, { count }: Pick<OpenSource, 'count'>): string[] {
+  if (part === undefined || from < to) return [];
+  return [`part ${part.index} of ${part.of} is empty: the source has ${counted(count, 'sample')}`];
+}
+
+/** What an earlier run has met: where samples became several, more than positions. */
+function beforeOf(failures: ReadonlyMap<string, number>, positions: number, samples: number): Before {
+  const failed = [...failures.values()].reduce((sum, count) => sum + count, 0);
+  return { seen: Math.max(positions, samples + failed), out: samples, failures };
+}
+
+/** The failures of the whole job, as the quarantine has them. */
+function withBefore(stats: readonly StageStats[], before: Before | undefined): readonly StageStats[] {
+  return stats.map((one) => {
+    const earlier = before?.failures.get(one.stage.replace(/^\d+:/, '')) ?? 0;
+    return { ...one, failures: one.failures + earlier };
+  });
+}
+
+/** What has come to the sink. */
+interface Written {
+  records: number;
+  /** Samples of the source that these records are of. */
+  samples: number;
+}
+
+/** Takes all samples to the sink. */
+async function write(
+  { loader, total }: Opened,
+  { sink: target, spec }: Resolved,
+  sink: OpenSink,
+  { signal, onEvent, written, watch }: Omit<RunContext, 'watch'> & { written: Written; watch: Watch | undefined },
+): Promise<void> {
+  const { permits } = loader;
+  let position = -1;
+  const ticker = new ProgressTicker(watch === undefined ? onEvent : onProgress(onEvent), () => ({
+    // A sample is done when nothing of it is under way: records are counted beside.
+    done: permits.ended.delivered,
+    ended: ends.reduce((sum, end) => sum + permits.ended[end], 0),
+    ...(written.records !== permits.ended.delivered && { records: written.records }),
+    total,
+    stats: loader.stats(),
+  }));
+  try {
+    const writing = drain({
+      write: async (sample) => {
+        checkFields(sample, spec);
+        return sink.write(sample as Sample & Fields);
+      },
+      commit(written) {
+        watch?.committed();
+        return sink.commit(written);
+      },
+      fatal: endsTheSink,
+      ...loader.ending(target!.name),
+    });
+    const counting = tap((sample: Sample) => {
+      written.records++;
+      // The parts of one come one behind the other.
+      if (sample.position !== position) written.samples++;
+      position = sample.position;
+    });
+    const all = loader.ordered.pipe(writing, counting);
+    for await (const _ of iterate(all, watch === undefined ? signal : undefined));
+  } finally {
+    ticker.stop();
+  }
+}
+
+function openSink(
+  { definition, sink, spec }: Resolved,
+  { classNames }: OpenSource<Fields | Drop>,
+  job: Job,
+  { folder }: RunContext,
+): Promise<OpenSink> {
+  return sink!.definition.open(sink!.options, {
+    base: definition.base,
+    output: definition.output,
+    own: folder.path,
+    spec,
+    name: definition.name,
+    ...(classNames && { classNames }),
+    job,
+  });
+}
+
+function jobOf(resolved: Resolved, source: OpenSource<Fields | Drop>, { folder, fresh, part, watch }: RunContext): Job {
+  return {
+    // As JSON has it: without what is not there.
+    recipe: {
+      digest: folder.digest,
+      job: folder.job,
+      pipeline: JSON.parse(JSON.stringify(decisiveJson(resolved))),
+    },
+    ...rangeOf(source.count, part),
+    ...(part && { part }),
+    source: watch ? { count: 0, keys: 'watched' } : { count: source.count, keys: keysDigest(source) },
+    fresh,
+    versions: { patchstream: version() },
+  };
+}
+
+/** Of the keys in listing order: positions mean the same samples only where it is the same. */
+function keysDigest(source: OpenSource<Fields | Drop>): string {
+  if (!Number.isFinite(source.count)) return 'endless';
+  const keys = createHash('sha256');
+  for (let i = 0; i < source.count; i++) keys.update(`${source.key(i)}\n`);
+  return keys.digest('hex').slice(0, 16);
+}
+
+/** What cannot be written fails every sample alike: the run ends there instead of counting them. */
+function endsTheSink(error: unknown): boolean {
+  const codes = ['SINK_WRITE', 'FILE_WRITE', 'FILE_EXISTS', 'SHARDS_OTHER', 'OUTPUT_FOLDER', 'OUTPUT_GONE'];
+  if (error instanceof PatchstreamError && codes.includes(error.code)) return true;
+  // Of a sink that is not ours.
+  const system = ['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'EIO', 'EMFILE'];
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (system.includes((at as NodeJS.ErrnoException).code ?? '')) return true;
+  }
+  return false;
+}

@@ -1,0 +1,178 @@
+import { counted, numberText } from '../counts.ts';
+import { fail } from '../errors.ts';
+import { countOf, type PassedOverRow, passedOverText } from '../files/passed-over.ts';
+import type { Resolved } from '../pipeline/resolve/resolve.ts';
+import type { Fields, OpenSource } from '../sources/source.ts';
+import type { End, Permits } from '../streams/permits.ts';
+import type { Drop } from '../streams/sample.ts';
+
+/**
+ * How everything that a source has listed has ended, in samples of the source: one that became many is delivered where any of its parts is.
+ * listed = delivered + failed + dropped + passedOver + notReached.
+ */
+export interface Sum {
+  readonly listed: number;
+  readonly delivered: number;
+  readonly failed: number;
+  readonly dropped: number;
+  /** Names that are no samples, as the source says. */
+  readonly passedOver: number;
+  /** Samples that a run which was ended has not come to, or not to the end of. 0 for a run that came to its end. */
+  readonly notReached: number;
+}
+
+/** What a run knows of its samples. */
+export interface Counted {
+  /** Samples that it was to read, those of an earlier run of the same job too. */
+  readonly samples: number;
+  /** How those that it has read have ended. */
+  readonly ended: Readonly<Record<End, number>>;
+  /** How those of an earlier run have. */
+  readonly earlier?: Readonly<Record<End, number>> | undefined;
+  readonly passedOver?: readonly PassedOverRow[] | undefined;
+}
+
+export function sumOf({ samples, ended, earlier, passedOver }: Counted): Sum {
+  const both = (end: End) => ended[end] + (earlier?.[end] ?? 0);
+  const [delivered, failed, dropped] = [both('delivered'), both('failed'), both('dropped')];
+  const others = countOf(passedOver);
+  return {
+    listed: samples + others,
+    delivered,
+    failed,
+    dropped,
+    passedOver: others,
+    notReached: samples - delivered - failed - dropped,
+  };
+}
+
+/** How the samples of an earlier run of the same job have ended. */
+export type Earlier = Readonly<Record<End, number>>;
+
+/** What was written, what stands in the quarantine and nowhere else, and the rest, which was dropped. */
+export function earlierOf({
+  positions,
+  sources,
+  failed,
+}: {
+  positions: number;
+  sources: number;
+  failed: number;
+}): Earlier {
+  const delivered = Math.min(positions, sources);
+  const lost = Math.min(positions - delivered, failed);
+  return { delivered, failed: lost, dropped: positions - delivered - lost };
+}
+
+interface JobRange {
+  /** First and one past the last position of the run. */
+  readonly from: number;
+  readonly to: number;
+  readonly earlier: Earlier | undefined;
+  readonly isWhole: boolean;
+}
+
+type Listing = Pick<OpenSource<Fields | Drop>, 'passedOver'>;
+
+/** The sum of a job. An operator may end before its source does, as `take`: what it has not let in is dropped. */
+export function sumOfJob(
+  {
+    source,
+    loader: { permits },
+  }: { readonly source: Listing; readonly loader: { readonly permits: Pick<Permits, 'issued' | 'ended'> } },
+  { stages }: Pick<Resolved, 'stages'>,
+  { from, to, earlier, isWhole }: JobRange,
+): Sum {
+  // An endless source has listed what was read of it.
+  const samples = Number.isFinite(to) ? to - from : permits.issued;
+  const sum = sumOf({ samples, ended: permits.ended, earlier, passedOver: source.passedOver });
+  if (!isWhole || !stages.some(({ stage }) => stage.kind === 'operator')) return sum;
+  return { ...sum, dropped: sum.dropped + sum.notReached, notReached: 0 };
+}
+
+/** The sum of a training, since it was begun or gone on with: of the samples that it has read to their end, however many passes they are. */
+export function sumOfTraining({ ended }: Pick<Permits, 'ended'>, { passedOver }: Pick<OpenSource, 'passedOver'>): Sum {
+  return sumOf({ samples: ended.delivered + ended.failed + ended.dropped, ended, passedOver });
+}
+
+/** A step has as many samples as were given to it. @throws SUM_DIFFERS */
+export function checkTrained(sum: Sum, trained: number): void {
+  if (sum.delivered >= trained) return;
+  throw fail('SUM_DIFFERS', { listed: sum.listed, found: `${termsOf(sum)}; ${trained} trained on` });
+}
+
+/** The lines of a training's summary. */
+export function trainingSumLines(sum: Sum, { count, passedOver }: Pick<OpenSource, 'count' | 'passedOver'>): string[] {
+  const passes = (sum.listed - sum.passedOver) / count;
+  const [text, ...before] = sumLines(sum, passedOver).reverse();
+  return [
+    ...before,
+    `${text}, in ${counted(Number(passes.toPrecision(3)), 'pass', 'passes')} over ${numberText(count)}`,
+  ];
+}
+
+/**
+ * Holds a sum to what it says.
+ *
+ * @param written samples of which the sink, or the trainer, has had at least one record. @param isWhole the run came to its end.
+ * @throws SUM_DIFFERS
+ */
+export function checkSum(
+  sum: Sum,
+  { written, isWhole }: { readonly written: number; readonly isWhole: boolean },
+): void {
+  const { listed, delivered, notReached } = sum;
+  if (delivered === written && notReached >= 0 && (notReached === 0 || !isWhole)) return;
+  throw fail('SUM_DIFFERS', { listed, found: `${termsOf(sum)}; ${written} written` });
+}
+
+/** `listed 52 = 40 delivered + 2 failed + 0 dropped + 10 passed over` */
+export function sumText(sum: Sum): string {
+  return `listed ${sum.listed.toLocaleString('en')} = ${termsOf(sum)}`;
+}
+
+function termsOf({ delivered, failed, dropped, passedOver, notReached }: Sum): string {
+  const terms = [
+    [delivered, 'delivered'],
+    [failed, 'failed'],
+    [dropped, 'dropped'],
+    [passedOver, 'passed over'],
+    ...(notReached === 0 ? [] : [[notReached, 'not reached'] as const]),
+  ] as const;
+  return terms.map(([count, end]) => `${count.toLocaleString('en')} ${end}`).join(' + ');
+}
+
+/** Who hears what a source passes over: the run's folder, and those who watch the run. */
+interface Listeners {
+  readonly folder: { tell(event: string, values: object): void };
+  onEvent(event: {
+    readonly type: 'passedOver';
+    readonly of?: readonly string[];
+    readonly count: number;
+    readonly rows: readonly PassedOverRow[];
+    readonly text: string;
+  }): void;
+}
+
+/** Says what a source passes over, if it does. @param of where the pipeline names the source, where it is not the one at its top. */
+export function sayPassedOver(
+  { passedOver = [] }: Listing,
+  { folder, onEvent }: Listeners,
+  of?: readonly string[],
+): void {
+  const count = countOf(passedOver);
+  if (count === 0) return;
+  const about = { ...(of && { of }), count, rows: passedOver };
+  const line = passedOverLine(passedOver);
+  folder.tell('passedOver', about);
+  onEvent({ type: 'passedOver', ...about, text: of === undefined ? line : `${of.join(', ')}: ${line}` });
+}
+
+export function passedOverLine(rows: readonly PassedOverRow[]): string {
+  return `passed over: ${passedOverText(rows)}`;
+}
+
+/** The lines of a summary. */
+export function sumLines(sum: Sum, passedOver: readonly PassedOverRow[] = []): string[] {
+  return [...(sum.passedOver > 0 ? [passedOverLine(passedOver)] : []), sumText(sum)];
+}

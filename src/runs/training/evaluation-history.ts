@@ -1,0 +1,231 @@
+import { lstat, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fail, messageOf } from '../../errors.ts';
+import type { ResolvedEvaluate, ResolvedMeasure } from '../../pipeline/resolve/evaluate.ts';
+import type { Resolved } from '../../pipeline/resolve/resolve.ts';
+import { trueJson } from '../../pipeline/resolve/resolved-json.ts';
+import type { Failure } from '../../streams/failures.ts';
+import { epochAt } from '../../train/epoch.ts';
+import { digestDefinition, readModel, readState } from '../../train/weights/checkpoint.ts';
+import { jsonOf, systemCode, unlessGone, writeWhole } from '../../whole-file.ts';
+import { type CourseRow, type Evaluation, type EvaluationOptions, evaluateModel } from './evaluation.ts';
+import { evaluationLines } from './evaluation-text.ts';
+import type { FeatureResult } from './features.ts';
+import type { HeldOutSum } from './held-out.ts';
+
+export interface CourseOptions {
+  /** The run's folder. */
+  readonly folder: string;
+  /** Samples per epoch. */
+  readonly count: number;
+  readonly fresh: boolean;
+  readonly signal: AbortSignal;
+  readonly line: (text: string) => void;
+  readonly onFailure: (failure: Failure) => void;
+}
+
+/**
+ * The evaluations of a training: before the first step, every so often on a checkpoint, and at the end, kept in `evaluations.jsonl`. A run
+ * that goes on reads there what an earlier one has measured. The trainer runs out of samples while one is measured (`idle`), so that it
+ * does not run far ahead.
+ */
+export class Course {
+  readonly #resolved: Resolved;
+  readonly #options: CourseOptions;
+  readonly #digest: string;
+  #rows: CourseRow[] = [];
+  /** Lines of other pipelines, and lines that cannot be read. They stay in the file, before the rows. */
+  #others: readonly string[] = [];
+  readonly #sums = new Map<string, HeldOutSum>();
+  #queue: Promise<void> = Promise.resolve();
+
+  private constructor(resolved: Resolved, options: CourseOptions) {
+    this.#resolved = resolved;
+    this.#options = options;
+    const { evaluate, ...rest } = trueJson(resolved);
+    this.#digest = digestDefinition({ ...rest, measures: evaluate?.measures });
+  }
+
+  /** Reads what an earlier run of the same pipeline has measured. Changes nothing in the folder. */
+  static async open(resolved: Resolved, options: CourseOptions): Promise<Course> {
+    const course = new Course(resolved, options);
+    const { rows, others, broken } = await readLines(course.#path, course.#digest);
+    course.#others = others;
+    if (!options.fresh) course.#rows = rows;
+    if (broken > 0) options.line(`evaluations.jsonl: lines that cannot be read stay and are passed over (${broken}).`);
+    return course;
+  }
+
+  /** The fractional epoch of a position. */
+  epochAt(position: number): number {
+    return epochAt(position, { ...this.#resolved.train!, count: this.#options.count });
+  }
+
+  get rows(): readonly CourseRow[] {
+    return this.#rows;
+  }
+
+  /** How the samples of each source of the measures have ended when it was read last, in this run. */
+  get sums(): readonly HeldOutSum[] {
+    return [...this.#sums.values()];
+  }
+
+  /** What was recognised before the first step, by the id of the measure. */
+  get before(): ReadonlyMap<string, FeatureResult> {
+    const start = this.#rows.find(({ step }) => step === 0);
+    return new Map(start?.features.map((result) => [result.id, result]));
+  }
+
+  /** Measures the weights that the training begins with, unless that is known. */
+  async start(): Promise<void> {
+    const wanted = measuresAt(this.#resolved.evaluate, 'start');
+    if (wanted.length === 0 || this.#rows.some(({ step }) => step === 0)) return;
+    const made = await this.#measure({ fresh: true }, wanted);
+    await this.#enter({ step: 0, epoch: 0 }, made, 'before the training');
+  }
+
+  /** The training goes on after so many steps; what was measured of later ones is forgotten. */
+  async goOn({ step }: { readonly step: number }): Promise<void> {
+    this.#rows = this.#rows.filter((row) => row.step <= step);
+    await this.#write();
+  }
+
+  /**
+   * Hears of a checkpoint. It is measured when the steps or epochs of `every` have passed since the last evaluation; one that is gone is passed over
+   * with a line. Ends when it may be deleted.
+   */
+  async saved(path: string): Promise<void> {
+    if (this.#resolved.evaluate?.every === undefined) return;
+    const due = this.#queue.then(() => this.#readDue(path));
+    this.#queue = due.then(async (found) => {
+      if (found === undefined) return;
+      const made = await this.#measure({ weights: found.weights }, this.#resolved.evaluate!.measures);
+      await this.#enter(found.at, made, `after step ${found.at.step}`);
+    });
+    // Who waits for `idle` hears of what went wrong.
+    this.#queue.then(undefined, () => {});
+    await Promise.allSettled([due]);
+  }
+
+  /** Ends when nothing is being measured. @throws what a measure has thrown. */
+  idle(): Promise<void> {
+    return this.#queue;
+  }
+
+  /** Measures the weights at the end. What the last checkpoint's evaluation has measured of features is not measured again. */
+  async end(at: { readonly step: number; readonly epoch: number }): Promise<Evaluation | undefined> {
+    await this.idle();
+    const wanted = measuresAt(this.#resolved.evaluate, 'end');
+    if (wanted.length === 0) return undefined;
+    const known = this.#rows.find(({ step }) => step === at.step)?.features ?? [];
+    const isKnown = ({ id }: { readonly id: string }) => known.some((result) => result.id === id);
+    const made = await this.#measure(
+      {},
+      wanted.filter((measure) => !isKnown(measure)),
+    );
+    const byId = new Map([...known, ...made.features].map((result) => [result.id, result]));
+    const features = wanted.flatMap(({ id }) => byId.get(id) ?? []);
+    const whole = { ...made, features };
+    await this.#enter(at, whole);
+    return whole;
+  }
+
+  get #path(): string {
+    return join(this.#options.folder, 'evaluations.jsonl');
+  }
+
+  async #measure(what: Pick<EvaluationOptions, 'fresh' | 'weights'>, measures: readonly ResolvedMeasure[]) {
+    const { signal, line, onFailure } = this.#options;
+    const made = await evaluateModel(this.#resolved, {
+      ...what,
+      measures,
+      signal,
+      onLine: line,
+      onFailure: (failure) => onFailure({ ...failure, stage: `evaluate/${failure.stage}` }),
+    });
+    for (const sum of made.sums) this.#sums.set(sum.place, sum);
+    return made;
+  }
+
+  async #readDue(path: string) {
+    try {
+      const { position, step } = await readState(path);
+      const at = { step, epoch: this.epochAt(position) };
+      if (!this.#isDue(at)) return undefined;
+      return { at, weights: { stored: (await readModel(path)).model, where: path } };
+    } catch (error) {
+      if ((await lstat(path).catch(unlessGone)) !== undefined) throw error;
+      this.#options.line(`${path} is gone before it was measured, and is passed over.`);
+      return undefined;
+    }
+  }
+
+  #isDue(at: { readonly step: number; readonly epoch: number }): boolean {
+    const every = this.#resolved.evaluate?.every;
+    const last = this.#rows.at(-1) ?? { step: 0, epoch: 0 };
+    const periods = ({ step, epoch }: typeof at) =>
+      Math.floor(every?.steps === undefined ? epoch / (every?.epochs ?? Number.POSITIVE_INFINITY) : step / every.steps);
+    return periods(at) > periods(last);
+  }
+
+  async #enter(
+    { step, epoch }: { readonly step: number; readonly epoch: number },
+    made: Evaluation,
+    when?: string,
+  ): Promise<void> {
+    const { reconstruction, features } = made;
+    const row = {
+      step,
+      epoch,
+      digest: this.#digest,
+      ...(reconstruction && { reconstruction: reconstruction.errors }),
+      features,
+    };
+    this.#rows = [...this.#rows.filter((other) => other.step !== step), row];
+    await this.#write();
+    if (when === undefined) return;
+    for (const text of await evaluationLines(this.#resolved, { features })) this.#options.line(`${when}: ${text}`);
+    if (reconstruction)
+      this.#options.line(`${when}: error on the hidden pixels ${reconstruction.errors.ours.toFixed(4)}`);
+  }
+
+  async #write(): Promise<void> {
+    if (this.#resolved.evaluate === undefined) return;
+    const lines = [...this.#others, ...this.#rows.map((row) => JSON.stringify(row))];
+    if (lines.length > 0) await writeWhole(this.#path, lines.map((line) => `${line}\n`).join(''));
+    else await rm(this.#path, { force: true });
+  }
+}
+
+/** What is measured before the first step or after the last. */
+function measuresAt(evaluate: ResolvedEvaluate | undefined, moment: 'start' | 'end'): readonly ResolvedMeasure[] {
+  const { at, measures = [] } = evaluate ?? {};
+  if (at !== undefined) return at.includes(moment) ? measures : [];
+  return moment === 'end' ? measures : measures.filter(({ kind }) => kind === 'knn' || kind === 'linear');
+}
+
+/** The lines of a file that may be missing: the rows of one digest, the lines of others, and how many of those cannot be read. */
+async function readLines(path: string, digest: string) {
+  const text = (await readFile(path, 'utf8').catch(unreadable)) ?? '';
+  const rows: CourseRow[] = [];
+  const others: string[] = [];
+  let broken = 0;
+  for (const line of text.split('\n')) {
+    if (line === '') continue;
+    const row = parsed(line);
+    if (row === undefined) broken += 1;
+    if (row?.digest === digest) rows.push(row as CourseRow);
+    else others.push(line);
+  }
+  return { rows, others, broken };
+}
+
+/** Not taken for empty, since it is written anew. */
+function unreadable(cause: unknown): undefined {
+  if (systemCode(cause) !== 'ENOENT') throw fail('OUTPUT_FOLDER', { found: messageOf(cause) }, { cause });
+}
+
+/** A line that was cut off is none. */
+function parsed(line: string): Partial<CourseRow> | undefined {
+  return (jsonOf(line) as Partial<CourseRow> | null | undefined) ?? undefined;
+}

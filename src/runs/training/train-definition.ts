@@ -1,0 +1,54 @@
+import { resolve } from 'node:path';
+import { redactValue, sealed } from '../../pipeline/file/redact.ts';
+import type { Resolved } from '../../pipeline/resolve/resolve.ts';
+import { decisiveJson, trueJson } from '../../pipeline/resolve/resolved-json.ts';
+import type { ModelPlan, TrainDefinition } from '../../train/definition.ts';
+
+/** The model of a training, to be built in any thread. */
+export function modelPlan({ definition, train, spec }: Resolved): ModelPlan {
+  const { name, options } = train!.model;
+  const secrets = definition.origin?.secrets ?? [];
+  const shown = redactValue(options, secrets);
+  const environment = sealed(shown, secrets);
+  // Weights say what they are of, for those who read them elsewhere.
+  const written = Object.keys(environment).length > 0 && { shown: { ...(shown as object), environment } };
+  return { name, options, spec, ...written };
+}
+
+/** What the trainer's thread is told of a pipeline. */
+export function trainDefinition(
+  resolved: Resolved,
+  run: Pick<TrainDefinition, 'length' | 'count' | 'folder' | 'fresh'>,
+): TrainDefinition {
+  const { batch, optimizer, schedule, onNotANumber, checkpoint, backend, device, init, dropLast } = resolved.train!;
+  const { seed, source, stages, train, environment } = decisiveJson(resolved);
+  const exact = trueJson(resolved);
+  return {
+    ...run,
+    model: modelPlan(resolved),
+    batch,
+    dropLast,
+    seed: resolved.definition.seed,
+    optimizer,
+    schedule,
+    onNotANumber,
+    checkpoint,
+    backend,
+    device,
+    evaluate: resolved.evaluate?.every,
+    init: init === undefined ? undefined : resolve(resolved.definition.base, init),
+    data: { source: exact.source, stages: exact.stages, dropLast },
+    decides: {
+      seed,
+      train,
+      stages: Object.fromEntries(
+        stages.map(({ id, ...stage }) => [id, (stage as Readonly<Record<string, unknown>>)[id] ?? stage]),
+      ),
+      source,
+      ...(environment && { environment }),
+      'samples per epoch': run.count,
+      order: stages.map(({ id }) => id),
+      spec: resolved.spec,
+    },
+  } as TrainDefinition;
+}

@@ -1,0 +1,104 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { explainBalance } from '../../balance/bottleneck.ts';
+import { coreCount } from '../../machine.ts';
+import type { Reconstruction } from '../../measures/evaluate.ts';
+import type { Resolved } from '../../pipeline/resolve/resolve.ts';
+import { resolvedJson } from '../../pipeline/resolve/resolved-json.ts';
+import type { StageStats } from '../../streams/meter.ts';
+import type { LoopEnd } from '../../train/loop.ts';
+import { readMetrics } from '../../train/metrics.ts';
+import type { Ready } from '../../train/worker/protocol.ts';
+import { lossChart } from '../../vision/draw/chart.ts';
+import { writeWhole } from '../../whole-file.ts';
+import { type ReportTable, reportHtml } from '../report.ts';
+import { drawReconstruction } from './evaluation.ts';
+import type { Course } from './evaluation-history.ts';
+import { evaluationJson, evaluationLines, evaluationTables } from './evaluation-text.ts';
+
+export interface Telling {
+  /** The run's folder. */
+  readonly folder: string;
+  readonly seconds: number;
+  readonly ready: Ready;
+  readonly end: LoopEnd;
+  readonly course: Course;
+  /** What the stages have done. */
+  readonly stats: readonly StageStats[];
+  /** Milliseconds per step by micro-batch, as far as they were timed. */
+  readonly costs: Readonly<Record<number, number>>;
+}
+
+/**
+ * What a finished training leaves for people: `evaluation.json` and `reconstruction.png` where the pipeline says on what to evaluate,
+ * `loss.svg`, and `report.html`, which holds all of it. Returns the lines for the terminal and the files.
+ */
+export async function tellTraining(resolved: Resolved, telling: Telling) {
+  const { train } = resolved;
+  const { folder, seconds, ready } = telling;
+  const file = (name: string) => join(folder, name);
+  const rows = readMetrics(await readFile(file('metrics.jsonl'), 'utf8'));
+  const chart = lossChart({ at: rows.map(({ step }) => step), values: rows.map(({ loss }) => loss) });
+  await writeWhole(file('loss.svg'), chart);
+  const held = await heldOut(resolved, telling);
+  const { stats, costs } = telling;
+  const balance = explainBalance({
+    rows,
+    stats,
+    costs,
+    batch: train!.batch,
+    permits: resolved.capacity.permits,
+    cores: coreCount(),
+    onCores: ready.device === 'cpu',
+    onLoaderThread: train!.thread === 'main',
+    tunes: train!.microBatch === 'auto',
+  });
+  const shown = resolvedJson(resolved);
+  await writeWhole(
+    file('report.html'),
+    reportHtml({
+      name: shown.name,
+      pipeline: JSON.stringify(shown, null, 2),
+      rows,
+      batch: train!.batch,
+      seconds,
+      backend: ready.why,
+      parameters: ready.parameters,
+      ...(balance && { balance: `${balance.sentence} ${balance.evidence}` }),
+      chart,
+      tables: held.tables,
+      ...(held.reconstruction && { errors: held.reconstruction.errors, notes: held.reconstruction.notes }),
+      ...(held.figure !== undefined && { figure: await readFile(held.figure) }),
+    }),
+  );
+  return {
+    lines: [...held.lines, ...(balance ? [balance.sentence] : []), `report: ${file('report.html')}`],
+    files: [file('loss.svg'), file('metrics.jsonl'), ...held.files, file('report.html')],
+  };
+}
+
+interface Held {
+  readonly reconstruction?: Reconstruction;
+  readonly figure?: string;
+  readonly tables: readonly ReportTable[];
+  readonly lines: readonly string[];
+  readonly files: readonly string[];
+}
+
+async function heldOut(resolved: Resolved, { folder, end, course }: Telling): Promise<Held> {
+  if (resolved.evaluate === undefined) return { lines: [], files: [], tables: [] };
+  const { features = [], reconstruction } =
+    (await course.end({ step: end.step, epoch: course.epochAt(end.position) })) ?? {};
+  const made = { features, ...(reconstruction && { reconstruction }) };
+  const figure = reconstruction && (await drawReconstruction(reconstruction, join(folder, 'reconstruction.png')));
+  const { writeEvaluation } = await import('../../measures/evaluate.ts');
+  const evaluation = await writeEvaluation(folder, evaluationJson(made, course.before));
+  const lines = await evaluationLines(resolved, made, course.before);
+  return {
+    ...made,
+    ...(figure !== undefined && { figure }),
+    tables: evaluationTables(made, course.before, course.rows),
+    lines: [...lines, ...(figure === undefined ? [] : [`restored pictures: ${figure}`])],
+    files: [evaluation, ...(figure === undefined ? [] : [figure])],
+  };
+}

@@ -1,0 +1,294 @@
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fail, type PatchstreamError } from '../../errors.ts';
+import { inTurns } from '../../files/many-files.ts';
+import { RunLock } from '../../files/run-lock.ts';
+import { TemporaryFile } from '../../files/temporary-file.ts';
+import { type Origin, originEnding, readOrigin, writeOrigin } from '../../formats/part-origin.ts';
+import { isSame } from '../../formats/shard/parts.ts';
+import { cannotWrite, temporaryEnding } from '../../whole-file.ts';
+import type { Job } from '../sink.ts';
+import { Ledger, type LedgerFile } from './ledger.ts';
+
+/** Where a file of a job begins. */
+export interface FileStart {
+  /** Its number among the files of the job, from 0. */
+  readonly number: number;
+  /** The first position that may be in it. */
+  readonly from: number;
+}
+
+/** A sample that is ready to be written. */
+export interface Entry {
+  readonly position: number;
+  /** About how many bytes it adds to a file. */
+  readonly bytes: number;
+}
+
+/** The format of one file: what it begins with, what each sample adds, what it ends with. One per file. */
+export interface Form<W extends Entry> {
+  head(): readonly Uint8Array[];
+  /** @param at where in the file it will lie, in bytes. */
+  entry(written: W, at: number): readonly Uint8Array[];
+  /** Whether it cannot take a further sample, however many bytes it has. */
+  isFull?(written: W): boolean;
+  /** @param at bytes so far. @param to one past the last position that is in the file. */
+  tail(at: number, to: number): readonly Uint8Array[];
+}
+
+export interface RollingOptions<W extends Entry> {
+  readonly folder: string;
+  /** The run's own folder, where the list of finished files lies. */
+  readonly output: string;
+  /** What the names begin with, and their ending: `faces`, `.shard`. */
+  readonly stem: string;
+  readonly ending: string;
+  /** A file is closed before it has more bytes than this, unless the parts of one sample alone have. */
+  readonly limit: number;
+  readonly job: Job;
+  form(start: FileStart): Form<W>;
+  /** What a file of another part says of its job; nothing where it cannot be read. Where files say nothing, it is written beside them. */
+  origin?(path: string): Promise<Origin | undefined>;
+}
+
+/**
+ * The files of a durable job, one after the other: `<stem>-00000<ending>`, or `<stem>-2of8-00000<ending>` of the second of eight parts. Each is
+ * written under a temporary name, brought to the disk, renamed, and then entered in the ledger: from there a killed job goes on. A file ends where
+ * a position does, so that the parts of a sample stay together. As the samples are the same and in the same order in every run, so are the files.
+ */
+export class RollingFiles<W extends Entry> {
+  readonly #options: RollingOptions<W>;
+  readonly #ledger: Ledger;
+  readonly #lock: RunLock;
+  readonly #files: LedgerFile[];
+  /** What goes when the first sample has come. */
+  readonly #leftovers: readonly string[];
+  #begun = false;
+  #current: Current<W> | undefined;
+  #busy: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  private constructor(options: RollingOptions<W>, ledger: Ledger, lock: RunLock, leftovers: readonly string[]) {
+    this.#options = options;
+    this.#lock = lock;
+    this.#leftovers = leftovers;
+    this.#ledger = ledger;
+    this.#files = [...ledger.files];
+  }
+
+  /**
+   * Makes the folder and finds where to go on. Removes nothing: what was half-written goes, and what is begun anew, when the first sample has come.
+   *
+   * @throws SINK_WRITE; RUN_BUSY while another run writes these files; SHARDS_OTHER where the folder holds what is not of this job; SHARDS_CHANGED.
+   */
+  static async open<W extends Entry>(options: RollingOptions<W>): Promise<RollingFiles<W>> {
+    const { folder, output, job } = options;
+    let lock: RunLock | undefined;
+    try {
+      await mkdir(folder, { recursive: true });
+      // The run's own folder does not tell: another one may have the same target.
+      lock = await RunLock.take(join(folder, `${ownStem(options)}${options.ending}.lock`), folder);
+      const { own, others, origins, origin: said, temporary, foreign } = sortNames(await readdir(folder), options);
+      if (foreign !== undefined) throw isOther(folder, foreign, false);
+      // Begun anew are all parts, one after the other.
+      const { origin } = options;
+      if (!job.fresh) await checkParts(origin === undefined ? origins : others, origin ?? readOrigin, options);
+      const sizes = new Map<string, number>();
+      for (const name of own) sizes.set(name, (await stat(join(folder, name))).size);
+      const ledger = await Ledger.open({ folder: output, target: folder }, job, sizes);
+      const kept = new Set(ledger.files.map(({ file }) => file));
+      const more = own.filter((name) => !kept.has(name));
+      // Without a line of the ledger they are somebody's work, whatever they are called.
+      const nobodys = [...more, ...temporary, ...said].find((name) => !ledger.names(wholeName(name)));
+      if (nobodys !== undefined) throw isOther(folder, nobodys, false);
+      // Renamed and not yet entered when the run was killed: they are written again. Those of another job are what it has made.
+      if (more.length > 0 && !ledger.ours && !job.fresh) throw isOther(folder, more[0]!, true);
+      return new RollingFiles(options, ledger, lock, [...temporary, ...more]);
+    } catch (error) {
+      await lock?.release();
+      throw cannotWrite(folder, error);
+    }
+  }
+
+  /** As a sink has it. */
+  get resumed(): { readonly position: number; readonly samples: number; readonly sources: number } {
+    const sum = (of: (file: LedgerFile) => number) => this.#files.reduce((sum, file) => sum + of(file), 0);
+    const position = this.#files.at(-1)?.to ?? this.#options.job.from;
+    return { position, samples: sum(({ samples }) => samples), sources: sum((file) => file.sources ?? file.samples) };
+  }
+
+  /** Adds a sample. To be called in the order of positions. @throws SINK_WRITE; SINK_SAMPLE where one has become more than a file can take */
+  add(written: W): Promise<void> {
+    this.#busy = this.#busy.then(() => this.#add(written));
+    return this.#busy;
+  }
+
+  async #add(written: W): Promise<void> {
+    if (this.#closed) return;
+    const { position, bytes } = written;
+    const before = this.#current;
+    const isFull = before?.form.isFull?.(written) ?? false;
+    if (before !== undefined && position !== before.position) {
+      if (isFull || before.file.bytes + bytes > this.#options.limit) await this.#finish();
+    } else if (isFull) {
+      throw fail('SINK_SAMPLE', { position }, { where: this.#options.folder });
+    }
+    if (!this.#begun) await this.#start();
+    this.#current ??= await this.#begin(position);
+    const { file, form } = this.#current;
+    await file.write(form.entry(written, file.bytes));
+    if (this.#current.samples === 0 || this.#current.position !== position) this.#current.sources++;
+    this.#current.position = position;
+    this.#current.samples++;
+  }
+
+  /** Closes the file that has been begun, if there is one; nothing that is added later has a position before `to`. @throws SINK_WRITE */
+  flush(to: number): Promise<void> {
+    this.#busy = this.#busy.then(async () => {
+      if (!this.#closed && this.#current !== undefined) await this.#finish(to);
+    });
+    return this.#busy;
+  }
+
+  /** Ends with the last file closed where the run is `complete`; else what is half-written goes. Gives the names of the files that are finished. */
+  async close(complete: boolean): Promise<{ readonly files: readonly string[]; readonly samples: number }> {
+    // What was under way when the run was cancelled ends first; whether it failed, its caller has heard.
+    await Promise.allSettled([this.#busy]);
+    this.#closed = true;
+    try {
+      if (complete && this.#current !== undefined) await this.#finish();
+    } finally {
+      await this.#current?.file.abandon();
+      await this.#ledger.close();
+      await this.#lock.release();
+    }
+    return { files: this.#files.map(({ file }) => join(this.#options.folder, file)), samples: this.resumed.samples };
+  }
+
+  /** The run is sure to begin: what does not count goes. */
+  async #start(): Promise<void> {
+    const { folder, job, origin } = this.#options;
+    try {
+      for (const name of this.#leftovers) await rm(join(folder, name), { force: true });
+      await this.#ledger.begin();
+      if (job.part !== undefined && origin === undefined) {
+        await this.#ledger.begun(originName(this.#options));
+        await writeOrigin(join(folder, originName(this.#options)), job);
+      }
+    } catch (error) {
+      throw cannotWrite(folder, error);
+    }
+    this.#begun = true;
+  }
+
+  async #begin(position: number): Promise<Current<W>> {
+    const start = { number: this.#files.length, from: this.resumed.position };
+    const form = this.#options.form(start);
+    const name = fileName(this.#options, start.number);
+    await this.#ledger.begun(name);
+    const file = await TemporaryFile.open(join(this.#options.folder, name));
+    try {
+      await file.write(form.head());
+    } catch (error) {
+      await file.abandon();
+      throw error;
+    }
+    return { file, form, from: start.from, position, samples: 0, sources: 0 };
+  }
+
+  async #finish(to = this.#current!.position + 1): Promise<void> {
+    const { file, form, from, samples, sources } = this.#current!;
+    await file.write(form.tail(file.bytes, to));
+    await file.finish();
+    this.#current = undefined;
+    const row = { file: fileName(this.#options, this.#files.length), bytes: file.bytes, from, to, samples, sources };
+    await this.#ledger.add(row);
+    this.#files.push(row);
+  }
+}
+
+interface Current<W extends Entry> {
+  readonly file: TemporaryFile;
+  readonly form: Form<W>;
+  readonly from: number;
+  position: number;
+  samples: number;
+  sources: number;
+}
+
+interface Named {
+  readonly stem: string;
+  readonly ending: string;
+  readonly job: Job;
+}
+
+function fileName(named: Named, number: number): string {
+  return `${ownStem(named)}-${String(number).padStart(5, '0')}${named.ending}`;
+}
+
+/** What the names of a run begin with: those of each part with another. */
+function ownStem({ stem, job: { part } }: Named): string {
+  return part === undefined ? stem : `${stem}-${String(part.index).padStart(String(part.of).length, '0')}of${part.of}`;
+}
+
+/** Where a part says of which job it is. */
+function originName(named: Named): string {
+  return `${ownStem(named)}${named.ending}${originEnding}`;
+}
+
+/** Parts the files of this run from what it left half-written, and from one that belongs neither to it nor to the other parts of its job. */
+function sortNames(names: readonly string[], options: Named) {
+  const { stem, ending, job } = options;
+  const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  const anyPart = job.part === undefined ? '' : `(\\d+)of${job.part.of}-`;
+  const pattern = new RegExp(`^${escaped(stem)}-${anyPart}(\\d{5,})${escaped(ending)}$`);
+  const origin = new RegExp(`^${escaped(stem)}-\\d+of${job.part?.of}${escaped(`${ending}${originEnding}`)}$`);
+  const ours = (name: string) => {
+    const number = pattern.exec(name)?.at(-1);
+    return number !== undefined && fileName(options, Number(number)) === name;
+  };
+  const others = new Map<string, string>();
+  for (const name of names) {
+    const part = pattern.exec(name)?.at(-2);
+    if (job.part !== undefined && part !== undefined && Number(part) !== job.part.index) others.set(part, name);
+  }
+  return {
+    own: names.filter(ours).sort(),
+    /** One of each other part. */
+    others: [...others.values()],
+    origins: job.part === undefined ? [] : names.filter((name) => origin.test(name) && name !== originName(options)),
+    /** What says of which job this part is. */
+    origin: job.part === undefined ? [] : names.filter((name) => name === originName(options)),
+    temporary: names.filter((name) => name.endsWith(temporaryEnding) && ours(wholeName(name))),
+    // Also what is another name only where capitals count.
+    foreign: names.find((name) => name.toLowerCase().endsWith(ending.toLowerCase()) && !pattern.test(name)),
+  };
+}
+
+/** The name of a file that is written under a temporary one. */
+function wholeName(name: string): string {
+  return name.endsWith(temporaryEnding) ? name.slice(0, -temporaryEnding.length) : name;
+}
+
+/** Holds what other parts have written to the recipe and the source of this one. @throws SHARDS_OTHER */
+async function checkParts<W extends Entry>(
+  others: readonly string[],
+  origin: (path: string) => Promise<Origin | undefined>,
+  { folder, job }: RollingOptions<W>,
+): Promise<void> {
+  await inTurns(others, 8, async (name) => {
+    const found = await origin(join(folder, name));
+    if (found === undefined) return;
+    if (!isSame(found.job, job.recipe.job)) throw isOther(folder, `${name}, which was made by another recipe`, true);
+    if (found.source.keys === job.source.keys && found.source.count === job.source.count) return;
+    throw isOther(folder, `${name}, which was made of another source`, true);
+  });
+}
+
+/** @param mayGo whether --fresh would remove it. */
+function isOther(folder: string, found: string, mayGo: boolean): PatchstreamError {
+  const advice = mayGo
+    ? 'Choose another `path` or `output`, or begin again, every part of it, with --fresh, which removes what the earlier job has written there.'
+    : 'Choose another `path` or `output`, or move it away: --fresh leaves it alone too.';
+  return fail('SHARDS_OTHER', { found, advice }, { where: folder });
+}

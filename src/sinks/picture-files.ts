@@ -1,0 +1,158 @@
+import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fail, type PatchstreamError } from '../errors.ts';
+import { RunLock } from '../files/run-lock.ts';
+import { cannotWrite, discard, systemCode, temporaryEnding, writeWhole } from '../whole-file.ts';
+import { OwnRecord } from './durable/owned.ts';
+import type { Job } from './sink.ts';
+
+export interface PicturePlace {
+  readonly folder: string;
+  /** The run's own folder, where the record lies. */
+  readonly record: string;
+  readonly job: Job;
+  /** Whether there will be pictures, or the sheet alone. */
+  readonly pictures: boolean;
+}
+
+const [manifestName, sheetName, folderName] = ['manifest.jsonl', 'sheet.png', 'images'];
+/** As pictures are called, whoever has made them. */
+const picture = /\.(png|jpe?g|webp|gif|tiff?|avif|bmp)$/i;
+/** The names that this sink gives. */
+const own = /^images\/\d{6,}(-[\p{L}\p{M}\p{N}_.-]+)?\.(png|jpg)$/u;
+
+/**
+ * The files of the sink `images`: pictures, the manifest, the contact sheet. Each is in the record before it is made, and only what the record names is
+ * removed, when the first sample has come through. Every failure becomes SINK_WRITE; a file that could not be finished is removed.
+ */
+export class PictureFiles {
+  readonly #folder: string;
+  readonly #record: OwnRecord;
+  readonly #lock: RunLock;
+  readonly #pictures: boolean;
+  readonly #earlier: readonly string[];
+  #begun: Promise<void> | undefined;
+  #manifest: FileHandle | undefined;
+
+  private constructor(
+    { folder, pictures }: PicturePlace,
+    record: OwnRecord,
+    lock: RunLock,
+    earlier: readonly string[],
+  ) {
+    this.#folder = folder;
+    this.#pictures = pictures;
+    this.#record = record;
+    this.#lock = lock;
+    this.#earlier = earlier;
+  }
+
+  /**
+   * Takes the folder. Changes nothing that is in it.
+   *
+   * @throws RUN_BUSY while another run writes there; SHARDS_OTHER where the folder holds what no record of this one names; SINK_WRITE.
+   */
+  static async open(place: PicturePlace): Promise<PictureFiles> {
+    const { folder, record: recordFolder, job, pictures } = place;
+    let lock: RunLock | undefined;
+    try {
+      await mkdir(folder, { recursive: true });
+      lock = await RunLock.take(join(folder, 'images.lock'), folder);
+      const record = await OwnRecord.open(recordFolder, folder, job);
+      if (pictures) await mkdir(join(folder, folderName), { recursive: true });
+      const inside = pictures ? await readdir(join(folder, folderName)) : [];
+      const written = pictures ? [manifestName, sheetName] : [sheetName];
+      const there = [
+        ...(await readdir(folder)).filter((name) => written.some((one) => isSameName(name, one))),
+        ...inside.filter((name) => picture.test(name)).map((name) => `${folderName}/${name}`),
+      ];
+      const foreign = there.find((name) => !record.names(name) || !(own.test(name) || written.includes(name)));
+      if (foreign !== undefined) throw isForeign(folder, foreign);
+      return new PictureFiles(place, record, lock, there);
+    } catch (error) {
+      await lock?.release();
+      throw cannotWrite(folder, error);
+    }
+  }
+
+  /** A picture, `images/<name>`. */
+  async write(file: string, bytes: Uint8Array): Promise<void> {
+    const path = join(this.#folder, file);
+    await this.#begin();
+    await this.#record.add({ file }, { sync: false });
+    let made = false;
+    try {
+      const handle = await open(path, 'wx');
+      made = true;
+      try {
+        await handle.writeFile(bytes);
+      } finally {
+        await handle.close();
+      }
+    } catch (error) {
+      if (made) await discard(path);
+      throw made ? cannotWrite(path, error) : taken(path, error);
+    }
+  }
+
+  /** A line of the manifest. */
+  async manifest(line: string): Promise<void> {
+    const path = join(this.#folder, manifestName);
+    try {
+      await this.#begin();
+      this.#manifest ??= await open(path, 'wx');
+      await this.#manifest.writeFile(`${line}\n`);
+    } catch (error) {
+      throw taken(path, error);
+    }
+  }
+
+  /** The contact sheet. Gives its path. */
+  async sheet(png: Uint8Array): Promise<string> {
+    await this.#begin();
+    const path = join(this.#folder, sheetName);
+    await writeWhole(path, png);
+    return path;
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#manifest?.close();
+      await this.#record.close();
+    } finally {
+      await this.#lock.release();
+    }
+  }
+
+  /** Once, whichever sample comes first: what an earlier run has written goes, and what this one writes is recorded. */
+  #begin(): Promise<void> {
+    this.#begun ??= this.#clear();
+    return this.#begun;
+  }
+
+  async #clear(): Promise<void> {
+    try {
+      for (const name of this.#earlier) await rm(join(this.#folder, name), { force: true });
+      const rows = this.#pictures ? [{ file: manifestName }] : (this.#record.rows as readonly object[]);
+      await this.#record.begin([...rows, { file: sheetName }]);
+    } catch (error) {
+      throw cannotWrite(this.#folder, error);
+    }
+  }
+}
+
+/** On many systems capitals do not count, and there one is written over the other. */
+function isSameName(a: string, b: string): boolean {
+  const name = a.toLowerCase();
+  return name === b || name === `${b}${temporaryEnding}`;
+}
+
+function isForeign(folder: string, found: string): PatchstreamError {
+  const advice = 'Choose another `path` or `output`, or move it away: --fresh leaves it alone too.';
+  return fail('SHARDS_OTHER', { found: `${found}, which no record of this run names`, advice }, { where: folder });
+}
+
+/** What has come to be there meanwhile is somebody else's. */
+function taken(path: string, error: unknown): PatchstreamError {
+  return systemCode(error) === 'EEXIST' ? fail('FILE_EXISTS', { path }) : cannotWrite(path, error);
+}

@@ -1,0 +1,97 @@
+import type { z } from 'zod';
+import type { Refusal } from '../errors.ts';
+import type { Fields } from '../sources/source.ts';
+import type { Sample } from '../streams/sample.ts';
+import type { Spec } from '../vision/spec.ts';
+
+/** A sink that is open. `write` is called for several samples at a time; `commit` for each that was written, one at a time, in the order of positions. */
+export interface OpenSink<Written = unknown> {
+  write(sample: Sample & Fields): Promise<Written>;
+  commit(written: Written): void | Promise<void>;
+  /**
+   * Where an earlier run of this job is gone on with: the first position that is still to be written, how many records are, and of how many samples
+   * of the source.
+   */
+  readonly resumed?: { readonly position: number; readonly samples: number; readonly sources: number };
+  /** Finishes the file that is being written, so that readers find it: all positions before `to` are done. For a sink that is gone on with. */
+  flush?(to: number): Promise<void>;
+  /**
+   * Finishes what was committed (also after a cancelled run) and says where it is. `complete`: the run came to its end; a sink whose files must be
+   * those of an undisturbed run leaves out what is half done otherwise.
+   */
+  close(complete: boolean): Promise<{ readonly lines: readonly string[]; readonly files: readonly string[] }>;
+}
+
+/** One of `of` runs that share a job: number 1 to `of`. */
+export interface Part {
+  readonly index: number;
+  readonly of: number;
+}
+
+/** What a sink whose files are gone on with has to know of the run. */
+export interface Job {
+  /** A digest of all that decides what is written, the same without the part, equal for all parts of a job, and the pipeline as JSON, without secrets. */
+  readonly recipe: { readonly digest: string; readonly job: string; readonly pipeline: unknown };
+  /** The first position of this run, and one past the last. */
+  readonly from: number;
+  readonly to: number;
+  readonly part?: Part;
+  /** How many samples the source has, and a digest of their keys. */
+  readonly source: { readonly count: number; readonly keys: string };
+  /** Begin anew, whatever an earlier run has left. */
+  readonly fresh: boolean;
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+export interface SinkContext {
+  /** Relative paths of options start here. */
+  readonly base: string;
+  /** The job's directory, where results lie. */
+  readonly output: string;
+  /** This run's own directory: another one than `output` where the job is divided into parts. */
+  readonly own: string;
+  readonly spec: Spec;
+  readonly name: string;
+  /** Names of the classes, when the source knows them. */
+  readonly classNames?: readonly string[];
+  readonly job: Job;
+}
+
+export interface SinkDefinition<Options = unknown> {
+  readonly name: string;
+  readonly summary: string;
+  readonly options: z.ZodType<Options>;
+  readonly shorthand?: string;
+  /** True when several runs may write the parts of one job side by side. */
+  readonly parts?: boolean;
+  check?(options: Options, spec: Spec): Iterable<Refusal>;
+  /** The folders that it writes to, absolute, where they are not the run's own: no source may lie in one of them, and none in a source. */
+  writes?(options: Options, place: Pick<SinkContext, 'base' | 'output'>): readonly string[];
+  open(options: Options, context: SinkContext): Promise<OpenSink>;
+}
+
+/** A value that may stand as `sink`. */
+export interface Sink {
+  readonly sink: { readonly name: string; readonly options: unknown; readonly definition: SinkDefinition };
+}
+
+/** The factory of a sink: `images({ sheet: false })` is a value for `sink`. `definition` is what registries list. */
+export interface SinkFactory<Input, Options> {
+  (options?: Input): Sink;
+  readonly definition: SinkDefinition<Options>;
+}
+
+/** Makes a sink from its definition. */
+export function defineSink<Schema extends z.ZodType, Written>(
+  definition: Omit<SinkDefinition<z.output<Schema>>, 'options' | 'open'> & {
+    readonly options: Schema;
+    open(options: z.output<Schema>, context: SinkContext): Promise<OpenSink<Written>>;
+  },
+): SinkFactory<z.input<Schema>, z.output<Schema>> {
+  const factory = (options: unknown = {}) => ({
+    sink: { name: definition.name, options, definition: definition as unknown as SinkDefinition },
+  });
+  return Object.assign(factory, {
+    definition: Object.freeze(definition) as unknown as SinkDefinition<z.output<Schema>>,
+  });
+}

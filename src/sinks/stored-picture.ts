@@ -1,0 +1,87 @@
+import sharp from 'sharp';
+import { z } from 'zod';
+import { fail, type Refusal } from '../errors.ts';
+import type { StoredPicture } from '../formats/shard/record.ts';
+import type { Fields } from '../sources/source.ts';
+import { Picture, type Pixels } from '../vision/picture.ts';
+import { renderAll } from '../vision/render/render.ts';
+import type { Spec } from '../vision/spec.ts';
+
+/** What is kept of a picture: its pixels, a new file of them, or the file that it came from. */
+export const picturesAs = ['raw', 'file', 'jpeg', 'png', 'webp'] as const;
+export type PicturesAs = (typeof picturesAs)[number];
+
+export const pictureOptions = {
+  pictures: z
+    .enum(picturesAs)
+    .optional()
+    .describe(
+      'What is kept of a picture: `raw` pixels, a new `jpeg`, `png` (every pixel) or `webp`, or the `file` as it was. Default: what the stages have made of it, `raw`; `file` where no stage has opened it.',
+    ),
+  quality: z.int().min(1).max(100).default(90).describe('The quality of new JPEG and WebP files, 1 to 100.'),
+};
+
+/** What is kept where the options leave it open. */
+export function defaultPictures({ fields }: Spec, raw: PicturesAs): PicturesAs {
+  return 'picture' in fields || !('bytes' in fields) ? raw : 'file';
+}
+
+/** Refuses what the chain does not give. */
+export function* checkPictures(pictures: PicturesAs, { fields, size, open }: Spec): Iterable<Refusal> {
+  if (open) return;
+  if (!('picture' in fields) && !('bytes' in fields)) {
+    yield { error: fail('RECORD_NOTHING', { fields: Object.keys(fields).join(', ') || 'nothing' }) };
+  } else if (pictures === 'file' && size !== undefined) {
+    const advice = 'Leave the stages out that change the picture, or keep it as `raw` or `jpeg`.';
+    yield { option: 'pictures', error: fail('RECORD_FILE', { found: 'pictures that stages have changed', advice }) };
+  } else if (pictures !== 'file' && !('picture' in fields)) {
+    const giver = fail('FIELD_MISSING', {
+      owner: `pictures: ${pictures}`,
+      field: 'picture',
+      fields: Object.keys(fields).join(', '),
+      advice: 'Put `decode` before it.',
+    });
+    yield { option: 'pictures', error: giver };
+  }
+}
+
+/**
+ * The picture of a sample as it is to be kept. Raw pixels that nothing was done to stay as they are, also grey ones; everything else is rendered to RGB.
+ *
+ * @throws RECORD_FILE, RECORD_NOTHING; PICTURE_BROKEN and the others of rendering.
+ */
+export async function storePicture(
+  { picture, bytes }: Fields,
+  { pictures, quality }: { readonly pictures: PicturesAs; readonly quality: number },
+): Promise<StoredPicture> {
+  if (pictures === 'file') return { type: 'encoded', data: fileOf(picture, bytes) };
+  if (!(picture instanceof Picture)) throw fail('RECORD_NOTHING', { fields: 'no picture' });
+  const { origin, from } = picture;
+  if (pictures === 'raw' && from === undefined && origin.kind === 'raw') {
+    const { height, width, channels, data } = origin;
+    return { type: 'raw', shape: [height, width, channels], data };
+  }
+  const { width, height, data } = await pixelsOf(picture);
+  if (pictures === 'raw') return { type: 'raw', shape: [height, width, 3], data };
+  const made = sharp(data, { raw: { width, height, channels: 3 }, limitInputPixels: false });
+  const format = pictures === 'png' ? made.png({ compressionLevel: 6 }) : made.toFormat(pictures, { quality });
+  return { type: 'encoded', data: await format.toBuffer() };
+}
+
+function fileOf(picture: unknown, bytes: unknown): Uint8Array {
+  if (picture instanceof Picture) {
+    const file = picture.from === undefined ? picture.bytes : undefined;
+    if (file !== undefined) return file;
+    const found = picture.from === undefined ? 'raw pixels' : 'a picture that a stage has changed';
+    throw fail('RECORD_FILE', { found, advice: 'Keep it as `raw` or `jpeg`.' });
+  }
+  if (bytes instanceof Uint8Array) return bytes;
+  throw fail('RECORD_NOTHING', { fields: 'neither picture nor bytes' });
+}
+
+async function pixelsOf(picture: Picture): Promise<Pixels> {
+  const { width, height } = picture;
+  const data = new Uint8Array(width * height * 3);
+  await renderAll([{ picture, out: data }]);
+  return { width, height, data };
+}

@@ -1,0 +1,126 @@
+import type { z } from 'zod';
+import type { Refusal } from '../errors.ts';
+import type { Recycler } from '../files/buffer-pool.ts';
+import type { PassedOverRow } from '../files/passed-over.ts';
+import type { Drop, Sample } from '../streams/sample.ts';
+import type { Spec } from '../vision/spec.ts';
+
+/** A source that is open: samples by index, in listing order. Reading may happen many at a time and in any order. */
+export interface OpenSource<F extends Fields | Drop = Fields> {
+  /** How many samples an epoch has, `repeat` included. */
+  readonly count: number;
+  /** Names of the classes, when the samples have labels. */
+  readonly classNames?: readonly string[];
+  /** What was seen and is no sample, by reason: with the samples that is all that there is. */
+  readonly passedOver?: readonly PassedOverRow[];
+  /** The key of sample `index`, without reading it. */
+  key(index: number): string;
+  /**
+   * The fields of sample `index` (`bytes`, or `picture`; `label`). A failure here is a failure of that sample alone. Where `memory` is given, a file
+   * may be read into what it lends, which is another sample's as soon as this one is rendered.
+   */
+  read(index: number, signal: AbortSignal, memory?: Recycler): F | Promise<F>;
+  /**
+   * For sources whose samples are raw pictures of one size that lie in memory: `picture` of sample `index` is record `index`. Who has it promises
+   * that `read` answers at once, never with a promise, and never fails, with the same fields of the same shapes for every sample: samples are then
+   * taken many at a time, and one that breaks the promise ends the run (RECORDS_READ, FIELD_SHAPE) and not itself alone.
+   */
+  readonly records?: Records;
+  close?(): Promise<void>;
+}
+
+/** Raw pictures of one size, one after another: uint8 [count, height, width, channels]. */
+export interface Records {
+  readonly data: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+  readonly channels: 1 | 3;
+}
+
+/** A source whose samples arrive while a job runs: files that are laid into a folder. */
+export interface WatchedSource<F extends Fields = Fields> {
+  /** What is there now and not `known`, by key, in listing order. */
+  look(known: (key: string) => boolean): Promise<ReadonlyMap<string, Stamp>>;
+  /** What the last look has seen beside that. */
+  readonly passedOver?: readonly PassedOverRow[];
+  /** How the file stands now that is there under `key`; nothing where none is. @throws FILE_UNREADABLE where that cannot be said */
+  stamp(key: string): Promise<Stamp | undefined>;
+  /** As `OpenSource.read`. Nothing where the file is gone. What has changed meanwhile is found by its stamp, and read again when it is at rest. */
+  read(key: string, signal: AbortSignal, memory?: Recycler): Promise<F | undefined>;
+}
+
+/** How a file stands: while it is written, bytes and time change; when it is moved, all stays. */
+export interface Stamp {
+  readonly bytes: number;
+  /** When it was last written, in nanoseconds. */
+  readonly written: string;
+  /** The file on its disk, whatever its name. A disk gives the number of one that was removed to another. */
+  readonly inode: string;
+  /** When it came to be, in nanoseconds; '' where the file system does not tell. */
+  readonly born: string;
+}
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+export interface SourceContext {
+  /** Relative paths of options start here: the pipeline file's folder, or the working directory. */
+  readonly base: string;
+  readonly signal: AbortSignal;
+  /** A line for the user, for work that takes long before the first sample. */
+  progress(text: string): void;
+  /** The real paths of the folders that the run writes to: what leads there is not read (`ListOptions`). */
+  readonly written?: readonly string[];
+}
+
+export interface SourceDefinition<Options = unknown> {
+  readonly name: string;
+  readonly summary: string;
+  readonly options: z.ZodType<Options>;
+  readonly shorthand?: string;
+  /** Options that say what happens to samples which cannot be read, and change nothing of the others: a run may go on with other values. */
+  readonly policies?: readonly string[];
+  check?(options: Options): Iterable<Refusal>;
+  /** The folder that it reads, as written in its options, for sources that read one: nothing may be written there. */
+  folder?(options: Options): string;
+  /** Every folder and file that it reads, as written in its options, where that is not `folder` alone: nothing is written over them. */
+  reads?(options: Options): readonly string[];
+  /** The options with which it passes once over what it reads, for sources that can repeat it in an epoch: evaluation looks at nothing twice. */
+  once?(options: Options): Options;
+  /** The spec of its samples, from the options alone; opens no data. */
+  spec(options: Options): Spec;
+  open(options: Options, context: SourceContext): Promise<OpenSource>;
+  /** For sources whose samples may arrive while a job runs. @throws WATCH_SOURCE where the options do not allow it. */
+  watch?(options: Options, context: SourceContext): WatchedSource;
+}
+
+/** A value that may stand as `source`. `S` is the type of its samples. */
+export interface Source<S = unknown> {
+  readonly source: { readonly name: string; readonly options: unknown; readonly definition: SourceDefinition };
+  readonly types?: S;
+}
+
+/** The factory of a source: `imageFolder('./photos')` is a value for `source`. `definition` is what registries list. */
+export interface SourceFactory<Input, Options, S> {
+  (options?: Input): Source<S>;
+  readonly definition: SourceDefinition<Options>;
+}
+
+/**
+ * Makes a source from its definition. `open` lists what there is; `read` gives the fields of one sample, whose types the compiler takes
+ * from here. A bare value stands for the option `shorthand`.
+ */
+export function defineSource<Schema extends z.ZodType, F extends Fields>(
+  definition: Omit<SourceDefinition<z.output<Schema>>, 'options' | 'open'> & {
+    readonly options: Schema;
+    open(options: z.output<Schema>, context: SourceContext): Promise<OpenSource<F>>;
+  },
+): SourceFactory<z.input<Schema> | string, z.output<Schema>, Sample & F> {
+  const factory = (options: unknown = {}) => {
+    const written =
+      typeof options === 'object' || definition.shorthand === undefined ? options : { [definition.shorthand]: options };
+    return {
+      source: { name: definition.name, options: written, definition: definition as unknown as SourceDefinition },
+    };
+  };
+  return Object.assign(factory, { definition: Object.freeze(definition) as SourceDefinition<z.output<Schema>> });
+}

@@ -1,0 +1,245 @@
+import { fail } from '../../errors.ts';
+import { type Absent, imageKinds, imageOutcomes, isAbsent } from '../../native.ts';
+import { type NativePool, nativePool, type PoolJob } from '../../native-pool.ts';
+import type { LazyPicture, Origin } from '../geometry.ts';
+import { type Plan, planOf, stepInts, writeStep } from './plan.ts';
+
+/** A picture and the memory it is to be rendered into: uint8 RGB, width · height · 3 bytes, for example a field of a cell. */
+export interface Rendering {
+  readonly picture: LazyPicture;
+  readonly out: Uint8Array;
+  /** True for luma alone, width · height bytes. */
+  readonly grey?: boolean;
+}
+
+/** The memory that a sample is rendered into, and whose it is: a `Cell` of the ring is one. */
+export interface Place {
+  /** False once the place was taken back. */
+  readonly current: boolean;
+  /** Calls `stop` before the place becomes another's; what `stop` ends writes there no more when it returns. Undefined: whoever wrote has ended. */
+  whenFreed(stop: (() => void) | undefined): void;
+}
+
+/** A sample at the addon, or on its way there. */
+class Waiting implements PoolJob {
+  readonly renderings: readonly Rendering[];
+  readonly plan: Plan;
+  readonly place: Place | undefined;
+  readonly #otherwise: () => Promise<void>;
+  readonly #resolve: (done?: Promise<void>) => void;
+  readonly reject: (error: unknown) => void;
+  id = 0;
+
+  constructor(
+    { renderings, plan, place, otherwise }: Rendered,
+    resolve: (done?: Promise<void>) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.renderings = renderings;
+    this.plan = plan;
+    this.place = place;
+    this.#otherwise = otherwise;
+    this.#resolve = resolve;
+    this.reject = reject;
+  }
+
+  /** Its place was taken back before the addon has seen it. */
+  giveUp(): void {
+    this.#resolve();
+  }
+
+  ended(outcome: number, _: number, message: string): void {
+    this.place?.whenFreed(undefined);
+    if (outcome === imageOutcomes.foreign) this.#resolve(this.#otherwise());
+    else if (outcome === imageOutcomes.broken) this.reject(fail('PICTURE_BROKEN', { reason: message }));
+    else if (outcome === imageOutcomes.memory) this.reject(fail('PICTURE_MEMORY', {}));
+    else this.#resolve();
+  }
+}
+
+interface Rendered {
+  readonly renderings: readonly Rendering[];
+  readonly plan: Plan;
+  readonly place: Place | undefined;
+  /** Renders what the addon leaves to another. */
+  readonly otherwise: () => Promise<void>;
+}
+
+/** What native/image puts before the steps of a job. */
+const headInts = 7;
+
+/** What native/image takes: steps of a job, and pixels of a side. */
+const mostSteps = 1023;
+const longestSide = 65535;
+
+/**
+ * The native renderer of this thread. Jobs that are asked for in one turn of the event loop go to the addon in one call, and come back in one
+ * message for all that have ended by then.
+ */
+export class NativeRenderer {
+  readonly #pool: NativePool;
+  /** Jobs of this turn. */
+  #gathered: Waiting[] = [];
+  #ints = new Int32Array(4096);
+
+  constructor(pool: NativePool) {
+    this.#pool = pool;
+  }
+
+  about(): { readonly version: string; readonly vectors: string } {
+    const { version, vectors } = this.#pool.addon.info();
+    const parts = [Math.floor(version / 1e6), Math.floor(version / 1e3) % 1e3, version % 1e3];
+    return { version: parts.join('.'), vectors };
+  }
+
+  /** How many threads render. */
+  setThreads(count: number): void {
+    this.#pool.addon.setThreads(count);
+  }
+
+  /**
+   * Renders all of a sample's pictures. Those that it cannot render it leaves to `otherwise`, and has written nothing. Into a place that is taken back
+   * nothing is written from then on, which counts as done.
+   *
+   * @throws PICTURE_BROKEN, PICTURE_MEMORY, PICTURE_REFUSED
+   */
+  render(renderings: readonly Rendering[], place: Place | undefined, otherwise: () => Promise<void>): Promise<void> {
+    const { origin } = renderings[0]!.picture;
+    if (!isRenderable(origin)) return otherwise();
+    for (const { picture } of renderings) if (picture.origin !== origin) return otherwise();
+    const plan = planOf(renderings);
+    if (plan === undefined || plan.steps.length > mostSteps) return otherwise();
+    return new Promise((resolve, reject) => {
+      const waiting = new Waiting({ renderings, plan, place, otherwise }, resolve as () => void, reject);
+      const id = this.#pool.open(waiting);
+      waiting.id = id;
+      if (this.#gathered.length === 0) process.nextTick(this.#flush);
+      this.#gathered.push(waiting);
+      place?.whenFreed(() => this.#pool.addon.cancel(id));
+    });
+  }
+
+  /** Starts what was gathered, but for the jobs whose place was taken back meanwhile: the addon has not seen them yet, so it cannot cancel them. */
+  readonly #flush = () => {
+    const gathered = this.#gathered;
+    this.#gathered = [];
+    const wanted = gathered.filter((waiting) => {
+      if (waiting.place?.current !== false) return true;
+      this.#pool.close(waiting.id);
+      waiting.giveUp();
+      return false;
+    });
+    if (this.#submit(wanted) === undefined) return;
+    // The addon takes all or none, so that one job it refuses is told from the others one by one.
+    for (const job of wanted) {
+      const cause = this.#submit([job]);
+      if (cause === undefined) continue;
+      job.place?.whenFreed(undefined);
+      this.#pool.close(job.id);
+      job.reject(refusal(cause));
+    }
+  };
+
+  /** Hands jobs to the addon; returns why it took none of them. */
+  #submit(jobs: readonly Waiting[]): Error | undefined {
+    const arrays: Uint8Array[] = [];
+    let count = 0;
+    for (const { id, renderings, plan } of jobs) {
+      const { picture } = renderings[0]!;
+      count = this.#write(count, id, picture, plan, renderings);
+      arrays.push(picture.origin.kind === 'raw' ? picture.origin.data : picture.origin.bytes);
+      for (const { out } of renderings) arrays.push(out);
+    }
+    if (count === 0) return undefined;
+    try {
+      this.#pool.addon.submit(this.#ints, count, arrays);
+      return undefined;
+    } catch (cause) {
+      return cause as Error;
+    }
+  }
+
+  /** Writes a job at `at` of the ints; returns where the next begins. */
+  #write(
+    start: number,
+    id: number,
+    picture: LazyPicture,
+    { steps, outputs }: Plan,
+    renderings: readonly Rendering[],
+  ): number {
+    let at = start;
+    const { origin } = picture;
+    const root = rootOf(picture);
+    const needed = at + headInts + steps.length * stepInts;
+    if (needed > this.#ints.length) {
+      const larger = new Int32Array(needed * 2);
+      larger.set(this.#ints);
+      this.#ints = larger;
+    }
+    const ints = this.#ints;
+    const orientation = origin.kind === 'encoded' ? origin.orientation : 1;
+    const turned = orientation > 4;
+    ints[at] = id;
+    ints[at + 1] =
+      origin.kind === 'encoded' ? imageKinds.jpeg : origin.channels === 3 ? imageKinds.rgb : imageKinds.grey;
+    ints[at + 2] = turned ? root.height : root.width;
+    ints[at + 3] = turned ? root.width : root.height;
+    ints[at + 4] = orientation;
+    ints[at + 5] = outputs.length;
+    ints[at + 6] = steps.length;
+    at += headInts;
+    for (let i = 0; i < steps.length; i++) {
+      const output = outputs.indexOf(i);
+      writeStep(ints, at, steps[i]!, output, output >= 0 && renderings[output]!.grey ? 1 : 3);
+      at += stepInts;
+    }
+    return at;
+  }
+}
+
+/** Raw pixels of sides that the addon takes, and JPEGs whose colours need no profile (their sides are within that). */
+export function isRenderable(origin: Origin): boolean {
+  return origin.kind === 'raw' ? Math.max(origin.width, origin.height) <= longestSide : origin.plainJpeg;
+}
+
+/** The error of the catalogue for what the addon throws when it takes no job. */
+export function refusal(cause: Error): Error {
+  if ((cause as NodeJS.ErrnoException).code === 'OUT_OF_MEMORY') return fail('PICTURE_MEMORY', {}, { cause });
+  return fail('PICTURE_REFUSED', { reason: cause.message }, { cause });
+}
+
+function rootOf(picture: LazyPicture): LazyPicture {
+  let at = picture;
+  while (at.from !== undefined) at = at.from.picture;
+  return at;
+}
+
+/** The environment variable that chooses: `sharp` renders everything with sharp, for comparisons. */
+const variable = 'PATCHSTREAM_RENDERER';
+
+let renderer: NativeRenderer | Absent | undefined;
+
+/** The native renderer of this thread, or why everything is rendered by sharp. */
+export function nativeRenderer(): NativeRenderer | Absent {
+  renderer ??= choose();
+  return renderer;
+}
+
+function choose(): NativeRenderer | Absent {
+  if (process.env[variable] === 'sharp') return { found: `${variable}=sharp asks for it`, remedy: `unset ${variable}` };
+  const pool = nativePool();
+  return isAbsent(pool) ? pool : new NativeRenderer(pool);
+}
+
+/** Which renderer this machine has, for people: `native/image (libjpeg-turbo 2.1.5, avx2): JPEG and raw pixels; sharp: the rest`. */
+export function aboutRenderer(native: NativeRenderer | Absent = nativeRenderer()): string {
+  if (isAbsent(native)) return `sharp: everything, since ${native.found}`;
+  const { version, vectors } = native.about();
+  return `native/image (libjpeg-turbo ${version}, ${vectors}): JPEG and raw pixels; sharp: the rest`;
+}
+
+/** How many native threads render for this JavaScript thread from now on; as many as there are cores by default. Nothing when sharp renders. */
+export function setRenderThreads(count: number): void {
+  const native = nativeRenderer();
+  if (!isAbsent(native)) native.setThreads(count);
+}

@@ -1,0 +1,110 @@
+import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { lomar } from '../../../src/pipeline/models.ts';
+import { definePipeline, pipeline } from '../../../src/runs/loader/define.ts';
+import { run } from '../../../src/runs/run.ts';
+import { imageFolder } from '../../../src/sources/index.ts';
+import { decode, mask, randomResizedCrop, windows } from '../../../src/stages/index.ts';
+import { type Coupled, coupled } from '../../kit/coupled.ts';
+import { pictureFolder } from '../../kit/folder.ts';
+import { planted } from '../../kit/planted.ts';
+import { patchstream } from '../../kit/terminal.ts';
+
+const jsonl = (rows: readonly unknown[]) => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+
+/** Writes what a run of the plan would have left. */
+async function runFolder(folder: string, { plan }: { readonly plan: Coupled }) {
+  const { rows, stats } = await coupled(plan);
+  const { batch, permits, cores, cells, trainer } = plan;
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(
+    join(folder, 'pipeline.json'),
+    JSON.stringify({ name: 'planted', permits, threads: 8, train: { batch } }),
+  );
+  writeFileSync(join(folder, 'metrics.jsonl'), jsonl(rows));
+  const events = [
+    { event: 'start', digest: '0' },
+    { event: 'machine', cores, onCores: trainer.onCores === true, cells },
+    { event: 'stats', stats },
+    { event: 'end', how: 'completed', stats },
+  ];
+  writeFileSync(join(folder, 'events.jsonl'), jsonl(events));
+}
+
+for (const [name, plant] of Object.entries(planted)) {
+  t.test(`inspect names the planted bottleneck: ${name}`, async (t) => {
+    const folder = join(t.testdir(), 'run');
+    await runFolder(folder, plant);
+    const { code, out } = await patchstream(['inspect', folder]);
+    t.equal(code, 0);
+    t.match(out, /^planted: 40 steps, completed\. The (loader|trainer) is the bottleneck .*\n$/, 'one paragraph');
+    const { out: json } = await patchstream(['inspect', folder, '--json']);
+    const { cause, stage, knob } = plant;
+    t.match(JSON.parse(json), { explanation: { cause, knob, ...(stage && { stage }) } });
+  });
+}
+
+t.test('a real training is explained, with what the tuner has done', async (t) => {
+  const root = t.testdir();
+  await pictureFolder(join(root, 'photos'), 30);
+  const output = join(root, 'run');
+  const { lines } = await run(
+    definePipeline({
+      ...pipeline(
+        imageFolder({ path: join(root, 'photos'), repeat: 8 }),
+        decode(),
+        randomResizedCrop({ size: 32 }),
+        windows({ patch: 8, size: 3, views: 2 }),
+        mask(0.5),
+      ),
+      name: 'real',
+      train: { model: lomar({ width: 32, depth: 2, heads: 2 }), batch: 8, steps: 40, thread: 'main', backend: 'wasm' },
+      output,
+    }),
+  );
+  t.ok(
+    lines.some((line) => /The (loader|trainer) is the bottleneck/.test(line)),
+    lines.join('\n'),
+  );
+  const { out } = await patchstream(['inspect', output]);
+  t.match(out, /real: 40 steps, completed\. The (loader|trainer) is the bottleneck/);
+  t.match(out, /The tuner (is|has settled) at micro-batch \d+ and \d+ threads?\./);
+});
+
+t.test('runs that were killed, are old, or were cut off are told of as far as they can be', async (t) => {
+  const folder = join(t.testdir(), 'run');
+  const plant = planted['the source is slow']!;
+  await runFolder(folder, plant);
+  appendFileSync(join(folder, 'events.jsonl'), `${JSON.stringify({ event: 'start' })}\n{"event":"st`);
+  appendFileSync(join(folder, 'metrics.jsonl'), '{"step":40,"lo');
+  t.match((await patchstream(['inspect', folder])).out, /goes on, or was killed\. The loader is the bottleneck/);
+  const old = { step: 0, epoch: 0, loss: 1, imagesPerSecond: 10, dataWaitMs: 1, permitWaitMs: 1, keys: '0' };
+  writeFileSync(join(folder, 'metrics.jsonl'), jsonl([old, old, old, old]));
+  t.match((await patchstream(['inspect', folder])).out, /too few steps with all measures/);
+  writeFileSync(join(folder, 'metrics.jsonl'), '');
+  t.match((await patchstream(['inspect', folder])).out, /0 steps/);
+});
+
+t.test('issue 16: events that cannot be read are counted, and one that is being written is not', async (t) => {
+  const folder = join(t.testdir(), 'run');
+  await runFolder(folder, Object.values(planted)[0]!);
+  appendFileSync(join(folder, 'events.jsonl'), '{"event":"sta\n{"event":"sta');
+  t.match(
+    (await patchstream(['inspect', folder])).out,
+    / 40 steps, completed\. 1 line of events\.jsonl cannot be read\. /,
+  );
+});
+
+t.test('what is no training is told of', async (t) => {
+  const root = t.testdir({
+    other: {},
+    half: { 'metrics.jsonl': '', 'pipeline.json': '{"name":"\u001b[2J"}', 'events.jsonl': '' },
+  });
+  t.match(await patchstream(['inspect', join(root, 'nowhere')]), { code: 1, err: /INSPECT_NOTHING.*nothing there/ });
+  t.match(await patchstream(['inspect', join(root, 'other')]), { code: 1, err: /INSPECT_NOTHING.*a folder/ });
+  t.match(await patchstream(['inspect', join(root, 'half')]), { code: 1, err: /RUN_FOLDER.*describes no training/ });
+  rmSync(join(root, 'half', 'pipeline.json'));
+  t.match(await patchstream(['inspect', join(root, 'half')]), { code: 1, err: /RUN_FOLDER/ });
+  t.match(await patchstream(['inspect']), { code: 2 });
+});

@@ -1,0 +1,53 @@
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { RunFolder } from '../../src/runs/folder.ts';
+
+const open = (path: string) => RunFolder.open(path, { name: 'job' }, { name: 'job' });
+const failure = (position: number) => ({
+  stage: 'decode',
+  key: `${position}.jpg`,
+  position,
+  epoch: 0,
+  error: new Error('broken'),
+});
+const summary = { lines: [], done: 1, failures: 0, drops: 0, seconds: 1 };
+
+t.test('issue 16: a result that cannot be looked at is not taken for one that is gone', async (t) => {
+  const root = t.testdir({ result: 'a' });
+  const folder = await open(root);
+  await folder.finish({ ...summary, files: [join(root, 'result')] });
+  t.match(await folder.finished(), { done: 1 });
+  await folder.finish({ ...summary, files: [join(root, 'gone')] });
+  t.equal(await folder.finished(), undefined);
+  symlinkSync('loop', join(root, 'loop'));
+  await folder.finish({ ...summary, files: [join(root, 'loop')] });
+  await t.rejects(folder.finished(), { code: 'OUTPUT_FOLDER', message: /ELOOP/ });
+});
+
+t.test('issue 16: lines of the quarantine that cannot be read stay, and are counted', async (t) => {
+  const root = t.testdir();
+  const folder = await open(root);
+  await folder.begin({ goesOn: false });
+  for (const position of [1, 4, 9]) folder.quarantine(failure(position));
+  const path = join(root, 'quarantine.jsonl');
+  const text = readFileSync(path, 'utf8');
+  // A row that was changed, and one that a kill has cut: the job goes on in front of it.
+  writeFileSync(path, `${text.replace('"position":4', '"position":')}{"stage":"deco`);
+  const again = await open(root);
+  const { counts, failed, unreadable } = await again.forgetFailures(6);
+  t.same([[...counts], failed, unreadable], [[['decode', 1]], 1, 1]);
+  t.same(readFileSync(path, 'utf8').split('\n').length - 1, 2);
+});
+
+t.test('issue 16: what is entered behind a line that was cut is a line of its own', async (t) => {
+  const root = t.testdir({ 'events.jsonl': '{"event":"start"}\n{"event":"pro' });
+  const folder = await open(root);
+  await folder.begin({ goesOn: true });
+  folder.tell('machine', {});
+  const lines = readFileSync(join(root, 'events.jsonl'), 'utf8').trim().split('\n');
+  t.match(
+    lines.map((line) => line.replace(/"time":"[^"]*",/, '').slice(0, 18)),
+    ['{"event":"start"}', '{"event":"pro', '{"event":"start","', '{"event":"machine"'],
+  );
+});

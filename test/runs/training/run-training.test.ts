@@ -1,0 +1,377 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { builtin } from '../../../src/pipeline/builtin.ts';
+import { soundPipeline } from '../../../src/pipeline/check.ts';
+import { lomar } from '../../../src/pipeline/models.ts';
+import type { RunEvent } from '../../../src/runs/events.ts';
+import { definePipeline, pipeline } from '../../../src/runs/loader/define.ts';
+import { run } from '../../../src/runs/run.ts';
+import { evaluateModel } from '../../../src/runs/training/evaluation.ts';
+import { Course } from '../../../src/runs/training/evaluation-history.ts';
+import { imageFolder } from '../../../src/sources/index.ts';
+import { decode, mask, randomResizedCrop, windows } from '../../../src/stages/index.ts';
+import { drop, type Sample } from '../../../src/streams/sample.ts';
+import { each } from '../../../src/streams/stage.ts';
+import type { Measures } from '../../../src/train/metrics.ts';
+import { newestCheckpoint, readCheckpoint } from '../../../src/train/weights/checkpoint.ts';
+import { pictureFolder, writeFiles } from '../../kit/folder.ts';
+import { gradient, jpeg } from '../../kit/pictures.ts';
+
+/**
+ * A training that takes a second: LoMaR 32 wide, two blocks, windows of 3 × 3 patches of 32 × 32 pictures. In the calling thread where the thread
+ * is not what is tested, since a worker loads TypeScript for seconds.
+ */
+function training(
+  root: string,
+  name: string,
+  { threads = 2, thread = 'main' as 'worker' | 'main', steps = 12, microBatch = 4 } = {},
+) {
+  return definePipeline({
+    ...pipeline(
+      imageFolder({ path: join(root, 'photos'), repeat: 4 }),
+      decode({ maxFailures: '20%' }),
+      randomResizedCrop({ size: 32 }),
+      windows({ patch: 8, size: 3, views: 2 }),
+      mask(0.5),
+    ),
+    name,
+    seed: 5,
+    threads,
+    train: {
+      model: lomar({ width: 32, depth: 2, heads: 2, target: 'pixels' }),
+      batch: 8,
+      microBatch,
+      steps,
+      thread,
+      backend: 'wasm',
+      optimizer: { adamw: { lr: 1e-3 } },
+      checkpoint: { everySteps: 5 },
+    },
+    evaluate: { reconstruction: { on: join(root, 'held-out') } },
+    output: join(root, name),
+  });
+}
+
+async function photos(root: string) {
+  await pictureFolder(join(root, 'photos'), 30, 0.1);
+  writeFiles(join(root, 'held-out'), { 'a.jpg': await jpeg(gradient(40, 32)), 'b.jpg': await jpeg(gradient(32, 50)) });
+}
+
+const rows = (folder: string) =>
+  readFileSync(join(folder, 'metrics.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((row) => JSON.parse(row) as Measures);
+const course = (folder: string) =>
+  rows(folder).map(({ step, epoch, loss, gradNorm, lr, keys }) => ({ step, epoch, loss, gradNorm, lr, keys }));
+const weights = (folder: string) => {
+  const last = readdirSync(join(folder, 'checkpoints')).sort().at(-1)!;
+  return { last, bytes: readFileSync(join(folder, 'checkpoints', last, 'model.safetensors')) };
+};
+
+t.test(
+  'one seed gives equal losses at loader concurrency 1 and 8, in a worker and in the calling thread',
+  async (t) => {
+    const root = t.testdir();
+    await photos(root);
+    const events: RunEvent[] = [];
+    const summary = await run(training(root, 'one', { threads: 1, thread: 'worker' }), {
+      onEvent: (event) => events.push(event),
+    });
+    await run(training(root, 'eight', { threads: 8, thread: 'worker' }));
+    await run(training(root, 'main', { threads: 3 }));
+    t.equal(rows(join(root, 'one')).length, 12);
+    t.strictSame(course(join(root, 'eight')), course(join(root, 'one')));
+    t.strictSame(course(join(root, 'main')), course(join(root, 'one')));
+    t.ok(weights(join(root, 'main')).bytes.equals(weights(join(root, 'one')).bytes), 'the same weights');
+
+    t.match(summary, { done: 12 });
+    for (const name of [
+      'pipeline.json',
+      'metrics.jsonl',
+      'evaluation.json',
+      'reconstruction.png',
+      'loss.svg',
+      'report.html',
+      'quarantine.jsonl',
+    ]) {
+      t.ok(existsSync(join(root, 'one', name)), name);
+    }
+    const errors = JSON.parse(readFileSync(join(root, 'one', 'evaluation.json'), 'utf8')) as Record<string, number>;
+    t.strictSame(Object.keys(errors).sort(), ['meanPatch', 'nearestPatch', 'ours', 'smoothFill']);
+    t.ok(Object.values(errors).every((error) => error > 0 && Number.isFinite(error)));
+    t.match(summary.lines.join('\n'), /this model[\s\S]*mean patch|mean patch[\s\S]*this model/);
+    const last = events.filter((event) => event.type === 'progress').at(-1);
+    t.match(last, { done: 12, total: 12, values: { loss: Number } });
+    t.end();
+  },
+);
+
+t.test('a run killed in the middle and started again ends as the undisturbed one, bit for bit', async (t) => {
+  const root = t.testdir();
+  await photos(root);
+  await run(training(root, 'whole', { steps: 60 }));
+
+  // The other one in a process of its own, which is killed without a chance to say anything once step 40 is on the disk.
+  writeFiles(root, {
+    'train.yaml': `
+name: broken
+seed: 5
+threads: 3
+source: { image-folder: { path: photos, repeat: 4 } }
+stages:
+  - decode: { maxFailures: 20% }
+  - random-resized-crop: { size: 32 }
+  - windows: { patch: 8, size: 3, views: 2 }
+  - mask: 0.5
+train:
+  model: { lomar: { width: 32, depth: 2, heads: 2, target: pixels } }
+  batch: 8
+  microBatch: 4
+  steps: 60
+  backend: wasm
+  optimizer: { adamw: { lr: 1.0e-3 } }
+  checkpoint: { everySteps: 5 }
+evaluate: { reconstruction: { on: held-out } }
+output: broken
+`,
+  });
+  const verb = ['bin/patchstream.mjs', 'run', join(root, 'train.yaml'), '--json'];
+  const first = spawn(process.execPath, verb, { stdio: ['ignore', 'pipe', 'inherit'] });
+  let seen = '';
+  first.stdout.on('data', (chunk: Buffer) => {
+    seen += chunk.toString();
+    const steps = [...seen.matchAll(/"type":"progress","done":(\d+)/g)].map(([, done]) => Number(done));
+    if ((steps.at(-1) ?? 0) >= 40) first.kill('SIGKILL');
+  });
+  const [code, signal] = (await once(first, 'exit')) as [number | null, string | null];
+  t.strictSame({ code, signal }, { code: null, signal: 'SIGKILL' });
+  t.notOk(existsSync(join(root, 'broken', 'finished.json')));
+
+  const second = spawn(process.execPath, verb, { stdio: ['ignore', 'ignore', 'inherit'] });
+  t.strictSame(await once(second, 'exit'), [0, null]);
+  t.strictSame(course(join(root, 'broken')), course(join(root, 'whole')), 'the same course');
+  t.equal(weights(join(root, 'broken')).last, 'step-00000060');
+  t.ok(weights(join(root, 'broken')).bytes.equals(weights(join(root, 'whole')).bytes), 'the same weights');
+  t.end();
+});
+
+t.test('a cancelled training saves, and goes on from there', async (t) => {
+  const root = t.testdir();
+  await photos(root);
+  const abort = new AbortController();
+  const definition = training(root, 'stopped', { steps: 500, thread: 'worker' });
+  const onEvent = (event: RunEvent) => {
+    if (event.type === 'progress' && event.done >= 3) abort.abort('SIGTERM');
+  };
+  await t.rejects(run(definition, { signal: abort.signal, onEvent }), { code: 'RUN_CANCELLED' });
+  const { last } = weights(join(root, 'stopped'));
+  t.ok(last >= 'step-00000003', last);
+  const events: string[] = [];
+  const again = new AbortController();
+  await t.rejects(
+    run(definition, {
+      signal: again.signal,
+      onEvent(event) {
+        if (event.type === 'line') events.push(event.text);
+        if (event.type === 'progress' && event.done >= 8) again.abort('SIGTERM');
+      },
+    }),
+    { code: 'RUN_CANCELLED' },
+  );
+  t.ok(events.some((text) => text.startsWith('Going on after step')));
+  t.end();
+});
+
+t.test('the loader’s end is the trainer’s end: errors of either side end both', async (t) => {
+  const root = t.testdir();
+  await photos(root);
+  const definition = training(root, 'bad', { steps: 500, thread: 'worker' });
+  writeFiles(
+    join(root, 'photos'),
+    Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`zz${i}.jpg`, 'no picture'])),
+  );
+  await t.rejects(run(definition), { code: 'STAGE_BUDGET', where: 'stage decode' });
+  const impossible = training(root, 'impossible', { microBatch: 3 });
+  await t.rejects(run(impossible), { code: 'PIPELINE_PROBLEMS' });
+  t.end();
+});
+
+t.test('what cannot become a training is told at once', async (t) => {
+  const root = t.testdir();
+  await photos(root);
+  const few = training(root, 'few');
+  await t.rejects(run({ ...few, cells: 4, train: { ...few.train!, microBatch: 'auto' } }), { code: 'CELLS_TOO_FEW' });
+  const { steps: _, ...rest } = few.train!;
+  const short = { ...few, output: join(root, 'short'), train: { ...rest, batch: 512, microBatch: 4, epochs: 1 } };
+  await t.rejects(run(short), { code: 'TRAIN_TOO_FEW', message: /512/ });
+  const blind = training(root, 'blind', { steps: 100_000 });
+  const elsewhere = { ...blind, evaluate: { reconstruction: { on: join(root, 'nowhere') } } };
+  await t.rejects(run(elsewhere), { code: 'FOLDER_MISSING' });
+  // Nothing is written into a folder before the run is sure to begin: it may be another's.
+  for (const name of ['few', 'short', 'blind']) t.notOk(existsSync(join(root, name, 'events.jsonl')), name);
+  t.end();
+});
+
+t.test('how many work at a time does not make another run; what decides the weights does', async (t) => {
+  const root = t.testdir();
+  await photos(root);
+  const first = training(root, 'same', { steps: 4 });
+  await run(first);
+  const wider = { ...training(root, 'same', { steps: 4, threads: 5, microBatch: 8 }) };
+  t.equal((await run(wider)).earlier, true);
+  const dropping = { ...first, train: { ...first.train!, dropLast: true } };
+  await t.rejects(run(dropping), {
+    code: 'CHECKPOINT_MISMATCH',
+    message: /; train\.dropLast is false in it and true in the pipeline\. Give/,
+  });
+  const masked = { ...first, stages: [...first.stages.slice(0, -1), mask(0.75)] };
+  await t.rejects(run(masked), { message: /; stages\.mask\.ratio is 0\.5 in it and 0\.75 in the pipeline\. Give/ });
+  const fresh = await run(dropping, { fresh: true });
+  t.equal(fresh.done, 4);
+  t.end();
+});
+
+t.test('M1: what happens to what cannot be used may change when a run goes on', async (t) => {
+  const root = t.testdir();
+  await photos(root);
+  const first = training(root, 'same', { steps: 4 });
+  await run(first);
+  const source = imageFolder({ path: join(root, 'photos'), repeat: 4, maxBytes: 10 ** 6 });
+  const train = { ...first.train!, onNotANumber: 'skip' as const };
+  const other = { ...first, source, train, stages: [decode({ maxPixels: 10 ** 6 }), ...first.stages.slice(1)] };
+  t.equal((await run(other)).earlier, true);
+  rmSync(join(root, 'same/finished.json'));
+  t.equal((await run(other)).done, 4, 'no CHECKPOINT_MISMATCH');
+  t.end();
+});
+
+t.test('L15: the folder of a training is moved while it runs', async (t) => {
+  const root = t.testdir();
+  await photos(root);
+  const first = training(root, 'gone', { steps: 40 });
+  const move = each(
+    (sample: Sample) => {
+      if (sample.position === 100) renameSync(join(root, 'gone'), join(root, 'moved'));
+      return sample;
+    },
+    { name: 'move' },
+  );
+  await t.rejects(run({ ...first, stages: [first.stages[0]!, move, ...first.stages.slice(1)] }), {
+    code: 'OUTPUT_GONE',
+  });
+  t.notOk(existsSync(join(root, 'gone')), 'nothing is made at its place');
+  const newest = await newestCheckpoint(join(root, 'moved/checkpoints'), readCheckpoint, (text) => t.fail(text));
+  t.ok(newest!.state.step >= 5, `${newest!.state.step} steps are saved`);
+  t.end();
+});
+
+t.test('S4: checkpoints that are to be measured stay until they are; then as many as are kept', async (t) => {
+  const root = t.testdir();
+  await photos(root);
+  const first = training(root, 'measured', { steps: 9 });
+  const train = { ...first.train!, checkpoint: { everySteps: 1, keep: 1 } };
+  const evaluate = { ...first.evaluate!, every: { steps: 2 } };
+  const lines: string[] = [];
+  await run({ ...first, train, evaluate }, { onEvent: (event) => event.type === 'line' && lines.push(event.text) });
+  const text = readFileSync(join(root, 'measured/evaluations.jsonl'), 'utf8');
+  const steps = text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line).step as number);
+  t.same(steps, [2, 4, 6, 8, 9]);
+  t.same(readdirSync(join(root, 'measured/checkpoints')), ['step-00000009']);
+  t.notMatch(lines.join('\n'), /is gone/);
+  const resolved = soundPipeline({ ...first, train, evaluate }, builtin);
+  const heard: string[] = [];
+  const course = await Course.open(resolved, {
+    folder: join(root, 'measured'),
+    count: 120,
+    fresh: true,
+    signal: new AbortController().signal,
+    line: (one) => heard.push(one),
+    onFailure: () => {},
+  });
+  await course.saved(join(root, 'measured/checkpoints/step-00000004'));
+  await course.idle();
+  t.match(heard, [/step-00000004 is gone before it was measured, and is passed over/]);
+  t.end();
+});
+
+t.test('a training whose loader never comes back is cancelled all the same', async (t) => {
+  const root = t.testdir();
+  await photos(root);
+  const stuck = training(root, 'stuck', { thread: 'worker' });
+  const never = each(() => new Promise<Sample>(() => {}), { name: 'never' });
+  const abort = new AbortController();
+  const ended = run(
+    { ...stuck, stages: [stuck.stages[0]!, never, ...stuck.stages.slice(1)] },
+    {
+      signal: abort.signal,
+      onEvent: (event) => {
+        if (event.type === 'line' && event.text.startsWith('Training')) setImmediate(() => abort.abort('SIGINT'));
+      },
+    },
+  );
+  await t.rejects(ended, { code: 'RUN_CANCELLED' });
+  t.end();
+});
+
+t.test('weights of another model are not evaluated as if they were this one’s', async (t) => {
+  const root = t.testdir();
+  await photos(root);
+  await run(training(root, 'pixels', { steps: 2 }));
+  const definition = training(root, 'pixels', { steps: 2 });
+  const sound = soundPipeline(definition, builtin);
+  t.ok((await evaluateModel(sound)).reconstruction!.errors.ours > 0);
+  const options = { ...(sound.train!.model.options as object), target: 'patchNorm' };
+  const other = { ...sound, train: { ...sound.train!, model: { ...sound.train!.model, options } } };
+  await t.rejects(evaluateModel(other), { code: 'WEIGHTS_FOREIGN' });
+  await t.rejects(evaluateModel(sound, { checkpoint: join(root, 'photos', '00000.jpg') }), { code: 'WEIGHTS_BROKEN' });
+  await t.rejects(evaluateModel(sound, { on: join(root, 'nowhere') }), { code: 'EVALUATE_FOLDER' });
+  t.end();
+});
+
+t.test('L13: a training that can never have a step is refused before it begins', async (t) => {
+  const root = t.testdir();
+  await pictureFolder(join(root, 'photos'), 6);
+  const of = (length: object) => {
+    const chain = pipeline(
+      imageFolder(join(root, 'photos')),
+      decode(),
+      randomResizedCrop({ size: 32 }),
+      windows({ patch: 8, size: 3, views: 2 }),
+      mask(0.5),
+    );
+    const train = {
+      model: lomar({ width: 32, depth: 1, heads: 2 }),
+      batch: 8,
+      backend: 'wasm',
+      thread: 'main',
+    } as const;
+    return definePipeline({ ...chain, train: { ...train, ...length }, output: join(root, 'run') });
+  };
+  for (const length of [{ steps: 3, dropLast: true }, { epochs: 1 }, { epochs: 1.2, dropLast: true }])
+    await t.rejects(run(of(length)), { code: 'TRAIN_TOO_FEW' }, JSON.stringify(length));
+  t.notOk(existsSync(join(root, 'run', 'checkpoints')));
+});
+
+t.test('L13: where no epoch has the samples of a step once the broken ones are out, the training ends', async (t) => {
+  const root = t.testdir();
+  await pictureFolder(join(root, 'photos'), 6);
+  const chain = pipeline(
+    imageFolder(join(root, 'photos')),
+    each((sample) => (sample.key === '00003.jpg' ? drop('unwanted') : sample)),
+    decode(),
+    randomResizedCrop({ size: 32 }),
+    windows({ patch: 8, size: 3, views: 2 }),
+    mask(0.5),
+  );
+  const train = { model: lomar({ width: 32, depth: 1, heads: 2 }), batch: 6, microBatch: 1, steps: 3 } as const;
+  const where = { backend: 'wasm', thread: 'main', dropLast: true } as const;
+  const job = definePipeline({ ...chain, train: { ...train, ...where }, output: join(root, 'run') });
+  await t.rejects(run(job), { code: 'TRAIN_TOO_FEW', message: /fewer in each of the last epochs/ });
+});
