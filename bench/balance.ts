@@ -128,7 +128,7 @@ function ghostBatches(batch: number): number[] {
 
 /** The largest batch of which every ghost batch can be warmed up and timed at least once in half of the time, judged by passes of one sample. */
 async function ghostBatchTotal(name: ModelName): Promise<number> {
-  const probe = openTraining(planOf(name, 'tiny', 1));
+  const probe = await openTraining(planOf(name, 'tiny', 1));
   try {
     for (let pass = 0; pass < warmPasses; pass++) await probe.step();
     const each = Math.min(await probe.step(), await probe.step());
@@ -153,7 +153,7 @@ async function ghostRow(name: ModelName): Promise<BalanceRow> {
   for (const [i, microBatch] of sizes.entries()) {
     const begun = performance.now();
     const share = (began + ghostMs - begun) / (sizes.length - i);
-    const training = openTraining(planOf(name, 'tiny', microBatch));
+    const training = await openTraining(planOf(name, 'tiny', microBatch));
     try {
       for (let pass = 0; pass < warmPasses; pass++) await training.step();
       const times: number[] = [];

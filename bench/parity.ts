@@ -17,8 +17,8 @@ import {
   floatsOf,
   safetensorsParts,
 } from '../src/formats/safetensors.ts';
+import { buildModel } from '../src/models/index.ts';
 import type { HostBatch } from '../src/models/model.ts';
-import { buildModel } from '../src/train/models.ts';
 import { modelTensors } from '../src/train/weights/weights.ts';
 import { answerOf, noisyParameters, relativeError } from './parity/answers.ts';
 import { type ParityCase, parityCases } from './parity/cases.ts';
@@ -65,7 +65,7 @@ export async function run(wanted: readonly string[] = []): Promise<{ rows: Row[]
 }
 
 async function compare(each: ParityCase, backend: string, python: PythonPeer): Promise<Row[]> {
-  const model = buildModel({ name: each.model, options: each.options, spec: each.spec });
+  const model = await buildModel({ name: each.model, options: each.options, spec: each.spec });
   const params = noisyParameters(model);
   const folder = mkdtempSync(join(tmpdir(), 'patchstream-parity-'));
   try {

@@ -66,7 +66,7 @@ function plans(args: readonly string[]): Plan[] {
 async function compare(plan: Plan, backend: string, python: PythonPeer): Promise<Row> {
   const { model, size, N, config, noise } = plan;
   const [own, blas] = await bestThreads(python, { model, config, N, side: noise.side });
-  const training = openTraining(plan);
+  const training = await openTraining(plan);
   try {
     // A step is recorded, compared with a replay, and replayed.
     for (let i = 0; i < 3; i++) await training.step();

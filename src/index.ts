@@ -3,13 +3,13 @@
 export { catalogue, type ErrorCode, fail, PatchstreamError, type Refusal } from './errors.ts';
 export type { Recycler } from './files/buffer-pool.ts';
 export { pathOption } from './files/path-option.ts';
+export { defineModel, type ModelDefinition, type ModelTools } from './models/define.ts';
+export { classifier, lomar, mae, srmae, srmaeWith } from './models/index.ts';
 export type { Chance, HostTensor, Loss, Model } from './models/model.ts';
 export type { SuperResolution } from './models/srmae/super-resolution.options.ts';
 export { builtin } from './pipeline/builtin.ts';
 export { type Checked, check, checkFile, PipelineProblems } from './pipeline/check.ts';
 export type { Definition } from './pipeline/definition.ts';
-export { defineModel, type ModelDefinition } from './pipeline/model.ts';
-export { classifier, lomar, mae, srmae, srmaeWith } from './pipeline/models.ts';
 export type { Problem } from './pipeline/problem.ts';
 export { createRegistry, type Registry } from './pipeline/registry.ts';
 export { Random } from './random.ts';

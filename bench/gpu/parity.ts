@@ -4,8 +4,8 @@
  */
 import * as tf from '../../src/backends/tf.ts';
 import { prepareWasm } from '../../src/backends/wasm/wasm.ts';
+import { buildModel } from '../../src/models/index.ts';
 import { Random } from '../../src/random.ts';
-import { buildModel } from '../../src/train/models.ts';
 import { adamw, disposeState } from '../../src/train/optimizer.ts';
 import { Step } from '../../src/train/step.ts';
 import { answerOf, noisyParameters, relativeError } from '../parity/answers.ts';
@@ -18,7 +18,7 @@ const reference = kit.device === 'cpu' ? 'wasm' : 'torch on the cpu';
 const useReference = () => (kit.device === 'cpu' ? prepareWasm(() => {}) : useTorch('cpu'));
 
 async function answersOf(each: ParityCase): Promise<Map<string, Float32Array>> {
-  const model = buildModel({ name: each.model, options: each.options, spec: each.spec });
+  const model = await buildModel({ name: each.model, options: each.options, spec: each.spec });
   const params = noisyParameters(model);
   try {
     return await answerOf(model, params, each.batch);
@@ -30,7 +30,7 @@ async function answersOf(each: ParityCase): Promise<Map<string, Float32Array>> {
 
 /** The losses of twenty steps on one micro-batch. */
 async function lossesOf(each: ParityCase): Promise<number[]> {
-  const model = buildModel({ name: each.model, options: each.options, spec: each.spec });
+  const model = await buildModel({ name: each.model, options: each.options, spec: each.spec });
   const params = model.init((name) => new Random(7, 'init', name));
   const optimizer = adamw(model.decays);
   const state = optimizer.init(params);

@@ -73,7 +73,7 @@ async function compare(
 ) {
   const ours: Turns = { ms: [] };
   const theirs = new Map<Side, Turns>(sides.map((side) => [side, { ms: [] }]));
-  const training = openNoise(plan);
+  const training = await openNoise(plan);
   try {
     for (let i = 0; i < warm; i++) await training.step();
     for (let round = 0; round < rounds && (round === 0 || isTimeFor(4)); round++) {
@@ -185,7 +185,7 @@ async function measureAll(): Promise<void> {
 async function oursAlone(): Promise<void> {
   await whileTime(models, { name: String, seconds: 5 }, async (model) => {
     const plan = kitPlan(model, size, N, kit.tiny);
-    const training = openNoise(plan);
+    const training = await openNoise(plan);
     const turns: Turns = { ms: [] };
     for (let i = 0; i < warm; i++) await training.step();
     for (let round = 0; round < rounds; round++) await ownTurn(training, turns);

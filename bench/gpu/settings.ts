@@ -1,6 +1,6 @@
+import { models as defined } from '../../src/models/index.ts';
 import type { EncoderSize } from '../../src/models/layers/encoder.options.ts';
 import type { HostBatch } from '../../src/models/model.ts';
-import { models as defined } from '../../src/pipeline/models.ts';
 import { Random } from '../../src/random.ts';
 import { hiddenOnGrid } from '../../src/vision/masks.ts';
 import { noiseBatch } from '../peers/noise.ts';
@@ -33,7 +33,7 @@ export function flopOf({ model, options, spec, noise }: Plan): number {
 }
 
 /** A training on noise whose parameters and pictures are drawn quickly, for their values do not matter: some are drawn and repeated. */
-export function openNoise(plan: Plan): Training {
+export function openNoise(plan: Plan): Promise<Training> {
   return openTraining(plan, { random: (parameter) => new Repeating(parameter), batch: repeatedNoise(plan) });
 }
 

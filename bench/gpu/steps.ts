@@ -53,7 +53,7 @@ interface Case {
 async function time({ precision, model, size, N }: Case, product: number): Promise<void> {
   const plan = kitPlan(model, size, N, kit.tiny);
   const began = performance.now();
-  const training = openNoise(plan);
+  const training = await openNoise(plan);
   try {
     const opened = (performance.now() - began) / 1000;
     for (let i = 0; i < warm; i++) await training.step();

@@ -18,7 +18,7 @@ async function curve(size: EncoderSize): Promise<Map<number, number>> {
   const rates = new Map<number, number>();
   const before = cardMemory();
   await whileTime(microBatches, { name: (N) => `lomar ${size} ${N}`, seconds: kit.tiny ? 2 : 6 }, async (N) => {
-    const training = openNoise(kitPlan('lomar', size, N, kit.tiny));
+    const training = await openNoise(kitPlan('lomar', size, N, kit.tiny));
     try {
       for (let i = 0; i < warm; i++) await training.step();
       const times: number[] = [];

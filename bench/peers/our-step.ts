@@ -20,7 +20,7 @@ export async function answer(request: Request): Promise<object> {
   if ('open' in request) {
     training?.dispose();
     const { model, size, N } = request.open;
-    training = openTraining(planOf(model, size, N));
+    training = await openTraining(planOf(model, size, N));
     return {};
   }
   const times: number[] = [];

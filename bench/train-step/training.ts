@@ -1,9 +1,9 @@
 import { backendMilliseconds } from '../../src/backends/replay.ts';
 import * as tf from '../../src/backends/tf.ts';
 import { median } from '../../src/balance/tune-micro-batch.ts';
+import { buildModel } from '../../src/models/index.ts';
 import type { HostBatch } from '../../src/models/model.ts';
 import { Random } from '../../src/random.ts';
-import { buildModel } from '../../src/train/models.ts';
 import { adamw, disposeState } from '../../src/train/optimizer.ts';
 import { Step } from '../../src/train/step.ts';
 import { noiseBatch } from '../peers/noise.ts';
@@ -24,11 +24,11 @@ export interface Given {
   readonly batch?: HostBatch;
 }
 
-export function openTraining(
+export async function openTraining(
   { model: name, options, spec, noise }: Plan,
   { random = (parameter) => new Random(0, parameter, 'bench'), batch = noiseBatch(noise) }: Given = {},
-): Training {
-  const model = buildModel({ name, options, spec });
+): Promise<Training> {
+  const model = await buildModel({ name, options, spec });
   const params = model.init(random);
   const optimizer = adamw((parameter) => model.decays(parameter));
   const state = optimizer.init(params);

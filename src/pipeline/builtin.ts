@@ -1,7 +1,7 @@
+import { models } from '../models/index.ts';
 import { sinks } from '../sinks/index.ts';
 import { sources } from '../sources/index.ts';
 import { stages } from '../stages/index.ts';
-import { models } from './models.ts';
 import { createRegistry } from './registry.ts';
 
 /** What patchstream itself brings: every stage, source, sink and model of this release. */

@@ -1,10 +1,10 @@
 import { basename, resolve } from 'node:path';
 import { fail } from '../errors.ts';
+import type { ModelValue } from '../models/define.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { Source } from '../sources/source.ts';
 import type { Stage } from '../streams/stage.ts';
 import type { WrittenMeasures, WrittenTiming } from './evaluate.options.ts';
-import type { ModelValue } from './model.ts';
 import type { Origin } from './problem.ts';
 import type { TrainInput } from './train.options.ts';
 

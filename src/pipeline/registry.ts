@@ -1,8 +1,8 @@
 import { fail } from '../errors.ts';
+import type { ModelDefinition } from '../models/define.ts';
 import type { SinkDefinition } from '../sinks/sink.ts';
 import type { SourceDefinition } from '../sources/source.ts';
 import type { StageDefinition } from '../stages/stage.ts';
-import type { ModelDefinition } from './model.ts';
 
 /** What pipeline files can name, by kind. A plain value made from lists: importing a stage registers nothing. */
 export interface Registry {

@@ -12,7 +12,7 @@ import { toCells } from './loader/batches.ts';
 import { openLoader, openSource } from './loader/open.ts';
 import { queuedPerThread } from './loader/rendering.ts';
 import { type MicroBatchRange, microBatchRange, ringCells } from './training/micro-batch-range.ts';
-import { trainDefinition } from './training/train-definition.ts';
+import { ownModel, trainDefinition } from './training/train-definition.ts';
 import { trainingDevice } from './training/training-device.ts';
 import { checkTrainingMemory } from './training/training-memory.ts';
 
@@ -76,7 +76,7 @@ export async function profile(resolved: Resolved, options: ProfileOptions = {}):
   if (range !== undefined && fields !== undefined) {
     const { trainerAlone } = await import('../train/benchmark-step.ts');
     const definition = trainDefinition(resolved, { length: { steps: 1 }, count, folder: '', fresh: true });
-    const model = await train!.model.definition.build?.(train!.model.options, resolved.spec);
+    const model = await ownModel(resolved);
     const alone: Alone = await trainerAlone(definition, { ...(model && { model }), note: line });
     try {
       const sizes = search ? ladder(train!.batch, range) : [range.start];

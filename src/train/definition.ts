@@ -1,14 +1,10 @@
-import type { Spec } from '../vision/spec.ts';
+import type { NamedModel } from '../models/index.ts';
 import { type Length, type Schedule, type ScheduleOptions, schedule } from './schedule.ts';
 
 /** A model by its name and options, and what the chain before it makes: enough to build it in any thread. */
-export interface ModelPlan {
-  readonly name: string;
-  readonly options: unknown;
+export interface ModelPlan extends NamedModel {
   /** The options as files have them, where values of the environment are among them. */
   readonly shown?: unknown;
-  /** The chain's spec at its end. */
-  readonly spec: Spec;
 }
 
 type Optional<T> = T | undefined;

@@ -1,14 +1,5 @@
 import { counted } from '../counts.ts';
-/** What one sample puts through a transformer. */
-export interface TransformerWork {
-  /** Tokens of all its sequences: M·(K² + 1) for windows with a cls token each. */
-  readonly tokens: number;
-  /** Width D and depth L of the network, heads h, tokens of one sequence. */
-  readonly width: number;
-  readonly depth: number;
-  readonly heads: number;
-  readonly sequence: number;
-}
+import type { ModelWork, TransformerWork } from '../models/define.ts';
 
 /** Bytes of a training beside its passes: weights, gradients and both moments in float32, and what libraries and buffers take. */
 export function stateBytes(parameters: number): number {
@@ -30,9 +21,7 @@ const leastRuntimeBytes = 120 * 2 ** 20;
 const leastReservedBytes = 408 * 2 ** 20;
 
 /** What one micro-batch may take, and what one sample takes. */
-export interface MicroBatchNeeds extends TransformerWork {
-  /** Further transformers of the model: a decoder. */
-  readonly also?: readonly TransformerWork[];
+export interface MicroBatchNeeds extends ModelWork {
   /** Samples per optimizer step. */
   readonly batch: number;
   /** Bytes of one sample's cell. */

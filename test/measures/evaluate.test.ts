@@ -10,9 +10,9 @@ import {
   type HeldOut,
   writeEvaluation,
 } from '../../src/measures/evaluate.ts';
+import { buildModel } from '../../src/models/index.ts';
 import { type HostBatch, isRestorer, type Restorer } from '../../src/models/model.ts';
 import { Random } from '../../src/random.ts';
-import { buildModel } from '../../src/train/models.ts';
 import { normalisePixels } from '../../src/vision/patches.ts';
 import { greyModel } from '../kit/grid-model.ts';
 import { expectNoTensorLeak } from '../kit/tensors.ts';
@@ -174,7 +174,7 @@ t.test('LoMaR is a restorer; with standardised targets the report says what was 
   t.notOk(isRestorer(linearModel()));
   for (const target of ['pixels', 'patchNorm'] as const) {
     const { model: plan } = smallDefinition('');
-    const model = buildModel({ ...plan, options: { ...(plan.options as object), target } });
+    const model = await buildModel({ ...plan, options: { ...(plan.options as object), target } });
     if (!isRestorer(model)) throw t.fail('no restorer');
     const params = model.init((name) => new Random(7, 'init', name));
     const batches = [{ fields: smallFields([0, 1, 2]), keys: ['a', 'b', 'c'] }];

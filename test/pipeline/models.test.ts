@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { srmaeWith } from '../../src/models/index.ts';
 import type { SuperResolution } from '../../src/models/srmae/super-resolution.options.ts';
 import { builtin } from '../../src/pipeline/builtin.ts';
 import { checkFile } from '../../src/pipeline/check.ts';
-import { srmaeWith } from '../../src/pipeline/models.ts';
 import type { RunEvent } from '../../src/runs/events.ts';
 import { definePipeline, pipeline } from '../../src/runs/loader/define.ts';
 import { run } from '../../src/runs/run.ts';
@@ -97,7 +97,7 @@ t.test('a super-resolution module of one’s own trains in the calling thread an
   const onEvent = (event: RunEvent) => void (event.type === 'line' && lines.push(event.text));
   const { done } = await run(training(3), { onEvent });
   t.equal(done, 3);
-  t.ok(lines.includes('A model of your own trains in the calling thread.'), lines.join('\n'));
+  t.ok(lines.includes('A model that was made in this program trains in its thread.'), lines.join('\n'));
   t.ok(existsSync(join(root, 'own', 'evaluation.json')));
   const rows = readFileSync(join(root, 'own', 'metrics.jsonl'), 'utf8')
     .trim()

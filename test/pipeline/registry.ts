@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { fail } from '../../src/errors.ts';
 import { pathOption } from '../../src/files/path-option.ts';
-import { models } from '../../src/pipeline/models.ts';
+import { models } from '../../src/models/index.ts';
 import { createRegistry } from '../../src/pipeline/registry.ts';
 import type { SinkDefinition } from '../../src/sinks/sink.ts';
 import type { SourceDefinition } from '../../src/sources/source.ts';

@@ -1,9 +1,10 @@
+import { join } from 'node:path';
 import t from 'tap';
+import { buildModel } from '../../src/models/index.ts';
 import { adamwOptions, checkpointRule, decisive, saveRule, scheduleOf, stepsOf } from '../../src/train/definition.ts';
 import { epochAt } from '../../src/train/epoch.ts';
-import { buildModel } from '../../src/train/models.ts';
 import { digestDefinition } from '../../src/train/weights/checkpoint.ts';
-import { linearModel, smallDefinition, smallSpec } from '../kit/train.ts';
+import { smallDefinition, smallSpec } from '../kit/train.ts';
 
 t.test('the rate follows optimizer and schedule', (t) => {
   const adamw = { weightDecay: 0.05, betas: [0.9, 0.95] as const, eps: 1e-8 };
@@ -77,11 +78,22 @@ t.test('what decides the weights is in the digest, and nothing else', (t) => {
   t.end();
 });
 
-t.test('models are built by name, the user’s too', (t) => {
-  t.throws(() => buildModel({ name: 'bert', options: {}, spec: smallSpec }), { code: 'MODEL_UNKNOWN' });
-  t.throws(() => buildModel({ name: 'toString', options: {}, spec: smallSpec }), { code: 'MODEL_UNKNOWN' });
-  t.throws(() => buildModel({ name: 'lomar', options: {}, spec: { fields: {} } }), { code: 'MODEL_PATCH' });
-  const mine = buildModel({ name: 'mine', options: {}, spec: smallSpec }, { mine: () => linearModel() });
-  t.equal(mine.name, 'linear');
-  t.end();
+t.test('models are built by name, the user’s by the module that exports them', async (t) => {
+  const built = (name: string, more: object = {}) => buildModel({ name, options: {}, spec: smallSpec, ...more });
+  await t.rejects(built('bert'), { code: 'MODEL_UNKNOWN' });
+  await t.rejects(built('toString'), { code: 'MODEL_UNKNOWN' });
+  await t.rejects(built('lomar', { spec: { fields: {} } }), { code: 'MODEL_PATCH' });
+  const folder = t.testdir({
+    'mine.ts': `
+import { defineModel } from 'patchstream';
+import { z } from 'zod';
+export const mine = defineModel({
+  name: 'mine', summary: 'Mine.', options: z.strictObject({ width: z.int().default(3) }), fields: ['picture'],
+  build: ({ width }) => ({ name: 'mine', width }) as never,
+});
+`,
+  });
+  const module = join(folder, 'mine.ts');
+  t.match(await built('mine', { module }), { name: 'mine', width: 3 });
+  await t.rejects(built('other', { module }), { code: 'MODEL_UNKNOWN', message: /mine/ });
 });

@@ -1,10 +1,10 @@
 import t from 'tap';
 import * as tf from '../../src/backends/tf.ts';
 import { prepareWasm } from '../../src/backends/wasm/wasm.ts';
+import { buildModel } from '../../src/models/index.ts';
 import { Random } from '../../src/random.ts';
 import { type LoopOptions, type Progress, train } from '../../src/train/loop.ts';
 import { digestKeys, type Measures } from '../../src/train/metrics.ts';
-import { buildModel } from '../../src/train/models.ts';
 import { adamw, disposeState } from '../../src/train/optimizer.ts';
 import { Step } from '../../src/train/step.ts';
 import { linearFields, linearModel, linearStream, smallDefinition, smallFields } from '../kit/train.ts';
@@ -174,7 +174,7 @@ t.test('300 steps leave no tensor behind', async (t) => {
 });
 
 t.test('300 steps of LoMaR in micro-batches leave no tensor behind', async (t) => {
-  const lomar = buildModel(smallDefinition('').model);
+  const lomar = await buildModel(smallDefinition('').model);
   const adam = adamw(lomar.decays);
   const params = lomar.init((name) => new Random(7, 'init', name));
   const stream = linearStream({ end: 1200, batch: 4, microBatch: 2 });

@@ -4,9 +4,9 @@ import { prepareTorch } from '../../src/backends/torch/prepare.ts';
 import type { TorchBackend } from '../../src/backends/torch/torch.ts';
 import { prepareWasm } from '../../src/backends/wasm/wasm.ts';
 import { fail } from '../../src/errors.ts';
+import { buildModel } from '../../src/models/index.ts';
 import type { Model } from '../../src/models/model.ts';
 import { Random } from '../../src/random.ts';
-import { buildModel } from '../../src/train/models.ts';
 import { adamw, disposeState } from '../../src/train/optimizer.ts';
 import { Step, type StepOptions } from '../../src/train/step.ts';
 import { expectClose, expectNoTensorLeak } from '../kit/tensors.ts';
@@ -73,7 +73,7 @@ async function trained(
     ...options
   }: StepOptions & { after?(step: number, now: Step): void; before?(samples: number): void } = {},
 ): Promise<Trained> {
-  const lomar = buildModel(smallDefinition('').model);
+  const lomar = await buildModel(smallDefinition('').model);
   let computed = 0;
   const model: typeof lomar = {
     ...lomar,

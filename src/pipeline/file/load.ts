@@ -2,6 +2,7 @@ import type { Stats } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, extname, resolve } from 'node:path';
 import { fail, firstLine, messageOf, PatchstreamError } from '../../errors.ts';
+import { importModule } from '../../files/import-module.ts';
 import { type Definition, placed } from '../definition.ts';
 import { found } from '../options.ts';
 import type { Problem } from '../problem.ts';
@@ -11,7 +12,7 @@ import { type Environment, substitute } from './environment.ts';
 import { child, type Node, type Place, placeText, plain, shownFile } from './locate.ts';
 import { override } from './override.ts';
 import { parsePipeline } from './parse.ts';
-import { importModule, withModules } from './use.ts';
+import { withModules } from './use.ts';
 
 export interface LoadOptions {
   readonly registry: Registry;

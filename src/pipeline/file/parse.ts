@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { fail, nearest } from '../../errors.ts';
+import type { ModelDefinition, ModelValue } from '../../models/define.ts';
 import type { Sink } from '../../sinks/sink.ts';
 import type { Source, SourceDefinition } from '../../sources/source.ts';
 import { splitPolicy } from '../../stages/stage.ts';
 import type { Stage } from '../../streams/stage.ts';
 import { type Definition, define, type Evaluate, type Measures, type Rest, type Train } from '../definition.ts';
 import { evaluateOptions, measureNames } from '../evaluate.options.ts';
-import type { ModelDefinition, ModelValue } from '../model.ts';
 import { found, jsonSchema } from '../options.ts';
 import { type Origin, Problems } from '../problem.ts';
 import type { AnyStage, Registry } from '../registry.ts';
@@ -289,6 +289,7 @@ const unknownModel: ModelDefinition = {
   summary: 'A model that is not known.',
   options: anything,
   fields: [],
+  build: () => Promise.reject(fail('NAME_UNKNOWN', { kind: 'model', name: '?', advice: '' })),
 };
 
 function unknownStage(node: Node): Stage {

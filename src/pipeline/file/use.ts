@@ -1,49 +1,9 @@
-import { createRequire } from 'node:module';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { createJiti } from 'jiti';
-import * as rxjs from 'rxjs';
-import * as zod from 'zod';
 import { fail, firstLine, messageOf, PatchstreamError } from '../../errors.ts';
-import { systemCode } from '../../whole-file.ts';
+import { importModule } from '../../files/import-module.ts';
+import { definitionsIn } from '../../models/define.ts';
 import type { Listed, Registry } from '../registry.ts';
 
 type Carrier = { readonly definition: { readonly name: string } };
-
-/**
- * Loads a user's module, TypeScript or JavaScript. `import … from 'patchstream'` inside it is the running copy, so that its stages,
- * errors and samples are ours. The module's top level runs: this is the one place where a pipeline names code.
- */
-export async function importModule(file: string): Promise<Readonly<Record<string, unknown>>> {
-  const virtualModules = { ...(await door()), ...lent(file) };
-  const jiti = createJiti(import.meta.url, { virtualModules, fsCache: false, interopDefault: false });
-  return (await jiti.import(pathToFileURL(file).href)) as Readonly<Record<string, unknown>>;
-}
-
-// What a stage is written with. Lent to modules that cannot find a copy of their own, as beside a pipeline file outside any package.
-const tools: Readonly<Record<string, unknown>> = { zod, rxjs };
-
-function lent(file: string): Record<string, unknown> {
-  const { resolve } = createRequire(file);
-  const missing = Object.entries(tools).filter(([name]) => {
-    try {
-      return resolve(name) === '';
-    } catch (error) {
-      // It has none, or one that its package does not export.
-      if (!['MODULE_NOT_FOUND', 'ERR_PACKAGE_PATH_NOT_EXPORTED'].includes(systemCode(error) ?? '')) throw error;
-      return true;
-    }
-  });
-  return Object.fromEntries(missing);
-}
-
-let opened: Promise<Record<string, unknown>> | undefined;
-
-// The door is imported by its address, since nothing in src may depend on it.
-function door(): Promise<Record<string, unknown>> {
-  const address = new URL(import.meta.url.endsWith('.ts') ? '../../index.ts' : '../../index.js', import.meta.url);
-  opened ??= import(fileURLToPath(address)).then((module: unknown) => ({ patchstream: module }));
-  return opened;
-}
 
 /**
  * A registry with the stages, sources, sinks and models that the modules export.
@@ -52,7 +12,7 @@ function door(): Promise<Record<string, unknown>> {
  */
 export async function withModules(registry: Registry, files: readonly string[]): Promise<Registry> {
   let all = registry;
-  for (const file of files) {
+  for (const file of new Set(files)) {
     let module: Readonly<Record<string, unknown>>;
     try {
       module = await importModule(file);
@@ -61,7 +21,7 @@ export async function withModules(registry: Registry, files: readonly string[]):
         ? cause
         : fail('USE_MODULE', { found: firstLine(messageOf(cause)) }, { cause });
     }
-    const listed = exportsOf(module);
+    const listed = exportsOf(module, file);
     if (Object.values(listed).every((list) => list.length === 0)) {
       throw fail('USE_EXPORTS', { found: Object.keys(module).join(', ') || 'no exports' });
     }
@@ -70,7 +30,7 @@ export async function withModules(registry: Registry, files: readonly string[]):
   return all;
 }
 
-function exportsOf(module: Readonly<Record<string, unknown>>): Required<Listed> {
+function exportsOf(module: Readonly<Record<string, unknown>>, file: string): Required<Listed> {
   const carriers = [...new Set(Object.values(module))].filter(isCarrier);
   const having = (...keys: readonly string[]) =>
     carriers.filter(({ definition }) => keys.every((key) => key in definition));
@@ -79,7 +39,8 @@ function exportsOf(module: Readonly<Record<string, unknown>>): Required<Listed> 
     stages: having('run', 'output'),
     sources,
     sinks: having('open').filter((carrier) => !sources.includes(carrier)),
-    models: having('fields', 'build'),
+    // The trainer's thread loads them from their file.
+    models: [...new Set(definitionsIn(module))].map((definition) => ({ ...definition, module: file })),
   };
 }
 

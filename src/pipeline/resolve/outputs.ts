@@ -1,9 +1,9 @@
 import { fail, messageOf } from '../../errors.ts';
+import type { ModelDefinition } from '../../models/define.ts';
 import type { SinkDefinition } from '../../sinks/sink.ts';
 import type { Spec } from '../../vision/spec.ts';
 import type { Definition } from '../definition.ts';
 import type { Path } from '../file/locate.ts';
-import type { ModelDefinition } from '../model.ts';
 import { found, parseOptions } from '../options.ts';
 import type { Problems } from '../problem.ts';
 import type { Registry } from '../registry.ts';

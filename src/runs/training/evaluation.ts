@@ -14,7 +14,7 @@ import { writeWhole } from '../../whole-file.ts';
 import { cancelled } from '../cancelled.ts';
 import { type FeatureResult, measureClasses, measureFeatures, probeClasses, probeFeatures } from './features.ts';
 import { type HeldOutContext, type HeldOutSum, openHeldOut, type PassedOverPlace, probeSource } from './held-out.ts';
-import { modelPlan } from './train-definition.ts';
+import { modelPlan, ownModel } from './train-definition.ts';
 
 export interface EvaluationOptions {
   readonly signal?: AbortSignal;
@@ -99,14 +99,14 @@ export async function evaluateModel(resolved: Resolved, options: EvaluationOptio
 }
 
 async function openedModel(resolved: Resolved, options: EvaluationOptions): Promise<OpenModel> {
-  const { definition, spec } = resolved;
-  const { model, backend, device, init } = resolved.train!;
+  const { definition } = resolved;
+  const { backend, device, init } = resolved.train!;
   const { onLine = () => {}, fresh, checkpoint } = options;
   const weights = fresh ? undefined : (options.weights ?? checkpoint ?? (await newest(definition.output, onLine)));
   // Only here, so that jobs and checks never load tfjs.
   const { openModel, openFreshModel } = await import('../../train/worker/session.ts');
   const plan = { model: modelPlan(resolved), backend, device };
-  const own = { model: await model.definition.build?.(model.options, spec), note: onLine };
+  const own = { model: await ownModel(resolved), note: onLine };
   if (weights !== undefined) return openModel(plan, weights, own);
   const start = init === undefined ? {} : { init: resolve(definition.base, init) };
   return openFreshModel({ ...plan, seed: definition.seed, ...start }, own);

@@ -34,7 +34,7 @@ import { Course } from './evaluation-history.ts';
 import { feedTrainer } from './feed-trainer.ts';
 import { heldOutLines } from './held-out.ts';
 import { type MicroBatchRange, microBatchRange, ringCells } from './micro-batch-range.ts';
-import { trainDefinition } from './train-definition.ts';
+import { ownModel, trainDefinition } from './train-definition.ts';
 import { trainingDevice } from './training-device.ts';
 import { checkTrainingMemory } from './training-memory.ts';
 import { Tuning } from './tuning.ts';
@@ -185,8 +185,9 @@ async function trainOn(
   const recent: Measures[] = [];
   let tuning: Tuning | undefined;
   let opened: Opened | undefined;
-  const model = await train.model.definition.build?.(train.model.options, resolved.spec);
-  if (model !== undefined && train.thread === 'worker') line('A model of your own trains in the calling thread.');
+  const model = await ownModel(resolved);
+  if (model !== undefined && train.thread === 'worker')
+    line('A model that was made in this program trains in its thread.');
   if (train.thread === 'worker') prepareThreads();
   // It stays until it is read.
   const saved = async (path: string) => {

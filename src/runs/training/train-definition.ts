@@ -1,4 +1,6 @@
 import { resolve } from 'node:path';
+import { isNamed, networkOf } from '../../models/index.ts';
+import type { Model } from '../../models/model.ts';
 import { redactValue, sealed } from '../../pipeline/file/redact.ts';
 import type { Resolved } from '../../pipeline/resolve/resolve.ts';
 import { decisiveJson, trueJson } from '../../pipeline/resolve/resolved-json.ts';
@@ -6,13 +8,19 @@ import type { ModelPlan, TrainDefinition } from '../../train/definition.ts';
 
 /** The model of a training, to be built in any thread. */
 export function modelPlan({ definition, train, spec }: Resolved): ModelPlan {
-  const { name, options } = train!.model;
+  const { name, options, definition: model } = train!.model;
   const secrets = definition.origin?.secrets ?? [];
   const shown = redactValue(options, secrets);
   const environment = sealed(shown, secrets);
   // Weights say what they are of, for those who read them elsewhere.
   const written = Object.keys(environment).length > 0 && { shown: { ...(shown as object), environment } };
-  return { name, options, spec, ...written };
+  return { name, options, spec, ...written, ...(model.module !== undefined && { module: model.module }) };
+}
+
+/** The model itself, where no other thread can build it: one made in the running program. */
+export async function ownModel({ train, spec }: Resolved): Promise<Model | undefined> {
+  const { definition, options } = train!.model;
+  return isNamed(definition) ? undefined : networkOf(definition, options, spec);
 }
 
 /** What the trainer's thread is told of a pipeline. */

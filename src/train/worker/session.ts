@@ -7,6 +7,7 @@ import * as tf from '../../backends/tf.ts';
 import { fail } from '../../errors.ts';
 import type { Safetensors } from '../../formats/safetensors.ts';
 import { machine } from '../../machine.ts';
+import { buildModel } from '../../models/index.ts';
 import type { Model } from '../../models/model.ts';
 import { Random } from '../../random.ts';
 import { FolderGuard } from '../../whole-file.ts';
@@ -15,7 +16,6 @@ import { differences } from '../differences.ts';
 import { epochAt } from '../epoch.ts';
 import type { LoopOptions, Progress } from '../loop.ts';
 import { type MetricsFile, openMetrics } from '../metrics.ts';
-import { buildModel } from '../models.ts';
 import { adamw, disposeState } from '../optimizer.ts';
 import {
   aboutKey,
@@ -76,7 +76,7 @@ export async function openSession(definition: TrainDefinition, options: SessionO
 
   const choice = await takeBackend(definition, note);
   keepWithin(machine());
-  const model = options.model ?? buildModel(definition.model);
+  const model = options.model ?? (await buildModel(definition.model));
   const optimizer = adamw(model.decays, adamwOptions(definition));
   const params = model.init((parameter) => new Random(seed, 'init', parameter));
   const state = optimizer.init(params);
@@ -208,7 +208,7 @@ async function modelWith(
   load: (model: Model, params: OpenModel['params']) => void,
 ): Promise<OpenModel> {
   const choice = await takeBackend(definition, note);
-  const model = given ?? buildModel(definition.model);
+  const model = given ?? (await buildModel(definition.model));
   const params = model.init((parameter) => new Random(seed, 'init', parameter));
   const dispose = () => {
     tf.dispose(params);

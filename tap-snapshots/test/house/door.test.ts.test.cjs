@@ -65,6 +65,7 @@ type HostTensor
 type Loss
 type Model
 type ModelDefinition
+type ModelTools
 type OpenOptions
 type OpenSink
 type OpenSource

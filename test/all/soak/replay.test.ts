@@ -2,8 +2,8 @@ import t from 'tap';
 import * as tf from '../../../src/backends/tf.ts';
 import { prepareTorch } from '../../../src/backends/torch/prepare.ts';
 import type { TorchBackend } from '../../../src/backends/torch/torch.ts';
+import { buildModel } from '../../../src/models/index.ts';
 import { Random } from '../../../src/random.ts';
-import { buildModel } from '../../../src/train/models.ts';
 import { adamw, disposeState } from '../../../src/train/optimizer.ts';
 import { Step } from '../../../src/train/step.ts';
 import { growth, residentMiB } from '../../kit/memory.ts';
@@ -12,7 +12,7 @@ import { smallDefinition, smallFields } from '../../kit/train.ts';
 
 t.test('1,000 replayed steps leave the memory of addon, tfjs and process flat', { skip: withoutTorch }, async (t) => {
   await prepareTorch(testDevice);
-  const model = buildModel(smallDefinition('').model);
+  const model = await buildModel(smallDefinition('').model);
   const params = model.init((name) => new Random(7, 'init', name));
   const optimizer = adamw(model.decays);
   const state = optimizer.init(params);

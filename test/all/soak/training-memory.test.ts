@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import t from 'tap';
-import { lomar } from '../../../src/pipeline/models.ts';
+import { lomar } from '../../../src/models/index.ts';
 import { definePipeline, pipeline } from '../../../src/runs/loader/define.ts';
 import { run } from '../../../src/runs/run.ts';
 import { imageFolder } from '../../../src/sources/index.ts';

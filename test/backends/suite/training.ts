@@ -1,9 +1,9 @@
 import type { Test } from 'tap';
 import * as tf from '../../../src/backends/tf.ts';
+import { buildModel } from '../../../src/models/index.ts';
 import type { HostBatch } from '../../../src/models/model.ts';
 import { Random } from '../../../src/random.ts';
 import type { ModelPlan } from '../../../src/train/definition.ts';
-import { buildModel } from '../../../src/train/models.ts';
 import { adamw, disposeState } from '../../../src/train/optimizer.ts';
 import { Step } from '../../../src/train/step.ts';
 import { sampleMasks } from '../../../src/vision/masks.ts';
@@ -73,7 +73,7 @@ export async function testTraining(
 /** The losses of twenty steps of two micro-batches on the current backend. Nothing is left behind. */
 async function trainPlan(t: Test, plan: TrainingPlan): Promise<number[]> {
   const before = tf.memory().numTensors;
-  const model = buildModel(plan);
+  const model = await buildModel(plan);
   const params = model.init((name) => new Random(7, 'init', name));
   const optimizer = adamw(model.decays);
   const state = optimizer.init(params);

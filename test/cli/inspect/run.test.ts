@@ -1,7 +1,7 @@
 import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { lomar } from '../../../src/pipeline/models.ts';
+import { lomar } from '../../../src/models/index.ts';
 import { definePipeline, pipeline } from '../../../src/runs/loader/define.ts';
 import { run } from '../../../src/runs/run.ts';
 import { imageFolder } from '../../../src/sources/index.ts';

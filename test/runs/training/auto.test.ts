@@ -3,15 +3,14 @@ import { join } from 'node:path';
 import t from 'tap';
 import { z } from 'zod';
 import { fail } from '../../../src/errors.ts';
-import { defineModel, type ModelValue } from '../../../src/pipeline/model.ts';
-import { classifier, lomar, mae, srmae } from '../../../src/pipeline/models.ts';
+import { defineModel, type ModelValue } from '../../../src/models/define.ts';
+import { buildModel, classifier, lomar, mae, srmae } from '../../../src/models/index.ts';
 import type { RunEvent } from '../../../src/runs/events.ts';
 import { definePipeline, pipeline } from '../../../src/runs/loader/define.ts';
 import { run } from '../../../src/runs/run.ts';
 import { imageFolder } from '../../../src/sources/index.ts';
 import { decode, downsample, mask, randomResizedCrop, windows } from '../../../src/stages/index.ts';
 import type { Measures } from '../../../src/train/metrics.ts';
-import { buildModel } from '../../../src/train/models.ts';
 import { newestCheckpoint, readModel } from '../../../src/train/weights/checkpoint.ts';
 import { pictureFolder } from '../../kit/folder.ts';
 import { withoutTorch } from '../../kit/torch.ts';
@@ -212,8 +211,8 @@ const scarce = (most: number) =>
     summary: 'LoMaR on a machine with little memory.',
     options: z.strictObject({}),
     fields: ['picture', 'windows', 'masks'],
-    build: (_, spec) => {
-      const model = buildModel({ name: 'lomar', options: { size: 'nano', ...tiny }, spec });
+    build: async (_, spec) => {
+      const model = await buildModel({ name: 'lomar', options: { size: 'nano', ...tiny }, spec });
       return {
         ...model,
         loss: (params, inputs) => {
@@ -269,9 +268,13 @@ t.test('a pass that finds no memory is parted between pairs, never within one', 
       options: z.strictObject({}),
       fields: ['picture', 'label'],
       pairs: () => true,
-      build: (_, spec) => {
+      build: async (_, spec) => {
         const { train } = labelled(root, 'narrow', 12);
-        const model = buildModel({ name: 'classifier', options: (train!.model as ModelValue).model.options, spec });
+        const model = await buildModel({
+          name: 'classifier',
+          options: (train!.model as ModelValue).model.options,
+          spec,
+        });
         return {
           ...model,
           loss: (params, inputs) => {

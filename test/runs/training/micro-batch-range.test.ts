@@ -1,7 +1,7 @@
 import t from 'tap';
+import { lomar } from '../../../src/models/index.ts';
 import { builtin } from '../../../src/pipeline/builtin.ts';
 import { soundPipeline } from '../../../src/pipeline/check.ts';
-import { lomar } from '../../../src/pipeline/models.ts';
 import { definePipeline, pipeline } from '../../../src/runs/loader/define.ts';
 import { microBatchRange, ringCells } from '../../../src/runs/training/micro-batch-range.ts';
 import { imageFolder } from '../../../src/sources/index.ts';

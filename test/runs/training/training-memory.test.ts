@@ -1,9 +1,9 @@
 import t from 'tap';
 import type { Machine } from '../../../src/machine.ts';
+import { lomar, mae, srmae } from '../../../src/models/index.ts';
 import { isTorchBuilt } from '../../../src/native.ts';
 import { builtin } from '../../../src/pipeline/builtin.ts';
 import { soundPipeline } from '../../../src/pipeline/check.ts';
-import { lomar, mae, srmae } from '../../../src/pipeline/models.ts';
 import { definePipeline, pipeline } from '../../../src/runs/loader/define.ts';
 import { checkTrainingMemory } from '../../../src/runs/training/training-memory.ts';
 import { imageFolder } from '../../../src/sources/index.ts';

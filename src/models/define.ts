@@ -1,11 +1,10 @@
 import type { z } from 'zod';
-import type { Refusal } from '../errors.ts';
-import type { Model } from '../models/model.ts';
+import { PatchstreamError, type Refusal } from '../errors.ts';
 import { splitPolicy } from '../stages/stage.ts';
-import type { MicroBatchNeeds, TransformerWork } from '../train/microbatch.ts';
 import type { Spec } from '../vision/spec.ts';
+import type { Model } from './model.ts';
 
-/** A model as `check` and `describe` know it: its options and the fields it reads. The tensors stand in `models/<name>.ts`, which only a run loads. */
+/** A model as `check` and `describe` know it: its options and the fields that it reads. Its tensors are behind `build`, which only a run calls. */
 export interface ModelDefinition<Options = unknown> {
   readonly name: string;
   readonly summary: string;
@@ -29,12 +28,32 @@ export interface ModelDefinition<Options = unknown> {
   cost?(options: Options, spec: Spec): { readonly parameters: number; readonly macs: number } | undefined;
   /** What one sample puts through the network, from which `microBatch: auto` is chosen. Called only when `check` found nothing. */
   work?(options: Options, spec: Spec): ModelWork | undefined;
-  /** Makes the model, where it is the user's own: it then trains in the calling thread. Ours are made by name in the trainer's. */
-  build?(options: Options, spec: Spec): Model | Promise<Model>;
+  /** Makes the network, in the thread that trains it. Import it here and not at the top of the file: `check` and `describe` load no tfjs. */
+  build(options: Options, spec: Spec, tools: ModelTools): Model | Promise<Model>;
+  /** The file of the module that exports it, where one is named under `use`: other threads load it from there. */
+  readonly module?: string;
 }
 
-/** What one sample puts through the model's transformer, and through further ones. */
-export type ModelWork = Pick<MicroBatchNeeds, keyof TransformerWork | 'also'>;
+/** What one sample puts through a transformer. */
+export interface TransformerWork {
+  /** Tokens of all its sequences: M·(K² + 1) for windows with a cls token each. */
+  readonly tokens: number;
+  /** Width D and depth L of the network, heads h, tokens of one sequence. */
+  readonly width: number;
+  readonly depth: number;
+  readonly heads: number;
+  readonly sequence: number;
+}
+
+/** What one sample puts through the model's transformer, and through further ones: a decoder. */
+export interface ModelWork extends TransformerWork {
+  readonly also?: readonly TransformerWork[];
+}
+
+/** What a network is written with: the one copy of tfjs that trains it, its backend chosen. */
+export interface ModelTools {
+  readonly tf: typeof import('../backends/tf.ts');
+}
 
 /** A value that may stand as `train.model`. */
 export interface ModelValue {
@@ -57,4 +76,25 @@ export function defineModel<Schema extends z.ZodType>(
     return { model: { name: definition.name, options: own, definition: known as ModelDefinition } };
   };
   return Object.assign(factory, { definition: known });
+}
+
+/** What making a model's shape throws, as what `check` reports. */
+export function refusalsOf(shape: () => unknown): Refusal[] {
+  try {
+    shape();
+    return [];
+  } catch (error) {
+    if (!(error instanceof PatchstreamError)) throw error;
+    return [{ error }];
+  }
+}
+
+/** The models that a module exports. */
+export function definitionsIn(module: Readonly<Record<string, unknown>>): ModelDefinition[] {
+  return Object.values(module).flatMap((value) => {
+    const { definition } = (typeof value === 'function' ? value : {}) as { readonly definition?: object };
+    return definition !== undefined && 'fields' in definition && 'build' in definition
+      ? [definition as ModelDefinition]
+      : [];
+  });
 }

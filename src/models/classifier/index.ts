@@ -1,0 +1,25 @@
+import { defineModel, refusalsOf } from '../define.ts';
+import { mixes } from './mixing.options.ts';
+import { classifierCost, classifierOptions, classifierShape } from './options.ts';
+
+/** A whole encoder with a linear head that tells classes apart: how a pre-trained encoder is fine-tuned. */
+export const classifier = defineModel({
+  name: 'classifier',
+  summary:
+    'Tells the classes of labelled pictures apart, by a whole encoder and a linear head: fine-tunes what was pre-trained.',
+  options: classifierOptions,
+  fields: ['picture', 'label'],
+  restores: false,
+  encodes: false,
+  classifies: true,
+  classes: ({ classes }) => classes,
+  pairs: mixes,
+  check: (options, spec) => refusalsOf(() => classifierShape(options, spec)),
+  work(options, spec) {
+    const { width, depth, heads, K } = classifierShape(options, spec);
+    const sequence = K * K + 1;
+    return { tokens: sequence, sequence, width, depth, heads };
+  },
+  cost: (options, spec) => (spec.size === undefined ? undefined : classifierCost(classifierShape(options, spec))),
+  build: async (options, spec) => (await import('./network.ts')).classifier(classifierShape(options, spec)),
+});

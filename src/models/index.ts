@@ -1,0 +1,56 @@
+import { fail, nearest } from '../errors.ts';
+import { importModule } from '../files/import-module.ts';
+import type { Spec } from '../vision/spec.ts';
+import { classifier } from './classifier/index.ts';
+import { definitionsIn, type ModelDefinition } from './define.ts';
+import { lomar } from './lomar/index.ts';
+import { mae } from './mae/index.ts';
+import type { Model } from './model.ts';
+import { srmae, srmaeWith } from './srmae/index.ts';
+
+/**
+ * Models, a folder each: `index.ts` has the value that pipelines name, `options.ts` options, shape and cost, `network.ts` the tensors, which only `build` loads, so
+ * that `check` and `describe` stay free of tfjs. `layers/` has what they share. Imports backends and vision.
+ */
+export const models: readonly ModelDefinition[] = [lomar, mae, srmae, classifier].map(
+  ({ definition }) => definition as ModelDefinition,
+);
+
+export { classifier, lomar, mae, srmae, srmaeWith };
+
+/** A model as threads send it to each other. */
+export interface NamedModel {
+  readonly name: string;
+  readonly options: unknown;
+  /** The chain's spec at its end. */
+  readonly spec: Spec;
+  /** The file of the module that exports the model; none for ours. */
+  readonly module?: string | undefined;
+}
+
+/** Whether another thread can build the model: it is ours, or a module exports it. */
+export function isNamed(definition: ModelDefinition): boolean {
+  return definition.module !== undefined || models.includes(definition);
+}
+
+/**
+ * Builds a model from its name and options.
+ *
+ * @throws MODEL_UNKNOWN, and what the model says of its options and spec.
+ */
+export async function buildModel({ name, options, spec, module }: NamedModel): Promise<Model> {
+  const known = module === undefined ? models : definitionsIn(await importModule(module));
+  const definition = known.find((each) => each.name === name);
+  if (definition === undefined) {
+    const names = known.map((each) => each.name);
+    const near = nearest(name, names);
+    const suggestion = near === undefined ? 'Models of your own come by `use:`.' : `Did you mean ${near}?`;
+    throw fail('MODEL_UNKNOWN', { known: names.join(', '), name, suggestion });
+  }
+  return networkOf(definition, definition.options.parse(options ?? {}), spec);
+}
+
+/** Has a definition make its network, from options that are parsed. */
+export async function networkOf(definition: ModelDefinition, options: unknown, spec: Spec): Promise<Model> {
+  return definition.build(options, spec, { tf: await import('../backends/tf.ts') });
+}

@@ -1,0 +1,56 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import t from 'tap';
+import { compileErrors } from '../kit/compile.ts';
+import { pictureFolder } from '../kit/folder.ts';
+
+const page = readFileSync('docs/extending.md', 'utf8');
+const blocks = [...page.matchAll(/^```(?:ts|yaml)\n(?:\/\/|#) (\S+)\n([\s\S]*?)^```/gm)].map(
+  ([, name, text]) => [name!, text!] as const,
+);
+const files = Object.fromEntries(blocks);
+const root = t.testdir({ ...files, node_modules: { patchstream: t.fixture('symlink', resolve('.')) } });
+
+t.before(() => pictureFolder(join(root, 'fixtures', 'photos'), 24));
+
+t.test('the examples compile', (t) => {
+  const sources = Object.keys(files).filter((name) => name.endsWith('.ts'));
+  t.ok(sources.length > 0);
+  t.same(
+    compileErrors(
+      sources.map((name) => join(root, name)),
+      { paths: { patchstream: [resolve('src/index.ts')] } },
+    ),
+    [],
+  );
+  t.end();
+});
+
+/** Runs one of the pipelines of the page; what it has printed, and the rows of its metrics. */
+function ran(name: string) {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [resolve('bin/patchstream.mjs'), 'run', `${name}.yaml`],
+    {
+      cwd: root,
+      encoding: 'utf8',
+    },
+  );
+  const rows = (file: string) =>
+    readFileSync(join(root, 'runs', name, file), 'utf8')
+      .trim()
+      .split('\n')
+      .map((row) => JSON.parse(row) as Readonly<Record<string, number>>);
+  return { status, said: stdout + stderr, rows };
+}
+
+t.test('a model from a file trains in the trainer’s thread', (t) => {
+  const { status, said, rows } = ran('copy');
+  t.equal(status, 0, said);
+  t.notMatch(said, /trains in its thread/);
+  const losses = rows('metrics.jsonl').map(({ loss }) => loss!);
+  t.equal(losses.length, 60);
+  t.ok(losses.at(-1)! < losses[0]! / 100, `${losses[0]} ${losses.at(-1)}`);
+  t.end();
+});
