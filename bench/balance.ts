@@ -7,7 +7,7 @@
  */
 import { chooseBackend } from '../src/backends/choose.ts';
 import { median } from '../src/balance/tune-micro-batch.ts';
-import { prepareThreads } from '../src/native.ts';
+import { prepareThreads } from '../src/library-threads.ts';
 import { type Curve, ghostChart } from './balance/ghost-chart.ts';
 import { batches, type ModelName, profile, rateOf, train, trainUntilSettled } from './balance/quickstart.ts';
 import type { Row } from './peers/row.ts';

@@ -42,7 +42,7 @@ const parts = /** @type {const} */ (['suites', 'parity']);
 
 /** Tests of the backend, and of what stands on it alone. */
 const isSuite = (/** @type {string} */ name) =>
-  /^test\/backends\/(torch[\w-]*|fused|replay|upload|training|precision|device)(\.suite)?\.test\.ts$/.test(name) ||
+  /^test\/backends\/(torch\/[\w/-]+|fused|replay|upload|training)(\.suite)?\.test\.ts$/.test(name) ||
   name === 'test/train/step.test.ts';
 
 /**

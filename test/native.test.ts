@@ -1,6 +1,6 @@
 import t from 'tap';
+import { prepareThreads } from '../src/library-threads.ts';
 import { computeThreads } from '../src/machine.ts';
-import { prepareThreads } from '../src/native.ts';
 
 t.test('OpenMP’s threads spin for a short while, unless the user has said how they wait', (t) => {
   const before = { ...process.env };

@@ -5,13 +5,13 @@ import { settle } from './harness.ts';
 
 /** Those that the device is chosen for by PATCHSTREAM_TEST_DEVICE; in the order of their importance. */
 export const suites = [
-  'torch.suite',
-  'torch-products',
-  'torch-convolutions',
-  'torch-reductions',
-  'torch-indexing',
-  'torch-elementwise',
-  'torch-shapes',
+  'torch/torch.suite',
+  'torch/kernels/products',
+  'torch/kernels/convolutions',
+  'torch/kernels/reductions',
+  'torch/kernels/indexing',
+  'torch/kernels/elementwise',
+  'torch/kernels/shapes',
   'fused',
   'replay',
   'upload',

@@ -1,6 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { startedWith } from './environment.ts';
 
 /** A Python process that answers lines of JSON with lines of JSON. */
 export interface PythonPeer {
@@ -48,7 +49,7 @@ export async function startPython(
   const command = findPython(modules);
   const child = spawn(command, ['-B', path, ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
-    env: { ...process.env, ...environment },
+    env: { ...startedWith, ...environment },
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const answer = async () => {

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { startedWith } from './environment.ts';
 
 export type Answer = Readonly<Record<string, unknown>>;
 
@@ -36,7 +37,7 @@ export class Side {
     this.#child = spawn(command, args, {
       detached: true,
       stdio: ['pipe', 'pipe', 'pipe'],
-      env: { ...process.env, ...environment },
+      env: { ...startedWith, ...environment },
     });
     this.#child.on('error', (error) => {
       this.#complaints += error.message;

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { prepareThreads } from '../native.ts';
+import { prepareThreads } from '../library-threads.ts';
 import { registerHostKernels, type Warn } from './host/kernels.ts';
 import * as tf from './tf.ts';
 

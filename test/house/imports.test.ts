@@ -10,6 +10,7 @@ const everywhere = [
   'counts.ts',
   'errors.ts',
   'errors',
+  'library-threads.ts',
   'machine.ts',
   'random.ts',
   'native.ts',

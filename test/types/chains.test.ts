@@ -6,7 +6,7 @@ t.test('right chains compile, wrong ones do not', async (t) => {
   const here = process.cwd();
   const dir = t.testdir({
     'wrong.ts': `
-import { definePipeline } from '${here}/src/pipeline/define.ts';
+import { definePipeline } from '${here}/src/runs/loader/define.ts';
 import { decode, folder, mask, windows } from '${here}/test/types/stages.ts';
 export default definePipeline({ source: folder('./photos'), stages: [decode(), mask(), windows({ size: 5 })] });
 `,

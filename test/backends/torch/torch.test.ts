@@ -215,10 +215,10 @@ const program = `
   })();`;
 
 function startWorker(busy: boolean): { worker: Worker; answer: Promise<number[]> } {
-  const path = (name: string) => new URL(`../../src/backends/${name}`, import.meta.url).pathname;
+  const path = (name: string) => new URL(`../../../src/backends/${name}`, import.meta.url).pathname;
   const workerData = {
     from: import.meta.url,
-    prepare: path('torch-prepare.ts'),
+    prepare: path('torch/prepare.ts'),
     tf: path('tf.ts'),
     device: testDevice,
     busy,
@@ -247,7 +247,7 @@ t.test('a hundred workers are terminated in the midst of calls and readbacks', s
     const again = () => { addon.downloadAsync(handle, into).then(again); };
     for (let i = 0; i < 8; i++) again();
     parentPort.postMessage('busy');`;
-  const addon = createRequire(import.meta.url).resolve('../../native/torch/build/torch.node');
+  const addon = createRequire(import.meta.url).resolve('../../../native/torch/build/torch.node');
   const rounds = async (count: number) => {
     for (let round = 0; round < count; round++) {
       const worker = new Worker(text, { eval: true, execArgv: [], workerData: addon });

@@ -190,8 +190,8 @@ t.test('it works in a worker', async (t) => {
       await prepareWasm();
       parentPort.postMessage([...tf.matMul(tf.ones([2, 3]), tf.ones([3, 2])).dataSync()]);
     })();`;
-  const path = (name: string) => new URL(`../../src/backends/${name}`, import.meta.url).pathname;
-  const workerData = { from: import.meta.url, wasm: path('wasm.ts'), tf: path('tf.ts') };
+  const path = (name: string) => new URL(`../../../src/backends/${name}`, import.meta.url).pathname;
+  const workerData = { from: import.meta.url, wasm: path('wasm/wasm.ts'), tf: path('tf.ts') };
   const worker = new Worker(text, { eval: true, execArgv: [], workerData });
   const answer = await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
   t.same(answer, [3, 3, 3, 3]);

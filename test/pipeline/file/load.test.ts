@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { builtin } from '../../../src/pipeline/builtin.ts';
 import { checkFile } from '../../../src/pipeline/check.ts';
 import type { LoadOptions } from '../../../src/pipeline/file/load.ts';
 import { registry } from '../registry.ts';
@@ -208,9 +209,14 @@ t.test('M5: names from files, empty folders, and what YAML reads otherwise than 
   t.match((await load(t, { 'p.yaml': sound }, { set: ['output='] })).texts, [/`output` must be text/]);
   const job =
     'source: { image-folder: . }\nstages: [decode, resize: 8]\nsink: { images: { sheet: { columns: [crops] } } }\n';
-  t.match((await load(t, { 'p.yaml': job })).texts, [
-    /`sheet\.columns\[0\]` must be crop, lr, .*Did you mean `crop`\?/,
-  ]);
+  const { problems } = await checkFile(join(t.testdir({ 'p.yaml': job }), 'p.yaml'), {
+    registry: builtin,
+    environment: {},
+  });
+  t.match(
+    problems.map(({ error }) => error.message),
+    [/`sheet\.columns\[0\]` must be crop, lr, .*Did you mean `crop`\?/],
+  );
   const lines: [from: string, to: string, advice: RegExp][] = [
     ['- resize: 64', '- resize:64', /space behind the colon: `resize: 64`/],
     ['batch: 32', 'batch:32', /./],

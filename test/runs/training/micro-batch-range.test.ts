@@ -74,7 +74,7 @@ t.test('on a GPU the guess comes from the work of a pass, within the memory of t
   };
   t.match(
     on('base', 139),
-    { start: 256, reason: /51200 tokens/ },
+    { start: 256, reason: /51,200 tokens/ },
     'where one H200 computed 383 images/s, and 301 with 16',
   );
   t.ok(

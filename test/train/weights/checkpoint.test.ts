@@ -163,7 +163,7 @@ t.test('L14: a checkpoint that cannot be read for now is not taken for broken, n
 });
 
 t.test('L14: a checkpoint of format 1, which has no digest of its state, is read, and that is said', async (t) => {
-  const folder = join(import.meta.dirname, '../../fixtures/checkpoint-format-1');
+  const folder = join(import.meta.dirname, '../../../fixtures/checkpoint-format-1');
   const notes: string[] = [];
   const taken = (await newest(folder, (text) => notes.push(text)))!;
   t.match(taken.state, { format: 1, step: 2, position: 8, seed: 7 });

@@ -14,7 +14,7 @@ const addon = imageAddon();
 const skip = isAbsent(addon) ? addon.found : false;
 
 const formats: readonly Format[] = ['jpeg', 'png', 'webp', 'gif', 'tiff', 'avif'];
-const fixture = (name: string) => readFileSync(new URL(`../../fixtures/jpeg/${name}.jpg`, import.meta.url));
+const fixture = (name: string) => readFileSync(new URL(`../../../fixtures/jpeg/${name}.jpg`, import.meta.url));
 const pixels = kit.noisy(160, 120);
 const source = () => sharp(pixels.data, { raw: { width: 160, height: 120, channels: 3 } });
 

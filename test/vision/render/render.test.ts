@@ -17,7 +17,7 @@ import * as kit from '../../kit/pictures.ts';
 
 const addon = imageAddon();
 const skip = isAbsent(addon) ? addon.found : false;
-const folder = new URL('../../../fixtures/photos', import.meta.url);
+const folder = new URL('../../../fixtures/photos/', import.meta.url);
 const photos = readdirSync(folder).filter((name) => name.endsWith('.jpg'));
 const photo = (i: number) => readFileSync(new URL(photos[i % photos.length]!, folder));
 

@@ -5,7 +5,7 @@
  * Make sure to inspect the output below.  Do not ignore changes!
  */
 'use strict'
-exports[`test/pipeline/document.test.ts > TAP > what is not plain YAML is a problem with its place > must match snapshot 1`] = `
+exports[`test/pipeline/file/document.test.ts > TAP > what is not plain YAML is a problem with its place > must match snapshot 1`] = `
 PIPELINE_YAML: /p.yaml:2:1: a pipeline file must be plain YAML; got Map keys must be unique. Keep one of the two.
 ---
 PIPELINE_YAML: /p.yaml:1:4: a pipeline file must be plain YAML; got Unresolved tag: !php/object. Leave the tag out.

@@ -5,6 +5,6 @@
  * Make sure to inspect the output below.  Do not ignore changes!
  */
 'use strict'
-exports[`test/streams/order.test.ts > TAP > VECTOR: count 10, seed 7, epochs 0 and 1 > must match snapshot 1`] = `
+exports[`test/streams/ordered/order.test.ts > TAP > VECTOR: count 10, seed 7, epochs 0 and 1 > must match snapshot 1`] = `
 4 8 9 0 1 5 3 6 7 2 2 9 7 8 3 1 6 4 5 0
 `

@@ -5,7 +5,7 @@
  * Make sure to inspect the output below.  Do not ignore changes!
  */
 'use strict'
-exports[`test/vision/sampling.test.ts > TAP > the same key draws the same > must match snapshot 1`] = `
+exports[`test/vision/render/sampling.test.ts > TAP > the same key draws the same > must match snapshot 1`] = `
 Object {
   "crop": Object {
     "height": 371,
