@@ -8,7 +8,7 @@ import { closeSync, createReadStream, openSync, read as readAt, readSync } from 
 import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { Recycler } from '../src/files/buffer-pool.ts';
+import { BufferPool } from '../src/files/buffer-pool.ts';
 import {
   builtin,
   decode,
@@ -155,7 +155,7 @@ async function againstReading({ path }: ShardBench, what: string, ways: readonly
     const context = { base: '.', signal: new AbortController().signal, progress() {} };
     const source = await definition.open(definition.options.parse({ path }), context);
     // As the loader does, into memory that is used again.
-    const memory = new Recycler();
+    const memory = new BufferPool();
     for (let pass = 0; pass < passes; pass++) {
       await inParallel(source.count, inFlight, async (i) => {
         const { picture } = (await source.read(i, context.signal, memory)) as { picture: Picture };

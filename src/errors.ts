@@ -45,7 +45,7 @@ export class PatchstreamError extends Error {
 }
 
 /** A rule that an option breaks, found without opening data. `option` is a path into the options (`size`, `size.0`), for the line and column in the file. */
-export interface Refusal {
+export interface ValidationIssue {
   readonly option?: string;
   readonly error: PatchstreamError;
 }

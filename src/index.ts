@@ -1,11 +1,11 @@
 // The library's only door: every public name, listed by hand. A test holds the list.
 
-export { catalogue, type ErrorCode, fail, PatchstreamError, type Refusal } from './errors.ts';
-export type { Recycler } from './files/buffer-pool.ts';
+export { catalogue, type ErrorCode, fail, PatchstreamError, type ValidationIssue } from './errors.ts';
+export type { BufferPool } from './files/buffer-pool.ts';
 export { pathOption } from './files/path-option.ts';
 export { defineModel, type ModelDefinition, type ModelTools } from './models/define.ts';
 export { classifier, lomar, mae, srmae, srmaeWith } from './models/index.ts';
-export type { Chance, HostTensor, Loss, Model } from './models/model.ts';
+export type { HostTensor, Loss, Model, RandomSource } from './models/model.ts';
 export type { SuperResolution } from './models/srmae/super-resolution.options.ts';
 export { builtin } from './pipeline/builtin.ts';
 export { type Checked, check, checkFile, PipelineProblems } from './pipeline/check.ts';

@@ -2,7 +2,7 @@ import { counted } from '../counts.ts';
 import { fail, printable } from '../errors.ts';
 import { shownFile } from '../pipeline/file/locate.ts';
 import type { Problem } from '../pipeline/problem.ts';
-import { absentFolders } from '../pipeline/resolve/missing-folders.ts';
+import { missingFolders } from '../pipeline/resolve/missing-folders.ts';
 import { type Command, exits, setOption } from './command.ts';
 import { readPipeline } from './read.ts';
 
@@ -31,7 +31,7 @@ export const check: Command = {
     const files: { file: string; problems: readonly Problem[]; absent: readonly string[] }[] = [];
     for (const file of given.words) {
       const { resolved, problems } = await readPipeline(file, given.list('set'), terminal);
-      files.push({ file, problems, absent: resolved && problems.length === 0 ? absentFolders(resolved) : [] });
+      files.push({ file, problems, absent: resolved && problems.length === 0 ? missingFolders(resolved) : [] });
     }
     const count = files.reduce((sum, { problems }) => sum + problems.length, 0);
     if (given.flag('json')) {

@@ -6,10 +6,10 @@ const most = 2 ** 24;
 
 /** Memory of a recycler, which knows whose it is: to look that up in a set would cost more than all the rest. */
 class Lent extends ArrayBuffer {
-  readonly home: Recycler;
+  readonly home: BufferPool;
   isTaken = false;
 
-  constructor(home: Recycler, bytes: number) {
+  constructor(home: BufferPool, bytes: number) {
     super(bytes);
     this.home = home;
   }
@@ -19,7 +19,7 @@ class Lent extends ArrayBuffer {
  * Memory for the files of one run, used for one after the other: as garbage, memory of this size has the collector run every few hundred files.
  * Whoever takes memory gives it back once nothing reads it any more, or keeps it and says nothing.
  */
-export class Recycler {
+export class BufferPool {
   /** Free memory by its size, a power of two. */
   readonly #free = new Map<number, Lent[]>();
 

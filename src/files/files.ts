@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, open, read } from 'node:fs';
 import { readlink } from 'node:fs/promises';
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
-import type { Recycler } from './buffer-pool.ts';
+import type { BufferPool } from './buffer-pool.ts';
 import { nameText } from './name-text.ts';
 import { mostAtOnce, nativeFiles } from './native/files.ts';
 import { kindOf, only, systemCode } from './system.ts';
@@ -13,7 +13,7 @@ export interface ReadOptions {
   /** The most bytes that the file may have. */
   readonly maxBytes: number;
   readonly signal?: AbortSignal | undefined;
-  readonly memory?: Recycler | undefined;
+  readonly memory?: BufferPool | undefined;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { close, open, read } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { fail, messageOf } from '../errors.ts';
-import type { Recycler } from './buffer-pool.ts';
+import type { BufferPool } from './buffer-pool.ts';
 import { nativeFrames } from './native/frames.ts';
 
 /** Bytes that can be read at any place: of a file, or behind http. */
@@ -10,13 +10,13 @@ export interface Positioned {
   readonly name: string;
   readonly size: number;
   /** Bytes [offset, offset + length), in memory of the caller's or what `memory` lends. @throws FILE_UNREADABLE, WEB_READ; the signal's reason */
-  read(offset: number, length: number, signal?: AbortSignal, memory?: Recycler): Promise<Buffer>;
+  read(offset: number, length: number, signal?: AbortSignal, memory?: BufferPool): Promise<Buffer>;
 }
 
 /** A file of the disk, whose frames may be judged while they are read. */
 export interface PooledFile extends Positioned {
   /** The frame at [offset, offset + length): bytes whose first four are the CRC-32 of the others, or should be. */
-  frame(offset: number, length: number, signal?: AbortSignal, memory?: Recycler): Promise<Frame>;
+  frame(offset: number, length: number, signal?: AbortSignal, memory?: BufferPool): Promise<Frame>;
 }
 
 export interface Frame {
@@ -28,7 +28,7 @@ export interface Frame {
 interface Place {
   readonly offset: number;
   readonly length: number;
-  readonly memory: Recycler | undefined;
+  readonly memory: BufferPool | undefined;
 }
 
 /** A file that is open, or is being opened. */

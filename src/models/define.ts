@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { PatchstreamError, type Refusal } from '../errors.ts';
+import { PatchstreamError, type ValidationIssue } from '../errors.ts';
 import { splitPolicy } from '../stages/stage.ts';
 import type { Spec } from '../vision/spec.ts';
 import type { Model } from './model.ts';
@@ -23,7 +23,7 @@ export interface ModelDefinition<Options = unknown> {
   /** Whether it mixes samples 2i and 2i + 1, so that `batch` and micro-batch are even. */
   pairs?(options: Options): boolean;
   /** Rules across options and with the spec at the end of the chain. Not called for an open spec. */
-  check?(options: Options, spec: Spec): Iterable<Refusal>;
+  check?(options: Options, spec: Spec): Iterable<ValidationIssue>;
   /** Parameters, and multiply-adds of one forward pass per image. Called only when `check` found nothing. */
   cost?(options: Options, spec: Spec): { readonly parameters: number; readonly macs: number } | undefined;
   /** What one sample puts through the network, from which `microBatch: auto` is chosen. Called only when `check` found nothing. */
@@ -79,7 +79,7 @@ export function defineModel<Schema extends z.ZodType>(
 }
 
 /** What making a model's shape throws, as what `check` reports. */
-export function refusalsOf(shape: () => unknown): Refusal[] {
+export function issuesOf(shape: () => unknown): ValidationIssue[] {
   try {
     shape();
     return [];

@@ -20,7 +20,7 @@ export interface Loss {
 }
 
 /** Where the chance of a training step comes from: no number is drawn on a backend, and none depends on how the step is cut into micro-batches. */
-export interface Chance {
+export interface RandomSource {
   /** The numbers of row n of the micro-batch, by its sample's key and epoch. @param stage what they are for. */
   row(n: number, stage: string): Random;
   /** The numbers of the whole step, the same for each of its micro-batches. */
@@ -46,7 +46,7 @@ export interface Model {
    *
    * @param chance of a training step; without it nothing is left to chance: drop path is off.
    */
-  inputs(batch: HostBatch, chance?: Chance): HostBatch;
+  inputs(batch: HostBatch, chance?: RandomSource): HostBatch;
   /** Scalar sum of the loss over the micro-batch and the number of its terms. Call inside `tf.tidy` / `variableGrads`. */
   loss(params: Params, inputs: Readonly<Record<string, Tensor>>): Loss;
   /** How a parameter is stored in a file: timm's shape, and the two conversions between it and the memory layout. */

@@ -154,13 +154,13 @@ export class RunFolder {
    * Begins a run that is sure to begin: the resolved pipeline is written, what an earlier run said of its end goes, and its failures
    * unless this one goes on from where it stood. From now on the names of what it writes are the run's.
    */
-  async begin({ goesOn }: { readonly goesOn: boolean }): Promise<void> {
+  async begin({ resumed }: { readonly resumed: boolean }): Promise<void> {
     this.#append('events.jsonl', { event: 'start', digest: this.digest, files: this.#names });
     if (this.error) throw this.error;
     try {
       await writeWhole(join(this.path, 'pipeline.json'), this.#resolved);
       await rm(join(this.path, 'finished.json'), { force: true });
-      if (!goesOn) await rm(join(this.path, 'quarantine.jsonl'), { force: true });
+      if (!resumed) await rm(join(this.path, 'quarantine.jsonl'), { force: true });
     } catch (cause) {
       throw this.#unusable(cause);
     }

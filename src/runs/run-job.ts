@@ -53,12 +53,12 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
     let complete = false;
     try {
       watch?.check(position);
-      const goesOn = position > job.from;
-      await folder.begin({ goesOn });
-      if (replaced !== undefined && !goesOn) onLine(replaced);
+      const resumed = position > job.from;
+      await folder.begin({ resumed });
+      if (replaced !== undefined && !resumed) onLine(replaced);
       for (const line of emptyLines(job, source)) onLine(line);
       sayPassedOver(source, context);
-      if (goesOn) {
+      if (resumed) {
         const { counts, failed, unreadable } = await folder.forgetFailures(position);
         if (unreadable > 0) {
           onLine(`${counted(unreadable, 'line')} of quarantine.jsonl cannot be read: those samples count as dropped`);

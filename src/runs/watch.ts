@@ -8,8 +8,8 @@ import { writtenFolders } from '../pipeline/resolve/overlap.ts';
 import type { Resolved } from '../pipeline/resolve/resolve.ts';
 import type { OpenSink } from '../sinks/sink.ts';
 import type { Fields, OpenSource } from '../sources/source.ts';
-import { Arrivals } from '../sources/watching/arrival-log.ts';
-import { Newcomers } from '../sources/watching/folder-poller.ts';
+import { ArrivalLog } from '../sources/watching/arrival-log.ts';
+import { FolderPoller } from '../sources/watching/folder-poller.ts';
 import type { Permits } from '../streams/permits.ts';
 import { type Drop, drop } from '../streams/sample.ts';
 import { unless } from '../whole-file.ts';
@@ -35,8 +35,8 @@ export function onProgress(onEvent: RunContext['onEvent']): RunContext['onEvent'
 export class Watch {
   readonly source: OpenSource<Fields | Drop>;
   readonly #ends = new ReplaySubject<number>(1);
-  readonly #arrivals: Arrivals;
-  readonly #newcomers: Newcomers;
+  readonly #arrivals: ArrivalLog;
+  readonly #newcomers: FolderPoller;
   readonly #options: Watching;
   /** The run has ended, for whatever cause. */
   readonly #over = new AbortController();
@@ -49,8 +49,8 @@ export class Watch {
 
   private constructor(
     source: OpenSource<Fields | Drop>,
-    arrivals: Arrivals,
-    newcomers: Newcomers,
+    arrivals: ArrivalLog,
+    newcomers: FolderPoller,
     options: Watching,
     context: RunContext,
   ) {
@@ -68,8 +68,8 @@ export class Watch {
     const progress = (text: string) => onEvent({ type: 'line', text });
     const written = writtenFolders(definition, { sink });
     const watched = source!.definition.watch!(source!.options, { base: definition.base, signal, progress, written });
-    const arrivals = await Arrivals.open(folder.path, folder.digest, fresh);
-    const newcomers = new Newcomers(watched, arrivals);
+    const arrivals = await ArrivalLog.open(folder.path, folder.digest, fresh);
+    const newcomers = new FolderPoller(watched, arrivals);
     const open: OpenSource<Fields | Drop> = {
       count: Number.MAX_SAFE_INTEGER,
       get passedOver() {

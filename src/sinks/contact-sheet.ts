@@ -1,7 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { fail, type Refusal } from '../errors.ts';
+import { fail, type ValidationIssue } from '../errors.ts';
 import type { Fields } from '../sources/source.ts';
 import type { Sample } from '../streams/sample.ts';
 import { drawSheet, encodePng, type SheetRow } from '../vision/draw/sheet.ts';
@@ -41,7 +41,7 @@ const needs: Readonly<Record<Column, { readonly field: string; readonly stage: s
 };
 
 /** Columns that the chain has nothing for. */
-export function* checkSheet(sheet: SheetOptions, spec: Spec): Iterable<Refusal> {
+export function* checkSheet(sheet: SheetOptions, spec: Spec): Iterable<ValidationIssue> {
   if (sheet === false || spec.open) return;
   for (const [i, column] of (sheet.columns ?? []).entries()) {
     const { field, stage } = needs[column];

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Refusal } from '../errors.ts';
+import type { ValidationIssue } from '../errors.ts';
 import type { Fields } from '../sources/source.ts';
 import type { Sample } from '../streams/sample.ts';
 import type { Spec } from '../vision/spec.ts';
@@ -64,7 +64,7 @@ export interface SinkDefinition<Options = unknown> {
   readonly shorthand?: string;
   /** True when several runs may write the parts of one job side by side. */
   readonly parts?: boolean;
-  check?(options: Options, spec: Spec): Iterable<Refusal>;
+  check?(options: Options, spec: Spec): Iterable<ValidationIssue>;
   /** The folders that it writes to, absolute, where they are not the run's own: no source may lie in one of them, and none in a source. */
   writes?(options: Options, place: Pick<SinkContext, 'base' | 'output'>): readonly string[];
   open(options: Options, context: SinkContext): Promise<OpenSink>;

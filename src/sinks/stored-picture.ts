@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import { z } from 'zod';
-import { fail, type Refusal } from '../errors.ts';
+import { fail, type ValidationIssue } from '../errors.ts';
 import type { StoredPicture } from '../formats/shard/record.ts';
 import type { Fields } from '../sources/source.ts';
 import { Picture, type Pixels } from '../vision/picture.ts';
@@ -27,7 +27,7 @@ export function defaultPictures({ fields }: Spec, raw: PicturesAs): PicturesAs {
 }
 
 /** Refuses what the chain does not give. */
-export function* checkPictures(pictures: PicturesAs, { fields, size, open }: Spec): Iterable<Refusal> {
+export function* checkPictures(pictures: PicturesAs, { fields, size, open }: Spec): Iterable<ValidationIssue> {
   if (open) return;
   if (!('picture' in fields) && !('bytes' in fields)) {
     yield { error: fail('RECORD_NOTHING', { fields: Object.keys(fields).join(', ') || 'nothing' }) };

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import type { Refusal } from '../errors.ts';
-import type { Recycler } from '../files/buffer-pool.ts';
+import type { ValidationIssue } from '../errors.ts';
+import type { BufferPool } from '../files/buffer-pool.ts';
 import type { PassedOverRow } from '../files/passed-over.ts';
 import type { Drop, Sample } from '../streams/sample.ts';
 import type { Spec } from '../vision/spec.ts';
@@ -19,7 +19,7 @@ export interface OpenSource<F extends Fields | Drop = Fields> {
    * The fields of sample `index` (`bytes`, or `picture`; `label`). A failure here is a failure of that sample alone. Where `memory` is given, a file
    * may be read into what it lends, which is another sample's as soon as this one is rendered.
    */
-  read(index: number, signal: AbortSignal, memory?: Recycler): F | Promise<F>;
+  read(index: number, signal: AbortSignal, memory?: BufferPool): F | Promise<F>;
   /**
    * For sources whose samples are raw pictures of one size that lie in memory: `picture` of sample `index` is record `index`. Who has it promises
    * that `read` answers at once, never with a promise, and never fails, with the same fields of the same shapes for every sample: samples are then
@@ -46,7 +46,7 @@ export interface WatchedSource<F extends Fields = Fields> {
   /** How the file stands now that is there under `key`; nothing where none is. @throws FILE_UNREADABLE where that cannot be said */
   stamp(key: string): Promise<Stamp | undefined>;
   /** As `OpenSource.read`. Nothing where the file is gone. What has changed meanwhile is found by its stamp, and read again when it is at rest. */
-  read(key: string, signal: AbortSignal, memory?: Recycler): Promise<F | undefined>;
+  read(key: string, signal: AbortSignal, memory?: BufferPool): Promise<F | undefined>;
 }
 
 /** How a file stands: while it is written, bytes and time change; when it is moved, all stays. */
@@ -79,7 +79,7 @@ export interface SourceDefinition<Options = unknown> {
   readonly shorthand?: string;
   /** Options that say what happens to samples which cannot be read, and change nothing of the others: a run may go on with other values. */
   readonly policies?: readonly string[];
-  check?(options: Options): Iterable<Refusal>;
+  check?(options: Options): Iterable<ValidationIssue>;
   /** The folder that it reads, as written in its options, for sources that read one: nothing may be written there. */
   folder?(options: Options): string;
   /** Every folder and file that it reads, as written in its options, where that is not `folder` alone: nothing is written over them. */

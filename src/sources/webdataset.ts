@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { counted } from '../counts.ts';
 import { fail, messageOf } from '../errors.ts';
-import type { Recycler } from '../files/buffer-pool.ts';
+import type { BufferPool } from '../files/buffer-pool.ts';
 import { inTurns, joined } from '../files/many-files.ts';
 import { PassedOver, passedOverText } from '../files/passed-over.ts';
 import { pathOption } from '../files/path-option.ts';
@@ -185,7 +185,7 @@ interface Reading {
   readonly declared: Readonly<Record<string, Numbers>>;
   readonly maxBytes: number;
   readonly signal: AbortSignal;
-  readonly memory: Recycler | undefined;
+  readonly memory: BufferPool | undefined;
 }
 
 async function readSample({ file, index }: OpenTar, sample: number, reading: Reading): Promise<WebdatasetFields> {

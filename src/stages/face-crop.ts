@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fail, type Refusal } from '../errors.ts';
+import { fail, type ValidationIssue } from '../errors.ts';
 import { chooseDetector } from '../faces/face-detector.ts';
 import { frameAround } from '../faces/face-frame.ts';
 import { type Face, faceDetectors, overlapOf } from '../faces/faces.ts';
@@ -102,7 +102,7 @@ export const faceCrop = defineStage({
   needs: ['picture'],
   // While one is scanned, the luma of the next is made.
   perThread: 2,
-  *check({ faces, align, shape }, spec): Iterable<Refusal> {
+  *check({ faces, align, shape }, spec): Iterable<ValidationIssue> {
     yield* checkBefore('face-crop', spec);
     if (align === 'eyes' && shape === 'found') yield { option: 'align', error: fail('FACES_ALIGN_SHAPE', {}) };
     if (faces === 'matching' && !spec.open && spec.fields.box === undefined) {

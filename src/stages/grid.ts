@@ -1,4 +1,4 @@
-import { fail, type PatchstreamError, type Refusal } from '../errors.ts';
+import { fail, type PatchstreamError, type ValidationIssue } from '../errors.ts';
 import type { Picture } from '../vision/picture.ts';
 import type { Spec } from '../vision/spec.ts';
 import { isFixed } from './size.ts';
@@ -11,7 +11,7 @@ export function gridError(patch: number, [height, width]: readonly [number, numb
 }
 
 /** Refuses patches that do not fit the pictures of `spec`, or differ from those of an earlier stage. */
-export function checkGrid(stage: string, patch: number, spec: Spec): Refusal[] {
+export function checkGrid(stage: string, patch: number, spec: Spec): ValidationIssue[] {
   if (spec.grid !== undefined) {
     return spec.grid.patch === patch
       ? []

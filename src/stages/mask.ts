@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fail, type Refusal } from '../errors.ts';
+import { fail, type ValidationIssue } from '../errors.ts';
 import type { Random } from '../random.ts';
 import { type Sample, withFields } from '../streams/sample.ts';
 import { hiddenInWindow, hiddenOnGrid, sampleMasks } from '../vision/masks.ts';
@@ -86,6 +86,6 @@ export const mask = defineStage({
   },
 });
 
-function countError(n: number, hidden: number, ratio: number): Refusal[] {
+function countError(n: number, hidden: number, ratio: number): ValidationIssue[] {
   return hidden > 0 && hidden < n ? [] : [{ option: 'ratio', error: fail('MASK_COUNT', { n, ratio, hidden }) }];
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fail, type Refusal } from '../errors.ts';
+import { fail, type ValidationIssue } from '../errors.ts';
 import type { Picture } from '../vision/picture.ts';
 import type { Spec } from '../vision/spec.ts';
 
@@ -20,12 +20,12 @@ export function sidesOf(size: Size): readonly [number, number] {
 }
 
 /** A share of something, or a proportion, as [low, high]. */
-export function checkRange(option: string, [low, high]: readonly [number, number]): Refusal[] {
+export function checkRange(option: string, [low, high]: readonly [number, number]): ValidationIssue[] {
   return low <= high ? [] : [{ option, error: fail('RANGE_ORDER', { option, low, high }) }];
 }
 
 /** Refuses a stage that changes the shape of the picture after others have measured it. */
-export function checkBefore(stage: string, spec: Spec): Refusal[] {
+export function checkBefore(stage: string, spec: Spec): ValidationIssue[] {
   const later = [
     ...(spec.fields.lr === undefined ? [] : ['downsample']),
     ...(spec.grid === undefined ? [] : ['windows', 'mask']),

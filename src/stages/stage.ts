@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Refusal } from '../errors.ts';
+import type { ValidationIssue } from '../errors.ts';
 import type { Random } from '../random.ts';
 import type { Sample } from '../streams/sample.ts';
 import type { Stage, StagePolicy, Travels } from '../streams/stage.ts';
@@ -50,7 +50,7 @@ export interface StageDefinition<Options = unknown, In = never, Out = unknown> {
    */
   twin?(options: Options): { readonly name: string; readonly options: unknown } | null;
   /** Rules across options and with the incoming spec. Called with parsed options; opens nothing. */
-  check?(options: Options, spec: Spec): Iterable<Refusal>;
+  check?(options: Options, spec: Spec): Iterable<ValidationIssue>;
   /** The spec after the stage. Called only when `check` found nothing. */
   output(spec: Spec, options: Options): Spec;
   /** The work, bound to its options. `spec` is the spec before the stage; where `spec.open`, sizes are to be taken from the sample. */

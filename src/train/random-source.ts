@@ -1,4 +1,4 @@
-import type { Chance } from '../models/model.ts';
+import type { RandomSource } from '../models/model.ts';
 import { Random } from '../random.ts';
 
 /**
@@ -10,7 +10,7 @@ import { Random } from '../random.ts';
 export function chanceOf(
   { keys, positions }: { readonly keys: readonly string[]; readonly positions: readonly number[] },
   { seed, step, count }: { readonly seed: number; readonly step: number; readonly count?: number | undefined },
-): Chance {
+): RandomSource {
   const epochOf = (n: number) => (count === undefined ? 0 : Math.floor(positions[n]! / count));
   return {
     row: (n, stage) => new Random(seed, stage, keys[n]!, epochOf(n)),

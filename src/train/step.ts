@@ -8,7 +8,7 @@ import { Sums, sumsOfSquares } from '../backends/updates.ts';
 import { uploadAll } from '../backends/upload.ts';
 import { counted } from '../counts.ts';
 import { PatchstreamError } from '../errors.ts';
-import type { Chance, HostBatch, Model } from '../models/model.ts';
+import type { HostBatch, Model, RandomSource } from '../models/model.ts';
 import type { Optimizer, OptimizerState } from './optimizer.ts';
 import { PassTimer, type PassTimes } from './pass-timer.ts';
 
@@ -85,7 +85,7 @@ export class Step {
    * nothing is left to chance. @param waitedMs how long the caller has waited for it.
    * @throws STEP_WRITE for a model that cannot be replayed rightly; BACKEND_MEMORY when there is no memory for one sample, or one pair.
    */
-  add(fields: HostBatch, uploaded: () => void = () => {}, chance?: Chance, waitedMs = 0): void {
+  add(fields: HostBatch, uploaded: () => void = () => {}, chance?: RandomSource, waitedMs = 0): void {
     const clock = watch();
     this.#micro(this.#learner.model.inputs(fields, chance), uploaded, waitedMs);
     this.#javascriptMs = clock();

@@ -1,8 +1,8 @@
 import t from 'tap';
-import { Recycler } from '../../src/files/buffer-pool.ts';
+import { BufferPool } from '../../src/files/buffer-pool.ts';
 
 t.test('memory that comes back is lent again, once', (t) => {
-  const recycler = new Recycler();
+  const recycler = new BufferPool();
   const first = recycler.take(70_000);
   const second = recycler.take(70_000);
   t.not(first.buffer, second.buffer);
@@ -14,7 +14,7 @@ t.test('memory that comes back is lent again, once', (t) => {
 });
 
 t.test('files of other sizes have other memory, small ones share', (t) => {
-  const recycler = new Recycler();
+  const recycler = new BufferPool();
   const small = recycler.take(1);
   t.equal(small.length, 2 ** 16);
   recycler.giveBack(small);
@@ -27,7 +27,7 @@ t.test('files of other sizes have other memory, small ones share', (t) => {
 });
 
 t.test('memory of others, and of giants, is not kept', (t) => {
-  const recycler = new Recycler();
+  const recycler = new BufferPool();
   const own = new Uint8Array(2 ** 16);
   recycler.giveBack(own);
   t.not(recycler.take(2 ** 16).buffer, own.buffer);

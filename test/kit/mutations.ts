@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { PatchstreamError } from '../../src/errors.ts';
-import { Recycler } from '../../src/files/buffer-pool.ts';
+import { BufferPool } from '../../src/files/buffer-pool.ts';
 import { crc32 } from '../../src/formats/shard/checksum.ts';
 import { Random } from '../../src/random.ts';
 import { definePipeline } from '../../src/runs/loader/define.ts';
@@ -119,7 +119,7 @@ async function mutateIn({
     ...processState(),
   });
   const beside = around();
-  const memory = new Recycler();
+  const memory = new BufferPool();
   const before = residentMiB();
   let grown = 0;
   for (let i = 0; i < count; i++) {

@@ -28,7 +28,7 @@ t.test('issue 16: a result that cannot be looked at is not taken for one that is
 t.test('issue 16: lines of the quarantine that cannot be read stay, and are counted', async (t) => {
   const root = t.testdir();
   const folder = await open(root);
-  await folder.begin({ goesOn: false });
+  await folder.begin({ resumed: false });
   for (const position of [1, 4, 9]) folder.quarantine(failure(position));
   const path = join(root, 'quarantine.jsonl');
   const text = readFileSync(path, 'utf8');
@@ -43,7 +43,7 @@ t.test('issue 16: lines of the quarantine that cannot be read stay, and are coun
 t.test('issue 16: what is entered behind a line that was cut is a line of its own', async (t) => {
   const root = t.testdir({ 'events.jsonl': '{"event":"start"}\n{"event":"pro' });
   const folder = await open(root);
-  await folder.begin({ goesOn: true });
+  await folder.begin({ resumed: true });
   folder.tell('machine', {});
   const lines = readFileSync(join(root, 'events.jsonl'), 'utf8').trim().split('\n');
   t.match(

@@ -1,6 +1,6 @@
 import { imageOutcomes, isAbsent } from '../../native.ts';
 import { type NativePool, nativePool, type PoolJob } from '../../native-pool.ts';
-import type { Recycler } from '../buffer-pool.ts';
+import type { BufferPool } from '../buffer-pool.ts';
 import { systemCode } from '../system.ts';
 
 /** Larger files are read in pieces, so that an abort is heard between them. */
@@ -48,7 +48,7 @@ interface Limits {
 class Wanted implements PoolJob {
   readonly path: string;
   readonly limits: Limits;
-  readonly memory: Recycler;
+  readonly memory: BufferPool;
   /** Reads the file where it must be read another way. */
   readonly otherwise: () => Promise<Uint8Array>;
   readonly resolve: (bytes: Uint8Array | Promise<Uint8Array>) => void;
@@ -59,7 +59,7 @@ class Wanted implements PoolJob {
     home: NativeFiles,
     path: string,
     limits: Limits,
-    memory: Recycler,
+    memory: BufferPool,
     room: Uint8Array,
     otherwise: () => Promise<Uint8Array>,
     resolve: (bytes: Uint8Array | Promise<Uint8Array>) => void,
@@ -100,7 +100,7 @@ class NativeFiles {
   read(
     path: string,
     limits: Limits,
-    memory: Recycler,
+    memory: BufferPool,
     otherwise: () => Promise<Uint8Array>,
   ): Promise<Uint8Array> | undefined {
     if (!this.#trials.isDue()) return undefined;

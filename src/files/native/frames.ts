@@ -1,12 +1,12 @@
 import { imageOutcomes, isAbsent } from '../../native.ts';
 import { type NativePool, nativePool, type PoolJob } from '../../native-pool.ts';
-import type { Recycler } from '../buffer-pool.ts';
+import type { BufferPool } from '../buffer-pool.ts';
 import { isShort, mostAtOnce, Trials } from './files.ts';
 
 /** A frame at the addon, or on its way there. */
 class Wanted implements PoolJob {
   readonly length: number;
-  readonly memory: Recycler;
+  readonly memory: BufferPool;
   readonly room: Uint8Array;
   readonly resolve: (bytes: Buffer | undefined) => void;
   readonly reject: (error: unknown) => void;
@@ -15,7 +15,7 @@ class Wanted implements PoolJob {
   constructor(
     trials: Trials,
     length: number,
-    memory: Recycler,
+    memory: BufferPool,
     resolve: (bytes: Buffer | undefined) => void,
     reject: (error: unknown) => void,
   ) {
@@ -56,7 +56,7 @@ class NativeFrames {
    * The frame at `offset` of an open file, which stays open until it is read: bytes whose first four are the CRC-32 of the others, as they were found to be,
    * in memory that `memory` has lent; nothing where it must be read, or judged, another way.
    */
-  read(file: number, offset: number, length: number, memory: Recycler): Promise<Buffer | undefined> | undefined {
+  read(file: number, offset: number, length: number, memory: BufferPool): Promise<Buffer | undefined> | undefined {
     if (length > mostAtOnce || !this.#trials.isDue()) return undefined;
     return new Promise((resolve, reject) => {
       if (this.#gathered.length === 0) process.nextTick(this.#start);

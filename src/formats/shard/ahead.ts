@@ -1,4 +1,4 @@
-import type { Recycler } from '../../files/buffer-pool.ts';
+import type { BufferPool } from '../../files/buffer-pool.ts';
 
 /** What one sample reads: at once, or soon. */
 type Reading<R> = R | Promise<R>;
@@ -15,9 +15,9 @@ interface Records<R> {
   readonly count: number;
   /** Bytes of a record in its file. */
   bytes(index: number): number;
-  read(index: number, signal: AbortSignal, memory: Recycler | undefined): Promise<R>;
+  read(index: number, signal: AbortSignal, memory: BufferPool | undefined): Promise<R>;
   /** Nobody wants it: its memory goes back. */
-  drop(record: R, memory: Recycler): void;
+  drop(record: R, memory: BufferPool): void;
 }
 
 /** Records that are asked for one behind the other, before the next ones are read ahead. */
@@ -43,7 +43,7 @@ export class ReadAhead<R> {
     this.#records = records;
   }
 
-  read(index: number, signal: AbortSignal, memory: Recycler | undefined): Reading<R> {
+  read(index: number, signal: AbortSignal, memory: BufferPool | undefined): Reading<R> {
     if (memory === undefined) return this.#records.read(index, signal, memory);
     this.#inRow = index === this.#next ? this.#inRow + 1 : 0;
     this.#next = index + 1;
@@ -55,7 +55,7 @@ export class ReadAhead<R> {
     return reading;
   }
 
-  #begin(signal: AbortSignal, memory: Recycler): void {
+  #begin(signal: AbortSignal, memory: BufferPool): void {
     this.#end = Math.max(this.#end, this.#next);
     while (this.#end < this.#records.count && this.#ahead.size < mostRecords) {
       const bytes = this.#records.bytes(this.#end);
@@ -80,7 +80,7 @@ export class ReadAhead<R> {
   }
 
   /** Another order: nobody will ask for what is there. */
-  #drop(memory: Recycler): void {
+  #drop(memory: BufferPool): void {
     for (const [index, begun] of this.#ahead) {
       this.#take(index, begun);
       begun.promise.then(

@@ -1,5 +1,5 @@
 import { fail, messageOf, printable } from '../../errors.ts';
-import type { Recycler } from '../../files/buffer-pool.ts';
+import type { BufferPool } from '../../files/buffer-pool.ts';
 import type { FilePool, Positioned } from '../../files/positioned.ts';
 import { Window } from '../../files/positioned.ts';
 import {
@@ -27,7 +27,7 @@ export interface OpenShard {
   /** What is wrong with its ends, where `damage` lets that pass: its records are then those in front of the cut. */
   readonly damaged?: string;
   /** Reads and checks a record, into memory of its own or what `memory` lends. @throws SHARD_DAMAGED, FILE_UNREADABLE, FILE_LARGE */
-  read(record: number, signal?: AbortSignal, memory?: Recycler): Promise<ShardRecord>;
+  read(record: number, signal?: AbortSignal, memory?: BufferPool): Promise<ShardRecord>;
 }
 
 /** What to do where a shard is damaged: end the run, or leave out what cannot be read. */

@@ -1,6 +1,6 @@
 import type * as tf from '../../backends/tf.ts';
 import type { EncoderShape } from '../layers/encoder.options.ts';
-import type { Chance, HostBatch } from '../model.ts';
+import type { HostBatch, RandomSource } from '../model.ts';
 
 /**
  * Drop path (stochastic depth): in training a branch of a block is left out of some samples, and counts for more in the others, so that its mean
@@ -32,7 +32,7 @@ const stage = 'drop-path';
  *
  * @param views sequences of one sample, each with coins of its own.
  */
-export function pathInputs(chance: Chance | undefined, shape: Dropping, N: number, views = 1): HostBatch {
+export function pathInputs(chance: RandomSource | undefined, shape: Dropping, N: number, views = 1): HostBatch {
   const { depth, dropPath = 0 } = shape;
   if (chance === undefined || dropPath === 0) return {};
   const rates = dropRates(shape);

@@ -1,4 +1,4 @@
-import { defineModel, refusalsOf } from '../define.ts';
+import { defineModel, issuesOf } from '../define.ts';
 import { mixes } from './mixing.options.ts';
 import { classifierCost, classifierOptions, classifierShape } from './options.ts';
 
@@ -14,7 +14,7 @@ export const classifier = defineModel({
   classifies: true,
   classes: ({ classes }) => classes,
   pairs: mixes,
-  check: (options, spec) => refusalsOf(() => classifierShape(options, spec)),
+  check: (options, spec) => issuesOf(() => classifierShape(options, spec)),
   work(options, spec) {
     const { width, depth, heads, K } = classifierShape(options, spec);
     const sequence = K * K + 1;

@@ -5,7 +5,7 @@ import { field, input, learned } from '../layers/learned.ts';
 import { normalised, patchesOf } from '../layers/pixels.ts';
 import { block, norm, parameter, project } from '../layers/vit.ts';
 import { encoded } from '../lomar/network.ts';
-import type { Chance, Classifier, HostBatch, Params } from '../model.ts';
+import type { Classifier, HostBatch, Params, RandomSource } from '../model.ts';
 import { type BlockPaths, pathInputs, pathsOf } from './drop-path.ts';
 import { mixes } from './mixing.options.ts';
 import { drawMix, mixedPictures, mixInputs, softTargets } from './mixing.ts';
@@ -71,7 +71,7 @@ function scores(
 }
 
 /** Pictures as they are, and what is to be answered; how the step mixes them, and which paths it drops. */
-function classifierInputs(batch: HostBatch, shape: ClassifierShape, chance?: Chance): HostBatch {
+function classifierInputs(batch: HostBatch, shape: ClassifierShape, chance?: RandomSource): HostBatch {
   const picture = field(batch, 'picture', 'uint8', 4);
   const label = field(batch, 'label', 'int32', 1);
   const [N, height, width] = picture.shape as [number, number, number];

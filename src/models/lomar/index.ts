@@ -1,4 +1,4 @@
-import { defineModel, refusalsOf } from '../define.ts';
+import { defineModel, issuesOf } from '../define.ts';
 import { lomarCost, lomarOptions, lomarShape } from './options.ts';
 
 /** Local masked reconstruction (LoMaR, arXiv 2206.00790): hidden patches of small windows are restored from the visible ones around them. */
@@ -8,7 +8,7 @@ export const lomar = defineModel({
   options: lomarOptions,
   shorthand: 'size',
   fields: ['picture', 'windows', 'masks'],
-  check: (options, spec) => refusalsOf(() => lomarShape(options, spec)),
+  check: (options, spec) => issuesOf(() => lomarShape(options, spec)),
   work(options, spec) {
     if (spec.windows === undefined) return undefined;
     const { width, depth, heads, K } = lomarShape(options, spec);

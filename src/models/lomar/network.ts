@@ -8,7 +8,7 @@ import { field, input, learned } from '../layers/learned.ts';
 import { hiddenPatchLoss, normalised, patchesOf, shownPixels, targetOf } from '../layers/pixels.ts';
 import { bucketCount, gridBuckets } from '../layers/relative.ts';
 import { block, norm, parameter, project } from '../layers/vit.ts';
-import type { Chance, Encoder, HostBatch, HostTensor, Params, Restorer } from '../model.ts';
+import type { Encoder, HostBatch, HostTensor, Params, RandomSource, Restorer } from '../model.ts';
 import { type LomarShape, lomarParameters } from './options.ts';
 
 /**
@@ -104,7 +104,7 @@ function windowPixels(inputs: LomarInputs, { patch, K }: LomarShape, constants: 
 }
 
 /** Pictures as they are, and the place of every window's patches in the picture's grid. */
-function lomarInputs(batch: HostBatch, shape: LomarShape, chance?: Chance): HostBatch {
+function lomarInputs(batch: HostBatch, shape: LomarShape, chance?: RandomSource): HostBatch {
   const { patch, K } = shape;
   const picture = field(batch, 'picture', 'uint8', 4);
   const windows = field(batch, 'windows', 'int32', 3);

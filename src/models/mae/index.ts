@@ -1,4 +1,4 @@
-import { defineModel, refusalsOf } from '../define.ts';
+import { defineModel, issuesOf } from '../define.ts';
 import { asymmetricWork } from '../layers/work.ts';
 import { maeCost, maeOptions, maeShape } from './options.ts';
 
@@ -9,7 +9,7 @@ export const mae = defineModel({
   options: maeOptions,
   shorthand: 'size',
   fields: ['picture', 'masks'],
-  check: (options, spec) => refusalsOf(() => maeShape(options, spec)),
+  check: (options, spec) => issuesOf(() => maeShape(options, spec)),
   work: (options, spec) => asymmetricWork(maeShape(options, spec), spec),
   cost: (options, spec) => (spec.hidden === undefined ? undefined : maeCost(maeShape(options, spec), spec.hidden)),
   build: async (options, spec) => (await import('./network.ts')).mae(maeShape(options, spec)),

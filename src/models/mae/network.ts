@@ -9,7 +9,7 @@ import { hiddenPatchLoss, normalised, patchesOf, shownPixels, targetOf } from '.
 import { storedPositions } from '../layers/positions.ts';
 import { visibility } from '../layers/visible.ts';
 import { parameter, project } from '../layers/vit.ts';
-import type { Chance, Encoder, HostBatch, HostTensor, Params, Restorer } from '../model.ts';
+import type { Encoder, HostBatch, HostTensor, Params, RandomSource, Restorer } from '../model.ts';
 import { type MaeShape, maeParameters } from './options.ts';
 
 /**
@@ -77,7 +77,7 @@ function predict(
 }
 
 /** Pictures as they are, and where visible and hidden patches stand. */
-function maeInputs(batch: HostBatch, shape: MaeShape, chance?: Chance): HostBatch {
+function maeInputs(batch: HostBatch, shape: MaeShape, chance?: RandomSource): HostBatch {
   const { K } = shape;
   const picture = field(batch, 'picture', 'uint8', 4);
   const masks = field(batch, 'masks', 'uint8', 2);

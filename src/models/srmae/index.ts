@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { Spec } from '../../vision/spec.ts';
-import { defineModel, refusalsOf } from '../define.ts';
+import { defineModel, issuesOf } from '../define.ts';
 import { asymmetricWork } from '../layers/work.ts';
 import { type SrmaeShape, srmaeCost, srmaeOptions, srmaeShape } from './options.ts';
 import type { SuperResolution } from './super-resolution.options.ts';
@@ -36,7 +36,7 @@ function srmaeRules<Options>(shapeOf: (options: Options, spec: Spec) => SrmaeSha
   return {
     shorthand: 'size',
     fields: ['picture', 'lr', 'masks'],
-    check: (options: Options, spec: Spec) => refusalsOf(() => shapeOf(options, spec)),
+    check: (options: Options, spec: Spec) => issuesOf(() => shapeOf(options, spec)),
     work: (options: Options, spec: Spec) => asymmetricWork(shapeOf(options, spec), spec, superResolutionBlocks),
     cost: (options: Options, spec: Spec) =>
       spec.hidden === undefined ? undefined : srmaeCost(shapeOf(options, spec), spec.hidden),

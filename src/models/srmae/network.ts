@@ -8,7 +8,7 @@ import { hiddenPatchLoss, normalised, patchesOf, shownPixels, targetOf } from '.
 import { storedPositions } from '../layers/positions.ts';
 import { gridMasks, visibility } from '../layers/visible.ts';
 import { project } from '../layers/vit.ts';
-import type { Chance, Encoder, HostBatch, Params, Restorer } from '../model.ts';
+import type { Encoder, HostBatch, Params, RandomSource, Restorer } from '../model.ts';
 import { type SrmaeShape, srmaeParameters } from './options.ts';
 import { superResolve } from './super-resolution.ts';
 
@@ -98,7 +98,7 @@ export function enlarged(small: tf.Tensor, side: number, constants: Constants): 
 }
 
 /** Pictures of both sizes as they are, and where visible and hidden patches stand. */
-function srmaeInputs(batch: HostBatch, shape: SrmaeShape, chance?: Chance): HostBatch {
+function srmaeInputs(batch: HostBatch, shape: SrmaeShape, chance?: RandomSource): HostBatch {
   const picture = field(batch, 'picture', 'uint8', 4);
   const lr = field(batch, 'lr', 'uint8', 4);
   const masks = gridMasks(batch, shape.K);

@@ -19,7 +19,7 @@ import type { Path } from '../file/locate.ts';
 import { found, parseOptions } from '../options.ts';
 import type { Problems } from '../problem.ts';
 import type { Registry } from '../registry.ts';
-import { foldStages, optionPath, type ResolvedStage } from './infer-specs.ts';
+import { inferSpecs, optionPath, type ResolvedStage } from './infer-specs.ts';
 import { oneOf } from './outputs.ts';
 
 export interface ResolvedSource {
@@ -293,7 +293,7 @@ function chainOf(source: ResolvedSource, own: unknown, path: Path, reader: Reade
   // Twins repeat what was said of the training stages; only stages written here are told about here.
   const heard = given === undefined ? problems.silent() : problems;
   const at = own === undefined ? ['evaluate', 'stages'] : [...path, 'stages'];
-  const folded = foldStages(stages, source.spec, at, registry, heard);
+  const folded = inferSpecs(stages, source.spec, at, registry, heard);
   // Unless they were right behind the other source.
   const sound = training.stages.every(({ after }) => !after.open);
   if (given === undefined && sound) for (const { error } of heard.list) problems.add(error, path, { key: true });

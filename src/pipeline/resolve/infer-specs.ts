@@ -31,7 +31,7 @@ export interface ResolvedStage {
  * Folds the spec along a chain and collects all that is wrong with it. Behind a stage that failed its check, and behind `each` and
  * `operator`, the spec is open: it keeps what was known as a guess, shape checks are silent, option checks go on.
  */
-export function foldStages(
+export function inferSpecs(
   stages: readonly Stage[],
   source: Spec,
   path: Path,
@@ -159,7 +159,7 @@ function given(definition: AnyStage, options: unknown): string[] {
     const parsed = definition.options.safeParse(options);
     return parsed.success ? Object.keys(definition.output(wide, parsed.data).fields) : [];
   } catch {
-    // Whatever the user's code throws for a spec that is none of its chain: this only looks for a suggestion, and `foldStages` tells what it throws for its own.
+    // Whatever the user's code throws for a spec that is none of its chain: this only looks for a suggestion, and `inferSpecs` tells what it throws for its own.
     return [];
   }
 }

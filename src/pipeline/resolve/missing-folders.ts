@@ -9,7 +9,7 @@ import type { Resolved } from './resolve.ts';
  * The folders that a pipeline reads and that are not there, each once, as they are shown to people: no problem of the pipeline, which may be
  * checked where its data are not, but one of its run. Looks whether they exist, and at nothing in them.
  */
-export function absentFolders({ definition, source, evaluate }: Resolved): string[] {
+export function missingFolders({ definition, source, evaluate }: Resolved): string[] {
   const measured = evaluate?.measures.flatMap((measure) => [
     measure.on.source,
     ...('against' in measure ? [measure.against.source] : []),

@@ -7,7 +7,7 @@ import { parseOptions } from '../options.ts';
 import { type Problem, Problems } from '../problem.ts';
 import type { Registry } from '../registry.ts';
 import { checkEvaluate, checkSource, openSpec, type ResolvedEvaluate, type ResolvedSource } from './evaluate.ts';
-import { foldStages, type ResolvedStage } from './infer-specs.ts';
+import { inferSpecs, type ResolvedStage } from './infer-specs.ts';
 import { checkMeasures } from './measures.ts';
 import { checkEnds, checkSink, checkTrain, type ResolvedSink, type ResolvedTrain } from './outputs.ts';
 import { checkOverlap } from './overlap.ts';
@@ -50,7 +50,7 @@ export function resolvePipeline(definition: Definition, registry: Registry, { en
   if (ends) checkEnds(definition, problems);
   const source = checkSource(definition.source, ['source'], problems);
   const start = source?.spec ?? openSpec;
-  const stages = foldStages(definition.stages, start, ['stages'], registry, problems);
+  const stages = inferSpecs(definition.stages, start, ['stages'], registry, problems);
   const spec = stages.at(-1)?.after ?? start;
   const capacity = capacityOf(definition, stages);
   checkCapacity(definition, capacity, problems);

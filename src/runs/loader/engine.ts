@@ -1,5 +1,5 @@
 import { asyncScheduler, map, type Observable, type SchedulerLike } from 'rxjs';
-import { Recycler } from '../../files/buffer-pool.ts';
+import { BufferPool } from '../../files/buffer-pool.ts';
 import type { ResolvedStage } from '../../pipeline/resolve/infer-specs.ts';
 import { Random } from '../../random.ts';
 import type { Fields, OpenSource } from '../../sources/source.ts';
@@ -39,7 +39,7 @@ export interface LoaderOptions {
 }
 
 /** What is put around one stage: its identity, concurrency, time-out, failures and meter. */
-export interface Around {
+export interface StageRuntime {
   readonly id: string;
   readonly concurrency: Threads;
   readonly timeoutSeconds: number;
@@ -63,12 +63,12 @@ export interface Loader {
    * more than one where the work waits in a queue of its own, which must not run dry while this thread looks elsewhere. A sample's time begins when
    * it joins that queue, so it has `perThread` times the seconds: its own turn, and those of the samples that are ahead of it.
    */
-  ending(id: string, perThread?: number): Around;
+  ending(id: string, perThread?: number): StageRuntime;
   /**
    * For an end that renders every sample and then lets go of it: where the memory of a sample's file goes back to, once nothing reads it any more.
    * From then on the source reads into such memory. Nothing where a stage may keep samples.
    */
-  recycle(): Recycler | undefined;
+  recycle(): BufferPool | undefined;
 }
 
 interface Ticket extends Sample {
@@ -85,7 +85,7 @@ export function loader(source: OpenSource<Fields | Drop>, options: LoaderOptions
   const permits = new Permits(options.permits, clockOf(scheduler));
   const meters: StageMeter[] = [];
 
-  const around = (id: string, policy: StagePolicy = {}, places: Threads = threads): Around => {
+  const around = (id: string, policy: StagePolicy = {}, places: Threads = threads): StageRuntime => {
     const meter = new StageMeter(`${meters.length}:${id}`, scheduler);
     meters.push(meter);
     const max = (policy.maxFailures ?? defaultMaxFailures) as MaxFailures;
@@ -106,7 +106,7 @@ export function loader(source: OpenSource<Fields | Drop>, options: LoaderOptions
   };
   // Only where nothing of the chain keeps a sample, and its end says when it is rendered.
   const forgets = stages.every(({ definition }) => definition?.forgets === true);
-  let memory: Recycler | undefined;
+  let memory: BufferPool | undefined;
   const read = ({ key, position, epoch, index }: Ticket): Sample | Drop | Promise<Sample | Drop> => {
     const fields = source.read(index, signal, memory);
     const join = (fields: Fields | Drop) =>
@@ -137,7 +137,7 @@ export function loader(source: OpenSource<Fields | Drop>, options: LoaderOptions
     return around(id, policy, times(threads, perThread));
   };
   const recycle = () => {
-    if (forgets) memory ??= new Recycler();
+    if (forgets) memory ??= new BufferPool();
     return memory;
   };
   return { samples, ordered, permits, ending, recycle, stats: () => meters.map((meter) => meter.stats()) };

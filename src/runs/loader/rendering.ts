@@ -1,4 +1,4 @@
-import type { Recycler } from '../../files/buffer-pool.ts';
+import type { BufferPool } from '../../files/buffer-pool.ts';
 import { isAbsent } from '../../native.ts';
 import type { BatcherOptions } from '../../streams/batcher.ts';
 import type { Sample } from '../../streams/sample.ts';
@@ -28,7 +28,7 @@ export function rendering(loader: Loader, layout: CellLayout): Omit<BatcherOptio
 }
 
 /** Gives back the memory of the files and records that a sample's pictures were rendered from. */
-function giveBack(sample: Sample, { fields }: CellLayout, recycler: Recycler): void {
+function giveBack(sample: Sample, { fields }: CellLayout, recycler: BufferPool): void {
   for (const { name } of fields) {
     const value = (sample as Sample & Record<string, unknown>)[name];
     if (!(value instanceof Picture)) continue;

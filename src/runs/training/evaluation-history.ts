@@ -8,12 +8,12 @@ import type { Failure } from '../../streams/failures.ts';
 import { epochAt } from '../../train/epoch.ts';
 import { digestDefinition, readModel, readState } from '../../train/weights/checkpoint.ts';
 import { jsonOf, systemCode, unlessGone, writeWhole } from '../../whole-file.ts';
-import { type CourseRow, type Evaluation, type EvaluationOptions, evaluateModel } from './evaluation.ts';
+import { type Evaluation, type EvaluationOptions, type EvaluationRow, evaluateModel } from './evaluation.ts';
 import { evaluationLines } from './evaluation-text.ts';
 import type { FeatureResult } from './features.ts';
 import type { HeldOutSum } from './held-out.ts';
 
-export interface CourseOptions {
+export interface EvaluationHistoryOptions {
   /** The run's folder. */
   readonly folder: string;
   /** Samples per epoch. */
@@ -29,17 +29,17 @@ export interface CourseOptions {
  * that goes on reads there what an earlier one has measured. The trainer runs out of samples while one is measured (`idle`), so that it
  * does not run far ahead.
  */
-export class Course {
+export class EvaluationHistory {
   readonly #resolved: Resolved;
-  readonly #options: CourseOptions;
+  readonly #options: EvaluationHistoryOptions;
   readonly #digest: string;
-  #rows: CourseRow[] = [];
+  #rows: EvaluationRow[] = [];
   /** Lines of other pipelines, and lines that cannot be read. They stay in the file, before the rows. */
   #others: readonly string[] = [];
   readonly #sums = new Map<string, HeldOutSum>();
   #queue: Promise<void> = Promise.resolve();
 
-  private constructor(resolved: Resolved, options: CourseOptions) {
+  private constructor(resolved: Resolved, options: EvaluationHistoryOptions) {
     this.#resolved = resolved;
     this.#options = options;
     const { evaluate, ...rest } = trueJson(resolved);
@@ -47,13 +47,13 @@ export class Course {
   }
 
   /** Reads what an earlier run of the same pipeline has measured. Changes nothing in the folder. */
-  static async open(resolved: Resolved, options: CourseOptions): Promise<Course> {
-    const course = new Course(resolved, options);
-    const { rows, others, broken } = await readLines(course.#path, course.#digest);
-    course.#others = others;
-    if (!options.fresh) course.#rows = rows;
+  static async open(resolved: Resolved, options: EvaluationHistoryOptions): Promise<EvaluationHistory> {
+    const history = new EvaluationHistory(resolved, options);
+    const { rows, others, broken } = await readLines(history.#path, history.#digest);
+    history.#others = others;
+    if (!options.fresh) history.#rows = rows;
     if (broken > 0) options.line(`evaluations.jsonl: lines that cannot be read stay and are passed over (${broken}).`);
-    return course;
+    return history;
   }
 
   /** The fractional epoch of a position. */
@@ -61,7 +61,7 @@ export class Course {
     return epochAt(position, { ...this.#resolved.train!, count: this.#options.count });
   }
 
-  get rows(): readonly CourseRow[] {
+  get rows(): readonly EvaluationRow[] {
     return this.#rows;
   }
 
@@ -207,14 +207,14 @@ function measuresAt(evaluate: ResolvedEvaluate | undefined, moment: 'start' | 'e
 /** The lines of a file that may be missing: the rows of one digest, the lines of others, and how many of those cannot be read. */
 async function readLines(path: string, digest: string) {
   const text = (await readFile(path, 'utf8').catch(unreadable)) ?? '';
-  const rows: CourseRow[] = [];
+  const rows: EvaluationRow[] = [];
   const others: string[] = [];
   let broken = 0;
   for (const line of text.split('\n')) {
     if (line === '') continue;
     const row = parsed(line);
     if (row === undefined) broken += 1;
-    if (row?.digest === digest) rows.push(row as CourseRow);
+    if (row?.digest === digest) rows.push(row as EvaluationRow);
     else others.push(line);
   }
   return { rows, others, broken };
@@ -226,6 +226,6 @@ function unreadable(cause: unknown): undefined {
 }
 
 /** A line that was cut off is none. */
-function parsed(line: string): Partial<CourseRow> | undefined {
-  return (jsonOf(line) as Partial<CourseRow> | null | undefined) ?? undefined;
+function parsed(line: string): Partial<EvaluationRow> | undefined {
+  return (jsonOf(line) as Partial<EvaluationRow> | null | undefined) ?? undefined;
 }

@@ -2,7 +2,7 @@ import { counted, numberText } from '../../counts.ts';
 import type { Reconstruction } from '../../measures/evaluate.ts';
 import type { Resolved } from '../../pipeline/resolve/resolve.ts';
 import type { ReportTable } from '../report.ts';
-import type { CourseRow, Measured } from './evaluation.ts';
+import type { EvaluationRow, Measured } from './evaluation.ts';
 import type { FeatureResult } from './features.ts';
 
 /** What was measured of the features before the training, by the id of the measure. */
@@ -94,7 +94,11 @@ export function evaluationJson({ reconstruction, features }: Measured, before: B
 }
 
 /** What the report shows of features, and of everything that was measured on the way. */
-export function evaluationTables({ features }: Measured, before: Before, rows: readonly CourseRow[]): ReportTable[] {
+export function evaluationTables(
+  { features }: Measured,
+  before: Before,
+  rows: readonly EvaluationRow[],
+): ReportTable[] {
   const shown = features.length > 0 ? features : [...before.values()];
   if (shown.length === 0 && rows.length < 2) return [];
   const cell = (value: number | undefined) => (value === undefined ? '' : percent(value));
@@ -109,7 +113,7 @@ export function evaluationTables({ features }: Measured, before: Before, rows: r
   };
   const ids = [...new Set(rows.flatMap((row) => row.features.map(({ id }) => id)))];
   const restores = rows.some(({ reconstruction }) => reconstruction !== undefined);
-  const course: ReportTable = {
+  const history: ReportTable = {
     title: 'On the way',
     head: ['after step', 'epoch', ...ids.map((id) => `${id}, top-1`), ...(restores ? ['reconstruction error'] : [])],
     rows: rows.map(({ step, epoch, features, reconstruction }) => [
@@ -119,5 +123,5 @@ export function evaluationTables({ features }: Measured, before: Before, rows: r
       ...(restores ? [reconstruction?.ours.toFixed(4) ?? ''] : []),
     ]),
   };
-  return [...(shown.length > 0 ? [summary] : []), ...(rows.length > 2 ? [course] : [])];
+  return [...(shown.length > 0 ? [summary] : []), ...(rows.length > 2 ? [history] : [])];
 }

@@ -47,7 +47,7 @@ export interface Evaluation extends Measured {
 }
 
 /** A row of `evaluations.jsonl`: what was measured after so many steps; 0 is before the training. */
-export interface CourseRow {
+export interface EvaluationRow {
   readonly step: number;
   readonly epoch: number;
   /** Of the pipeline and its measures: rows of another are not taken for this one's. */

@@ -30,7 +30,7 @@ import { rendering } from '../loader/rendering.ts';
 import { lossLines, ProgressTicker, totals } from '../progress.ts';
 import { checkTrained, type Sum, sayPassedOver, sumOfTraining, trainingSumLines } from '../sum.ts';
 import { probeHeldOut } from './evaluation.ts';
-import { Course } from './evaluation-history.ts';
+import { EvaluationHistory } from './evaluation-history.ts';
 import { feedTrainer } from './feed-trainer.ts';
 import { heldOutLines } from './held-out.ts';
 import { type MicroBatchRange, microBatchRange, ringCells } from './micro-batch-range.ts';
@@ -38,7 +38,7 @@ import { ownModel, trainDefinition } from './train-definition.ts';
 import { trainingDevice } from './training-device.ts';
 import { checkTrainingMemory } from './training-memory.ts';
 import { Tuning } from './tuning.ts';
-import { tellTraining } from './write-report.ts';
+import { writeReport } from './write-report.ts';
 
 /** Steps over which the line of progress says who waits for whom. */
 const recentSteps = 32;
@@ -67,7 +67,7 @@ export async function runTraining(resolved: Resolved, context: RunContext): Prom
     source = await openSource(resolved, { signal, onLine: line });
     const plan = planOf(resolved, source);
     const { count } = plan;
-    const course = await Course.open(resolved, {
+    const history = await EvaluationHistory.open(resolved, {
       folder: folder.path,
       count,
       fresh: context.fresh,
@@ -75,7 +75,7 @@ export async function runTraining(resolved: Resolved, context: RunContext): Prom
       line,
       onFailure,
     });
-    await course.start();
+    await history.start();
     // Without the run's signal: a step that is under way when it comes still needs its samples.
     const reading = { source, shuffle: true, epochs: plan.epochs, onFailure };
     // From where the trainer stands, which only it can tell.
@@ -88,7 +88,7 @@ export async function runTraining(resolved: Resolved, context: RunContext): Prom
       opened = await openLoader(resolved, { ...reading, source: read, start, threads });
       return opened;
     };
-    const trained = await trainOn(openAt, plan, resolved, { ...context, course });
+    const trained = await trainOn(openAt, plan, resolved, { ...context, history });
     const { end, ready, loader, finish } = trained;
     if (signal.aborted) throw cancelled(signal);
     if (end.step === 0) {
@@ -99,12 +99,12 @@ export async function runTraining(resolved: Resolved, context: RunContext): Prom
     checkTrained(sum, (end.step - ready.step) * plan.train.batch);
     const seconds = (awake.now() - began) / 1000;
     const { stats, costs } = trained;
-    const told = await tellTraining(resolved, {
+    const told = await writeReport(resolved, {
       folder: folder.path,
       seconds,
       ready,
       end,
-      course,
+      history,
       stats,
       costs,
     });
@@ -114,7 +114,7 @@ export async function runTraining(resolved: Resolved, context: RunContext): Prom
     how = 'completed';
     const lost = lossLines(loader.stats(), join(folder.path, 'quarantine.jsonl'));
     const lines = [...stepLines(trained, plan.train), ...lost, ...told.lines];
-    lines.push(...heldOutLines(course.sums), ...trainingSumLines(sum, source));
+    lines.push(...heldOutLines(history.sums), ...trainingSumLines(sum, source));
     return { lines, files: told.files, done: end.step, sum, seconds, ...totals(loader.stats()) };
   } catch (error) {
     if (signal.aborted) how = 'cancelled';
@@ -176,9 +176,9 @@ async function trainOn(
   openAt: OpenAt,
   plan: Plan,
   resolved: Resolved,
-  context: RunContext & { readonly course: Course },
+  context: RunContext & { readonly history: EvaluationHistory },
 ): Promise<Trained> {
-  const { folder, signal, onEvent, fresh, course } = context;
+  const { folder, signal, onEvent, fresh, history } = context;
   const { train, micro, ring, layout, length, count, total } = plan;
   const line = (text: string) => onEvent({ type: 'line', text });
   let last: Measures | undefined;
@@ -191,7 +191,7 @@ async function trainOn(
   if (train.thread === 'worker') prepareThreads();
   // It stays until it is read.
   const saved = async (path: string) => {
-    await course.saved(path);
+    await history.saved(path);
     trainer.measured(path);
   };
   const trainer: Trainer = await startTrainer({
@@ -214,9 +214,9 @@ async function trainOn(
   line(`Training ${counted(ready.parameters, 'parameter')} with ${ready.why}`);
   const { resumed, passedOver = [] } = ready;
   try {
-    await folder.begin({ goesOn: resumed !== undefined });
+    await folder.begin({ resumed: resumed !== undefined });
     if (passedOver.length > 0) folder.tell('checkpoint', { taken: resumed ?? null, broken: passedOver });
-    await course.goOn(ready);
+    await history.goOn(ready);
   } catch (error) {
     await endOf(trainer);
     throw error;
@@ -255,7 +255,7 @@ async function trainOn(
       microBatch: () => tuned.microBatch,
       dropLast: train.dropLast,
       rendering: rendering(opened.loader, layout),
-      idle: () => tuned.undisturbed(course.idle()),
+      idle: () => tuned.undisturbed(history.idle()),
     });
     const end = await trainer.done;
     return { ...opened, end, ready, leftOver, stats: opened.loader.stats(), costs: tuned.costs };

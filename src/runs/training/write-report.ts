@@ -13,16 +13,16 @@ import { lossChart } from '../../vision/draw/chart.ts';
 import { writeWhole } from '../../whole-file.ts';
 import { type ReportTable, reportHtml } from '../report.ts';
 import { drawReconstruction } from './evaluation.ts';
-import type { Course } from './evaluation-history.ts';
+import type { EvaluationHistory } from './evaluation-history.ts';
 import { evaluationJson, evaluationLines, evaluationTables } from './evaluation-text.ts';
 
-export interface Telling {
+export interface ReportContext {
   /** The run's folder. */
   readonly folder: string;
   readonly seconds: number;
   readonly ready: Ready;
   readonly end: LoopEnd;
-  readonly course: Course;
+  readonly history: EvaluationHistory;
   /** What the stages have done. */
   readonly stats: readonly StageStats[];
   /** Milliseconds per step by micro-batch, as far as they were timed. */
@@ -33,7 +33,7 @@ export interface Telling {
  * What a finished training leaves for people: `evaluation.json` and `reconstruction.png` where the pipeline says on what to evaluate,
  * `loss.svg`, and `report.html`, which holds all of it. Returns the lines for the terminal and the files.
  */
-export async function tellTraining(resolved: Resolved, telling: Telling) {
+export async function writeReport(resolved: Resolved, telling: ReportContext) {
   const { train } = resolved;
   const { folder, seconds, ready } = telling;
   const file = (name: string) => join(folder, name);
@@ -85,19 +85,19 @@ interface Held {
   readonly files: readonly string[];
 }
 
-async function heldOut(resolved: Resolved, { folder, end, course }: Telling): Promise<Held> {
+async function heldOut(resolved: Resolved, { folder, end, history }: ReportContext): Promise<Held> {
   if (resolved.evaluate === undefined) return { lines: [], files: [], tables: [] };
   const { features = [], reconstruction } =
-    (await course.end({ step: end.step, epoch: course.epochAt(end.position) })) ?? {};
+    (await history.end({ step: end.step, epoch: history.epochAt(end.position) })) ?? {};
   const made = { features, ...(reconstruction && { reconstruction }) };
   const figure = reconstruction && (await drawReconstruction(reconstruction, join(folder, 'reconstruction.png')));
   const { writeEvaluation } = await import('../../measures/evaluate.ts');
-  const evaluation = await writeEvaluation(folder, evaluationJson(made, course.before));
-  const lines = await evaluationLines(resolved, made, course.before);
+  const evaluation = await writeEvaluation(folder, evaluationJson(made, history.before));
+  const lines = await evaluationLines(resolved, made, history.before);
   return {
     ...made,
     ...(figure !== undefined && { figure }),
-    tables: evaluationTables(made, course.before, course.rows),
+    tables: evaluationTables(made, history.before, history.rows),
     lines: [...lines, ...(figure === undefined ? [] : [`restored pictures: ${figure}`])],
     files: [evaluation, ...(figure === undefined ? [] : [figure])],
   };

@@ -33,7 +33,7 @@ const nobody = -1;
  * `arrivals.jsonl` in the run's folder: the order in which the files of a watched source have arrived, which are the positions of the job. It is
  * brought to the disk before a file is read, so that a position means the same file after every kill. A line that was cut by one counts for nothing.
  */
-export class Arrivals {
+export class ArrivalLog {
   readonly #path: string;
   readonly #head: Head;
   /** Where the rows that count end in the file; 0 where it is not of this job. */
@@ -58,9 +58,9 @@ export class Arrivals {
   }
 
   /** Reads the list of an earlier run of this job, if there is one. Changes nothing. @throws SINK_WRITE where it cannot be read */
-  static async open(folder: string, recipe: string, fresh: boolean, limit: number = mostNames): Promise<Arrivals> {
+  static async open(folder: string, recipe: string, fresh: boolean, limit: number = mostNames): Promise<ArrivalLog> {
     const path = join(folder, 'arrivals.jsonl');
-    const arrivals = new Arrivals(path, { format: 1, recipe }, limit);
+    const arrivals = new ArrivalLog(path, { format: 1, recipe }, limit);
     if (fresh) return arrivals;
     try {
       for await (const { row, end } of wholeLines(path)) {

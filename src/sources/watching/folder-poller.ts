@@ -1,7 +1,7 @@
 import { unlessUnreadable } from '../../files/files.ts';
 import { inTurns } from '../../files/many-files.ts';
 import type { Stamp, WatchedSource } from '../source.ts';
-import type { Arrival, Arrivals } from './arrival-log.ts';
+import type { Arrival, ArrivalLog } from './arrival-log.ts';
 
 /** So many files are entered before everything else has its turn: tens of thousands may arrive between two looks. */
 const entered = 2048;
@@ -10,12 +10,12 @@ const entered = 2048;
  * Which files have arrived since the last look. A file that is still written is left alone: it has arrived when it holds something, and its bytes and
  * the time at which it was last written are those of the look before. One that has been moved within the source has arrived already.
  */
-export class Newcomers {
+export class FolderPoller {
   readonly #source: Pick<WatchedSource, 'look' | 'stamp'>;
-  readonly #arrivals: Arrivals;
+  readonly #arrivals: ArrivalLog;
   #before: ReadonlyMap<string, Stamp> = new Map();
 
-  constructor(source: Pick<WatchedSource, 'look' | 'stamp'>, arrivals: Arrivals) {
+  constructor(source: Pick<WatchedSource, 'look' | 'stamp'>, arrivals: ArrivalLog) {
     this.#source = source;
     this.#arrivals = arrivals;
   }

@@ -54,7 +54,7 @@ toWebdataset
 type Batch
 type BatchOptions
 type Box
-type Chance
+type BufferPool
 type Checked
 type Definition
 type ErrorCode
@@ -72,8 +72,7 @@ type OpenSource
 type Pipeline
 type Pixels
 type Problem
-type Recycler
-type Refusal
+type RandomSource
 type Registry
 type RunEvent
 type RunOptions
@@ -93,6 +92,7 @@ type StageFactory
 type StagePolicy
 type Stamp
 type SuperResolution
+type ValidationIssue
 type WatchedSource
 webdataset
 windows

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { Recycler } from '../../../src/files/buffer-pool.ts';
+import { BufferPool } from '../../../src/files/buffer-pool.ts';
 import { readWhole } from '../../../src/files/files.ts';
 import { nativeFiles, Trials } from '../../../src/files/native/files.ts';
 
@@ -19,7 +19,7 @@ t.test('files are read into memory that is lent, many at a time, of all sizes', 
     return path;
   });
   for (let pass = 0; pass < 3; pass++) {
-    const memory = new Recycler();
+    const memory = new BufferPool();
     const files = await Promise.all(paths.map((path) => readWhole(path, 'a', { maxBytes, memory })));
     for (const [i, bytes] of files.entries()) {
       if (!content(sizes[i]!, i).equals(bytes)) t.fail(`${sizes[i]} bytes`);
@@ -37,7 +37,7 @@ t.test('what cannot be read fails as it does without lent memory', { skip }, asy
   symlinkSync(join(folder, 'nowhere'), join(folder, 'link'));
   mkdirSync(join(folder, 'x'.repeat(200)));
   const long = join(folder, ...Array(30).fill('x'.repeat(200)));
-  const memory = new Recycler();
+  const memory = new BufferPool();
   const failing = [
     ['none', { maxBytes }],
     ['d', { maxBytes }],
@@ -71,7 +71,7 @@ t.test('a run that ends while a file is read hears of it', { skip }, async (t) =
   const path = join(t.testdir({ a: 'some letters' }), 'a');
   const control = new AbortController();
   const reason = new Error('stop');
-  const memory = new Recycler();
+  const memory = new BufferPool();
   // Others may have failed before, after which not each is tried natively.
   for (let i = 0; i < 40; i++) await readWhole(path, 'a', { maxBytes, memory });
   const reading = readWhole(path, 'a', { maxBytes, memory, signal: control.signal });
@@ -81,7 +81,7 @@ t.test('a run that ends while a file is read hears of it', { skip }, async (t) =
 
 t.test('after files that must be read another way, others are read natively again', { skip }, async (t) => {
   const folder = t.testdir({ a: 'some letters' });
-  const memory = new Recycler();
+  const memory = new BufferPool();
   for (let i = 0; i < 20; i++) await t.rejects(readWhole(join(folder, 'none'), 'a', { maxBytes, memory }));
   let natively = 0;
   const otherwise = () => Promise.reject(new Error('not read natively'));
@@ -106,7 +106,7 @@ t.test('a file system of memory alone, which does not know reading without waiti
   for (const size of [1, 3000, 70_000]) {
     const path = join(folder, String(size));
     writeFileSync(path, content(size));
-    const lent = new Recycler();
+    const lent = new BufferPool();
     const otherwise = () => Promise.reject(new Error('not read natively'));
     // Another test of this process may have left it resting.
     let reading: Promise<Uint8Array> | undefined;

@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { Recycler } from '../../../src/files/buffer-pool.ts';
+import { BufferPool } from '../../../src/files/buffer-pool.ts';
 import { nativeFrames } from '../../../src/files/native/frames.ts';
 import { FilePool } from '../../../src/files/positioned.ts';
 import { crc32 } from '../../../src/formats/shard/checksum.ts';
@@ -23,7 +23,7 @@ const bad = Buffer.from(good);
 bad[100_000]! ^= 1;
 
 /** What is read natively, sooner or later: what the system has dropped from its memory meanwhile is not. */
-async function natively(file: number, offset: number, length: number, memory: Recycler) {
+async function natively(file: number, offset: number, length: number, memory: BufferPool) {
   for (let i = 0; i < 5000; i++) {
     const bytes = await nativeFrames()!.read(file, offset, length, memory);
     if (bytes !== undefined) return bytes;
@@ -36,7 +36,7 @@ t.test('a sound frame is read, a broken one is left to who can tell', { skip }, 
   writeFileSync(path, Buffer.concat([good, bad, frame(Buffer.alloc(0))]));
   const file = openSync(path, 'r');
   t.teardown(() => closeSync(file));
-  const memory = new Recycler();
+  const memory = new BufferPool();
   t.ok(good.equals((await natively(file, 0, good.length, memory))!));
   t.equal((await natively(file, 2 * good.length, 4, memory))!.length, 4, 'of nothing');
   t.equal(await natively(file, good.length, bad.length, memory), undefined, 'a flipped bit');
@@ -52,7 +52,7 @@ t.test('frames of a pooled file are the same bytes whoever has read them', { ski
   const pool = new FilePool();
   t.teardown(() => pool.close());
   const file = await pool.file(path, 'a');
-  const memory = new Recycler();
+  const memory = new BufferPool();
   for (let i = 0; i < 50; i++) {
     const [lent, own, broken] = await Promise.all([
       file.frame(0, good.length, undefined, memory),

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import t from 'tap';
-import { Recycler } from '../../../src/files/buffer-pool.ts';
+import { BufferPool } from '../../../src/files/buffer-pool.ts';
 import { ReadAhead } from '../../../src/formats/shard/ahead.ts';
 
 const { signal } = new AbortController();
@@ -34,7 +34,7 @@ function records(count: number, bytes = 2 ** 17) {
 }
 
 t.test('records that are asked for in order are read before they are asked for', async (t) => {
-  const memory = new Recycler();
+  const memory = new BufferPool();
   const { ahead, begun, fail, end } = records(1000);
   for (let i = 0; i < 3; i++) ahead.read(i, signal, memory);
   t.same(begun, [0, 1, 2], 'three may be chance');
@@ -51,7 +51,7 @@ t.test('records that are asked for in order are read before they are asked for',
 });
 
 t.test('small records are not read without end, large ones not ahead, and none without memory that comes back', (t) => {
-  const memory = new Recycler();
+  const memory = new BufferPool();
   const small = records(1000, 10);
   const large = records(1000, 2 ** 23);
   const own = records(1000);
@@ -74,7 +74,7 @@ t.test('in every order, each record is what was asked for, and what nobody asks 
   });
   await fc.assert(
     fc.asyncProperty(runs, fc.infiniteStream(fc.nat(3)), async (runs, chances) => {
-      const memory = new Recycler();
+      const memory = new BufferPool();
       const { ahead, begun, dropped, end } = records(200, 2 ** 18);
       let [asked, last] = [0, 0];
       for (const { from, length } of runs) {

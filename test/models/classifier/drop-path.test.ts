@@ -4,7 +4,7 @@ import { prepareWasm } from '../../../src/backends/wasm/wasm.ts';
 import { dropRates, pathInputs } from '../../../src/models/classifier/drop-path.ts';
 import { lomar } from '../../../src/models/lomar/network.ts';
 import { mae } from '../../../src/models/mae/network.ts';
-import type { Chance, HostBatch, Model } from '../../../src/models/model.ts';
+import type { HostBatch, Model, RandomSource } from '../../../src/models/model.ts';
 import { srmae } from '../../../src/models/srmae/network.ts';
 import { Random } from '../../../src/random.ts';
 import { chanceOf } from '../../../src/train/random-source.ts';
@@ -14,7 +14,7 @@ import { expectClose, expectNoTensorLeak } from '../../kit/tensors.ts';
 await prepareWasm((message) => t.comment(message));
 
 /** The chance of the samples with these keys, all in epoch 2. */
-const chance = (...keys: string[]): Chance =>
+const chance = (...keys: string[]): RandomSource =>
   chanceOf({ keys, positions: keys.map((_, i) => 200 + i) }, { seed: 7, step: 3, count: 100 });
 
 t.test('rates rise evenly from 0', (t) => {
@@ -156,7 +156,7 @@ for (const [make, batch] of cases) {
     t.notOk('paths' in model.inputs(batch), 'evaluation gives no chance');
     t.notOk('paths' in plain.inputs(batch, chance('f', 'g')));
     const params = formulaParameters(model);
-    const kernels = async (one: Model, given?: Chance) => {
+    const kernels = async (one: Model, given?: RandomSource) => {
       const chanced = { ...one, inputs: (fields: HostBatch) => one.inputs(fields, given) };
       measure(chanced, params, batch);
       return (await tf.profile(() => void measure(chanced, params, batch))).kernels.map((kernel) => kernel.name);

@@ -12,7 +12,7 @@ import {
 } from '../../../src/models/classifier/options.ts';
 import { lomar } from '../../../src/models/lomar/network.ts';
 import { mae } from '../../../src/models/mae/network.ts';
-import type { Chance, HostBatch } from '../../../src/models/model.ts';
+import type { HostBatch, RandomSource } from '../../../src/models/model.ts';
 import { Random } from '../../../src/random.ts';
 import { chanceOf } from '../../../src/train/random-source.ts';
 import { formulaParameters, formulaPicture, measure } from '../../kit/models.ts';
@@ -32,7 +32,8 @@ const batch: HostBatch = {
   label: { dtype: 'int32', shape: [2], data: Int32Array.of(3, 0) },
 };
 
-const chance = (step = 0): Chance => chanceOf({ keys: ['f', 'g'], positions: [0, 1] }, { seed: 7, step, count: 100 });
+const chance = (step = 0): RandomSource =>
+  chanceOf({ keys: ['f', 'g'], positions: [0, 1] }, { seed: 7, step, count: 100 });
 
 t.test('as many parameters and multiply-adds as the papers’ networks', (t) => {
   const cost = (encoder: 'mae' | 'lomar', size: ClassifierOptionsInput['size'], patch = 16) => {

@@ -5,7 +5,7 @@ import { builtin } from '../../../src/pipeline/builtin.ts';
 import { checkFile } from '../../../src/pipeline/check.ts';
 import type { RunEvent } from '../../../src/runs/events.ts';
 import { run } from '../../../src/runs/run.ts';
-import type { CourseRow } from '../../../src/runs/training/evaluation.ts';
+import type { EvaluationRow } from '../../../src/runs/training/evaluation.ts';
 import { evaluateModel } from '../../../src/runs/training/evaluation.ts';
 import { spread } from '../../../src/runs/training/held-out.ts';
 import { labelledFolder, writeFiles } from '../../kit/folder.ts';
@@ -47,7 +47,7 @@ const rowsIn = (root: string) =>
   readFileSync(join(root, 'run/evaluations.jsonl'), 'utf8')
     .trim()
     .split('\n')
-    .map((row) => JSON.parse(row) as CourseRow);
+    .map((row) => JSON.parse(row) as EvaluationRow);
 
 t.test(
   'L9: what the sources of an evaluation pass over is said as of the source of a training, and their sums hold',

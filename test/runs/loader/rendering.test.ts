@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import t from 'tap';
 import { z } from 'zod';
-import type { Recycler } from '../../../src/files/buffer-pool.ts';
+import type { BufferPool } from '../../../src/files/buffer-pool.ts';
 import type { Batch, BatchOptions } from '../../../src/runs/loader/batches.ts';
 import { pipeline } from '../../../src/runs/loader/define.ts';
 import { imageFolder } from '../../../src/sources/index.ts';
@@ -54,7 +54,7 @@ t.test('batches are the same whether files are read into memory that is used aga
 });
 
 /** A folder whose `read` tells what it was given. */
-function telling(folder: string, given: Set<Recycler | undefined>) {
+function telling(folder: string, given: Set<BufferPool | undefined>) {
   const { definition } = imageFolder;
   return defineSource({
     name: 'telling',
@@ -82,16 +82,16 @@ t.test('memory is lent only where nothing can keep what lies in it', async (t) =
     own.push(sample.bytes);
     return sample;
   });
-  const lent = new Set<Recycler | undefined>();
+  const lent = new Set<BufferPool | undefined>();
   await all(pipeline(telling(folder, lent), ...chain).batches(8, { epochs: 2 }));
   t.equal([...lent].filter((memory) => memory !== undefined).length, 1, 'a chain of stages that forget');
 
-  const kept = new Set<Recycler | undefined>();
+  const kept = new Set<BufferPool | undefined>();
   await all(pipeline(telling(folder, kept), keep, ...chain).batches(8, { epochs: 2 }));
   t.same([...kept], [undefined], 'a function of the user, who may keep the bytes');
   t.equal(new Set(own.map(({ buffer }) => buffer)).size, own.length, 'and has them for good');
 
-  const seen = new Set<Recycler | undefined>();
+  const seen = new Set<BufferPool | undefined>();
   for await (const _ of pipeline(telling(folder, seen), ...chain).samples());
   t.same([...seen], [undefined], 'samples that are handed out');
 });

@@ -10,7 +10,7 @@ import type { RunEvent } from '../../../src/runs/events.ts';
 import { definePipeline, pipeline } from '../../../src/runs/loader/define.ts';
 import { run } from '../../../src/runs/run.ts';
 import { evaluateModel } from '../../../src/runs/training/evaluation.ts';
-import { Course } from '../../../src/runs/training/evaluation-history.ts';
+import { EvaluationHistory } from '../../../src/runs/training/evaluation-history.ts';
 import { imageFolder } from '../../../src/sources/index.ts';
 import { decode, mask, randomResizedCrop, windows } from '../../../src/stages/index.ts';
 import { drop, type Sample } from '../../../src/streams/sample.ts';
@@ -113,9 +113,9 @@ t.test(
 t.test('a run killed in the middle and started again ends as the undisturbed one, bit for bit', async (t) => {
   const root = t.testdir();
   await photos(root);
-  await run(training(root, 'whole', { steps: 60 }));
+  await run(training(root, 'whole', { steps: 30 }));
 
-  // The other one in a process of its own, which is killed without a chance to say anything once step 40 is on the disk.
+  // The other one in a process of its own, which is killed without a chance to say anything once step 20 is on the disk.
   writeFiles(root, {
     'train.yaml': `
 name: broken
@@ -131,7 +131,7 @@ train:
   model: { lomar: { width: 32, depth: 2, heads: 2, target: pixels } }
   batch: 8
   microBatch: 4
-  steps: 60
+  steps: 30
   backend: wasm
   optimizer: { adamw: { lr: 1.0e-3 } }
   checkpoint: { everySteps: 5 }
@@ -145,7 +145,7 @@ output: broken
   first.stdout.on('data', (chunk: Buffer) => {
     seen += chunk.toString();
     const steps = [...seen.matchAll(/"type":"progress","done":(\d+)/g)].map(([, done]) => Number(done));
-    if ((steps.at(-1) ?? 0) >= 40) first.kill('SIGKILL');
+    if ((steps.at(-1) ?? 0) >= 20) first.kill('SIGKILL');
   });
   const [code, signal] = (await once(first, 'exit')) as [number | null, string | null];
   t.strictSame({ code, signal }, { code: null, signal: 'SIGKILL' });
@@ -154,7 +154,7 @@ output: broken
   const second = spawn(process.execPath, verb, { stdio: ['ignore', 'ignore', 'inherit'] });
   t.strictSame(await once(second, 'exit'), [0, null]);
   t.strictSame(course(join(root, 'broken')), course(join(root, 'whole')), 'the same course');
-  t.equal(weights(join(root, 'broken')).last, 'step-00000060');
+  t.equal(weights(join(root, 'broken')).last, 'step-00000030');
   t.ok(weights(join(root, 'broken')).bytes.equals(weights(join(root, 'whole')).bytes), 'the same weights');
   t.end();
 });
@@ -287,7 +287,7 @@ t.test('S4: checkpoints that are to be measured stay until they are; then as man
   t.notMatch(lines.join('\n'), /is gone/);
   const resolved = soundPipeline({ ...first, train, evaluate }, builtin);
   const heard: string[] = [];
-  const course = await Course.open(resolved, {
+  const course = await EvaluationHistory.open(resolved, {
     folder: join(root, 'measured'),
     count: 120,
     fresh: true,

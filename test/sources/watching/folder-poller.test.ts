@@ -3,23 +3,23 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import type { Stamp, WatchedSource } from '../../../src/sources/source.ts';
-import { Arrivals } from '../../../src/sources/watching/arrival-log.ts';
-import { Newcomers } from '../../../src/sources/watching/folder-poller.ts';
+import { ArrivalLog } from '../../../src/sources/watching/arrival-log.ts';
+import { FolderPoller } from '../../../src/sources/watching/folder-poller.ts';
 import { watchFolder } from '../../../src/sources/watching/watch-folder.ts';
 
 const never = new AbortController().signal;
 const options = { maxBytes: 100, signal: never, progress: () => {} };
-const keysOf = (arrivals: Arrivals) => Array.from({ length: arrivals.count }, (_, i) => arrivals.key(i));
+const keysOf = (arrivals: ArrivalLog) => Array.from({ length: arrivals.count }, (_, i) => arrivals.key(i));
 
 async function watching(t: Test) {
   const root = t.testdir({ photos: {}, run: {} });
   const photos = join(root, 'photos');
   const run = join(root, 'run');
   const open = async () => {
-    const arrivals = await Arrivals.open(run, 'recipe', false);
+    const arrivals = await ArrivalLog.open(run, 'recipe', false);
     await arrivals.begin();
     t.teardown(() => arrivals.close());
-    const newcomers = new Newcomers(watchFolder(photos, new Set(['.jpg']), options), arrivals);
+    const newcomers = new FolderPoller(watchFolder(photos, new Set(['.jpg']), options), arrivals);
     return { arrivals, newcomers };
   };
   const write = (name: string, text = 'x') => writeFileSync(join(photos, name), text);
@@ -170,27 +170,27 @@ t.test('the list outlives a kill: what was cut counts for nothing, all else is k
     await again.arrivals.close();
     t.equal(readFileSync(path, 'utf8'), whole.toString());
   }
-  t.equal((await Arrivals.open(run, 'another recipe', false)).count, 0);
-  t.equal((await Arrivals.open(run, 'recipe', true)).count, 0);
-  t.equal((await Arrivals.open(run, 'recipe', false)).count, 3, 'nothing is changed before it begins');
-  await t.rejects((await Arrivals.open(join(run, 'missing'), 'recipe', false)).begin(), { code: 'SINK_WRITE' });
+  t.equal((await ArrivalLog.open(run, 'another recipe', false)).count, 0);
+  t.equal((await ArrivalLog.open(run, 'recipe', true)).count, 0);
+  t.equal((await ArrivalLog.open(run, 'recipe', false)).count, 3, 'nothing is changed before it begins');
+  await t.rejects((await ArrivalLog.open(join(run, 'missing'), 'recipe', false)).begin(), { code: 'SINK_WRITE' });
 });
 
 t.test('more names than a job can know are told, and those that it knows stay', async (t) => {
   const run = t.testdir({});
   const rested = (key: string) => ({ key, stamp: { bytes: 1, written: '1', inode: key, born: '' } });
-  const arrivals = await Arrivals.open(run, 'recipe', false, 3);
+  const arrivals = await ArrivalLog.open(run, 'recipe', false, 3);
   await arrivals.begin();
   await arrivals.add([rested('a'), rested('b')], []);
   await t.rejects(arrivals.add([rested('c')], [rested('d')]), { code: 'WATCH_FILES', message: /at most 3 files/ });
   await arrivals.add([rested('c')], []);
   await arrivals.close();
-  t.same(keysOf(await Arrivals.open(run, 'recipe', false, 3)), ['a', 'b', 'c']);
+  t.same(keysOf(await ArrivalLog.open(run, 'recipe', false, 3)), ['a', 'b', 'c']);
 });
 
 t.test('a list that cannot be read is no list of none', async (t) => {
   const run = t.testdir({ 'arrivals.jsonl': {} });
-  await t.rejects(Arrivals.open(run, 'recipe', false), { code: 'SINK_WRITE', message: /arrivals\.jsonl/ });
+  await t.rejects(ArrivalLog.open(run, 'recipe', false), { code: 'SINK_WRITE', message: /arrivals\.jsonl/ });
 });
 
 t.test('a folder that is missing, a file instead', async (t) => {
@@ -236,9 +236,9 @@ t.test('whatever happens: each file arrives once, at rest, and none is forgotten
         look: async (known) => new Map([...files].filter(([key]) => !known(key))),
         stamp: async (key) => files.get(key),
       };
-      let arrivals = await Arrivals.open(run, 'recipe', true);
+      let arrivals = await ArrivalLog.open(run, 'recipe', true);
       await arrivals.begin();
-      let newcomers = new Newcomers(source, arrivals);
+      let newcomers = new FolderPoller(source, arrivals);
       const taken: string[] = [];
       const look = async () => {
         const before = arrivals.count;
@@ -259,9 +259,9 @@ t.test('whatever happens: each file arrives once, at rest, and none is forgotten
           changed.add(key);
         } else if (event.kind === 'restart') {
           await arrivals.close();
-          arrivals = await Arrivals.open(run, 'recipe', false);
+          arrivals = await ArrivalLog.open(run, 'recipe', false);
           await arrivals.begin();
-          newcomers = new Newcomers(source, arrivals);
+          newcomers = new FolderPoller(source, arrivals);
         } else if (name !== undefined) {
           const stamp = files.get(name)!;
           if (event.kind !== 'write') files.delete(name);
