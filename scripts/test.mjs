@@ -4,12 +4,11 @@
  * runner's own totals. The exit code is not 0 when a test failed, none ran, or the runner broke off.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isMain } from './lib/main.mjs';
-import { filesBelow, readIfThere } from './lib/stamp.mjs';
+import { filesBelow } from './lib/stamp.mjs';
+import { TapLines } from './lib/tap-lines.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -92,37 +91,36 @@ async function main(args) {
   const passed = args.filter((arg) => !own.includes(arg));
   const named = passed.some((arg) => /^[^-].*\.ts$/.test(arg));
   const files = named ? [] : testFiles(root, { slow, soaks: !args.includes('--no-soaks') });
-  const scratch = mkdtempSync(join(tmpdir(), 'patchstream-test-'));
-  const output = join(scratch, 'output.tap');
   const tap = join(root, 'node_modules', 'tap', 'dist', 'esm', 'run.mjs');
-  const options = ['--reporter=base', `--output-file=${output}`, ...(slow ? [`--timeout=${slowLimit}`] : [])];
-  try {
-    const status = await tested([tap, ...options, ...passed, ...files]);
-    const { failed, line } = readTotals(readIfThere(output), status);
-    process.stdout.write(`\n${line}\n`);
-    process.exitCode = failed > 0 ? 1 : 0;
-  } finally {
-    rmSync(scratch, { recursive: true, force: true });
-  }
+  const options = ['--reporter=tap', ...(slow ? [`--timeout=${slowLimit}`] : [])];
+  const run = await tested([tap, ...options, ...passed, ...files]);
+  const { failed, line } = readTotals(run.tap, run.status);
+  process.stdout.write(`\n${line}\n`);
+  process.exitCode = failed > 0 ? 1 : 0;
 }
 
 /**
- * Runs tap to its end; answers its exit code.
+ * Runs tap to its end; answers its exit code and what it has said.
  *
  * @param {string[]} args
- * @returns {Promise<number>}
+ * @returns {Promise<{ status: number, tap: string }>}
  */
 function tested(args) {
   const child = spawn(process.execPath, args, {
     cwd: root,
-    // A test must not see the production build of anything. CI keeps the reporter from drawing its progress over and over into our pipe.
-    env: { OMP_NUM_THREADS: '1', ...process.env, NODE_ENV: 'test', CI: 'true' },
+    // A test must not see the production build of anything.
+    env: { OMP_NUM_THREADS: '1', ...process.env, NODE_ENV: 'test' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  child.stdout.on('data', (chunk) => process.stdout.write(chunk));
+  const lines = new TapLines((line) => process.stdout.write(`${line}\n`));
+  let tap = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    tap += text;
+    lines.read(text);
+  });
   return new Promise((resolve) => {
-    child.on('error', () => resolve(1));
-    child.on('close', (code) => resolve(code ?? 1));
+    child.on('error', () => resolve({ status: 1, tap }));
+    child.on('close', (code) => resolve({ status: code ?? 1, tap }));
     // What a broken test left running may hold our pipe open for ever; the runner itself has said all by then.
     child.on('exit', () => setTimeout(() => child.stdout.destroy(), 2000).unref());
   });

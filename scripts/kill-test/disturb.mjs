@@ -8,8 +8,8 @@ import { filesBelow, readIfThere } from '../lib/stamp.mjs';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
-/** Files that hold times, or what is made of them, and the record of what was begun, which names what a kill has cut short too. */
-const timed = /^(events\.jsonl|metrics\.jsonl|finished\.json|report\.html|arrivals\.jsonl|written\.jsonl)$/;
+/** Files that hold times, or what is made of them. */
+const timed = /^(events\.jsonl|metrics\.jsonl|finished\.json|report\.html|arrivals\.jsonl)$/;
 
 /** @typedef {import('./cases.mjs').Case} Case */
 /** @typedef {{ afterMs?: number, afterChanges?: number }} Kill when it comes, from the start of the run on: after a time, or so many changes of files */
@@ -173,9 +173,20 @@ async function contentsOf(one, output) {
       .filter((name) => one.contents === undefined || !name.includes('/'))
       .map((name) => [name, one.contents !== undefined || timed.test(name) ? '' : readFileSync(join(output, name))]),
   );
+  // The record of a sink names what a kill has cut short, too: of that nothing is left.
+  if (contents.get('written.jsonl') !== undefined && one.contents === undefined)
+    contents.set('written.jsonl', finishedIn(join(output, 'written.jsonl')));
   if (contents.has('metrics.jsonl')) contents.set('metrics.jsonl', stepsOf(join(output, 'metrics.jsonl')));
   for (const [name, content] of (await one.contents?.(output)) ?? []) contents.set(`record ${name}`, content);
   return contents;
+}
+
+/** The rows of a sink's record that name a finished file. @param {string} path */
+function finishedIn(path) {
+  return readFileSync(path, 'utf8')
+    .split('\n')
+    .filter((row) => row.includes('"file":'))
+    .join('\n');
 }
 
 /** Step, samples and loss of each row: every step once, with the samples that it had without a kill. @param {string} path */

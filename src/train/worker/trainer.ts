@@ -133,6 +133,8 @@ function workerLine({ definition, memory, layout }: TrainerSetup): Line {
   const worker = new Worker(new URL(entry, import.meta.url), {
     name: 'patchstream trainer',
     workerData: { definition, memory, layout } satisfies TrainerSetup,
+    // Its garbage is small, for steps are replayed: by default V8 would keep three times as much.
+    resourceLimits: { maxYoungGenerationSizeMb: 16 },
   });
   let cause = '';
   worker.on('error', (error) => {

@@ -1,0 +1,80 @@
+import t from 'tap';
+import { TapLines } from '../../scripts/lib/tap-lines.mjs';
+
+const tap = `TAP version 14
+# Subtest: test/a.test.ts
+    # Subtest: one
+        ok 1 - x
+        1..1
+    ok 1 - one # time=1ms
+    1..1
+ok 1 - test/a.test.ts # time=2345.6ms
+
+# Subtest: test/b.test.ts
+    # Subtest: two
+        ok 1 - fine
+        not ok 2 - values
+          ---
+          diff: |
+            -1
+            +2
+          ...
+        1..2
+        # failed 1 of 2 tests
+    not ok 1 - two # time=3ms
+    1..1
+    # failed 1 test
+not ok 2 - test/b.test.ts # time=10ms
+
+ok 3 - test/c.test.ts # SKIP no compiler
+not ok 4 - timeout!
+  ---
+  expired: test/d.test.ts
+  ...
+`;
+
+const wanted = [
+  'PASS  test/a.test.ts  2.3 s',
+  'FAIL  test/b.test.ts  0.0 s',
+  '              not ok 2 - values',
+  '                ---',
+  '                diff: |',
+  '                  -1',
+  '                  +2',
+  'SKIP  test/c.test.ts  no compiler',
+  'FAIL  timeout!  0.0 s',
+  '        ---',
+  '        expired: test/d.test.ts',
+  '        ...',
+];
+
+t.test('a line for each file, and what failed in it, however the text is cut', (t) => {
+  for (const size of [1, 7, tap.length]) {
+    const lines: string[] = [];
+    const reader = new TapLines((line) => lines.push(line));
+    for (let at = 0; at < tap.length; at += size) reader.read(tap.slice(at, at + size));
+    t.same(lines, wanted);
+  }
+  t.end();
+});
+
+t.test('files whose results stand in braces behind their line', (t) => {
+  const lines: string[] = [];
+  const reader = new TapLines((line) => lines.push(line));
+  reader.read(
+    'not ok 1 - test/a.test.ts # time=5ms {\n    not ok 1 - z\n      ---\n      found: 1\n      ...\n    1..1\n}\n',
+  );
+  t.same(lines, ['FAIL  test/a.test.ts  0.0 s', '          not ok 1 - z', '            ---', '            found: 1']);
+  t.end();
+});
+
+t.test('a long failure is cut', (t) => {
+  const lines: string[] = [];
+  const more = Array.from({ length: 100 }, (_, i) => `      +${i}`).join('\n');
+  new TapLines((line) => lines.push(line)).read(
+    `    not ok 1 - z\n      ---\n${more}\n      ...\nnot ok 1 - a # time=1ms\n`,
+  );
+  t.equal(lines.length, 1 + 60 + 1);
+  t.match(lines.at(-1), /42 lines more/);
+  t.end();
+});
