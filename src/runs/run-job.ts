@@ -42,7 +42,7 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
   let sum: Sum | undefined;
   try {
     watch = context.watch && (await Watch.open(resolved, context.watch, context));
-    source = watch?.source ?? (await openSource(resolved, { signal, onLine }));
+    source = watch?.source ?? (await openSource(resolved, { signal, onLine, writes: true }));
     const job = jobOf(resolved, source, context);
     const replaced = context.fresh ? undefined : await folder.replaces();
     const sink = await openSink(resolved, source, job, context);

@@ -5,10 +5,11 @@ import sharp from 'sharp';
 import t from 'tap';
 import { z } from 'zod';
 import type { RunEvent } from '../../src/runs/events.ts';
+import { batches } from '../../src/runs/loader/batches.ts';
 import { definePipeline, pipeline } from '../../src/runs/loader/define.ts';
 import { run } from '../../src/runs/run.ts';
-import { images } from '../../src/sinks/index.ts';
-import { imageFolder } from '../../src/sources/index.ts';
+import { images, toShards } from '../../src/sinks/index.ts';
+import { imageFolder, shards } from '../../src/sources/index.ts';
 import { decode, downsample, mask, resize, windows } from '../../src/stages/index.ts';
 import { defineStage } from '../../src/stages/stage.ts';
 import { drop, type Sample } from '../../src/streams/sample.ts';
@@ -360,4 +361,23 @@ t.test('what was lost is told with its place and reason, and another stage funct
     message: /7 dropped in none \(all\)/,
   });
   t.end();
+});
+
+t.test('L2: what a program reads may be the results of its own pipeline: nothing is written there', async (t) => {
+  const root = t.testdir({});
+  await pictureFolder(join(root, 'photos'), 3);
+  const shape = [decode(), resize(8)] as const;
+  const output = join(root, 'runs', 'pipeline');
+  await run(
+    definePipeline({
+      ...pipeline(imageFolder(join(root, 'photos')), ...shape),
+      name: 'pipeline',
+      sink: toShards({}),
+      output,
+    }),
+  );
+  const read = { ...pipeline(shards(join(output, 'shards')), resize(8)), name: 'pipeline', output };
+  let count = 0;
+  for await (const { keys } of batches(definePipeline(read as never), 2)) count += keys.length;
+  t.equal(count, 3);
 });

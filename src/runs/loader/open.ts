@@ -31,6 +31,8 @@ export interface OpenOptions {
   readonly threads?: Threads;
   /** The source, where it is open already (`openSource`); it is closed with the loader. */
   readonly source?: OpenSource<Fields | Drop>;
+  /** The run writes its results: a link among what is read that leads to them is refused. */
+  readonly writes?: boolean;
 }
 
 type Readable = Pick<Resolved, 'definition' | 'source' | 'stages' | 'spec' | 'capacity'> &
@@ -46,7 +48,7 @@ export function openSource(
     base: definition.base,
     signal,
     progress: onLine,
-    written: writtenFolders(definition, { sink }),
+    ...(options.writes && { written: writtenFolders(definition, { sink }) }),
   });
 }
 

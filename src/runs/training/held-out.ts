@@ -123,7 +123,7 @@ export async function probeSource(
   { definition }: Pick<Resolved, 'definition'>,
   { signal, seen }: Probing,
 ): Promise<OpenSource<Fields | Drop>> {
-  const source = await openSource({ definition, source: chain.source }, { signal });
+  const source = await openSource({ definition, source: chain.source }, { signal, writes: true });
   await source.close?.();
   const key = JSON.stringify([chain.source.name, chain.source.options]);
   const { places = [] } = seen.get(key) ?? {};

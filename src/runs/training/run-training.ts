@@ -64,7 +64,7 @@ export async function runTraining(resolved: Resolved, context: RunContext): Prom
   try {
     // Said before hours of training, not after.
     const heldOut = await probeHeldOut(resolved, { signal });
-    source = await openSource(resolved, { signal, onLine: line });
+    source = await openSource(resolved, { signal, onLine: line, writes: true });
     const plan = planOf(resolved, source);
     const { count } = plan;
     const history = await EvaluationHistory.open(resolved, {
