@@ -65,7 +65,8 @@ export function parseOptions<T>(
     const advice = colonAdvice(option, names) ?? (slip ? `Did you mean \`${slip}\`?` : all);
     problems.push({ error: fail('OPTION_UNKNOWN', { owner, option, advice }), path, key: true });
   };
-  for (const { path, names } of unknownKeys(json, options))
+  const more = (error: PatchstreamError) => problems.push({ error, path: [], key: false });
+  for (const { path, names } of firstOf(unknownKeys(json, options), owner, more))
     unknown(path, path.length === 1 ? [...names, ...also] : names);
   const parsed = schema.safeParse(options);
   if (parsed.success && problems.length === 0) return { value: parsed.data, problems };
@@ -75,6 +76,19 @@ export function parseOptions<T>(
     problems.push({ error: translate(issue, path, json, options, owner), path, key: false });
   }
   return { problems };
+}
+
+/** Names that are not known are told of one by one up to here: each is compared with all that are, and a file of thousands would take minutes. */
+const mostUnknown = 100;
+
+/** The first of the names that are not known; of the others the number alone is reported. */
+export function firstOf<T>(unknown: Iterable<T>, owner: string, report: (error: PatchstreamError) => void): T[] {
+  const all = [...unknown];
+  if (all.length > mostUnknown) {
+    const option = `${(all.length - mostUnknown).toLocaleString('en')} more`;
+    report(fail('OPTION_UNKNOWN', { owner, option, advice: 'Look whether this is a pipeline file.' }));
+  }
+  return all.slice(0, mostUnknown);
 }
 
 /** Of a union of which one form alone was begun, what is wrong in that form. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { counted } from '../../counts.ts';
 import { fail, nearest } from '../../errors.ts';
 import type { ModelDefinition, ModelValue } from '../../models/define.ts';
 import type { Sink } from '../../sinks/sink.ts';
@@ -7,7 +8,7 @@ import { splitPolicy } from '../../stages/stage.ts';
 import type { Stage } from '../../streams/stage.ts';
 import { type Definition, define, type Evaluate, type Measures, type Rest, type Train } from '../definition.ts';
 import { evaluateOptions, measureNames } from '../evaluate.options.ts';
-import { found, jsonSchema } from '../options.ts';
+import { firstOf, found, jsonSchema } from '../options.ts';
 import { type Origin, Problems } from '../problem.ts';
 import type { AnyStage, Registry } from '../registry.ts';
 import { trainOptions } from '../train.options.ts';
@@ -16,6 +17,9 @@ import { plainWithPaths } from './paths.ts';
 import type { Secret } from './redact.ts';
 import { settings } from './settings.ts';
 import { colonAdvice } from './slips.ts';
+
+/** A chain of more is a slip, or an attack: each stage is looked up, and each that is not known makes a sentence. */
+const mostStages = 1000;
 
 /** Every key that may stand at the top of a pipeline file. */
 export const topKeys: readonly string[] = [
@@ -80,8 +84,8 @@ function missing(option: string, expected: string, problems: Problems): void {
 }
 
 function knownKeys(node: MapNode, names: readonly string[], owner: string, path: Path, problems: Problems): void {
-  for (const option of node.entries.keys()) {
-    if (names.includes(option)) continue;
+  const unknown = [...node.entries.keys()].filter((option) => !names.includes(option));
+  for (const option of firstOf(unknown, owner, (error) => problems.add(error, path))) {
     const slip = nearest(option, names);
     const all = slip ? `Did you mean \`${slip}\`?` : `It knows ${names.join(', ')}.`;
     const advice = colonAdvice(option, names) ?? all;
@@ -163,6 +167,12 @@ function stagesOf(node: Node | undefined, path: Path, reader: Reader): Stage[] {
       advice: ['Begin each stage with a dash.', ...spaceIn(node, reader.registry.stages.keys())].join(' '),
     });
     reader.problems.add(value, path);
+    return [];
+  }
+  if (node.items.length > mostStages) {
+    const expected = `a list of at most ${mostStages.toLocaleString('en')} stages`;
+    const slots = { option: 'stages', expected, found: counted(node.items.length, 'stage'), advice: '' };
+    reader.problems.add(fail('OPTION_VALUE', slots), path);
     return [];
   }
   return node.items.map((item, i) => {

@@ -170,6 +170,25 @@ t.test('S3: files that extend each other many times are read once, and no more t
   t.ok(long.codes.includes('EXTENDS_MANY'), long.texts[0]);
 });
 
+t.test(
+  'S3: thousands of stages or names that are not known are a few problems, and the number of the others',
+  async (t) => {
+    const stages = `source: { image-folder: . }\nstages:\n${'- 1\n'.repeat(20_000)}sink: { images: {} }\n`;
+    t.same((await load(t, { 'p.yaml': stages })).texts, [
+      'OPTION_VALUE: p.yaml:3:1: `stages` must be a list of at most 1,000 stages; got 20,000 stages.',
+    ]);
+    const names = Array.from({ length: 20_000 }, (_, i) => `name${i}: 1\n`).join('');
+    for (const text of [
+      `${sound}${names}`,
+      sound.replace('mask: { ratio: 0.6 }', `mask:\n${names.replace(/^/gm, '      ')}`),
+    ]) {
+      const { texts } = await load(t, { 'p.yaml': text });
+      t.equal(texts.length, 101);
+      t.ok(texts.some((each) => /got `19,900 more`/.test(each)));
+    }
+  },
+);
+
 t.test('S3: what is no file is not opened', async (t) => {
   const { dir } = await load(t, { 'folder.yaml': {}, 'p.yaml': 'extends: pipe.yaml\nuse: [pipe.ts]\n' });
   for (const name of ['pipe.yaml', 'pipe.ts']) execFileSync('mkfifo', [join(dir, name)]);
