@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
-import { mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { lstat, mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
 import { RunLock } from '../files/run-lock.ts';
@@ -16,12 +16,16 @@ import {
   jsonOf,
   lockName,
   outputGone,
+  systemCode,
   unlessGone,
   writeWhole,
 } from '../whole-file.ts';
 import type { RunSummary } from './events.ts';
 import { checkOwned, namesOf } from './own-names.ts';
 import type { Sum } from './sum.ts';
+
+/** Why the lock of a finished run may stay. */
+const leftThere = ['RUN_BUSY', 'RUN_LOCK', 'EACCES', 'EPERM', 'EROFS'];
 
 /** What a finished run leaves of itself, so that it is not run again by mistake. */
 interface Finished {
@@ -139,6 +143,18 @@ export class RunFolder {
     } catch (cause) {
       await Promise.allSettled([this.unlock()]);
       throw this.#unusable(cause);
+    }
+  }
+
+  /** Of a run that was killed once it had its result, the lock is still there. Whoever lives and has it keeps it. */
+  async sweep(): Promise<void> {
+    const path = join(this.path, lockName);
+    if ((await lstat(path).catch(unlessGone)) === undefined) return;
+    try {
+      await (await RunLock.take(path, this.path)).release();
+    } catch (error) {
+      // Another run has it, something else is in its place, or nothing can be changed here: the result is there all the same.
+      if (!leftThere.includes(error instanceof PatchstreamError ? error.code : (systemCode(error) ?? ''))) throw error;
     }
   }
 

@@ -52,6 +52,7 @@ export async function run(definition: Definition, options: RunOptions = {}): Pro
   const folder = await RunFolder.open(place, resolvedJson(resolved), decisive, { part, secrets });
   const before = fresh || watch ? undefined : await folder.finished();
   if (before !== undefined) {
+    await folder.sweep();
     return { ...before, earlier: true };
   }
   await folder.lock();

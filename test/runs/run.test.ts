@@ -1,9 +1,10 @@
 import { EventEmitter, once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import t from 'tap';
 import { z } from 'zod';
+import { RunLock } from '../../src/files/run-lock.ts';
 import type { RunEvent } from '../../src/runs/events.ts';
 import { batches } from '../../src/runs/loader/batches.ts';
 import { definePipeline, pipeline } from '../../src/runs/loader/define.ts';
@@ -362,6 +363,30 @@ t.test('what was lost is told with its place and reason, and another stage funct
   });
   t.end();
 });
+
+t.test(
+  'S2: a lock that a kill has left beside a result goes with the next start; one that is held stays',
+  async (t) => {
+    const root = t.testdir({});
+    await pictureFolder(join(root, 'photos'), 2);
+    const output = join(root, 'out');
+    const job = definePipeline({
+      ...pipeline(imageFolder(join(root, 'photos')), decode(), resize(8)),
+      name: 'job',
+      sink: images(),
+      output,
+    });
+    await run(job);
+    const lock = join(output, 'run.lock');
+    writeFileSync(lock, '');
+    t.equal((await run(job)).earlier, true);
+    t.notOk(existsSync(lock));
+    const held = await RunLock.take(lock, output);
+    t.equal((await run(job)).earlier, true);
+    t.ok(existsSync(lock));
+    await held.release();
+  },
+);
 
 t.test('L2: what a program reads may be the results of its own pipeline: nothing is written there', async (t) => {
   const root = t.testdir({});
