@@ -120,6 +120,8 @@ export async function train(options: LoopOptions): Promise<LoopEnd> {
 
       const updating = awake.now();
       const measured = await gradient.measure();
+      // Before the passes are cleared, which forgets them.
+      const { waitMs, uploadMs, passMs } = gradient.times();
       const epoch = epochAt(gathered.positions[0]!, options);
       const lr = schedule({ step: at.step, epoch });
       const { loss, gradNorm, paramNorm, finite } = measured;
@@ -129,7 +131,6 @@ export async function train(options: LoopOptions): Promise<LoopEnd> {
 
       skipped += finite ? 0 : 1;
       const { permitWaitMs, microBatch, ringFill } = gathered;
-      const { waitMs, uploadMs, passMs } = gradient.times();
       const { refused } = gradient;
       const now = awake.now();
       const used = process.cpuUsage(cpu);

@@ -54,6 +54,23 @@ t.test('it learns, and measures what contracts promise', async (t) => {
   t.ok(rows.every((row) => row.imagesPerSecond > 0 && row.dataWaitMs >= 0 && row.permitWaitMs === 0));
 });
 
+t.test('each row says how long its passes took, and how long they waited for samples', async (t) => {
+  const stream = linearStream({ end: 10_000, batch: 16, microBatch: 8 });
+  const { rows } = await run({
+    next: async () => {
+      const asked = performance.now();
+      while (performance.now() - asked < 2) await new Promise(setImmediate);
+      return stream();
+    },
+    steps: 5,
+  });
+  for (const { dataWaitMs, passMs, uploadMs } of rows) {
+    t.ok(dataWaitMs >= 2 * 2 - 0.1, `waited ${dataWaitMs} ms`);
+    t.ok(passMs > 0, `computed ${passMs} ms`);
+    t.ok(uploadMs >= 0);
+  }
+});
+
 t.test('loss and norms of the first step, against plain arithmetic', async (t) => {
   const learner = fresh();
   const step = new Step(learner);
