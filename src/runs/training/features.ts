@@ -1,7 +1,10 @@
 import { resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { fail } from '../../errors.ts';
 import type { Accuracy, FeatureSet } from '../../measures/features.ts';
 import type { Classifier, Encoder, HostBatch, Model, Params } from '../../models/model.ts';
+import { mapPaths } from '../../pipeline/file/paths.ts';
+import { jsonSchema } from '../../pipeline/options.ts';
 import type { ClassifyMeasure, FeatureMeasure, HeldOutChain } from '../../pipeline/resolve/evaluate.ts';
 import { realPath } from '../../pipeline/resolve/overlap.ts';
 import type { Resolved } from '../../pipeline/resolve/resolve.ts';
@@ -120,13 +123,13 @@ async function featuresIn(
   return { features, count: whole.count, classNames: whole.classNames };
 }
 
-/** Whether two chains read the same pictures, by where their paths lead. */
+/** Whether two chains read the same pictures: the same source with the same options, paths compared by where they lead. */
 function isSame(on: HeldOutChain, against: HeldOutChain, base: string): boolean {
   const [a, b] = [on.source, against.source].map(({ name, definition, options }) => {
-    const folder = definition.folder?.(options);
-    return JSON.stringify([name, folder === undefined ? options : realPath(resolve(base, folder))]);
+    const schema = jsonSchema(definition.options);
+    return { name, options: mapPaths(options, schema, (path) => realPath(resolve(base, path))) };
   });
-  return a === b;
+  return isDeepStrictEqual(a, b);
 }
 
 /** Labelled pictures of a chain, batch by batch; as many as `limit` says. */

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { builtin } from '../../../src/pipeline/builtin.ts';
@@ -128,6 +128,38 @@ t.test(
     );
   },
 );
+
+t.test('N6: only the same source with the same options reads the same pictures, wherever its paths lead', async (t) => {
+  const root = t.testdir();
+  await labelledFolder(join(root, 'train'), 4);
+  const pixels = (count: number) => {
+    const head = [2051, count, 16, 16].flatMap((n) => [n >>> 24, (n >>> 16) & 255, (n >>> 8) & 255, n & 255]);
+    return Uint8Array.from([...head, ...Array.from({ length: count * 256 }, (_, i) => (i * 37) & 255)]);
+  };
+  const labels = (count: number) => Uint8Array.from([0, 0, 8, 1, 0, 0, 0, count, ...Array(count).fill(0)]);
+  const files = { 'im.idx': pixels(4), 'la.idx': labels(4), 'other.idx': labels(4) };
+  for (const [name, bytes] of Object.entries(files)) writeFileSync(join(root, name), bytes);
+  symlinkSync('im.idx', join(root, 'link.idx'));
+  const idx = (images: string, own = 'la.idx') => `{ idx: { images: ${images}, labels: ${own} } }`;
+  const folder = (more: string) => `{ image-folder: { path: train, labels: true${more} } }`;
+  const pairs = [
+    [idx('im.idx'), idx('./im.idx'), true],
+    [idx('im.idx'), idx('link.idx'), true],
+    [idx('im.idx'), idx('im.idx', 'other.idx'), undefined],
+    [folder(''), 'train/../train', true],
+    [folder(''), folder(', formats: [png]'), undefined],
+  ] as const;
+  const own = (on: string) => (on.includes('idx') ? ', stages: [resize: 16]' : '');
+  const measures = pairs.map(([on, against]) => `    - knn: { k: 1, on: ${on}, against: ${against}${own(on)} }`);
+  const text = head.replace('steps: 6', 'steps: 1');
+  const { resolved, texts } = await sound(root, `${text}evaluate:\n  measures:\n${measures.join('\n')}\n`);
+  t.same(texts, []);
+  const { features } = await evaluateModel(resolved, { fresh: true });
+  t.same(
+    features.map(({ same }) => same),
+    pairs.map(([, , same]) => same),
+  );
+});
 
 t.test('before, on the way and after: files, lines, report; a run that goes on keeps what was measured', async (t) => {
   const root = t.testdir();
