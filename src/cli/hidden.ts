@@ -1,4 +1,4 @@
-import { inProse, redact, type Secret } from '../pipeline/file/redact.ts';
+import { inProse, redactProse, type Secret } from '../pipeline/file/redact.ts';
 import type { Output, Terminal } from './command.ts';
 
 const hiddenIn = new WeakMap<Terminal, Secret[]>();
@@ -13,7 +13,7 @@ export function hiding(terminal: Terminal): Terminal {
     get columns() {
       return output.columns;
     },
-    write: (text) => output.write(redact(text, inText(text, secrets))),
+    write: (text) => output.write(redactProse(text, inText(text, secrets))),
   });
   const shown: Terminal = {
     stdout: safe(terminal.stdout),

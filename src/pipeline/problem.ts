@@ -1,6 +1,6 @@
 import { PatchstreamError } from '../errors.ts';
 import { type Path, type Place, pathText, placeText, shownFile } from './file/locate.ts';
-import { redact, type Secret } from './file/redact.ts';
+import { redactProse, type Secret } from './file/redact.ts';
 
 /** One thing that is wrong in a pipeline: an error of the catalogue, with its place. */
 export interface Problem {
@@ -54,7 +54,7 @@ export class Problems {
   }
 
   #at(error: PatchstreamError, where: string): PatchstreamError {
-    const text = redact(error.text, this.#origin?.secrets ?? []);
+    const text = redactProse(error.text, this.#origin?.secrets ?? []);
     return new PatchstreamError(error.code, text, where, error.cause);
   }
 }

@@ -171,7 +171,7 @@ export class RunFolder {
    * unless this one goes on from where it stood. From now on the names of what it writes are the run's.
    */
   async begin({ resumed }: { readonly resumed: boolean }): Promise<void> {
-    this.#append('events.jsonl', { event: 'start', digest: this.digest, files: this.#names });
+    this.#append('events.jsonl', { event: 'start', digest: this.digest }, { files: this.#names });
     if (this.error) throw this.error;
     try {
       await writeWhole(join(this.path, 'pipeline.json'), this.#resolved);
@@ -232,7 +232,7 @@ export class RunFolder {
   ended(how: string, stats: readonly StageStats[], sum?: Sum): void {
     if (this.#waiting !== undefined && !this.#owned) return;
     this.#flush();
-    this.#append('events.jsonl', { event: 'end', how, ...(sum && { sum }), stats });
+    this.#append('events.jsonl', { event: 'end', how, ...(sum && { sum }) }, { stats });
   }
 
   #flush(): void {
@@ -260,15 +260,19 @@ export class RunFolder {
     }
   }
 
-  /** Never throws: who calls it may be nobody that the run waits for. */
-  #append(file: string, row: Record<string, unknown>): void {
+  /**
+   * Never throws: who calls it may be nobody that the run waits for.
+   *
+   * @param ours what of the row are names of ours, which programs read again: no secret is looked for in them.
+   */
+  #append(file: string, row: Record<string, unknown>, ours: Record<string, unknown> = {}): void {
     const path = join(this.path, file);
     try {
       this.#guard?.check();
       const safe = redactRow(row, this.#secrets);
       const before = this.#appended.has(file) ? '' : endLine(path);
       this.#appended.add(file);
-      appendFileSync(path, `${before}${JSON.stringify({ time: now(), ...safe })}\n`);
+      appendFileSync(path, `${before}${JSON.stringify({ time: now(), ...safe, ...ours })}\n`);
     } catch (cause) {
       this.#fail(cannotWrite(path, cause, 'FILE_WRITE'));
     }

@@ -1,26 +1,15 @@
 import { lstat, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '../errors.ts';
+import { filesOfJobs, filesOfRuns, filesOfTrainings, sheetFile } from '../pipeline/file/own-files.ts';
 import { jsonOf, temporaryEnding, unlessGone } from '../whole-file.ts';
-
-const always = ['pipeline.json', 'events.jsonl', 'quarantine.jsonl', 'finished.json'];
-const ofJobs = ['arrivals.jsonl', 'written.jsonl'];
-/** `evaluations.jsonl` is none of them: lines of others stay in it. */
-const ofTrainings = [
-  'metrics.jsonl',
-  'checkpoints',
-  'loss.svg',
-  'report.html',
-  'evaluation.json',
-  'reconstruction.png',
-];
 
 /** The names of all that a run writes into its own folder, beside the files of its sink, which has a record of its own (`OwnRecord`). */
 export function namesOf(resolved: unknown): readonly string[] {
   const { train, sink } = resolved as { readonly train?: unknown; readonly sink?: Readonly<Record<string, unknown>> };
-  if (train !== undefined) return [...always, ...ofTrainings];
+  if (train !== undefined) return [...filesOfRuns, ...filesOfTrainings];
   const { sheet } = (sink?.shards ?? {}) as { readonly sheet?: unknown };
-  return [...always, ...ofJobs, ...(sheet ? ['sheet.png'] : [])];
+  return [...filesOfRuns, ...filesOfJobs, ...(sheet ? [sheetFile] : [])];
 }
 
 /**

@@ -4,7 +4,7 @@ import { fail, PatchstreamError } from '../errors.ts';
 import { builtin } from '../pipeline/builtin.ts';
 import { soundPipeline } from '../pipeline/check.ts';
 import type { Definition } from '../pipeline/definition.ts';
-import { inProse, redact, redactRow, type Secret } from '../pipeline/file/redact.ts';
+import { inProse, redactProse, redactRow, type Secret } from '../pipeline/file/redact.ts';
 import { partFolder } from '../pipeline/part.ts';
 import type { Registry } from '../pipeline/registry.ts';
 import type { Resolved } from '../pipeline/resolve/resolve.ts';
@@ -93,7 +93,7 @@ function heard(folder: RunFolder, onEvent: (event: RunEvent) => void): (event: R
 function withoutSecrets(error: unknown, secrets: readonly Secret[]): unknown {
   if (!(error instanceof PatchstreamError) || error.name !== 'PatchstreamError') return error;
   const { code, text, where, cause, ends } = error;
-  const [safe, place] = [redact(text, inProse(secrets)), where && redact(where, inProse(secrets))];
+  const [safe, place] = [redactProse(text, inProse(secrets)), where && redactProse(where, inProse(secrets))];
   return safe === text && place === where ? error : new PatchstreamError(code, safe, place, cause, ends);
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { printable } from '../../errors.ts';
+import { ownFiles } from './own-files.ts';
 
 /** A value that came from the environment by `${NAME}`: it is used, but neither shown nor written. */
 export interface Secret {
@@ -13,15 +14,38 @@ const quoted = 60;
 
 /** `text` without the values that came from the environment. A value of one to three characters is replaced where it stands alone. */
 export function redact(text: string, secrets: readonly Secret[]): string {
+  return replaceIn(text, secrets, () => false);
+}
+
+const ownFile = new RegExp(`(?<![\\w.-])(?:${ownFiles.map(literally).join('|')})(?![\\w-])`, 'g');
+
+/** A sentence without the values that came from the environment. The names of a run's own files are known to everybody, and stay whole. */
+export function redactProse(text: string, secrets: readonly Secret[]): string {
+  return replaceIn(text, secrets, (whole, from, to) =>
+    [...whole.matchAll(ownFile)].some(({ index, 0: name }) => index <= from && to <= index + name.length),
+  );
+}
+
+function replaceIn(
+  text: string,
+  secrets: readonly Secret[],
+  stays: (whole: string, from: number, to: number) => boolean,
+): string {
   let safe = text;
   for (const { value, shown } of [...secrets].sort((a, b) => b.value.length - a.value.length)) {
     for (const form of formsOf(value)) {
-      const literal = form.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+      const literal = literally(form);
       const alone = form.length > 3 ? literal : `(?<!\\w|\\d\\.)${literal}(?!\\w|\\.\\d)`;
-      safe = safe.replace(new RegExp(alone, 'g'), () => shown);
+      safe = safe.replace(new RegExp(alone, 'g'), (match: string, at: number, whole: string) =>
+        stays(whole, at, at + match.length) ? match : shown,
+      );
     }
   }
   return safe;
+}
+
+function literally(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
 
 /** A value as it may stand in a text: as it is, escaped for JSON, a page, an address or a terminal, cut off, and line by line. */
@@ -59,14 +83,17 @@ export function inProse(secrets: readonly Secret[]): readonly Secret[] {
   return secrets.filter(({ value }) => !/^(true|false|-?\d{0,6}(\.\d*)?(e[-+]?\d+)?)$/i.test(value));
 }
 
-/** The fields of a row that are data and no text of ours: a sample must be found again by its key. */
-const data: ReadonlySet<string> = new Set(['key', 'keys', 'digest']);
+/**
+ * The fields of a row that programs compare, and that no option has a say in: a sample must be found again by its key, a row by what it is of. `NAME=start`
+ * hides none of them.
+ */
+const data: ReadonlySet<string> = new Set(['key', 'keys', 'digest', 'type', 'event', 'how', 'kind', 'stage']);
 
 /** A row of a run's files, or an event, with its texts redacted; numbers were measured, and stay. */
 export function redactRow<T>(row: T, secrets: readonly Secret[]): T {
   const prose = inProse(secrets);
   const hide = (value: unknown): unknown => {
-    if (typeof value === 'string') return redact(value, prose);
+    if (typeof value === 'string') return redactProse(value, prose);
     if (Array.isArray(value)) return value.map(hide);
     if (typeof value !== 'object' || value === null) return value;
     return Object.fromEntries(

@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { redact, redactRow, redactValue, reveal, sealed } from '../../../src/pipeline/file/redact.ts';
-import { pictureFolder } from '../../kit/folder.ts';
+import { redact, redactProse, redactRow, redactValue, reveal, sealed } from '../../../src/pipeline/file/redact.ts';
+import { pictureFolder, writeFiles } from '../../kit/folder.ts';
 import { patchstream } from '../../kit/terminal.ts';
 
 const secret = 'sk-"hush"\\ &<x> 42';
@@ -31,6 +31,21 @@ t.test('S1: options hide every value, rows of a run no numbers', (t) => {
   });
   const row = { step: 3, text: '3 steps, true, abcd', key: 'abcd/1.jpg' };
   t.same(redactRow(row, secrets), { step: 3, text: '3 steps, true, ${Vabcd}', key: 'abcd/1.jpg' });
+  t.end();
+});
+
+t.test('L1, S1: what programs compare in a row, and the names of our own files, are never hidden', (t) => {
+  const secrets = ['start', 'line', 'decode', 'pipeline', '/data/events.jsonl'].map((value) => ({
+    value,
+    shown: `\${V${value.length}}`,
+  }));
+  const row = { type: 'line', event: 'start', stage: 'decode', how: 'start', text: 'a pipeline of one line' };
+  t.same(redactRow(row, secrets), { ...row, text: 'a ${V8} of one ${V4}' });
+  const prose = (text: string) => redactProse(text, secrets);
+  t.equal(prose('/out/pipeline.json is not of the pipeline'), '/out/pipeline.json is not of the ${V8}');
+  t.equal(prose('my-pipeline.json, pipeline.jsonl'), 'my-${V8}.json, ${V8}.jsonl');
+  t.equal(prose('in /data/events.jsonl'), 'in ${V18}', 'a secret that is more than our name');
+  t.equal(redact('pipeline.json', secrets), '${V8}.json', 'an option');
   t.end();
 });
 
@@ -114,6 +129,25 @@ t.test(
     t.match(other.out, /environment\.\$\{PHOTOS\} is 'sha256:/);
   },
 );
+
+t.test('L1, S1: a run whose name is a value of the environment knows its own folder', async (t) => {
+  const root = t.testdir({
+    'job.yaml':
+      'name: "${NAME}"\nsource: { image-folder: { path: photos } }\nstages: [decode, resize: 16]\nsink: shards\noutput: out\n',
+  });
+  await pictureFolder(join(root, 'photos'), 2);
+  const out = join(root, 'out');
+  for (const NAME of ['pipeline', 'start', 'digest', 'files']) {
+    rmSync(out, { recursive: true, force: true });
+    const start = (...more: string[]) => patchstream(['run', join(root, 'job.yaml'), ...more], { env: { NAME } });
+    t.match(await start(), { code: 0 }, NAME);
+    t.match(await start('--fresh'), { code: 0 }, `${NAME}, again`);
+  }
+  rmSync(out, { recursive: true });
+  writeFiles(root, { 'out/pipeline.json': '{}' });
+  const other = await patchstream(['run', join(root, 'job.yaml')], { env: { NAME: 'pipeline' } });
+  t.match(other, { code: 1, err: /OUTPUT_OTHER.*pipeline\.json/ });
+});
 
 const training = `
 use: [./ask.ts]
