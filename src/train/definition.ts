@@ -59,6 +59,8 @@ export interface TrainDefinition {
   readonly data?: unknown;
   /** All that decides the weights, in the words of the pipeline file and without secrets, for those who compare two. Default: `decisive`. */
   readonly decides?: unknown;
+  /** The names of the classes by their ranks, of a model that is trained on labels. A checkpoint that was trained on others is refused. */
+  readonly classNames?: Optional<readonly string[]>;
 }
 
 interface Warmup {

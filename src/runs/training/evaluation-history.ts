@@ -149,10 +149,10 @@ export class EvaluationHistory {
 
   async #readDue(path: string) {
     try {
-      const { position, step } = await readState(path);
+      const { position, step, classNames } = await readState(path);
       const at = { step, epoch: this.epochAt(position) };
       if (!this.#isDue(at)) return undefined;
-      return { at, weights: { stored: (await readModel(path)).model, where: path } };
+      return { at, weights: { stored: (await readModel(path)).model, where: path, classNames } };
     } catch (error) {
       if ((await lstat(path).catch(unlessGone)) !== undefined) throw error;
       this.#options.line(`${path} is gone before it was measured, and is passed over.`);

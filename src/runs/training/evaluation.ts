@@ -64,7 +64,7 @@ const perPass = 16;
  * tfjs is loaded here, in the calling thread.
  *
  * @throws EVALUATE_MISSING when the pipeline does not say on what; CHECKPOINT_NONE when nothing has been trained; MODEL_RESTORES,
- * MODEL_ENCODES, MODEL_CLASSIFIES.
+ * MODEL_ENCODES, MODEL_CLASSIFIES; CLASSES_DIFFER where a classifier was trained on others.
  */
 export async function evaluateModel(resolved: Resolved, options: EvaluationOptions = {}): Promise<Evaluation> {
   const { train, evaluate } = resolved;
@@ -77,14 +77,14 @@ export async function evaluateModel(resolved: Resolved, options: EvaluationOptio
     const features: FeatureResult[] = [];
     const sums: HeldOutSum[] = [];
     for (const measure of measures) {
-      const { model, params } = opened;
+      const { model, params, classNames } = opened;
       const onSum = (sum: HeldOutSum) => sums.push(sum);
       const context = { params, signal, onLine, onFailure: options.onFailure, onSum };
       if (measure.kind === 'reconstruction') {
         reconstruction = await restored(measure, model, resolved, { ...context, pictures: options.pictures });
       } else if (measure.kind === 'classify') {
         if (!isClassifier(model)) throw fail('MODEL_CLASSIFIES', { model: model.name });
-        features.push(await measureClasses(measure, resolved, { ...context, model }));
+        features.push(await measureClasses(measure, resolved, { ...context, model, classNames }));
       } else {
         if (!isEncoder(model)) throw fail('MODEL_ENCODES', { measure: measure.kind, model: model.name });
         features.push(await measureFeatures(measure, resolved, { ...context, model }));
@@ -185,7 +185,7 @@ function inFolder(chain: HeldOutChain, path: string): HeldOutChain {
 async function newest(folder: string, onLine: (text: string) => void): Promise<StoredWeights> {
   const checkpoint = await newestCheckpoint(checkpointFolder(folder), readModel, onLine);
   if (checkpoint === undefined) throw fail('CHECKPOINT_NONE', { folder: join(folder, 'checkpoints') });
-  return { stored: checkpoint.model, where: checkpoint.path };
+  return { stored: checkpoint.model, where: checkpoint.path, classNames: checkpoint.state.classNames };
 }
 
 async function* heldOut(

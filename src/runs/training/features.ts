@@ -85,15 +85,17 @@ export async function measureFeatures(
 
 /**
  * Measures a model's own answers on labelled pictures, in listing order.
- * @throws LABEL_CLASS, and what source and model throw.
+ * @param context with the classes that the model was trained on, where its checkpoint names them.
+ * @throws CLASSES_DIFFER, LABEL_CLASS, and what source and model throw.
  */
 export async function measureClasses(
   measure: ClassifyMeasure,
   resolved: Resolved,
-  context: FeatureContext<Classifier>,
+  context: FeatureContext<Classifier> & { readonly classNames?: readonly string[] | undefined },
 ): Promise<FeatureResult> {
   const { id, kind, on, options } = measure;
   const { batches, whole } = await labelledIn(on, { measure, which: 'on' }, options.limit, resolved, context);
+  refuseClasses(context.classNames, whole.classNames);
   const { classAccuracy } = await import('../../measures/class-accuracy.ts');
   const { model, params } = context;
   const { classes, largest, images, ...accuracy } = await classAccuracy({ model, params, batches });

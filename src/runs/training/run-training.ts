@@ -132,6 +132,7 @@ interface Plan {
   readonly micro: MicroBatchRange;
   readonly ring: Ring;
   readonly count: number;
+  readonly classNames: readonly string[] | undefined;
   /** Passes that the loader may need at most; the trainer ends it where steps are counted. */
   readonly epochs: number;
   readonly length: TrainDefinition['length'];
@@ -149,12 +150,13 @@ function planOf(resolved: Resolved, { count, classNames }: OpenSource): Plan {
   checkTrainingMemory(train, { spec, cellBytes: layout.cellBytes });
   const micro = microBatchRange(train, resolved, layout, undefined, trainingDevice(train));
   const ring = new Ring(ringCells(micro, resolved), layout.cellBytes);
+  const fixed = { train, layout, micro, ring, count, classNames };
   if (train.steps !== undefined) {
     const { steps } = train;
-    return { train, layout, micro, ring, count, epochs: Number.POSITIVE_INFINITY, length: { steps }, total: steps };
+    return { ...fixed, epochs: Number.POSITIVE_INFINITY, length: { steps }, total: steps };
   }
   const epochs = train.epochs!;
-  return { train, layout, micro, ring, count, epochs, length: { epochs }, total: stepsIn(epochs, count, train) };
+  return { ...fixed, epochs, length: { epochs }, total: stepsIn(epochs, count, train) };
 }
 
 interface Trained extends Pick<Opened, 'loader' | 'finish'> {
@@ -179,7 +181,7 @@ async function trainOn(
   context: RunContext & { readonly history: EvaluationHistory },
 ): Promise<Trained> {
   const { folder, signal, onEvent, fresh, history } = context;
-  const { train, micro, ring, layout, length, count, total } = plan;
+  const { train, micro, ring, layout, length, count, classNames, total } = plan;
   const line = (text: string) => onEvent({ type: 'line', text });
   let last: Measures | undefined;
   const recent: Measures[] = [];
@@ -196,7 +198,7 @@ async function trainOn(
   };
   const trainer: Trainer = await startTrainer({
     ...(model && { model }),
-    definition: trainDefinition(resolved, { length, count, folder: folder.path, fresh }),
+    definition: trainDefinition(resolved, { length, count, classNames, folder: folder.path, fresh }),
     memory: ring.memory,
     layout,
     thread: train.thread,

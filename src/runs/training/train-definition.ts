@@ -26,13 +26,16 @@ export async function ownModel({ train, spec }: Resolved): Promise<Model | undef
 /** What the trainer's thread is told of a pipeline. */
 export function trainDefinition(
   resolved: Resolved,
-  run: Pick<TrainDefinition, 'length' | 'count' | 'folder' | 'fresh'>,
+  run: Pick<TrainDefinition, 'length' | 'count' | 'folder' | 'fresh' | 'classNames'>,
 ): TrainDefinition {
-  const { batch, optimizer, schedule, onNotANumber, checkpoint, backend, device, init, dropLast } = resolved.train!;
+  const { model, batch, optimizer, schedule, onNotANumber, checkpoint, backend, device, init, dropLast } =
+    resolved.train!;
   const { seed, source, stages, train, environment } = decisiveJson(resolved);
   const exact = trueJson(resolved);
   return {
     ...run,
+    // Names of labels that are not trained on may change.
+    classNames: model.definition.fields.includes('label') ? run.classNames : undefined,
     model: modelPlan(resolved),
     batch,
     dropLast,

@@ -38,6 +38,8 @@ export interface CheckpointState {
   readonly definition: string;
   /** What the digest is of, without secrets, so that a run which is refused can say what differs. */
   readonly decides?: unknown;
+  /** Of a model that is trained on labels: the names of the classes by their ranks, where the source has names. Earlier versions have none. */
+  readonly classNames?: readonly string[];
   /** SHA-256 of the two files beside it, in hexadecimal. */
   readonly digests: Readonly<Record<'model.safetensors' | 'optimizer.safetensors', string>>;
   /** SHA-256 of all the rest of this file as JSON with sorted keys, and so, by `digests`, of the checkpoint as a whole. */
@@ -240,9 +242,15 @@ function stateOf(value: unknown): CheckpointState {
   for (const part of parts) {
     if (typeof state.digests?.[part] !== 'string') throw new Error(`the digest of ${part} is missing`);
   }
+  const { classNames } = state;
+  if (classNames !== undefined && !isNames(classNames)) throw new Error('classNames must be a list of names');
   const { digest, ...rest } = state;
   if (state.format === 2 && digest !== digestOf(rest)) throw new Error('its content is not what its digest is of');
   return state as CheckpointState;
+}
+
+function isNames(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((name) => typeof name === 'string');
 }
 
 /** A digest of what decides the weights of a run, for `state.definition`: keys are sorted, so that the order of writing does not count. */

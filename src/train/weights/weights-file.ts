@@ -20,10 +20,18 @@ import {
  * @throws WEIGHTS_BROKEN when there is none, or it is no such file; CHECKPOINT_BROKEN.
  */
 export async function readWeights(path: string, note: (text: string) => void): Promise<Safetensors> {
+  return (await readTrained(path, note)).model;
+}
+
+/** Weights, with what their checkpoint says of them, where they are of one. */
+export type TrainedWeights = Pick<StoredModel, 'model'> & Partial<Pick<StoredModel, 'state'>>;
+
+/** As `readWeights`, with the state of the checkpoint. */
+export async function readTrained(path: string, note: (text: string) => void): Promise<TrainedWeights> {
   try {
     const checkpoint = await checkpointAt(path);
-    if (checkpoint !== undefined) return (await namedModel(checkpoint, note)).model;
-    if (!(await isFolder(path))) return openSafetensors(path);
+    if (checkpoint !== undefined) return await namedModel(checkpoint, note);
+    if (!(await isFolder(path))) return { model: openSafetensors(path) };
     return await inFolder(path, note);
   } catch (cause) {
     if (cause instanceof PatchstreamError && ['CHECKPOINT_BROKEN', 'FILE_UNREADABLE'].includes(cause.code)) throw cause;
@@ -42,15 +50,15 @@ async function isFolder(path: string): Promise<boolean> {
 }
 
 /** Of a run's newest checkpoint; of any other folder the file in it. */
-async function inFolder(folder: string, note: (text: string) => void): Promise<Safetensors> {
+async function inFolder(folder: string, note: (text: string) => void): Promise<TrainedWeights> {
   const checkpoints = checkpointFolder(folder);
   const newest = await newestCheckpoint(checkpoints, readModel, note);
-  if (newest !== undefined) return newest.model;
+  if (newest !== undefined) return newest;
   const names = await checkpointNames(checkpoints);
   // Weights beside broken checkpoints are not what was asked for.
   if (names.length > 0) throw fail('CHECKPOINT_BROKEN', { found: 'none of them is' }, { where: checkpoints });
   const file = join(folder, 'model.safetensors');
-  return openSafetensors(file);
+  return { model: openSafetensors(file) };
 }
 
 /** Whether a tensor of a file belongs to the encoder: what remains of a masked model after its pre-training. */

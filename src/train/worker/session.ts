@@ -10,6 +10,7 @@ import { machine } from '../../machine.ts';
 import { buildModel } from '../../models/index.ts';
 import type { Model } from '../../models/model.ts';
 import { Random } from '../../random.ts';
+import { classDifference } from '../../sources/classes.ts';
 import { FolderGuard } from '../../whole-file.ts';
 import { adamwOptions, decisive, saveRule, scheduleOf, stepsOf, type TrainDefinition } from '../definition.ts';
 import { differences } from '../differences.ts';
@@ -29,7 +30,7 @@ import {
 } from '../weights/checkpoint.ts';
 import { removeCheckpoints } from '../weights/checkpoint-names.ts';
 import { loadCheckpoint, loadInitial, loadParams, modelTensors, optimizerTensors } from '../weights/weights.ts';
-import { readWeights } from '../weights/weights-file.ts';
+import { readTrained, readWeights } from '../weights/weights-file.ts';
 
 /** A run that is ready to train: all of the loop's options but where micro-batches come from and when it is told to stop. */
 export interface Session {
@@ -61,7 +62,7 @@ export interface SessionOptions {
  */
 export async function openSession(definition: TrainDefinition, options: SessionOptions = {}): Promise<Session> {
   const { note = () => {}, saved = () => {} } = options;
-  const { folder, seed, checkpoint } = definition;
+  const { folder, seed, checkpoint, classNames } = definition;
   const checkpoints = checkpointFolder(folder);
   await mkdir(folder, { recursive: true });
   const guard = new FolderGuard(folder);
@@ -73,6 +74,7 @@ export async function openSession(definition: TrainDefinition, options: SessionO
   // As JSON has it: what is not set is not there.
   const decides: unknown = JSON.parse(JSON.stringify(definition.decides ?? decisive(definition)));
   refuseForeign(newest, digest, decides);
+  refuseClasses(newest, classNames);
 
   const choice = await takeBackend(definition, note);
   keepWithin(machine());
@@ -109,7 +111,10 @@ export async function openSession(definition: TrainDefinition, options: SessionO
       // Rows first: a checkpoint must never be ahead of the metrics it is resumed with.
       await (await begun()).sync();
       const whole = {
-        state: { step, position, updates: state.step, seed, versions: versions(), definition: digest, decides },
+        state: {
+          ...{ step, position, updates: state.step, seed, versions: versions(), definition: digest, decides },
+          ...(classNames && { classNames }),
+        },
         model: modelTensors(model, params),
         optimizer: optimizerTensors(model, state),
         about: aboutModel(definition.model),
@@ -158,6 +163,8 @@ export interface OpenModel {
   readonly model: Model;
   readonly params: Record<string, tf.Variable>;
   readonly choice: BackendChoice;
+  /** The names of the classes that its checkpoint was trained on, where that says so. */
+  readonly classNames?: readonly string[] | undefined;
   dispose(): void;
 }
 
@@ -165,6 +172,8 @@ export interface OpenModel {
 export interface StoredWeights {
   readonly stored: Safetensors;
   readonly where: string;
+  /** Of a checkpoint that was trained on labels. */
+  readonly classNames?: readonly string[] | undefined;
 }
 
 type ModelOptions = Pick<SessionOptions, 'model' | 'note'>;
@@ -178,14 +187,16 @@ export async function openModel(
   weights: string | StoredWeights,
   options: ModelOptions = {},
 ): Promise<OpenModel> {
-  const read =
-    typeof weights === 'string'
-      ? { stored: await readWeights(weights, options.note ?? (() => {})), where: weights }
-      : weights;
-  const { stored, where } = read;
+  const { stored, where, classNames } = typeof weights === 'string' ? await storedIn(weights, options) : weights;
   const [expected, found] = [aboutModel(definition.model), stored.metadata[aboutKey]];
   if (found !== undefined && found !== expected) throw fail('WEIGHTS_FOREIGN', { expected, found }, { where });
-  return modelWith(definition, 0, options, (model, params) => loadParams(model, params, stored, where));
+  const opened = await modelWith(definition, 0, options, (model, params) => loadParams(model, params, stored, where));
+  return { ...opened, classNames };
+}
+
+async function storedIn(where: string, { note = () => {} }: ModelOptions): Promise<StoredWeights> {
+  const { model, state } = await readTrained(where, note);
+  return { stored: model, where, classNames: state?.classNames };
 }
 
 /** The model of a definition as its training begins: fresh parameters, or those of `init`. Otherwise as `openModel`. */
@@ -240,6 +251,15 @@ function refuseForeign(newest: Checkpoint | undefined, digest: string, decides: 
     (stored === undefined ? undefined : differences(stored, decides)) ??
     'it was made with another model, data, batch, length, seed, optimizer or schedule, and does not say which';
   throw fail('CHECKPOINT_MISMATCH', { found }, { where: newest.path });
+}
+
+/** Ranks of labels must mean what they meant: another name under the same rank is another class to the weights. */
+function refuseClasses(newest: Checkpoint | undefined, classNames: readonly string[] | undefined): void {
+  const trained = newest?.state.classNames;
+  if (newest === undefined || trained === undefined || classNames === undefined) return;
+  const difference = classDifference(trained, classNames);
+  if (difference === undefined) return;
+  throw fail('CHECKPOINT_MISMATCH', { found: `the source now has ${difference}` }, { where: newest.path });
 }
 
 async function takeBackend(

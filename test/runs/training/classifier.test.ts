@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { builtin } from '../../../src/pipeline/builtin.ts';
@@ -215,3 +215,45 @@ t.test('classes that the source and the model do not share', async (t) => {
   const elsewhere = await sound(root, { train: 'steps: 2', evaluate: 'classify: { on: other }' });
   await t.rejects(run(elsewhere.resolved.definition), { code: 'CLASSES_DIFFER' });
 });
+
+t.test(
+  'L10, L12: a classifier goes on with no other classes than it was trained on, nor is it measured on them',
+  async (t) => {
+    const root = t.testdir();
+    await labelledFolder(join(root, 'train'), 4);
+    await labelledFolder(join(root, 'test'), 2);
+    const train = 'steps: 4\n  checkpoint: { everySteps: 2, keep: 3 }';
+    const { resolved } = await sound(root, { train });
+    const { definition } = resolved;
+    await run(definition);
+    const kill = () => {
+      rmSync(join(root, 'run/finished.json'), { force: true });
+      rmSync(join(root, 'run/checkpoints/step-00000004'), { recursive: true, force: true });
+    };
+    const checkpoint = join(root, 'run/checkpoints/step-00000002');
+    const state = () => JSON.parse(readFileSync(join(checkpoint, 'state.json'), 'utf8')) as Record<string, unknown>;
+    t.same(state().classNames, ['a', 'b', 'c']);
+    kill();
+    for (const folder of ['train', 'test']) renameSync(join(root, folder, 'a'), join(root, folder, 'z'));
+    await t.rejects(run(definition), {
+      code: 'CHECKPOINT_MISMATCH',
+      message: /step-00000002.*only there: z; classes that are missing: a/,
+    });
+    for (const what of [{}, { checkpoint }, { checkpoint: join(root, 'run') }])
+      await t.rejects(evaluateModel(resolved, what), { code: 'CLASSES_DIFFER', message: /only there: z/ });
+    const { evaluate: _evaluate, ...without } = definition;
+    for (const folder of ['train', 'test']) renameSync(join(root, folder, 'z'), join(root, folder, 'a'));
+    renameSync(join(root, 'train/a'), join(root, 'train/d'));
+    renameSync(join(root, 'train/b'), join(root, 'train/a'));
+    await t.rejects(run(without), { code: 'CHECKPOINT_MISMATCH' });
+    renameSync(join(root, 'train/a'), join(root, 'train/b'));
+    renameSync(join(root, 'train/d'), join(root, 'train/a'));
+    t.match(await run(definition), { done: 4 }, 'the same classes again');
+
+    // As of an earlier version, which named none.
+    kill();
+    const { classNames: _, digest: _digest, ...rest } = state();
+    writeFileSync(join(checkpoint, 'state.json'), JSON.stringify({ ...rest, format: 1 }));
+    t.match(await run(definition), { done: 4 });
+  },
+);
