@@ -71,7 +71,9 @@ export function machineFrom(sources: MachineSources): Machine {
   const cores = coresIn(groups, read, sources.cores);
   const inGroups = memoryIn(groups, read);
   const limits = limitsOf(read);
-  const constrained = sources.constrained > 0 ? sources.constrained : Number.POSITIVE_INFINITY;
+  // Node's word counts soft limits too, which end nothing.
+  const constrained =
+    sources.constrained > 0 && !saysMemory(groups, read) ? sources.constrained : Number.POSITIVE_INFINITY;
   const contained = Math.min(inGroups.most, constrained);
   const memory = Math.min(sources.memory, contained, limits.most);
   const free = Math.max(0, Math.min(sources.free, memory, inGroups.free, limits.free));
@@ -205,6 +207,15 @@ function memoryIn(groups: readonly Group[], read: Read): Bound {
     }
   }
   return bound;
+}
+
+/** Whether the files of a control group say what its limit of memory is. */
+function saysMemory(groups: readonly Group[], read: Read): boolean {
+  return groups.some(
+    ({ version, controllers, folders }) =>
+      (version === 2 || controllers.includes('memory')) &&
+      folders.some((folder) => read(posix.join(folder, memoryFiles[version].most)) !== undefined),
+  );
 }
 
 /** Where there is no limit, v1 says the largest number of pages, v2 `max`. */

@@ -100,6 +100,13 @@ t.test('C1: without groups, with Node’s word alone, with limits of the process
   t.same(seen({}), whole);
   t.same(seen({}, { constrained: 2 ** 64 }), whole, 'Node’s word for none');
   t.same(seen({ '/proc/self/cgroup': 'nonsense\n::\n', '/proc/self/mountinfo': 'a - cgroup2\n - \n' }), whole);
+  // As under docker's --memory-reservation.
+  const soft = {
+    '/proc/self/mountinfo': v2Mount(),
+    '/proc/self/cgroup': '0::/a\n',
+    '/sys/fs/cgroup/a/memory.max': 'max\n',
+  };
+  t.match(seen(soft, { constrained: 4 * GiB }), { memory: whole.memory }, 'a soft limit is none');
   t.match(seen({}, { constrained: 4 * GiB }), { memory: 4 * GiB, free: 4 * GiB, bound: 'container' });
   const limited = seen({
     '/proc/self/limits':

@@ -43,14 +43,17 @@ export function backendMoments(): Moments {
 }
 
 /** Has a pass that would take the process beyond its limit of memory find none, where the kernel would end the process: it is then computed in parts. */
-export function keepWithin({ memory, whole }: Machine, taken: number = anonymousBytes()): void {
+export function keepWithin({ memory, swap = 0, whole }: Machine, taken: number = anonymousBytes()): void {
   const backend = tf.backend();
   if (!(backend instanceof TorchBackend) || backend.device !== 'cpu' || whole === undefined) return;
-  if (memory < whole.memory) backend.addon.boundMemory(Math.max(0, memory - taken - othersBytes));
+  const left = Math.max(0, memory + swap - taken);
+  if (memory < whole.memory) backend.addon.boundMemory(left - Math.min(othersBytes, left / othersShare));
 }
 
 /** What JavaScript and the loader may still take beside tensors. */
 const othersBytes = 128 * 2 ** 20;
+/** Where little is left, so large a part of it. */
+const othersShare = 4;
 
 /** Gives memory that the current backend keeps for later tensors back, for tensors of other sizes. */
 export function releaseMemory(): void {

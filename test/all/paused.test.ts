@@ -29,7 +29,7 @@ function started(file: string): {
 
 /** Waits until something has come to be, or the process has ended. */
 async function until(is: () => boolean, child: ChildProcess): Promise<void> {
-  while (!is() && child.exitCode === null) await pause(20);
+  while (!is() && child.exitCode === null && child.signalCode === null) await pause(20);
 }
 
 async function standStill(child: ChildProcess): Promise<void> {

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { divisorsOf } from '../../balance/tune-micro-batch.ts';
 import { counted } from '../../counts.ts';
 import { fail } from '../../errors.ts';
@@ -8,6 +9,7 @@ import type { ResolvedTrain } from '../../pipeline/resolve/outputs.ts';
 import type { Resolved } from '../../pipeline/resolve/resolve.ts';
 import type { CellLayout } from '../../train/cells.ts';
 import { leastBytesPerSample, leastStateBytes } from '../../train/microbatch.ts';
+import { systemCode } from '../../whole-file.ts';
 
 type Needs = Pick<Resolved, 'spec'> & Pick<CellLayout, 'cellBytes'>;
 
@@ -100,8 +102,21 @@ function smallerSizes({ model }: ResolvedTrain): string[] {
 function isOnHost({ backend, device }: ResolvedTrain): boolean {
   if (device === 'cpu' || backend === 'wasm') return true;
   if (device !== 'auto' || backend === 'tensorflow') return false;
+  // `auto` takes the user's own tfjs-node-gpu first, and wasm where there is nothing else.
+  if (backend === 'auto' && hasTensorflowGpu()) return false;
   const addon = torchAddon();
-  return !isAbsent(addon) && addon.info().cudaDevices === 0;
+  return isAbsent(addon) || addon.info().cudaDevices === 0;
+}
+
+/** Whether the user has tfjs-node-gpu, without loading it. */
+function hasTensorflowGpu(): boolean {
+  try {
+    createRequire(import.meta.url).resolve('@tensorflow/tfjs-node-gpu/package.json');
+    return true;
+  } catch (error) {
+    if (!['MODULE_NOT_FOUND', 'ERR_PACKAGE_PATH_NOT_EXPORTED'].includes(systemCode(error) ?? '')) throw error;
+    return systemCode(error) !== 'MODULE_NOT_FOUND';
+  }
 }
 
 function gibibytes(bytes: number): string {

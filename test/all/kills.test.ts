@@ -1,5 +1,5 @@
 import t from 'tap';
-import { killTest } from '../../../scripts/kill-test.mjs';
+import { killTest } from '../../scripts/kill-test.mjs';
 
 t.test(
   'ten kills of each training and job: what they leave equals what they leave undisturbed, bit for bit',
