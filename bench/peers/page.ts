@@ -74,7 +74,7 @@ export function chiefSection(rows: readonly PeerRow[], machine: Machine): string
     bestPair(compared, model, (peer) => peer.endsWith('float32')),
   );
   const lines = [
-    ...(jpeg === undefined ? [] : [chiefLine('random crops from JPEGs, batches of 64', jpeg)]),
+    ...(jpeg === undefined ? [] : [chiefLine('random crops from JPEGs, batches of 64 that are lent', jpeg)]),
     ...(raw === undefined ? [] : [chiefLine('random crops from raw records of 256 px', raw)]),
     ...steps.flatMap((row) =>
       row === undefined ? [] : [chiefLine(`one step of ${title(row.model ?? '')}, micro-batch 16, float32`, row)],

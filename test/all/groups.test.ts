@@ -143,7 +143,7 @@ t.test(
     const first = start(['run', join(root, 'small.yaml')]);
     const checkpoints = join(root, 'out/checkpoints');
     const saved = () => existsSync(checkpoints) && readdirSync(checkpoints).some((name) => /^step-\d+$/.test(name));
-    while (!saved() && first.child.exitCode === null && child.signalCode === null) await pause(20);
+    while (!saved() && first.child.exitCode === null && first.child.signalCode === null) await pause(20);
     first.child.kill('SIGKILL');
     const killed = await first.ended;
     t.equal(killed.signal, 'SIGKILL', killed.text);
