@@ -63,7 +63,10 @@ t.test(
 
 t.test('the chief rows compare with the fastest, not with the most convenient', (t) => {
   const chief = chiefSection(rows, machine);
-  t.match(chief, '| random crops from JPEGs, batches of 64 that are lent | 1,000 images/s | 600 images/s, tf.data 1.0 | 1.60 |');
+  t.match(
+    chief,
+    '| random crops from JPEGs, batches of 64 that are lent | 1,000 images/s | 600 images/s, tf.data 1.0 | 1.60 |',
+  );
   t.match(chief, '| random crops from raw records of 256 px | 1,000 images/s | 450 images/s, FFCV 1.0 | 2.20 |');
   t.match(
     chief,
