@@ -1,4 +1,5 @@
 import { inProse, redactProse, type Secret } from '../pipeline/file/redact.ts';
+import { jsonOf } from '../whole-file.ts';
 import type { Output, Terminal } from './command.ts';
 
 const hiddenIn = new WeakMap<Terminal, Secret[]>();
@@ -13,7 +14,7 @@ export function hiding(terminal: Terminal): Terminal {
     get columns() {
       return output.columns;
     },
-    write: (text) => output.write(redactProse(text, inText(text, secrets))),
+    write: (text) => output.write(hidden(text, secrets)),
   });
   const shown: Terminal = {
     stdout: safe(terminal.stdout),
@@ -32,8 +33,22 @@ export function hide(terminal: Terminal, secrets: readonly Secret[] = []): void 
   hiddenIn.get(terminal)?.push(...secrets);
 }
 
-/** In JSON a number must stay one; where it is an option it has been replaced before. */
-function inText(text: string, secrets: readonly Secret[]): readonly Secret[] {
+function hidden(text: string, secrets: readonly Secret[]): string {
   const prose = inProse(secrets);
-  return /^\s*[{[]/.test(text) ? prose.filter(({ value }) => Number.isNaN(Number(value))) : prose;
+  if (prose.length === 0) return text;
+  const value = /^\s*[{[]/.test(text) ? jsonOf(text) : undefined;
+  const space = /^.\n/.test(text) ? 2 : undefined;
+  // Text that would not be the same again is no JSON of ours.
+  if (value === undefined || `${JSON.stringify(value, null, space)}\n` !== text) return redactProse(text, prose);
+  return `${JSON.stringify(withoutValues(value, prose), null, space)}\n`;
+}
+
+/** What a verb prints for programs: the names of fields are ours, and so is what an event is; a number must stay one. Where it is an option it has been replaced before. */
+function withoutValues(value: unknown, prose: readonly Secret[], depth = 0): unknown {
+  if (typeof value === 'string') return redactProse(value, prose);
+  if (Array.isArray(value)) return value.map((inner) => withoutValues(inner, prose, depth + 1));
+  if (typeof value !== 'object' || value === null) return value;
+  const hide = ([key, inner]: [string, unknown]) =>
+    [key, depth === 0 && key === 'type' ? inner : withoutValues(inner, prose, depth + 1)] as const;
+  return Object.fromEntries(Object.entries(value).map(hide));
 }

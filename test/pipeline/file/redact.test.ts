@@ -143,6 +143,19 @@ t.test('L1, S1: a run whose name is a value of the environment knows its own fol
     t.match(await start(), { code: 0 }, NAME);
     t.match(await start('--fresh'), { code: 0 }, `${NAME}, again`);
   }
+  for (const NAME of ['type', 'progress', 'done']) {
+    rmSync(out, { recursive: true });
+    const { out: printed } = await patchstream(['run', join(root, 'job.yaml'), '--json', '--fresh'], { env: { NAME } });
+    const rows = printed.trim().split('\n');
+    t.match(
+      rows.map((row) => JSON.parse(row) as object).filter((row) => !('text' in row)),
+      [
+        { type: 'progress', done: 2 },
+        { type: 'end', done: 2 },
+      ],
+      NAME,
+    );
+  }
   rmSync(out, { recursive: true });
   writeFiles(root, { 'out/pipeline.json': '{}' });
   const other = await patchstream(['run', join(root, 'job.yaml')], { env: { NAME: 'pipeline' } });
