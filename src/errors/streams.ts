@@ -30,7 +30,7 @@ export const streamsErrors = {
   OUTPUT_FOLDER:
     'the folder of the run must be one that can be written to; got: {found}. Choose another `output`, or make room.',
   TRAIN_TOO_FEW:
-    'a training must have the samples of one step at least, {batch}; got {found}. Take a smaller `batch`, `repeat` the source, or train for more epochs.',
+    'a training must have the samples of one step at least, {batch}; got {found}. Take a smaller `batch`, leave out `dropLast`, `repeat` the source, or train for more epochs.',
   EVALUATE_SHAPE:
     'a model is evaluated on what it was trained on, {expected}; got {found}. Give `evaluate` the same `patch` and `size`, or leave its stages out.',
   EVALUATE_FOLDER: '--on must name a folder, from the working directory; {path} is not there.',

@@ -43,10 +43,16 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
   try {
     watch = context.watch && (await Watch.open(resolved, context.watch, context));
     source = watch?.source ?? (await openSource(resolved, { signal, onLine, writes: true }));
-    const job = jobOf(resolved, source, context);
+    const failedAt = new Set<number>();
+    const job = { ...jobOf(resolved, source, context), failed: (position: number) => failedAt.has(position) };
     const replaced = context.fresh ? undefined : await folder.replaces();
     const sink = await openSink(resolved, source, job, context);
-    const { position, samples, sources } = sink.resumed ?? { position: job.from, samples: 0, sources: 0 };
+    const { position, samples, sources, broken } = sink.resumed ?? {
+      position: job.from,
+      samples: 0,
+      sources: 0,
+      broken: 0,
+    };
     const written: Written = { records: 0, samples: 0 };
     let earlier: Earlier | undefined;
     let closed: Awaited<ReturnType<typeof sink.close>>;
@@ -63,7 +69,7 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
         if (unreadable > 0) {
           onLine(`${counted(unreadable, 'line')} of quarantine.jsonl cannot be read: those samples count as dropped`);
         }
-        earlier = earlierOf({ positions: position - job.from, sources, failed });
+        earlier = earlierOf({ positions: position - job.from, sources, failed, broken });
         before = beforeOf(counts, position - job.from, samples);
         onLine(`goes on behind ${counted(samples, 'sample')} that an earlier run has written`);
       }
@@ -76,6 +82,7 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
         ...(before && { before }),
         onLine,
         onFailure(failure) {
+          failedAt.add(failure.position);
           folder.quarantine(failure);
           onEvent({ type: 'failure', stage: failure.stage, key: failure.key, error: messageOf(failure.error) });
         },
@@ -90,11 +97,12 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
         opened &&
         sumOfJob(opened, resolved, { ...job, to: watch?.count ?? job.to, earlier, isWhole: complete && !watch });
     }
-    checkSum(sum!, { written: written.samples + (earlier?.delivered ?? 0), isWhole: complete && !watch });
+    // First: what was on its way is not held to a sum.
     if (signal.aborted && watch === undefined) {
       how = 'cancelled';
       throw cancelled(signal);
     }
+    checkSum(sum!, { written: written.samples + (earlier?.delivered ?? 0), isWhole: complete && !watch });
     how = 'completed';
     const seconds = (awake.now() - began) / 1000;
     const stats = withBefore(opened.loader.stats(), before);

@@ -49,18 +49,20 @@ export function sumOf({ samples, ended, earlier, passedOver }: Counted): Sum {
 /** How the samples of an earlier run of the same job have ended. */
 export type Earlier = Readonly<Record<End, number>>;
 
-/** What was written, what stands in the quarantine and nowhere else, and the rest, which was dropped. */
+/** What was written, what stands in the quarantine and was not written in part, and the rest, which was dropped. @param broken positions that are both. */
 export function earlierOf({
   positions,
   sources,
   failed,
+  broken = 0,
 }: {
   positions: number;
   sources: number;
   failed: number;
+  broken?: number | undefined;
 }): Earlier {
   const delivered = Math.min(positions, sources);
-  const lost = Math.min(positions - delivered, failed);
+  const lost = Math.min(positions - delivered, Math.max(0, failed - broken));
   return { delivered, failed: lost, dropped: positions - delivered - lost };
 }
 

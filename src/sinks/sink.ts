@@ -10,9 +10,14 @@ export interface OpenSink<Written = unknown> {
   commit(written: Written): void | Promise<void>;
   /**
    * Where an earlier run of this job is gone on with: the first position that is still to be written, how many records are, and of how many samples
-   * of the source.
+   * of the source; of these, `broken` have lost a part that failed.
    */
-  readonly resumed?: { readonly position: number; readonly samples: number; readonly sources: number };
+  readonly resumed?: {
+    readonly position: number;
+    readonly samples: number;
+    readonly sources: number;
+    readonly broken?: number;
+  };
   /** Finishes the file that is being written, so that readers find it: all positions before `to` are done. For a sink that is gone on with. */
   flush?(to: number): Promise<void>;
   /**
@@ -38,6 +43,8 @@ export interface Job {
   readonly part?: Part;
   /** How many samples the source has, and a digest of their keys. */
   readonly source: { readonly count: number; readonly keys: string };
+  /** Whether a part of the sample at this position has failed; known once a later position is committed, or the run is complete. */
+  readonly failed?: (position: number) => boolean;
   /** Begin anew, whatever an earlier run has left. */
   readonly fresh: boolean;
   readonly versions: Readonly<Record<string, string>>;

@@ -73,8 +73,9 @@ export function drain<W>({
           const { carried } = result;
           if (!('error' in result)) {
             meter.out++;
-            giveBack(carried, 'delivered');
+            // Told of before its permit returns: that lets in the next, whose failure may end the run.
             subscriber.next(carried.sample);
+            giveBack(carried, 'delivered');
             return;
           }
           meter.failures++;

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { take } from 'rxjs';
 import t from 'tap';
@@ -29,8 +30,8 @@ const parts = each(
 t.test('the sum of any counts holds, and one that is none is an error with the numbers', async (t) => {
   const count = fc.integer({ min: 0, max: 1000 });
   fc.assert(
-    fc.property(count, count, count, count, count, (delivered, failed, dropped, positions, sources) => {
-      const earlier = earlierOf({ positions, sources, failed });
+    fc.property(count, count, count, count, count, count, (delivered, failed, dropped, positions, sources, broken) => {
+      const earlier = earlierOf({ positions, sources, failed, broken });
       t.equal(earlier.delivered + earlier.failed + earlier.dropped, positions);
       const samples = delivered + failed + dropped + positions;
       const sum = sumOf({ samples, ended: { delivered, failed, dropped }, earlier });
@@ -107,6 +108,66 @@ t.test('a job that is cancelled says what it has not reached; one that goes on c
   t.same(sum, whole.sum);
   t.match(whole.sum, { listed: 300, failed: 27, notReached: 0 });
 });
+
+/** Every sample becomes two, of which the second fails at positions ending in 3; those ending in 7 are dropped. */
+const halves = [
+  each((sample: Sample) => (sample.position % 10 === 7 ? drop('odd') : [sample, sample]), { maxFailures: '50%' }),
+  each(
+    async (sample: Sample) => {
+      await setImmediate();
+      if (sample.position % 10 === 3 && sample.key.endsWith('/2')) throw new Error('broken');
+      return sample;
+    },
+    { maxFailures: '50%' },
+  ),
+];
+
+t.test(
+  'N3: a job that goes on counts a sample that was delivered in part as delivered, as an undisturbed one does',
+  async (t) => {
+    for (const sink of [toShards({ shardBytes: 4000 }), toJsonl({ shardBytes: 4096 })]) {
+      const output = join(t.testdir({}), sink.sink.name);
+      const job = { count: 200, stages: halves };
+      for (const at of [63, 143]) {
+        const abort = new AbortController();
+        const onEvent = (event: RunEvent) =>
+          event.type === 'failure' && event.key.startsWith(`n/${at}`) && abort.abort('enough');
+        await t.rejects(runNumbered(output, sink, { ...job, signal: abort.signal, onEvent }), {
+          code: 'RUN_CANCELLED',
+        });
+      }
+      const lines: string[] = [];
+      const onEvent = (event: RunEvent) => event.type === 'line' && lines.push(event.text);
+      const { sum } = await runNumbered(output, sink, { ...job, onEvent });
+      t.match(lines, [/^goes on behind/]);
+      t.match(sum, { listed: 200, delivered: 180, failed: 0, dropped: 20, notReached: 0 }, sink.sink.name);
+    }
+  },
+);
+
+t.test(
+  'N3: a job that is cancelled while its source answers at once has ended by that, whatever was on its way',
+  async (t) => {
+    const output = t.testdir({});
+    const stages = [
+      each(
+        (sample: Sample) => {
+          if (sample.position % 4 === 3) throw new Error('broken');
+          return sample;
+        },
+        { maxFailures: '50%' },
+      ),
+    ];
+    for (let at = 3; at < 120; at += 4) {
+      const abort = new AbortController();
+      const onEvent = (event: RunEvent) =>
+        event.type === 'failure' && event.key === `n/${at}.png` && abort.abort('enough');
+      const sink = at % 8 === 3 ? toJsonl() : toShards();
+      const job = { count: 200, stages, signal: abort.signal, onEvent, fresh: true };
+      await t.rejects(runNumbered(join(output, sink.sink.name), sink, job), { code: 'RUN_CANCELLED' }, `at ${at}`);
+    }
+  },
+);
 
 t.test('parts of a job list their own; an operator that ends early drops the rest', async (t) => {
   const output = t.testdir({});

@@ -8,6 +8,7 @@ import type { Drop } from '../../streams/sample.ts';
 import type { Spec } from '../../vision/spec.ts';
 import { cancelled } from '../cancelled.ts';
 import { type Loader, loader, type Threads } from './engine.ts';
+import { endingIdlePasses } from './passes.ts';
 import { type RecordRun, recordRun } from './records.ts';
 
 /** What of a run is not in its definition. */
@@ -70,7 +71,7 @@ export interface Opened {
 /**
  * Opens the source of a checked pipeline and joins its stages to it.
  *
- * @throws what the source says when it cannot be opened.
+ * @throws what the source says when it cannot be opened; NOTHING_LEFT from `loader` where a source is read for ever and nothing comes through.
  */
 export async function openLoader(resolved: Readable, options: OpenOptions = {}): Promise<Opened> {
   const { definition, stages, spec, capacity } = resolved;
@@ -82,7 +83,7 @@ export async function openLoader(resolved: Readable, options: OpenOptions = {}):
   const signal = options.signal === undefined ? abort.signal : AbortSignal.any([abort.signal, options.signal]);
   const source = options.source ?? (await openSource(resolved, { ...options, signal }));
   const first: Failure[] = [];
-  const total = options.end ?? Math.floor(epochs * source.count);
+  const total = options.end ?? (source.count === 0 ? 0 : Math.floor(epochs * source.count));
   const records =
     typeof total === 'number'
       ? recordRun(source as OpenSource, stages, {
@@ -94,7 +95,11 @@ export async function openLoader(resolved: Readable, options: OpenOptions = {}):
           base: definition.base,
         })
       : undefined;
-  const running = loader(source, {
+  const again = total === Number.POSITIVE_INFINITY && Number.isFinite(source.count);
+  // Counted by permits: what a stage or the end of the chain still holds is on its way.
+  const delivered = () => running.permits.ended.delivered;
+  const read = again ? endingIdlePasses(source, capacity.permits, delivered) : source;
+  const running = loader(read, {
     seed: definition.seed,
     base: definition.base,
     stages,

@@ -1,16 +1,21 @@
 import { fail } from '../../errors.ts';
-import type { OpenSource } from '../../sources/source.ts';
+import type { Fields, OpenSource } from '../../sources/source.ts';
+import type { Drop } from '../../streams/sample.ts';
 
 /**
  * A source that is read again and again ends the run where two whole passes have brought nothing through: such a run would go on for ever, and do
  * nothing.
  *
- * @param permits how many samples may be on their way. @param out how many have come through by now.
+ * @param permits how many samples may be on their way. @param out how many of those that are not on their way have come through by now.
  */
-export function endingIdlePasses(source: OpenSource, permits: number, out: () => number): OpenSource {
+export function endingIdlePasses(
+  source: OpenSource<Fields | Drop>,
+  permits: number,
+  out: () => number,
+): OpenSource<Fields | Drop> {
   const most = 2 * source.count + permits;
   let [reads, before] = [0, 0];
-  const read: OpenSource['read'] = (...asked) => {
+  const read: typeof source.read = (...asked) => {
     if (++reads > most) {
       const now = out();
       if (now === before) {

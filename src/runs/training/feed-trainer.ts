@@ -1,4 +1,4 @@
-import { fail } from '../../errors.ts';
+import { catchError, EMPTY, tap } from 'rxjs';
 import { type BatcherOptions, batcher } from '../../streams/batcher.ts';
 import { iterate } from '../../streams/iterate.ts';
 import type { Ring } from '../../streams/ring.ts';
@@ -14,28 +14,39 @@ export interface Feeding {
   microBatch(): number;
   /** Steps do not cross epochs. */
   readonly dropLast: boolean;
+  /** The epoch in which the last step of an earlier run ended; -1 where there was none. */
+  readonly stepped?: number;
   /** How samples are written into cells. */
   readonly rendering: Omit<BatcherOptions, 'ring' | 'size'>;
   /** Ends when the trainer may be given more. */
   idle?(): Promise<void>;
 }
 
+export interface Fed {
+  /** Samples at the end of the data that did not fill a step. */
+  readonly leftOver: number;
+  /** Two whole epochs in a row had too few samples for a step of their own: more of them would not help. */
+  readonly tooFew: boolean;
+}
+
+/** Epochs without a step, one behind the other, after which the samples of a training end. */
+const idleEpochs = 2;
+
 /**
  * Sends the loader's cells to the trainer, a micro-batch at a time, as fast as it takes them. The micro-batch may change from step to step.
- * Returns how many samples were left over.
+ * Where `dropLast` leaves nothing of two whole epochs the samples end there: what was sent before is still trained on.
  */
 export async function feedTrainer(
   loader: Pick<Loader, 'ordered' | 'permits'>,
   trainer: Pick<Trainer, 'send' | 'end' | 'done'>,
-  { ring, batch, microBatch, dropLast, rendering, idle = async () => {} }: Feeding,
-): Promise<number> {
-  const cut = new StepCutter(batch, dropLast, microBatch);
+  { ring, batch, microBatch, dropLast, stepped = -1, rendering, idle = async () => {} }: Feeding,
+): Promise<Fed> {
+  const cut = new StepCutter(batch, { dropLast, stepped, choose: microBatch });
   const size = (first: Sample) => cut.next(first);
   const render = batcher({ ring, size, dropLast, ...rendering });
   let gathered = 0;
   let batchIndex = 0;
   let epoch = -1;
-  let stepped: number | undefined;
   let waited = 0;
   // Ended by the trainer's end, not by the run's signal: a step that is under way is to be finished.
   const over = new AbortController();
@@ -43,16 +54,20 @@ export async function feedTrainer(
     () => over.abort(),
     () => over.abort(),
   );
-  for await (const { wanted, ...list } of iterate(loader.ordered.pipe(render), over.signal)) {
+  let tooFew = false;
+  const lists = loader.ordered.pipe(
+    render,
+    tap(({ epochs }) => cut.made(epochs[0]!)),
+    catchError((error: unknown) => {
+      if (!(error instanceof TooFew)) throw error;
+      tooFew = true;
+      return EMPTY;
+    }),
+  );
+  for await (const { wanted, ...list } of iterate(lists, over.signal)) {
     if (dropLast && list.epochs[0] !== epoch) {
       [gathered, batchIndex] = [0, 0];
       epoch = list.epochs[0]!;
-      // The first epoch may have been begun by an earlier run.
-      stepped ??= epoch;
-      if (epoch - stepped > 1) {
-        const found = 'fewer in each of the last epochs, each of which `dropLast` ends at its last full batch';
-        throw fail('TRAIN_TOO_FEW', { batch, found });
-      }
     }
     const samples = list.keys.length;
     // The run's last samples, fewer than a micro-batch: they cannot fill a step.
@@ -65,36 +80,59 @@ export async function feedTrainer(
     waited += permitWaitMs;
     const { cells, keys, positions } = list;
     const ringFill = 1 - ring.available / ring.cells;
-    if (!(await trainer.send({ cells, keys, positions, batchIndex, permitWaitMs, ringFill }))) return 0;
+    if (!(await trainer.send({ cells, keys, positions, batchIndex, permitWaitMs, ringFill })))
+      return { leftOver: 0, tooFew };
     gathered = (gathered + samples) % batch;
-    if (gathered === 0) stepped = epoch;
     batchIndex = gathered === 0 ? 0 : batchIndex + 1;
   }
   trainer.end();
-  return gathered;
+  return { leftOver: gathered, tooFew };
 }
 
-/** Says how many samples the next list is to have: those of one step as many in each. */
+/** Ends the samples, and is no error of the run: its last step may be under way. */
+class TooFew extends Error {}
+
+/**
+ * Says how many samples the next list is to have: those of one step as many in each. It sees every sample that begins a list in the order of positions,
+ * also where the list never becomes full: so when it ends does not depend on how fast anything is.
+ */
 class StepCutter {
   readonly #batch: number;
   readonly #dropLast: boolean;
   readonly #choose: () => number;
+  /** The last epoch in which a step became full. */
+  #stepped: number;
   #epoch = -1;
   #gathered = 0;
   #size = 1;
 
-  constructor(batch: number, dropLast: boolean, choose: () => number) {
+  constructor(
+    batch: number,
+    {
+      dropLast,
+      stepped,
+      choose,
+    }: { readonly dropLast: boolean; readonly stepped: number; readonly choose: () => number },
+  ) {
     this.#batch = batch;
     this.#dropLast = dropLast;
     this.#choose = choose;
+    this.#stepped = stepped;
   }
 
+  /** @throws TooFew */
   next({ epoch }: Sample): number {
+    if (this.#dropLast && epoch - this.#stepped > idleEpochs) throw new TooFew();
     // What the end of an epoch left of a step is thrown away: the next begins a step.
     if (this.#dropLast && epoch !== this.#epoch) this.#gathered = 0;
     this.#epoch = epoch;
     if (this.#gathered === 0) this.#size = this.#choose();
     this.#gathered = (this.#gathered + this.#size) % this.#batch;
     return this.#size;
+  }
+
+  /** A list is full. */
+  made(epoch: number): void {
+    if (this.#gathered === 0) this.#stepped = epoch;
   }
 }

@@ -25,13 +25,12 @@ import type { RunSummary } from '../events.ts';
 import type { MachineEvent } from '../inspect-run.ts';
 import type { Threads } from '../loader/engine.ts';
 import { type Opened, openLoader, openSource } from '../loader/open.ts';
-import { endingIdlePasses } from '../loader/passes.ts';
 import { rendering } from '../loader/rendering.ts';
 import { lossLines, ProgressTicker, totals } from '../progress.ts';
 import { checkTrained, type Sum, sayPassedOver, sumOfTraining, trainingSumLines } from '../sum.ts';
 import { probeHeldOut } from './evaluation.ts';
 import { EvaluationHistory } from './evaluation-history.ts';
-import { feedTrainer } from './feed-trainer.ts';
+import { type Fed, feedTrainer } from './feed-trainer.ts';
 import { heldOutLines } from './held-out.ts';
 import { type MicroBatchRange, microBatchRange, ringCells } from './micro-batch-range.ts';
 import { ownModel, trainDefinition } from './train-definition.ts';
@@ -82,19 +81,13 @@ export async function runTraining(resolved: Resolved, context: RunContext): Prom
     const openAt: OpenAt = async (start, threads) => {
       sayPassedOver(reading.source, context);
       for (const { places, rows } of heldOut) sayPassedOver({ passedOver: rows }, context, places);
-      const out = () => opened?.loader.stats().at(-1)?.out ?? 0;
-      const ending = plan.epochs === Number.POSITIVE_INFINITY && Number.isFinite(count);
-      const read = ending ? endingIdlePasses(reading.source, resolved.capacity.permits, out) : reading.source;
-      opened = await openLoader(resolved, { ...reading, source: read, start, threads });
+      opened = await openLoader(resolved, { ...reading, start, threads });
       return opened;
     };
     const trained = await trainOn(openAt, plan, resolved, { ...context, history });
-    const { end, ready, loader, finish } = trained;
+    const { end, ready, loader } = trained;
     if (signal.aborted) throw cancelled(signal);
-    if (end.step === 0) {
-      finish();
-      throw fail('TRAIN_TOO_FEW', { batch: plan.train.batch, found: trained.leftOver });
-    }
+    checkSteps(trained, plan.train);
     sum = sumOfTraining(loader.permits, source);
     checkTrained(sum, (end.step - ready.step) * plan.train.batch);
     const seconds = (awake.now() - began) / 1000;
@@ -159,11 +152,9 @@ function planOf(resolved: Resolved, { count, classNames }: OpenSource): Plan {
   return { ...fixed, epochs, length: { epochs }, total: stepsIn(epochs, count, train) };
 }
 
-interface Trained extends Pick<Opened, 'loader' | 'finish'> {
+interface Trained extends Pick<Opened, 'loader' | 'finish'>, Fed {
   readonly end: LoopEnd;
   readonly ready: Trainer['ready'];
-  /** Samples at the end of the data that did not fill a step. */
-  readonly leftOver: number;
   /** What the stages had done when the last step ended. */
   readonly stats: readonly StageStats[];
   /** Milliseconds per step by micro-batch, as far as they were timed. */
@@ -251,16 +242,17 @@ async function trainOn(
   const ticker = new ProgressTicker(onEvent, look, { perDone: train.batch, before: ready.step });
   try {
     opened = await openAt(ready.position, tuned.threads);
-    const leftOver = await feedTrainer(opened.loader, trainer, {
+    const fed = await feedTrainer(opened.loader, trainer, {
       ring,
       batch: train.batch,
       microBatch: () => tuned.microBatch,
       dropLast: train.dropLast,
+      stepped: Math.floor((ready.position - 1) / count),
       rendering: rendering(opened.loader, layout),
       idle: () => tuned.undisturbed(history.idle()),
     });
     const end = await trainer.done;
-    return { ...opened, end, ready, leftOver, stats: opened.loader.stats(), costs: tuned.costs };
+    return { ...opened, ...fed, end, ready, stats: opened.loader.stats(), costs: tuned.costs };
   } catch (error) {
     // Whichever side fails first ends the other; what the trainer says after that is not the cause.
     await endOf(trainer);
@@ -278,6 +270,18 @@ async function endOf(trainer: Trainer): Promise<void> {
   trainer.stop();
   trainer.end();
   await Promise.allSettled([trainer.done]);
+}
+
+/** @throws TRAIN_TOO_FEW; what `finish` throws, where that is why. */
+function checkSteps({ end, leftOver, tooFew, finish }: Trained, { batch }: ResolvedTrain): void {
+  if (tooFew && end.ended === 'data') {
+    const found =
+      'fewer in each of two whole epochs, without those that failed or were dropped; `dropLast` ends each epoch at its last full batch';
+    throw fail('TRAIN_TOO_FEW', { batch, found });
+  }
+  if (end.step > 0) return;
+  finish();
+  throw fail('TRAIN_TOO_FEW', { batch, found: leftOver });
 }
 
 function stepLines({ end, leftOver }: Trained, { batch }: ResolvedTrain): string[] {

@@ -13,6 +13,8 @@ export interface LedgerFile {
   readonly samples: number;
   /** Positions that these samples are of; earlier versions have not counted them. */
   readonly sources?: number;
+  /** Those of `sources` that a part has failed of; absent where there are none. */
+  readonly broken?: number;
 }
 
 export interface LedgerPlace {

@@ -7,7 +7,7 @@ import { TemporaryFile } from '../../files/temporary-file.ts';
 import { type Origin, originEnding, readOrigin, writeOrigin } from '../../formats/part-origin.ts';
 import { isSame } from '../../formats/shard/parts.ts';
 import { cannotWrite, temporaryEnding } from '../../whole-file.ts';
-import type { Job } from '../sink.ts';
+import type { Job, OpenSink } from '../sink.ts';
 import { Ledger, type LedgerFile } from './ledger.ts';
 
 /** Where a file of a job begins. */
@@ -111,10 +111,15 @@ export class RollingFiles<W extends Entry> {
   }
 
   /** As a sink has it. */
-  get resumed(): { readonly position: number; readonly samples: number; readonly sources: number } {
+  get resumed(): Required<NonNullable<OpenSink['resumed']>> {
     const sum = (of: (file: LedgerFile) => number) => this.#files.reduce((sum, file) => sum + of(file), 0);
     const position = this.#files.at(-1)?.to ?? this.#options.job.from;
-    return { position, samples: sum(({ samples }) => samples), sources: sum((file) => file.sources ?? file.samples) };
+    return {
+      position,
+      samples: sum(({ samples }) => samples),
+      sources: sum((file) => file.sources ?? file.samples),
+      broken: sum((file) => file.broken ?? 0),
+    };
   }
 
   /** Adds a sample. To be called in the order of positions. @throws SINK_WRITE; SINK_SAMPLE where one has become more than a file can take */
@@ -137,8 +142,11 @@ export class RollingFiles<W extends Entry> {
     this.#current ??= await this.#begin(position);
     const { file, form } = this.#current;
     await file.write(form.entry(written, file.bytes));
-    if (this.#current.samples === 0 || this.#current.position !== position) this.#current.sources++;
-    this.#current.position = position;
+    if (this.#current.position !== position) {
+      this.#leave(this.#current);
+      this.#current.sources++;
+      this.#current.position = position;
+    }
     this.#current.samples++;
   }
 
@@ -193,15 +201,22 @@ export class RollingFiles<W extends Entry> {
       await file.abandon();
       throw error;
     }
-    return { file, form, from: start.from, position, samples: 0, sources: 0 };
+    return { file, form, from: start.from, position, samples: 0, sources: 1, broken: 0 };
+  }
+
+  /** No sample of its position will come any more: what has failed of it is known. */
+  #leave(current: Current<W>): void {
+    if (this.#options.job.failed?.(current.position)) current.broken++;
   }
 
   async #finish(to = this.#current!.position + 1): Promise<void> {
-    const { file, form, from, samples, sources } = this.#current!;
+    this.#leave(this.#current!);
+    const { file, form, from, samples, sources, broken } = this.#current!;
     await file.write(form.tail(file.bytes, to));
     await file.finish();
     this.#current = undefined;
-    const row = { file: fileName(this.#options, this.#files.length), bytes: file.bytes, from, to, samples, sources };
+    const name = fileName(this.#options, this.#files.length);
+    const row = { file: name, bytes: file.bytes, from, to, samples, sources, ...(broken > 0 && { broken }) };
     await this.#ledger.add(row);
     this.#files.push(row);
   }
@@ -214,6 +229,7 @@ interface Current<W extends Entry> {
   position: number;
   samples: number;
   sources: number;
+  broken: number;
 }
 
 interface Named {

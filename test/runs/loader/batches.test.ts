@@ -199,6 +199,31 @@ t.test('custom stages that misbehave give clear errors, and nothing hangs', asyn
   t.end();
 });
 
+t.test(
+  'L13: what is read for ever ends where two whole passes bring nothing through, also of one sample',
+  async (t) => {
+    const root = t.testdir();
+    await pictureFolder(root, 1);
+    const chain = pipeline(
+      imageFolder(root),
+      each((sample) => (sample.epoch > 3 ? (drop('enough') as unknown as typeof sample) : sample)),
+      decode(),
+      resize(8),
+    );
+    const epochs = Number.POSITIVE_INFINITY;
+    let seen = 0;
+    const batches = async () => {
+      for await (const { size } of chain.batches(2, { epochs })) seen += size;
+    };
+    const samples = async () => {
+      for await (const _ of chain.samples({ epochs })) seen++;
+    };
+    await t.rejects(batches(), { code: 'NOTHING_LEFT', message: /two passes/ });
+    await t.rejects(samples(), { code: 'NOTHING_LEFT', message: /two passes/ });
+    t.equal(seen, 8);
+  },
+);
+
 t.test('pictures of different sizes cannot lie in one batch', async (t) => {
   const root = t.testdir();
   await pictureFolder(root, 8);

@@ -14,7 +14,7 @@ import { EvaluationHistory } from '../../../src/runs/training/evaluation-history
 import { imageFolder } from '../../../src/sources/index.ts';
 import { decode, mask, randomResizedCrop, windows } from '../../../src/stages/index.ts';
 import { drop, type Sample } from '../../../src/streams/sample.ts';
-import { each } from '../../../src/streams/stage.ts';
+import { each, type Stage } from '../../../src/streams/stage.ts';
 import type { Measures } from '../../../src/train/metrics.ts';
 import { newestCheckpoint, readCheckpoint } from '../../../src/train/weights/checkpoint.ts';
 import { pictureFolder, writeFiles } from '../../kit/folder.ts';
@@ -373,5 +373,35 @@ t.test('L13: where no epoch has the samples of a step once the broken ones are o
   const train = { model: lomar({ width: 32, depth: 1, heads: 2 }), batch: 6, microBatch: 1, steps: 3 } as const;
   const where = { backend: 'wasm', thread: 'main', dropLast: true } as const;
   const job = definePipeline({ ...chain, train: { ...train, ...where }, output: join(root, 'run') });
-  await t.rejects(run(job), { code: 'TRAIN_TOO_FEW', message: /fewer in each of the last epochs/ });
+  await t.rejects(run(job), { code: 'TRAIN_TOO_FEW', message: /fewer in each of two whole epochs/ });
+});
+
+t.test('L13: where no list ever becomes full the training ends after two whole passes', async (t) => {
+  const root = t.testdir();
+  await pictureFolder(join(root, 'photos'), 12);
+  writeFiles(join(root, 'photos'), { '00003.jpg': Buffer.from('damaged') });
+  await pictureFolder(join(root, 'sound'), 12);
+  const of = (folder: string, microBatch: number | 'auto', stages: readonly Stage[] = []) => {
+    const chain = pipeline(
+      imageFolder(join(root, folder)),
+      ...(stages as []),
+      decode({ maxFailures: '50%' }),
+      randomResizedCrop({ size: 32 }),
+      windows({ patch: 8, size: 3, views: 2 }),
+      mask(0.5),
+    );
+    const train = { model: lomar({ width: 32, depth: 1, heads: 2 }), batch: 12, microBatch, steps: 10 } as const;
+    const where = { backend: 'wasm', thread: 'main', dropLast: true } as const;
+    return definePipeline({ ...chain, threads: 2, train: { ...train, ...where }, output: join(root, 'run') });
+  };
+  const unwanted = each((sample: Sample) => (sample.key === '00003.jpg' ? drop('unwanted') : sample));
+  // The first two passes are whole: what they trained is kept.
+  const later = each((sample: Sample) => (sample.epoch > 1 && sample.key === '00003.jpg' ? drop('later') : sample));
+  const all = [of('photos', 12), of('photos', 'auto'), of('sound', 12, [unwanted])];
+  const message = /fewer in each of two whole epochs.*leave out `dropLast`/;
+  for (const job of all) await t.rejects(run(job, { fresh: true }), { code: 'TRAIN_TOO_FEW', message });
+  await t.rejects(run(of('sound', 12, [later]), { fresh: true }), { code: 'TRAIN_TOO_FEW', message });
+  t.same(readdirSync(join(root, 'run', 'checkpoints')), ['step-00000002']);
+  // Going on finds the same, and trains nothing.
+  await t.rejects(run(of('sound', 12, [later])), { code: 'TRAIN_TOO_FEW', message });
 });
