@@ -2,7 +2,6 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import t from 'tap';
-import { compileErrors } from '../kit/compile.ts';
 import { pictureFolder } from '../kit/folder.ts';
 
 const page = readFileSync('docs/extending.md', 'utf8');
@@ -13,19 +12,6 @@ const files = Object.fromEntries(blocks);
 const root = t.testdir({ ...files, node_modules: { patchstream: t.fixture('symlink', resolve('.')) } });
 
 t.before(() => pictureFolder(join(root, 'fixtures', 'photos'), 24));
-
-t.test('the examples compile', (t) => {
-  const sources = Object.keys(files).filter((name) => name.endsWith('.ts'));
-  t.ok(sources.length > 0);
-  t.same(
-    compileErrors(
-      sources.map((name) => join(root, name)),
-      { paths: { patchstream: [resolve('src/index.ts')] } },
-    ),
-    [],
-  );
-  t.end();
-});
 
 /** Runs one of the pipelines of the page; what it has printed, and the rows of its metrics. */
 function ran(name: string) {

@@ -3,7 +3,6 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import t from 'tap';
 import { parse } from 'yaml';
-import { compileErrors } from '../kit/compile.ts';
 import { writeFiles } from '../kit/folder.ts';
 import { gradient, jpeg } from '../kit/pictures.ts';
 
@@ -24,15 +23,6 @@ t.test('the two commands are there, and every file that is linked exists', (t) =
 
 t.test('the quickstart in the README is the quickstart', (t) => {
   t.same(parse(block('yaml', 'lomar-quickstart')), parse(readFileSync('pipelines/lomar-quickstart.yaml', 'utf8')));
-  t.end();
-});
-
-t.test('the TypeScript examples compile', (t) => {
-  const examples = blocks('ts');
-  t.ok(examples.length >= 4);
-  const root = t.testdir(Object.fromEntries(examples.map((text, i) => [`example-${i}.ts`, text])));
-  const files = examples.map((_, i) => join(root, `example-${i}.ts`));
-  t.same(compileErrors(files, { paths: { patchstream: [resolve('src/index.ts')] } }), []);
   t.end();
 });
 

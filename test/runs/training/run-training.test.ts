@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -110,55 +108,7 @@ t.test(
   },
 );
 
-t.test('a run killed in the middle and started again ends as the undisturbed one, bit for bit', async (t) => {
-  const root = t.testdir();
-  await photos(root);
-  await run(training(root, 'whole', { steps: 30 }));
-
-  // The other one in a process of its own, which is killed without a chance to say anything once step 20 is on the disk.
-  writeFiles(root, {
-    'train.yaml': `
-name: broken
-seed: 5
-threads: 3
-source: { image-folder: { path: photos, repeat: 4 } }
-stages:
-  - decode: { maxFailures: 20% }
-  - random-resized-crop: { size: 32 }
-  - windows: { patch: 8, size: 3, views: 2 }
-  - mask: 0.5
-train:
-  model: { lomar: { width: 32, depth: 2, heads: 2, target: pixels } }
-  batch: 8
-  microBatch: 4
-  steps: 30
-  backend: wasm
-  optimizer: { adamw: { lr: 1.0e-3 } }
-  checkpoint: { everySteps: 5 }
-evaluate: { reconstruction: { on: held-out } }
-output: broken
-`,
-  });
-  const verb = ['bin/patchstream.mjs', 'run', join(root, 'train.yaml'), '--json'];
-  const first = spawn(process.execPath, verb, { stdio: ['ignore', 'pipe', 'inherit'] });
-  let seen = '';
-  first.stdout.on('data', (chunk: Buffer) => {
-    seen += chunk.toString();
-    const steps = [...seen.matchAll(/"type":"progress","done":(\d+)/g)].map(([, done]) => Number(done));
-    if ((steps.at(-1) ?? 0) >= 20) first.kill('SIGKILL');
-  });
-  const [code, signal] = (await once(first, 'exit')) as [number | null, string | null];
-  t.strictSame({ code, signal }, { code: null, signal: 'SIGKILL' });
-  t.notOk(existsSync(join(root, 'broken', 'finished.json')));
-
-  const second = spawn(process.execPath, verb, { stdio: ['ignore', 'ignore', 'inherit'] });
-  t.strictSame(await once(second, 'exit'), [0, null]);
-  t.strictSame(course(join(root, 'broken')), course(join(root, 'whole')), 'the same course');
-  t.equal(weights(join(root, 'broken')).last, 'step-00000030');
-  t.ok(weights(join(root, 'broken')).bytes.equals(weights(join(root, 'whole')).bytes), 'the same weights');
-  t.end();
-});
-
+// Killed without a word, and begun again: test/all/kills.test.ts.
 t.test('a cancelled training saves, and goes on from there', async (t) => {
   const root = t.testdir();
   await photos(root);
