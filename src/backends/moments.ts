@@ -51,7 +51,7 @@ export function keepWithin({ memory, swap = 0, whole }: Machine, taken: number =
 }
 
 /** What JavaScript and the loader may still take beside tensors. */
-const othersBytes = 128 * 2 ** 20;
+const othersBytes = 200 * 2 ** 20;
 /** Where little is left, so large a part of it. */
 const othersShare = 4;
 
