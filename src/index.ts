@@ -3,6 +3,8 @@
 export { catalogue, type ErrorCode, fail, PatchstreamError, type ValidationIssue } from './errors.ts';
 export type { BufferPool } from './files/buffer-pool.ts';
 export { pathOption } from './files/path-option.ts';
+export { defineMeasure, type MeasureContext, type MeasureDefinition, type Measured } from './measures/define.ts';
+export { classify, knn, linear, reconstruction } from './measures/index.ts';
 export { defineModel, type ModelDefinition, type ModelTools } from './models/define.ts';
 export { classifier, lomar, mae, srmae, srmaeWith } from './models/index.ts';
 export type { HostTensor, Loss, Model, RandomSource } from './models/model.ts';

@@ -12,9 +12,6 @@ export interface Absent {
   readonly remedy: string;
 }
 
-/** dtypes as `native/torch` numbers them. */
-export const torchDtypes = { float32: 0, int32: 1, bool: 2 } as const;
-
 /** What a tensor is uploaded from and downloaded into. May lie in a SharedArrayBuffer. */
 export type HostArray = Float32Array | Int32Array | Uint8Array;
 

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
-import { lstat } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { lstat, mkdir } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fail, messageOf, printable } from '../errors.ts';
 import type { Registry } from '../pipeline/registry.ts';
 import { refuseAmongSources } from '../pipeline/resolve/overlap.ts';
 import { type Resolved, resolvePipeline } from '../pipeline/resolve/resolve.ts';
-import { drawReconstruction, type Evaluation, evaluateModel, reconstructionOf } from '../runs/training/evaluation.ts';
+import { type Evaluation, evaluateModel, reconstructionOf } from '../runs/training/evaluation.ts';
 import { evaluationLines } from '../runs/training/evaluation-text.ts';
 import { heldOutLines } from '../runs/training/held-out.ts';
 import type { Failure } from '../streams/failures.ts';
@@ -36,7 +36,7 @@ export const evaluate: Command = {
     const made = await evaluateModel(resolved, { ...optionsOf(given, terminal), pictures: 0 });
     sayHeldOut(made, terminal);
     if (given.flag('json')) terminal.stdout.write(`${JSON.stringify(numbersOf(made))}\n`);
-    else terminal.stdout.write(`${(await evaluationLines(resolved, made)).join('\n')}\n`);
+    else terminal.stdout.write(`${evaluationLines(made.results).map(printable).join('\n')}\n`);
     return exits.ok;
   },
 };
@@ -71,18 +71,20 @@ export const reconstruct: Command = {
     if ((await lstat(path).catch(unlessGone)) !== undefined) throw fail('FILE_EXISTS', { path });
     const options = { ...optionsOf(given, terminal), measures, pictures: Number(count) };
     const made = await evaluateModel(resolved, options);
-    const { reconstruction } = made;
     sayHeldOut(made, terminal);
-    terminal.stdout.write(`restored pictures: ${await drawReconstruction(reconstruction!, path, writeOnce)}\n`);
+    await mkdir(dirname(path), { recursive: true });
+    await writeOnce(path, await made.results[0]!.draw!());
+    terminal.stdout.write(`restored pictures: ${path}\n`);
     return exits.ok;
   },
 };
 
-/** The numbers of an evaluation as one flat map: those of the reconstruction, and each measure of features by its id. */
-function numbersOf({ reconstruction, features, sums }: Evaluation): object {
-  const { errors, images, hidden, notes } = reconstruction ?? {};
-  const byId = features.map(({ id, kind: _, ...result }) => [id, result] as const);
-  return { ...errors, ...(reconstruction && { images, hidden, notes }), ...Object.fromEntries(byId), sums };
+/** The numbers of an evaluation as one map: those of a measure that stands alone, and each other measure by its id. */
+function numbersOf({ results, sums }: Evaluation): object {
+  const parts = results.map(({ measure: { id, definition }, numbers, notes = [] }) =>
+    definition.single ? { ...numbers, notes } : { [id]: { ...numbers, ...(notes.length > 0 && { notes }) } },
+  );
+  return { ...Object.assign({}, ...parts), sums };
 }
 
 function sayHeldOut({ sums }: Evaluation, { stderr }: Terminal): void {
@@ -130,7 +132,7 @@ async function resolvedOf(
   const file = onlyWord(command, given);
   const { resolved, registry, problems } = await readPipeline(file, given.list('set'), terminal);
   const on = given.text('on');
-  const restores = resolved?.evaluate?.measures.some(({ kind }) => kind === 'reconstruction') ?? false;
+  const restores = resolved?.evaluate?.measures.some(({ definition }) => definition.name === 'reconstruction') ?? false;
   const measured = restoring ? restores : resolved?.evaluate !== undefined;
   if (problems.length === 0 && resolved?.train !== undefined && on !== undefined && !measured) {
     return measuredOn(resolved, registry, resolve(on), terminal);

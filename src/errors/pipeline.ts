@@ -18,7 +18,7 @@ export const pipelineErrors = {
   USE_MODULE:
     'a module under `use` must load; got {found}. Mend the module, or the path, which starts at the file it stands in.',
   USE_EXPORTS:
-    'a module under `use` must export stages, sources, sinks or models, such as `export const mine = defineStage(…)`; got {found}. Export one.',
+    'a module under `use` must export stages, sources, sinks, models or measures, such as `export const mine = defineStage(…)`; got {found}. Export one.',
   NAME_TAKEN: 'the name of a {kind} must be free; got `{name}`, which is registered already. Choose another name.',
   NAME_UNKNOWN: 'a {kind} must be one that is registered; got `{name}`. {advice}',
   NAME_ENTRY: 'a {kind} must be a name, or a map with one name and its options; got {found}. {advice}',
@@ -30,7 +30,7 @@ export const pipelineErrors = {
     'a stage must be made by a stage factory, each(fn) or operator(op); got {found}. Call the factory: `decode()`, not `decode`.',
   STAGE_ID_TWICE: 'the ids of stages must differ; got `{id}` twice. Give one of the two an `id` of its own.',
   STAGE_BROKEN:
-    'the stage must say what it does to the spec; it threw {found}. Mend `check` or `output` of its definition.',
+    '{owner} must check its options and its spec without an error; it threw {found}. Change `check` or `output` of its definition.',
   FIELD_MISSING: '{owner} must get samples with `{field}`; got {fields}. {advice}',
   FIELD_LOOSE: 'what enters a batch must have a fixed size; `{field}` has none. {advice}',
   CELLS_TOO_FEW:

@@ -49,8 +49,8 @@ export const streamsErrors = {
     '`evaluate` measures what `train` has trained; this pipeline trains nothing. Take it out, or add a section `train`.',
   EVALUATE_MISSING:
     'a pipeline must say `train` and on what to `evaluate`; this one does not. Add `evaluate: { reconstruction: { on: ./folder } }`.',
-  EVALUATE_RANDOM: 'features are measured on pictures that do not change at random; {stage} changes them. {advice}',
-  EVALUATE_TWICE: 'a reconstruction is measured on one set of pictures; got {found}. Take all but one out.',
+  EVALUATE_RANDOM: '{measure} is measured on pictures that do not change at random; {stage} changes them. {advice}',
+  EVALUATE_TWICE: '{measure} is measured on one set of pictures; got {found}. Take all but one out.',
   RECONSTRUCTION_NONE:
     'the pipeline must say on what to restore pictures; it measures {found}. Add `reconstruction: { on: ./folder }` to `evaluate`.',
   LABELS_MISSING:
@@ -67,10 +67,9 @@ export const streamsErrors = {
     'both sets of pictures must have the same classes in the same order; got {found}. Classes are folders in the order of their names: give both sets a folder for each, empty where there is no picture.',
   CHECKPOINT_NONE:
     'a trained model must lie in {folder}; there is no checkpoint. Run the pipeline first, or name one with --checkpoint.',
-  MODEL_RESTORES:
-    'a reconstruction error needs a model that restores pixels; {model} does not. Leave `reconstruction` out.',
+  MODEL_RESTORES: '{measure} needs a model that restores pixels; {model} does not. Leave `{measure}` out.',
   MODEL_CLASSIFIES:
-    'an accuracy of its own needs a model that tells classes apart, such as `classifier`; {model} does not. Measure `knn` or `linear` of its features.',
+    '{measure} needs a model that tells classes apart, such as `classifier`; {model} does not. Measure `knn` or `linear` of its features.',
   MODEL_ENCODES: '{measure} needs a model with an encoder of whole pictures; {model} has none. Leave `{measure}` out.',
   PART: '`--part` must be i/n or auto/n, i from 1 to n; got {found}. {advice}',
   PART_SINK:

@@ -62,6 +62,8 @@ export const trainErrors = {
   RECONSTRUCTION_NOT_A_NUMBER:
     'restored pixels must be finite numbers; the model makes others. The training has diverged: lower its learning rate, or take an earlier checkpoint.',
   PROBE_NOT_A_NUMBER: 'the scores of a linear probe must be finite numbers; it has diverged. Lower its `lr`.',
+  MEASURE_NUMBER:
+    'a measure must give its values as finite numbers, {value} at least; {measure} gives {found}. Change its `run`.',
   MEASURE_EMPTY: 'a measure must be taken on one picture at least; got none. Look at the folder that it is taken on.',
   RECONSTRUCTION_EMPTY:
     'the held-out images must have at least one hidden pixel; got {images:image}. Give more images or a higher mask ratio.',

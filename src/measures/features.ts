@@ -2,6 +2,8 @@ import * as tf from '../backends/tf.ts';
 import { upload } from '../backends/upload.ts';
 import { fail } from '../errors.ts';
 import type { Encoder, HostBatch, Params } from '../models/model.ts';
+import { largestClass } from './accuracy.ts';
+import type { MeasureContext, MeasureData } from './define.ts';
 
 /** What becomes of a picture's tokens: the mean over its patches, or the cls token. */
 export type Pool = 'mean' | 'cls';
@@ -29,6 +31,33 @@ export interface FeatureOptions {
   /** As many pictures as may come: the room that is taken. */
   readonly most: number;
   readonly pool: Pool;
+}
+
+/** Features of both sets of pictures of a measure, and what the numbers of it hang on. */
+export async function featureSets(context: MeasureContext<{ readonly pool: Pool }, Encoder>) {
+  const { on, against } = context.data;
+  const answers = await featuresIn(against, context);
+  const asked = await featuresIn(on, context);
+  const about = {
+    resolution: on.resolution,
+    classes: new Set(answers.labels).size,
+    largest: largestClass(asked.labels).largest,
+    // Each picture then knows itself.
+    ...(on.isSame('against') && { same: true }),
+    images: asked.labels.length,
+    of: asked.of,
+    against: answers.labels.length,
+    againstOf: answers.of,
+  };
+  return { sets: { on: asked, against: answers }, about };
+}
+
+async function featuresIn(
+  data: MeasureData,
+  { model, params, options }: MeasureContext<{ readonly pool: Pool }, Encoder>,
+) {
+  const { batches, count, of } = await data.open();
+  return { ...(await featuresOf({ model, params, batches, most: count, pool: options.pool })), of };
 }
 
 /**

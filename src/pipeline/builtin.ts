@@ -1,8 +1,9 @@
+import { measures } from '../measures/index.ts';
 import { models } from '../models/index.ts';
 import { sinks } from '../sinks/index.ts';
 import { sources } from '../sources/index.ts';
 import { stages } from '../stages/index.ts';
 import { createRegistry } from './registry.ts';
 
-/** What patchstream itself brings: every stage, source, sink and model of this release. */
-export const builtin = createRegistry({ stages, sources, sinks, models });
+/** What patchstream itself brings: every stage, source, sink, model and measure of this release. */
+export const builtin = createRegistry({ stages, sources, sinks, models, measures });

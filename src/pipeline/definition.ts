@@ -1,11 +1,14 @@
 import { basename, resolve } from 'node:path';
 import { fail } from '../errors.ts';
+import type { MeasureValue } from '../measures/define.ts';
+import type { NamedMeasures } from '../measures/index.ts';
 import type { ModelValue } from '../models/define.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { Source } from '../sources/source.ts';
 import type { Stage } from '../streams/stage.ts';
-import type { WrittenMeasures, WrittenTiming } from './evaluate.options.ts';
+import type { WrittenTiming } from './evaluate.options.ts';
 import type { Origin } from './problem.ts';
+import type { Registry } from './registry.ts';
 import type { TrainInput } from './train.options.ts';
 
 /** A pipeline as it was written, in a file or in a program: immutable and plain. Nothing starts when it is made; `check` says what is wrong with it. */
@@ -28,6 +31,8 @@ export interface Definition<S = unknown> {
   readonly base: string;
   /** Modules named under `use`, absolute: a worker thread loads them again. */
   readonly uses?: readonly string[];
+  /** What its names stand for, where `use` adds some. */
+  readonly registry?: Registry;
   /** Where each value was written. Absent for definitions made in a program. */
   readonly origin?: Origin;
   readonly types?: S;
@@ -38,31 +43,11 @@ export interface Train extends TrainInput {
   readonly model: ModelValue;
 }
 
-/** Where a measure's samples come from: a folder of pictures, or a source. */
-export type MeasuredOn = string | Source;
-
-/** What is measured, by name. */
-export interface Measures {
-  readonly reconstruction?: WrittenMeasures['reconstruction'] & OnOne;
-  readonly knn?: WrittenMeasures['knn'] & OnTwo;
-  readonly linear?: WrittenMeasures['linear'] & OnTwo;
-  readonly classify?: WrittenMeasures['classify'] & OnOne;
-}
-
-interface OnOne {
-  readonly on?: MeasuredOn;
-  readonly stages?: readonly Stage[];
-}
-
-interface OnTwo extends OnOne {
-  readonly against?: MeasuredOn;
-}
-
-/** The section `evaluate`, as written: each measure once by its name, or a list of `measures`. */
-export interface Evaluate extends WrittenTiming, Measures {
+/** The section `evaluate`, as written: each of our measures once by its name, or a list of `measures`. */
+export interface Evaluate extends WrittenTiming, NamedMeasures {
   readonly source?: Source;
   readonly stages?: readonly Stage[];
-  readonly measures?: readonly Measures[];
+  readonly measures?: readonly (NamedMeasures | MeasureValue)[];
 }
 
 /** What a pipeline may say beside its source and stages. */
@@ -109,7 +94,7 @@ export function placed(definition: Definition, place: Pick<Definition, 'file' | 
 /** A definition from its parts, with name, seed and output filled in. Values that are no stages are refused here, where the stack shows the line. */
 export function define(
   parts: Written,
-  place: Pick<Definition, 'file' | 'base' | 'origin' | 'uses'> = { base: process.cwd() },
+  place: Pick<Definition, 'file' | 'base' | 'origin' | 'uses' | 'registry'> = { base: process.cwd() },
 ): Definition {
   for (const stage of parts.stages as readonly unknown[]) refuseBare(stage);
   const { source, stages, sink, train, evaluate, seed = standard.seed, permits, threads, cells } = parts;

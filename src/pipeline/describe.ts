@@ -64,7 +64,10 @@ function withoutModel(train: NonNullable<Resolved['train']>): unknown {
 }
 
 function shownEvaluate({ measures, ...timing }: NonNullable<Resolved['evaluate']>): unknown {
-  return { ...timing, ...Object.fromEntries(measures.map((each) => [each.id, measureJson(each)[each.kind]])) };
+  return {
+    ...timing,
+    ...Object.fromEntries(measures.map((each) => [each.id, measureJson(each)[each.definition.name]])),
+  };
 }
 
 function link(kind: Link['kind'], id: string, options: unknown, spec?: Spec): Link {

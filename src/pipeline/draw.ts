@@ -112,19 +112,21 @@ export function optionRows(schema: JsonSchema, prefix = ''): OptionRow[] {
 
 /** The documentation of anything that a pipeline can name, from its schema; undefined when there is no such name. */
 export function drawNamed(name: string, registry: Registry): string | undefined {
-  const kinds = { stage: registry.stages, source: registry.sources, sink: registry.sinks, model: registry.models };
+  const { stages, sources, sinks, models, measures } = registry;
+  const kinds = { stage: stages, source: sources, sink: sinks, model: models, measure: measures };
   const pages = Object.entries(kinds).flatMap(([kind, known]) => {
     const definition = known.get(name);
     if (definition === undefined) return [];
     const rows = optionRows(jsonSchema(definition.options));
     const policy = kind === 'stage' ? optionRows(jsonSchema(policyOptions)) : [];
     const needs =
-      'needs' in definition
+      'output' in definition
         ? [`needs ${definition.needs.join(', ') || 'nothing'}${definition.random ? '; draws from chance' : ''}`]
         : [];
-    const short = definition.shorthand
-      ? [`\`${name}: value\` is short for \`${name}: { ${definition.shorthand}: value }\``]
-      : [];
+    const short =
+      'shorthand' in definition && definition.shorthand
+        ? [`\`${name}: value\` is short for \`${name}: { ${definition.shorthand}: value }\``]
+        : [];
     const own = rows.length > 0 ? table(rows) : ['no options'];
     const every = policy.length > 0 ? ['', 'and, as every stage:', '', ...table(policy)] : [];
     return [[`${name} (${kind})`, definition.summary, ...needs, ...short, '', ...own, ...every].join('\n')];

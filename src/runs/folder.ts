@@ -4,6 +4,7 @@ import { lstat, mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
 import { RunLock } from '../files/run-lock.ts';
+import { filesOfJobs, filesOfRuns } from '../pipeline/file/own-files.ts';
 import { redactRow, reveal, type Secret } from '../pipeline/file/redact.ts';
 import type { Part } from '../sinks/sink.ts';
 import type { Failure } from '../streams/failures.ts';
@@ -21,7 +22,7 @@ import {
   writeWhole,
 } from '../whole-file.ts';
 import type { RunSummary } from './events.ts';
-import { checkOwned, namesOf } from './own-names.ts';
+import { checkOwned } from './own-names.ts';
 import type { Sum } from './sum.ts';
 
 /** Why the lock of a finished run may stay. */
@@ -62,12 +63,13 @@ export class RunFolder {
     digests: { digest: string; job: string },
     resolved: unknown,
     secrets: readonly Secret[],
+    names: readonly string[],
   ) {
     this.path = path;
     this.digest = digests.digest;
     this.job = digests.job;
     this.#resolved = `${JSON.stringify(resolved, null, 2)}\n`;
-    this.#names = namesOf(resolved);
+    this.#names = names;
     this.#secrets = secrets;
   }
 
@@ -75,14 +77,18 @@ export class RunFolder {
    * Makes the folder. Nothing in it is changed before `begin`.
    *
    * @param resolved the pipeline as JSON, without secrets. @param decisive what of it decides the results, with its true values. @param part of which
-   * it is. @param secrets what must not stand in its files.
+   * it is. @param secrets what must not stand in its files. @param names of all that it writes there itself.
    * @throws OUTPUT_FOLDER when it cannot be made.
    */
   static async open(
     path: string,
     resolved: unknown,
     decisive: object,
-    { part, secrets = [] }: { readonly part?: Part | undefined; readonly secrets?: readonly Secret[] } = {},
+    {
+      part,
+      secrets = [],
+      names = [...filesOfRuns, ...filesOfJobs],
+    }: { part?: Part | undefined; secrets?: readonly Secret[]; names?: readonly string[] } = {},
   ): Promise<RunFolder> {
     const digestOf = (value: object) => createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16);
     const digests = { digest: digestOf({ ...decisive, part }), job: digestOf(decisive) };
@@ -91,7 +97,7 @@ export class RunFolder {
     } catch (cause) {
       throw fail('OUTPUT_FOLDER', { found: messageOf(cause) }, { where: path, cause });
     }
-    return new RunFolder(path, digests, resolved, secrets);
+    return new RunFolder(path, digests, resolved, secrets, names);
   }
 
   /**

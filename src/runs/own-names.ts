@@ -2,14 +2,22 @@ import { lstat, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '../errors.ts';
 import { filesOfJobs, filesOfRuns, filesOfTrainings, sheetFile } from '../pipeline/file/own-files.ts';
+import type { Resolved } from '../pipeline/resolve/resolve.ts';
 import { jsonOf, temporaryEnding, unlessGone } from '../whole-file.ts';
 
 /** The names of all that a run writes into its own folder, beside the files of its sink, which has a record of its own (`OwnRecord`). */
-export function namesOf(resolved: unknown): readonly string[] {
-  const { train, sink } = resolved as { readonly train?: unknown; readonly sink?: Readonly<Record<string, unknown>> };
-  if (train !== undefined) return [...filesOfRuns, ...filesOfTrainings];
-  const { sheet } = (sink?.shards ?? {}) as { readonly sheet?: unknown };
+export function namesOf({ train, sink, evaluate }: Pick<Resolved, 'train' | 'sink' | 'evaluate'>): readonly string[] {
+  const pictures = (evaluate?.measures ?? []).flatMap(({ id, definition }) =>
+    definition.picture ? [pictureFile(id)] : [],
+  );
+  if (train !== undefined) return [...new Set([...filesOfRuns, ...filesOfTrainings, ...pictures])];
+  const { sheet } = (sink?.name === 'shards' ? sink.options : {}) as { readonly sheet?: unknown };
   return [...filesOfRuns, ...filesOfJobs, ...(sheet ? [sheetFile] : [])];
+}
+
+/** The name of the picture that a measure draws. */
+export function pictureFile(id: string): string {
+  return `${id.replace(/[^\w.-]+/g, '-')}.png`;
 }
 
 /**

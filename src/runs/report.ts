@@ -1,6 +1,6 @@
 import { percentOf } from '../counts.ts';
 import { printable } from '../errors.ts';
-import type { ReconstructionErrors } from '../measures/evaluate.ts';
+import type { MeasureTable } from '../measures/define.ts';
 import type { Measures } from '../train/metrics.ts';
 
 /** What a report shows. Everything may come from outside: it is escaped here. */
@@ -18,25 +18,22 @@ export interface ReportContent {
   readonly backend: string;
   /** Numbers that were trained. */
   readonly parameters?: number;
-  readonly errors?: ReconstructionErrors;
-  /** Further tables: what was measured of features, and on the way. */
-  readonly tables?: readonly ReportTable[];
+  /** What was measured before and after, and on the way. */
+  readonly tables?: readonly MeasureTable[];
+  /** What measures show beside. */
+  readonly sections?: readonly ReportSection[];
   /** Which side of the training set the pace, and what would help. */
   readonly balance?: string;
-  /** What a reader of the numbers must know. */
-  readonly notes?: readonly string[];
   /** `loss.svg`. */
   readonly chart?: string;
-  /** `reconstruction.png`. */
-  readonly figure?: Uint8Array;
 }
 
-export interface ReportTable {
-  readonly title: string;
-  readonly head: readonly string[];
-  /** The first cell of each row is its heading. */
-  readonly rows: readonly (readonly string[])[];
-  readonly about?: string;
+/** A part of the report that one measure fills. */
+export interface ReportSection {
+  readonly tables: readonly MeasureTable[];
+  /** What a reader of the numbers must know. */
+  readonly notes: readonly string[];
+  readonly picture?: { readonly png: Uint8Array; readonly alt: string; readonly about?: string };
 }
 
 /** Text made safe to stand in a page, inside an element or an attribute in double quotes; line ends stay. */
@@ -53,19 +50,12 @@ export function escapeHtml(value: string): string {
  * images are data inside it, and its policy forbids scripts and requests.
  */
 export function reportHtml(content: ReportContent): string {
-  const { name, pipeline, rows, errors, tables = [], notes = [], chart, figure } = content;
+  const { name, pipeline, rows, tables = [], sections = [], chart } = content;
   const parts = [
     `<h1>${escapeHtml(name)}</h1>`,
     table(summary(content)),
     ...tables.flatMap(measureTable),
-    ...(errors === undefined ? [] : ['<h2>Held-out reconstruction</h2>', errorTable(errors)]),
-    ...notes.map((note) => `<p>${escapeHtml(note)}</p>`),
-    ...(figure === undefined
-      ? []
-      : [
-          image('What the model is given of each picture, and what it makes of it', 'image/png', Buffer.from(figure)),
-          '<p>Grey patches are hidden from the model; half grey ones in one of two windows that overlap there. Pale patches lie in no window.</p>',
-        ]),
+    ...sections.flatMap(section),
     ...(chart === undefined ? [] : ['<h2>Training</h2>', image('Loss per step', 'image/svg+xml', Buffer.from(chart))]),
     ...(content.balance === undefined ? [] : ['<h2>Balance</h2>', `<p>${escapeHtml(content.balance)}</p>`]),
     stepTable(rows),
@@ -129,23 +119,17 @@ function table(lines: readonly [string, string][]): string {
   return `<table>${rows.join('')}</table>`;
 }
 
-function errorTable(errors: ReconstructionErrors): string {
-  const names: [keyof ReconstructionErrors, string][] = [
-    ['ours', 'This model'],
-    ['smoothFill', 'Smooth fill'],
-    ['meanPatch', 'Mean patch'],
-    ['nearestPatch', 'Nearest patch'],
-    ['lowResolution', 'Low-resolution picture, bicubic'],
-    ['lowResolutionNearest', 'Low-resolution picture, as the model sees it'],
+function section({ tables, notes, picture }: ReportSection): string[] {
+  const text = (line: string) => `<p>${escapeHtml(line)}</p>`;
+  return [
+    ...tables.flatMap(measureTable),
+    ...notes.map(text),
+    ...(picture === undefined ? [] : [image(picture.alt, 'image/png', Buffer.from(picture.png))]),
+    ...(picture?.about === undefined ? [] : [text(picture.about)]),
   ];
-  const rows = names.flatMap(([key, what]) => {
-    const error = errors[key];
-    return error === undefined ? [] : [`<tr><th>${what}</th><td class="number">${error.toFixed(4)}</td></tr>`];
-  });
-  return `<table><tr><th></th><th class="number">mean squared error, normalised pixels</th></tr>${rows.join('')}</table>`;
 }
 
-function measureTable({ title, head, rows, about }: ReportTable): string[] {
+function measureTable({ title, head, rows, about }: MeasureTable): string[] {
   const cells = ([first = '', ...rest]: readonly string[], tag: 'th' | 'td') =>
     `<tr><th>${escapeHtml(first)}</th>${rest.map((cell) => `<${tag} class="number">${escapeHtml(cell)}</${tag}>`).join('')}</tr>`;
   const table = `<table>${cells(head, 'th')}${rows.map((row) => cells(row, 'td')).join('')}</table>`;

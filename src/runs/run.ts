@@ -14,6 +14,7 @@ import { unlessGone } from '../whole-file.ts';
 import type { RunContext, Watching } from './context.ts';
 import type { RunEvent, RunSummary } from './events.ts';
 import { RunFolder } from './folder.ts';
+import { namesOf } from './own-names.ts';
 import { runJob } from './run-job.ts';
 import { runTraining } from './training/run-training.ts';
 
@@ -21,7 +22,7 @@ export interface RunOptions {
   /** Aborted, the run ends as soon as what is under way is safe, and throws RUN_CANCELLED with the signal's reason. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: RunEvent) => void;
-  /** What the pipeline's names stand for, where `use` adds some. Default: `builtin`. */
+  /** What the pipeline's names stand for. Default: as in its file, else `builtin`. */
   readonly registry?: Registry;
   /** Runs again what has been run to its end, and trains from the beginning. */
   readonly fresh?: boolean;
@@ -41,7 +42,7 @@ export interface RunOptions {
  */
 export async function run(definition: Definition, options: RunOptions = {}): Promise<RunSummary> {
   const { signal = new AbortController().signal, fresh = false, part } = options;
-  const resolved = soundPipeline(definition, options.registry ?? builtin);
+  const resolved = soundPipeline(definition, options.registry ?? definition.registry ?? builtin);
   const watch = watchingOf(options.watch);
   if (part !== undefined) checkParts(resolved);
   if (watch !== undefined) checkWatch(resolved, part);
@@ -49,7 +50,11 @@ export async function run(definition: Definition, options: RunOptions = {}): Pro
   const secrets = origin?.secrets ?? [];
   const decisive = { ...trueJson(resolved), code: await codeOf(definition), ...(watch && { watch: true }) };
   const place = part ? join(output, partFolder(part)) : output;
-  const folder = await RunFolder.open(place, resolvedJson(resolved), decisive, { part, secrets });
+  const folder = await RunFolder.open(place, resolvedJson(resolved), decisive, {
+    part,
+    secrets,
+    names: namesOf(resolved),
+  });
   const before = fresh || watch ? undefined : await folder.finished();
   if (before !== undefined) {
     await folder.sweep();

@@ -104,16 +104,6 @@ function zerosLike(params: Readonly<Record<string, tf.Variable>>): Record<string
   return Object.fromEntries(entries);
 }
 
-/** The names that are decayed and those that are not, for the report: together every parameter, once. */
-export function decayGroups(
-  names: Iterable<string>,
-  decays: (name: string) => boolean,
-): { decayed: string[]; free: string[] } {
-  const groups = { decayed: [] as string[], free: [] as string[] };
-  for (const name of names) groups[decays(name) ? 'decayed' : 'free'].push(name);
-  return groups;
-}
-
 /** Frees a state's variables. */
 export function disposeState(state: OptimizerState): void {
   for (const variables of [state.first, state.second])

@@ -30,19 +30,6 @@ export function patchify<P extends Pixels>(pixels: P, { height, width, patch }: 
   return out;
 }
 
-/** The inverse of `patchify`: [n, p·p·3] -> [H, W, 3], a new array of the same type. */
-export function unpatchify<P extends Pixels>(patches: P, { height, width, patch }: PatchGrid): P {
-  const out = new (patches.constructor as new (length: number) => P)(height * width * 3);
-  const run = patch * 3;
-  const cols = width / patch;
-  for (let line = 0; line < patches.length / run; line++) {
-    const index = Math.floor(line / patch);
-    const y = Math.floor(index / cols) * patch + (line % patch);
-    out.set(patches.subarray(line * run, (line + 1) * run), (y * width + (index % cols) * patch) * 3);
-  }
-  return out;
-}
-
 /**
  * Cuts the K × K patches of one window out of a picture, in raster order.
  *

@@ -11,7 +11,10 @@ const blocks = [...page.matchAll(/^```(?:ts|yaml)\n(?:\/\/|#) (\S+)\n([\s\S]*?)^
 const files = Object.fromEntries(blocks);
 const root = t.testdir({ ...files, node_modules: { patchstream: t.fixture('symlink', resolve('.')) } });
 
-t.before(() => pictureFolder(join(root, 'fixtures', 'photos'), 24));
+t.before(async () => {
+  await pictureFolder(join(root, 'fixtures', 'photos'), 24);
+  await pictureFolder(join(root, 'fixtures', 'held-out'), 16);
+});
 
 /** Runs one of the pipelines of the page; what it has printed, and the rows of its metrics. */
 function ran(name: string) {
@@ -38,5 +41,21 @@ t.test('a model from a file trains in the trainer’s thread', (t) => {
   const losses = rows('metrics.jsonl').map(({ loss }) => loss!);
   t.equal(losses.length, 60);
   t.ok(losses.at(-1)! < losses[0]! / 100, `${losses[0]} ${losses.at(-1)}`);
+  t.end();
+});
+
+t.test('a measure from a file is taken before the training, on its way and at its end', (t) => {
+  const { status, said, rows } = ran('measured');
+  t.equal(status, 0, said);
+  t.match(
+    said,
+    /\nheld-out-loss: loss [\d.e-]+ before, [\d.e-]+ after\n[\s\S]*after step 20: held-out-loss: loss [\d.e-]+\n/,
+  );
+  const losses = rows('evaluations.jsonl').map(
+    ({ features }) => (features as unknown as { loss: number; images: number }[])[0]!,
+  );
+  t.equal(losses.length, 4);
+  t.ok(losses.at(-1)!.loss < losses[0]!.loss / 100, JSON.stringify(losses));
+  t.ok(losses.every(({ images }) => images === 12));
   t.end();
 });

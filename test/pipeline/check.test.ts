@@ -129,8 +129,12 @@ t.test('evaluate, short and full', async (t) => {
   const short = await problemsIn(t, `${sound}evaluate: { reconstruction: { on: ../held-out, beside: smooth-fill } }\n`);
   t.same(short.texts, []);
   const [measure] = short.resolved?.evaluate?.measures ?? [];
-  t.match(measure, { kind: 'reconstruction', id: 'reconstruction', options: { beside: 'smooth-fill', pictures: 8 } });
-  t.equal(measure?.on.stages.length, 4);
+  t.match(measure, {
+    definition: { name: 'reconstruction' },
+    id: 'reconstruction',
+    options: { beside: 'smooth-fill', pictures: 8 },
+  });
+  t.equal(measure?.data.on?.stages.length, 4);
   const full = await problemsIn(
     t,
     `${sound}evaluate: { source: { image-folder: ./x }, measures: [{ reconstruction: {} }], stages: [decode, masc] }\n`,

@@ -87,10 +87,10 @@ t.test(
       'random-flip': { probability: 0.5 },
     });
     const [measure] = evaluate!.measures;
-    t.equal(measure!.kind, 'classify');
-    t.match(measure!.on.source.options, { path: '/in1k/val', labels: true });
+    t.equal(measure!.id, 'classify');
+    t.match(measure!.data.on!.source.options, { path: '/in1k/val', labels: true });
     t.match(
-      measure!.on.stages.map(({ name, options }) => [name, options]),
+      measure!.data.on!.stages.map(({ name, options }) => [name, options]),
       [
         ['decode', {}],
         ['resize', { size: 256, fit: 'cover', kernel: 'bicubic' }],

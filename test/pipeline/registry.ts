@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { fail } from '../../src/errors.ts';
 import { pathOption } from '../../src/files/path-option.ts';
+import { measures } from '../../src/measures/index.ts';
 import { models } from '../../src/models/index.ts';
 import { createRegistry } from '../../src/pipeline/registry.ts';
 import type { SinkDefinition } from '../../src/sinks/sink.ts';
@@ -109,4 +110,5 @@ export const registry = createRegistry({
   sources: [imageFolder],
   sinks: [images],
   models,
+  measures,
 });

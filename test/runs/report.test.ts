@@ -1,4 +1,5 @@
 import t from 'tap';
+import { errorTable } from '../../src/measures/reconstruction/texts.ts';
 import { escapeHtml, reportHtml } from '../../src/runs/report.ts';
 import type { Measures } from '../../src/train/metrics.ts';
 import { lossChart } from '../../src/vision/draw/chart.ts';
@@ -33,7 +34,7 @@ t.test('text from outside cannot leave its place', (t) => {
     batch: 10,
     seconds: 3,
     backend: '<b>wasm</b>',
-    notes: ['<i>note</i>'],
+    sections: [{ tables: [], notes: ['<i>note</i>'], picture: { png: Uint8Array.of(1), alt: '<i>', about: '<b>' } }],
   });
   t.notMatch(html, /<script|<b>|<i>|<img src=x/);
   t.match(html, /default-src 'none'/);
@@ -49,9 +50,14 @@ t.test('everything of a run is in the one file', (t) => {
     seconds: 125,
     backend: 'wasm',
     parameters: 231424,
-    errors: { ours: 0.65, meanPatch: 1.289, nearestPatch: 1.501, smoothFill: 0.702 },
+    sections: [
+      {
+        tables: [errorTable({ ours: 0.65, meanPatch: 1.289, nearestPatch: 1.501, smoothFill: 0.702 })],
+        notes: [],
+        picture: { png: Uint8Array.of(1, 2, 3), alt: 'restored' },
+      },
+    ],
     chart: lossChart({ at: rows.map(({ step }) => step), values: rows.map(({ loss }) => loss) }),
-    figure: Uint8Array.of(1, 2, 3),
   });
   for (const part of [
     '0.6500',

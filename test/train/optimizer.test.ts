@@ -2,7 +2,7 @@ import t from 'tap';
 import { gradients } from '../../src/backends/gradients.ts';
 import * as tf from '../../src/backends/tf.ts';
 import { prepareWasm } from '../../src/backends/wasm/wasm.ts';
-import { adamw, decayGroups, disposeState } from '../../src/train/optimizer.ts';
+import { adamw, disposeState } from '../../src/train/optimizer.ts';
 import { expectClose, expectNoTensorLeak } from '../kit/tensors.ts';
 
 await prepareWasm();
@@ -65,16 +65,5 @@ t.test('gradients have the record’s names, and zeros where nothing depends', (
   t.same([...found.used.dataSync()], [4]);
   t.same([...found.idle.dataSync()], [0, 0]);
   tf.dispose([value, found, params] as tf.TensorContainer);
-  t.end();
-});
-
-t.test('groups hold every name once', (t) => {
-  t.same(
-    decayGroups(['a.weight', 'a.bias', 'b.weight'], (name) => name.endsWith('weight')),
-    {
-      decayed: ['a.weight', 'b.weight'],
-      free: ['a.bias'],
-    },
-  );
   t.end();
 });

@@ -12,14 +12,9 @@ import { drawMix, mixedPictures, mixInputs, softTargets } from './mixing.ts';
 import { type ClassifierShape, classifierParameters } from './options.ts';
 
 /**
- * A micro-batch on the backend: `picture` [N, H, W, 3], values 0–255; `target` [N, C]; with mixing `mixRows` [N, H] and `mixColumns` [N, W]; with
- * drop path `paths` [N, 1, 2L].
- */
-export type ClassifierInputs = Readonly<Record<string, tf.Tensor>>;
-
-/**
  * Makes a classifier: a whole encoder, nothing hidden, and a linear head on the mean of its patch tokens or on its cls token. It is how a pre-trained
- * encoder is fine-tuned. Source: MAE (arXiv 2111.06377), appendix A.1, and LoMaR (arXiv 2206.00790), section 4.1, with their published codes.
+ * encoder is fine-tuned. Inputs: `picture` [N, H, W, 3], values 0–255; `target` [N, C]; with mixing `mixRows` [N, H] and `mixColumns` [N, W]; with drop path `paths`
+ * [N, 1, 2L]. Source: MAE (arXiv 2111.06377), appendix A.1, and LoMaR (arXiv 2206.00790), section 4.1, with their published codes.
  */
 export function classifier(shape: ClassifierShape): Classifier {
   const constants = new Constants();

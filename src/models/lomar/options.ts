@@ -28,7 +28,6 @@ export const lomarOptions = z.strictObject({
 });
 
 /** Options as written, and as parsed. */
-export type LomarOptionsInput = z.input<typeof lomarOptions>;
 export type LomarOptions = z.output<typeof lomarOptions>;
 
 /** All that fixes the network. */

@@ -30,7 +30,6 @@ export const maeOptions = z.strictObject({
 });
 
 /** Options as written, and as parsed. */
-export type MaeOptionsInput = z.input<typeof maeOptions>;
 export type MaeOptions = z.output<typeof maeOptions>;
 
 /** All that fixes the network. */

@@ -32,7 +32,6 @@ export const srmaeOptions = z.strictObject({
 });
 
 /** Options as written, and as parsed. */
-export type SrmaeOptionsInput = z.input<typeof srmaeOptions>;
 export type SrmaeOptions = z.output<typeof srmaeOptions>;
 
 /** All that fixes the network. */

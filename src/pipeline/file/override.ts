@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { fail, messageOf, nearest, PatchstreamError } from '../../errors.ts';
 import type { StageKind } from '../../streams/stage.ts';
+import { builtin } from '../builtin.ts';
 import { type Definition, standard } from '../definition.ts';
 import { evaluateOptions } from '../evaluate.options.ts';
 import { type JsonSchema, jsonSchema } from '../options.ts';
@@ -88,7 +89,7 @@ function overrideOne(definition: Definition, set: string): Overridden {
   if (typeof value === 'object' && looked.has(inner.at(-1)!)) {
     throw refuse(`\`${keys.join('.')}\` as a whole`, `Set one of its options: \`${keys.join('.')}.option=value\`.`);
   }
-  const placed = atWorkingFolder(value, keys, partsSchema());
+  const placed = atWorkingFolder(value, keys, partsSchema(definition.registry));
   const [changed, path] = put((definition as unknown as Record<string, unknown>)[top], inner, placed, [top]);
   const next: Record<string, unknown> = { ...definition, [top]: changed };
   if (changed === undefined) delete next[top];
@@ -143,7 +144,7 @@ function put(target: unknown, keys: readonly string[], value: unknown, path: Pat
     );
   }
   const map = { ...target } as Record<string, unknown>;
-  const carrier = (['stage', 'source', 'sink', 'model'] as const).find((kind) => isCarrier(map[kind]));
+  const carrier = (['stage', 'source', 'sink', 'model', 'measure'] as const).find((kind) => isCarrier(map[kind]));
   if (carrier) {
     const [changed, where] = putOption(map[carrier] as Carried, keys, value, path);
     return [{ ...map, [carrier]: changed }, where];
@@ -189,8 +190,8 @@ function atWorkingFolder(value: unknown, keys: readonly string[], schema: JsonSc
 }
 
 /** Of the parts that are no names with options. */
-function partsSchema(): JsonSchema {
-  return { properties: { train: jsonSchema(trainOptions), evaluate: jsonSchema(evaluateOptions) } };
+function partsSchema({ measures } = builtin): JsonSchema {
+  return { properties: { train: jsonSchema(trainOptions), evaluate: jsonSchema(evaluateOptions(measures.values())) } };
 }
 
 interface Carried {

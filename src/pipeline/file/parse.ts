@@ -3,11 +3,12 @@ import { counted } from '../../counts.ts';
 import { fail, nearest } from '../../errors.ts';
 import type { ModelDefinition, ModelValue } from '../../models/define.ts';
 import type { Sink } from '../../sinks/sink.ts';
-import type { Source, SourceDefinition } from '../../sources/source.ts';
+import type { Source } from '../../sources/source.ts';
 import { splitPolicy } from '../../stages/stage.ts';
 import type { Stage } from '../../streams/stage.ts';
-import { type Definition, define, type Evaluate, type Measures, type Rest, type Train } from '../definition.ts';
-import { evaluateOptions, measureNames } from '../evaluate.options.ts';
+import type { Spec } from '../../vision/spec.ts';
+import { type Definition, define, type Evaluate, type Rest, type Train } from '../definition.ts';
+import { evaluateOptions } from '../evaluate.options.ts';
 import { firstOf, found, jsonSchema } from '../options.ts';
 import { type Origin, Problems } from '../problem.ts';
 import type { AnyStage, Registry } from '../registry.ts';
@@ -38,7 +39,7 @@ export function parsePipeline(
 ): { definition: Definition; problems: Problems } {
   const origin: Origin = { place: (path, key) => placeAt(root, path, key), secrets };
   const problems = new Problems({ origin, file });
-  const place = { file, base, origin, uses };
+  const place = { file, base, origin, uses, registry };
   if (root.kind !== 'map') {
     const expected = 'a map of source, stages and what follows';
     problems.add(
@@ -212,7 +213,7 @@ function trainOf(node: Node, reader: Reader): Train | undefined {
 }
 
 function evaluateOf(node: Node, reader: Reader): Evaluate {
-  const schema = jsonSchema(evaluateOptions);
+  const schema = jsonSchema(evaluateOptions(reader.registry.measures.values()));
   const whole = plainWithPaths(node, schema, reader.file) as Evaluate;
   if (node.kind !== 'map') return whole;
   const source = node.entries.get('source');
@@ -234,12 +235,12 @@ function evaluateOf(node: Node, reader: Reader): Evaluate {
 }
 
 /** The measures of a map, which is `written`, with the sources and stages that they name looked up. */
-function measuresOf(node: MapNode, written: Measures, path: Path, reader: Reader): Measures {
-  const known = measureNames.flatMap((name) => {
+function measuresOf(node: MapNode, written: object, path: Path, reader: Reader): Record<string, object> {
+  const known = [...reader.registry.measures.values()].flatMap(({ name, data }) => {
     const measure = node.entries.get(name);
     if (measure?.kind !== 'map') return [];
     const at = [...path, name];
-    const sources = ['on', 'against'].flatMap((key) => {
+    const sources = data.flatMap((key) => {
       const named = measure.entries.get(key);
       // A text is a folder.
       if (named === undefined || (named.kind === 'scalar' && typeof named.value === 'string')) return [];
@@ -264,50 +265,26 @@ function stagesIn(node: MapNode, path: Path, reader: Reader): { readonly stages?
   return stages ? { stages: stagesOf(stages, [...path, 'stages'], reader) } : {};
 }
 
-// Stand-ins for names that are not known. They accept all options and leave the spec open, so nothing is reported twice.
-const anything = z.unknown();
-
-const unknownSource: Source = {
-  source: {
-    name: '?',
-    options: {},
-    definition: {
-      name: '?',
-      summary: 'A source that is not known.',
-      options: anything,
-      spec: () => ({ fields: {}, open: true }),
-      open: () => Promise.reject(fail('NAME_UNKNOWN', { kind: 'source', name: '?', advice: '' })),
-    } satisfies SourceDefinition,
-  },
-};
-
-const unknownSink: Sink = {
-  sink: {
-    name: '?',
-    options: {},
-    definition: {
-      name: '?',
-      summary: 'A sink that is not known.',
-      options: anything,
-      open: () => Promise.reject(fail('NAME_UNKNOWN', { kind: 'sink', name: '?', advice: '' })),
-    },
-  },
-};
-
-const unknownModel: ModelDefinition = {
+/** Stands in for a name that is not known: it accepts all options and leaves the spec open, so nothing is reported twice. */
+const standIn = (kind: string) => ({
   name: '?',
-  summary: 'A model that is not known.',
-  options: anything,
+  summary: `A ${kind} that is not known.`,
+  options: z.unknown(),
   fields: [],
-  build: () => Promise.reject(fail('NAME_UNKNOWN', { kind: 'model', name: '?', advice: '' })),
-};
+  spec: (): Spec => ({ fields: {}, open: true }),
+  open: () => Promise.reject(fail('NAME_UNKNOWN', { kind, name: '?', advice: '' })),
+});
+
+const unknownSource: Source = { source: { name: '?', options: {}, definition: standIn('source') } };
+const unknownSink: Sink = { sink: { name: '?', options: {}, definition: standIn('sink') } };
+const unknownModel: ModelDefinition = { ...standIn('model'), build: standIn('model').open };
 
 function unknownStage(node: Node): Stage {
   const name = entryOf(node)?.name ?? '?';
   const definition: AnyStage = {
     name,
     summary: 'A stage that is not known.',
-    options: anything,
+    options: z.unknown(),
     needs: [],
     output: (spec) => ({ ...spec, open: true }),
     run: () => () => undefined,

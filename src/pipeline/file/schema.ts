@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references in pipeline files look like templates
+import { baselines } from '../../measures/reconstruction/texts.ts';
 import { optionRows } from '../draw.ts';
-import { baselines, evaluateOptions, measureNames } from '../evaluate.options.ts';
+import { evaluateOptions, evaluateParts, timing } from '../evaluate.options.ts';
 import { type JsonSchema, jsonSchema } from '../options.ts';
 import type { Registry } from '../registry.ts';
 import { trainOptions } from '../train.options.ts';
@@ -22,7 +23,7 @@ const parts = {
   },
   use: {
     takes: 'a path, or a list of them',
-    about: 'Modules that bring further stages, sources, sinks and models. Their code runs.',
+    about: 'Modules that bring further stages, sources, sinks, models and measures. Their code runs.',
     more: '[A stage of your own](../README.md#a-stage-of-your-own).',
   },
   source: {
@@ -59,7 +60,7 @@ interface Part {
 }
 
 /**
- * The JSON schema of pipeline files, for completion in editors: every stage, source, sink and model with its options. It is as strict as
+ * The JSON schema of pipeline files, for completion in editors: every stage, source, sink, model and measure with its options. It is as strict as
  * `check` about names only in files without `use` and `extends`, which may bring more. A file with `extends` need not say what its bases do, and takes
  * out by null what they say.
  */
@@ -99,7 +100,7 @@ function definitions(registry: Registry, suffix: string): Record<string, JsonSch
   const path = { type: 'string', minLength: 1 } as const;
   const paths = { anyOf: [path, { type: 'array', items: path }] } as const;
   const train = jsonSchema(trainOptions);
-  const evaluate = withSources(jsonSchema(evaluateOptions), of('source'), stages);
+  const evaluate = withSources(jsonSchema(evaluateOptions(registry.measures.values())), of('source'), stages);
   const { properties = {} } = jsonSchema(settings.partial());
   const file = {
     type: 'object',
@@ -127,14 +128,9 @@ function definitions(registry: Registry, suffix: string): Record<string, JsonSch
 
 /** A schema of which nothing need be there, and every option may be null. */
 function partial(schema: JsonSchema): JsonSchema {
-  const { required: _, maxProperties: _most, minProperties: _least, ...rest } = schema as JsonSchema & Bounds;
+  const { required: _, maxProperties: _most, minProperties: _least, ...rest } = schema;
   const nullable = (inner: JsonSchema) => ({ anyOf: [partial(inner), { type: 'null' }] }) as const;
   return mapped(rest, (inner, at) => (at === 'properties' ? nullable(inner) : partial(inner)));
-}
-
-interface Bounds {
-  readonly minProperties?: number;
-  readonly maxProperties?: number;
 }
 
 /** As editors know it: without marks of ours; a number, a truth value or a word may also come from the environment. */
@@ -159,10 +155,8 @@ function mapped(schema: JsonSchema, change: (inner: JsonSchema, at: string) => J
   return Object.fromEntries(
     Object.entries(schema).map(([key, value]) => {
       if (['properties', '$defs'].includes(key)) {
-        return [
-          key,
-          Object.fromEntries(Object.entries(value as object).map(([name, inner]) => [name, one(inner, key)])),
-        ];
+        const inner = Object.entries(value as object).map(([name, inner]) => [name, one(inner, key)]);
+        return [key, Object.fromEntries(inner)];
       }
       if (['anyOf', 'oneOf', 'allOf', 'prefixItems'].includes(key))
         return [key, (value as unknown[]).map((inner) => one(inner, key))];
@@ -171,24 +165,24 @@ function mapped(schema: JsonSchema, change: (inner: JsonSchema, at: string) => J
   );
 }
 
-/** `evaluate` with what its sources and stages may be, at the top, in each measure and in the list of measures. */
+/** `evaluate` with what its sources and stages may be, at the top, in each measure and in the list of measures; other measures may stand beside ours. */
 function withSources(evaluate: JsonSchema, source: JsonSchema, stages: JsonSchema): JsonSchema {
   const known: Readonly<Record<string, JsonSchema>> = { source, stages, on: source, against: source };
   const filled = ({ properties = {}, ...rest }: JsonSchema): JsonSchema => ({
     ...rest,
     properties: Object.fromEntries(
       Object.entries(properties).map(([key, inner]) => {
-        const named = known[key];
+        // `limit.on` is a number.
+        const named = inner.type === undefined ? known[key] : undefined;
         if (named !== undefined) return [key, { ...named, description: inner.description }];
-        return [key, (measureNames as readonly string[]).includes(key) ? filled(inner) : inner];
+        return [key, inner.properties === undefined ? inner : filled(inner)];
       }),
     ),
   });
-  const whole = filled(evaluate);
+  const { additionalProperties: _, ...whole } = filled(evaluate);
   const { measures } = whole.properties ?? {};
-  const items = measures?.items;
-  if (typeof items !== 'object') return whole;
-  return { ...whole, properties: { ...whole.properties, measures: { ...measures, items: filled(items) } } };
+  const { additionalProperties: _closed, ...items } = filled((measures?.items ?? {}) as JsonSchema);
+  return { ...whole, properties: { ...whole.properties, measures: { ...measures, items } } };
 }
 
 /** `decode`, or `resize: { size: 100 }`, or `resize: 100`. One object schema with a property per name: editors then complete each. */
@@ -206,16 +200,14 @@ function nameOrMap(list: readonly Described[], extra?: JsonSchema): JsonSchema {
 }
 
 /** Names are those of the registry where no other file brings more. What is text alone where a folder will do stays. */
-function closed({ stages, sources, sinks, models }: Registry): JsonSchema {
-  const strict = (known: ReadonlyMap<string, unknown>) => {
-    const names = [...known.keys()];
-    return {
-      anyOf: [
-        { type: 'string', enum: names },
-        { type: 'object', propertyNames: { enum: names } },
-      ],
-    };
-  };
+function closed({ stages, sources, sinks, models, measures }: Registry): JsonSchema {
+  const names = (known: ReadonlyMap<string, unknown>) => ({ enum: [...known.keys()] });
+  const strict = (known: ReadonlyMap<string, unknown>) => ({
+    anyOf: [
+      { type: 'string', ...names(known) },
+      { type: 'object', propertyNames: names(known) },
+    ],
+  });
   const rule = {
     if: { not: { anyOf: [{ required: ['use'] }, { required: ['extends'] }] } },
     // biome-ignore lint/suspicious/noThenProperty: the word of JSON schema
@@ -225,6 +217,10 @@ function closed({ stages, sources, sinks, models }: Registry): JsonSchema {
         stages: { items: strict(stages) },
         sink: strict(sinks),
         train: { properties: { model: strict(models) } },
+        evaluate: {
+          propertyNames: { enum: [...Object.keys(timing.shape), ...evaluateParts, ...measures.keys()] },
+          properties: { measures: { items: { propertyNames: names(measures) } } },
+        },
       },
     },
   };
@@ -245,7 +241,7 @@ export function stagesPage(registry: Registry): string {
     '# Stages, sources, sinks and models',
     '',
     'What a pipeline file can name: [its parts](#the-file), [sources](#sources), [stages](#stages), [sinks](#sinks), [models](#models), and the options of',
-    '[train](#train) and [evaluate](#evaluate). This page is made by `npm run schema` from the options; `patchstream describe <name>` prints the same for a source, stage, sink or model. For completion',
+    '[train](#train) and [evaluate](#evaluate). This page is made by `npm run schema` from the options; `patchstream describe <name>` prints the same for a source, stage, sink, model or measure. For completion',
     'in editors that speak the YAML language server, begin a file with `# yaml-language-server: $schema=<path to patchstream>/schema/pipeline.schema.json`.',
     '',
     '## The file',
@@ -273,7 +269,7 @@ export function stagesPage(registry: Registry): string {
     '',
     '## `evaluate`',
     '',
-    ...rowsOf(jsonSchema(evaluateOptions), linked),
+    ...rowsOf(jsonSchema(evaluateOptions(registry.measures.values())), linked),
     '',
   ].join('\n');
 }
@@ -308,12 +304,13 @@ function rowsOf(schema: JsonSchema, takes: Readonly<Record<string, string>> = {}
   const rows = optionRows(schema);
   if (rows.length === 0) return ['No options.'];
   const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
+  const known = (name: string) => (name.includes('.limit.') ? undefined : takes[name.split('.').at(-1)!]);
   return [
     '| option | takes | default | |',
     '| --- | --- | --- | --- |',
     ...rows.map(
       (row) =>
-        `| \`${row.name}\` | ${takes[row.name.split('.').at(-1)!] ?? cell(row.type)} | ${row.default === '' ? '' : cell(row.default)} | ${cell(row.about)} |`,
+        `| \`${row.name}\` | ${known(row.name) ?? cell(row.type)} | ${row.default === '' ? '' : cell(row.default)} | ${cell(row.about)} |`,
     ),
   ];
 }

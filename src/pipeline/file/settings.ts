@@ -26,5 +26,3 @@ export const settings = z.strictObject({
     .optional()
     .describe('Rendered samples that wait for the trainer. Default: 3 × the micro-batch.'),
 });
-
-export type Settings = z.output<typeof settings>;

@@ -1,25 +1,17 @@
 import { z } from 'zod';
 import { fail } from '../../errors.ts';
+import type { DataName, MeasureDefinition, MeasureValue } from '../../measures/define.ts';
 import type { SourceDefinition } from '../../sources/source.ts';
 import type { Stage } from '../../streams/stage.ts';
 import type { Spec } from '../../vision/spec.ts';
 import type { Definition, Evaluate } from '../definition.ts';
-import {
-  type ClassifyOptions,
-  type KnnOptions,
-  type LinearOptions,
-  type MeasureName,
-  measureNames,
-  ownOptions,
-  type ReconstructionOptions,
-  type Timing,
-  timing,
-} from '../evaluate.options.ts';
+import { evaluateParts, type Timing, timing } from '../evaluate.options.ts';
 import type { Path } from '../file/locate.ts';
-import { found, parseOptions } from '../options.ts';
+import { found } from '../options.ts';
 import type { Problems } from '../problem.ts';
 import type { Registry } from '../registry.ts';
-import { inferSpecs, optionPath, type ResolvedStage } from './infer-specs.ts';
+import { inferSpecs, type ResolvedStage } from './infer-specs.ts';
+import { addIssues, parseNamed } from './named.ts';
 import { oneOf } from './outputs.ts';
 
 export interface ResolvedSource {
@@ -35,42 +27,20 @@ export interface HeldOutChain {
   readonly stages: readonly ResolvedStage[];
   /** At the end of the stages. */
   readonly spec: Spec;
+  /** As many samples as are read at most; all where nothing is said. */
+  readonly limit?: number | undefined;
 }
 
-interface Measured {
+export interface ResolvedMeasure {
   /** `knn`, and `knn#2` for the second of that name: its key in files. */
   readonly id: string;
   /** Where it was written. */
   readonly path: Path;
-  readonly on: HeldOutChain;
+  readonly definition: MeasureDefinition;
+  readonly options: object;
+  /** What it reads: all that its definition names. */
+  readonly data: Readonly<Partial<Record<DataName, HeldOutChain>>>;
 }
-
-export interface ReconstructionMeasure extends Measured {
-  readonly kind: 'reconstruction';
-  readonly options: ReconstructionOptions;
-}
-
-export interface KnnMeasure extends Measured {
-  readonly kind: 'knn';
-  readonly options: KnnOptions;
-  readonly against: HeldOutChain;
-}
-
-export interface LinearMeasure extends Measured {
-  readonly kind: 'linear';
-  readonly options: LinearOptions;
-  readonly against: HeldOutChain;
-}
-
-/** Classes of the pictures of `on`, as the model itself tells them. */
-export interface ClassifyMeasure extends Measured {
-  readonly kind: 'classify';
-  readonly options: ClassifyOptions;
-}
-
-/** A measure of frozen features: classes of the pictures of `on`, from the labelled features of `against`. */
-export type FeatureMeasure = KnnMeasure | LinearMeasure;
-export type ResolvedMeasure = ReconstructionMeasure | ClassifyMeasure | FeatureMeasure;
 
 /** `evaluate`, parsed, in its full form. */
 export interface ResolvedEvaluate extends Timing {
@@ -94,15 +64,11 @@ export function checkSource(value: unknown, path: Path, problems: Problems): Res
     options: unknown;
     definition: SourceDefinition;
   };
-  const at = [...path, name];
-  const who = `source ${name}`;
-  const parsed = parseOptions(definition.options, options, who);
-  for (const { error, path: inner, key } of parsed.problems) problems.add(error, [...at, ...inner], { key });
-  if (parsed.value === undefined) return undefined;
-  for (const { error, option } of definition.check?.(parsed.value) ?? []) {
-    problems.add(error, option === undefined ? at : [...at, ...optionPath(option)], { key: option === undefined });
-  }
-  return { name, options: parsed.value, definition, spec: definition.spec(parsed.value) };
+  const named = { at: [...path, name], owner: `source ${name}` };
+  const parsed = parseNamed(definition.options, options, named, problems);
+  if (parsed === undefined) return undefined;
+  addIssues(() => definition.check?.(parsed), named, problems);
+  return { name, options: parsed, definition, spec: definition.spec(parsed) };
 }
 
 /** The spec of samples of which nothing is known. */
@@ -124,40 +90,32 @@ export function checkEvaluate(
   if (evaluate === undefined) return undefined;
   const whole = mapAt(evaluate, ['evaluate'], 'Write `evaluate: { reconstruction: { on: ./folder } }`.', problems);
   if (whole === undefined) return undefined;
-  const {
-    source: _source,
-    stages: _stages,
-    measures: _measures,
-    reconstruction: _r,
-    knn: _k,
-    linear: _l,
-    classify: _c,
-    ...own
-  } = whole;
-  const { value, problems: wrong } = parseOptions(timing, own, 'evaluate', [
-    'source',
-    'stages',
-    'measures',
-    ...measureNames,
-  ]);
-  for (const { error, path, key } of wrong) problems.add(error, ['evaluate', ...path], { key });
-  if (own.every !== undefined) {
-    const every = mapAt(own.every, ['evaluate', 'every'], '', problems.silent());
+  const also = [...evaluateParts, ...registry.measures.keys()];
+  const value = parseNamed(timing, without(whole, also), { at: ['evaluate'], owner: 'evaluate', also }, problems);
+  if (whole.every !== undefined) {
+    const every = mapAt(whole.every, ['evaluate', 'every'], '', problems.silent());
     if (every !== undefined) oneOf(every, ['steps', 'epochs'], ['evaluate', 'every'], problems);
   }
   const reader: Reader = { evaluate, training, registry, problems };
   const counts = new Map<string, number>();
-  const measures = written(whole, problems).flatMap(({ kind, options, path }) => {
-    const count = (counts.get(kind) ?? 0) + 1;
-    counts.set(kind, count);
-    const measure = measureOf({ kind, id: count === 1 ? kind : `${kind}#${count}`, options, path }, reader);
+  const measures = written(whole, registry, problems).flatMap((one) => {
+    const { name } = one.definition;
+    const count = (counts.get(name) ?? 0) + 1;
+    counts.set(name, count);
+    const measure = measureOf(one, count === 1 ? name : `${name}#${count}`, reader);
     return measure === undefined ? [] : [measure];
   });
-  const restored = measures.filter(({ kind }) => kind === 'reconstruction');
-  if (restored[1] !== undefined) {
-    problems.add(fail('EVALUATE_TWICE', { found: restored.length }), restored[1].path, { key: true });
-  }
+  refuseSecond(measures, problems);
   return value && { ...value, measures };
+}
+
+function refuseSecond(measures: readonly ResolvedMeasure[], problems: Problems): void {
+  for (const definition of new Set(measures.map((measure) => measure.definition))) {
+    const all = measures.filter((measure) => measure.definition === definition);
+    if (!definition.single || all[1] === undefined) continue;
+    const slots = { measure: definition.name, found: all.length };
+    problems.add(fail('EVALUATE_TWICE', slots), all[1].path, { key: true });
+  }
 }
 
 interface Reader {
@@ -168,15 +126,16 @@ interface Reader {
 }
 
 interface Written {
-  readonly kind: MeasureName;
+  readonly definition: MeasureDefinition;
   readonly options: unknown;
   readonly path: Path;
 }
 
 type Raw = Readonly<Record<string, unknown>>;
 
-/** One entry of `measures`: the names that it may have. */
-const named = z.strictObject(Object.fromEntries(measureNames.map((name) => [name, z.unknown().optional()])));
+function without(map: Raw, names: readonly string[]): Raw {
+  return Object.fromEntries(Object.entries(map).filter(([name]) => !names.includes(name)));
+}
 
 function mapAt(value: unknown, path: Path, advice: string, problems: Problems): Raw | undefined {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Raw;
@@ -185,15 +144,17 @@ function mapAt(value: unknown, path: Path, advice: string, problems: Problems): 
 }
 
 /** The measures as they are written, in the short form or in the full one. */
-function written(evaluate: Raw, problems: Problems): Written[] {
-  const short = measureNames.filter((name) => evaluate[name] !== undefined);
+function written(evaluate: Raw, registry: Registry, problems: Problems): Written[] {
+  const names = [...registry.measures.keys()];
+  const short = measuresIn(evaluate, ['evaluate'], registry);
   const { measures } = evaluate;
   if (measures === undefined || short.length > 0) {
     // Several names are several measures; beside a list, or with nothing at all, something is wrong.
     if (short.length === 0 || measures !== undefined) {
-      oneOf(evaluate, ['measures', ...(short.length === 0 ? measureNames : short.slice(0, 1))], ['evaluate'], problems);
+      const known = short[0] === undefined ? names : [short[0].definition.name];
+      oneOf(evaluate, ['measures', ...known], ['evaluate'], problems);
     }
-    return short.map((kind) => ({ kind, options: evaluate[kind], path: ['evaluate', kind] }));
+    return short;
   }
   const path = ['evaluate', 'measures'];
   if (!Array.isArray(measures) || measures.length === 0) {
@@ -201,88 +162,89 @@ function written(evaluate: Raw, problems: Problems): Written[] {
     problems.add(fail('OPTION_VALUE', { ...slots, advice: 'Write `measures: [{ knn: { k: 20 } }]`.' }), path);
     return [];
   }
+  const named = z.strictObject(Object.fromEntries(names.map((name) => [name, z.unknown().optional()])));
   return (measures as readonly unknown[]).flatMap((item, i): Written[] => {
     const at = [...path, i];
     const one = mapAt(item, at, 'Write `knn: { k: 20 }`.', problems);
     if (one === undefined) return [];
-    const { problems: wrong } = parseOptions(named, one, 'a measure');
-    for (const { error, path: inner, key } of wrong) problems.add(error, [...at, ...inner], { key });
-    if (wrong.length > 0) return [];
-    oneOf(one, measureNames, at, problems);
-    return measureNames.flatMap((kind) =>
-      one[kind] === undefined ? [] : [{ kind, options: one[kind], path: [...at, kind] }],
-    );
+    // A value of a program says itself what it is.
+    if (isMeasureValue(one)) return [{ ...one.measure, path: [...at, one.measure.name] }];
+    if (parseNamed(named, one, { at, owner: 'a measure' }, problems) === undefined) return [];
+    oneOf(one, names, at, problems);
+    return measuresIn(one, at, registry);
   });
 }
 
-function measureOf({ kind, id, options, path }: Written & { readonly id: string }, reader: Reader) {
-  const whole = mapAt(options ?? {}, path, `Write \`${kind}: { on: ./folder }\`.`, reader.problems);
+function isMeasureValue(map: object): map is MeasureValue {
+  return 'measure' in map && typeof map.measure === 'object' && map.measure !== null && 'definition' in map.measure;
+}
+
+function measuresIn(map: Raw, at: Path, { measures }: Registry): Written[] {
+  return [...measures.values()].flatMap((definition) => {
+    const { name } = definition;
+    return map[name] === undefined ? [] : [{ definition, options: map[name], path: [...at, name] }];
+  });
+}
+
+function measureOf({ definition, options, path }: Written, id: string, reader: Reader): ResolvedMeasure | undefined {
+  const { name, data } = definition;
+  const { problems } = reader;
+  const whole = mapAt(options ?? {}, path, `Write \`${name}: { on: ./folder }\`.`, problems);
   if (whole === undefined) return undefined;
-  const { on, against, stages, ...own } = whole;
-  const answered = kind === 'knn' || kind === 'linear';
-  const rest = !answered && against !== undefined ? { ...own, against } : own;
-  const also = answered ? ['on', 'against', 'stages'] : ['on', 'stages'];
-  const { value, problems: wrong } = parseOptions<unknown>(ownOptions[kind], rest, kind, also);
-  for (const { error, path: inner, key } of wrong) reader.problems.add(error, [...path, ...inner], { key });
-  const labelled = kind !== 'reconstruction';
-  const source = sourceOf(on, { kind, path, labelled, otherwise: reader.evaluate.source }, reader);
-  const chain = source && chainOf(source, stages, path, reader);
-  const common = { id, path };
-  if (!answered) {
-    if (value === undefined || chain === undefined) return undefined;
-    return { ...common, kind, on: chain, options: value } as ReconstructionMeasure | ClassifyMeasure;
-  }
-  const answers = answersOf(against, { kind, path }, reader);
-  const other = answers && chainOf(answers, stages, path, { ...reader, problems: reader.problems.silent() });
-  if (value === undefined || chain === undefined || other === undefined) return undefined;
-  return { ...common, kind, on: chain, against: other, options: value } as FeatureMeasure;
+  const own = data.length === 0 ? whole : without(whole, [...data, 'stages']);
+  const value = parseNamed(definition.options, own, { at: path, owner: name }, problems) as Limited | undefined;
+  const { limit } = value ?? {};
+  // What is wrong with the stages is said once: behind the other source they are the same.
+  const quiet = { ...reader, problems: problems.silent() };
+  const chains = data.map((which, i) => {
+    const source = sourceOf(which, whole[which], { definition, path }, reader);
+    const chain = source && chainOf(onceOver(source), whole.stages, path, i === 0 ? reader : quiet);
+    return [which, chain && { ...chain, limit: typeof limit === 'object' ? limit[which] : limit }] as const;
+  });
+  if (value === undefined || chains.some(([, chain]) => chain === undefined)) return undefined;
+  return { id, path, definition, options: value, data: Object.fromEntries(chains) as ResolvedMeasure['data'] };
 }
 
-interface Wanted {
-  readonly kind: MeasureName;
-  readonly path: Path;
+interface Limited {
+  readonly limit?: number | Readonly<Partial<Record<DataName, number>>>;
 }
 
-/** The source that a measure names, as a folder or a source, or the one of `evaluate`. */
+/** The source that a measure names, as a folder or a source; by default that of `evaluate`, and for answers the pipeline's own. */
 function sourceOf(
-  on: unknown,
-  { kind, path, labelled, otherwise }: Wanted & { readonly labelled: boolean; readonly otherwise: unknown },
-  { registry, problems }: Reader,
+  which: DataName,
+  named: unknown,
+  { definition, path }: Pick<Written, 'definition' | 'path'>,
+  { evaluate, training, registry, problems }: Reader,
 ): ResolvedSource | undefined {
-  if (on === undefined && otherwise === undefined) {
-    const advice = ` to ${kind}, or \`source\` to evaluate`;
-    problems.add(fail('OPTION_MISSING', { option: 'on', expected: 'a folder or a source', advice }), path);
-    return undefined;
-  }
-  if (on === undefined) return onceOver(checkSource(otherwise, ['evaluate', 'source'], problems));
-  return folderOr(on, [...path, 'on'], { labelled, registry, problems });
+  if (typeof named === 'string') return inFolder(named, [...path, which], definition.labels, registry, problems);
+  if (named !== undefined) return checkSource(named, [...path, which], problems);
+  if (which === 'against') return training.source;
+  if (evaluate.source !== undefined) return checkSource(evaluate.source, ['evaluate', 'source'], problems);
+  const advice = ` to ${definition.name}, or \`source\` to evaluate`;
+  problems.add(fail('OPTION_MISSING', { option: which, expected: 'a folder or a source', advice }), path);
+  return undefined;
 }
 
-/** The source whose labels give the answers: the pipeline's own where none is named. */
-function answersOf(against: unknown, { path }: Wanted, { training, registry, problems }: Reader) {
-  if (against === undefined) return onceOver(training.source);
-  return folderOr(against, [...path, 'against'], { labelled: true, registry, problems });
-}
-
-function folderOr(
-  value: unknown,
+function inFolder(
+  folder: string,
   path: Path,
-  { labelled, registry, problems }: { labelled: boolean; registry: Registry; problems: Problems },
+  labels: boolean | undefined,
+  registry: Registry,
+  problems: Problems,
 ): ResolvedSource | undefined {
-  if (typeof value !== 'string') return onceOver(checkSource(value, path, problems));
   const definition = registry.sources.get('image-folder');
   if (definition === undefined) {
     const slots = { kind: 'source', name: 'image-folder', advice: 'Write a source in its place.' };
     problems.add(fail('NAME_UNKNOWN', slots), path);
     return undefined;
   }
-  const options = { path: value, ...(labelled && { labels: true }) };
+  const options = { path: folder, ...(labels && { labels: true }) };
   return checkSource({ source: { name: definition.name, options, definition } }, path, problems);
 }
 
-function onceOver(source: ResolvedSource | undefined): ResolvedSource | undefined {
-  const { definition, options } = source ?? {};
-  return source && { ...source, options: definition?.once?.(options) ?? options };
+function onceOver(source: ResolvedSource): ResolvedSource {
+  const { definition, options } = source;
+  return { ...source, options: definition.once?.(options) ?? options };
 }
 
 /** A source with the stages of the measure, of `evaluate` or, with twins for random ones, of the training. */

@@ -3,9 +3,9 @@ import type { Stage, StageKind, StagePolicy } from '../../streams/stage.ts';
 import type { Spec } from '../../vision/spec.ts';
 import type { Path } from '../file/locate.ts';
 import { policyOptions } from '../file/policy.ts';
-import { parseOptions } from '../options.ts';
 import type { Problems } from '../problem.ts';
 import type { AnyStage, Registry } from '../registry.ts';
+import { addIssues, parseNamed } from './named.ts';
 import { stageIds } from './stage-ids.ts';
 
 /** A stage with its options parsed and its place in the chain known. */
@@ -47,7 +47,9 @@ export function inferSpecs(
     const at = [...path, index, stage.name];
     if (ids.indexOf(id) < index) problems.add(fail('STAGE_ID_TWICE', { id }), [...at, 'id'], { who: `stage ${id}` });
     const before = spec;
-    const policy = (parsed(policyOptions, stage.policy, id, at, problems) ?? {}) as StagePolicy;
+    const owner = `stage ${id}`;
+    const named = { at, owner, who: owner };
+    const policy = (parseNamed(policyOptions, stage.policy, named, problems) ?? {}) as StagePolicy;
     const common = {
       index,
       id,
@@ -62,7 +64,7 @@ export function inferSpecs(
       return { ...common, options: undefined, after: spec };
     }
     const definition = stage.definition as AnyStage;
-    const options = parsed(definition.options, stage.options, id, at, problems);
+    const options = parseNamed(definition.options, stage.options, { ...named, also: policyNames }, problems);
     const giver = (field: string) => giverOf(field, later.slice(index + 1), registry);
     const sound = options !== undefined && checkStage({ definition, options, spec: before, id, at, giver, problems });
     spec = sound ? specAfter(definition, options, before, id, at, problems) : { ...before, open: true };
@@ -71,20 +73,6 @@ export function inferSpecs(
 }
 
 const policyNames = Object.keys(policyOptions.shape);
-
-function parsed<T>(
-  schema: Parameters<typeof parseOptions<T>>[0],
-  options: unknown,
-  id: string,
-  at: Path,
-  problems: Problems,
-): T | undefined {
-  const also = schema === (policyOptions as unknown) ? [] : policyNames;
-  const result = parseOptions(schema, options, `stage ${id}`, also);
-  for (const { error, path, key } of result.problems)
-    problems.add(error, [...at, ...path], { key, who: `stage ${id}` });
-  return result.value;
-}
 
 interface Checking {
   readonly definition: AnyStage;
@@ -107,16 +95,7 @@ function checkStage({ definition, options, spec, id, at, giver, problems }: Chec
   }
   // A stage that lacks a field cannot judge shapes; its options are still judged, as behind an open spec.
   const seen: Spec = problems.list.length > before ? { ...spec, open: true } : spec;
-  try {
-    for (const { error, option } of definition.check?.(options, seen) ?? []) {
-      problems.add(error, option === undefined ? at : [...at, ...optionPath(option)], {
-        key: option === undefined,
-        who,
-      });
-    }
-  } catch (cause) {
-    problems.add(broken(cause), at, { key: true, who });
-  }
+  addIssues(() => definition.check?.(options, seen), { at, owner: who, who }, problems);
   return problems.list.length === before;
 }
 
@@ -127,18 +106,11 @@ function specAfter(definition: AnyStage, options: unknown, spec: Spec, id: strin
     return spec.open ? { ...after, open: true } : after;
   } catch (cause) {
     // Behind an open spec the stage was handed a guess, which it need not be able to continue.
-    if (!spec.open) problems.add(broken(cause), at, { key: true, who: `stage ${id}` });
+    const who = `stage ${id}`;
+    const slots = { owner: who, found: messageOf(cause) };
+    if (!spec.open) problems.add(fail('STAGE_BROKEN', slots, { cause }), at, { key: true, who });
     return { ...spec, open: true };
   }
-}
-
-function broken(cause: unknown): PatchstreamError {
-  return fail('STAGE_BROKEN', { found: messageOf(cause) }, { cause });
-}
-
-/** `size.0` as a path. */
-export function optionPath(option: string): (string | number)[] {
-  return option.split('.').map((part) => (/^\d+$/.test(part) ? Number(part) : part));
 }
 
 /** The fields of a spec, for messages. */

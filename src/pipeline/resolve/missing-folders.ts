@@ -10,10 +10,7 @@ import type { Resolved } from './resolve.ts';
  * checked where its data are not, but one of its run. Looks whether they exist, and at nothing in them.
  */
 export function missingFolders({ definition, source, evaluate }: Resolved): string[] {
-  const measured = evaluate?.measures.flatMap((measure) => [
-    measure.on.source,
-    ...('against' in measure ? [measure.against.source] : []),
-  ]);
+  const measured = evaluate?.measures.flatMap(({ data }) => Object.values(data).map((chain) => chain.source));
   const folders = [source, ...(measured ?? [])].flatMap((one) => (one === undefined ? [] : folderOf(one)));
   const absent = [...new Set(folders.map((folder) => resolve(definition.base, folder)))].filter(
     (path) => !existsSync(path),

@@ -1,14 +1,15 @@
-import { fail, messageOf } from '../../errors.ts';
+import { fail } from '../../errors.ts';
 import type { ModelDefinition } from '../../models/define.ts';
 import type { SinkDefinition } from '../../sinks/sink.ts';
 import type { Spec } from '../../vision/spec.ts';
 import type { Definition } from '../definition.ts';
 import type { Path } from '../file/locate.ts';
-import { found, parseOptions } from '../options.ts';
+import { found } from '../options.ts';
 import type { Problems } from '../problem.ts';
 import type { Registry } from '../registry.ts';
 import { type TrainOptions, trainOptions } from '../train.options.ts';
-import { looseFields, optionPath } from './infer-specs.ts';
+import { looseFields } from './infer-specs.ts';
+import { addIssues, parseNamed } from './named.ts';
 
 /** `train`, parsed. */
 export interface ResolvedTrain extends TrainOptions {
@@ -43,13 +44,10 @@ export function checkEnds({ train, sink, evaluate }: Definition, problems: Probl
 export function checkSink({ sink }: Definition, spec: Spec, problems: Problems): ResolvedSink | undefined {
   if (sink === undefined) return undefined;
   const { name, options, definition } = sink.sink;
-  const path = ['sink', name];
-  const { value, problems: wrong } = parseOptions(definition.options, options, `sink ${name}`);
-  for (const { error, path: inner, key } of wrong) problems.add(error, [...path, ...inner], { key });
+  const named = { at: ['sink', name], owner: `sink ${name}` };
+  const value = parseNamed(definition.options, options, named, problems);
   if (value === undefined) return undefined;
-  for (const { error, option } of definition.check?.(value, spec) ?? []) {
-    problems.add(error, option === undefined ? path : [...path, ...optionPath(option)], { key: option === undefined });
-  }
+  addIssues(() => definition.check?.(value, spec), named, problems);
   return { name, options: value, definition };
 }
 
@@ -72,8 +70,8 @@ export function checkTrain(
     return undefined;
   }
   const { model, ...own } = train;
-  const { value, problems: wrong } = parseOptions(trainOptions.omit({ model: true }), own, 'train', ['model']);
-  for (const { error, path, key } of wrong) problems.add(error, ['train', ...path], { key });
+  const named = { at: ['train'], owner: 'train', also: ['model'] };
+  const value = parseNamed(trainOptions.omit({ model: true }), own, named, problems);
   checkRules(own, problems);
   const known = checkModel(model, spec, registry, problems);
   checkMicroBatch(own, known, problems);
@@ -95,22 +93,13 @@ function checkModel(
   const { name, options, definition } = model.model as { name: string; options: unknown; definition: ModelDefinition };
   const at = [...path, name];
   const who = `model ${name}`;
-  const { value, problems: wrong } = parseOptions(definition.options, options, who);
-  for (const { error, path: inner, key } of wrong) problems.add(error, [...at, ...inner], { key, who });
+  const named = { at, owner: who, who };
+  const value = parseNamed(definition.options, options, named, problems);
   const loose = looseFields(spec, definition.fields, who, registry);
   for (const error of loose) problems.add(error, at, { key: true, who });
   if (value === undefined) return undefined;
-  try {
-    // A model that lacks a field would only say so again.
-    const refusals = spec.open || loose.length > 0 ? [] : (definition.check?.(value, spec) ?? []);
-    for (const { error, option } of refusals)
-      problems.add(error, option === undefined ? at : [...at, ...optionPath(option)], {
-        key: option === undefined,
-        who,
-      });
-  } catch (cause) {
-    problems.add(fail('STAGE_BROKEN', { found: messageOf(cause) }, { cause }), at, { key: true, who });
-  }
+  // A model that lacks a field would only say so again.
+  if (!spec.open && loose.length === 0) addIssues(() => definition.check?.(value, spec), named, problems);
   return { name, options: value, definition };
 }
 

@@ -82,10 +82,9 @@ function writtenBy({ base, output, train }: Definition, { sink }: Parts): Place[
 }
 
 function readBy({ base }: Definition, { source, evaluate }: Parts): Place[] {
-  const measured = (evaluate?.measures ?? []).flatMap((measure) => [
-    { source: measure.on.source, at: measure.path },
-    ...('against' in measure ? [{ source: measure.against.source, at: measure.path }] : []),
-  ]);
+  const measured = (evaluate?.measures ?? []).flatMap(({ data, path }) =>
+    Object.values(data).map(({ source }) => ({ source, at: path })),
+  );
   const all = [...(source === undefined ? [] : [{ source, at: ['source'] as Path }]), ...measured];
   const seen = new Map<string, Place>();
   for (const one of all) {

@@ -1,5 +1,5 @@
 import { redactValue, sealed } from '../file/redact.ts';
-import type { ResolvedMeasure, ResolvedSource } from './evaluate.ts';
+import type { ResolvedMeasure } from './evaluate.ts';
 import type { ResolvedStage } from './infer-specs.ts';
 import type { Resolved } from './resolve.ts';
 
@@ -88,10 +88,11 @@ function wholeJson({ definition, source, stages, sink, train, evaluate, capacity
 
 /** A measure in the full form. @param shown what is shown of the options of a source, and of a stage. */
 export function measureJson(measure: ResolvedMeasure, shown: Shown = whole): Record<string, unknown> {
-  const { kind, options, on } = measure;
-  const source = (one: ResolvedSource) => ({ [one.name]: shown.options(one) });
-  const against = 'against' in measure ? { against: source(measure.against.source) } : {};
-  return { [kind]: { ...options, on: source(on.source), ...against, stages: on.stages.map(shown.stage) } };
+  const { definition, options, data } = measure;
+  const chains = Object.entries(data).map(([which, { source }]) => [which, { [source.name]: shown.options(source) }]);
+  const [first] = Object.values(data);
+  const stages = first && { stages: first.stages.map(shown.stage) };
+  return { [definition.name]: { ...options, ...Object.fromEntries(chains), ...stages } };
 }
 
 interface Shown {

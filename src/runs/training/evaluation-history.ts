@@ -1,6 +1,7 @@
 import { lstat, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, messageOf } from '../../errors.ts';
+import type { Numbers } from '../../measures/define.ts';
 import type { ResolvedEvaluate, ResolvedMeasure } from '../../pipeline/resolve/evaluate.ts';
 import type { Resolved } from '../../pipeline/resolve/resolve.ts';
 import { trueJson } from '../../pipeline/resolve/resolved-json.ts';
@@ -8,10 +9,11 @@ import type { Failure } from '../../streams/failures.ts';
 import { epochAt } from '../../train/epoch.ts';
 import { digestDefinition, readModel, readState } from '../../train/weights/checkpoint.ts';
 import { jsonOf, systemCode, unlessGone, writeWhole } from '../../whole-file.ts';
-import { type Evaluation, type EvaluationOptions, type EvaluationRow, evaluateModel } from './evaluation.ts';
-import { evaluationLines } from './evaluation-text.ts';
-import type { FeatureResult } from './features.ts';
+import { type EvaluationOptions, evaluateModel } from './evaluation.ts';
+import { type EvaluationRow, resultIn, rowOf } from './evaluation-row.ts';
+import { briefLines } from './evaluation-text.ts';
 import type { HeldOutSum } from './held-out.ts';
+import type { MeasureResult } from './take-measure.ts';
 
 export interface EvaluationHistoryOptions {
   /** The run's folder. */
@@ -70,10 +72,15 @@ export class EvaluationHistory {
     return [...this.#sums.values()];
   }
 
-  /** What was recognised before the first step, by the id of the measure. */
-  get before(): ReadonlyMap<string, FeatureResult> {
-    const start = this.#rows.find(({ step }) => step === 0);
-    return new Map(start?.features.map((result) => [result.id, result]));
+  /** What was measured before the first step, by the id of the measure; without those that stand alone. */
+  get before(): ReadonlyMap<string, Numbers> {
+    const measures = this.#resolved.evaluate?.measures.filter(({ definition }) => !definition.single) ?? [];
+    return new Map(this.#foundAt(0, measures).map(({ measure, numbers }) => [measure.id, numbers]));
+  }
+
+  #foundAt(step: number, measures: readonly ResolvedMeasure[]): readonly MeasureResult[] {
+    const row = this.#rows.find((each) => each.step === step);
+    return measures.flatMap((measure) => (row && resultIn(row, measure)) ?? []);
   }
 
   /** Measures the weights that the training begins with, unless that is known. */
@@ -112,22 +119,21 @@ export class EvaluationHistory {
     return this.#queue;
   }
 
-  /** Measures the weights at the end. What the last checkpoint's evaluation has measured of features is not measured again. */
-  async end(at: { readonly step: number; readonly epoch: number }): Promise<Evaluation | undefined> {
+  /** Measures the weights at the end. What the last checkpoint's evaluation has measured is not measured again, but where a picture is drawn of it. */
+  async end(at: { readonly step: number; readonly epoch: number }): Promise<readonly MeasureResult[]> {
     await this.idle();
     const wanted = measuresAt(this.#resolved.evaluate, 'end');
-    if (wanted.length === 0) return undefined;
-    const known = this.#rows.find(({ step }) => step === at.step)?.features ?? [];
-    const isKnown = ({ id }: { readonly id: string }) => known.some((result) => result.id === id);
+    if (wanted.length === 0) return [];
+    const numbersDo = wanted.filter(({ definition }) => definition.picture === undefined);
+    const known = new Map(this.#foundAt(at.step, numbersDo).map((result) => [result.measure.id, result]));
     const made = await this.#measure(
       {},
-      wanted.filter((measure) => !isKnown(measure)),
+      wanted.filter(({ id }) => !known.has(id)),
     );
-    const byId = new Map([...known, ...made.features].map((result) => [result.id, result]));
-    const features = wanted.flatMap(({ id }) => byId.get(id) ?? []);
-    const whole = { ...made, features };
-    await this.#enter(at, whole);
-    return whole;
+    const byId = new Map([...known, ...made.map((result) => [result.measure.id, result] as const)]);
+    const results = wanted.flatMap(({ id }) => byId.get(id) ?? []);
+    await this.#enter(at, results);
+    return results;
   }
 
   get #path(): string {
@@ -144,7 +150,7 @@ export class EvaluationHistory {
       onFailure: (failure) => onFailure({ ...failure, stage: `evaluate/${failure.stage}` }),
     });
     for (const sum of made.sums) this.#sums.set(sum.place, sum);
-    return made;
+    return made.results;
   }
 
   async #readDue(path: string) {
@@ -170,23 +176,14 @@ export class EvaluationHistory {
 
   async #enter(
     { step, epoch }: { readonly step: number; readonly epoch: number },
-    made: Evaluation,
+    results: readonly MeasureResult[],
     when?: string,
   ): Promise<void> {
-    const { reconstruction, features } = made;
-    const row = {
-      step,
-      epoch,
-      digest: this.#digest,
-      ...(reconstruction && { reconstruction: reconstruction.errors }),
-      features,
-    };
+    const row = rowOf({ step, epoch, digest: this.#digest }, results);
     this.#rows = [...this.#rows.filter((other) => other.step !== step), row];
     await this.#write();
     if (when === undefined) return;
-    for (const text of await evaluationLines(this.#resolved, { features })) this.#options.line(`${when}: ${text}`);
-    if (reconstruction)
-      this.#options.line(`${when}: error on the hidden pixels ${reconstruction.errors.ours.toFixed(4)}`);
+    for (const text of briefLines(results)) this.#options.line(`${when}: ${text}`);
   }
 
   async #write(): Promise<void> {
@@ -201,7 +198,7 @@ export class EvaluationHistory {
 function measuresAt(evaluate: ResolvedEvaluate | undefined, moment: 'start' | 'end'): readonly ResolvedMeasure[] {
   const { at, measures = [] } = evaluate ?? {};
   if (at !== undefined) return at.includes(moment) ? measures : [];
-  return moment === 'end' ? measures : measures.filter(({ kind }) => kind === 'knn' || kind === 'linear');
+  return moment === 'end' ? measures : measures.filter(({ definition }) => definition.atStart);
 }
 
 /** The lines of a file that may be missing: the rows of one digest, the lines of others, and how many of those cannot be read. */

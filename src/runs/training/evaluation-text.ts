@@ -1,127 +1,136 @@
-import { counted, numberText } from '../../counts.ts';
-import type { Reconstruction } from '../../measures/evaluate.ts';
-import type { Resolved } from '../../pipeline/resolve/resolve.ts';
-import type { ReportTable } from '../report.ts';
-import type { EvaluationRow, Measured } from './evaluation.ts';
-import type { FeatureResult } from './features.ts';
+import type { MeasureTable, Numbers, Quantity, Shown } from '../../measures/define.ts';
+import type { ResolvedMeasure } from '../../pipeline/resolve/evaluate.ts';
+import { type EvaluationRow, partsOf, resultIn, singleLast } from './evaluation-row.ts';
+import type { MeasureResult } from './take-measure.ts';
 
-/** What was measured of the features before the training, by the id of the measure. */
-export type Before = ReadonlyMap<string, FeatureResult>;
+/** What was measured before the training, by the id of the measure. */
+export type Before = ReadonlyMap<string, Numbers>;
+
+export function shownOf({ measure, numbers, notes = [] }: MeasureResult, before?: Before): Shown {
+  const { id, options } = measure;
+  return { id, options, numbers, notes, before: before?.get(id) };
+}
 
 /** The numbers of an evaluation for the terminal. */
-export async function evaluationLines(
-  resolved: Resolved,
-  { reconstruction, features }: Measured,
-  before: Before = new Map(),
-): Promise<string[]> {
-  return [
-    ...(reconstruction ? await reconstructionLines(resolved, reconstruction) : []),
-    ...features.map((result) => featureLine(result, before.get(result.id))),
-  ];
-}
-
-/** A table, the best first, and the verdict that the pipeline asks for. */
-async function reconstructionLines(
-  { evaluate }: Resolved,
-  { errors, images, notes }: Reconstruction,
-): Promise<string[]> {
-  const { baselineError, describeErrors } = await import('../../measures/evaluate.ts');
-  const measure = evaluate?.measures.find(({ kind }) => kind === 'reconstruction');
-  const beside = measure?.kind === 'reconstruction' ? measure.options.beside : 'smooth-fill';
-  const theirs = baselineError(errors, beside);
-  const verdict =
-    theirs === undefined
-      ? []
-      : [
-          errors.ours < theirs
-            ? `It restores better than ${beside}: ${errors.ours.toFixed(3)} against ${theirs.toFixed(3)}.`
-            : `${beside} restores better: ${theirs.toFixed(3)} against ${errors.ours.toFixed(3)}.`,
-        ];
-  return [
-    `Error on the hidden pixels of ${counted(images, 'picture')} (1 is guessing the mean colour):`,
-    ...describeErrors(errors).map((text) => `  ${text}`),
-    ...verdict,
-    ...notes,
-  ];
-}
-
-/** `k-NN accuracy at 8×8: 71.2 % before, 83.4 % after (k 20; 1,000 of 10,000 pictures, answers from 5,000 of 60,000)` */
-export function featureLine(result: FeatureResult, before?: FeatureResult): string {
-  const now = percent(result.top1);
-  const values = before === undefined ? now : `${percent(before.top1)} before, ${now} after`;
-  return `${featureTitle(result)}: ${values}${largestText(result)} (${aboutText(result)})`;
-}
-
-/** `k 20; 1,000 of 10,000 pictures, answers from 5,000 of 60,000` */
-function aboutText({ k, images, of, against, againstOf, kind, top5, same }: FeatureResult): string {
-  const pictures = images === of ? counted(of, 'picture') : `${numberText(images)} of ${counted(of, 'picture')}`;
-  if (kind === 'classify') return `among the first five ${percent(top5)}; ${pictures}`;
-  return `${k === undefined ? '' : `k ${k}; `}${pictures}, answers from ${share(against ?? 0, againstOf ?? 0)}${same ? ': the same pictures, each of which knows itself, so this says nothing of others' : ''}`;
-}
-
-/** What an answer that is always the same would reach. */
-function largestText({ largest }: FeatureResult): string {
-  return largest === undefined ? '' : `; the largest class has ${percent(largest)}`;
-}
-
-const titles = { knn: 'k-NN accuracy', linear: 'Linear accuracy', classify: 'Accuracy' } as const;
-
-/** `k-NN accuracy at 8×8` */
-export function featureTitle({ id, kind, resolution }: FeatureResult): string {
-  const further = id === kind ? '' : ` (${id})`;
-  return `${titles[kind]} at ${resolution}${further}`;
-}
-
-export function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
-}
-
-function share(count: number, of: number): string {
-  const text = (value: number) => value.toLocaleString('en');
-  return count === of ? text(count) : `${text(count)} of ${text(of)}`;
-}
-
-/** `evaluation.json`: the errors of a reconstruction, and each measure of features by its id, at the start and at the end. */
-export function evaluationJson({ reconstruction, features }: Measured, before: Before): object {
-  const ids = new Set([...before.keys(), ...features.map(({ id }) => id)]);
-  const byId = [...ids].map((id) => {
-    const [start, end] = [before.get(id), features.find((result) => result.id === id)];
-    const { id: _, kind: _kind, top1: _1, top5: _5, ...about } = (end ?? start)!;
-    const both = (key: 'top1' | 'top5') => ({ ...(start && { start: start[key] }), ...(end && { end: end[key] }) });
-    return [id, { ...about, top1: both('top1'), top5: both('top5') }] as const;
+export function evaluationLines(results: readonly MeasureResult[], before?: Before): string[] {
+  return results.flatMap((result) => {
+    const shown = shownOf(result, before);
+    const { definition } = result.measure;
+    return definition.format?.(shown) ?? [usualLine(result.measure, shown), ...shown.notes];
   });
-  return { ...reconstruction?.errors, ...Object.fromEntries(byId) };
 }
 
-/** What the report shows of features, and of everything that was measured on the way. */
+/** The numbers of an evaluation on the way, the measures that stand alone at the end. */
+export function briefLines(results: readonly MeasureResult[]): string[] {
+  return singleLast(results, ({ measure }) => measure).flatMap((result) => {
+    const { brief } = result.measure.definition;
+    return brief === undefined ? evaluationLines([result]) : [brief(shownOf(result))];
+  });
+}
+
+/** `mean-colour: red 0.41 before, 0.39 after; green 0.5 before, 0.51 after` */
+function usualLine({ definition }: ResolvedMeasure, shown: Shown): string {
+  const { id, numbers, before } = shown;
+  const { values, report } = definition;
+  const texts = Object.entries(values).flatMap(([name, quantity]) => {
+    const [start, now] = [textOf(quantity, before?.[name]), textOf(quantity, numbers[name])];
+    if (now === '') return [];
+    return [`${quantity.title ?? name} ${start === '' ? now : `${start} before, ${now} after`}`];
+  });
+  const about = report?.about?.(shown);
+  return `${report?.title?.(shown) ?? id}: ${texts.join('; ')}${about ? ` (${about})` : ''}`;
+}
+
+function textOf(quantity: Quantity, value: Numbers[string] | undefined): string {
+  if (typeof value !== 'number') return '';
+  return quantity.text?.(value) ?? String(Number(value.toPrecision(4)));
+}
+
+/** `evaluation.json`: the values of a measure that stands alone, and each other measure by its id, at the start and at the end. */
+export function evaluationJson(
+  measures: readonly ResolvedMeasure[],
+  results: readonly MeasureResult[],
+  before: Before,
+): object {
+  const alone = results.filter(({ measure }) => measure.definition.single);
+  const byId = measures.flatMap((measure) => {
+    const end = results.find((result) => result.measure.id === measure.id);
+    const [start, now] = [before.get(measure.id), end?.numbers].map((found) => found && partsOf(measure, found));
+    const known = now ?? start;
+    if (known === undefined || measure.definition.single) return [];
+    const both = Object.keys(known.values).map((name) => [
+      name,
+      { ...(start && { start: start.values[name] }), ...(now && { end: now.values[name] }) },
+    ]);
+    const notes = end?.notes?.length ? { notes: end.notes } : {};
+    return [[measure.id, { ...known.about, ...Object.fromEntries(both), ...notes }] as const];
+  });
+  const values = alone.map(({ measure, numbers }) => partsOf(measure, numbers).values);
+  return { ...Object.assign({}, ...values), ...Object.fromEntries(byId) };
+}
+
+interface TableRow {
+  readonly measure: ResolvedMeasure;
+  readonly start: Numbers | undefined;
+  readonly end: Numbers | undefined;
+  readonly shown: Shown;
+}
+
+/** What the report shows of all measures but those with tables of their own, and of everything that was measured on the way. */
 export function evaluationTables(
-  { features }: Measured,
+  measures: readonly ResolvedMeasure[],
+  results: readonly MeasureResult[],
   before: Before,
   rows: readonly EvaluationRow[],
-): ReportTable[] {
-  const shown = features.length > 0 ? features : [...before.values()];
-  if (shown.length === 0 && rows.length < 2) return [];
-  const cell = (value: number | undefined) => (value === undefined ? '' : percent(value));
-  const summary: ReportTable = {
-    title: shown.some(({ kind }) => kind === 'classify') ? 'Classes' : 'Frozen features',
-    head: ['', 'top-1 before', 'top-1 after', 'top-5 before', 'top-5 after'],
-    rows: shown.map((result) => {
-      const [start, end] = [before.get(result.id), features.find(({ id }) => id === result.id)];
-      return [featureTitle(result), cell(start?.top1), cell(end?.top1), cell(start?.top5), cell(end?.top5)];
-    }),
-    about: shown.map((result) => `${featureTitle(result)}: ${aboutText(result)}${largestText(result)}.`).join(' '),
-  };
-  const ids = [...new Set(rows.flatMap((row) => row.features.map(({ id }) => id)))];
-  const restores = rows.some(({ reconstruction }) => reconstruction !== undefined);
-  const history: ReportTable = {
-    title: 'On the way',
-    head: ['after step', 'epoch', ...ids.map((id) => `${id}, top-1`), ...(restores ? ['reconstruction error'] : [])],
-    rows: rows.map(({ step, epoch, features, reconstruction }) => [
-      String(step),
-      epoch.toFixed(2),
-      ...ids.map((id) => cell(features.find((result) => result.id === id)?.top1)),
-      ...(restores ? [reconstruction?.ours.toFixed(4) ?? ''] : []),
+): MeasureTable[] {
+  const tables = new Map<string, TableRow[]>();
+  for (const measure of measures) {
+    const { report, name } = measure.definition;
+    const [start, end] = [before.get(measure.id), results.find((result) => result.measure.id === measure.id)?.numbers];
+    const numbers = end ?? start;
+    if (numbers === undefined || report?.tables !== undefined) continue;
+    const heading = report?.heading ?? name;
+    const shown = shownOf({ measure, numbers }, before);
+    tables.set(heading, [...(tables.get(heading) ?? []), { measure, start, end, shown }]);
+  }
+  const summaries = [...tables].map(([title, rows]) => summaryTable(title, rows));
+  return [...summaries, ...(rows.length > 2 ? [historyTable(measures, rows)] : [])];
+}
+
+/** A row for each measure: its values before and after. */
+function summaryTable(title: string, rows: readonly TableRow[]): MeasureTable {
+  const quantities = Object.entries(rows[0]!.measure.definition.values).filter(([name]) =>
+    rows.some(({ start, end }) => start?.[name] !== undefined || end?.[name] !== undefined),
+  );
+  const titleOf = ({ measure, shown }: TableRow) => measure.definition.report?.title?.(shown) ?? measure.id;
+  const about = rows.flatMap((row) => {
+    const text = row.measure.definition.report?.about?.(row.shown);
+    return text ? [`${titleOf(row)}: ${text}.`] : [];
+  });
+  return {
+    title,
+    head: ['', ...quantities.flatMap(([name, { title = name }]) => [`${title} before`, `${title} after`])],
+    rows: rows.map((row) => [
+      titleOf(row),
+      ...quantities.flatMap(([name, one]) => [textOf(one, row.start?.[name]), textOf(one, row.end?.[name])]),
     ]),
+    ...(about.length > 0 && { about: about.join(' ') }),
   };
-  return [...(shown.length > 0 ? [summary] : []), ...(rows.length > 2 ? [history] : [])];
+}
+
+/** The chief value of each measure, row by row. */
+function historyTable(measures: readonly ResolvedMeasure[], rows: readonly EvaluationRow[]): MeasureTable {
+  const columns = singleLast(measures, (measure) => measure).flatMap((measure) => {
+    const [chief] = Object.entries(measure.definition.values);
+    const cells = rows.map((row) => resultIn(row, measure)?.numbers);
+    if (chief === undefined || cells.every((cell) => cell === undefined)) return [];
+    const [name, quantity] = chief;
+    const head = quantity.column ?? `${measure.id}, ${quantity.title ?? name}`;
+    return [{ head, cells: cells.map((cell) => textOf(quantity, cell?.[name])) }];
+  });
+  return {
+    title: 'On the way',
+    head: ['after step', 'epoch', ...columns.map(({ head }) => head)],
+    rows: rows.map(({ step, epoch }, i) => [String(step), epoch.toFixed(2), ...columns.map(({ cells }) => cells[i]!)]),
+  };
 }

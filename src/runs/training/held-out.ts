@@ -1,4 +1,5 @@
 import type { PassedOverRow } from '../../files/passed-over.ts';
+import type { DataName } from '../../measures/define.ts';
 import type { HeldOutChain, ResolvedMeasure } from '../../pipeline/resolve/evaluate.ts';
 import type { Resolved } from '../../pipeline/resolve/resolve.ts';
 import type { Fields, OpenSource } from '../../sources/source.ts';
@@ -19,7 +20,7 @@ export interface HeldOutSum {
 /** One of the sources of a measure. */
 export interface HeldOutPlace {
   readonly measure: Pick<ResolvedMeasure, 'id'>;
-  readonly which: 'on' | 'against';
+  readonly which: DataName;
 }
 
 export interface HeldOutContext {
@@ -31,29 +32,26 @@ export interface HeldOutContext {
 }
 
 interface Reading {
-  /** As many samples as are read at most; all by default. */
-  readonly limit?: number | undefined;
   /** Samples per batch. */
   readonly size: number;
-  readonly views?: boolean;
-  readonly fields?: readonly string[];
+  readonly fields: readonly string[];
 }
 
 /**
- * One pass over a source of a measure, in listing order. At its end every sample that was to be read has been delivered, has failed or was dropped.
+ * One pass over a source of a measure, in listing order, over as many samples as its chain says. `close` ends one that nobody reads to its end. At its end every sample that was to be read has been delivered, has failed or was dropped.
  *
  * @throws SUM_DIFFERS at the end of the batches, and what sources and stages throw.
  */
 export async function openHeldOut(
   chain: HeldOutChain,
   place: HeldOutPlace,
-  { limit, size, ...cutting }: Reading,
+  { size, fields }: Reading,
   { definition, capacity }: Resolved,
   { signal, onLine, onFailure, onSum = () => {} }: HeldOutContext,
 ) {
   const heard = { onLine, ...(signal && { signal }) };
   const whole = await openSource({ definition, source: chain.source }, heard);
-  const source = spread(whole, limit);
+  const source = spread(whole, chain.limit);
   // Chance of stages that have no twin is drawn with seed 0, as in all evaluation.
   const reading = { ...chain, capacity, definition: { ...definition, seed: 0 } };
   const opened = await openLoader(reading, { ...heard, source, ...(onFailure && { onFailure }) });
@@ -63,7 +61,10 @@ export async function openHeldOut(
     checkSum(sum, { written, isWhole: true });
     onSum({ place: placeText(place), sum, passedOver });
   };
-  return { batches: counted(batchesOf(opened, size, { ...cutting, ...(signal && { signal }) }), ended), source, whole };
+  let closed: Promise<void> | undefined;
+  const close = () => (closed ??= opened.close());
+  const cutting = { fields, views: true, ...(signal && { signal }) };
+  return { batches: counted(batchesOf({ ...opened, close }, size, cutting), ended), source, whole, close };
 }
 
 /** Counts samples of the source, of which one may have become several: these come one behind the other. */

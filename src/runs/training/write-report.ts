@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { explainBalance } from '../../balance/bottleneck.ts';
 import { coreCount } from '../../machine.ts';
-import type { Reconstruction } from '../../measures/evaluate.ts';
 import type { Resolved } from '../../pipeline/resolve/resolve.ts';
 import { resolvedJson } from '../../pipeline/resolve/resolved-json.ts';
 import type { StageStats } from '../../streams/meter.ts';
@@ -11,10 +10,10 @@ import { readMetrics } from '../../train/metrics.ts';
 import type { Ready } from '../../train/worker/protocol.ts';
 import { lossChart } from '../../vision/draw/chart.ts';
 import { writeWhole } from '../../whole-file.ts';
-import { type ReportTable, reportHtml } from '../report.ts';
-import { drawReconstruction } from './evaluation.ts';
+import { pictureFile } from '../own-names.ts';
+import { type ReportContent, type ReportSection, reportHtml } from '../report.ts';
 import type { EvaluationHistory } from './evaluation-history.ts';
-import { evaluationJson, evaluationLines, evaluationTables } from './evaluation-text.ts';
+import { evaluationJson, evaluationLines, evaluationTables, shownOf } from './evaluation-text.ts';
 
 export interface ReportContext {
   /** The run's folder. */
@@ -30,7 +29,7 @@ export interface ReportContext {
 }
 
 /**
- * What a finished training leaves for people: `evaluation.json` and `reconstruction.png` where the pipeline says on what to evaluate,
+ * What a finished training leaves for people: `evaluation.json` and the pictures of measures where the pipeline says on what to evaluate,
  * `loss.svg`, and `report.html`, which holds all of it. Returns the lines for the terminal and the files.
  */
 export async function writeReport(resolved: Resolved, telling: ReportContext) {
@@ -66,9 +65,7 @@ export async function writeReport(resolved: Resolved, telling: ReportContext) {
       parameters: ready.parameters,
       ...(balance && { balance: `${balance.sentence} ${balance.evidence}` }),
       chart,
-      tables: held.tables,
-      ...(held.reconstruction && { errors: held.reconstruction.errors, notes: held.reconstruction.notes }),
-      ...(held.figure !== undefined && { figure: await readFile(held.figure) }),
+      ...held.shown,
     }),
   );
   return {
@@ -78,27 +75,30 @@ export async function writeReport(resolved: Resolved, telling: ReportContext) {
 }
 
 interface Held {
-  readonly reconstruction?: Reconstruction;
-  readonly figure?: string;
-  readonly tables: readonly ReportTable[];
+  readonly shown: Pick<ReportContent, 'tables' | 'sections'>;
   readonly lines: readonly string[];
   readonly files: readonly string[];
 }
 
 async function heldOut(resolved: Resolved, { folder, end, history }: ReportContext): Promise<Held> {
-  if (resolved.evaluate === undefined) return { lines: [], files: [], tables: [] };
-  const { features = [], reconstruction } =
-    (await history.end({ step: end.step, epoch: history.epochAt(end.position) })) ?? {};
-  const made = { features, ...(reconstruction && { reconstruction }) };
-  const figure = reconstruction && (await drawReconstruction(reconstruction, join(folder, 'reconstruction.png')));
-  const { writeEvaluation } = await import('../../measures/evaluate.ts');
-  const evaluation = await writeEvaluation(folder, evaluationJson(made, history.before));
-  const lines = await evaluationLines(resolved, made, history.before);
-  return {
-    ...made,
-    ...(figure !== undefined && { figure }),
-    tables: evaluationTables(made, history.before, history.rows),
-    lines: [...lines, ...(figure === undefined ? [] : [`restored pictures: ${figure}`])],
-    files: [evaluation, ...(figure === undefined ? [] : [figure])],
-  };
+  if (resolved.evaluate === undefined) return { lines: [], files: [], shown: {} };
+  const { measures } = resolved.evaluate;
+  const results = await history.end({ step: end.step, epoch: history.epochAt(end.position) });
+  const { before, rows } = history;
+  const lines = evaluationLines(results, before);
+  const files = [join(folder, 'evaluation.json')];
+  const sections: ReportSection[] = [];
+  for (const result of results) {
+    const { definition, id } = result.measure;
+    const tables = definition.report?.tables?.(shownOf(result, before)) ?? [];
+    const png = definition.picture && (await result.draw?.());
+    sections.push({ tables, notes: result.notes ?? [], ...(png && { picture: { ...definition.picture!, png } }) });
+    if (png === undefined) continue;
+    const path = join(folder, pictureFile(id));
+    await writeWhole(path, png);
+    lines.push(`${definition.picture!.title}: ${path}`);
+    files.push(path);
+  }
+  await writeWhole(files[0]!, `${JSON.stringify(evaluationJson(measures, results, before), undefined, 2)}\n`);
+  return { lines, files, shown: { tables: evaluationTables(measures, results, before, rows), sections } };
 }

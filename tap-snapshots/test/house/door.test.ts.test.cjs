@@ -17,9 +17,11 @@ centerCrop
 check
 checkFile
 classifier
+classify
 createRegistry
 cropBox
 decode
+defineMeasure
 defineModel
 definePipeline
 defineSink
@@ -34,6 +36,8 @@ fail
 idx
 imageFolder
 images
+knn
+linear
 lomar
 mae
 mask
@@ -42,6 +46,7 @@ pathOption
 pipeline
 randomFlip
 randomResizedCrop
+reconstruction
 resize
 run
 shards
@@ -63,6 +68,9 @@ type Fields
 type Frame
 type HostTensor
 type Loss
+type MeasureContext
+type MeasureDefinition
+type Measured
 type Model
 type ModelDefinition
 type ModelTools

@@ -5,8 +5,8 @@ import { builtin } from '../../../src/pipeline/builtin.ts';
 import { checkFile } from '../../../src/pipeline/check.ts';
 import type { RunEvent } from '../../../src/runs/events.ts';
 import { run } from '../../../src/runs/run.ts';
-import type { EvaluationRow } from '../../../src/runs/training/evaluation.ts';
 import { evaluateModel } from '../../../src/runs/training/evaluation.ts';
+import type { EvaluationRow } from '../../../src/runs/training/evaluation-row.ts';
 import { spread } from '../../../src/runs/training/held-out.ts';
 import { labelledFolder, writeFiles } from '../../kit/folder.ts';
 import { patchstream } from '../../kit/terminal.ts';
@@ -154,9 +154,9 @@ t.test('N6: only the same source with the same options reads the same pictures, 
   const text = head.replace('steps: 6', 'steps: 1');
   const { resolved, texts } = await sound(root, `${text}evaluate:\n  measures:\n${measures.join('\n')}\n`);
   t.same(texts, []);
-  const { features } = await evaluateModel(resolved, { fresh: true });
+  const { results } = await evaluateModel(resolved, { fresh: true });
   t.same(
-    features.map(({ same }) => same),
+    results.map(({ numbers }) => numbers.same),
     pairs.map(([, , same]) => same),
   );
 });
@@ -193,7 +193,7 @@ t.test('before, on the way and after: files, lines, report; a run that goes on k
     [0, 2, 4, 6],
   );
   t.equal(rows[0]!.reconstruction, undefined, 'a reconstruction is not measured before');
-  t.ok(rows[1]!.reconstruction!.ours > 0);
+  t.ok((rows[1]!.reconstruction as Record<string, number>).ours! > 0);
   const json = JSON.parse(readFileSync(join(root, 'run/evaluation.json'), 'utf8')) as Record<string, unknown>;
   t.same(Object.keys(json), ['ours', 'meanPatch', 'nearestPatch', 'smoothFill', 'knn', 'linear']);
   t.match(json.knn, { k: 3, resolution: '16×16', classes: 3, images: 12, of: 12, against: 24, againstOf: 24 });
@@ -205,14 +205,14 @@ t.test('before, on the way and after: files, lines, report; a run that goes on k
 
   const evaluated = await evaluateModel(resolved);
   t.same(
-    evaluated.features.map(({ id, top1 }) => [id, top1]),
+    evaluated.results.slice(1).map(({ measure, numbers }) => [measure.id, numbers.top1]),
     rows.at(-1)!.features.map(({ id, top1 }) => [id, top1]),
     'the verb measures what the run did',
   );
   const few = await sound(root, text.replace('{ on: test }', '{ on: test, limit: 2 }'));
   t.same(
-    [evaluated, await evaluateModel(few.resolved)].map(({ reconstruction }) => reconstruction!.examples.length),
-    [8, 2],
+    [evaluated, await evaluateModel(few.resolved)].map(({ results }) => results[0]!.numbers.images),
+    [12, 2],
     'of as many pictures as asked for',
   );
 

@@ -167,9 +167,9 @@ t.test('it learns to tell classes apart, and is measured on pictures that it has
   t.ok(top1.end > 0.9, `${top1.end}`);
   t.match(readFileSync(join(root, 'run/report.html'), 'utf8'), /Classes[\s\S]*Accuracy at 16×16[\s\S]*On the way/);
   const evaluated = await evaluateModel(resolved);
-  t.equal(evaluated.features[0]!.top1, top1.end, 'the verb measures what the run did');
+  t.equal(evaluated.results[0]!.numbers.top1, top1.end, 'the verb measures what the run did');
   const few = await sound(root, { train: 'steps: 60', evaluate: 'classify: { on: test, limit: 6 }' });
-  t.match((await evaluateModel(few.resolved)).features, [{ images: 6, of: 18 }]);
+  t.match((await evaluateModel(few.resolved)).results, [{ numbers: { images: 6, of: 18 } }]);
 });
 
 t.test('an encoder that was pre-trained is taken from its run', async (t) => {

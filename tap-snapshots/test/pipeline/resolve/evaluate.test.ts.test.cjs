@@ -12,10 +12,10 @@ LABELS_MISSING: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measu
 ---
 LABELS_MISSING: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:45: knn needs pictures with labels; the source image-folder gives bytes. Give it its labels (\`labels: true\` for a folder of a folder per class, the file of \`labels\` for idx), or name another source.
 ---
-KNN_FEW: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:20: \`k\` must be at most the number of pictures that vote, 2; got 3. Lower \`k\`, or take more pictures \`against\`.
+KNN_FEW: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:23: \`k\` must be at most the number of pictures that vote, 2; got 3. Lower \`k\`, or take more pictures \`against\`.
 ---
-EVALUATE_RANDOM: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:78: features are measured on pictures that do not change at random; random-resized-crop changes them. Write \`resize\` in its place.
-EVALUATE_RANDOM: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:78: features are measured on pictures that do not change at random; random-flip changes them. Leave it out.
+EVALUATE_RANDOM: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:78: knn is measured on pictures that do not change at random; random-resized-crop changes them. Write \`resize\` in its place.
+EVALUATE_RANDOM: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:78: knn is measured on pictures that do not change at random; random-flip changes them. Leave it out.
 ---
 EVALUATE_SHAPE: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:78: a model is evaluated on what it was trained on, pictures of 16×16 px; got pictures of 8×8 px. Give \`evaluate\` the same \`patch\` and \`size\`, or leave its stages out.
 ---
@@ -28,7 +28,7 @@ OPTION_ONE_OF: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measur
 OPTION_MISSING: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:56: \`on\` must be given: a folder or a source; got nothing. Add it to linear, or \`source\` to evaluate.
 OPTION_ONE_OF: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:62: exactly one of reconstruction, knn, linear and classify must be given; got none. Add one.
 ---
-EVALUATE_TWICE: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:57: a reconstruction is measured on one set of pictures; got 2. Take all but one out.
+EVALUATE_TWICE: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:57: reconstruction is measured on one set of pictures; got 2. Take all but one out.
 ---
 OPTION_UNKNOWN: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:38: reconstruction must have only options it knows; got \`against\`. It knows beside, pictures, limit, on, stages.
 ---

@@ -1,6 +1,6 @@
-import * as tf from '../backends/tf.ts';
-import { fail } from '../errors.ts';
-import type { Accuracy, FeatureSet } from './features.ts';
+import * as tf from '../../backends/tf.ts';
+import { fail } from '../../errors.ts';
+import type { Accuracy, FeatureSet } from '../features.ts';
 
 export interface KnnOptions {
   /** The pictures to be recognised. */

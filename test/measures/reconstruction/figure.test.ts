@@ -1,7 +1,11 @@
 import t from 'tap';
-import type { RestoredImage } from '../../src/measures/evaluate.ts';
-import { reconstructionColumns, reconstructionFigure, reconstructionRow } from '../../src/measures/figure.ts';
-import { normalisePixels } from '../../src/vision/patches.ts';
+import type { RestoredImage } from '../../../src/measures/reconstruction/errors.ts';
+import {
+  reconstructionColumns,
+  reconstructionFigure,
+  reconstructionRow,
+} from '../../../src/measures/reconstruction/figure.ts';
+import { normalisePixels } from '../../../src/vision/patches.ts';
 
 /** A grey image of 4 × 4 patches of 2 px; two windows of 2 × 2 patches, the second over the first's last patch. */
 function image(): RestoredImage {

@@ -1,8 +1,9 @@
-import { upload } from '../backends/upload.ts';
-import { fail } from '../errors.ts';
-import type { Classifier, HostBatch, Params } from '../models/model.ts';
-import type { Accuracy } from './features.ts';
-import { rankOf } from './knn.ts';
+import { upload } from '../../backends/upload.ts';
+import { fail } from '../../errors.ts';
+import type { Classifier, HostBatch, Params } from '../../models/model.ts';
+import { largestClass } from '../accuracy.ts';
+import type { Accuracy } from '../features.ts';
+import { rankOf } from '../knn/neighbours.ts';
 
 export interface ClassAccuracyOptions {
   readonly model: Classifier;
@@ -49,15 +50,4 @@ export async function classAccuracy({ model, params, batches }: ClassAccuracyOpt
   }
   if (images === 0) throw fail('MEASURE_EMPTY', {});
   return { top1: first / images, top5: firstFive / images, images, ...largestClass(seen) };
-}
-
-/** How many classes labels have, and the share of the most frequent. */
-export function largestClass(labels: Iterable<number>): { readonly classes: number; readonly largest: number } {
-  const counts = new Map<number, number>();
-  let all = 0;
-  for (const label of labels) {
-    counts.set(label, (counts.get(label) ?? 0) + 1);
-    all++;
-  }
-  return { classes: counts.size, largest: all === 0 ? 0 : Math.max(...counts.values()) / all };
 }

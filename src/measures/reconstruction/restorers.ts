@@ -1,4 +1,4 @@
-import { cutWindow, normalisePixels } from '../vision/patches.ts';
+import { cutWindow, normalisePixels } from '../../vision/patches.ts';
 
 /**
  * Held-out reconstruction error and the three simple restorers it is measured against: arithmetic on plain arrays, on the host, in

@@ -1,8 +1,8 @@
-import * as tf from '../backends/tf.ts';
-import { fail } from '../errors.ts';
-import { Random } from '../random.ts';
-import type { Accuracy, FeatureSet } from './features.ts';
-import { rankOf, ranksOf, taken } from './knn.ts';
+import * as tf from '../../backends/tf.ts';
+import { fail } from '../../errors.ts';
+import { Random } from '../../random.ts';
+import type { Accuracy, FeatureSet } from '../features.ts';
+import { rankOf, ranksOf, taken } from '../knn/neighbours.ts';
 
 export interface LinearProbeOptions {
   /** The pictures to be recognised. */

@@ -1,10 +1,10 @@
 import t from 'tap';
-import * as tf from '../../src/backends/tf.ts';
-import { prepareWasm } from '../../src/backends/wasm/wasm.ts';
-import type { FeatureSet } from '../../src/measures/features.ts';
-import { knnAccuracy, neighbours, rankOf } from '../../src/measures/knn.ts';
-import { Random } from '../../src/random.ts';
-import { expectClose, expectNoTensorLeak } from '../kit/tensors.ts';
+import * as tf from '../../../src/backends/tf.ts';
+import { prepareWasm } from '../../../src/backends/wasm/wasm.ts';
+import type { FeatureSet } from '../../../src/measures/features.ts';
+import { knnAccuracy, neighbours, rankOf } from '../../../src/measures/knn/neighbours.ts';
+import { Random } from '../../../src/random.ts';
+import { expectClose, expectNoTensorLeak } from '../../kit/tensors.ts';
 
 t.before(() => prepareWasm());
 

@@ -1,7 +1,7 @@
-import { drawSheet, encodePng, enlarge, maskPatches, outlineWindows, type SheetRow } from '../vision/draw/sheet.ts';
-import { denormalisePixels } from '../vision/patches.ts';
-import type { Pixels } from '../vision/picture.ts';
-import type { RestoredImage } from './evaluate.ts';
+import { drawSheet, encodePng, enlarge, maskPatches, outlineWindows, type SheetRow } from '../../vision/draw/sheet.ts';
+import { denormalisePixels } from '../../vision/patches.ts';
+import type { Pixels } from '../../vision/picture.ts';
+import type { RestoredImage } from './errors.ts';
 
 /** What a tile of a row shows. */
 type Column = 'image' | 'windows' | 'low-res' | 'masked' | 'restored' | 'original';

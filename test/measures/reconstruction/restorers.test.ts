@@ -6,8 +6,8 @@ import {
   pixelPlaces,
   smoothFill,
   windowPatches,
-} from '../../src/measures/reconstruction.ts';
-import { denormalisePixels } from '../../src/vision/patches.ts';
+} from '../../../src/measures/reconstruction/restorers.ts';
+import { denormalisePixels } from '../../../src/vision/patches.ts';
 
 /** Grey patches of one pixel: each value three times. */
 const grey = (...values: number[]) => Float32Array.from(values.flatMap((value) => [value, value, value]));

@@ -1,13 +1,11 @@
-import { join } from 'node:path';
-import * as tf from '../backends/tf.ts';
-import { uploadAll } from '../backends/upload.ts';
-import { counted } from '../counts.ts';
-import { fail } from '../errors.ts';
-import type { HostBatch, Params, Restorer } from '../models/model.ts';
-import { type Pixels, rawPicture } from '../vision/picture.ts';
-import { repeatPixels } from '../vision/pixels.ts';
-import { writeWhole } from '../whole-file.ts';
-import { hiddenError, meanPatch, nearestPatch, smoothFill, type WindowShape, windowPatches } from './reconstruction.ts';
+import * as tf from '../../backends/tf.ts';
+import { uploadAll } from '../../backends/upload.ts';
+import { counted } from '../../counts.ts';
+import { fail } from '../../errors.ts';
+import type { HostBatch, Params, Restorer } from '../../models/model.ts';
+import { type Pixels, rawPicture } from '../../vision/picture.ts';
+import { repeatPixels } from '../../vision/pixels.ts';
+import { hiddenError, meanPatch, nearestPatch, smoothFill, type WindowShape, windowPatches } from './restorers.ts';
 
 /**
  * Held-out samples: `fields` holds picture uint8 [N, H, W, 3] and windows int32 [N, M, 2], masks uint8 [N, M, K²]; or, where the whole
@@ -18,27 +16,14 @@ export interface HeldOut {
   readonly keys: readonly string[];
 }
 
-/** Mean squared errors over the hidden pixels of all windows, in normalised pixels: `evaluation.json`. Below 1 is better than guessing the mean. */
-export interface ReconstructionErrors {
-  readonly ours: number;
-  readonly meanPatch?: number;
-  readonly nearestPatch?: number;
-  readonly smoothFill?: number;
-  /** The low-resolution picture that the model is given, brought up by bicubic interpolation. */
-  readonly lowResolution?: number;
-  /** The same by repetition, as the model sees it. */
-  readonly lowResolutionNearest?: number;
-}
+/**
+ * Mean squared errors over the hidden pixels of all windows, in normalised pixels, below 1 being better than guessing the mean: `ours`, those of the simple
+ * restorers, and of the low-resolution picture that the model is given, if any, brought up by bicubic interpolation and by repetition.
+ */
+export type ReconstructionErrors = Readonly<Record<string, number>>;
 
-/** The simple restorers that a model is measured against, by their names in pipeline files. */
-const restorers = {
-  'mean-patch': ['meanPatch', meanPatch],
-  'nearest-patch': ['nearestPatch', nearestPatch],
-  'smooth-fill': ['smoothFill', smoothFill],
-} as const;
-type FromVisible = keyof typeof restorers;
-export type Baseline = FromVisible | 'low-resolution';
-const allBaselines = Object.keys(restorers) as readonly FromVisible[];
+/** The simple restorers that a model is measured against, by the names of their errors. */
+const restorers = Object.entries({ meanPatch, nearestPatch, smoothFill });
 
 /** One held-out image, for pictures. */
 export interface RestoredImage {
@@ -80,8 +65,6 @@ export interface EvaluateOptions {
   readonly model: Restorer;
   readonly params: Params;
   readonly batches: Iterable<HeldOut> | AsyncIterable<HeldOut>;
-  /** Restorers that look at the visible patches; all three by default. */
-  readonly beside?: readonly FromVisible[];
   /** Images to return for pictures; 8 by default. */
   readonly pictures?: number;
 }
@@ -96,12 +79,10 @@ export async function evaluateReconstruction({
   model,
   params,
   batches,
-  beside = allBaselines,
   pictures = 8,
 }: EvaluateOptions): Promise<Reconstruction> {
   const shape: WindowShape = { p: model.shape.patch, K: model.shape.K };
-  const sums: Record<string, number> = { ours: 0 };
-  for (const name of beside) sums[restorers[name][0]] = 0;
+  const sums: Record<string, number> = { ours: 0, ...Object.fromEntries(restorers.map(([name]) => [name, 0])) };
   const examples: RestoredImage[] = [];
   let hidden = 0;
   let images = 0;
@@ -114,10 +95,8 @@ export async function evaluateReconstruction({
         const ours = hiddenError(restored, patches, mask);
         hidden += ours.count;
         sums.ours! += ours.sum;
-        for (const baseline of beside) {
-          const [name, restore] = restorers[baseline];
+        for (const [name, restore] of restorers)
           sums[name]! += hiddenError(restore(patches, mask, shape), patches, mask).sum;
-        }
         for (const [name, low] of lowErrors(image)) {
           const given = windowPatches(low.data, low.width, topPatch, leftPatch, shape);
           sums[name] = (sums[name] ?? 0) + hiddenError(given, patches, mask).sum;
@@ -129,14 +108,8 @@ export async function evaluateReconstruction({
   }
   if (hidden === 0) throw fail('RECONSTRUCTION_EMPTY', { images });
   if (!Number.isFinite(sums.ours)) throw fail('RECONSTRUCTION_NOT_A_NUMBER', {});
-  const means = Object.entries(sums).map(([name, sum]) => [name, sum / hidden] as const);
-  return {
-    errors: Object.fromEntries(means) as unknown as ReconstructionErrors,
-    images,
-    hidden,
-    notes: notesOn(model),
-    examples,
-  };
+  const errors = Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / hidden]));
+  return { errors, images, hidden, notes: notesOn(model), examples };
 }
 
 /** What the model makes of a micro-batch, [N, M, K², p²·3]. */
@@ -187,7 +160,7 @@ async function lowOf(model: Restorer, { picture, lr }: HostBatch, n: number): Pr
   return { low: { nearest: repeatPixels(small, width, height), bicubic: await bicubic.pixels() } };
 }
 
-function lowErrors({ low }: RestoredImage): [keyof ReconstructionErrors, Pixels][] {
+function lowErrors({ low }: RestoredImage): [string, Pixels][] {
   if (low === undefined) return [];
   return [
     ['lowResolution', low.bicubic],
@@ -209,32 +182,4 @@ function notesOn({ shape }: Restorer): string[] {
   return [
     "The model predicts patches standardised by their own mean and spread; both were taken from the true patch to bring them back, so `ours` is lower than the model's own merit, and comparing it with the others flatters it.",
   ];
-}
-
-/** Writes `evaluation.json` into a run's folder, whole or not at all: the errors of a reconstruction, other measures by their ids. Returns its path. */
-export async function writeEvaluation(folder: string, errors: object): Promise<string> {
-  const path = join(folder, 'evaluation.json');
-  await writeWhole(path, `${JSON.stringify(errors, undefined, 2)}\n`);
-  return path;
-}
-
-/** The error of one of the simple restorers; undefined when it was not measured. */
-export function baselineError(errors: ReconstructionErrors, baseline: Baseline): number | undefined {
-  return errors[baseline === 'low-resolution' ? 'lowResolution' : restorers[baseline][0]];
-}
-
-/** The errors as a table for people: one line per restorer, the best first. */
-export function describeErrors(errors: ReconstructionErrors): string[] {
-  const names: Record<string, string> = {
-    ours: 'this model',
-    meanPatch: 'mean patch',
-    nearestPatch: 'nearest patch',
-    smoothFill: 'smooth fill',
-    lowResolution: 'low resolution, bicubic',
-    lowResolutionNearest: 'low resolution, nearest',
-  };
-  const width = Math.max(13, ...Object.keys(errors).map((name) => (names[name] ?? name).length));
-  return Object.entries(errors)
-    .sort(([, a], [, b]) => a - b)
-    .map(([name, error]) => `${(names[name] ?? name).padEnd(width)} ${error.toFixed(4)}`);
 }

@@ -1,0 +1,31 @@
+import { z } from 'zod';
+import { accuracies, answersText, pool } from '../accuracy.ts';
+import { defineMeasure } from '../define.ts';
+
+/** Accuracy of a linear classifier that learns from frozen features of labelled pictures. */
+export const linear = defineMeasure({
+  name: 'linear',
+  summary: 'Accuracy of a linear classifier trained on frozen features.',
+  options: z.strictObject({
+    epochs: z.int().min(1).default(90).describe('Passes over the features.'),
+    batch: z.int().min(1).default(256).describe('Features per step.'),
+    lr: z
+      .number()
+      .positive()
+      .default(0.1)
+      .describe('Highest learning rate for a batch of 256; the rate is lr · batch / 256, and falls to 0 as a cosine.'),
+    pool,
+  }),
+  needs: 'encodes',
+  data: ['on', 'against'],
+  labels: true,
+  fields: ['picture'],
+  atStart: true,
+  ...accuracies({ what: 'Linear accuracy', heading: 'Frozen features', about: answersText }),
+  async run(context) {
+    const [{ featureSets }, { linearProbe }] = await Promise.all([import('../features.ts'), import('./probe.ts')]);
+    const { sets, about } = await featureSets(context);
+    const { options, seed } = context;
+    return { numbers: { ...(await linearProbe({ ...sets, ...options, seed })), ...about } };
+  },
+});

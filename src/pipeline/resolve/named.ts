@@ -1,0 +1,49 @@
+import type { z } from 'zod';
+import { fail, messageOf, type ValidationIssue } from '../../errors.ts';
+import type { Path } from '../file/locate.ts';
+import { parseOptions } from '../options.ts';
+import type { Problems } from '../problem.ts';
+
+/** Something that a pipeline names, and where. */
+export interface Named {
+  readonly at: Path;
+  /** As messages call it: `source image-folder`. */
+  readonly owner: string;
+  /** The same, where places of problems are to say it. */
+  readonly who?: string | undefined;
+  /** Names of options that are looked up elsewhere. */
+  readonly also?: readonly string[];
+}
+
+/** Parses the options of something; undefined, and problems, where they are wrong. */
+export function parseNamed<T>(
+  schema: z.ZodType<T>,
+  options: unknown,
+  { at, owner, who, also }: Named,
+  problems: Problems,
+): T | undefined {
+  const { value, problems: wrong } = parseOptions(schema, options, owner, also);
+  for (const { error, path, key } of wrong) problems.add(error, [...at, ...path], { key, who });
+  return value;
+}
+
+/** Reports what something finds wrong with its own options; what its code throws is a problem as well. */
+export function addIssues(
+  found: () => Iterable<ValidationIssue> | undefined,
+  { at, owner, who }: Named,
+  problems: Problems,
+): void {
+  try {
+    for (const { error, option } of found() ?? []) {
+      const path = option === undefined ? at : [...at, ...optionPath(option)];
+      problems.add(error, path, { key: option === undefined, who });
+    }
+  } catch (cause) {
+    problems.add(fail('STAGE_BROKEN', { owner, found: messageOf(cause) }, { cause }), at, { key: true, who });
+  }
+}
+
+/** `size.0` as a path. */
+function optionPath(option: string): (string | number)[] {
+  return option.split('.').map((part) => (/^\d+$/.test(part) ? Number(part) : part));
+}
