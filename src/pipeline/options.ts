@@ -210,7 +210,7 @@ export function typeText(schema: JsonSchema): string {
   if (type === 'integer' || type === 'number')
     return `${type === 'integer' ? 'an integer' : 'a number'}${rangeText(schema)}`;
   if (type === 'array') return listText(schema);
-  if (type === 'object') return schema.properties ? `a map of ${Object.keys(schema.properties).join(', ')}` : 'a map';
+  if (type === 'object') return `a map of ${Object.keys(schema.properties ?? {}).join(', ')}`.replace(/ of $/, '');
   if (type === 'boolean') return 'true or false';
   if (type === 'string') return schema.minLength ? 'text that is not empty' : 'text';
   return type === 'null' ? 'nothing' : 'a value';

@@ -7,29 +7,6 @@ export const channelStd = [58.395, 57.12, 57.375] as const;
 /** Pixels, one byte or float per channel. */
 export type Pixels = Uint8Array | Float32Array;
 
-/** A picture's grid: sides in pixels, and the patch's. */
-export interface PatchGrid {
-  readonly height: number;
-  readonly width: number;
-  readonly patch: number;
-}
-
-/**
- * Cuts a picture into patches, in raster order, each flattened row by row with the channel fastest.
- *
- * @param pixels [H, W, 3]. @param grid sides are multiples of the patch.
- * @returns [n, p·p·3], a new array of the same type.
- */
-export function patchify<P extends Pixels>(pixels: P, { height, width, patch }: PatchGrid): P {
-  const out = new (pixels.constructor as new (length: number) => P)(height * width * 3);
-  const [rows, cols] = [height / patch, width / patch];
-  let to = 0;
-  for (let row = 0; row < rows; row++) {
-    for (let col = 0; col < cols; col++) to = copyPatch(pixels, width, patch, row, col, out, to);
-  }
-  return out;
-}
-
 /**
  * Cuts the K × K patches of one window out of a picture, in raster order.
  *
@@ -48,26 +25,15 @@ export function cutWindow<P extends Pixels>(
   out: P,
   to: number,
 ): void {
+  const run = patch * 3;
   let at = to;
   for (let row = topPatch; row < topPatch + K; row++) {
-    for (let col = leftPatch; col < leftPatch + K; col++) at = copyPatch(pixels, widthPx, patch, row, col, out, at);
+    for (let col = leftPatch; col < leftPatch + K; col++) {
+      let from = (row * patch * widthPx + col * patch) * 3;
+      for (let line = 0; line < patch; line++, from += widthPx * 3, at += run)
+        out.set(pixels.subarray(from, from + run), at);
+    }
   }
-}
-
-function copyPatch(
-  pixels: Pixels,
-  widthPx: number,
-  patch: number,
-  row: number,
-  col: number,
-  out: Pixels,
-  to: number,
-): number {
-  const run = patch * 3;
-  let from = (row * patch * widthPx + col * patch) * 3;
-  for (let line = 0; line < patch; line++, from += widthPx * 3, to += run)
-    out.set(pixels.subarray(from, from + run), to);
-  return to;
 }
 
 /** Bytes with the channel fastest to normalised values: (x − mean)/std by channel. A new array. */

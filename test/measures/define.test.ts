@@ -5,6 +5,7 @@ import { builtin } from '../../src/pipeline/builtin.ts';
 import { checkFile } from '../../src/pipeline/check.ts';
 import { createRegistry } from '../../src/pipeline/registry.ts';
 import { run } from '../../src/runs/run.ts';
+import { evaluateModel } from '../../src/runs/training/evaluation.ts';
 import { writeFiles } from '../kit/folder.ts';
 import { png } from '../kit/pictures.ts';
 import { patchstream } from '../kit/terminal.ts';
@@ -26,6 +27,10 @@ export const meanColour = defineMeasure({
   check: ({ white }, { data }) =>
     white > 1000 && data.on.spec.fields.picture ? [{ option: 'white', error: fail('OPTION_VALUE', { option: 'white', expected: 'dark', found: white, advice: '' }) }] : [],
   async run({ options, data, model, params, tf, upload, seed }) {
+    if (options.white === 8) {
+      await data.against.open();
+      for await (const batch of (await data.on.open({ size: 1 })).batches) return { numbers: { red: batch.keys.length } };
+    }
     const mean = async (data) => {
       const { batches, count, of } = await data.open({ size: 2 });
       let sum = tf.zeros([3]);
@@ -151,10 +156,12 @@ t.test('its options, data and numbers are checked as those of ours', async (t) =
     'it does not use the model',
   );
 
-  const { resolved } = await checkFile(await placed(root, '{ mean-colour: { on: test, white: 7 } }'), {
-    registry: builtin,
-  });
+  const file = await placed(root, '{ mean-colour: { on: test, white: 7 } }');
+  const { resolved } = await checkFile(file, { registry: builtin });
   await t.rejects(run(resolved!.definition), { code: 'MEASURE_NUMBER', message: /mean-colour gives red NaN/ });
+  const left = await checkFile(file, { registry: builtin, set: ['evaluate.mean-colour.white=8'] });
+  const { results, sums } = await evaluateModel(left.resolved!, { fresh: true });
+  t.match([results, sums], [[{ numbers: { red: 1 } }], []], 'data that are not read, or not to their end, are closed');
 });
 
 t.test('a measure takes no name that stands for something else, and no name of ours', async (t) => {

@@ -167,6 +167,8 @@ t.test('M4: the schema takes every file in pipelines/, alone and over another, a
     'extends: a.yaml\ntrain: { schedule: null, batch: 8 }\nevaluate: { reconstruction: null }\n',
     'extends: [a.yaml, b.yaml]\nsource: { image-folder: { repeat: 3 } }\nsink: { images: null, shards: null }\n',
     `use: [./mine.ts]\n${chain}sink: mine\n`,
+    `${chain}evaluate: { every: { steps: 2 }, knn: { on: { image-folder: x }, limit: { on: 3 } } }\n`,
+    `use: ./mine.ts\n${chain}evaluate: { mine: { on: x }, measures: [{ mine: {} }] }\n`,
   ];
   for (const text of right) t.same(judged(text), [], text);
   const wrong = [
@@ -182,6 +184,9 @@ t.test('M4: the schema takes every file in pipelines/, alone and over another, a
     'extends: a.yaml\ntrain: { batch: none }\n',
     'extends: a.yaml\ntrain: { bach: 8 }\n',
     'extends: ""\n',
+    `${chain}evaluate: { mine: { on: x } }\n`,
+    `${chain}evaluate: { measures: [{ mine: {} }] }\n`,
+    `${chain}evaluate: { knn: { kk: 3 } }\n`,
   ];
   for (const text of wrong) t.not(judged(text).length, 0, text);
 });

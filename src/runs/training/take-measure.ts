@@ -43,53 +43,58 @@ export async function takeMeasure(
   { model, params, classNames }: Pick<OpenModel, 'model' | 'params' | 'classNames'>,
   context: TakingContext,
 ): Promise<MeasureResult> {
-  const { definition, options, data } = measure;
+  const { definition, options } = measure;
   const ability = definition.needs && abilities[definition.needs];
   if (ability && !ability.has(model))
     throw fail(ability.lacks, { model: resolved.train!.model.name, measure: definition.name });
-  const [tf, { uploadAll }] = await Promise.all([import('../../backends/tf.ts'), import('../../backends/upload.ts')]);
-  const opened: { close(): Promise<void> }[] = [];
-  const classes = new Map<DataName, readonly string[] | undefined>();
-  const { seed, base } = resolved.definition;
-  const dataOf = (which: DataName, chain: HeldOutChain): MeasureData => ({
-    spec: chain.spec,
-    resolution: resolutionOf(chain),
-    isSame: (other) => isSame(chain, data[other], base),
-    async open({ size = perPass } = {}) {
-      const reading = { size, fields: fieldsOf(measure, resolved) };
-      const { batches, source, whole, close } = await openHeldOut(
-        chain,
-        { measure, which },
-        reading,
-        resolved,
-        context,
-      );
-      opened.push({ close });
-      classes.set(which, whole.classNames);
-      refuseClasses(definition, classes, classNames);
-      return { batches: batches as AsyncIterable<Batched>, count: source.count, of: whole.count };
-    },
-  });
+  const [tf, { uploadAll: upload }] = await Promise.all([
+    import('../../backends/tf.ts'),
+    import('../../backends/upload.ts'),
+  ]);
+  const { pictures, signal } = context;
+  const { seed } = resolved.definition;
+  const { data, close } = dataOf(measure, resolved, classNames, context);
   try {
-    const found = await definition.run({
-      options,
-      model,
-      params,
-      tf,
-      upload: uploadAll,
-      data: Object.fromEntries(
-        dataIn(data).map(([which, chain]) => [which, dataOf(which, chain)]),
-      ) as MeasureContext['data'],
-      seed,
-      pictures: context.pictures,
-      signal: context.signal,
-    });
-    refuseNumbers(definition, found.numbers);
+    const found = await definition.run({ options, model, params, tf, upload, data, seed, pictures, signal });
+    refuseNumbers(definition, found?.numbers ?? {});
     return { ...found, measure };
   } finally {
-    await Promise.allSettled(opened.map((one) => one.close()));
+    await close();
   }
 }
+
+/** The data of a measure, each opened when it asks for it. @param trained the classes that the model was trained on, where they are known. */
+function dataOf(
+  measure: ResolvedMeasure,
+  resolved: Resolved,
+  trained: readonly string[] | undefined,
+  context: TakingContext,
+) {
+  const opened: { close(): Promise<void> }[] = [];
+  const classes: Classes = new Map();
+  const fields = fieldsOf(measure, resolved);
+  const entries = dataIn(measure.data).map(([which, chain]): [DataName, MeasureData] => {
+    const place = { measure, which };
+    const data: MeasureData = {
+      spec: chain.spec,
+      resolution: resolutionOf(chain),
+      isSame: (other) => isSame(chain, measure.data[other], resolved.definition.base),
+      async open({ size = perPass } = {}) {
+        const one = await openHeldOut(chain, place, { size, fields }, resolved, context);
+        opened.push(one);
+        classes.set(which, one.whole.classNames);
+        refuseClasses(measure.definition, classes, trained);
+        return { batches: one.batches as AsyncIterable<Batched>, count: one.source.count, of: one.whole.count };
+      },
+    };
+    return [which, data];
+  });
+  const close = () => Promise.allSettled(opened.map((one) => one.close()));
+  return { data: Object.fromEntries(entries) as MeasureContext['data'], close };
+}
+
+/** The names of the classes of each source, where it has names. */
+type Classes = Map<DataName, readonly string[] | undefined>;
 
 interface Batched {
   readonly keys: readonly string[];
@@ -112,7 +117,7 @@ function fieldsOf({ definition }: ResolvedMeasure, { train }: Resolved): readonl
  */
 function refuseClasses(
   { labels, needs }: ResolvedMeasure['definition'],
-  found: ReadonlyMap<DataName, readonly string[] | undefined>,
+  found: Classes,
   trained: readonly string[] | undefined,
 ): void {
   const expected = found.get('against') ?? (needs === 'classifies' ? trained : undefined);
@@ -124,21 +129,20 @@ function refuseClasses(
 
 /** What is no number would be null in the files, and a name of ours would hide one of the measure's. */
 function refuseNumbers({ name, values }: ResolvedMeasure['definition'], numbers: Numbers): void {
-  const [value] = Object.keys(values);
-  const wrong = Object.entries(numbers).find(([key, found]) =>
-    key in values ? !Number.isFinite(found) : ['id', 'kind', 'notes'].includes(key),
-  );
-  const slots = { value: value ?? 'one', measure: name };
-  if (wrong !== undefined) throw fail('MEASURE_NUMBER', { ...slots, found: `${wrong[0]} ${wrong[1]}` });
-  if (value !== undefined && numbers[value] === undefined)
-    throw fail('MEASURE_NUMBER', { ...slots, found: Object.keys(numbers).join(', ') || 'nothing' });
+  const value = Object.keys(values)[0] ?? 'one';
+  const isWrong = ([key, found]: readonly [string, unknown]) =>
+    key in values || typeof found === 'number' ? !Number.isFinite(found) : ['id', 'kind', 'notes'].includes(key);
+  const wrong = Object.entries(numbers).find(isWrong);
+  if (wrong === undefined && numbers[value] !== undefined) return;
+  const found = wrong === undefined ? Object.keys(numbers).join(', ') || 'nothing' : wrong.join(' ');
+  throw fail('MEASURE_NUMBER', { value, measure: name, found });
 }
 
 /** Opens all sources of a measure, and closes them: what is missing or does not fit is reported before the training. */
 export async function probeMeasure(measure: ResolvedMeasure, resolved: Resolved, probing: Probing): Promise<void> {
   const { definition, options, data } = measure;
   const counts: Partial<Record<DataName, number>> = {};
-  const classes = new Map<DataName, readonly string[] | undefined>();
+  const classes: Classes = new Map();
   for (const [which, chain] of dataIn(data)) {
     const source = await probeSource(chain, { measure, which }, resolved, probing);
     counts[which] = Math.min(source.count, chain.limit ?? source.count);

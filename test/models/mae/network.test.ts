@@ -10,7 +10,7 @@ import type { HostBatch } from '../../../src/models/model.ts';
 import { Random } from '../../../src/random.ts';
 import { adamw, disposeState } from '../../../src/train/optimizer.ts';
 import { sampleMasks } from '../../../src/vision/masks.ts';
-import { normalisePixels, patchify } from '../../../src/vision/patches.ts';
+import { normalisePixels } from '../../../src/vision/patches.ts';
 import {
   expectFloat64,
   expectNorms,
@@ -20,6 +20,7 @@ import {
   measure,
   readExpected,
 } from '../../kit/models.ts';
+import { patchify } from '../../kit/patches.ts';
 import { expectClose, expectNoTensorLeak, relativeL2 } from '../../kit/tensors.ts';
 
 await prepareWasm((message) => t.comment(message));
