@@ -101,15 +101,16 @@ function copyTree(root, app) {
 }
 
 /**
- * The addons as they are built here, the sources of native/torch, and the libraries that a machine may not have.
+ * The addons as they are built here, the sources of native/torch and native/common, and the libraries that a machine may not have.
  *
  * @param {string} root @param {string} kit @param {(line: string) => void} say
  */
 function copyAddons(root, kit, say) {
   const native = join(kit, 'app/native');
   mkdirSync(join(native, 'torch/shipped'), { recursive: true });
-  for (const name of filesBelow(root, 'native/torch').filter((name) => /^native\/torch\/[^/]+\.(cc|h)$/.test(name)))
-    copyFileSync(join(root, name), join(kit, 'app', name));
+  mkdirSync(join(native, 'common'));
+  for (const name of ['native/common', 'native/torch'].flatMap((folder) => filesBelow(root, folder)))
+    if (/^native\/[^/]+\/[^/]+\.(cc|h)$/.test(name)) copyFileSync(join(root, name), join(kit, 'app', name));
   const torch = join(root, 'native/torch/build/torch.node');
   if (existsSync(torch)) {
     copyFileSync(torch, join(native, 'torch/shipped/torch.node'));

@@ -1,6 +1,7 @@
 #include "pool.h"
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <new>
 #include <tuple>
@@ -8,14 +9,8 @@
 
 namespace patchstream {
 
-Pool::Pool(napi_env env, napi_value callback, int32_t threads) : env_(env), most_(std::max(1, threads)) {
-  napi_value name;
-  napi_create_string_utf8(env, "patchstream faces", NAPI_AUTO_LENGTH, &name);
-  if (napi_create_threadsafe_function(env, callback, nullptr, name, 0, 1, nullptr, nullptr, this, deliver, &done_) != napi_ok) {
-    throw std::bad_alloc();
-  }
-  // Only an open job keeps the program alive.
-  napi_unref_threadsafe_function(env, done_);
+Pool::Pool(napi_env env, napi_value callback, int32_t threads)
+    : env_(env), most_(std::max(1, threads)), done_(env, callback, "patchstream faces", this, deliver) {
   // Hooks run last in, first out: the threads are gone before the thread-safe function is.
   napi_add_env_cleanup_hook(env, [](void* self) { static_cast<Pool*>(self)->stop(); }, this);
 }
@@ -33,13 +28,14 @@ void Pool::submit(int32_t id, const Grey& picture, int32_t steps, double least, 
   // All that may find no memory, or no thread, comes first: then no thread knows the job.
   const auto place = open_.emplace(id, std::move(slot)).first;
   try {
-    reserve(open_.size());
-    const std::lock_guard<std::mutex> lock(mutex_);
-    waiting_.push_back(job);
+    done_.reserve(1);
+    const std::lock_guard<std::mutex> lock(threads_.mutex);
+    std::deque<Job*>& waiting = threads_.waiting;
+    waiting.push_back(job);
     try {
-      if (idle_ < waiting_.size()) start();
+      if (threads_.idle() < waiting.size() && threads_.count() < most_) threads_.start([this] { work(); });
     } catch (...) {
-      waiting_.pop_back();
+      waiting.pop_back();
       throw;
     }
   } catch (...) {
@@ -48,9 +44,8 @@ void Pool::submit(int32_t id, const Grey& picture, int32_t steps, double least, 
   }
   // No job ends before this function has returned: JavaScript hears of it in a later turn.
   napi_create_reference(env_, pixels, 1, &place->second->pixels);
-  if (open_.size() == 1) napi_ref_threadsafe_function(env_, done_);
-  // All of them: glibc before 2.41 can lose the waking of one (its bug 25847), and then a job waits for ever beside threads that sleep.
-  wake_.notify_all();
+  done_.opened(1);
+  threads_.wake();
 }
 
 void Pool::cancel(int32_t id) {
@@ -59,49 +54,28 @@ void Pool::cancel(int32_t id) {
   Job* job = &found->second->job;
   job->unwanted = true;
   {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    const auto place = std::find(waiting_.begin(), waiting_.end(), job);
-    if (place == waiting_.end()) return;
-    waiting_.erase(place);
+    const std::lock_guard<std::mutex> lock(threads_.mutex);
+    std::deque<Job*>& waiting = threads_.waiting;
+    const auto place = std::find(waiting.begin(), waiting.end(), job);
+    if (place == waiting.end()) return;
+    waiting.erase(place);
   }
   job->outcome = Outcome::cancelled;
   report(job);
 }
 
-void Pool::start() {
-  if (stopped_ || threads_.size() >= most_) return;
-  try {
-    threads_.emplace_back([this] { work(); });
-  } catch (const std::exception&) {
-    // The machine gives no more threads, or no memory for one: those that are there do the work.
-    if (threads_.empty()) throw;
-  }
-}
-
-void Pool::stop() {
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    stopped_ = true;
-    waiting_.clear();
-  }
-  wake_.notify_all();
-  for (std::thread& thread : threads_) {
-    if (thread.joinable()) thread.join();
-  }
-}
+void Pool::stop() { threads_.stop(); }
 
 void Pool::work() {
+  standBack();
   std::optional<Detector> detector;
   while (true) {
     Job* job = nullptr;
     {
-      std::unique_lock<std::mutex> lock(mutex_);
-      idle_++;
-      wake_.wait(lock, [&] { return stopped_ || !waiting_.empty(); });
-      idle_--;
-      if (stopped_) return;
-      job = waiting_.front();
-      waiting_.pop_front();
+      std::unique_lock<std::mutex> lock(threads_.mutex);
+      if (!threads_.wait(lock, [] { return true; })) return;
+      job = threads_.waiting.front();
+      threads_.waiting.pop_front();
     }
     detect(detector, *job);
     report(job);
@@ -137,34 +111,13 @@ void Pool::detect(std::optional<Detector>& detector, Job& job) noexcept {
   }
 }
 
-// Room in both lists of ended jobs, which are swapped, for as many as are open: who has no memory to tell of a job could not tell of that either.
-void Pool::reserve(size_t jobs) {
-  delivered_.reserve(jobs);
-  const std::lock_guard<std::mutex> lock(endedMutex_);
-  ended_.reserve(jobs);
-}
-
-void Pool::report(Job* job) {
-  bool first = false;
-  {
-    const std::lock_guard<std::mutex> lock(endedMutex_);
-    first = ended_.empty();
-    // There is room: see `reserve`.
-    ended_.push_back(job);
-  }
-  // One message for all that ends until JavaScript comes to it. A dying environment takes none, and needs none.
-  if (first) napi_call_threadsafe_function(done_, nullptr, napi_tsfn_nonblocking);
-}
+void Pool::report(Job* job) { done_.add(std::array<Job*, 1>{job}); }
 
 void Pool::deliver(napi_env env, napi_value callback, void* context, void*) {
   if (env == nullptr) return;
   auto* self = static_cast<Pool*>(context);
-  std::vector<Job*>& ended = self->delivered_;
-  ended.clear();
-  {
-    const std::lock_guard<std::mutex> lock(self->endedMutex_);
-    ended.swap(self->ended_);
-  }
+  const std::vector<Job*>& ended = self->done_.take();
+  self->done_.listen();
   // By their numbers, since JavaScript may submit further jobs meanwhile, for which there must be room.
   for (size_t i = 0; i < ended.size(); i++) {
     const Job* job = ended[i];
@@ -172,14 +125,14 @@ void Pool::deliver(napi_env env, napi_value callback, void* context, void*) {
     const std::unique_ptr<Slot> slot = std::move(found->second);
     self->open_.erase(found);
     napi_delete_reference(env, slot->pixels);
-    if (self->open_.empty()) napi_unref_threadsafe_function(env, self->done_);
-    self->tell(env, callback, slot->job);
+    self->done_.closed(1);
+    self->hand(env, callback, slot->job);
   }
 }
 
 // Calls JavaScript with (id, outcome, faces, message): five numbers of each face, [left, top, width, height, confidence], and where landmarks are wanted
 // those, x and y of each.
-void Pool::tell(napi_env env, napi_value callback, const Job& job) {
+void Pool::hand(napi_env env, napi_value callback, const Job& job) {
   napi_handle_scope scope;
   if (napi_open_handle_scope(env, &scope) != napi_ok) return;
   napi_value buffer;

@@ -2,17 +2,14 @@
 
 #include <node_api.h>
 
-#include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
-#include <vector>
 
+#include "../common/delivery.h"
+#include "../common/threads.h"
 #include "job.h"
 
 namespace patchstream {
@@ -40,30 +37,18 @@ class Pool {
     napi_ref pixels = nullptr;
   };
 
-  void start();
   void work();
   static void detect(std::optional<Detector>& detector, Job& job) noexcept;
   void report(Job* job);
-  void reserve(size_t jobs);
   static void deliver(napi_env env, napi_value callback, void* context, void* data);
-  void tell(napi_env env, napi_value callback, const Job& job);
+  void hand(napi_env env, napi_value callback, const Job& job);
 
   napi_env env_;
-  napi_threadsafe_function done_ = nullptr;
   // Of the JavaScript thread alone.
   std::map<int32_t, std::unique_ptr<Slot>> open_;
-  std::vector<Job*> delivered_;
   const size_t most_;
-
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::deque<Job*> waiting_;
-  size_t idle_ = 0;
-  bool stopped_ = false;
-  std::vector<std::thread> threads_;
-
-  std::mutex endedMutex_;
-  std::vector<Job*> ended_;
+  Delivery<Job> done_;
+  Threads<Job> threads_;
 };
 
 }  // namespace patchstream

@@ -1,48 +1,30 @@
 // What JavaScript gives, checked and turned into plain values. A mistake of the caller is thrown.
 #pragma once
 
-#include <node_api.h>
-
 #include <climits>
 #include <cstddef>
 #include <cstdint>
-#include <stdexcept>
 #include <string>
+
+#include "../common/napi.h"
 
 namespace patchstream {
 
-inline void check(bool well, const char* what) {
-  if (!well) throw std::invalid_argument(what);
-}
-
-struct View {
-  napi_typedarray_type type;
-  size_t length;
-  void* data;
-};
-
-// A typed array's memory. It may be a SharedArrayBuffer's, which only this call can look into.
-inline View viewOf(napi_env env, napi_value value) {
-  View view{};
-  check(napi_get_typedarray_info(env, value, &view.type, &view.length, &view.data, nullptr, nullptr) == napi_ok, "a typed array is needed");
-  return view;
-}
-
-inline View bytesAt(napi_env env, napi_value arrays, uint32_t index) {
+inline TypedArray bytesAt(napi_env env, napi_value arrays, uint32_t index) {
   napi_value element;
-  check(napi_get_element(env, arrays, index, &element) == napi_ok, "an array is needed");
-  const View view = viewOf(env, element);
-  check(view.type == napi_uint8_array, "a Uint8Array is needed");
-  return view;
+  check(napi_get_element(env, arrays, index, &element), "an array is needed");
+  const TypedArray array = typedArrayOf(env, element);
+  check(array.type == napi_uint8_array, "a Uint8Array is needed");
+  return array;
 }
 
 inline void textAt(napi_env env, napi_value list, uint32_t index, std::string& text) {
   napi_value element;
   size_t length = 0;
-  check(napi_get_element(env, list, index, &element) == napi_ok, "an array is needed");
+  check(napi_get_element(env, list, index, &element), "an array is needed");
   // As long as paths may be, so that it is asked for once.
   thread_local char buffer[PATH_MAX];
-  check(napi_get_value_string_utf8(env, element, buffer, PATH_MAX, &length) == napi_ok, "a text is needed");
+  check(napi_get_value_string_utf8(env, element, buffer, PATH_MAX, &length), "a text is needed");
   // One that was cut off is no path at all.
   text.assign(buffer, length < PATH_MAX - 1 ? length : 0);
 }

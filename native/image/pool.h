@@ -4,15 +4,13 @@
 
 #include <array>
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <thread>
 #include <vector>
 
+#include "../common/delivery.h"
+#include "../common/threads.h"
 #include "job.h"
 #include "render.h"
 
@@ -62,41 +60,26 @@ class Pool {
   };
 
   void start();
-  void work(int32_t index);
+  void work(size_t index);
   static void render(std::optional<Renderer>& renderer, Job& job) noexcept;
   void take(Handful& taken);
-  void report(const Handful& ended);
-  void reserve(size_t jobs);
-  // With endedMutex_ held.
-  void tell();
   static void deliver(napi_env env, napi_value callback, void* context, void* data);
-  void hand(napi_env env, napi_value callback, size_t first, size_t count);
+  void hand(napi_env env, napi_value callback, const std::vector<Job*>& ended, size_t first, size_t count);
   void release(napi_env env, Job& job);
 
   napi_env env_;
-  napi_threadsafe_function done_ = nullptr;
   // Of the JavaScript thread alone.
   std::vector<std::unique_ptr<Slot>> slots_;
-  size_t open_ = 0;
-  std::vector<Job*> delivered_;
   // What messages are written into, again and again: an Int32Array, and where its memory lies.
   napi_ref outcomes_ = nullptr;
   int32_t* numbers_ = nullptr;
 
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::deque<Job*> waiting_;
-  int32_t wanted_;
-  bool stopped_ = false;
-  std::vector<std::thread> threads_;
-
-  // The length of `waiting_`, for who reports.
+  // How many threads take jobs, with the mutex of `threads_`.
+  size_t wanted_;
+  // How many jobs wait, for who reports.
   std::atomic<size_t> queued_{0};
-
-  std::mutex endedMutex_;
-  std::vector<Job*> ended_;
-  // Whether a message about them is on its way, or has come and nobody listens for the next.
-  bool told_ = false;
+  Delivery<Job> done_;
+  Threads<Job> threads_;
 };
 
 }  // namespace patchstream

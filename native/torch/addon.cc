@@ -2,7 +2,6 @@
 // error, with `code: 'OUT_OF_MEMORY'` for memory that could not be had.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <node_api.h>
 #include <torch/version.h>
 
 #include <algorithm>
@@ -45,7 +44,7 @@ napi_value names(const Arguments& given) {
   check(napi_create_array(given.env, &result), "no array");
   uint32_t at = 0;
   for (const std::string& name : operations().names()) {
-    check(napi_set_element(given.env, result, at++, text(given.env, name)), "no array");
+    check(napi_set_element(given.env, result, at++, jsText(given.env, name)), "no array");
   }
   return result;
 }
@@ -94,19 +93,19 @@ napi_value run(const Arguments& given) {
   if (state.observer != nullptr) {
     state.observer->ran(opcode, state.inputHandles, state.numbers, static_cast<int>(numberCount), state.outputHandles);
   }
-  return number(given.env, static_cast<double>(made.outputs.size()));
+  return jsNumber(given.env, static_cast<double>(made.outputs.size()));
 }
 
 napi_value keep(const Arguments& given, const at::Tensor& tensor) {
   const Handle handle = given.state.table.put(tensor);
   if (given.state.observer != nullptr) given.state.observer->uploaded(handle, given.state.table.get(handle));
-  return number(given.env, handle);
+  return jsNumber(given.env, handle);
 }
 
 // upload(values, dtype, shape) -> handle.
 napi_value uploadValues(const Arguments& given) {
   const View values = viewOf(given.env, given.values[0]);
-  return keep(given, upload(values, dtypeOf(given.integer(1)), given.list(2), given.state.device));
+  return keep(given, upload(values, dtypeOf(given.integer(1)), listOf(given, 2), given.state.device));
 }
 
 // uploadRows(memory, starts, rowBytes, sourceDtype, dtype, shape) -> handle. The source is a dtype of tfjs, or 4 for bytes.
@@ -114,7 +113,7 @@ napi_value uploadPicked(const Arguments& given) {
   const View memory = viewOf(given.env, given.values[0]);
   const View starts = viewOf(given.env, given.values[1]);
   const at::ScalarType source = given.integer(3) == 4 ? at::kByte : dtypeOf(given.integer(3));
-  return keep(given, uploadRows(memory, starts, given.integer(2), source, dtypeOf(given.integer(4)), given.list(5), given.state.device));
+  return keep(given, uploadRows(memory, starts, given.integer(2), source, dtypeOf(given.integer(4)), listOf(given, 5), given.state.device));
 }
 
 const at::Tensor& toRead(const Arguments& given) {
@@ -159,18 +158,15 @@ napi_value record(const Arguments& given) {
 }
 
 // stop() -> program.
-napi_value stop(const Arguments& given) { return number(given.env, given.state.programs->stop(given.state)); }
+napi_value stop(const Arguments& given) { return jsNumber(given.env, given.state.programs->stop(given.state)); }
 
 // describe(program) -> { calls, reads, frees, keeps }.
 napi_value describe(const Arguments& given) {
   const Program& program = given.state.programs->get(given.integer(0));
-  napi_value result;
-  check(napi_create_object(given.env, &result), "no object");
-  napi_set_named_property(given.env, result, "calls", number(given.env, static_cast<double>(program.calls())));
-  napi_set_named_property(given.env, result, "reads", text(given.env, program.reads()));
-  napi_set_named_property(given.env, result, "frees", boolean(given.env, program.frees()));
-  napi_set_named_property(given.env, result, "keeps", boolean(given.env, program.keeps()));
-  return result;
+  return jsObject(given.env, {{"calls", jsNumber(given.env, static_cast<double>(program.calls()))},
+                            {"reads", jsText(given.env, program.reads())},
+                            {"frees", jsBoolean(given.env, program.frees())},
+                            {"keeps", jsBoolean(given.env, program.keeps())}});
 }
 
 // differ(earlier, later) -> { kind, operation }.
@@ -178,22 +174,18 @@ napi_value differ(const Arguments& given) {
   const Programs& programs = *given.state.programs;
   const Difference found = programs.get(given.integer(1)).from(programs.get(given.integer(0)));
   const char* kinds[] = {"none", "write", "sequence"};
-  napi_value result;
-  check(napi_create_object(given.env, &result), "no object");
-  napi_set_named_property(given.env, result, "kind", text(given.env, kinds[found.kind]));
-  napi_set_named_property(given.env, result, "operation", text(given.env, found.operation));
-  return result;
+  return jsObject(given.env, {{"kind", jsText(given.env, kinds[found.kind])}, {"operation", jsText(given.env, found.operation)}});
 }
 
 // replay(program, given) -> whether it could: false when something that it needs was freed.
 napi_value replay(const Arguments& given) {
   const Program& program = given.state.programs->get(given.integer(0));
-  return boolean(given.env, program.replay(given.state, handlesIn(given, 1)));
+  return jsBoolean(given.env, program.replay(given.state, handlesIn(given, 1)));
 }
 
 // additions(program): how many sums the newest replay has added to, also when it has thrown.
 napi_value additions(const Arguments& given) {
-  return number(given.env, static_cast<double>(given.state.programs->get(given.integer(0)).additions()));
+  return jsNumber(given.env, static_cast<double>(given.state.programs->get(given.integer(0)).additions()));
 }
 
 // discard(program).
@@ -203,31 +195,19 @@ napi_value discard(const Arguments& given) {
 }
 
 // milliseconds() that were spent in calls so far, this one not.
-napi_value milliseconds(const Arguments& given) { return number(given.env, given.state.milliseconds); }
+napi_value milliseconds(const Arguments& given) { return jsNumber(given.env, given.state.milliseconds); }
 
 // memory() -> { bytes, tensors }.
 napi_value memory(const Arguments& given) {
-  napi_value result;
-  check(napi_create_object(given.env, &result), "no object");
   const auto& table = given.state.table;
-  napi_set_named_property(given.env, result, "bytes", number(given.env, static_cast<double>(table.bytes())));
-  napi_set_named_property(given.env, result, "tensors", number(given.env, static_cast<double>(table.count())));
-  return result;
-}
-
-napi_value object(napi_env env) {
-  napi_value result;
-  check(napi_create_object(env, &result), "no object");
-  return result;
+  return jsObject(given.env, {{"bytes", jsNumber(given.env, static_cast<double>(table.bytes()))},
+                            {"tensors", jsNumber(given.env, static_cast<double>(table.count()))}});
 }
 
 // deviceMemory(name) -> { free, total }, in bytes; -1 where it is not known.
 napi_value deviceMemory(const Arguments& given) {
   const auto [free, total] = memoryOf(at::Device(given.text(0)));
-  napi_value result = object(given.env);
-  napi_set_named_property(given.env, result, "free", number(given.env, free));
-  napi_set_named_property(given.env, result, "total", number(given.env, total));
-  return result;
+  return jsObject(given.env, {{"free", jsNumber(given.env, free)}, {"total", jsNumber(given.env, total)}});
 }
 
 // releaseMemory(): what is kept for later goes back to the device and to the host.
@@ -253,15 +233,14 @@ napi_value mark(const Arguments& given) {
 
 // between(from, to) -> milliseconds.
 napi_value between(const Arguments& given) {
-  return number(given.env, given.state.marks.between(given.integer(0), given.integer(1)));
+  return jsNumber(given.env, given.state.marks.between(given.integer(0), given.integer(1)));
 }
 
 // settings(): what float32 means here, and whose kernels compute.
 napi_value settings(const Arguments& given) {
-  napi_value result = object(given.env);
-  napi_set_named_property(given.env, result, "kernels", text(given.env, ownKernels() ? "own" : "aten"));
+  napi_value result = jsObject(given.env, {{"kernels", jsText(given.env, ownKernels() ? "own" : "aten")}});
   for (const auto& [name, value] : precisionSettings())
-    napi_set_named_property(given.env, result, name.c_str(), text(given.env, value));
+    napi_set_named_property(given.env, result, name.c_str(), jsText(given.env, value));
   return result;
 }
 
@@ -283,73 +262,49 @@ napi_value setDevice(const Arguments& given) {
 
 // info() -> { version, cuda, cudaDevices, mps, threads }: what this libtorch is and what it sees.
 napi_value info(const Arguments& given) {
-  napi_value result;
-  check(napi_create_object(given.env, &result), "no object");
-  napi_set_named_property(given.env, result, "version", text(given.env, TORCH_VERSION));
-  napi_set_named_property(given.env, result, "cuda", boolean(given.env, at::hasCUDA()));
-  napi_set_named_property(given.env, result, "cudaDevices", number(given.env, cudaDevices()));
-  napi_set_named_property(given.env, result, "mps", boolean(given.env, at::hasMPS()));
-  napi_set_named_property(given.env, result, "threads", number(given.env, at::get_num_threads()));
-  return result;
+  return jsObject(given.env, {{"version", jsText(given.env, TORCH_VERSION)},
+                            {"cuda", jsBoolean(given.env, at::hasCUDA())},
+                            {"cudaDevices", jsNumber(given.env, cudaDevices())},
+                            {"mps", jsBoolean(given.env, at::hasMPS())},
+                            {"threads", jsNumber(given.env, at::get_num_threads())}});
 }
 
 }  // namespace
 
 }  // namespace patchstream
 
-namespace {
-
-napi_value initialised(napi_env env, napi_value exports) {
-  using namespace patchstream;
-  patchstream::setThreads(defaultThreads());
-  setPrecision();
-  auto* state = new Environment();
-  state->programs = std::make_shared<Programs>();
-  napi_set_instance_data(env, state, [](napi_env, void* state, void*) { delete static_cast<Environment*>(state); }, nullptr);
-  const std::pair<const char*, napi_callback> entries[] = {
-      {"open", call<open>},
-      {"names", call<names>},
-      {"run", call<run>},
-      {"upload", call<uploadValues>},
-      {"uploadRows", call<uploadPicked>},
-      {"download", call<download>},
-      {"downloadAsync", call<downloadAsync>},
-      {"free", call<release>},
-      {"record", call<record>},
-      {"stop", call<stop>},
-      {"describe", call<describe>},
-      {"differ", call<differ>},
-      {"replay", call<replay>},
-      {"additions", call<additions>},
-      {"discard", call<discard>},
-      {"milliseconds", call<milliseconds>},
-      {"memory", call<memory>},
-      {"deviceMemory", call<deviceMemory>},
-      {"releaseMemory", call<releaseUnused>},
-      {"boundMemory", call<boundHostMemory>},
-      {"mark", call<mark>},
-      {"between", call<between>},
-      {"settings", call<settings>},
-      {"setThreads", call<setThreads>},
-      {"setDevice", call<setDevice>},
-      {"info", call<info>},
-  };
-  for (const auto& [name, entry] : entries) {
-    napi_value function;
-    napi_create_function(env, name, NAPI_AUTO_LENGTH, entry, nullptr, &function);
-    napi_set_named_property(env, exports, name, function);
-  }
-  return exports;
-}
-
-}  // namespace
-
 NAPI_MODULE_INIT() {
-  try {
-    return initialised(env, exports);
-  } catch (...) {
-    const auto [text, memory] = patchstream::whatWasThrown();
-    patchstream::throwError(env, text, memory);
-    return nullptr;
-  }
+  using namespace patchstream;
+  return initialise<Libtorch>(env, exports, [&](Environment& state) {
+    patchstream::setThreads(defaultThreads());
+    setPrecision();
+    state.programs = std::make_shared<Programs>();
+    addFunctions(env, exports,
+                 {{"open", entry<open>},
+                  {"names", entry<names>},
+                  {"run", entry<run>},
+                  {"upload", entry<uploadValues>},
+                  {"uploadRows", entry<uploadPicked>},
+                  {"download", entry<download>},
+                  {"downloadAsync", entry<downloadAsync>},
+                  {"free", entry<release>},
+                  {"record", entry<record>},
+                  {"stop", entry<stop>},
+                  {"describe", entry<describe>},
+                  {"differ", entry<differ>},
+                  {"replay", entry<replay>},
+                  {"additions", entry<additions>},
+                  {"discard", entry<discard>},
+                  {"milliseconds", entry<milliseconds>},
+                  {"memory", entry<memory>},
+                  {"deviceMemory", entry<deviceMemory>},
+                  {"releaseMemory", entry<releaseUnused>},
+                  {"boundMemory", entry<boundHostMemory>},
+                  {"mark", entry<mark>},
+                  {"between", entry<between>},
+                  {"settings", entry<settings>},
+                  {"setThreads", entry<setThreads>},
+                  {"setDevice", entry<setDevice>},
+                  {"info", entry<info>}});
+  });
 }

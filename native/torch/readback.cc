@@ -3,9 +3,8 @@
 #include <c10/core/DeviceGuard.h>
 #include <c10/core/InferenceMode.h>
 
+#include <array>
 #include <cstring>
-#include <string>
-#include <tuple>
 
 #include "arguments.h"
 #include "device.h"
@@ -16,19 +15,14 @@ struct Readback::Job {
   at::Tensor tensor;
   napi_deferred deferred = nullptr;
   napi_ref into = nullptr;
-  std::string error;
-  bool memory = false;  // the error is of memory
+  // With no text, all went well.
+  Thrown error{};
 };
 
-Readback::Readback(napi_env env) : env_(env) {
-  napi_value name;
-  napi_create_string_utf8(env, "patchstream readback", NAPI_AUTO_LENGTH, &name);
-  const napi_status status = napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, finish, &done_);
-  TORCH_CHECK(status == napi_ok, "no thread-safe function");
-  // Only an open promise keeps the program alive.
-  napi_unref_threadsafe_function(env, done_);
+Readback::Readback(napi_env env) : env_(env), done_(env, nullptr, "patchstream readback", this, deliver) {
   try {
-    thread_ = std::thread([this] { work(); });
+    const std::lock_guard<std::mutex> lock(threads_.mutex);
+    threads_.start([this] { work(); });
   } catch (const std::exception&) {
     // No thread to be had, or no memory for one: then what is read back is read at once, see `read`.
   }
@@ -38,36 +32,37 @@ Readback::Readback(napi_env env) : env_(env) {
 
 Readback::~Readback() { stop(); }
 
-void Readback::stop() {
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    stopped_ = true;
-  }
-  wake_.notify_one();
-  if (thread_.joinable()) thread_.join();
-}
+void Readback::stop() { threads_.stop(); }
 
 napi_value Readback::read(const at::Tensor& tensor, napi_value into) {
   // All that may find no memory comes first: then nobody waits for a job that nobody does.
-  std::list<std::unique_ptr<Job>> made;
-  made.push_back(std::make_unique<Job>());
-  Job& job = *made.front();
+  auto made = std::make_unique<Job>();
+  Job* job = made.get();
+  std::unique_lock<std::mutex> lock(threads_.mutex);
+  const bool threaded = threads_.count() > 0;
   // What the tensor holds now: it may be changed in place, or freed, before the thread comes to it.
-  job.tensor = thread_.joinable() ? tensor.clone() : tensor;
+  job->tensor = threaded ? tensor.clone() : tensor;
+  done_.reserve(1);
+  const auto place = open_.emplace(job, std::move(made)).first;
+  if (threaded) {
+    try {
+      threads_.waiting.push_back(job);
+    } catch (...) {
+      open_.erase(place);
+      throw;
+    }
+  }
   napi_value promise;
-  napi_create_promise(env_, &job.deferred, &promise);
-  napi_create_reference(env_, into, 1, &job.into);
-  if (pending_++ == 0) napi_ref_threadsafe_function(env_, done_);
-  if (!thread_.joinable()) {
-    fetch(job);
-    finish(env_, nullptr, this, made.front().release());
-    return promise;
+  napi_create_promise(env_, &job->deferred, &promise);
+  napi_create_reference(env_, into, 1, &job->into);
+  lock.unlock();
+  done_.opened(1);
+  if (threaded) {
+    threads_.wake();
+  } else {
+    fetch(*job);
+    finish(env_, *job);
   }
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    jobs_.splice(jobs_.end(), made);
-  }
-  wake_.notify_one();
   return promise;
 }
 
@@ -77,61 +72,63 @@ void Readback::fetch(Job& job) noexcept {
     const c10::OptionalDeviceGuard there(job.tensor.device());
     job.tensor = job.tensor.to(at::kCPU);
   } catch (...) {
-    std::tie(job.error, job.memory) = whatWasThrown();
+    job.error = whatLibtorchThrew();
   }
 }
 
 void Readback::work() {
   const c10::InferenceMode guard;
   while (true) {
-    std::unique_ptr<Job> job;
+    Job* job = nullptr;
     {
-      std::unique_lock<std::mutex> lock(mutex_);
-      wake_.wait(lock, [this] { return stopped_ || !jobs_.empty(); });
-      if (stopped_) return;
-      job = std::move(jobs_.front());
-      jobs_.pop_front();
+      std::unique_lock<std::mutex> lock(threads_.mutex);
+      if (!threads_.wait(lock, [] { return true; })) return;
+      job = threads_.waiting.front();
+      threads_.waiting.pop_front();
     }
     fetch(*job);
-    Job* sent = job.release();
-    // A dying environment takes no more; its references go with it.
-    if (napi_call_threadsafe_function(done_, sent, napi_tsfn_nonblocking) != napi_ok) delete sent;
+    done_.add(std::array<Job*, 1>{job});
   }
 }
 
-void Readback::finish(napi_env env, napi_value, void* context, void* data) {
-  const std::unique_ptr<Job> job(static_cast<Job*>(data));
+void Readback::deliver(napi_env env, napi_value, void* context, void*) {
   if (env == nullptr) return;
   auto* self = static_cast<Readback*>(context);
-  if (--self->pending_ == 0) napi_unref_threadsafe_function(env, self->done_);
+  const std::vector<Job*>& ended = self->done_.take();
+  self->done_.listen();
+  for (size_t i = 0; i < ended.size(); i++) self->finish(env, *ended[i]);
+}
+
+void Readback::finish(napi_env env, Job& job) {
+  done_.closed(1);
+  const auto found = open_.find(&job);
+  const std::unique_ptr<Job> kept = std::move(found->second);
+  open_.erase(found);
   napi_value into;
-  if (napi_get_reference_value(env, job->into, &into) != napi_ok) return;
-  if (job->error.empty()) {
+  if (napi_get_reference_value(env, job.into, &into) != napi_ok) return;
+  if (job.error.text.empty()) {
     try {
-      copyInto(env, job->tensor, into);
+      copyInto(env, job.tensor, into);
     } catch (...) {
-      std::tie(job->error, job->memory) = whatWasThrown();
+      job.error = whatLibtorchThrew();
     }
   }
-  napi_delete_reference(env, job->into);
-  if (job->error.empty()) {
-    napi_resolve_deferred(env, job->deferred, into);
+  napi_delete_reference(env, job.into);
+  if (job.error.text.empty()) {
+    napi_resolve_deferred(env, job.deferred, into);
   } else {
     napi_value text;
     napi_value failure;
     napi_value code;
-    napi_create_string_utf8(env, codeOf(job->memory), NAPI_AUTO_LENGTH, &code);
-    napi_create_string_utf8(env, job->error.c_str(), job->error.size(), &text);
+    napi_create_string_utf8(env, codeOf<Libtorch>(job.error), NAPI_AUTO_LENGTH, &code);
+    napi_create_string_utf8(env, job.error.text.c_str(), job.error.text.size(), &text);
     napi_create_error(env, code, text, &failure);
-    napi_reject_deferred(env, job->deferred, failure);
+    napi_reject_deferred(env, job.deferred, failure);
   }
 }
 
 void copyInto(napi_env env, const at::Tensor& host, napi_value into) {
-  napi_typedarray_type type;
-  size_t length = 0;
-  void* data = nullptr;
-  TORCH_CHECK(napi_get_typedarray_info(env, into, &type, &length, &data, nullptr, nullptr) == napi_ok, "a typed array is needed");
+  const auto [type, length, data] = typedArrayOf(env, into);
   const size_t elementBytes = type == napi_float32_array || type == napi_int32_array ? 4 : 1;
   TORCH_CHECK(type == napi_float32_array || type == napi_int32_array || type == napi_uint8_array,
               "a Float32Array, Int32Array or Uint8Array is needed");

@@ -3,11 +3,11 @@
 #include <ATen/ATen.h>
 #include <node_api.h>
 
-#include <condition_variable>
-#include <list>
 #include <memory>
-#include <mutex>
-#include <thread>
+#include <unordered_map>
+
+#include "../common/delivery.h"
+#include "../common/threads.h"
 
 namespace patchstream {
 
@@ -29,16 +29,14 @@ class Readback {
   static void fetch(Job& job) noexcept;
   void work();
   void stop();
-  static void finish(napi_env env, napi_value callback, void* context, void* data);
+  static void deliver(napi_env env, napi_value callback, void* context, void* data);
+  void finish(napi_env env, Job& job);
 
   napi_env env_;
-  napi_threadsafe_function done_ = nullptr;
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::list<std::unique_ptr<Job>> jobs_;
-  bool stopped_ = false;
-  int pending_ = 0;
-  std::thread thread_;
+  // Of the JavaScript thread alone.
+  std::unordered_map<Job*, std::unique_ptr<Job>> open_;
+  Delivery<Job> done_;
+  Threads<Job> threads_;
 };
 
 // Copies a tensor on the host into a typed array of its element size and count; throws where they differ.

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "../common/napi.h"
 #include "device.h"
 
 namespace patchstream {
@@ -50,12 +51,8 @@ bool isHere(at::Device device) { return device.is_cpu() && ownKernels(); }
 }  // namespace
 
 View viewOf(napi_env env, napi_value array) {
-  napi_typedarray_type type;
-  View view;
-  TORCH_CHECK(napi_get_typedarray_info(env, array, &type, &view.length, &view.data, nullptr, nullptr) == napi_ok,
-              "a typed array is needed");
-  view.dtype = elementOf(type);
-  return view;
+  const TypedArray found = typedArrayOf(env, array);
+  return {found.data, found.length, elementOf(found.type)};
 }
 
 at::Tensor upload(const View& from, at::ScalarType dtype, at::IntArrayRef shape, at::Device device) {

@@ -1,5 +1,5 @@
 /**
- * Builds the addons in native/: every .cc of a folder with one call of the compiler each, then one link, without node-gyp. All of it is optional: a
+ * Builds the addons in native/ (`common` has what they share): every .cc of a folder with one call of the compiler each, then one link, without node-gyp. All of it is optional: a
  * build that fails says so in a line, and patchstream works without.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -388,8 +388,9 @@ const sharedFlags = (platform) =>
  * @param {string} name
  */
 function sourcesOf(root, name) {
-  const folder = `native/${name}`;
-  return filesBelow(root, folder).filter((file) => /\.(cc|h)$/.test(file) && !file.startsWith(`${folder}/build/`));
+  return ['native/common', `native/${name}`].flatMap((folder) =>
+    filesBelow(root, folder).filter((file) => /\.(cc|h)$/.test(file) && !file.startsWith(`${folder}/build/`)),
+  );
 }
 
 /**

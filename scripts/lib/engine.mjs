@@ -5,7 +5,7 @@ import { filesBelow } from './stamp.mjs';
 import { venvsFolder } from './venv.mjs';
 
 /** What a tree needs to compute, to be measured and to be tested with an engine of its own. */
-const folders = ['src', 'test', 'bench', 'fixtures', 'scripts', 'native/torch', 'bin', 'pipelines'];
+const folders = ['src', 'test', 'bench', 'fixtures', 'scripts', 'native/common', 'native/torch', 'bin', 'pipelines'];
 const files = ['package.json', 'tsconfig.json', 'tsconfig.build.json', '.taprc'];
 
 /**

@@ -106,6 +106,8 @@ t.test(
     t.match((await perform(root)).compiled, [/ops\.cc/]);
     writeFiles(root, { 'native/torch/ops.h': 'changed' });
     t.equal((await perform(root)).compiled.length, 2);
+    writeFiles(root, { 'native/common/napi.h': 'new' });
+    t.equal((await perform(root)).compiled.length, 2, 'of a header that the addons share');
     writeFiles(root, headers('system/usr/include', 14));
     t.match((await perform(root)).said, [/libtorch 1\.14\.2/]);
     t.equal(filesBelow(root, 'native/torch/build/objects').length, 2, 'old objects are gone');
