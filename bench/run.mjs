@@ -94,18 +94,24 @@ function failed(row) {
 }
 
 /**
- * Results with the rows of a run of part of the bench in the place of those they repeat. What another machine, or another day, measured
- * is dropped: one table never mixes two.
+ * Results with the rows of a run of part of the bench in the place of those they repeat. One table never mixes two machines, or two days: rows of another day stay only in
+ * tables (`kind`) of which this run has measured nothing, and say the day; those of another machine are dropped.
  *
- * @template {{ machine: object, rows: readonly { what: string }[] }} T
+ * @template {{ what: string, kind?: string, date?: string }} R
+ * @template {{ machine: { date: string }, rows: readonly R[] }} T
  * @param {T} before
  * @param {T} fresh
  * @returns {T}
  */
 export function merged(before, fresh) {
-  if (JSON.stringify(before.machine) !== JSON.stringify(fresh.machine)) return fresh;
+  const { date } = before.machine;
+  const today = fresh.machine.date;
+  if (JSON.stringify({ ...before.machine, date: today }) !== JSON.stringify(fresh.machine)) return fresh;
   const renewed = new Map(fresh.rows.map((row) => [row.what, row]));
-  const rows = before.rows.map((row) => renewed.get(row.what) ?? row);
+  const touched = new Set(fresh.rows.map(({ kind }) => kind));
+  const rows = before.rows
+    .map((row) => renewed.get(row.what) ?? (date === today ? row : { date, ...row }))
+    .filter((row) => row.date === undefined || row.date === today || !touched.has(row.kind));
   const present = new Set(rows.map(({ what }) => what));
   return { ...fresh, rows: [...rows, ...fresh.rows.filter(({ what }) => !present.has(what))] };
 }
@@ -143,7 +149,10 @@ async function main(name, args) {
     renameSync(`${path}.tmp`, path);
     return results;
   };
-  const ofToday = JSON.stringify(before?.machine) === JSON.stringify(here) ? before.rows : [];
+  const ofToday =
+    JSON.stringify(before?.machine) === JSON.stringify(here)
+      ? before.rows.filter((/** @type {{ date?: string }} */ { date = here.date }) => date === here.date)
+      : [];
   const { rows, notes = [] } = await bench.run(args, {
     rows: ofToday,
     keep: (rows, notes) => void keep(rows, notes, false),

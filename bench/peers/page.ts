@@ -46,10 +46,10 @@ export function resultsSection(rows: readonly PeerRow[], machine: Machine): stri
   const loaders = compared.filter(({ kind }) => kind === 'loader');
   const steps = compared.filter(({ kind }) => kind === 'step');
   return [
-    `${machine.cores} cores of ${machine.cpu}, ${machine.memoryGiB} GiB, Node.js ${machine.node}, ${machine.date}; \`${command}\`. Each side in processes of its own that stand still while another has its turn; the ratio is the`,
+    `${machine.cores} cores of ${machine.cpu}, ${machine.memoryGiB} GiB, Node.js ${machine.node}; \`${command}\`. Each side in processes of its own that stand still while another has its turn; the ratio is the`,
     'median of the rounds (least to largest in brackets), above 1 where ours is faster.',
-    ...(loaders.length === 0 ? [] : ['', ...loaderTable(loaders)]),
-    ...(steps.length === 0 ? [] : ['', ...stepTable(steps)]),
+    ...(loaders.length === 0 ? [] : ['', ...loaderTable(loaders, machine)]),
+    ...(steps.length === 0 ? [] : ['', ...stepTable(steps, machine)]),
     ...(absent.length === 0
       ? []
       : [
@@ -73,6 +73,7 @@ export function chiefSection(rows: readonly PeerRow[], machine: Machine): string
   const steps = ['lomar small', 'mae small', 'srmae small'].map((model) =>
     bestPair(compared, model, (peer) => peer.endsWith('float32')),
   );
+  const days = unique(compared.map((row) => dayOf([row], machine))).sort();
   const lines = [
     ...(jpeg === undefined ? [] : [chiefLine('random crops from JPEGs, batches of 64 that are lent', jpeg)]),
     ...(raw === undefined ? [] : [chiefLine('random crops from raw records of 256 px', raw)]),
@@ -81,7 +82,7 @@ export function chiefSection(rows: readonly PeerRow[], machine: Machine): string
     ),
   ];
   return [
-    `| on ${machine.cores} cores (${machine.cpu}, ${machine.date}) | ours | the fastest other | ratio |`,
+    `| on ${machine.cores} cores (${machine.cpu}, ${days.join(' and ')}) | ours | the fastest other | ratio |`,
     '| --- | --- | --- | --- |',
     ...lines,
     '',
@@ -100,9 +101,9 @@ function split(rows: readonly PeerRow[]): [PeerComparison[], PeerAbsent[]] {
   return [rows.filter((row) => !isAbsentRow(row)) as PeerComparison[], rows.filter(isAbsentRow)];
 }
 
-function loaderTable(rows: readonly PeerComparison[]): string[] {
+function loaderTable(rows: readonly PeerComparison[], machine: Machine): string[] {
   return [
-    'Loader, random crops to 224 × 224 and flips, batches of 64, images/s; from 1,024 JPEGs of 48 KB, or from raw records where the row says so. Ours lends its batches; in brackets as new arrays.',
+    `Loader, ${dayOf(rows, machine)}: random crops to 224 × 224 and flips, batches of 64, images/s; from 1,024 JPEGs of 48 KB, or from raw records where the row says so. Ours lends its batches; in brackets as new arrays.`,
     '',
     '| against | ours | theirs | ratio | its best setting; pixels |',
     '| --- | --- | --- | --- | --- |',
@@ -113,12 +114,12 @@ function loaderTable(rows: readonly PeerComparison[]): string[] {
   ];
 }
 
-function stepTable(rows: readonly PeerComparison[]): string[] {
+function stepTable(rows: readonly PeerComparison[], machine: Machine): string[] {
   const engines = unique(rows.map(({ engine }) => engine ?? ''));
   const models = unique(rows.map(({ model }) => model ?? ''));
   const version = rows[0]?.version ?? '';
   const times = [
-    `Step, milliseconds of one step of a micro-batch of 16 at 224 px (forward, backward, AdamW); ${short(version)}. bfloat16 is its autocast; ours computes in float32.`,
+    `Step, ${dayOf(rows, machine)}: milliseconds of one step of a micro-batch of 16 at 224 px (forward, backward, AdamW); ${short(version)}. bfloat16 is its autocast; ours computes in float32.`,
     '',
     `| | ${engines.map((engine) => `ours, ${engine}`).join(' | ')} | ${variants.map((peer) => peer.slice('PyTorch '.length)).join(' | ')} |`,
     `| --- |${' --- |'.repeat(engines.length + variants.length)}`,
@@ -193,5 +194,8 @@ const title = (model: string) =>
 
 const figure = (value: number) =>
   Math.abs(value) >= 100 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(3);
+
+/** When a table was measured. */
+const dayOf = ([row]: readonly PeerComparison[], { date }: Machine) => row?.date ?? date;
 
 const unique = (names: readonly string[]) => [...new Set(names)];

@@ -4,6 +4,8 @@ import type { Row } from './row.ts';
 export type PeerRow = PeerComparison | PeerAbsent;
 
 export interface PeerComparison extends Row {
+  /** The day of the measurement, where it is not that of the whole table. */
+  readonly date?: string;
   readonly kind: 'loader' | 'step';
   readonly peer: string;
   readonly version: string;
@@ -20,6 +22,7 @@ export interface PeerComparison extends Row {
 }
 
 export interface PeerAbsent {
+  readonly date?: string;
   readonly what: string;
   readonly kind: 'loader' | 'step';
   readonly peer: string;

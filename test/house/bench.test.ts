@@ -35,18 +35,26 @@ t.test('a table of checks says which failed', (t) => {
   t.end();
 });
 
-t.test('rows of part of a bench take the place of those before, measured on the same machine and day', (t) => {
+t.test('rows of part of a bench take the place of those before, measured on the same machine', (t) => {
   const [old, other] = [
-    { what: 'a', ours: 1 },
-    { what: 'b', ours: 2 },
+    { what: 'a', kind: 'loader', ours: 1 },
+    { what: 'b', kind: 'step', ours: 2 },
   ];
   const [renewed, added] = [
-    { what: 'b', ours: 3 },
-    { what: 'c', ours: 4 },
+    { what: 'b', kind: 'step', ours: 3 },
+    { what: 'c', kind: 'step', ours: 4 },
   ];
   const machine = { cores: 2, date: '2026-11-22' };
   const fresh = { machine, notes: ['now'], rows: [renewed, added] };
   t.same(merged({ machine, notes: ['then'], rows: [old, other] }, fresh), { ...fresh, rows: [old, renewed, added] });
   t.same(merged({ machine: { ...machine, cores: 4 }, notes: [], rows: [old, other] }, fresh), fresh);
+  t.test('a table of another day stays whole, or is made anew whole', (t) => {
+    const date = '2026-11-21';
+    const gone = { what: 'd', kind: 'step', ours: 5 };
+    const yesterday = merged({ machine: { ...machine, date }, notes: [], rows: [old, other, gone] }, fresh);
+    t.same(yesterday, { ...fresh, rows: [{ ...old, date }, renewed, added] });
+    t.same(merged(yesterday, { ...fresh, rows: [added] }).rows, yesterday.rows);
+    t.end();
+  });
   t.end();
 });
