@@ -46,63 +46,58 @@ function textOf(quantity: Quantity, value: Numbers[string] | undefined): string 
   return quantity.text?.(value) ?? String(Number(value.toPrecision(4)));
 }
 
-/** `evaluation.json`: the values of a measure that stands alone, and each other measure by its id, at the start and at the end. */
-export function evaluationJson(
-  measures: readonly ResolvedMeasure[],
-  results: readonly MeasureResult[],
-  before: Before,
-): object {
-  const alone = results.filter(({ measure }) => measure.definition.single);
-  const byId = measures.flatMap((measure) => {
-    const end = results.find((result) => result.measure.id === measure.id);
-    const [start, now] = [before.get(measure.id), end?.numbers].map((found) => found && partsOf(measure, found));
-    const known = now ?? start;
-    if (known === undefined || measure.definition.single) return [];
-    const both = Object.keys(known.values).map((name) => [
-      name,
-      { ...(start && { start: start.values[name] }), ...(now && { end: now.values[name] }) },
-    ]);
-    const notes = end?.notes?.length ? { notes: end.notes } : {};
-    return [[measure.id, { ...known.about, ...Object.fromEntries(both), ...notes }] as const];
-  });
-  const values = alone.map(({ measure, numbers }) => partsOf(measure, numbers).values);
-  return { ...Object.assign({}, ...values), ...Object.fromEntries(byId) };
-}
-
-interface TableRow {
+/** A measure with what it has found before and after the training. */
+interface Found {
   readonly measure: ResolvedMeasure;
   readonly start: Numbers | undefined;
   readonly end: Numbers | undefined;
   readonly shown: Shown;
 }
 
+function foundBy(measures: readonly ResolvedMeasure[], results: readonly MeasureResult[], before: Before): Found[] {
+  return measures.flatMap((measure) => {
+    const result = results.find((one) => one.measure.id === measure.id);
+    const [start, end] = [before.get(measure.id), result?.numbers];
+    const numbers = end ?? start;
+    return numbers ? [{ measure, start, end, shown: shownOf({ ...result, measure, numbers }, before) }] : [];
+  });
+}
+
+/** `evaluation.json`: the values of a measure that stands alone, and each other measure by its id, at the start and at the end. */
+export function evaluationJson(...all: Parameters<typeof foundBy>): object {
+  const parts = foundBy(...all).map(({ measure, start, end, shown: { numbers, notes } }) => {
+    const { values, about } = partsOf(measure, numbers);
+    if (measure.definition.single) return values;
+    const both = Object.keys(values).map((name) => [
+      name,
+      { ...(start && { start: start[name] }), ...(end && { end: end[name] }) },
+    ]);
+    return { [measure.id]: { ...about, ...Object.fromEntries(both), ...(notes.length > 0 && { notes }) } };
+  });
+  return Object.assign({}, ...parts);
+}
+
 /** What the report shows of all measures but those with tables of their own, and of everything that was measured on the way. */
 export function evaluationTables(
-  measures: readonly ResolvedMeasure[],
-  results: readonly MeasureResult[],
-  before: Before,
   rows: readonly EvaluationRow[],
+  ...[measures, results, before]: Parameters<typeof foundBy>
 ): MeasureTable[] {
-  const tables = new Map<string, TableRow[]>();
-  for (const measure of measures) {
-    const { report, name } = measure.definition;
-    const [start, end] = [before.get(measure.id), results.find((result) => result.measure.id === measure.id)?.numbers];
-    const numbers = end ?? start;
-    if (numbers === undefined || report?.tables !== undefined) continue;
+  const tables = new Map<string, Found[]>();
+  for (const found of foundBy(measures, results, before)) {
+    const { report, name } = found.measure.definition;
     const heading = report?.heading ?? name;
-    const shown = shownOf({ measure, numbers }, before);
-    tables.set(heading, [...(tables.get(heading) ?? []), { measure, start, end, shown }]);
+    if (report?.tables === undefined) tables.set(heading, [...(tables.get(heading) ?? []), found]);
   }
-  const summaries = [...tables].map(([title, rows]) => summaryTable(title, rows));
+  const summaries = [...tables].map(([title, found]) => summaryTable(title, found));
   return [...summaries, ...(rows.length > 2 ? [historyTable(measures, rows)] : [])];
 }
 
 /** A row for each measure: its values before and after. */
-function summaryTable(title: string, rows: readonly TableRow[]): MeasureTable {
+function summaryTable(title: string, rows: readonly Found[]): MeasureTable {
   const quantities = Object.entries(rows[0]!.measure.definition.values).filter(([name]) =>
     rows.some(({ start, end }) => start?.[name] !== undefined || end?.[name] !== undefined),
   );
-  const titleOf = ({ measure, shown }: TableRow) => measure.definition.report?.title?.(shown) ?? measure.id;
+  const titleOf = ({ measure, shown }: Found) => measure.definition.report?.title?.(shown) ?? measure.id;
   const about = rows.flatMap((row) => {
     const text = row.measure.definition.report?.about?.(row.shown);
     return text ? [`${titleOf(row)}: ${text}.`] : [];

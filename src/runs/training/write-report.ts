@@ -100,5 +100,5 @@ async function heldOut(resolved: Resolved, { folder, end, history }: ReportConte
     files.push(path);
   }
   await writeWhole(files[0]!, `${JSON.stringify(evaluationJson(measures, results, before), undefined, 2)}\n`);
-  return { lines, files, shown: { tables: evaluationTables(measures, results, before, rows), sections } };
+  return { lines, files, shown: { tables: evaluationTables(rows, measures, results, before), sections } };
 }
