@@ -175,6 +175,9 @@ export type DataInput<Data extends DataName> = {
     ? { readonly limit?: { readonly on?: number; readonly against?: number } }
     : { readonly limit?: number });
 
+/** Options by their names: of a schema without any there is an index that forbids all. */
+type Named<Input> = { readonly [Name in keyof Input as string extends Name ? never : Name]: Input[Name] };
+
 /** A measure with its options. */
 export interface MeasureValue {
   readonly measure: { readonly name: string; readonly options: unknown; readonly definition: MeasureDefinition };
@@ -201,7 +204,7 @@ export function defineMeasure<
     /** Default: `['on']`. */
     readonly data?: readonly Data[];
   },
-): MeasureFactory<z.input<Schema> & DataInput<Data>> {
+): MeasureFactory<Named<z.input<Schema>> & DataInput<Data>> {
   const data: readonly DataName[] = definition.data ?? ['on'];
   const options = (definition.options as z.ZodObject).safeExtend(dataOptions(data, definition.labels));
   const known = Object.freeze({ ...definition, data, options }) as unknown as MeasureDefinition;

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { classify, knn, reconstruction } from '../../src/measures/index.ts';
 import { builtin } from '../../src/pipeline/builtin.ts';
 import { checkFile } from '../../src/pipeline/check.ts';
 import { createRegistry } from '../../src/pipeline/registry.ts';
@@ -173,6 +174,15 @@ t.test('a measure takes no name that stands for something else, and no name of o
   }
   t.same([...createRegistry({}).measures], []);
   t.end();
+});
+
+t.test('the compiler knows the options of a measure, and of its data', async (t) => {
+  const right = [knn({ k: 3, on: './a', against: './b', limit: { on: 2 } }), classify({ on: './a', limit: 2 })];
+  // @ts-expect-error a measure of one source has one limit
+  const wrong = [classify({ limit: { on: 2 } }), knn({ k: '3' } as unknown as { k: number })];
+  // @ts-expect-error it is compared with nothing
+  wrong.push(reconstruction({ against: './b' }));
+  t.same([right.length, wrong.length], [2, 3]);
 });
 
 t.test('in a program a measure is a value', async (t) => {
