@@ -8,7 +8,7 @@ import type { Batch, BatchOptions } from '../../../src/runs/loader/batches.ts';
 import { pipeline } from '../../../src/runs/loader/define.ts';
 import { imageFolder } from '../../../src/sources/index.ts';
 import { defineSource } from '../../../src/sources/source.ts';
-import { decode, randomFlip, randomResizedCrop } from '../../../src/stages/index.ts';
+import { cropBox, decode, randomFlip, randomResizedCrop, resize, stages } from '../../../src/stages/index.ts';
 import { each } from '../../../src/streams/stage.ts';
 import type { Picture } from '../../../src/vision/picture.ts';
 import { gradient } from '../../kit/pictures.ts';
@@ -53,21 +53,25 @@ t.test('batches are the same whether files are read into memory that is used aga
   }
 });
 
-/** A folder whose `read` tells what it was given. */
+/** A folder whose `read` records what it was given; each sample has a box. */
 function telling(folder: string, given: Set<BufferPool | undefined>) {
   const { definition } = imageFolder;
   return defineSource({
     name: 'telling',
     summary: 'A folder.',
     options: z.strictObject({}),
-    spec: () => ({ fields: { bytes: 'bytes' as const }, formats: ['jpeg' as const, 'png' as const] }),
+    spec: () => ({
+      fields: { bytes: 'bytes' as const, box: { dtype: 'int32', shape: [4] } },
+      formats: ['jpeg' as const, 'png' as const],
+    }),
     async open(_, context) {
       const opened = await definition.open(definition.options.parse({ path: folder }), context);
       return {
         ...opened,
         async read(index, signal, memory) {
           given.add(memory);
-          return (await opened.read(index, signal, memory)) as { bytes: Uint8Array };
+          const { bytes } = (await opened.read(index, signal, memory)) as { bytes: Uint8Array };
+          return { bytes, box: Int32Array.of(4, 4, 20, 20) };
         },
       };
     },
@@ -95,3 +99,25 @@ t.test('memory is lent only where nothing can keep what lies in it', async (t) =
   for await (const _ of pipeline(telling(folder, seen), ...chain).samples());
   t.same([...seen], [undefined], 'samples that are handed out');
 });
+
+t.test(
+  'every stage but face-crop lets go of its sample: memory is lent to a chain with crop-box, and the pixels stay the same',
+  async (t) => {
+    t.same(
+      stages.filter(({ definition }) => !definition.forgets).map(({ definition }) => definition.name),
+      ['face-crop'],
+    );
+    const folder = await photos(t.testdir());
+    const keep = each(
+      (sample: { key: string; position: number; epoch: number; bytes: Uint8Array; box: Int32Array }) => sample,
+    );
+    const opened = decode({ maxFailures: '20%' });
+    const lent = new Set<BufferPool | undefined>();
+    const reused = await all(pipeline(telling(folder, lent), opened, cropBox(), resize(16)).batches(8, { epochs: 2 }));
+    t.equal([...lent].filter((memory) => memory !== undefined).length, 1);
+    const kept = await all(
+      pipeline(telling(folder, new Set()), keep, opened, cropBox(), resize(16)).batches(8, { epochs: 2 }),
+    );
+    t.same(reused, kept);
+  },
+);
