@@ -46,7 +46,7 @@ export function resultsSection(rows: readonly PeerRow[], machine: Machine): stri
   const loaders = compared.filter(({ kind }) => kind === 'loader');
   const steps = compared.filter(({ kind }) => kind === 'step');
   return [
-    `${machine.cores} cores of ${machine.cpu}, ${machine.memoryGiB} GiB, Node.js ${machine.node}; \`${command}\`. Each side in processes of its own that stand still while another has its turn; the ratio is the`,
+    `${machine.cores} cores of ${machine.cpu}, ${machine.memoryGiB} GiB, Node.js ${machine.node}; \`${command}\`. Each side in processes of its own that are paused while another has its turn; the ratio is the`,
     'median of the rounds (least to largest in brackets), above 1 where ours is faster.',
     ...(loaders.length === 0 ? [] : ['', ...loaderTable(loaders, machine)]),
     ...(steps.length === 0 ? [] : ['', ...stepTable(steps, machine)]),
@@ -173,12 +173,12 @@ function behind(compared: readonly PeerComparison[]): string[] {
   if (loaders.length + steps.length === 0) return [];
   return [
     '',
-    `Behind the goals (loader ${goals.loader.toFixed(1)}, step ${goals.step.toFixed(1)} of compiled PyTorch):`,
+    `Goals not met (loader ${goals.loader.toFixed(1)}×, step ${goals.step.toFixed(1)}× compiled PyTorch):`,
     '',
-    ...loaders.map((row) => `- loader against ${row.peer}: ${row.ratio.toFixed(2)}`),
+    ...loaders.map((row) => `- loader compared with ${row.peer}: ${row.ratio.toFixed(2)}`),
     ...steps.map(
       (row) =>
-        `- ${title(row.model ?? '')} against ${row.peer}: ${row.ratio.toFixed(2)}, ${figure(row.ours - row.theirs)} ms of ${figure(row.ours)}`,
+        `- ${title(row.model ?? '')} compared with ${row.peer}: ${row.ratio.toFixed(2)}, ${figure(row.ours - row.theirs)} ms of ${figure(row.ours)}`,
     ),
   ];
 }

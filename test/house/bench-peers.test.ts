@@ -53,10 +53,10 @@ t.test(
     t.match(page, '- loader: SPDL: no wheel');
     t.match(page, '| LoMaR small | 200 | 150 | 180 | 120 |  | 60.0 |');
     t.match(page, '| LoMaR small | 1.20 (1.20–1.20), 2.15 | 0.80 (0.80–0.80), 2.15 |  | 0.40 (0.40–0.40), 2.15 |');
-    t.match(page, '- loader against tf.data: 1.60');
-    t.notMatch(page, '- loader against FFCV');
-    t.match(page, '- LoMaR small against PyTorch compiled, float32: 0.80, 30.0 ms of 150');
-    t.match(page, '- LoMaR small against PyTorch compiled, bfloat16: 0.40, 90.0 ms of 150');
+    t.match(page, '- loader compared with tf.data: 1.60');
+    t.notMatch(page, '- loader compared with FFCV');
+    t.match(page, '- LoMaR small compared with PyTorch compiled, float32: 0.80, 30.0 ms of 150');
+    t.match(page, '- LoMaR small compared with PyTorch compiled, bfloat16: 0.40, 90.0 ms of 150');
     t.end();
   },
 );
