@@ -17,7 +17,8 @@ async function main(checkOnly) {
   /** @param {string} name */
   const load = (name) => import(pathToFileURL(join(root, 'dist', 'pipeline', name)).href);
   const { builtin } = await load('builtin.js');
-  const { pipelineSchema, stagesPage } = await load('file/schema.js');
+  const { pipelineSchema } = await load('file/schema.js');
+  const { stagesPage } = await load('stages-page.js');
   const files = {
     'schema/pipeline.schema.json': `${JSON.stringify(pipelineSchema(builtin), null, 2)}\n`,
     'docs/stages.md': stagesPage(builtin),

@@ -22,8 +22,11 @@ type SlotNames<T extends string> = T extends `${string}{${infer Name}}${infer Re
 /** `{limit}`; `{limit:byte}` or `{n:patch/patches}` for a number with what it counts. */
 const slot = /\{(\w+)(?::(\w+)(?:\/(\w+))?)?\}/g;
 
+/** The values that fill a template. */
+export type SlotsOf<Template extends string> = { [K in SlotNames<Template>]: string | number };
+
 /** The values that fill the message of a code. */
-export type Slots<C extends ErrorCode> = { [K in SlotNames<(typeof catalogue)[C]>]: string | number };
+export type Slots<C extends ErrorCode> = SlotsOf<(typeof catalogue)[C]>;
 
 /** An error of the catalogue. `code` is stable and for programs, `message` is for people, `where` names the place, `cause` keeps the original. */
 export class PatchstreamError extends Error {
@@ -56,15 +59,20 @@ export function fail<C extends ErrorCode>(
   slots: Slots<C>,
   { where, cause, ends }: { where?: string | undefined; cause?: unknown; ends?: boolean } = {},
 ): PatchstreamError {
-  const values = slots as Record<string, string | number>;
-  const text = catalogue[code].replace(slot, (whole, name: string, one?: string, many?: string) => {
+  const text = filled(catalogue[code], slots);
+  return new PatchstreamError(code, text, where === undefined ? undefined : printable(where), cause, ends);
+}
+
+/** A template with its slots filled; the values are escaped by `printable`. */
+export function filled(template: string, values: Readonly<Record<string, string | number>>): string {
+  const text = template.replace(slot, (whole, name: string, one?: string, many?: string) => {
     const value = values[name];
     if (value === undefined) return whole;
     if (one === undefined) return printable(String(value));
     if (typeof value === 'number') return counted(value, one, many);
     return `${printable(value)} ${value === '1' ? one : (many ?? `${one}s`)}`;
   });
-  return new PatchstreamError(code, text.trim(), where === undefined ? undefined : printable(where), cause, ends);
+  return text.trim();
 }
 
 // Control characters, line and paragraph separators, zero-width and bidirectional overrides: all that can move a cursor or lie about order.

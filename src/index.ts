@@ -1,6 +1,24 @@
 // The library's only door: every public name, listed by hand. A test holds the list.
 
 export { catalogue, type ErrorCode, fail, PatchstreamError, type ValidationIssue } from './errors.ts';
+export type {
+  Bottleneck,
+  CheckpointSaved,
+  EvaluationDone,
+  EventOf,
+  Finished,
+  NoticeGiven,
+  PassedOver,
+  Progress,
+  RunEvent,
+  RunSummary,
+  SampleFailure,
+  Started,
+  StepDone,
+  Sum,
+  TuningDecision,
+} from './events/events.ts';
+export { type Notice, type NoticeCode, noticeCatalogue, noticeText } from './events/notices.ts';
 export type { BufferPool } from './files/buffer-pool.ts';
 export { pathOption } from './files/path-option.ts';
 export { defineMeasure, type MeasureContext, type MeasureDefinition, type Measured } from './measures/define.ts';
@@ -15,7 +33,6 @@ export type { Definition } from './pipeline/definition.ts';
 export type { Problem } from './pipeline/problem.ts';
 export { createRegistry, type Registry } from './pipeline/registry.ts';
 export { Random } from './random.ts';
-export type { RunEvent, RunSummary } from './runs/events.ts';
 export type { Batch, BatchOptions } from './runs/loader/batches.ts';
 export { definePipeline, type Pipeline, pipeline } from './runs/loader/define.ts';
 export type { OpenOptions } from './runs/loader/open.ts';
@@ -48,6 +65,8 @@ export {
 export { defineStage, type StageContext, type StageDefinition, type StageFactory } from './stages/stage.ts';
 export { Drop, drop, type Sample } from './streams/sample.ts';
 export { each, operator, type Stage, type StagePolicy } from './streams/stage.ts';
+export { defineTracker, type TrackedRun, type Tracker, type TrackerDefinition } from './trackers/define.ts';
+export { tensorboard } from './trackers/index.ts';
 export type { Frame } from './vision/geometry.ts';
 export { type Box, Picture, type Pixels } from './vision/picture.ts';
 export type { FieldSpec, Spec } from './vision/spec.ts';

@@ -61,17 +61,18 @@ export function explainBalance(facts: BalanceFacts): Explanation | undefined {
   return { cause, ...(stage && { stage }), utilisation, imagesPerSecond, knob, gain, sentence, evidence };
 }
 
-/** In a few words for the line of progress: which side is the bottleneck, by the last steps, and how busy the trainer is. */
-export function balanceText(rows: readonly Measures[], batch: number): string | undefined {
+/** Which side is the bottleneck, by the last steps, and the share of the time in which the trainer works; undefined before there are three. */
+export function balanceOf(
+  rows: readonly Measures[],
+  batch: number,
+): { readonly bottleneck: 'loader' | 'trainer'; readonly busy: number } | undefined {
   const time = sum(rows, (row) => (1000 * batch) / row.imagesPerSecond);
   if (rows.length < 3) return undefined;
   const wait = over(
     sum(rows, (row) => row.dataWaitMs),
     time,
   );
-  return wait > unnoticed
-    ? `loader is the bottleneck, trainer ${percent(1 - wait)} busy`
-    : `trainer is the bottleneck, ${percent(1 - wait)} busy`;
+  return { bottleneck: wait > unnoticed ? 'loader' : 'trainer', busy: 1 - wait };
 }
 
 interface Finding {

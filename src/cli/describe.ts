@@ -72,8 +72,8 @@ function facesOf({ chain }: Description): { faces?: string; landmarks?: string }
 async function fileOrName(word: string): Promise<void> {
   if (/[./\\]/.test(word)) return;
   if ((await lstat(word).catch(unlessGone)) !== undefined) return;
-  const { stages, sources, sinks, models, measures } = builtin;
-  const names = [stages, sources, sinks, models, measures].flatMap((known) => [...known.keys()]);
+  const { stages, sources, sinks, models, measures, trackers } = builtin;
+  const names = [stages, sources, sinks, models, measures, trackers].flatMap((known) => [...known.keys()]);
   const slip = nearest(word, names);
   const advice = slip ? `Did you mean \`${slip}\`?` : `Name a pipeline file, or one of ${names.join(', ')}.`;
   throw fail('ARGUMENT', { command: 'patchstream describe', found: word, advice });

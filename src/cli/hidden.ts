@@ -43,12 +43,15 @@ function hidden(text: string, secrets: readonly Secret[]): string {
   return `${JSON.stringify(withoutValues(value, prose), null, space)}\n`;
 }
 
+/** What an event is. */
+const ours: ReadonlySet<string> = new Set(['type', 'code', 'how', 'kind']);
+
 /** What a verb prints for programs: the names of fields are ours, and so is what an event is; a number must stay one. Where it is an option it has been replaced before. */
 function withoutValues(value: unknown, prose: readonly Secret[], depth = 0): unknown {
   if (typeof value === 'string') return redactProse(value, prose);
   if (Array.isArray(value)) return value.map((inner) => withoutValues(inner, prose, depth + 1));
   if (typeof value !== 'object' || value === null) return value;
   const hide = ([key, inner]: [string, unknown]) =>
-    [key, depth === 0 && key === 'type' ? inner : withoutValues(inner, prose, depth + 1)] as const;
+    [key, depth === 0 && ours.has(key) ? inner : withoutValues(inner, prose, depth + 1)] as const;
   return Object.fromEntries(Object.entries(value).map(hide));
 }

@@ -1,14 +1,11 @@
 import { counted, percentOf } from '../counts.ts';
 import { printable } from '../errors.ts';
-import type { Progress, RunEvent, RunSummary } from '../runs/events.ts';
+import type { Progress, RunEvent, RunSummary } from '../events/events.ts';
 import type { Output } from './command.ts';
+import { sentencesOf } from './sentences.ts';
 
-/** Shows a run while it goes. */
-export interface View {
-  event(event: RunEvent): void;
-  /** Takes away what is not to stay, and shows the end. */
-  end(summary?: RunSummary): void;
-}
+/** Shows a run while it goes, and its end: a listener of its events. */
+export type View = (event: RunEvent) => void;
 
 /** A bar on a terminal, plain lines every few seconds elsewhere, or JSON lines for programs. */
 export function viewOf({
@@ -27,10 +24,7 @@ export function viewOf({
 }
 
 function jsonView(out: Output): View {
-  return {
-    event: (event) => out.write(`${JSON.stringify(event)}\n`),
-    end: (summary) => summary && out.write(`${JSON.stringify({ type: 'end', ...summary })}\n`),
-  };
+  return (event) => void out.write(`${JSON.stringify(event)}\n`);
 }
 
 const barEvery = 100;
@@ -46,40 +40,39 @@ function barView(out: Output, log: Output, now: () => number): View {
   const draw = () => {
     if (latest) log.write(`\r\u001b[K${barText(latest, log.columns ?? 80)}`);
   };
-  return {
-    event(event) {
-      if (event.type === 'progress') {
-        latest = event;
-        const finished = event.total !== undefined && (event.ended ?? event.done) >= event.total;
-        if (now() - last < barEvery && !finished) return;
-        last = now();
-        draw();
-        return;
-      }
-      if (event.type === 'failure' && ++failures > shownFailures) return;
-      clear();
-      log.write(`${eventText(event)}\n`);
+  return (event) => {
+    if (event.type === 'progress') {
+      latest = event;
+      const finished = event.total !== undefined && (event.ended ?? event.done) >= event.total;
+      if (now() - last < barEvery && !finished) return;
+      last = now();
       draw();
-    },
-    end(summary) {
+    } else if (event.type === 'finished') {
       clear();
-      if (summary) endLines(summary, out);
-    },
+      if (event.summary) endLines(event.summary, out);
+    } else if (event.type !== 'failure' || ++failures <= shownFailures) {
+      const lines = sentencesOf(event);
+      if (lines.length === 0) return;
+      clear();
+      for (const line of lines) log.write(`${line}\n`);
+      draw();
+    }
   };
 }
 
 function plainView(out: Output, log: Output, now: () => number): View {
   let last = now();
   let failures = 0;
-  return {
-    event(event) {
-      if (event.type === 'progress') {
-        if (now() - last < lineEvery) return;
-        last = now();
-        log.write(`${progressText(event)}\n`);
-      } else if (event.type !== 'failure' || ++failures <= shownFailures) log.write(`${eventText(event)}\n`);
-    },
-    end: (summary) => summary && endLines(summary, out),
+  return (event) => {
+    if (event.type === 'progress') {
+      if (now() - last < lineEvery) return;
+      last = now();
+      log.write(`${progressText(event)}\n`);
+    } else if (event.type === 'finished') {
+      if (event.summary) endLines(event.summary, out);
+    } else if (event.type !== 'failure' || ++failures <= shownFailures) {
+      for (const line of sentencesOf(event)) log.write(`${line}\n`);
+    }
   };
 }
 
@@ -96,11 +89,6 @@ function endLines({ lines, done, failures, drops, seconds, earlier }: RunSummary
   ];
   out.write(`${parts.join(', ')} in ${durationText(seconds)}\n`);
   for (const line of lines) out.write(`${printable(line)}\n`);
-}
-
-function eventText(event: Exclude<RunEvent, Progress>): string {
-  if (event.type !== 'failure') return printable(event.text);
-  return `failed in ${printable(event.stage)}: ${printable(event.key)}: ${printable(event.error)}`;
 }
 
 /** `████░░░░  45%  920/2048  812 images/s  1 s left  12 wait for resize`, no wider than the terminal. */
@@ -134,10 +122,16 @@ export function progressText({
     `${imagesPerSecond < 10 ? imagesPerSecond.toFixed(1) : Math.round(imagesPerSecond)} images/s`,
     ...(secondsLeft === undefined ? [] : [`${durationText(secondsLeft)} left`]),
     ...(waiting === undefined ? [] : [`${waiting.permits} wait for ${printable(waiting.stage.replace(/^\d+:/, ''))}`]),
-    ...(balance === undefined ? [] : [printable(balance)]),
+    ...(balance === undefined ? [] : [balanceText(balance)]),
     ...(failures > 0 ? [`${failures} failed`] : []),
   ];
   return parts.join('  ');
+}
+
+/** Which side is the bottleneck, in a few words. */
+function balanceText({ bottleneck, busy }: NonNullable<Progress['balance']>): string {
+  const share = `${Math.round(percentOf(busy, 1))} % busy`;
+  return bottleneck === 'loader' ? `loader is the bottleneck, trainer ${share}` : `trainer is the bottleneck, ${share}`;
 }
 
 /** `4.2 s`, `3 min 20 s`, `2 h 5 min` */

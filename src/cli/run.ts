@@ -50,15 +50,14 @@ export const run: Command = {
         registry,
         signal: stop.signal,
         fresh: given.flag('fresh'),
-        onEvent: view.event,
+        onEvent: view,
         ...(part && { part }),
         ...watchOf(given),
       };
-      view.end(await runPipeline(definition, options));
+      await runPipeline(definition, options);
       // Only what is watched ends well by a signal.
       return stop.received() === undefined ? exits.ok : exits[stop.received()!];
     } catch (error) {
-      view.end();
       if (given.flag('json')) stdout.write(`${JSON.stringify({ type: 'error', ...errorJson(error) })}\n`);
       stderr.write(`${messageOf(error)}\n`);
       return stop.received() ? exits[stop.received()!] : exits.failed;

@@ -18,7 +18,7 @@ export const pipelineErrors = {
   USE_MODULE:
     'a module under `use` must load; got {found}. Mend the module, or the path, which starts at the file it stands in.',
   USE_EXPORTS:
-    'a module under `use` must export stages, sources, sinks, models or measures, such as `export const mine = defineStage(…)`; got {found}. Export one.',
+    'a module under `use` must export stages, sources, sinks, models, measures or trackers, such as `export const mine = defineStage(…)`; got {found}. Export one.',
   NAME_TAKEN: 'the name of a {kind} must be free; got `{name}`, which is registered already. Choose another name.',
   NAME_UNKNOWN: 'a {kind} must be one that is registered; got `{name}`. {advice}',
   NAME_ENTRY: 'a {kind} must be a name, or a map with one name and its options; got {found}. {advice}',

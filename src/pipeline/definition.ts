@@ -6,6 +6,7 @@ import type { ModelValue } from '../models/define.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { Source } from '../sources/source.ts';
 import type { Stage } from '../streams/stage.ts';
+import type { TrackerValue } from '../trackers/define.ts';
 import type { WrittenTiming } from './evaluate.options.ts';
 import type { Origin } from './problem.ts';
 import type { Registry } from './registry.ts';
@@ -20,6 +21,7 @@ export interface Definition<S = unknown> {
   readonly sink?: Sink;
   readonly train?: Train;
   readonly evaluate?: Evaluate;
+  readonly track?: readonly TrackerValue[];
   /** The run's own folder, absolute. */
   readonly output: string;
   readonly permits?: number;
@@ -57,6 +59,8 @@ export interface Rest {
   readonly sink?: Sink;
   readonly train?: Train;
   readonly evaluate?: Evaluate;
+  /** Who looks at the run: `[tensorboard(), prometheus({ port: 0 })]`. */
+  readonly track?: readonly TrackerValue[];
   /** The run's folder. Relative paths start at the file's folder, or the working directory. */
   readonly output?: string;
   readonly permits?: number;
@@ -97,10 +101,10 @@ export function define(
   place: Pick<Definition, 'file' | 'base' | 'origin' | 'uses' | 'registry'> = { base: process.cwd() },
 ): Definition {
   for (const stage of parts.stages as readonly unknown[]) refuseBare(stage);
-  const { source, stages, sink, train, evaluate, seed = standard.seed, permits, threads, cells } = parts;
+  const { source, stages, sink, train, evaluate, track, seed = standard.seed, permits, threads, cells } = parts;
   const name = parts.name ?? standard.name(place.file);
   const output = parts.output === undefined ? standard.output(name) : placeOf(parts.output, place.base);
-  const rest = { sink, train, evaluate, permits, threads, cells };
+  const rest = { sink, train, evaluate, track, permits, threads, cells };
   const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
   const definition = Object.freeze({
     name,

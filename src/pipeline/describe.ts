@@ -15,6 +15,7 @@ export interface Description {
   readonly model?: { readonly parameters: number; readonly macs: number };
   readonly train?: unknown;
   readonly evaluate?: unknown;
+  readonly track?: unknown;
 }
 
 export interface Link {
@@ -35,7 +36,8 @@ export interface MemoryPart {
 }
 
 /** Describes a resolved pipeline. Pure; `text` and `mermaid` draw it. */
-export function describe({ definition, source, stages, spec, sink, train, evaluate, capacity }: Resolved): Description {
+export function describe(resolved: Resolved): Description {
+  const { definition, source, stages, spec, sink, train, evaluate, track, capacity } = resolved;
   const { name, seed, output, origin } = definition;
   const chain: Link[] = [
     ...(source ? [link('source', source.name, source.options, source.spec)] : []),
@@ -53,7 +55,11 @@ export function describe({ definition, source, stages, spec, sink, train, evalua
     ...(cells === undefined ? [] : [{ what: cellsText, count: cells, ...(cell !== undefined && { bytes: cell }) }]),
   ];
   const model = train && !spec.open ? train.model.definition.cost?.(train.model.options, spec) : undefined;
-  const rest = { ...(train && { train: withoutModel(train) }), ...(evaluate && { evaluate: shownEvaluate(evaluate) }) };
+  const rest = {
+    ...(train && { train: withoutModel(train) }),
+    ...(evaluate && { evaluate: shownEvaluate(evaluate) }),
+    ...(track && { track: shownTrackers(track) }),
+  };
   const whole: Description = { name, seed, output, chain, memory, ...(model && { model }), ...rest };
   return redactValue(whole, origin?.secrets ?? []) as Description;
 }
@@ -68,6 +74,15 @@ function shownEvaluate({ measures, ...timing }: NonNullable<Resolved['evaluate']
     ...timing,
     ...Object.fromEntries(measures.map((each) => [each.id, measureJson(each)[each.definition.name]])),
   };
+}
+
+function shownTrackers(track: NonNullable<Resolved['track']>): unknown {
+  const names = track.map(({ name }) => name);
+  const id = (name: string, i: number) => {
+    const before = names.slice(0, i).filter((one) => one === name).length;
+    return before === 0 ? name : `${name}#${before + 1}`;
+  };
+  return Object.fromEntries(track.map(({ name, options }, i) => [id(name, i), options]));
 }
 
 function link(kind: Link['kind'], id: string, options: unknown, spec?: Spec): Link {

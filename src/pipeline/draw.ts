@@ -8,7 +8,7 @@ import type { Registry } from './registry.ts';
 
 /** A description as aligned text. */
 export function drawText(description: Description): string {
-  const { name, seed, output, chain, memory, model, train, evaluate } = description;
+  const { name, seed, output, chain, memory, model, train, evaluate, track } = description;
   const width = Math.max(...chain.map(({ id }) => id.length), 6);
   const lines = [`${name}   seed ${seed}   output ${shownFile(output)}`, ''];
   for (const { id, options, gives, guess } of chain) {
@@ -21,7 +21,7 @@ export function drawText(description: Description): string {
   if (model)
     lines.push('', `model   ${counted(model.parameters, 'parameter')}, ${grouped(model.macs)} multiply-adds per image`);
   lines.push('', ...memory.map((part, i) => `${i === 0 ? 'memory' : '      '}  ${memoryText(part)}`));
-  for (const [title, section] of Object.entries({ train, evaluate })) {
+  for (const [title, section] of Object.entries({ train, evaluate, track })) {
     if (section !== undefined) lines.push('', title, ...tree(section, 1));
   }
   return `${lines.map(printable).join('\n')}\n`;
@@ -112,8 +112,8 @@ export function optionRows(schema: JsonSchema, prefix = ''): OptionRow[] {
 
 /** The documentation of anything that a pipeline can name, from its schema; undefined when there is no such name. */
 export function drawNamed(name: string, registry: Registry): string | undefined {
-  const { stages, sources, sinks, models, measures } = registry;
-  const kinds = { stage: stages, source: sources, sink: sinks, model: models, measure: measures };
+  const { stages, sources, sinks, models, measures, trackers } = registry;
+  const kinds = { stage: stages, source: sources, sink: sinks, model: models, measure: measures, tracker: trackers };
   const pages = Object.entries(kinds).flatMap(([kind, known]) => {
     const definition = known.get(name);
     if (definition === undefined) return [];

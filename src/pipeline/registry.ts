@@ -4,6 +4,7 @@ import type { ModelDefinition } from '../models/define.ts';
 import type { SinkDefinition } from '../sinks/sink.ts';
 import type { SourceDefinition } from '../sources/source.ts';
 import type { StageDefinition } from '../stages/stage.ts';
+import type { TrackerDefinition } from '../trackers/define.ts';
 import { evaluateParts, timing } from './evaluate.options.ts';
 
 /** What pipeline files can name, by kind. A plain value made from lists: importing a stage registers nothing. */
@@ -18,6 +19,7 @@ interface Sets {
   readonly sinks: ReadonlyMap<string, SinkDefinition>;
   readonly models: ReadonlyMap<string, ModelDefinition>;
   readonly measures: ReadonlyMap<string, MeasureDefinition>;
+  readonly trackers: ReadonlyMap<string, TrackerDefinition>;
 }
 
 /** A stage's definition with its types forgotten: options are parsed before they are handed to it. */
@@ -35,10 +37,11 @@ const kinds = {
   sinks: 'sink',
   models: 'model',
   measures: 'measure',
+  trackers: 'tracker',
 } as const satisfies Record<keyof Sets, string>;
 
 /**
- * Makes a registry from lists of stages, sources, sinks, models and measures.
+ * Makes a registry from lists of stages, sources, sinks, models, measures and trackers.
  *
  * @throws NAME_TAKEN when two of a kind have one name.
  */

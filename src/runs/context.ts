@@ -1,5 +1,6 @@
+import type { Finished } from '../events/events.ts';
 import type { Part } from '../sinks/sink.ts';
-import type { RunEvent } from './events.ts';
+import type { EventHub } from './event-hub.ts';
 import type { RunFolder } from './folder.ts';
 
 /** How a source is watched. */
@@ -14,8 +15,10 @@ export interface Watching {
 export interface RunContext {
   readonly folder: RunFolder;
   readonly signal: AbortSignal;
-  readonly onEvent: (event: RunEvent) => void;
+  readonly events: EventHub;
   readonly fresh: boolean;
   readonly part?: Part;
   readonly watch?: Watching;
+  /** What is known of the samples when the run ends, however it does: for the last event. */
+  account: Pick<Finished, 'stats' | 'sum'>;
 }

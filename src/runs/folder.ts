@@ -3,11 +3,12 @@ import { appendFileSync } from 'node:fs';
 import { lstat, mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
+import type { EventOf, RunSummary, SampleFailure, Sum } from '../events/events.ts';
+import { type Notice, notice } from '../events/notices.ts';
 import { RunLock } from '../files/run-lock.ts';
 import { filesOfJobs, filesOfRuns } from '../pipeline/file/own-files.ts';
 import { redactRow, reveal, type Secret } from '../pipeline/file/redact.ts';
 import type { Part } from '../sinks/sink.ts';
-import type { Failure } from '../streams/failures.ts';
 import type { StageStats } from '../streams/meter.ts';
 import { differences } from '../train/differences.ts';
 import {
@@ -21,9 +22,8 @@ import {
   unlessGone,
   writeWhole,
 } from '../whole-file.ts';
-import type { RunSummary } from './events.ts';
 import { checkOwned } from './own-names.ts';
-import type { Sum } from './sum.ts';
+import { type FailuresBefore, failuresBefore } from './quarantine.ts';
 
 /** Why the lock of a finished run may stay. */
 const leftThere = ['RUN_BUSY', 'RUN_LOCK', 'EACCES', 'EPERM', 'EROFS'];
@@ -44,7 +44,8 @@ export class RunFolder {
   /** The same without the part: equal for all parts of a job. */
   readonly job: string;
 
-  readonly #resolved: string;
+  /** The resolved pipeline as JSON, without secrets. */
+  readonly pipeline: Readonly<Record<string, unknown>>;
   readonly #secrets: readonly Secret[];
   /** The files and folders that the run writes here itself. */
   readonly #names: readonly string[];
@@ -68,7 +69,8 @@ export class RunFolder {
     this.path = path;
     this.digest = digests.digest;
     this.job = digests.job;
-    this.#resolved = `${JSON.stringify(resolved, null, 2)}\n`;
+    // As JSON has it: without what is not there.
+    this.pipeline = JSON.parse(JSON.stringify(resolved)) as Readonly<Record<string, unknown>>;
     this.#names = names;
     this.#secrets = secrets;
   }
@@ -108,6 +110,11 @@ export class RunFolder {
     return this.#trouble.signal.reason as PatchstreamError | undefined;
   }
 
+  /** Whether the folder is the run's still: where it is not, that is the error, whatever else came of it. */
+  look(): void {
+    this.#guarded(this.path, () => {});
+  }
+
   get trouble(): AbortSignal {
     return this.#trouble.signal;
   }
@@ -127,16 +134,16 @@ export class RunFolder {
   }
 
   /**
-   * What an earlier run of another pipeline has left here will be lost, in words; undefined where there was none. Of this pipeline nothing is
+   * What an earlier run of another pipeline has left here will be lost; undefined where there was none. Of this pipeline nothing is
    * said: it makes the same again.
    */
-  async replaces(): Promise<string | undefined> {
+  async replaces(): Promise<Notice | undefined> {
     const text = await this.#read('pipeline.json');
     if (text === undefined) return undefined;
     const before = parsed<Readonly<Record<string, unknown>>>(text);
-    if (before === undefined) return `What an earlier run has left in ${this.path} is replaced.`;
-    const different = differences(decidingOf(before), decidingOf(JSON.parse(this.#resolved)));
-    return different && `What an earlier run has left in ${this.path} is replaced: ${different}.`;
+    if (before === undefined) return notice('OUTPUT_REPLACED', { folder: this.path, why: '' });
+    const different = differences(decidingOf(before), decidingOf(this.pipeline));
+    return different ? notice('OUTPUT_REPLACED', { folder: this.path, why: `: ${different}` }) : undefined;
   }
 
   /** Takes the folder for this process. @throws RUN_BUSY while another one that lives has it; OUTPUT_OTHER, RUN_LOCK, OUTPUT_FOLDER. */
@@ -180,7 +187,7 @@ export class RunFolder {
     this.#append('events.jsonl', { event: 'start', digest: this.digest }, { files: this.#names });
     if (this.error) throw this.error;
     try {
-      await writeWhole(join(this.path, 'pipeline.json'), this.#resolved);
+      await writeWhole(join(this.path, 'pipeline.json'), `${JSON.stringify(this.pipeline, null, 2)}\n`);
       await rm(join(this.path, 'finished.json'), { force: true });
       if (!resumed) await rm(join(this.path, 'quarantine.jsonl'), { force: true });
     } catch (cause) {
@@ -193,39 +200,19 @@ export class RunFolder {
    * Takes the failures from `position` on out of the quarantine: a job that goes on there meets them again, as it does that of a last line which a kill
    * has cut. Counts what is left, by stage, how many positions it is of, and the lines that cannot be read, which stay.
    */
-  async forgetFailures(
-    position: number,
-  ): Promise<{ readonly counts: ReadonlyMap<string, number>; readonly failed: number; readonly unreadable: number }> {
-    const text = await this.#read('quarantine.jsonl');
-    const counts = new Map<string, number>();
-    const positions = new Set<number>();
-    let unreadable = 0;
-    if (text === undefined || text === '') return { counts, failed: 0, unreadable };
-    const kept = text
-      .split('\n')
-      .slice(0, -1)
-      .filter((line) => {
-        const { stage, position: at } = parsed<Failure>(line) ?? {};
-        if (stage === undefined || at === undefined) {
-          unreadable++;
-          return true;
-        }
-        if (at >= position) return false;
-        counts.set(stage, (counts.get(stage) ?? 0) + 1);
-        positions.add(at);
-        return true;
-      });
-    await this.#write('quarantine.jsonl', kept.map((line) => `${line}\n`).join(''));
-    return { counts, failed: positions.size, unreadable };
+  async forgetFailures(position: number): Promise<Omit<FailuresBefore, 'kept'>> {
+    const { kept, ...found } = failuresBefore((await this.#read('quarantine.jsonl')) ?? '', position);
+    if (kept !== undefined) await this.#write('quarantine.jsonl', kept);
+    return found;
   }
 
   /** Enters a failed sample. Synchronous: the row is there even if the process dies of the next one. */
-  quarantine({ stage, key, position, epoch, error }: Failure): void {
-    this.#enter('quarantine.jsonl', { stage, key, position, epoch, error: messageOf(error) });
+  quarantine({ stage, key, position, epoch, error }: Omit<SampleFailure, 'type'>): void {
+    this.#enter('quarantine.jsonl', { stage, key, position, epoch, error });
   }
 
   /** Enters something that happened. */
-  tell(event: string, row: Record<string, unknown>): void {
+  record(event: string, row: Record<string, unknown>): void {
     this.#enter('events.jsonl', { event, ...row });
   }
 
@@ -235,7 +222,7 @@ export class RunFolder {
   }
 
   /** Enters how the run ended, with what every stage did, and how its samples ended, as far as they are known. One that never began says so only where an earlier one has. */
-  ended(how: string, stats: readonly StageStats[], sum?: Sum): void {
+  ended(how: EventOf<'finished'>['how'], stats: readonly StageStats[], sum?: Sum): void {
     if (this.#waiting !== undefined && !this.#owned) return;
     this.#flush();
     this.#append('events.jsonl', { event: 'end', how, ...(sum && { sum }) }, { stats });
@@ -273,12 +260,18 @@ export class RunFolder {
    */
   #append(file: string, row: Record<string, unknown>, ours: Record<string, unknown> = {}): void {
     const path = join(this.path, file);
-    try {
-      this.#guard?.check();
+    this.#guarded(path, () => {
       const safe = redactRow(row, this.#secrets);
       const before = this.#appended.has(file) ? '' : endLine(path);
       this.#appended.add(file);
       appendFileSync(path, `${before}${JSON.stringify({ time: now(), ...safe, ...ours })}\n`);
+    });
+  }
+
+  #guarded(path: string, work: () => void): void {
+    try {
+      this.#guard?.check();
+      work();
     } catch (cause) {
       this.#fail(cannotWrite(path, cause, 'FILE_WRITE'));
     }
@@ -298,9 +291,9 @@ function now(): string {
   return new Date().toISOString();
 }
 
-/** A resolved pipeline without what decides its speed alone. */
+/** A resolved pipeline without what decides its speed alone, and who listens. */
 function decidingOf(resolved: unknown): unknown {
-  const { permits: _p, threads: _t, ...rest } = resolved as Readonly<Record<string, unknown>>;
+  const { permits: _p, threads: _t, track: _r, ...rest } = resolved as Readonly<Record<string, unknown>>;
   return rest;
 }
 

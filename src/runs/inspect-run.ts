@@ -5,10 +5,10 @@ import type { BalanceFacts } from '../balance/shares.ts';
 import type { Decision } from '../balance/tuner.ts';
 import { counted } from '../counts.ts';
 import { fail, messageOf } from '../errors.ts';
-import type { Machine } from '../machine.ts';
 import type { StageStats } from '../streams/meter.ts';
 import { type Measures, readMetrics } from '../train/metrics.ts';
 import { jsonOf } from '../whole-file.ts';
+import type { MachineRow } from './event-log.ts';
 
 /** What the folder of a training says of its balance. */
 export interface Inspection {
@@ -22,18 +22,6 @@ export interface Inspection {
   readonly stats: readonly StageStats[];
   /** Lines of `events.jsonl` that are no rows of JSON. */
   readonly unreadable?: number;
-}
-
-/** What a run enters of itself when it begins, for those who look at its folder later, or on another machine. */
-export interface MachineEvent {
-  /** Cores and bytes of memory that the run might use. */
-  readonly cores: number;
-  readonly memory?: number;
-  /** The machine's own, where a container or a limit gave less, and which of the two. */
-  readonly whole?: Machine['whole'];
-  readonly bound?: Machine['bound'];
-  readonly onCores: boolean;
-  readonly cells: number;
 }
 
 /**
@@ -51,7 +39,7 @@ export async function inspectRun(folder: string): Promise<Inspection> {
   const { rows: entered, unreadable } = rowsOf(await read('events.jsonl'));
   const events = lastRun(entered);
   const { batch, thread, microBatch } = pipeline.train;
-  const machine = last<MachineEvent>(events, 'machine');
+  const machine = last<Partial<MachineRow>>(events, 'machine');
   const end = last<{ readonly how: string; readonly stats: readonly StageStats[] }>(events, 'end');
   const tuned = last<Decision>(events, 'balance');
   // What was entered as the last step ended: by the run's end the loader may have stood still for long.

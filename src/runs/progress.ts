@@ -1,6 +1,6 @@
 import { awake } from '../awake-clock.ts';
+import type { EventOf, Progress } from '../events/events.ts';
 import type { StageStats } from '../streams/meter.ts';
-import type { Progress, RunEvent } from './events.ts';
 
 const everyMs = 250;
 
@@ -12,23 +12,24 @@ export interface Look {
   readonly total?: number;
   readonly stats: readonly StageStats[];
   readonly values?: Record<string, number>;
-  readonly balance?: string | undefined;
+  readonly balance?: Progress['balance'] | undefined;
+  readonly samples?: Progress['samples'] | undefined;
 }
 
-/** Tells of a run's progress a few times a second, until `stop`. */
+/** Emits a run's progress a few times a second, until `stop`. */
 export class ProgressTicker {
   readonly #timer: NodeJS.Timeout;
   readonly #began = awake.now();
-  readonly #tell: () => void;
+  readonly #emit: () => void;
   #stopped = false;
 
   /**
    * @param look what is done, of how many, and further values to show.
    * @param perDone images in one of `done`: 1 of a job, the batch of a training.
    */
-  constructor(onEvent: (event: RunEvent) => void, look: () => Look, { perDone = 1, before = 0 } = {}) {
-    this.#tell = () => {
-      const { done, ended = done, records, total, stats, values, balance } = look();
+  constructor(emit: (event: EventOf<'progress'>) => void, look: () => Look, { perDone = 1, before = 0 } = {}) {
+    this.#emit = () => {
+      const { done, ended = done, records, total, stats, values, balance, samples } = look();
       const seconds = (awake.now() - this.#began) / 1000;
       const rate = seconds > 0 ? (ended - before) / seconds : 0;
       const known = total !== undefined && Number.isFinite(total);
@@ -36,7 +37,7 @@ export class ProgressTicker {
         (most, stage) => (stage.waiting > (most?.waiting ?? 0) ? stage : most),
         undefined,
       );
-      onEvent({
+      emit({
         type: 'progress',
         done,
         ...(ended !== done && { ended }),
@@ -46,20 +47,22 @@ export class ProgressTicker {
         ...(known && { total }),
         ...(known && rate > 0 && { secondsLeft: Math.max(0, total - ended) / rate }),
         ...(waiting && { waiting: { stage: waiting.stage, permits: waiting.waiting } }),
+        ...(samples && { samples }),
+        ...(stats.length > 0 && { queues: Object.fromEntries(stats.map(({ stage, waiting }) => [stage, waiting])) }),
         ...(values && { values }),
-        ...(balance !== undefined && { balance }),
+        ...(balance && { balance }),
       } satisfies Progress);
     };
-    this.#timer = setInterval(this.#tell, everyMs);
+    this.#timer = setInterval(this.#emit, everyMs);
     this.#timer.unref();
   }
 
-  /** Tells once more and ends. */
+  /** Emits once more and ends. */
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
     clearInterval(this.#timer);
-    this.#tell();
+    this.#emit();
   }
 }
 

@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { tap } from 'rxjs';
 import { awake } from '../awake-clock.ts';
-import { counted } from '../counts.ts';
-import { messageOf, PatchstreamError } from '../errors.ts';
+import { PatchstreamError } from '../errors.ts';
+import type { RunSummary, Sum } from '../events/events.ts';
+import { type Notice, notice, noticeText } from '../events/notices.ts';
+import { countOf } from '../files/passed-over.ts';
 import { rangeOf } from '../pipeline/part.ts';
 import type { Resolved } from '../pipeline/resolve/resolve.ts';
 import { decisiveJson } from '../pipeline/resolve/resolved-json.ts';
@@ -18,11 +20,11 @@ import { ends } from '../streams/permits.ts';
 import type { Drop, Sample } from '../streams/sample.ts';
 import { cancelled } from './cancelled.ts';
 import type { RunContext } from './context.ts';
-import type { RunSummary } from './events.ts';
 import { checkFields } from './loader/layout.ts';
 import { type Opened, openLoader, openSource } from './loader/open.ts';
+import { failureOf, startedOf } from './make-events.ts';
 import { lossLines, ProgressTicker, totals } from './progress.ts';
-import { checkSum, type Earlier, earlierOf, type Sum, sayPassedOver, sumLines, sumOfJob } from './sum.ts';
+import { checkSum, type Earlier, earlierOf, sayPassedOver, sumLines, sumOfJob } from './sum.ts';
 import { onProgress, Watch } from './watch.ts';
 
 /**
@@ -31,14 +33,13 @@ import { onProgress, Watch } from './watch.ts';
  * when it is cancelled.
  */
 export async function runJob(resolved: Resolved, context: RunContext): Promise<RunSummary> {
-  const { folder, signal, onEvent } = context;
+  const { folder, signal, events } = context;
   const began = awake.now();
-  const onLine = (text: string) => onEvent({ type: 'line', text });
+  const onLine = (text: string) => events.notice(notice('SOURCE', { text }));
   let source: OpenSource<Fields | Drop> | undefined;
   let watch: Watch | undefined;
   let opened: Opened | undefined;
   let before: Before | undefined;
-  let how = 'failed';
   let sum: Sum | undefined;
   try {
     watch = context.watch && (await Watch.open(resolved, context.watch, context));
@@ -61,17 +62,15 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
       watch?.check(position);
       const resumed = position > job.from;
       await folder.begin({ resumed });
-      if (replaced !== undefined && !resumed) onLine(replaced);
-      for (const line of emptyLines(job, source)) onLine(line);
-      sayPassedOver(source, context);
+      events.emit(startedOf(resolved, folder, resumed ? { written: samples } : {}));
+      if (replaced !== undefined && !resumed) events.notice(replaced);
+      for (const empty of emptyNotices(job, source)) events.notice(empty);
+      sayPassedOver(source, events);
       if (resumed) {
         const { counts, failed, unreadable } = await folder.forgetFailures(position);
-        if (unreadable > 0) {
-          onLine(`${counted(unreadable, 'line')} of quarantine.jsonl cannot be read: those samples count as dropped`);
-        }
+        if (unreadable > 0) events.notice(notice('QUARANTINE_UNREADABLE', { count: unreadable }));
         earlier = earlierOf({ positions: position - job.from, sources, failed, broken });
         before = beforeOf(counts, position - job.from, samples);
-        onLine(`goes on behind ${counted(samples, 'sample')} that an earlier run has written`);
       }
       opened = await openLoader(resolved, {
         source,
@@ -83,12 +82,12 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
         onLine,
         onFailure(failure) {
           failedAt.add(failure.position);
-          folder.quarantine(failure);
-          onEvent({ type: 'failure', stage: failure.stage, key: failure.key, error: messageOf(failure.error) });
+          events.emit(failureOf(failure));
         },
       });
       await watch?.begin(opened.loader.permits, sink);
-      await write(opened, resolved, sink, { ...context, written, watch });
+      const passedOver = countOf(source.passedOver ?? []);
+      await write(opened, resolved, sink, { signal, events, written, watch, passedOver });
       if (watch === undefined && !signal.aborted) opened.finish();
       complete = watch !== undefined || !signal.aborted;
     } finally {
@@ -98,28 +97,25 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
         sumOfJob(opened, resolved, { ...job, to: watch?.count ?? job.to, earlier, isWhole: complete && !watch });
     }
     // First: what was on its way is not held to a sum.
-    if (signal.aborted && watch === undefined) {
-      how = 'cancelled';
-      throw cancelled(signal);
-    }
+    if (signal.aborted && watch === undefined) throw cancelled(signal);
     checkSum(sum!, { written: written.samples + (earlier?.delivered ?? 0), isWhole: complete && !watch });
-    how = 'completed';
     const seconds = (awake.now() - began) / 1000;
     const stats = withBefore(opened.loader.stats(), before);
     const lost = lossLines(stats, join(folder.path, 'quarantine.jsonl'));
-    const lines = [...emptyLines(job, source), ...closed.lines, ...lost, ...sumLines(sum!, source.passedOver)];
+    const empty = emptyNotices(job, source).map(noticeText);
+    const lines = [...empty, ...closed.lines, ...lost, ...sumLines(sum!, source.passedOver)];
     return { lines, files: closed.files, done: samples + stats.at(-1)!.out, sum: sum!, seconds, ...totals(stats) };
   } finally {
-    folder.ended(how, opened?.loader.stats() ?? [], sum);
+    context.account = { stats: opened?.loader.stats() ?? [], ...(sum && { sum }) };
     await watch?.close();
     await (opened?.close() ?? source?.close?.());
   }
 }
 
 /** A part of a job may have nothing to do, where there are more parts than samples. */
-function emptyLines({ part, from, to }: Job, { count }: Pick<OpenSource, 'count'>): string[] {
+function emptyNotices({ part, from, to }: Job, { count }: Pick<OpenSource, 'count'>): Notice[] {
   if (part === undefined || from < to) return [];
-  return [`part ${part.index} of ${part.of} is empty: the source has ${counted(count, 'sample')}`];
+  return [notice('PART_EMPTY', { part: part.index, of: part.of, count })];
 }
 
 /** What an earlier run has met: where samples became several, more than positions. */
@@ -148,17 +144,28 @@ async function write(
   { loader, total }: Opened,
   { sink: target, spec }: Resolved,
   sink: OpenSink,
-  { signal, onEvent, written, watch }: Omit<RunContext, 'watch'> & { written: Written; watch: Watch | undefined },
+  {
+    signal,
+    events: { emit },
+    written,
+    watch,
+    passedOver,
+  }: Pick<RunContext, 'signal' | 'events'> & {
+    readonly written: Written;
+    readonly watch: Watch | undefined;
+    readonly passedOver: number;
+  },
 ): Promise<void> {
   const { permits } = loader;
   let position = -1;
-  const ticker = new ProgressTicker(watch === undefined ? onEvent : onProgress(onEvent), () => ({
+  const ticker = new ProgressTicker(watch === undefined ? emit : onProgress(emit), () => ({
     // A sample is done when nothing of it is under way: records are counted beside.
     done: permits.ended.delivered,
     ended: ends.reduce((sum, end) => sum + permits.ended[end], 0),
     ...(written.records !== permits.ended.delivered && { records: written.records }),
     total,
     stats: loader.stats(),
+    samples: { ...permits.ended, passedOver },
   }));
   try {
     const writing = drain({

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fail, PatchstreamError } from '../errors.ts';
+import { fail, messageOf, PatchstreamError } from '../errors.ts';
+import type { Finished, RunEvent, RunSummary } from '../events/events.ts';
 import { builtin } from '../pipeline/builtin.ts';
 import { soundPipeline } from '../pipeline/check.ts';
 import type { Definition } from '../pipeline/definition.ts';
@@ -10,9 +11,11 @@ import type { Registry } from '../pipeline/registry.ts';
 import type { Resolved } from '../pipeline/resolve/resolve.ts';
 import { resolvedJson, trueJson } from '../pipeline/resolve/resolved-json.ts';
 import type { Part } from '../sinks/sink.ts';
+import { Trackers } from '../trackers/feed.ts';
 import { unlessGone } from '../whole-file.ts';
 import type { RunContext, Watching } from './context.ts';
-import type { RunEvent, RunSummary } from './events.ts';
+import { EventHub } from './event-hub.ts';
+import { logOf } from './event-log.ts';
 import { RunFolder } from './folder.ts';
 import { namesOf } from './own-names.ts';
 import { runJob } from './run-job.ts';
@@ -21,6 +24,7 @@ import { runTraining } from './training/run-training.ts';
 export interface RunOptions {
   /** Aborted, the run ends as soon as what is under way is safe, and throws RUN_CANCELLED with the signal's reason. */
   readonly signal?: AbortSignal;
+  /** Hears all events of the run, `finished` last. It is called at once, in the run's thread: what it does, the run waits for. */
   readonly onEvent?: (event: RunEvent) => void;
   /** What the pipeline's names stand for. Default: as in its file, else `builtin`. */
   readonly registry?: Registry;
@@ -55,43 +59,70 @@ export async function run(definition: Definition, options: RunOptions = {}): Pro
     secrets,
     names: namesOf(resolved),
   });
+  const onEvent = (event: RunEvent) => options.onEvent?.(redactRow(event, secrets));
   const before = fresh || watch ? undefined : await folder.finished();
   if (before !== undefined) {
     await folder.sweep();
-    return { ...before, earlier: true };
+    const summary: RunSummary = { ...before, earlier: true };
+    onEvent({ type: 'finished', how: 'completed', summary, stats: [], ...(summary.sum && { sum: summary.sum }) });
+    return summary;
   }
   await folder.lock();
-  let summary: RunSummary;
+  const events = new EventHub();
+  const trackers = new Trackers(resolved.track ?? [], { folder: place, base: definition.base, notice: events.notice });
+  // What is said to who listens is in the folder too, and first: they may leave, or fail.
+  events.listen(logOf(folder));
+  events.listen((event) => {
+    const safe = redactRow(event, secrets);
+    if (event.type !== 'finished') trackers.hear(safe);
+    options.onEvent?.(safe);
+  });
+  const context: RunContext = {
+    folder,
+    signal: AbortSignal.any([signal, folder.trouble]),
+    events,
+    fresh,
+    ...(part && { part }),
+    ...(watch && { watch }),
+    account: { stats: [] },
+  };
+  const { cause, ...ended } = await outcomeOf(resolved, context, secrets);
+  const last: Finished = { type: 'finished', ...ended, ...context.account };
   try {
-    const ending = AbortSignal.any([signal, folder.trouble]);
-    const telling = heard(folder, (event) => options.onEvent?.(redactRow(event, secrets)));
-    const context: RunContext = {
-      folder,
-      signal: ending,
-      onEvent: telling,
-      fresh,
-      ...(part && { part }),
-      ...(watch && { watch }),
-    };
-    summary = await (resolved.train === undefined ? runJob(resolved, context) : runTraining(resolved, context));
+    // Trackers hear it first: what becomes of them is said before the last event.
+    await trackers.end(redactRow(last, secrets));
+    events.emit(last);
+  } finally {
+    // The cause is what is to be heard, not what came of it.
+    const unlocked = folder.unlock();
+    await (cause === undefined ? unlocked : Promise.allSettled([unlocked]));
+  }
+  const error = cause ?? withoutSecrets(folder.error, secrets);
+  if (error !== undefined) throw error;
+  return ended.summary!;
+}
+
+type Outcome = Pick<Finished, 'how' | 'summary' | 'error'> & { readonly cause?: unknown };
+
+/** Runs to the end, whatever that is. */
+async function outcomeOf(resolved: Resolved, context: RunContext, secrets: readonly Secret[]): Promise<Outcome> {
+  const { folder, signal, watch } = context;
+  try {
+    const summary = await (resolved.train === undefined ? runJob(resolved, context) : runTraining(resolved, context));
     if (folder.error) throw folder.error;
     // What is watched has no end.
     if (watch === undefined) await folder.finish(summary);
+    return { how: 'completed', summary };
   } catch (error) {
-    // The cause is what is to be heard, not what came of it.
-    await Promise.allSettled([folder.unlock()]);
-    throw withoutSecrets(folder.error ?? error, secrets);
+    folder.look();
+    const cause = withoutSecrets(folder.error ?? error, secrets);
+    const code = cause instanceof PatchstreamError ? cause.code : undefined;
+    const asked = signal.aborted && folder.error === undefined;
+    const isCancelled =
+      code === 'RUN_CANCELLED' || (asked && (resolved.train !== undefined || error === signal.reason));
+    const how = isCancelled ? 'cancelled' : 'failed';
+    return { how, error: { ...(code && { code }), message: messageOf(cause) }, cause };
   }
-  await folder.unlock();
-  return summary;
-}
-
-/** What is said to who listens is in `events.jsonl` too: they may have gone. */
-function heard(folder: RunFolder, onEvent: (event: RunEvent) => void): (event: RunEvent) => void {
-  return (event) => {
-    if (event.type === 'line') folder.tell('line', { text: event.text });
-    onEvent(event);
-  };
 }
 
 /** An error that quotes a value of the environment, without it. */

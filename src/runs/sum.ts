@@ -1,25 +1,14 @@
 import { counted, numberText } from '../counts.ts';
 import { fail } from '../errors.ts';
+import type { Sum } from '../events/events.ts';
 import { countOf, type PassedOverRow, passedOverText } from '../files/passed-over.ts';
 import type { Resolved } from '../pipeline/resolve/resolve.ts';
 import type { Fields, OpenSource } from '../sources/source.ts';
 import type { End, Permits } from '../streams/permits.ts';
 import type { Drop } from '../streams/sample.ts';
+import type { EventHub } from './event-hub.ts';
 
-/**
- * How everything that a source has listed has ended, in samples of the source: one that became many is delivered where any of its parts is.
- * listed = delivered + failed + dropped + passedOver + notReached.
- */
-export interface Sum {
-  readonly listed: number;
-  readonly delivered: number;
-  readonly failed: number;
-  readonly dropped: number;
-  /** Names that are no samples, as the source says. */
-  readonly passedOver: number;
-  /** Samples that a run which was ended has not come to, or not to the end of. 0 for a run that came to its end. */
-  readonly notReached: number;
-}
+export type { Sum };
 
 /** What a run knows of its samples. */
 export interface Counted {
@@ -144,30 +133,14 @@ function termsOf({ delivered, failed, dropped, passedOver, notReached }: Sum): s
   return terms.map(([count, end]) => `${count.toLocaleString('en')} ${end}`).join(' + ');
 }
 
-/** Who hears what a source passes over: the run's folder, and those who watch the run. */
-interface Listeners {
-  readonly folder: { tell(event: string, values: object): void };
-  onEvent(event: {
-    readonly type: 'passedOver';
-    readonly of?: readonly string[];
-    readonly count: number;
-    readonly rows: readonly PassedOverRow[];
-    readonly text: string;
-  }): void;
-}
-
 /** Says what a source passes over, if it does. @param of where the pipeline names the source, where it is not the one at its top. */
 export function sayPassedOver(
   { passedOver = [] }: Listing,
-  { folder, onEvent }: Listeners,
+  { emit }: Pick<EventHub, 'emit'>,
   of?: readonly string[],
 ): void {
   const count = countOf(passedOver);
-  if (count === 0) return;
-  const about = { ...(of && { of }), count, rows: passedOver };
-  const line = passedOverLine(passedOver);
-  folder.tell('passedOver', about);
-  onEvent({ type: 'passedOver', ...about, text: of === undefined ? line : `${of.join(', ')}: ${line}` });
+  if (count > 0) emit({ type: 'passedOver', ...(of && { of }), count, rows: passedOver });
 }
 
 export function passedOverLine(rows: readonly PassedOverRow[]): string {

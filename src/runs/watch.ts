@@ -1,8 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Observable, ReplaySubject } from 'rxjs';
 import { awake } from '../awake-clock.ts';
-import { counted } from '../counts.ts';
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
+import type { EventOf, RunEvent } from '../events/events.ts';
+import { notice } from '../events/notices.ts';
 import { PassedOver } from '../files/passed-over.ts';
 import { writtenFolders } from '../pipeline/resolve/overlap.ts';
 import type { Resolved } from '../pipeline/resolve/resolve.ts';
@@ -14,17 +15,18 @@ import type { Permits } from '../streams/permits.ts';
 import { type Drop, drop } from '../streams/sample.ts';
 import { unless } from '../whole-file.ts';
 import type { RunContext, Watching } from './context.ts';
+import type { EventHub } from './event-hub.ts';
 
 /** What is wrong with a folder or file that may be there again soon. */
 const awaited: readonly string[] = ['FOLDER_MISSING', 'FOLDER_FILE', 'FOLDER_UNREADABLE', 'FILE_UNREADABLE'];
 
 /** Hears of progress only where there is some: a job that waits for days says nothing. */
-export function onProgress(onEvent: RunContext['onEvent']): RunContext['onEvent'] {
-  let told = '';
+export function onProgress(emit: (event: RunEvent) => void): (event: EventOf<'progress'>) => void {
+  let last = '';
   return (event) => {
-    const now = event.type === 'progress' ? `${event.done} ${event.failures}` : told;
-    if (event.type !== 'progress' || now !== told) onEvent(event);
-    told = now;
+    const now = `${event.done} ${event.failures}`;
+    if (now !== last) emit(event);
+    last = now;
   };
 }
 
@@ -41,7 +43,7 @@ export class Watch {
   /** The run has ended, for whatever cause. */
   readonly #over = new AbortController();
   readonly #signal: AbortSignal;
-  readonly #onLine: (text: string) => void;
+  readonly #notice: EventHub['notice'];
   /** When the last sample was committed, while the sink has a file that is not closed. */
   #committed: number | undefined;
   #running: Promise<void> = Promise.resolve();
@@ -59,13 +61,13 @@ export class Watch {
     this.#newcomers = newcomers;
     this.#options = options;
     this.#signal = AbortSignal.any([context.signal, this.#over.signal]);
-    this.#onLine = (text) => context.onEvent({ type: 'line', text });
+    this.#notice = context.events.notice;
   }
 
   /** Changes nothing. @throws WATCH_SOURCE; what the source says when it cannot be listed. */
   static async open({ source, sink, definition }: Resolved, options: Watching, context: RunContext): Promise<Watch> {
-    const { folder, signal, fresh, onEvent } = context;
-    const progress = (text: string) => onEvent({ type: 'line', text });
+    const { folder, signal, fresh, events } = context;
+    const progress = (text: string) => events.notice(notice('SOURCE', { text }));
     const written = writtenFolders(definition, { sink });
     const watched = source!.definition.watch!(source!.options, { base: definition.base, signal, progress, written });
     const arrivals = await ArrivalLog.open(folder.path, folder.digest, fresh);
@@ -133,7 +135,7 @@ export class Watch {
 
   async #look(permits: Permits, sink: OpenSink): Promise<void> {
     const { everySeconds, idleSeconds } = this.#options;
-    this.#onLine('watches for files that arrive, until it is stopped');
+    this.#notice(notice('WATCHING', {}));
     let looked = 0;
     while (!this.#signal.aborted) {
       // A look at very many files takes a while, and is not all that the machine is for.
@@ -149,7 +151,7 @@ export class Watch {
       if (!idle || permits.open > 0) continue;
       this.#committed = undefined;
       await sink.flush?.(this.#arrivals.count);
-      this.#onLine(`all is written of what has arrived: ${counted(this.#arrivals.count, 'file')}`);
+      this.#notice(notice('WATCH_WRITTEN', { count: this.#arrivals.count }));
     }
   }
 
@@ -163,7 +165,7 @@ export class Watch {
       if (this.#signal.aborted) return 0;
       if (!(error instanceof PatchstreamError) || !awaited.includes(error.code)) throw error;
       const text = messageOf(error);
-      if (text !== this.#told) this.#onLine(`cannot be looked at now: ${text}`);
+      if (text !== this.#told) this.#notice(notice('WATCH_WAITING', { found: text }));
       this.#told = text;
       return 0;
     }

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import sharp from 'sharp';
 import t from 'tap';
+import type { RunEvent } from '../../src/events/events.ts';
 import { Random } from '../../src/random.ts';
-import type { RunEvent } from '../../src/runs/events.ts';
 import { pipeline } from '../../src/runs/loader/define.ts';
 import { shards } from '../../src/sources/shards.ts';
 
@@ -23,7 +23,7 @@ const numbered = (number: number) =>
     .png()
     .toBuffer();
 
-const isAllWritten = (event: RunEvent) => event.type === 'line' && event.text.startsWith('all is written');
+const isAllWritten = (event: RunEvent) => event.type === 'notice' && event.code === 'WATCH_WRITTEN';
 
 const bursts = 12;
 const [least, most] = [50, 300];

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { barText, durationText, progressText, viewOf } from '../../src/cli/progress.ts';
-import type { Progress } from '../../src/runs/events.ts';
+import type { Progress } from '../../src/events/events.ts';
 
 const half: Progress = {
   type: 'progress',
@@ -47,10 +47,13 @@ t.test('without a terminal there is a line every five seconds, and ten failures 
     json: false,
     now: () => time,
   });
-  for (; time < 11_000; time += 100) view.event(half);
-  for (let i = 0; i < 30; i++) view.event({ type: 'failure', stage: 'decode', key: `a\u001b${i}`, error: 'broken' });
+  for (; time < 11_000; time += 100) view(half);
+  for (let i = 0; i < 30; i++) {
+    view({ type: 'failure', stage: 'decode', key: `a\u001b${i}`, position: i, epoch: 0, error: 'broken' });
+  }
   t.equal(log.match(/images\/s/g)?.length, 2);
   t.equal(log.match(/failed in decode: a\\u\{1b\}/g)?.length, 10);
-  view.end({ lines: ['here: \u001b[31m'], done: 48, failures: 1, drops: 0, seconds: 1, files: [] });
+  const summary = { lines: ['here: \u001b[31m'], done: 48, failures: 1, drops: 0, seconds: 1, files: [] };
+  view({ type: 'finished', how: 'completed', summary, stats: [] });
   t.equal(out, '48 done, 1 failed in 1.0 s\nhere: \\u{1b}[31m\n');
 });

@@ -109,7 +109,7 @@ t.test('run: to its end, once', async (t) => {
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as { type: string });
-  t.equal(events.at(-1)?.type, 'end');
+  t.equal(events.at(-1)?.type, 'finished');
 });
 
 t.test('run: problems, failures and signals by their exit codes', async (t) => {

@@ -59,3 +59,15 @@ t.test('a measure from a file is taken before the training, on its way and at it
   t.ok(losses.every(({ images }) => images === 12));
   t.end();
 });
+
+t.test('a tracker from a file hears every step', (t) => {
+  const { status, said, rows } = ran('tracked');
+  t.equal(status, 0, said);
+  const losses = rows('metrics.jsonl').map(({ loss }) => loss!);
+  const [best] = rows('least.json');
+  t.equal(losses.length, 60);
+  t.equal(best!.loss, Math.min(...losses));
+  t.equal(losses[best!.step!], best!.loss);
+  t.match(said, `best: the least loss was ${best!.loss!.toFixed(4)}`);
+  t.end();
+});

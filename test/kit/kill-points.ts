@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import type { RunEvent } from '../../src/runs/events.ts';
 import { shards } from '../../src/sources/shards.ts';
 import { filesOf, openSource, runKilled } from './jobs.ts';
+import { saying } from './said.ts';
 
 /** Where a job is killed, and how often it comes there. */
 export const killPoints = [
@@ -55,7 +55,7 @@ export async function killedAt(t: Test, points: readonly (readonly [string, numb
     t.equal(child.signal, 'SIGKILL', `${point}, ${nth}: ${child.stderr.slice(-500)}`);
     const before = readdirSync(join(output, 'shards')).filter((name) => name.endsWith('.shard'));
     const lines: string[] = [];
-    const onEvent = (event: RunEvent) => event.type === 'line' && lines.push(event.text);
+    const onEvent = saying(lines);
     const again = await runKilled(output, count, { onEvent });
     t.same(filesOf(join(output, 'shards')), expected, `${point}, ${nth}`);
     t.same(quarantined(output), quarantined(undisturbed), 'each failure once');

@@ -1,9 +1,9 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { RunEvent } from '../../src/events/events.ts';
 import { countOf } from '../../src/files/passed-over.ts';
 import { tarEnd, tarFile } from '../../src/formats/tar/entries.ts';
 import { Random } from '../../src/random.ts';
-import type { RunEvent } from '../../src/runs/events.ts';
 import { definePipeline } from '../../src/runs/loader/define.ts';
 import { run } from '../../src/runs/run.ts';
 import { images } from '../../src/sinks/images.ts';

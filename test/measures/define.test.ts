@@ -9,6 +9,7 @@ import { run } from '../../src/runs/run.ts';
 import { evaluateModel } from '../../src/runs/training/evaluation.ts';
 import { writeFiles } from '../kit/folder.ts';
 import { png } from '../kit/pictures.ts';
+import { saying } from '../kit/said.ts';
 import { patchstream } from '../kit/terminal.ts';
 
 // As a user writes it, through the public names alone.
@@ -94,7 +95,7 @@ t.test(
     const told: string[] = [];
     // Without the registry: the definition knows what its names stand for.
     const { lines, files } = await run(resolved!.definition, {
-      onEvent: (event) => event.type === 'line' && told.push(event.text),
+      onEvent: saying(told),
     });
     const line =
       /^mean-colour: red 0\.5 before, 0\.5 after; verde 0\.2 before, 0\.2 after; blue 0\.2 before, 0\.2 after$/;

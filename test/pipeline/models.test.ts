@@ -5,12 +5,12 @@ import { srmaeWith } from '../../src/models/index.ts';
 import type { SuperResolution } from '../../src/models/srmae/super-resolution.options.ts';
 import { builtin } from '../../src/pipeline/builtin.ts';
 import { checkFile } from '../../src/pipeline/check.ts';
-import type { RunEvent } from '../../src/runs/events.ts';
 import { definePipeline, pipeline } from '../../src/runs/loader/define.ts';
 import { run } from '../../src/runs/run.ts';
 import { imageFolder } from '../../src/sources/index.ts';
 import { decode, downsample, mask, resize } from '../../src/stages/index.ts';
 import { pictureFolder } from '../kit/folder.ts';
+import { saying } from '../kit/said.ts';
 
 const chain = (stages: string, model: string, use = '') => `${use}
 source: { image-folder: { path: ./photos } }
@@ -94,7 +94,7 @@ t.test('a super-resolution module of one’s own trains in the calling thread an
       output: join(root, 'own'),
     });
   const lines: string[] = [];
-  const onEvent = (event: RunEvent) => void (event.type === 'line' && lines.push(event.text));
+  const onEvent = saying(lines);
   const { done } = await run(training(3), { onEvent });
   t.equal(done, 3);
   t.ok(lines.includes('A model that was made in this program trains in its thread.'), lines.join('\n'));

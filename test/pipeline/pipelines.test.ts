@@ -7,7 +7,8 @@ import { builtin } from '../../src/pipeline/builtin.ts';
 import { checkFile } from '../../src/pipeline/check.ts';
 import { describe } from '../../src/pipeline/describe.ts';
 import { topKeys } from '../../src/pipeline/file/parse.ts';
-import { pipelineSchema, stagesPage } from '../../src/pipeline/file/schema.ts';
+import { pipelineSchema } from '../../src/pipeline/file/schema.ts';
+import { stagesPage } from '../../src/pipeline/stages-page.ts';
 
 t.test('every file in pipelines/ has no problems, and says at its top what it is', async (t) => {
   const files = readdirSync('pipelines').filter((name) => /\.(ya?ml|m?[jt]s)$/.test(name));

@@ -9,7 +9,7 @@ const failure = (position: number) => ({
   key: `${position}.jpg`,
   position,
   epoch: 0,
-  error: new Error('broken'),
+  error: 'broken',
 });
 const summary = { lines: [], done: 1, failures: 0, drops: 0, seconds: 1 };
 
@@ -44,7 +44,7 @@ t.test('issue 16: what is entered behind a line that was cut is a line of its ow
   const root = t.testdir({ 'events.jsonl': '{"event":"start"}\n{"event":"pro' });
   const folder = await open(root);
   await folder.begin({ resumed: true });
-  folder.tell('machine', {});
+  folder.record('machine', {});
   const lines = readFileSync(join(root, 'events.jsonl'), 'utf8').trim().split('\n');
   t.match(
     lines.map((line) => line.replace(/"time":"[^"]*",/, '').slice(0, 18)),

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import t from 'tap';
 import { z } from 'zod';
+import type { RunEvent } from '../../src/events/events.ts';
 import { RunLock } from '../../src/files/run-lock.ts';
-import type { RunEvent } from '../../src/runs/events.ts';
 import { batches } from '../../src/runs/loader/batches.ts';
 import { definePipeline, pipeline } from '../../src/runs/loader/define.ts';
 import { run } from '../../src/runs/run.ts';
@@ -17,6 +17,7 @@ import { drop, type Sample } from '../../src/streams/sample.ts';
 import { each, type Stage } from '../../src/streams/stage.ts';
 import { pictureFolder, writeFiles } from '../kit/folder.ts';
 import { brokenFiles } from '../kit/pictures.ts';
+import { saying } from '../kit/said.ts';
 
 const rowsOf = (file: string) =>
   readFileSync(file, 'utf8')
@@ -84,7 +85,7 @@ t.test('a job that writes over the results of another pipeline says so', async (
     const lines: string[] = [];
     const parts = pipeline(imageFolder(join(root, 'photos')), decode(), resize(size));
     const job = definePipeline({ ...parts, sink: images({ sheet: false }), output: join(root, 'out'), threads });
-    await run(job, { ...rest, onEvent: (event) => event.type === 'line' && lines.push(event.text) });
+    await run(job, { ...rest, onEvent: saying(lines) });
     return lines.filter((line) => line.includes('replaced'));
   };
   t.match(await told(8), [/^What an earlier run has left in .*out is replaced\.$/], 'whatever that was');

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { appendFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import type { RunEvent } from '../../src/runs/events.ts';
+import type { RunEvent } from '../../src/events/events.ts';
 import { definePipeline, pipeline } from '../../src/runs/loader/define.ts';
 import { run } from '../../src/runs/run.ts';
 import { images, toJsonl, toShards } from '../../src/sinks/index.ts';
@@ -25,11 +25,10 @@ const keysOf = async (folder: string) => {
 
 /** How many samples an earlier run had written. */
 function behind(events: readonly RunEvent[]): number {
-  const told = events.map((event) =>
-    event.type === 'line' ? /behind (\d+) samples/.exec(event.text)?.[1] : undefined,
-  );
-  return Number(told.find((count) => count !== undefined) ?? 0);
+  return events.find((event) => event.type === 'started')?.written ?? 0;
 }
+
+const isWatching = (event: RunEvent) => event.type === 'notice' && event.code === 'WATCHING';
 
 /** Runs a watched job; `until` resolves when so many samples are written. */
 function watching(job: Parameters<typeof run>[0], watch: object = often) {
@@ -125,7 +124,7 @@ t.test(
     const keys = await keysOf(output);
     t.same(keys.slice(3).toSorted(), moved.map((name) => `sorted/${name}`).toSorted());
     const third = watching(job);
-    await third.heard((event) => event.type === 'line' && event.text.startsWith('watches'));
+    await third.heard(isWatching);
     t.match(await third.stop(), { done: 123, failures: 0 });
   },
 );
@@ -176,7 +175,7 @@ t.test('a file of the sink is closed when nothing arrives for a while', async (t
   await pictureFolder(photos, 2);
   const { until, stop, heard } = watching(job, { everySeconds: 0.01, idleSeconds: 0.02 });
   const written = (count: number) => (event: RunEvent) =>
-    event.type === 'line' && event.text.endsWith(`: ${count} files`);
+    event.type === 'notice' && event.code === 'WATCH_WRITTEN' && event.slots.count === count;
   const folder = join(root, 'out/jsonl');
   const lines = () => {
     const closed = readdirSync(folder).filter((name) => name.endsWith('.jsonl'));
@@ -209,7 +208,7 @@ t.test('failures are a matter of the stages’ budgets; what was begun is ended'
   await patient.until(4);
   t.match(await patient.stop(), { done: 4, failures: 2 });
   const again = watching(job(5, 'patient'));
-  await again.heard((event) => event.type === 'line' && /watches/.test(event.text));
+  await again.heard(isWatching);
   t.match(await again.stop(), { done: 4, failures: 2 });
   await t.rejects(watching(job(0, 'strict')).ended, { code: 'STAGE_BUDGET' });
 });
@@ -236,7 +235,7 @@ t.test('a run that ends by an error ends, and what was written counts', async (t
   broken = false;
   const again = watching(job);
   // However much of it the first run had closed.
-  await again.heard((event) => event.type === 'line' && /watches/.test(event.text));
+  await again.heard(isWatching);
   await pictureFolder(join(photos, 'more'), 10);
   await again.until(30 - behind(again.events));
   t.match(await again.stop(), { done: 30 });

@@ -54,11 +54,11 @@ function originOver(below: Origin | undefined, path: Path, place: Place, gone: b
   };
 }
 
-/** The last part of a path to stages, sources, sinks and models. */
-const looked: ReadonlySet<string> = new Set(['stages', 'source', 'sink', 'model', 'on', 'against']);
+/** The last part of a path to stages, sources, sinks, models and trackers. */
+const looked: ReadonlySet<string> = new Set(['stages', 'source', 'sink', 'model', 'track', 'on', 'against']);
 
 /** The parts that a pipeline can be without. */
-const optional: ReadonlySet<string> = new Set(['sink', 'train', 'evaluate']);
+const optional: ReadonlySet<string> = new Set(['sink', 'train', 'evaluate', 'track']);
 
 interface Overridden {
   readonly next: Definition;
@@ -82,7 +82,7 @@ function overrideOne(definition: Definition, set: string): Overridden {
   const gone = value === undefined;
   if (inner.length === 0 && (looked.has(top) || optional.has(top)) && !(gone && optional.has(top))) {
     const out = optional.has(top) ? ` \`${top}=null\` takes it out.` : '';
-    const option = top === 'stages' ? 'stages.name.option' : `${top}.option`;
+    const option = top === 'stages' || top === 'track' ? `${top}.name.option` : `${top}.option`;
     throw refuse(`\`${top}\` as a whole`, `Set one of its options: \`${option}=value\`.${out}`);
   }
   // What is looked up by name when a file is read cannot be written here.
@@ -144,7 +144,9 @@ function put(target: unknown, keys: readonly string[], value: unknown, path: Pat
     );
   }
   const map = { ...target } as Record<string, unknown>;
-  const carrier = (['stage', 'source', 'sink', 'model', 'measure'] as const).find((kind) => isCarrier(map[kind]));
+  const carrier = (['stage', 'source', 'sink', 'model', 'measure', 'tracker'] as const).find((kind) =>
+    isCarrier(map[kind]),
+  );
   if (carrier) {
     const [changed, where] = putOption(map[carrier] as Carried, keys, value, path);
     return [{ ...map, [carrier]: changed }, where];
@@ -162,8 +164,7 @@ function putItem(
   value: unknown,
   path: Path,
 ): [unknown, Path] {
-  const kinds = list.map((item) => (item as { stage?: StageKind } | null)?.stage).filter((kind) => kind !== undefined);
-  const ids = kinds.length === list.length ? stageIds(kinds) : [];
+  const ids = idsOf(list);
   const index = /^\d+$/.test(key) ? Number(key) : ids.indexOf(key);
   if (index < 0 || index >= list.length) {
     const slip = nearest(key, ids);
@@ -174,12 +175,21 @@ function putItem(
   if (rest.length === 0 && ids.length > 0) {
     const name = [...path, key].join('.');
     throw refuse(
-      `the stage \`${key}\` as a whole`,
+      `the ${path.at(-1) === 'track' ? 'tracker' : 'stage'} \`${key}\` as a whole`,
       `Set one of its options: \`${name}.option=value\`. \`${name}=null\` takes it out.`,
     );
   }
   const [changed, where] = put(list[index], rest, value, [...path, index]);
   return [list.with(index, changed), where];
+}
+
+/** The names by which stages, or trackers, of a list can be found. */
+function idsOf(list: readonly unknown[]): readonly string[] {
+  const items = list as readonly ({ readonly stage?: StageKind; readonly tracker?: Carried } | null)[];
+  const kinds = items.map((item) => item?.stage).filter((kind) => kind !== undefined);
+  if (kinds.length === list.length) return stageIds(kinds);
+  const names = items.map((item) => item?.tracker?.name).filter((name) => name !== undefined);
+  return names.length === list.length ? names : [];
 }
 
 /** A value that is to stand at `keys`, with the relative paths in it from the working directory on. */

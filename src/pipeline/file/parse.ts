@@ -1,30 +1,31 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { counted } from '../../counts.ts';
 import { fail, nearest } from '../../errors.ts';
-import type { ModelDefinition, ModelValue } from '../../models/define.ts';
+import type { ModelValue } from '../../models/define.ts';
 import type { Sink } from '../../sinks/sink.ts';
 import type { Source } from '../../sources/source.ts';
 import { splitPolicy } from '../../stages/stage.ts';
 import type { Stage } from '../../streams/stage.ts';
-import type { Spec } from '../../vision/spec.ts';
+import type { TrackerValue } from '../../trackers/define.ts';
 import { type Definition, define, type Evaluate, type Rest, type Train } from '../definition.ts';
 import { evaluateOptions } from '../evaluate.options.ts';
 import { firstOf, found, jsonSchema } from '../options.ts';
 import { type Origin, Problems } from '../problem.ts';
-import type { AnyStage, Registry } from '../registry.ts';
+import type { Registry } from '../registry.ts';
 import { trainOptions } from '../train.options.ts';
 import { child, type MapNode, type Node, type Path, placeAt, plain } from './locate.ts';
 import { plainWithPaths } from './paths.ts';
 import type { Secret } from './redact.ts';
 import { settings } from './settings.ts';
 import { colonAdvice } from './slips.ts';
+import { unknownModel, unknownSink, unknownSource, unknownStage, unknownTracker } from './stand-ins.ts';
 
 /** A chain of more is a slip, or an attack: each stage is looked up, and each that is not known makes a sentence. */
 const mostStages = 1000;
 
 /** Every key that may stand at the top of a pipeline file. */
 export const topKeys: readonly string[] = [
-  ...['extends', 'use', 'source', 'stages', 'sink', 'train', 'evaluate'],
+  ...['extends', 'use', 'source', 'stages', 'sink', 'train', 'evaluate', 'track'],
   ...Object.keys(settings.shape),
 ];
 
@@ -70,6 +71,8 @@ export function parsePipeline(
   if (train) rest.train = trainOf(train, reader);
   const evaluate = root.entries.get('evaluate');
   if (evaluate) rest.evaluate = evaluateOf(evaluate, reader);
+  const track = root.entries.get('track');
+  if (track) rest.track = trackersOf(track, reader);
   return { definition: define({ source, stages, ...(rest as Rest) }, place), problems };
 }
 
@@ -178,9 +181,26 @@ function stagesOf(node: Node | undefined, path: Path, reader: Reader): Stage[] {
   }
   return node.items.map((item, i) => {
     const value = named(item, 'stage', reader.registry.stages, [...path, i], reader);
-    if (value === undefined) return unknownStage(item);
+    if (value === undefined) return unknownStage(entryOf(item)?.name ?? '?');
     const { own, policy } = splitPolicy(value.options, value.definition.shorthand);
     return { stage: { kind: 'defined', name: value.name, policy, options: own, definition: value.definition } };
+  });
+}
+
+function trackersOf(node: Node, reader: Reader): TrackerValue[] {
+  if (node.kind !== 'list') {
+    const slots = {
+      option: 'track',
+      expected: 'a list of trackers',
+      found: found(plain(node)),
+      advice: ['Begin each tracker with a dash.', ...spaceIn(node, reader.registry.trackers.keys())].join(' '),
+    };
+    reader.problems.add(fail('OPTION_VALUE', slots), ['track']);
+    return [];
+  }
+  return node.items.map((item, i) => {
+    const value = named(item, 'tracker', reader.registry.trackers, ['track', i], reader);
+    return value ? { tracker: { ...value, options: splitOptions(value) } } : unknownTracker;
   });
 }
 
@@ -195,7 +215,7 @@ function sinkOf(node: Node, reader: Reader): Sink {
   return value ? { sink: { ...value, options: splitOptions(value) } } : unknownSink;
 }
 
-// `resize: 100` is `resize: { size: 100 }` for sources, sinks and models as well.
+// `resize: 100` is `resize: { size: 100 }` for sources, sinks, models and trackers as well.
 function splitOptions({ options, definition }: Named<{ readonly shorthand?: string }>): unknown {
   const bare = typeof options !== 'object' || options === null || Array.isArray(options);
   return bare && definition.shorthand !== undefined ? { [definition.shorthand]: options } : options;
@@ -263,31 +283,4 @@ function measuresOf(node: MapNode, written: object, path: Path, reader: Reader):
 function stagesIn(node: MapNode, path: Path, reader: Reader): { readonly stages?: readonly Stage[] } {
   const stages = node.entries.get('stages');
   return stages ? { stages: stagesOf(stages, [...path, 'stages'], reader) } : {};
-}
-
-/** Stands in for a name that is not known: it accepts all options and leaves the spec open, so nothing is reported twice. */
-const standIn = (kind: string) => ({
-  name: '?',
-  summary: `A ${kind} that is not known.`,
-  options: z.unknown(),
-  fields: [],
-  spec: (): Spec => ({ fields: {}, open: true }),
-  open: () => Promise.reject(fail('NAME_UNKNOWN', { kind, name: '?', advice: '' })),
-});
-
-const unknownSource: Source = { source: { name: '?', options: {}, definition: standIn('source') } };
-const unknownSink: Sink = { sink: { name: '?', options: {}, definition: standIn('sink') } };
-const unknownModel: ModelDefinition = { ...standIn('model'), build: standIn('model').open };
-
-function unknownStage(node: Node): Stage {
-  const name = entryOf(node)?.name ?? '?';
-  const definition: AnyStage = {
-    name,
-    summary: 'A stage that is not known.',
-    options: z.unknown(),
-    needs: [],
-    output: (spec) => ({ ...spec, open: true }),
-    run: () => () => undefined,
-  };
-  return { stage: { kind: 'defined', name, policy: {}, options: {}, definition } };
 }

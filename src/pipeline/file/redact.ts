@@ -87,7 +87,7 @@ export function inProse(secrets: readonly Secret[]): readonly Secret[] {
  * The fields of a row that programs compare, and that no option has a say in: a sample must be found again by its key, a row by what it is of. `NAME=start`
  * hides none of them.
  */
-const data: ReadonlySet<string> = new Set(['key', 'keys', 'digest', 'type', 'event', 'how', 'kind', 'stage']);
+const data: ReadonlySet<string> = new Set(['key', 'keys', 'digest', 'type', 'event', 'code', 'how', 'kind', 'stage']);
 
 /** A row of a run's files, or an event, with its texts redacted; numbers were measured, and stay. */
 export function redactRow<T>(row: T, secrets: readonly Secret[]): T {

@@ -1,6 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references in pipeline files look like templates
 import { baselines } from '../../measures/reconstruction/texts.ts';
-import { optionRows } from '../draw.ts';
 import { evaluateOptions, evaluateParts, timing } from '../evaluate.options.ts';
 import { type JsonSchema, jsonSchema } from '../options.ts';
 import type { Registry } from '../registry.ts';
@@ -8,7 +7,7 @@ import { trainOptions } from '../train.options.ts';
 import { policyOptions } from './policy.ts';
 import { settings } from './settings.ts';
 
-interface Described {
+export interface Described {
   readonly name: string;
   readonly summary: string;
   readonly shorthand?: string;
@@ -16,14 +15,14 @@ interface Described {
 }
 
 /** The parts of a pipeline file that are no settings, in the order in which they are written. `takes` is for the page, with links into it. */
-const parts = {
+export const parts = {
   extends: {
     takes: 'a path, or a list of them',
     about: 'Files that this one is laid over: maps are merged, lists replaced, and null takes a part out.',
   },
   use: {
     takes: 'a path, or a list of them',
-    about: 'Modules that bring further stages, sources, sinks, models and measures. Their code runs.',
+    about: 'Modules that bring further stages, sources, sinks, models, measures and trackers. Their code runs.',
     more: '[A stage of your own](../README.md#a-stage-of-your-own).',
   },
   source: {
@@ -49,9 +48,13 @@ const parts = {
     takes: 'a map, [evaluate](#evaluate)',
     about: `How the model is measured; its restorations also beside simple ones (${baselines.join(', ')}).`,
   },
+  track: {
+    takes: 'a list of [trackers](#trackers)',
+    about: 'Who looks at the run from outside. They change nothing of it.',
+  },
 } as const satisfies Record<string, Part>;
 
-interface Part {
+export interface Part {
   readonly takes: string;
   readonly default?: 'required';
   readonly about: string;
@@ -60,7 +63,7 @@ interface Part {
 }
 
 /**
- * The JSON schema of pipeline files, for completion in editors: every stage, source, sink, model and measure with its options. It is as strict as
+ * The JSON schema of pipeline files, for completion in editors: every stage, source, sink, model, measure and tracker with its options. It is as strict as
  * `check` about names only in files without `use` and `extends`, which may bring more. A file with `extends` need not say what its bases do, and takes
  * out by null what they say.
  */
@@ -113,6 +116,7 @@ function definitions(registry: Registry, suffix: string): Record<string, JsonSch
       sink: { ...of('sink'), description: parts.sink.about },
       train: { ...train, properties: { ...train.properties, model: of('model') }, description: parts.train.about },
       evaluate: { ...evaluate, description: parts.evaluate.about },
+      track: { type: 'array', items: of('tracker'), description: parts.track.about },
     },
     required: ['source', 'stages'],
     additionalProperties: false,
@@ -123,6 +127,7 @@ function definitions(registry: Registry, suffix: string): Record<string, JsonSch
     stage: named(registry.stages.values(), jsonSchema(policyOptions)),
     sink: named(registry.sinks.values()),
     model: named(registry.models.values()),
+    tracker: named(registry.trackers.values()),
   };
 }
 
@@ -200,7 +205,7 @@ function nameOrMap(list: readonly Described[], extra?: JsonSchema): JsonSchema {
 }
 
 /** Names are those of the registry where no other file brings more. What is text alone where a folder will do stays. */
-function closed({ stages, sources, sinks, models, measures }: Registry): JsonSchema {
+function closed({ stages, sources, sinks, models, measures, trackers }: Registry): JsonSchema {
   const names = (known: ReadonlyMap<string, unknown>) => ({ enum: [...known.keys()] });
   const strict = (known: ReadonlyMap<string, unknown>) => ({
     anyOf: [
@@ -221,96 +226,9 @@ function closed({ stages, sources, sinks, models, measures }: Registry): JsonSch
           propertyNames: { enum: [...Object.keys(timing.shape), ...evaluateParts, ...measures.keys()] },
           properties: { measures: { items: { propertyNames: names(measures) } } },
         },
+        track: { items: strict(trackers) },
       },
     },
   };
   return rule as JsonSchema;
-}
-
-/** The page `docs/stages.md`: everything a pipeline file can name, with its options. */
-export function stagesPage(registry: Registry): string {
-  const section = (title: string, list: readonly Described[]) =>
-    list.length === 0
-      ? []
-      : [
-          `## ${title}`,
-          '',
-          ...list.flatMap((one) => [`### \`${one.name}\``, '', one.summary, '', ...markdown(one), '']),
-        ];
-  return [
-    '# Stages, sources, sinks and models',
-    '',
-    'What a pipeline file can name: [its parts](#the-file), [sources](#sources), [stages](#stages), [sinks](#sinks), [models](#models), and the options of',
-    '[train](#train) and [evaluate](#evaluate). This page is made by `npm run schema` from the options; `patchstream describe <name>` prints the same for a source, stage, sink, model or measure. For completion',
-    'in editors that speak the YAML language server, begin a file with `# yaml-language-server: $schema=<path to patchstream>/schema/pipeline.schema.json`.',
-    '',
-    '## The file',
-    '',
-    ...fileTable(),
-    '',
-    'A source, stage, sink or model is written as its name, `decode`, or as a map of its name and its options, `resize: { size: 100 }`. Relative paths start',
-    'at the file that they stand in. `${NAME}` is that environment variable, `${NAME:-default}` what it is where there is none.',
-    '',
-    'On the command line `--set train.steps=100` lays a value over the file, `--set stages.mask.ratio=0.5` over a stage, by name or by number from 0. `null` takes',
-    'out what it names: an option, a stage (`--set stages.random-flip=null`) or a part (`--set evaluate=null`; also `sink` and `train`). Relative paths start at the',
-    'working directory there.',
-    '',
-    ...section('Sources', [...registry.sources.values()]),
-    ...section('Stages', [...registry.stages.values()]),
-    '### Options of every stage',
-    '',
-    ...rowsOf(jsonSchema(policyOptions)),
-    '',
-    ...section('Sinks', [...registry.sinks.values()]),
-    ...section('Models', [...registry.models.values()]),
-    '## `train`',
-    '',
-    ...rowsOf(jsonSchema(trainOptions), linked),
-    '',
-    '## `evaluate`',
-    '',
-    ...rowsOf(jsonSchema(evaluateOptions(registry.measures.values())), linked),
-    '',
-  ].join('\n');
-}
-
-/** Every key that may stand at the top. The settings have all a default: of some the text says it, as it hangs on others. */
-function fileTable(): string[] {
-  const rows = Object.entries<Part>(parts).map(
-    ([key, { takes, default: must = '', about, more }]) =>
-      `| \`${key}\` | ${takes} | ${must} | ${[about, more].filter((text) => text !== undefined).join(' ')} |`,
-  );
-  const [head, line, ...own] = rowsOf(jsonSchema(settings.partial()));
-  return [head!.replace('option', 'key'), line!, ...rows, ...own];
-}
-
-function markdown({ name, shorthand, options }: Described): string[] {
-  const short =
-    shorthand === undefined ? [] : [`\`${name}: value\` is short for \`${name}: { ${shorthand}: value }\`.`, ''];
-  return [...short, ...rowsOf(jsonSchema(options))];
-}
-
-/** What options take that the schemas of `train` and `evaluate` leave open, as the registry says what there is. */
-const linked: Readonly<Record<string, string>> = {
-  model: 'one of the [models](#models)',
-  source: 'one of the [sources](#sources)',
-  on: 'a folder, or one of the [sources](#sources)',
-  against: 'a folder, or one of the [sources](#sources)',
-  stages: 'a list of [stages](#stages)',
-};
-
-/** @param takes what is said in the place of a schema, by the last part of an option's name. */
-function rowsOf(schema: JsonSchema, takes: Readonly<Record<string, string>> = {}): string[] {
-  const rows = optionRows(schema);
-  if (rows.length === 0) return ['No options.'];
-  const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
-  const known = (name: string) => (name.includes('.limit.') ? undefined : takes[name.split('.').at(-1)!]);
-  return [
-    '| option | takes | default | |',
-    '| --- | --- | --- | --- |',
-    ...rows.map(
-      (row) =>
-        `| \`${row.name}\` | ${known(row.name) ?? cell(row.type)} | ${row.default === '' ? '' : cell(row.default)} | ${cell(row.about)} |`,
-    ),
-  ];
 }

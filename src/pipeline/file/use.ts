@@ -6,7 +6,7 @@ import type { Listed, Registry } from '../registry.ts';
 type Carrier = { readonly definition: { readonly name: string } };
 
 /**
- * A registry with the stages, sources, sinks, models and measures that the modules export.
+ * A registry with the stages, sources, sinks, models, measures and trackers that the modules export.
  *
  * @throws USE_MODULE when a module does not load, USE_EXPORTS when it exports nothing of ours, NAME_TAKEN.
  */
@@ -35,13 +35,15 @@ function exportsOf(module: Readonly<Record<string, unknown>>, file: string): Req
   const having = (...keys: readonly string[]) =>
     carriers.filter(({ definition }) => keys.every((key) => key in definition));
   const sources = having('spec', 'open');
+  const trackers = carriers.filter(({ definition }) => 'kind' in definition && definition.kind === 'tracker');
   return {
     stages: having('run', 'output'),
     sources,
-    sinks: having('open').filter((carrier) => !sources.includes(carrier)),
+    sinks: having('open').filter((carrier) => ![...sources, ...trackers].includes(carrier)),
     measures: having('run', 'values'),
     // The trainer's thread loads them from their file.
     models: [...new Set(definitionsIn(module))].map((definition) => ({ ...definition, module: file })),
+    trackers,
   };
 }
 

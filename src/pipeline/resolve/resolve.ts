@@ -11,6 +11,7 @@ import { inferSpecs, type ResolvedStage } from './infer-specs.ts';
 import { checkMeasures } from './measures.ts';
 import { checkEnds, checkSink, checkTrain, type ResolvedSink, type ResolvedTrain } from './outputs.ts';
 import { checkOverlap } from './overlap.ts';
+import { checkTrackers, type ResolvedTracker } from './trackers.ts';
 
 /** A definition with every option parsed and every spec known: what is built, and what `describe` shows. Parts that have problems are absent. */
 export interface Resolved {
@@ -23,6 +24,7 @@ export interface Resolved {
   readonly sink?: ResolvedSink;
   readonly train?: ResolvedTrain;
   readonly evaluate?: ResolvedEvaluate;
+  readonly track?: readonly ResolvedTracker[];
   readonly capacity: Capacity;
 }
 
@@ -58,10 +60,11 @@ export function resolvePipeline(definition: Definition, registry: Registry, { en
   const train = checkTrain(definition, spec, registry, problems);
   const evaluate = checkEvaluate(definition, { source, stages }, registry, problems);
   if (train !== undefined && evaluate !== undefined) checkMeasures(train, spec, evaluate, registry, problems);
+  const track = checkTrackers(definition, problems);
   // Batches that a program takes are written nowhere.
   if (ends) checkOverlap(definition, { source, sink, evaluate }, problems);
   const parts = Object.fromEntries(
-    Object.entries({ source, sink, train, evaluate }).filter(([, part]) => part !== undefined),
+    Object.entries({ source, sink, train, evaluate, track }).filter(([, part]) => part !== undefined),
   );
   return Object.freeze({ definition, problems: problems.sorted(), stages, spec, capacity, ...parts });
 }

@@ -70,7 +70,7 @@ interface Environment {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-function wholeJson({ definition, source, stages, sink, train, evaluate, capacity }: Resolved) {
+function wholeJson({ definition, source, stages, sink, train, evaluate, track, capacity }: Resolved) {
   const { name, seed } = definition;
   const { model, ...training } = train ?? {};
   return {
@@ -81,6 +81,7 @@ function wholeJson({ definition, source, stages, sink, train, evaluate, capacity
     ...(sink && { sink: { [sink.name]: sink.options } }),
     ...(train && { train: { model: { [model!.name]: model!.options }, ...training } }),
     ...(evaluate && { evaluate: { ...evaluate, measures: evaluate.measures.map((measure) => measureJson(measure)) } }),
+    ...(track && { track: track.map(({ name, options }) => ({ [name]: options })) }),
     permits: capacity.permits,
     threads: capacity.threads,
   };

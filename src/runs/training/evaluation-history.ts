@@ -9,8 +9,9 @@ import type { Failure } from '../../streams/failures.ts';
 import { epochAt } from '../../train/epoch.ts';
 import { digestDefinition, readModel, readState } from '../../train/weights/checkpoint.ts';
 import { jsonOf, systemCode, unlessGone, writeWhole } from '../../whole-file.ts';
+import type { EventHub } from '../event-hub.ts';
 import { type EvaluationOptions, evaluateModel } from './evaluation.ts';
-import { type EvaluationRow, resultIn, rowOf } from './evaluation-row.ts';
+import { type EvaluationRow, partsOf, resultIn, rowOf } from './evaluation-row.ts';
 import { briefLines } from './evaluation-text.ts';
 import type { HeldOutSum } from './held-out.ts';
 import type { MeasureResult } from './take-measure.ts';
@@ -24,6 +25,8 @@ export interface EvaluationHistoryOptions {
   readonly signal: AbortSignal;
   readonly line: (text: string) => void;
   readonly onFailure: (failure: Failure) => void;
+  /** Where evaluations are emitted. */
+  readonly events: Pick<EventHub, 'emit'>;
 }
 
 /**
@@ -88,7 +91,7 @@ export class EvaluationHistory {
     const wanted = measuresAt(this.#resolved.evaluate, 'start');
     if (wanted.length === 0 || this.#rows.some(({ step }) => step === 0)) return;
     const made = await this.#measure({ fresh: true }, wanted);
-    await this.#enter({ step: 0, epoch: 0 }, made, 'before the training');
+    await this.#enter({ step: 0, epoch: 0 }, made);
   }
 
   /** The training goes on after so many steps; what was measured of later ones is forgotten. */
@@ -107,7 +110,7 @@ export class EvaluationHistory {
     this.#queue = due.then(async (found) => {
       if (found === undefined) return;
       const made = await this.#measure({ weights: found.weights }, this.#resolved.evaluate!.measures);
-      await this.#enter(found.at, made, `after step ${found.at.step}`);
+      await this.#enter(found.at, made);
     });
     // Who waits for `idle` hears of what went wrong.
     this.#queue.then(undefined, () => {});
@@ -132,7 +135,7 @@ export class EvaluationHistory {
     );
     const byId = new Map([...known, ...made.map((result) => [result.measure.id, result] as const)]);
     const results = wanted.flatMap(({ id }) => byId.get(id) ?? []);
-    await this.#enter(at, results);
+    await this.#enter(at, results, true);
     return results;
   }
 
@@ -177,13 +180,13 @@ export class EvaluationHistory {
   async #enter(
     { step, epoch }: { readonly step: number; readonly epoch: number },
     results: readonly MeasureResult[],
-    when?: string,
+    last = false,
   ): Promise<void> {
     const row = rowOf({ step, epoch, digest: this.#digest }, results);
     this.#rows = [...this.#rows.filter((other) => other.step !== step), row];
     await this.#write();
-    if (when === undefined) return;
-    for (const text of briefLines(results)) this.#options.line(`${when}: ${text}`);
+    const lines = briefLines(results);
+    this.#options.events.emit({ type: 'evaluation', step, epoch, last, numbers: numbersOf(results), lines });
   }
 
   async #write(): Promise<void> {
@@ -192,6 +195,14 @@ export class EvaluationHistory {
     if (lines.length > 0) await writeWhole(this.#path, lines.map((line) => `${line}\n`).join(''));
     else await rm(this.#path, { force: true });
   }
+}
+
+/** The values of results by measure and name: `knn.top1`. */
+function numbersOf(results: readonly MeasureResult[]): Record<string, number> {
+  const values = results.map(({ measure, numbers }) =>
+    Object.entries(partsOf(measure, numbers).values).map(([name, value]) => [`${measure.id}.${name}`, value] as const),
+  );
+  return Object.fromEntries(values.flat());
 }
 
 /** What is measured before the first step or after the last. */

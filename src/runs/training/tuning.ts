@@ -3,12 +3,14 @@ import { BehaviorSubject } from 'rxjs';
 import { awake } from '../../awake-clock.ts';
 import { BalanceMemory } from '../../balance/memory.ts';
 import { type Decision, Tuner } from '../../balance/tuner.ts';
+import { notice } from '../../events/notices.ts';
 import { coreCount, machine } from '../../machine.ts';
 import type { Resolved } from '../../pipeline/resolve/resolve.ts';
 import { trueJson } from '../../pipeline/resolve/resolved-json.ts';
 import type { Measures } from '../../train/metrics.ts';
 import type { Ready } from '../../train/worker/protocol.ts';
 import { setRenderThreads } from '../../vision/render/native.ts';
+import type { EventHub } from '../event-hub.ts';
 import type { MicroBatchRange } from './micro-batch-range.ts';
 
 export interface TuningOptions {
@@ -16,9 +18,8 @@ export interface TuningOptions {
   readonly microBatch: MicroBatchRange;
   /** Cells of the ring. */
   readonly cells: number;
-  line(text: string): void;
-  /** Hears of every decision. */
-  decided(decision: Decision): void;
+  /** Steps are heard of there, decisions emitted. */
+  readonly events: EventHub;
   readonly memory?: BalanceMemory;
 }
 
@@ -28,7 +29,7 @@ const disturbing = 5;
 /** Share of the machine's memory up to which a larger micro-batch may be expected to go. */
 const memoryShare = 0.8;
 
-/** The tuner at a training's knobs: tells it of steps, sets what it decides, and remembers what it has found. */
+/** The tuner at a training's knobs: hands it the steps, sets what it decides, and remembers what it has found. */
 export class Tuning {
   /** Loader threads, as they change. */
   readonly threads: BehaviorSubject<number>;
@@ -42,10 +43,10 @@ export class Tuning {
 
   constructor(resolved: Resolved, options: TuningOptions) {
     this.#options = options;
-    const { ready, microBatch, cells, line } = options;
+    const { ready, microBatch, cells, events } = options;
     const { capacity, train } = resolved;
     this.#batch = train!.batch;
-    this.#memory = options.memory ?? new BalanceMemory(line);
+    this.#memory = options.memory ?? new BalanceMemory((text) => events.notice(notice('TUNER', { text })));
     this.#about = aboutRun(resolved, ready);
     // A device answers a pass that finds no memory, and the host's memory says nothing of it.
     this.#guard = ready.device === 'cpu' ? new MemoryGuard() : undefined;
@@ -68,9 +69,12 @@ export class Tuning {
     });
     this.threads = new BehaviorSubject(start.threads);
     this.threads.subscribe((count) => setRenderThreads(Math.min(count, coreCount())));
-    line(
-      `Micro-batch ${fits ? `${start.microBatch} of ${this.#batch}: an earlier run has found it.` : microBatch.reason}`,
+    events.notice(
+      fits
+        ? notice('MICRO_BATCH_KNOWN', { microBatch: start.microBatch, batch: this.#batch })
+        : notice('MICRO_BATCH', { reason: microBatch.reason }),
     );
+    events.on('step', (measures) => this.#step(measures));
   }
 
   /** Samples per pass, for the step that is cut next. */
@@ -90,8 +94,7 @@ export class Tuning {
     if (awake.now() - began > disturbing) this.#disturbed = disturbedSteps;
   }
 
-  /** Hears of a finished step. */
-  step(measures: Measures): void {
+  #step(measures: Measures): void {
     const { microBatch, dataWaitMs: waitMs, imagesPerSecond, ringFill } = measures;
     if (this.#disturbed > 0) {
       this.#disturbed--;
@@ -121,8 +124,7 @@ export class Tuning {
 
   #decide(decision: Decision): void {
     if (decision.threads !== this.threads.value) this.threads.next(decision.threads);
-    if (decision.kind !== 'try') this.#options.line(decision.why);
-    this.#options.decided(decision);
+    this.#options.events.emit({ type: 'tuning', ...decision });
   }
 }
 

@@ -1,54 +1,80 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { explainBalance } from '../../balance/bottleneck.ts';
+import type { Bottleneck, StartedTraining } from '../../events/events.ts';
 import { coreCount } from '../../machine.ts';
 import type { Resolved } from '../../pipeline/resolve/resolve.ts';
 import { resolvedJson } from '../../pipeline/resolve/resolved-json.ts';
-import type { StageStats } from '../../streams/meter.ts';
 import type { LoopEnd } from '../../train/loop.ts';
 import { readMetrics } from '../../train/metrics.ts';
-import type { Ready } from '../../train/worker/protocol.ts';
 import { lossChart } from '../../vision/draw/chart.ts';
 import { writeWhole } from '../../whole-file.ts';
+import type { EventHub } from '../event-hub.ts';
 import { pictureFile } from '../own-names.ts';
 import { type ReportContent, type ReportSection, reportHtml } from '../report.ts';
 import type { EvaluationHistory } from './evaluation-history.ts';
 import { evaluationJson, evaluationLines, evaluationTables, shownOf } from './evaluation-text.ts';
 
-export interface ReportContext {
+export interface ReportOptions {
   /** The run's folder. */
   readonly folder: string;
-  readonly seconds: number;
-  readonly ready: Ready;
-  readonly end: LoopEnd;
+  readonly events: Pick<EventHub, 'on'>;
   readonly history: EvaluationHistory;
-  /** What the stages have done. */
-  readonly stats: readonly StageStats[];
-  /** Milliseconds per step by micro-batch, as far as they were timed. */
-  readonly costs: Readonly<Record<number, number>>;
+}
+
+interface ReportContext extends Omit<ReportOptions, 'events'> {
+  readonly seconds: number;
+  readonly end: LoopEnd;
+  readonly training: StartedTraining;
+  /** What the stages have done, and milliseconds per step by micro-batch, as far as they were timed. */
+  readonly bottleneck: Pick<Bottleneck, 'stats' | 'costs'>;
+}
+
+/** Hears of a training what its report shows. */
+export class TrainingReport {
+  readonly #resolved: Resolved;
+  readonly #options: ReportOptions;
+  #training: StartedTraining | undefined;
+  #bottleneck: Pick<Bottleneck, 'stats' | 'costs'> = { stats: [], costs: {} };
+
+  constructor(resolved: Resolved, options: ReportOptions) {
+    this.#resolved = resolved;
+    this.#options = options;
+    options.events.on('started', ({ training }) => {
+      this.#training = training;
+    });
+    options.events.on('bottleneck', (event) => {
+      this.#bottleneck = event;
+    });
+  }
+
+  /** Writes it, when the last step has ended. */
+  write(end: Pick<ReportContext, 'seconds' | 'end'>): ReturnType<typeof writeReport> {
+    const heard = { training: this.#training!, bottleneck: this.#bottleneck };
+    return writeReport(this.#resolved, { ...this.#options, ...end, ...heard });
+  }
 }
 
 /**
  * What a finished training leaves for people: `evaluation.json` and the pictures of measures where the pipeline says on what to evaluate,
  * `loss.svg`, and `report.html`, which holds all of it. Returns the lines for the terminal and the files.
  */
-export async function writeReport(resolved: Resolved, telling: ReportContext) {
+async function writeReport(resolved: Resolved, context: ReportContext) {
   const { train } = resolved;
-  const { folder, seconds, ready } = telling;
+  const { folder, seconds, training, bottleneck } = context;
   const file = (name: string) => join(folder, name);
   const rows = readMetrics(await readFile(file('metrics.jsonl'), 'utf8'));
   const chart = lossChart({ at: rows.map(({ step }) => step), values: rows.map(({ loss }) => loss) });
   await writeWhole(file('loss.svg'), chart);
-  const held = await heldOut(resolved, telling);
-  const { stats, costs } = telling;
+  const held = await heldOut(resolved, context);
   const balance = explainBalance({
     rows,
-    stats,
-    costs,
+    stats: bottleneck.stats,
+    costs: bottleneck.costs,
     batch: train!.batch,
     permits: resolved.capacity.permits,
     cores: coreCount(),
-    onCores: ready.device === 'cpu',
+    onCores: training.onCores,
     onLoaderThread: train!.thread === 'main',
     tunes: train!.microBatch === 'auto',
   });
@@ -61,8 +87,8 @@ export async function writeReport(resolved: Resolved, telling: ReportContext) {
       rows,
       batch: train!.batch,
       seconds,
-      backend: ready.why,
-      parameters: ready.parameters,
+      backend: training.why,
+      parameters: training.parameters,
       ...(balance && { balance: `${balance.sentence} ${balance.evidence}` }),
       chart,
       ...held.shown,

@@ -27,6 +27,7 @@ definePipeline
 defineSink
 defineSource
 defineStage
+defineTracker
 downsample
 drop
 each
@@ -41,6 +42,8 @@ linear
 lomar
 mae
 mask
+noticeCatalogue
+noticeText
 operator
 pathOption
 pipeline
@@ -53,18 +56,24 @@ shards
 srmae
 srmaeWith
 svhn
+tensorboard
 toJsonl
 toShards
 toWebdataset
 type Batch
 type BatchOptions
+type Bottleneck
 type Box
 type BufferPool
 type Checked
+type CheckpointSaved
 type Definition
 type ErrorCode
+type EvaluationDone
+type EventOf
 type FieldSpec
 type Fields
+type Finished
 type Frame
 type HostTensor
 type Loss
@@ -74,18 +83,24 @@ type Measured
 type Model
 type ModelDefinition
 type ModelTools
+type Notice
+type NoticeCode
+type NoticeGiven
 type OpenOptions
 type OpenSink
 type OpenSource
+type PassedOver
 type Pipeline
 type Pixels
 type Problem
+type Progress
 type RandomSource
 type Registry
 type RunEvent
 type RunOptions
 type RunSummary
 type Sample
+type SampleFailure
 type Sink
 type SinkContext
 type SinkDefinition
@@ -99,7 +114,14 @@ type StageDefinition
 type StageFactory
 type StagePolicy
 type Stamp
+type Started
+type StepDone
+type Sum
 type SuperResolution
+type TrackedRun
+type Tracker
+type TrackerDefinition
+type TuningDecision
 type ValidationIssue
 type WatchedSource
 webdataset

@@ -148,10 +148,11 @@ t.test('L1, S1: a run whose name is a value of the environment knows its own fol
     const { out: printed } = await patchstream(['run', join(root, 'job.yaml'), '--json', '--fresh'], { env: { NAME } });
     const rows = printed.trim().split('\n');
     t.match(
-      rows.map((row) => JSON.parse(row) as object).filter((row) => !('text' in row)),
+      rows.map((row) => JSON.parse(row) as { type: string }).filter(({ type }) => type !== 'notice'),
       [
+        { type: 'started', kind: 'job' },
         { type: 'progress', done: 2 },
-        { type: 'end', done: 2 },
+        { type: 'finished', summary: { done: 2 } },
       ],
       NAME,
     );

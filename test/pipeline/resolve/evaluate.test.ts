@@ -1,14 +1,16 @@
 import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { sentencesOf } from '../../../src/cli/sentences.ts';
+import type { RunEvent } from '../../../src/events/events.ts';
 import { builtin } from '../../../src/pipeline/builtin.ts';
 import { checkFile } from '../../../src/pipeline/check.ts';
-import type { RunEvent } from '../../../src/runs/events.ts';
 import { run } from '../../../src/runs/run.ts';
 import { evaluateModel } from '../../../src/runs/training/evaluation.ts';
 import type { EvaluationRow } from '../../../src/runs/training/evaluation-row.ts';
 import { spread } from '../../../src/runs/training/held-out.ts';
 import { labelledFolder, writeFiles } from '../../kit/folder.ts';
+import { saying } from '../../kit/said.ts';
 import { patchstream } from '../../kit/terminal.ts';
 
 const head = `
@@ -70,7 +72,7 @@ t.test(
     const text = 'passed over: 1 hidden (.hidden), 1 with another ending (.txt 1; as a/notes.txt)';
     const sum = 'listed 9 = 6 delivered + 1 failed + 0 dropped + 2 passed over';
     t.same(
-      events.flatMap((event) => (event.type === 'passedOver' ? [event.text] : [])),
+      events.flatMap((event) => (event.type === 'passedOver' ? sentencesOf(event) : [])),
       [`evaluate.reconstruction.on: ${text}`, `evaluate.knn.on, evaluate.linear.on: ${text}`],
     );
     t.same(
@@ -174,7 +176,7 @@ t.test('before, on the way and after: files, lines, report; a run that goes on k
   const { resolved, texts } = await sound(root, text);
   t.same(texts, []);
   const lines: string[] = [];
-  const hear = (event: RunEvent) => event.type === 'line' && lines.push(event.text);
+  const hear = saying(lines);
   const summary = await run(resolved.definition, { onEvent: hear });
   t.match(lines.join('\n'), /before the training: k-NN accuracy at 16×16: \d/);
   t.match(lines.join('\n'), /after step 2: k-NN[\s\S]*after step 4: error on the hidden pixels \d/);
@@ -227,7 +229,7 @@ t.test('before, on the way and after: files, lines, report; a run that goes on k
   writeFiles(root, { 'run/evaluations.jsonl': others + kept });
   const file = () => readFileSync(join(root, 'run/evaluations.jsonl'), 'utf8');
   const told: string[] = [];
-  const again = await run(resolved.definition, { onEvent: (event) => event.type === 'line' && told.push(event.text) });
+  const again = await run(resolved.definition, { onEvent: saying(told) });
   t.match(told.join('\n'), /evaluations.jsonl: lines that cannot be read stay and are passed over \(1\)/);
   t.ok(file().startsWith(others), 'lines of others stay');
   writeFiles(root, { 'run/evaluations.jsonl': file().slice(others.length) });

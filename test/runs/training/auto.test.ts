@@ -5,7 +5,6 @@ import { z } from 'zod';
 import { fail } from '../../../src/errors.ts';
 import { defineModel, type ModelValue } from '../../../src/models/define.ts';
 import { buildModel, classifier, lomar, mae, srmae } from '../../../src/models/index.ts';
-import type { RunEvent } from '../../../src/runs/events.ts';
 import { definePipeline, pipeline } from '../../../src/runs/loader/define.ts';
 import { run } from '../../../src/runs/run.ts';
 import { imageFolder } from '../../../src/sources/index.ts';
@@ -13,6 +12,7 @@ import { decode, downsample, mask, randomResizedCrop, windows } from '../../../s
 import type { Measures } from '../../../src/train/metrics.ts';
 import { newestCheckpoint, readModel } from '../../../src/train/weights/checkpoint.ts';
 import { pictureFolder } from '../../kit/folder.ts';
+import { saying } from '../../kit/said.ts';
 import { withoutTorch } from '../../kit/torch.ts';
 
 const tiny = { width: 32, depth: 2, heads: 2, dropPath: 0.3, target: 'pixels' as const };
@@ -156,7 +156,7 @@ for (const [model, training] of Object.entries(all)) {
     const root = t.testdir();
     await photos(root);
     const lines: string[] = [];
-    const onEvent = (event: RunEvent) => event.type === 'line' && lines.push(event.text);
+    const onEvent = saying(lines);
     await run(training(root, 'auto', 'auto'), { onEvent });
     t.notOk(
       lines.some((line) => /not replayed/.test(line)),
@@ -231,7 +231,7 @@ t.test(
     const lines: string[] = [];
     const train = async (name: string, most: number) => {
       const { train, ...rest } = trainings.lomar(root, name, 'auto');
-      const onEvent = (event: RunEvent) => event.type === 'line' && lines.push(event.text);
+      const onEvent = saying(lines);
       await run({ ...rest, train: { ...train!, model: scarce(most)() } }, { onEvent });
     };
     await train('ample', 12);
@@ -323,7 +323,7 @@ t.test('what one run has found, the next begins with', async (t) => {
     const lines: string[] = [];
     const definition = trainings.lomar(root, name, 'auto');
     const long = { ...definition, threads: 1, train: { ...definition.train!, epochs: undefined as never, steps: 140 } };
-    await run(long, { onEvent: (event) => event.type === 'line' && lines.push(event.text) });
+    await run(long, { onEvent: saying(lines) });
     return lines.filter((line) => line.includes('icro-batch'));
   };
   const [first, second] = [await heard('first'), await heard('second')];

@@ -1,14 +1,15 @@
 import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import type { RunEvent } from '../../../src/events/events.ts';
 import { builtin } from '../../../src/pipeline/builtin.ts';
 import { checkFile } from '../../../src/pipeline/check.ts';
-import type { RunEvent } from '../../../src/runs/events.ts';
 import { run } from '../../../src/runs/run.ts';
 import { evaluateModel } from '../../../src/runs/training/evaluation.ts';
 import { microBatchRange } from '../../../src/runs/training/micro-batch-range.ts';
 import type { Measures } from '../../../src/train/metrics.ts';
 import { labelledFolder, writeFiles } from '../../kit/folder.ts';
+import { saying } from '../../kit/said.ts';
 
 interface Change {
   readonly model?: string;
@@ -151,7 +152,7 @@ t.test('it learns to tell classes apart, and is measured on pictures that it has
   t.same(texts, []);
   const lines: string[] = [];
   const summary = await run(resolved.definition, {
-    onEvent: (event) => event.type === 'line' && lines.push(event.text),
+    onEvent: saying(lines),
   });
   t.match(
     lines.join('\n'),
@@ -191,7 +192,7 @@ output: before
   writeFiles(root, { 'p.yaml': text({ train }).replace('encoder: mae', 'encoder: lomar') });
   const fine = await checkFile(join(root, 'p.yaml'), { registry: builtin });
   t.same(fine.problems, []);
-  await run(fine.resolved!.definition, { onEvent: (event) => event.type === 'line' && lines.push(event.text) });
+  await run(fine.resolved!.definition, { onEvent: saying(lines) });
   t.match(
     lines.join('\n'),
     /before holds an encoder: it is taken; 4 other parameters stay fresh, from fc_norm\.weight on/,

@@ -1,10 +1,11 @@
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { sentencesOf } from '../../../src/cli/sentences.ts';
+import type { RunEvent } from '../../../src/events/events.ts';
 import { lomar } from '../../../src/models/index.ts';
 import { builtin } from '../../../src/pipeline/builtin.ts';
 import { soundPipeline } from '../../../src/pipeline/check.ts';
-import type { RunEvent } from '../../../src/runs/events.ts';
 import { definePipeline, pipeline } from '../../../src/runs/loader/define.ts';
 import { run } from '../../../src/runs/run.ts';
 import { evaluateModel } from '../../../src/runs/training/evaluation.ts';
@@ -17,6 +18,7 @@ import type { Measures } from '../../../src/train/metrics.ts';
 import { newestCheckpoint, readCheckpoint } from '../../../src/train/weights/checkpoint.ts';
 import { pictureFolder, writeFiles } from '../../kit/folder.ts';
 import { gradient, jpeg } from '../../kit/pictures.ts';
+import { saying } from '../../kit/said.ts';
 
 /**
  * A training that takes a second: LoMaR 32 wide, two blocks, windows of 3 × 3 patches of 32 × 32 pictures. In the calling thread where the thread
@@ -126,7 +128,7 @@ t.test('a cancelled training saves, and goes on from there', async (t) => {
     run(definition, {
       signal: again.signal,
       onEvent(event) {
-        if (event.type === 'line') events.push(event.text);
+        events.push(...sentencesOf(event));
         if (event.type === 'progress' && event.done >= 8) again.abort('SIGTERM');
       },
     }),
@@ -226,7 +228,7 @@ t.test('S4: checkpoints that are to be measured stay until they are; then as man
   const train = { ...first.train!, checkpoint: { everySteps: 1, keep: 1 } };
   const evaluate = { ...first.evaluate!, every: { steps: 2 } };
   const lines: string[] = [];
-  await run({ ...first, train, evaluate }, { onEvent: (event) => event.type === 'line' && lines.push(event.text) });
+  await run({ ...first, train, evaluate }, { onEvent: saying(lines) });
   const text = readFileSync(join(root, 'measured/evaluations.jsonl'), 'utf8');
   const steps = text
     .trim()
@@ -243,6 +245,7 @@ t.test('S4: checkpoints that are to be measured stay until they are; then as man
     fresh: true,
     signal: new AbortController().signal,
     line: (one) => heard.push(one),
+    events: { emit: () => {} },
     onFailure: () => {},
   });
   await course.saved(join(root, 'measured/checkpoints/step-00000004'));
@@ -262,7 +265,7 @@ t.test('a training whose loader never comes back is cancelled all the same', asy
     {
       signal: abort.signal,
       onEvent: (event) => {
-        if (event.type === 'line' && event.text.startsWith('Training')) setImmediate(() => abort.abort('SIGINT'));
+        if (event.type === 'started') setImmediate(() => abort.abort('SIGINT'));
       },
     },
   );

@@ -1,0 +1,35 @@
+import t from 'tap';
+import type { RunEvent } from '../../src/events/events.ts';
+import { notice } from '../../src/events/notices.ts';
+import { EventHub } from '../../src/runs/event-hub.ts';
+
+const said = (text: string) => notice('SOURCE', { text });
+
+t.test('every listener sees all events in one order, what listeners emit themselves included', (t) => {
+  const hub = new EventHub();
+  const [first, second]: [string[], string[]] = [[], []];
+  const text = (event: RunEvent) => (event.type === 'notice' ? String(event.slots.text) : event.type);
+  hub.listen((event) => first.push(text(event)));
+  hub.on('notice', ({ slots }) => {
+    if (slots.text === 'a') hub.notice(said('a, answered'));
+    if (slots.text === 'a, answered') hub.notice(said('and again'));
+  });
+  hub.listen((event) => second.push(text(event)));
+  for (const one of ['a', 'b']) hub.notice(said(one));
+  t.same(first, ['a', 'a, answered', 'and again', 'b']);
+  t.same(second, first);
+  t.end();
+});
+
+t.test('a listener that throws is heard by who emitted; the events after it come through', (t) => {
+  const hub = new EventHub();
+  const heard: RunEvent[] = [];
+  hub.on('checkpoint', () => {
+    throw new Error('mine');
+  });
+  hub.listen((event) => heard.push(event));
+  t.throws(() => hub.emit({ type: 'checkpoint', step: 1, path: 'a' }), /mine/);
+  hub.notice(said('next'));
+  t.match(heard, [{ type: 'notice' }]);
+  t.end();
+});
