@@ -66,7 +66,7 @@ export { defineStage, type StageContext, type StageDefinition, type StageFactory
 export { Drop, drop, type Sample } from './streams/sample.ts';
 export { each, operator, type Stage, type StagePolicy } from './streams/stage.ts';
 export { defineTracker, type TrackedRun, type Tracker, type TrackerDefinition } from './trackers/define.ts';
-export { tensorboard } from './trackers/index.ts';
+export { prometheus, tensorboard } from './trackers/index.ts';
 export type { Frame } from './vision/geometry.ts';
 export { type Box, Picture, type Pixels } from './vision/picture.ts';
 export type { FieldSpec, Spec } from './vision/spec.ts';

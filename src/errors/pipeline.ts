@@ -36,6 +36,8 @@ export const pipelineErrors = {
   CELLS_TOO_FEW:
     '`cells` must be at least twice the micro-batch plus a cell per thread, {needed}; got {cells}. Raise `cells` or leave it out.',
   MICRO_BATCH: '`microBatch` must divide `batch`, {batch}; got {found}. {advice}',
+  PORT_TAKEN:
+    'the port {port} of {host} must be free to serve metrics at; got {found}. Name another `port`; 0 takes any that is free.',
   RUN_FOLDER:
     'the folder of a training must hold pipeline.json, metrics.jsonl and events.jsonl; got: {found}. Name the `output` of a pipeline that was run.',
   ARGUMENT: 'the command line must be one that `{command} --help` shows; got {found}. {advice}',

@@ -47,6 +47,7 @@ noticeText
 operator
 pathOption
 pipeline
+prometheus
 randomFlip
 randomResizedCrop
 reconstruction
