@@ -119,7 +119,8 @@ export const dataErrors = {
     'a picture must have at most {most:pixel} and {longest} px a side where it is looked through for faces; with `minSide` {minSide} that would be {scanned} px. Raise `minSide`, or make it smaller before.',
   FACES_FAILED:
     'the detector {detector} must get through every picture; got: {reason}. Remove the picture, or take another detector.',
-  FACES_NONE: 'a picture must show a face of at least {minSide} px; got none. Lower `minSide`, or say `none: drop`.',
+  FACES_NONE:
+    'a picture must show a face of at least {minSide} px; got none. Lower `minSide`, or say `onNoFace: drop`.',
   FACES_LABEL:
     '`faces: matching` must get samples with `box`, the labelled place of a face; got {fields}. Take a source with boxes, such as `expw`, or say `faces: all`.',
   SINK_SAMPLE:

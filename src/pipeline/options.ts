@@ -30,6 +30,8 @@ export interface JsonSchema {
   readonly pattern?: string;
   /** `path` where it says that a text is one. */
   readonly format?: string;
+  /** The name of an option before it got the one that it has: who writes that is shown the new one. */
+  readonly formerly?: string;
   readonly $defs?: Readonly<Record<string, JsonSchema>>;
   readonly $ref?: string;
 }
@@ -60,16 +62,17 @@ export function parseOptions<T>(
 ): { readonly value?: T; readonly problems: OptionProblem[] } {
   const json = jsonSchema(schema);
   const problems: OptionProblem[] = [];
-  const unknown = (path: readonly (string | number)[], names: readonly string[]) => {
+  const unknown = ({ path, names, renamed }: UnknownKey) => {
     const option = path.at(-1) as string;
     const slip = nearest(option, names);
     const all = names.length > 0 ? `It knows ${names.join(', ')}.` : 'It has no options.';
-    const advice = colonAdvice(option, names) ?? (slip ? `Did you mean \`${slip}\`?` : all);
+    const now = renamed && `It is called \`${renamed}\` now.`;
+    const advice = now ?? colonAdvice(option, names) ?? (slip ? `Did you mean \`${slip}\`?` : all);
     problems.push({ error: fail('OPTION_UNKNOWN', { owner, option, advice }), path, key: true });
   };
   const more = (error: PatchstreamError) => problems.push({ error, path: [], key: false });
-  for (const { path, names } of firstOf(unknownKeys(json, options), owner, more))
-    unknown(path, path.length === 1 ? [...names, ...also] : names);
+  for (const key of firstOf(unknownKeys(json, options), owner, more))
+    unknown(key.path.length === 1 ? { ...key, names: [...key.names, ...also] } : key);
   const parsed = schema.safeParse(options);
   if (parsed.success && problems.length === 0) return { value: parsed.data, problems };
   for (const issue of (parsed.error?.issues ?? []).flatMap(meant)) {
@@ -140,12 +143,15 @@ function writtenAdvice(text: string, schema: JsonSchema | undefined): string | u
   );
 }
 
+interface UnknownKey {
+  readonly path: readonly (string | number)[];
+  readonly names: readonly string[];
+  /** What the option of this name is called now. */
+  readonly renamed?: string | undefined;
+}
+
 /** Keys that no schema at their place knows, with the names that would do. Where a schema is a union of maps, the names of all. */
-function unknownKeys(
-  schema: JsonSchema,
-  value: unknown,
-  path: readonly (string | number)[] = [],
-): { path: readonly (string | number)[]; names: readonly string[] }[] {
+function unknownKeys(schema: JsonSchema, value: unknown, path: readonly (string | number)[] = []): UnknownKey[] {
   if (Array.isArray(value)) {
     const { items } = schema;
     return typeof items === 'object' ? value.flatMap((inner, i) => unknownKeys(items, inner, [...path, i])) : [];
@@ -157,8 +163,12 @@ function unknownKeys(
   return Object.entries(value).flatMap(([key, inner]) =>
     Object.hasOwn(properties, key)
       ? unknownKeys(properties[key]!, inner, [...path, key])
-      : [{ path: [...path, key], names: Object.keys(properties) }],
+      : [{ path: [...path, key], names: Object.keys(properties), renamed: renamedFrom(key, properties) }],
   );
+}
+
+function renamedFrom(key: string, properties: Readonly<Record<string, JsonSchema>>): string | undefined {
+  return Object.entries(properties).find(([, { formerly }]) => formerly === key)?.[0];
 }
 
 function branches({ anyOf = [], oneOf = [], allOf = [] }: JsonSchema): readonly JsonSchema[] {

@@ -55,12 +55,13 @@ export const faceCrop = defineStage({
       .max(1)
       .default(0.3)
       .describe('For matching: the least overlap of the face and the labelled box, intersection over union.'),
-    none: z
+    onNoFace: z
       .enum(['drop', 'keep', 'fail'])
       .default('drop')
       .describe(
-        'What becomes of a picture without such a face: dropped and counted, kept whole with confidence 0, or a failure.',
-      ),
+        'What is done with a picture without such a face: dropped and counted, kept whole with confidence 0, or a failure.',
+      )
+      .meta({ formerly: 'none' }),
     margin: z
       .number()
       .min(0)
@@ -119,7 +120,7 @@ export const faceCrop = defineStage({
       ...(landmarks && { landmarks: { dtype: 'float32', shape: [landmarkCount, 2] } as const }),
     },
   }),
-  run({ detector: wanted, minSide, minConfidence, faces, overlap, none, align, ...how }, _, { signal }) {
+  run({ detector: wanted, minSide, minConfidence, faces, overlap, onNoFace, align, ...how }, _, { signal }) {
     const landmarks = how.landmarks || align === 'eyes';
     const detector = chooseDetector(wanted, { landmarks });
     return async (
@@ -140,8 +141,8 @@ export const faceCrop = defineStage({
       if (faces === 'all' && found.length > 0) return found.map(cut);
       const one = choose[faces](found, sample.box, overlap);
       if (one !== undefined) return cut(one);
-      if (none === 'fail') throw fail('FACES_NONE', { minSide });
-      if (none === 'drop') return drop('no face');
+      if (onNoFace === 'fail') throw fail('FACES_NONE', { minSide });
+      if (onNoFace === 'drop') return drop('no face');
       const whole = { left: 0, top: 0, width: picture.width, height: picture.height };
       const unknown = how.landmarks && { landmarks: new Float32Array(2 * landmarkCount).fill(Number.NaN) };
       return { ...sample, box: numbersOf(whole), confidence: 0, ...unknown };

@@ -84,10 +84,10 @@ t.test('margin, shape and border', { skip }, async (t) => {
 
 t.test('a picture without a face: dropped, kept, or a failure', { skip }, async (t) => {
   t.match(await cut({}, { picture: empty }), { reason: 'no face' });
-  t.match(await cut({ none: 'keep' }, { picture: empty, label: 1 }), [
+  t.match(await cut({ onNoFace: 'keep' }, { picture: empty, label: 1 }), [
     { picture: empty, box: Int32Array.of(0, 0, 300, 200), confidence: 0, label: 1 },
   ]);
-  await t.rejects(cut({ none: 'fail' }, { picture: empty }), { code: 'FACES_NONE', message: /80 px/ });
+  await t.rejects(cut({ onNoFace: 'fail' }, { picture: empty }), { code: 'FACES_NONE', message: /80 px/ });
   const small = (await photo(1)).resize({ width: 192, height: 137, fit: 'fill' });
   t.match(await cut({}, { picture: small }), { reason: 'no face' }, 'one that is too small is none');
   t.equal(
@@ -179,7 +179,7 @@ t.test(
         t.ok(x > left && x < left + width && y > top && y < top + height / 2, 'eyes in the upper half of the box');
       }
     }
-    const [kept] = await faces({ none: 'keep', landmarks: true, align: 'eyes' }, { picture: empty });
+    const [kept] = await faces({ onNoFace: 'keep', landmarks: true, align: 'eyes' }, { picture: empty });
     t.equal(kept!.picture, empty);
     t.ok(kept!.landmarks!.length === 2 * landmarkCount && kept!.landmarks!.every(Number.isNaN));
   },

@@ -140,8 +140,8 @@ function partial(schema: JsonSchema): JsonSchema {
 
 /** As editors know it: without marks of ours; a number, a truth value or a word may also come from the environment. */
 function published(schema: JsonSchema): JsonSchema {
-  const { format, ...rest } = schema;
-  const whole = mapped(format === undefined || format === 'path' ? rest : schema, published);
+  const { format, formerly: _, ...rest } = schema;
+  const whole = mapped(format === undefined || format === 'path' ? rest : { ...rest, format }, published);
   const { type, enum: words, const: word } = whole;
   const isLeaf = ['number', 'integer', 'boolean'].includes(String(type)) || words !== undefined || word !== undefined;
   if (!isLeaf) return whole;
