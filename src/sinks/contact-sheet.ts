@@ -110,7 +110,7 @@ export interface RenderedFields {
   readonly lr: Pixels | undefined;
 }
 
-/** Renders the picture and, from the same pixels, its low-resolution twin. @throws PICTURE_BROKEN, SHEET_COLUMN */
+/** Renders the picture and, from the same pixels, its low-resolution copy. @throws PICTURE_BROKEN, SHEET_COLUMN */
 export async function renderFields({ picture, lr }: Sample & Fields): Promise<RenderedFields> {
   if (!(picture instanceof Picture)) throw fail('SHEET_COLUMN', { column: 'crop', field: 'picture', stage: 'decode' });
   const room = (of: Picture) => ({ picture: of, out: new Uint8Array(of.width * of.height * 3) });

@@ -196,7 +196,7 @@ async function storedFields(
 }
 
 async function storedField(name: string, value: unknown, spec: Spec): Promise<Stored> {
-  // The low-resolution twin: small, and of no use but with every pixel.
+  // The low-resolution copy: small, and of no use but with every pixel.
   if (value instanceof Picture) return storePicture({ picture: value }, { pictures: 'raw', quality: 100 });
   const type = dtypeOf(value);
   if (type !== undefined) {

@@ -14,7 +14,7 @@ export const centerCrop = defineStage({
   shorthand: 'size',
   needs: ['picture'],
   uniform: true,
-  forgets: true,
+  retainsInput: false,
   check: function* ({ size }, spec) {
     yield* checkBefore('center-crop', spec);
     const [height, width] = sidesOf(size);

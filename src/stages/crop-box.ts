@@ -18,7 +18,7 @@ export const cropBox = defineStage({
   summary: "Cuts the sample's box out of the picture.",
   options: z.strictObject({}),
   needs: ['picture', 'box'],
-  forgets: true,
+  retainsInput: false,
   check: (_, spec) => checkBefore('crop-box', spec),
   output: ({ size: _, ...spec }) => spec,
   run: () => (sample: Sample & WithPicture & WithBox) => {

@@ -35,7 +35,7 @@ export const decode = defineStage({
     background: backgroundOption,
   }),
   needs: ['bytes'],
-  forgets: true,
+  retainsInput: false,
   output: (spec) => {
     const { size: _, ...rest } = spec;
     return { ...rest, fields: { ...spec.fields, picture: 'picture' } };

@@ -28,7 +28,7 @@ export const downsample = defineStage({
   }),
   shorthand: 'factor',
   needs: ['picture'],
-  forgets: true,
+  retainsInput: false,
   check: function* ({ factor, size }, spec) {
     if (spec.open) return;
     if (!isFixed(spec)) {

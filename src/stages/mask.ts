@@ -36,7 +36,7 @@ export const mask = defineStage({
   shorthand: 'ratio',
   needs: ['picture'],
   random: true,
-  forgets: true,
+  retainsInput: false,
   check: function* ({ ratio, patch }, spec) {
     if (patch === undefined && spec.windows === undefined && spec.grid === undefined) {
       if (!spec.open) yield { error: fail('MASK_GRID', {}) };

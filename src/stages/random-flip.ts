@@ -14,8 +14,8 @@ export const randomFlip = defineStage({
   shorthand: 'probability',
   needs: ['picture'],
   random: true,
-  forgets: true,
-  twin: () => null,
+  retainsInput: false,
+  evalVariant: () => null,
   check: (_, spec) => (spec.fields.lr === undefined ? [] : checkBefore('random-flip', spec)),
   output: (spec) => spec,
   run:

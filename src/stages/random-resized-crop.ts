@@ -31,8 +31,8 @@ export const randomResizedCrop = defineStage({
   shorthand: 'size',
   needs: ['picture'],
   random: true,
-  forgets: true,
-  twin: ({ size, kernel }) => ({ name: 'resize', options: { size, kernel, fit: 'cover' } }),
+  retainsInput: false,
+  evalVariant: ({ size, kernel }) => ({ name: 'resize', options: { size, kernel, fit: 'cover' } }),
   check: function* ({ scale, ratio }, spec) {
     yield* checkRange('scale', scale);
     yield* checkRange('ratio', ratio);

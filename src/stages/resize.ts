@@ -28,7 +28,7 @@ export const resize = defineStage({
   shorthand: 'size',
   needs: ['picture'],
   uniform: true,
-  forgets: true,
+  retainsInput: false,
   check: (_, spec) => checkBefore('resize', spec),
   output: (spec, { size }) => ({ ...spec, size: sidesOf(size) }),
   run: ({ size, ...how }) => {

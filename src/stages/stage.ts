@@ -35,10 +35,10 @@ export interface StageDefinition<Options = unknown, In = never, Out = unknown> {
   /** True when the work does nothing but to describe a picture anew, by its width and height alone: to pictures of one size it does the same. */
   readonly uniform?: boolean;
   /**
-   * True when the work makes one sample of a sample, or drops it, and nothing keeps the sample or what it holds beyond that: a picture's file then
-   * lies in memory that becomes another's once the picture is rendered.
+   * False when the work makes one sample of a sample, or drops it, and nothing keeps the sample or what it holds beyond that: a picture's file then
+   * lies in memory that becomes another's once the picture is rendered. Default true.
    */
-  readonly forgets?: boolean;
+  readonly retainsInput?: boolean;
   /**
    * How many samples are worked on at a time for each thread, unless the user says otherwise. Default 1. More where the work waits for threads of its own, so
    * that one is ready when another has ended.
@@ -48,7 +48,7 @@ export interface StageDefinition<Options = unknown, In = never, Out = unknown> {
    * The stage that takes this one's place in evaluation, where pictures are not changed at random; null where nothing takes it. A random
    * stage without this function stays as it is (`windows`, `mask`): evaluation gives it a fixed seed.
    */
-  twin?(options: Options): { readonly name: string; readonly options: unknown } | null;
+  evalVariant?(options: Options): { readonly name: string; readonly options: unknown } | null;
   /** Rules across options and with the incoming spec. Called with parsed options; opens nothing. */
   check?(options: Options, spec: Spec): Iterable<ValidationIssue>;
   /** The spec after the stage. Called only when `check` found nothing. */

@@ -44,7 +44,7 @@ export const windows = defineStage({
   }),
   needs: ['picture'],
   random: true,
-  forgets: true,
+  retainsInput: false,
   check: function* ({ patch, size, views }, spec) {
     const refusals = checkGrid('windows', patch, spec);
     yield* refusals;

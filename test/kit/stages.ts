@@ -29,8 +29,8 @@ export function stageOf<Input, Options, In, Out>(
     get output() {
       return definition.output(spec, options);
     },
-    get twin() {
-      return definition.twin?.(options);
+    get evalVariant() {
+      return definition.evalVariant?.(options);
     },
     run<T extends object>(fields: T, { key = 'cats/one.jpg', position = 0, epoch = 0 } = {}) {
       const sample = { key, position, epoch, ...fields };

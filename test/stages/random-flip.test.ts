@@ -19,9 +19,9 @@ t.test('always, never, and about half of the time', async (t) => {
   t.ok(Math.abs(flipped - 500) < 70, `${flipped} of 1000`);
 });
 
-t.test('spec, twin and options', async (t) => {
+t.test('spec, variant for evaluation and options', async (t) => {
   t.same(stageOf(randomFlip, {}, picturesOf(4)).output, picturesOf(4));
-  t.equal(stageOf(randomFlip, {}, picturesOf(4)).twin, null, 'left out in evaluation');
+  t.equal(stageOf(randomFlip, {}, picturesOf(4)).evalVariant, null, 'left out in evaluation');
   t.same(stageOf(randomFlip, {}, { fields: { picture: 'picture', lr: { picture: [2, 2] } }, size: [4, 4] }).codes, [
     'STAGE_ORDER',
   ]);

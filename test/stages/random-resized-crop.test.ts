@@ -39,10 +39,10 @@ t.test('the same key and epoch give the same crop, others others', async (t) => 
   t.not(crop('a', 0), crop('b', 0));
 });
 
-t.test('spec, twin and options', async (t) => {
+t.test('spec, variant for evaluation and options', async (t) => {
   const stage = stageOf(randomResizedCrop, { size: [32, 48], kernel: 'bilinear' }, anyPictures);
   t.same(stage.output.size, [32, 48]);
-  t.same(stage.twin, { name: 'resize', options: { size: [32, 48], kernel: 'bilinear', fit: 'cover' } });
+  t.same(stage.evalVariant, { name: 'resize', options: { size: [32, 48], kernel: 'bilinear', fit: 'cover' } });
   t.same(stageOf(randomResizedCrop, { scale: [1, 0.2], ratio: [2, 1] }, anyPictures).codes, [
     'RANGE_ORDER',
     'RANGE_ORDER',

@@ -247,11 +247,11 @@ function onceOver(source: ResolvedSource): ResolvedSource {
   return { ...source, options: definition.once?.(options) ?? options };
 }
 
-/** A source with the stages of the measure, of `evaluate` or, with twins for random ones, of the training. */
+/** A source with the stages of the measure, of `evaluate` or, with the variants for evaluation of random ones, of the training. */
 function chainOf(source: ResolvedSource, own: unknown, path: Path, reader: Reader): HeldOutChain {
   const { evaluate, training, registry, problems } = reader;
   const given = (own ?? evaluate.stages) as readonly Stage[] | undefined;
-  const stages = given ?? training.stages.flatMap((stage) => twinsOf(stage, registry));
+  const stages = given ?? training.stages.flatMap((stage) => variantOf(stage, registry));
   // Twins repeat what was said of the training stages; only stages written here are told about here.
   const heard = given === undefined ? problems.silent() : problems;
   const at = own === undefined ? ['evaluate', 'stages'] : [...path, 'stages'];
@@ -262,12 +262,12 @@ function chainOf(source: ResolvedSource, own: unknown, path: Path, reader: Reade
   return { source, stages: folded, spec: folded.at(-1)?.after ?? source.spec };
 }
 
-/** The stage in evaluation: itself, its deterministic twin, or none where nothing takes its place. */
-function twinsOf({ stage, definition, options }: ResolvedStage, registry: Registry): Stage[] {
-  const twin = options === undefined ? undefined : definition?.twin?.(options);
-  if (twin === null) return [];
-  const other = twin && registry.stages.get(twin.name);
-  if (twin === undefined || other === undefined) return [{ stage }];
-  const { name } = twin;
-  return [{ stage: { kind: 'defined', name, policy: stage.policy, options: twin.options, definition: other } }];
+/** The stage in evaluation: itself, its deterministic variant, or none where nothing takes its place. */
+function variantOf({ stage, definition, options }: ResolvedStage, registry: Registry): Stage[] {
+  const variant = options === undefined ? undefined : definition?.evalVariant?.(options);
+  if (variant === null) return [];
+  const other = variant && registry.stages.get(variant.name);
+  if (variant === undefined || other === undefined) return [{ stage }];
+  const { name } = variant;
+  return [{ stage: { kind: 'defined', name, policy: stage.policy, options: variant.options, definition: other } }];
 }

@@ -50,11 +50,11 @@ function checkChain(
     problems.add(fail('LABELS_MISSING', slots), [...path, which], { key: true });
   }
   const say = (error: Parameters<Problems['add']>[0]) => problems.add(error, [...path, 'stages'], { key: true });
-  // Stages that were taken over from the training have had their twins put in.
+  // Stages that were taken over from the training have been replaced by their variants for evaluation.
   for (const { name: stage, definition, options } of fields === undefined ? [] : stages) {
-    const twin = definition?.twin?.(options);
-    if (twin === undefined) continue;
-    const advice = twin === null ? 'Leave it out.' : `Write \`${twin.name}\` in its place.`;
+    const variant = definition?.evalVariant?.(options);
+    if (variant === undefined) continue;
+    const advice = variant === null ? 'Leave it out.' : `Write \`${variant.name}\` in its place.`;
     say(fail('EVALUATE_RANDOM', { measure, stage, advice }));
   }
   const loose = looseFields(

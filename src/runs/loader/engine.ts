@@ -105,7 +105,7 @@ export function loader(source: OpenSource<Fields | Drop>, options: LoaderOptions
     return { key: source.key(index), position, epoch, index };
   };
   // Only where nothing of the chain keeps a sample, and its end says when it is rendered.
-  const forgets = stages.every(({ definition }) => definition?.forgets === true);
+  const retains = stages.some(({ definition }) => definition?.retainsInput !== false);
   let memory: BufferPool | undefined;
   const read = ({ key, position, epoch, index }: Ticket): Sample | Drop | Promise<Sample | Drop> => {
     const fields = source.read(index, signal, memory);
@@ -137,7 +137,7 @@ export function loader(source: OpenSource<Fields | Drop>, options: LoaderOptions
     return around(id, policy, times(threads, perThread));
   };
   const recycle = () => {
-    if (forgets) memory ??= new BufferPool();
+    if (!retains) memory ??= new BufferPool();
     return memory;
   };
   return { samples, ordered, permits, ending, recycle, stats: () => meters.map((meter) => meter.stats()) };

@@ -52,7 +52,7 @@ export async function openHeldOut(
   const heard = { onLine, ...(signal && { signal }) };
   const whole = await openSource({ definition, source: chain.source }, heard);
   const source = spread(whole, chain.limit);
-  // Chance of stages that have no twin is drawn with seed 0, as in all evaluation.
+  // Chance of stages without `evalVariant` is drawn with seed 0, as in all evaluation.
   const reading = { ...chain, capacity, definition: { ...definition, seed: 0 } };
   const opened = await openLoader(reading, { ...heard, source, ...(onFailure && { onFailure }) });
   const { passedOver = [] } = whole;

@@ -14,7 +14,7 @@ export function render(picture: LazyPicture, out: Uint8Array): Promise<void> {
 
 /**
  * Renders several pictures of one sample: by native/image what it can, the rest by sharp. What they share up to a `settle` is rendered once: the
- * low-resolution twin is made from the pixels of the crop, not from the file again. Nothing is written after a failure has been reported, or
+ * low-resolution copy is made from the pixels of the crop, not from the file again. Nothing is written after a failure has been reported, or
  * after `place` was taken back (the sample was late and its cell is another's).
  * @throws PICTURE_ROOM, PICTURE_BROKEN, PICTURE_MEMORY, PICTURE_REFUSED
  */

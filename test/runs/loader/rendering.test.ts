@@ -104,7 +104,7 @@ t.test(
   'every stage but face-crop lets go of its sample: memory is lent to a chain with crop-box, and the pixels stay the same',
   async (t) => {
     t.same(
-      stages.filter(({ definition }) => !definition.forgets).map(({ definition }) => definition.name),
+      stages.filter(({ definition }) => definition.retainsInput !== false).map(({ definition }) => definition.name),
       ['face-crop'],
     );
     const folder = await photos(t.testdir());
