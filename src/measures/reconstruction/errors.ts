@@ -5,6 +5,7 @@ import { fail } from '../../errors.ts';
 import type { HostBatch, Params, Restorer } from '../../models/model.ts';
 import { type Pixels, rawPicture } from '../../vision/picture.ts';
 import { repeatPixels } from '../../vision/pixels.ts';
+import type { MeasureContext } from '../define.ts';
 import { hiddenError, meanPatch, nearestPatch, smoothFill, type WindowShape, windowPatches } from './restorers.ts';
 
 /**
@@ -61,26 +62,17 @@ export interface Reconstruction {
   readonly examples: readonly RestoredImage[];
 }
 
-export interface EvaluateOptions {
-  readonly model: Restorer;
-  readonly params: Params;
-  readonly batches: Iterable<HeldOut> | AsyncIterable<HeldOut>;
-  /** Images to return for pictures; 8 by default. */
-  readonly pictures?: number;
-}
-
 /**
  * Held-out reconstruction error of a model beside simple restorers: the mean squared error in normalised pixels over the hidden pixels of
  * all windows, the whole grid being one where there are none. A model that is given the picture at low resolution is also compared with
  * that. Leaves no tensor behind.
- * @throws RECONSTRUCTION_EMPTY when no pixel is hidden; RECONSTRUCTION_NOT_A_NUMBER when the model has diverged; MODEL_FIELD for a grid that is not the model's.
+ * @param pictures images to return for pictures. @throws RECONSTRUCTION_EMPTY when no pixel is hidden; RECONSTRUCTION_NOT_A_NUMBER when the model has diverged; MODEL_FIELD for a grid that is not the model's.
  */
-export async function evaluateReconstruction({
-  model,
-  params,
-  batches,
+export async function evaluateReconstruction(
+  { model, params }: Pick<MeasureContext<unknown, Restorer>, 'model' | 'params'>,
+  batches: Iterable<HeldOut> | AsyncIterable<HeldOut>,
   pictures = 8,
-}: EvaluateOptions): Promise<Reconstruction> {
+): Promise<Reconstruction> {
   const shape: WindowShape = { p: model.shape.patch, K: model.shape.K };
   const sums: Record<string, number> = { ours: 0, ...Object.fromEntries(restorers.map(([name]) => [name, 0])) };
   const examples: RestoredImage[] = [];

@@ -29,12 +29,11 @@ export const reconstruction = defineMeasure({
     const slots = { owner: 'beside low-resolution', field, fields, advice: `Compare ${name} with another.` };
     return [{ option: 'beside', error: fail('FIELD_MISSING', slots) }];
   },
-  async run({ model, params, data, options, pictures = options.pictures }) {
+  async run(context) {
     const { evaluateReconstruction } = await import('./errors.ts');
+    const { data, options, pictures = options.pictures } = context;
     const { batches } = await data.on.open({ size: 16 });
-    const { errors, images, hidden, notes, examples } = await evaluateReconstruction({
-      ...{ model, params, batches, pictures },
-    });
+    const { errors, images, hidden, notes, examples } = await evaluateReconstruction(context, batches, pictures);
     const draw = async () => (await import('./figure.ts')).reconstructionFigure(examples);
     return { numbers: { ...errors, images, hidden }, notes, draw };
   },

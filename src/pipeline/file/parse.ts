@@ -233,54 +233,27 @@ function trainOf(node: Node, reader: Reader): Train | undefined {
 }
 
 function evaluateOf(node: Node, reader: Reader): Evaluate {
-  const schema = jsonSchema(evaluateOptions(reader.registry.measures.values()));
-  const whole = plainWithPaths(node, schema, reader.file) as Evaluate;
-  if (node.kind !== 'map') return whole;
-  const source = node.entries.get('source');
-  const measures = node.entries.get('measures');
-  const list = measures?.kind === 'list' ? measures.items : undefined;
-  const path: Path = ['evaluate'];
-  return {
-    ...whole,
-    ...measuresOf(node, whole, path, reader),
-    ...(source && { source: sourceOf(source, [...path, 'source'], reader) }),
-    ...stagesIn(node, path, reader),
-    ...(list && {
-      measures: list.map((item, i) => {
-        const own = whole.measures![i]!;
-        return { ...own, ...(item.kind === 'map' && measuresOf(item, own, [...path, 'measures', i], reader)) };
-      }),
-    }),
-  };
+  const { measures } = reader.registry;
+  const whole = plainWithPaths(node, jsonSchema(evaluateOptions(measures.values())), reader.file) as Evaluate;
+  return lookedUp(node, whole, ['evaluate'], ['source', 'stages', 'measures', ...measures.keys()], reader) as Evaluate;
 }
 
-/** The measures of a map, which is `written`, with the sources and stages that they name looked up. */
-function measuresOf(node: MapNode, written: object, path: Path, reader: Reader): Record<string, object> {
-  const known = [...reader.registry.measures.values()].flatMap(({ name, data }) => {
-    const measure = node.entries.get(name);
-    if (measure?.kind !== 'map') return [];
-    const at = [...path, name];
-    const sources = data.flatMap((key) => {
-      const named = measure.entries.get(key);
-      // A text is a folder.
-      if (named === undefined || (named.kind === 'scalar' && typeof named.value === 'string')) return [];
-      return [[key, sourceOf(named, [...at, key], reader)] as const];
-    });
-    return [
-      [
-        name,
-        {
-          ...(written as Readonly<Record<string, object>>)[name],
-          ...Object.fromEntries(sources),
-          ...stagesIn(measure, at, reader),
-        },
-      ] as const,
-    ];
+/** What is `written` in `evaluate`, a list in it or a measure, with the sources and stages that it names looked up where they are `known` to stand. */
+function lookedUp(node: Node, written: unknown, path: Path, known: readonly string[], reader: Reader): unknown {
+  const inner = written as Readonly<Record<string | number, unknown>>;
+  if (node.kind === 'list') return node.items.map((item, i) => lookedUp(item, inner[i], [...path, i], known, reader));
+  if (node.kind !== 'map') return written;
+  const entries = known.flatMap((key): [string, unknown][] => {
+    const own = node.entries.get(key);
+    if (own === undefined) return [];
+    const at = [...path, key];
+    const measure = reader.registry.measures.get(key);
+    if (measure !== undefined) return [[key, lookedUp(own, inner[key], at, [...measure.data, 'stages'], reader)]];
+    if (key === 'measures') return [[key, lookedUp(own, inner[key], at, known, reader)]];
+    if (key === 'stages') return [[key, stagesOf(own, at, reader)]];
+    // A text is a folder, but as the source of all.
+    const isFolder = key !== 'source' && own.kind === 'scalar' && typeof own.value === 'string';
+    return isFolder ? [] : [[key, sourceOf(own, at, reader)]];
   });
-  return Object.fromEntries(known);
-}
-
-function stagesIn(node: MapNode, path: Path, reader: Reader): { readonly stages?: readonly Stage[] } {
-  const stages = node.entries.get('stages');
-  return stages ? { stages: stagesOf(stages, [...path, 'stages'], reader) } : {};
+  return { ...inner, ...Object.fromEntries(entries) };
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { fail } from '../../errors.ts';
 import type { DataName, MeasureDefinition, MeasureValue } from '../../measures/define.ts';
+import { imageFolder } from '../../sources/image-folder.ts';
 import type { SourceDefinition } from '../../sources/source.ts';
 import type { Stage } from '../../streams/stage.ts';
 import type { Spec } from '../../vision/spec.ts';
@@ -214,32 +215,15 @@ function sourceOf(
   which: DataName,
   named: unknown,
   { definition, path }: Pick<Written, 'definition' | 'path'>,
-  { evaluate, training, registry, problems }: Reader,
+  { evaluate, training, problems }: Reader,
 ): ResolvedSource | undefined {
-  if (typeof named === 'string') return inFolder(named, [...path, which], definition.labels, registry, problems);
-  if (named !== undefined) return checkSource(named, [...path, which], problems);
+  const folder = typeof named === 'string' && imageFolder({ path: named, ...(definition.labels && { labels: true }) });
+  if (named !== undefined) return checkSource(folder || named, [...path, which], problems);
   if (which === 'against') return training.source;
   if (evaluate.source !== undefined) return checkSource(evaluate.source, ['evaluate', 'source'], problems);
   const advice = ` to ${definition.name}, or \`source\` to evaluate`;
   problems.add(fail('OPTION_MISSING', { option: which, expected: 'a folder or a source', advice }), path);
   return undefined;
-}
-
-function inFolder(
-  folder: string,
-  path: Path,
-  labels: boolean | undefined,
-  registry: Registry,
-  problems: Problems,
-): ResolvedSource | undefined {
-  const definition = registry.sources.get('image-folder');
-  if (definition === undefined) {
-    const slots = { kind: 'source', name: 'image-folder', advice: 'Write a source in its place.' };
-    problems.add(fail('NAME_UNKNOWN', slots), path);
-    return undefined;
-  }
-  const options = { path: folder, ...(labels && { labels: true }) };
-  return checkSource({ source: { name: definition.name, options, definition } }, path, problems);
 }
 
 function onceOver(source: ResolvedSource): ResolvedSource {

@@ -52,12 +52,11 @@ t.test('four numbers by hand, over micro-batches of different sizes', async (t) 
     { fields: fields(10, 20, 60, 100, 10, 20, 60, 70), keys: ['b', 'c'] },
   ];
   const mean = (...differences: number[]) => differences.map(error).reduce((a, b) => a + b) / 3;
-  const { errors, images, hidden, notes, examples } = await evaluateReconstruction({
-    model: hundreds,
-    params: {},
+  const { errors, images, hidden, notes, examples } = await evaluateReconstruction(
+    { model: hundreds, params: {} },
     batches,
-    pictures: 2,
-  });
+    2,
+  );
   const expected = {
     ours: mean(30, 0, 30),
     meanPatch: mean(100, 70, 40),
@@ -93,7 +92,7 @@ t.test(
     const lr: HostBatch[string] = { dtype: 'uint8', shape: [2, 1, 1, 3], data: Uint8Array.of(55, 55, 55, 40, 40, 40) };
     const batches: HeldOut[] = [{ fields: { ...whole, masks, lr }, keys: ['a', 'b'] }];
     const given = greyModel({ patch: 1, K: 2, value: 100, lr: true });
-    const { errors, examples, hidden } = await evaluateReconstruction({ model: given, params: {}, batches });
+    const { errors, examples, hidden } = await evaluateReconstruction({ model: given, params: {} }, batches);
     const expected = {
       ours: (error(30) + error(30)) / 2,
       meanPatch: (error(100) + error(40)) / 2,
@@ -113,18 +112,17 @@ t.test(
     t.match(lines.join('\n'), /low resolution, bicubic +0\./);
     t.ok(lines.at(-1)?.includes(`against ${errors.lowResolution!.toFixed(3)}`), lines.join());
 
-    const blind = await evaluateReconstruction({
-      model: greyModel({ patch: 1, K: 2, value: 100 }),
-      params: {},
+    const blind = await evaluateReconstruction(
+      { model: greyModel({ patch: 1, K: 2, value: 100 }), params: {} },
       batches,
-    });
+    );
     t.same(
       Object.keys(blind.errors),
       ['ours', 'meanPatch', 'nearestPatch', 'smoothFill'],
       'it is not given the picture',
     );
     t.notOk(blind.examples[0]!.low);
-    await t.rejects(evaluateReconstruction({ model: greyModel({ patch: 1, K: 3, value: 1 }), params: {}, batches }), {
+    await t.rejects(evaluateReconstruction({ model: greyModel({ patch: 1, K: 3, value: 1 }), params: {} }, batches), {
       code: 'MODEL_FIELD',
     });
   },
@@ -141,7 +139,7 @@ t.test('a picture brought up by repetition is blocks, by bicubic interpolation i
   const shape = { dtype: 'uint8' as const, shape: [1, 4, 4, 3], data: picture };
   const model = greyModel({ patch: 2, K: 2, value: 0, lr: true });
   const batches: HeldOut[] = [{ fields: { picture: shape, masks, lr }, keys: ['ramp'] }];
-  const { errors, examples } = await evaluateReconstruction({ model, params: {}, batches });
+  const { errors, examples } = await evaluateReconstruction({ model, params: {} }, batches);
   // Each pixel of a ramp in steps of 40 is 20 off its block.
   t.ok(Math.abs(errors.lowResolutionNearest! - error(20)) < 1e-5, `${errors.lowResolutionNearest}`);
   t.ok(errors.lowResolution! < errors.lowResolutionNearest!);
@@ -157,7 +155,7 @@ t.test('something must be hidden', async (t) => {
     keys,
     fields: { ...fields, masks: { ...fields.masks!, data: new Uint8Array(4) } },
   }));
-  await t.rejects(evaluateReconstruction({ model: hundreds, params: {}, batches: open }), {
+  await t.rejects(evaluateReconstruction({ model: hundreds, params: {} }, open), {
     code: 'RECONSTRUCTION_EMPTY',
   });
 });
@@ -170,7 +168,7 @@ t.test('LoMaR is a restorer; with standardised targets the report says what was 
     if (!isRestorer(model)) throw t.fail('no restorer');
     const params = model.init((name) => new Random(7, 'init', name));
     const batches = [{ fields: smallFields([0, 1, 2]), keys: ['a', 'b', 'c'] }];
-    const evaluate = () => evaluateReconstruction({ model, params, batches });
+    const evaluate = () => evaluateReconstruction({ model, params }, batches);
     const { errors, hidden, notes } = await evaluate();
     t.equal(hidden, 3 * 2 * 5 * 48);
     t.ok(Object.values(errors).every((value) => value > 0 && value < 100));
@@ -187,7 +185,7 @@ t.test('N2: a model that restores what is no number is an error', async (t) => {
     reconstruct: (_, { masks }) => tf.fill([...masks!.shape, 3], Number.NaN),
   };
   const batches = [{ keys: ['a'], fields: fields(1, 2, 3, 4) }];
-  await t.rejects(evaluateReconstruction({ model: diverged, params: {}, batches }), {
+  await t.rejects(evaluateReconstruction({ model: diverged, params: {} }, batches), {
     code: 'RECONSTRUCTION_NOT_A_NUMBER',
   });
 });

@@ -26,7 +26,7 @@ OPTION_UNKNOWN: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measu
 OPTION_MISSING: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:44: \`on\` must be given: a folder or a source; got nothing. Add it to knn, or \`source\` to evaluate.
 OPTION_ONE_OF: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:48: exactly one of reconstruction, knn, linear and classify must be given; got several. Take one out; over a file it is \`--set evaluate.measures.1.knn=null\`.
 OPTION_MISSING: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:56: \`on\` must be given: a folder or a source; got nothing. Add it to linear, or \`source\` to evaluate.
-OPTION_ONE_OF: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:62: exactly one of reconstruction, knn, linear and classify must be given; got none. Add one.
+OPTION_VALUE: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:62: \`evaluate.measures.2\` must be a map; got 3. Write \`knn: { k: 20 }\`.
 ---
 EVALUATE_TWICE: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:57: reconstruction is measured on one set of pictures; got 2. Take all but one out.
 ---
