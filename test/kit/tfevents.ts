@@ -5,7 +5,7 @@ const schemas = {
   Event: '1 wall_time double; 2 step int64; 3 file_version string; 5 summary Summary; 7 session_log SessionLog',
   SessionLog: '1 status enum; 2 checkpoint_path string; 3 msg string',
   Summary: '1 value *Value',
-  Value: '2 simple_value float; 4 image Image; 7 tag string; 8 tensor TensorProto; 9 metadata SummaryMetadata',
+  Value: '1 tag string; 2 simple_value float; 4 image Image; 8 tensor TensorProto; 9 metadata SummaryMetadata',
   Image: '1 height int64; 2 width int64; 3 colorspace int64; 4 encoded_image_string bytes',
   SummaryMetadata: '1 plugin_data PluginData; 2 display_name string; 3 summary_description string',
   PluginData: '1 plugin_name string; 2 content HParamsPluginData',

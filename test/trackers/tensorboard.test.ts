@@ -91,6 +91,30 @@ t.test('checksums are CRC-32C, and records are framed as readers want them', (t)
   t.end();
 });
 
+t.test('the reader of these tests reads what TensorBoard writes', (t) => {
+  const events = readEvents(readFileSync('fixtures/tensorboard.tfevents'));
+  t.match(events, [
+    { wall_time: 1_700_000_000.5, file_version: 'brain.Event:2' },
+    { step: 7, session_log: { status: 1 } },
+    { step: 300, summary: { value: [{ tag: 'train/loss', simple_value: 0.25 }, { tag: 'é' }] } },
+    { step: 2 ** 40, summary: { value: [{ tag: 'pictures/red', image: { width: 2, height: 1, colorspace: 3 } }] } },
+    { summary: { value: [{ tag: '_hparams_/session_start_info' }] } },
+    { summary: { value: [{ tag: '_hparams_/session_end_info' }] } },
+  ]);
+  const contents = events.slice(4).map(({ summary }) => summary!.value[0]!.metadata!.plugin_data.content);
+  const { hparams } = contents[0]!.session_start_info as { hparams: { key: string; value: object }[] };
+  t.same(
+    new Map(hparams.map(({ key, value }) => [key, Object.values(value)[0]])),
+    new Map<string, unknown>([
+      ['lr', 0.5],
+      ['name', 'nano'],
+      ['flip', true],
+    ]),
+  );
+  t.match(contents[1], { session_end_info: { status: 1, end_time_secs: 13.5 } });
+  t.end();
+});
+
 t.test('every number is read back as it was written', async (t) => {
   const folder = t.testdir();
   const entry = fc.record({
@@ -128,7 +152,8 @@ t.test('a training: numbers of its steps, evaluations, pictures and options', as
   const tracker = await openTensorboard({ everySteps: 1 }, { started: started(0), folder }, () => 1000 * seconds);
   for (const index of [0, 1, 2]) await tracker.event(step(index, 3 - index));
   const numbers = { 'knn.top1': 0.75, 'reconstruction.ours': 0.25 };
-  await tracker.event({ type: 'evaluation', step: 2, epoch: 1, last: false, numbers, lines: [] });
+  for (const last of [false, true])
+    await tracker.event({ type: 'evaluation', step: 2, epoch: 1, last, numbers, lines: [] });
   await tracker.event(finished([join(folder, 'loss.svg'), picture, join(folder, 'gone.png')]));
   await tracker.close?.();
   const [events, ...more] = eventsIn(folder);
@@ -150,7 +175,7 @@ t.test('a training: numbers of its steps, evaluations, pictures and options', as
   t.ok(Buffer.from(shown[0]!.image!.encoded_image_string).equals(readFileSync(picture)));
   const plugin = (tag: string) => values.find((value) => value.tag === tag)?.metadata?.plugin_data;
   const start = plugin('_hparams_/session_start_info');
-  t.match(start, { plugin_name: 'hparams', content: { session_start_info: { group_name: 'lomar' } } });
+  t.match(start, { plugin_name: 'hparams', content: { session_start_info: { start_time_secs: seconds } } });
   const { hparams } = start!.content.session_start_info as { hparams: { key: string; value: object }[] };
   t.same(Object.fromEntries(hparams.map(({ key, value }) => [key, Object.values(value)[0]])), {
     seed: 7,

@@ -29,7 +29,7 @@ export function startEvent(time: EventTime): ProtoMessage {
 export function scalarsEvent(time: EventTime, values: Readonly<Record<string, number>>): ProtoMessage {
   const summary = new ProtoMessage();
   for (const [tag, value] of Object.entries(values))
-    summary.message(1, new ProtoMessage().text(7, tag).float(2, value));
+    summary.message(1, new ProtoMessage().text(1, tag).float(2, value));
   return event(time).message(5, summary);
 }
 
@@ -43,18 +43,18 @@ export interface EncodedPicture {
 export function pictureEvent(time: EventTime, tag: string, { width, height, bytes }: EncodedPicture): ProtoMessage {
   const rgb = 3;
   const image = new ProtoMessage().int(1, height).int(2, width).int(3, rgb).bytes(4, bytes);
-  return event(time).message(5, new ProtoMessage().message(1, new ProtoMessage().text(7, tag).message(4, image)));
+  return event(time).message(5, new ProtoMessage().message(1, new ProtoMessage().text(1, tag).message(4, image)));
 }
 
 /** The options of a run, for the table of the plugin HParams. */
 export function hparamsEvent(
   time: EventTime,
-  { name, values }: { readonly name: string; readonly values: Readonly<Record<string, number | string | boolean>> },
+  values: Readonly<Record<string, number | string | boolean>>,
 ): ProtoMessage {
   const info = new ProtoMessage();
   for (const [key, value] of Object.entries(values))
     info.message(1, new ProtoMessage().text(1, key).message(2, plainValue(value)));
-  info.text(4, name).double(5, time.seconds);
+  info.double(5, time.seconds);
   return hparamsSummary(time, '_hparams_/session_start_info', new ProtoMessage().message(3, info));
 }
 
@@ -72,7 +72,7 @@ function hparamsSummary(time: EventTime, tag: string, data: ProtoMessage): Proto
     .int(1, 1)
     .message(2, new ProtoMessage().message(2, new ProtoMessage().int(1, 1)))
     .bytes(4, new Uint8Array(4));
-  const value = new ProtoMessage().text(7, tag).message(8, nothing).message(9, new ProtoMessage().message(1, plugin));
+  const value = new ProtoMessage().text(1, tag).message(8, nothing).message(9, new ProtoMessage().message(1, plugin));
   return event(time).message(5, new ProtoMessage().message(1, value));
 }
 

@@ -56,10 +56,19 @@ export async function openTensorboard(
   await file.add(
     versionEvent(now() / 1000),
     startEvent(at(done === 0 ? 0 : done + 1)),
-    hparamsEvent(at(), { name: started.name, values: hparamsOf(started) }),
+    hparamsEvent(at(), hparamsOf(started)),
   );
   await file.flush();
 
+  // The last checkpoint's evaluation and that of the end are of one step.
+  const known = new Set<string>();
+  const evaluated = async ({ step, numbers }: EventOf<'evaluation'>) => {
+    const fresh = Object.entries(numbers).filter(([name]) => !known.has(`${step} ${name}`));
+    for (const [name] of fresh) known.add(`${step} ${name}`);
+    await file.add(scalarsEvent(at(step), Object.fromEntries(fresh.map(([name, n]) => [`evaluation/${name}`, n]))));
+    // It took long, and a killed run does not repeat it.
+    await file.flush();
+  };
   const finished = async ({ how, summary }: EventOf<'finished'>) => {
     for (const path of (summary?.files ?? []).slice(0, mostPictures)) {
       const picture = await pictureIn(path);
@@ -79,10 +88,9 @@ export async function openTensorboard(
         step = event.step + 1;
         return step % everySteps === 0 ? file.add(scalarsEvent(at(), stepScalars(event))) : undefined;
       }
-      if (event.type === 'evaluation') {
-        const named = Object.entries(event.numbers).map(([name, value]) => [`evaluation/${name}`, value] as const);
-        return file.add(scalarsEvent(at(event.step), Object.fromEntries(named)));
-      }
+      if (event.type === 'evaluation') return evaluated(event);
+      // What a resumed run does not repeat is in the file.
+      if (event.type === 'checkpoint') return file.flush();
       if (event.type === 'progress' && started.kind === 'job') return progressed(event);
       return event.type === 'finished' ? finished(event) : undefined;
     },
