@@ -29,11 +29,11 @@ export function sentencesOf(event: RunEvent): string[] {
 }
 
 function startedLines({ written, training }: Started): string[] {
-  if (written !== undefined) return [`goes on behind ${counted(written, 'sample')} that an earlier run has written`];
+  if (written !== undefined) return [`Resuming after ${counted(written, 'sample')} that an earlier run has written.`];
   if (training === undefined) return [];
   const { parameters, why, step, resumed } = training;
   return [
     `Training ${counted(parameters, 'parameter')} with ${why}`,
-    ...(resumed === undefined ? [] : [`Going on after step ${step}, from ${resumed}.`]),
+    ...(resumed === undefined ? [] : [`Resuming after step ${step}, from ${resumed}.`]),
   ];
 }

@@ -70,7 +70,7 @@ export async function run(definition: Definition, options: RunOptions = {}): Pro
   await folder.lock();
   const events = new EventHub();
   const trackers = new Trackers(resolved.track ?? [], { folder: place, base: definition.base, notice: events.notice });
-  // What is said to who listens is in the folder too, and first: they may leave, or fail.
+  // The folder's log comes first: other listeners may fail.
   events.listen(logOf(folder));
   events.listen((event) => {
     const safe = redactRow(event, secrets);
@@ -89,7 +89,7 @@ export async function run(definition: Definition, options: RunOptions = {}): Pro
   const { cause, ...ended } = await outcomeOf(resolved, context, secrets);
   const last: Finished = { type: 'finished', ...ended, ...context.account };
   try {
-    // Trackers hear it first: what becomes of them is said before the last event.
+    // Trackers hear it first, so that notices about them come before the last event.
     await trackers.end(redactRow(last, secrets));
     events.emit(last);
   } finally {

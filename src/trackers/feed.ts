@@ -141,7 +141,7 @@ class TrackerFeed {
       const first = await Promise.race([answer, late.ring]);
       if (first !== late.mark) return first as T;
       this.#blocked(patience.event);
-      // Nobody waits for it, and what it says later is heard by nobody.
+      // It is left out: no answer of it is waited for.
       return await new Promise<never>(() => {});
     } finally {
       late.timer.clear();

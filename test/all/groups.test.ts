@@ -150,7 +150,7 @@ t.test(
     t.ok(saved(), 'not by the kernel before it has saved');
     const second = await start(['run', join(root, 'small.yaml')]).ended;
     t.equal(second.code, 0, second.text);
-    t.match(second.text, /Going on after step \d/);
+    t.match(second.text, /Resuming after step \d/);
     t.equal(readFileSync(join(root, 'out/metrics.jsonl'), 'utf8').trim().split('\n').length, 3);
   },
 );

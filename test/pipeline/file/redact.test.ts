@@ -209,5 +209,5 @@ t.test('S1, L12: a training writes no secret, and goes on with no other value th
   t.notMatch(other.out + other.err, /hush/);
   const key = await start({ API_KEY: 'another' });
   t.match(key, { code: 1, err: /CHECKPOINT_MISMATCH/ });
-  t.match(await start({}), { code: 0, err: /Going on after step 2/ });
+  t.match(await start({}), { code: 0, err: /Resuming after step 2/ });
 });

@@ -134,7 +134,7 @@ t.test('a cancelled training saves, and goes on from there', async (t) => {
     }),
     { code: 'RUN_CANCELLED' },
   );
-  t.ok(events.some((text) => text.startsWith('Going on after step')));
+  t.ok(events.some((text) => text.startsWith('Resuming after step')));
   t.end();
 });
 
