@@ -56,7 +56,7 @@ export const streamsErrors = {
   LABELS_MISSING:
     '{measure} needs pictures with labels; the source {source} gives {fields}. Give it its labels (`labels: true` for a folder of a folder per class, the file of `labels` for idx), or name another source.',
   KNN_FEW:
-    '`k` must be at most the number of pictures that vote, {count}; got {k}. Lower `k`, or take more pictures `against`.',
+    '`k` must be at most the number of pictures that vote, {count}; got {k}. Lower `k`, or take more pictures as `reference`.',
   LABEL_NUMBER:
     'a label must be a whole number from 0, the rank of a class; got {found}. Mend the labels of the source.',
   SCORE_NOT_A_NUMBER:

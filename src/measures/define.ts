@@ -8,8 +8,8 @@ import type { Source } from '../sources/source.ts';
 import type { Stage } from '../streams/stage.ts';
 import type { Spec } from '../vision/spec.ts';
 
-/** What a measure can read: `on`, samples that are not trained on; `against`, samples that these are compared with. */
-export type DataName = 'on' | 'against';
+/** What a measure can read: `on`, samples that are not trained on; `reference`, samples that these are compared with. */
+export type DataName = 'on' | 'reference';
 
 /** What a measure has found, by name: its values, and what belongs to them, as the number of pictures. */
 export type Numbers = Readonly<Record<string, number | string | boolean>>;
@@ -118,12 +118,12 @@ export interface MeasureDefinition<Options = unknown, M extends Model = Model, D
   /** As in pipeline files: kebab-case. */
   readonly name: string;
   readonly summary: string;
-  /** Its own options, with those that name its data: `on`, `against`, `stages`, `limit`. */
+  /** Its own options, with those that name its data: `on`, `reference`, `stages`, `limit`. */
   readonly options: z.ZodType<Options>;
   /** What the model must be able to do. */
   readonly needs?: Ability;
   readonly data: readonly Data[];
-  /** True where all samples need a label. Classes of `on` must be those of `against`; of a classifier those that it was trained on. */
+  /** True where all samples need a label. Classes of `on` must be those of `reference`; of a classifier those that it was trained on. */
   readonly labels?: true;
   /** The fields of a sample that it reads, of pictures that no stage changes at random. Default: those of the model, as it is trained on them. */
   readonly fields?: readonly string[];
@@ -171,8 +171,8 @@ export type MeasuredOn = string | Source;
 /** The options that name data, as they are written. */
 export type DataInput<Data extends DataName> = {
   readonly [Name in Data]?: MeasuredOn;
-} & { readonly stages?: readonly Stage[] } & ('against' extends Data
-    ? { readonly limit?: { readonly on?: number; readonly against?: number } }
+} & { readonly stages?: readonly Stage[] } & ('reference' extends Data
+    ? { readonly limit?: { readonly on?: number; readonly reference?: number } }
     : { readonly limit?: number });
 
 /** Options by their names: of a schema without any there is an index that forbids all. */
@@ -224,12 +224,17 @@ function dataOptions(data: readonly DataName[], labels: true | undefined): Recor
   const on = labels
     ? 'Labelled pictures that are not trained on: a folder of a folder per class, or a source.'
     : 'Pictures that are not trained on: a folder, or a source.';
-  const against = labels ? 'Labelled pictures that give the answers' : 'Pictures that those are compared with';
+  const others = labels ? 'Labelled pictures that give the answers' : 'Pictures that those are compared with';
   const places = {
     on: place.describe(`${on} Default: the source of evaluate.`),
-    against: place.describe(`${against}: a folder or a source. Default: the source of the pipeline.`),
+    reference: place
+      .describe(`${others}: a folder or a source. Default: the source of the pipeline.`)
+      .meta({ formerly: 'against' }),
   };
-  const most = data.map((name) => [name, count.describe(`Most pictures of \`${name}\`. Default: all.`)] as const);
+  const most = data.map((name) => {
+    const own = count.describe(`Most pictures of \`${name}\`. Default: all.`);
+    return [name, name === 'reference' ? own.meta({ formerly: 'against' }) : own] as const;
+  });
   const limit = 'How many pictures are taken, at equal distances in listing order.';
   const stages =
     'The stages; by default those of evaluate, else those of the pipeline, random ones replaced by their deterministic twins.';

@@ -35,21 +35,21 @@ export interface FeatureOptions {
 
 /** Features of both sets of pictures of a measure, and what the numbers of it hang on. */
 export async function featureSets(context: MeasureContext<{ readonly pool: Pool }, Encoder>) {
-  const { on, against } = context.data;
-  const answers = await featuresIn(against, context);
+  const { on, reference } = context.data;
+  const answers = await featuresIn(reference, context);
   const asked = await featuresIn(on, context);
   const about = {
     resolution: on.resolution,
     classes: new Set(answers.labels).size,
     largest: largestClass(asked.labels).largest,
     // Each picture then knows itself.
-    ...(on.isSame('against') && { same: true }),
+    ...(on.isSame('reference') && { same: true }),
     images: asked.labels.length,
     of: asked.of,
     against: answers.labels.length,
     againstOf: answers.of,
   };
-  return { sets: { on: asked, against: answers }, about };
+  return { sets: { on: asked, reference: answers }, about };
 }
 
 async function featuresIn(

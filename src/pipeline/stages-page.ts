@@ -77,7 +77,7 @@ const linked: Readonly<Record<string, string>> = {
   model: 'one of the [models](#models)',
   source: 'one of the [sources](#sources)',
   on: 'a folder, or one of the [sources](#sources)',
-  against: 'a folder, or one of the [sources](#sources)',
+  reference: 'a folder, or one of the [sources](#sources)',
   stages: 'a list of [stages](#stages)',
 };
 

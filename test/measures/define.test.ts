@@ -21,7 +21,7 @@ export const meanColour = defineMeasure({
   name: 'mean-colour',
   summary: 'The mean colour of held-out pictures, and how far it lies from that of others.',
   options: z.strictObject({ white: z.number().positive().default(255).describe('What counts as one.') }),
-  data: ['on', 'against'],
+  data: ['on', 'reference'],
   fields: ['picture'],
   values: { red: {}, green: { title: 'verde', text: (value) => value.toFixed(1) }, blue: {} },
   picture: { title: 'the colour', alt: 'A colour' },
@@ -30,7 +30,7 @@ export const meanColour = defineMeasure({
     white > 1000 && data.on.spec.fields.picture ? [{ option: 'white', error: fail('OPTION_VALUE', { option: 'white', expected: 'dark', found: white, advice: '' }) }] : [],
   async run({ options, data, model, params, tf, upload, seed }) {
     if (options.white === 8) {
-      await data.against.open();
+      await data.reference.open();
       for await (const batch of (await data.on.open({ size: 1 })).batches) return { numbers: { red: batch.keys.length } };
     }
     const mean = async (data) => {
@@ -45,9 +45,9 @@ export const meanColour = defineMeasure({
       sum.dispose();
       return { values: [...values].map((value) => value / (count * 64 * options.white)), count, of };
     };
-    const [on, against] = [await mean(data.on), await mean(data.against)];
+    const [on, reference] = [await mean(data.on), await mean(data.reference)];
     const [red, green, blue] = on.values;
-    const numbers = { red, green, blue, images: on.count, of: on.of, others: against.values[0], seed, model: model.name, parameters: Object.keys(params).length };
+    const numbers = { red, green, blue, images: on.count, of: on.of, others: reference.values[0], seed, model: model.name, parameters: Object.keys(params).length };
     if (options.white === 7) numbers.red = NaN;
     return { numbers, notes: ['seen through a glass'], draw: async () => Uint8Array.of(1, 2, 3) };
   },
@@ -178,11 +178,11 @@ t.test('a measure takes no name that stands for something else, and no name of o
 });
 
 t.test('the compiler knows the options of a measure, and of its data', async (t) => {
-  const right = [knn({ k: 3, on: './a', against: './b', limit: { on: 2 } }), classify({ on: './a', limit: 2 })];
+  const right = [knn({ k: 3, on: './a', reference: './b', limit: { on: 2 } }), classify({ on: './a', limit: 2 })];
   // @ts-expect-error a measure of one source has one limit
   const wrong = [classify({ limit: { on: 2 } }), knn({ k: '3' } as unknown as { k: number })];
   // @ts-expect-error it is compared with nothing
-  wrong.push(reconstruction({ against: './b' }));
+  wrong.push(reconstruction({ reference: './b' }));
   t.same([right.length, wrong.length], [2, 3]);
 });
 

@@ -126,13 +126,16 @@ t.test('a pipeline ends in training or a sink', async (t) => {
 });
 
 t.test('evaluate, short and full', async (t) => {
-  const short = await problemsIn(t, `${sound}evaluate: { reconstruction: { on: ../held-out, beside: smooth-fill } }\n`);
+  const short = await problemsIn(
+    t,
+    `${sound}evaluate: { reconstruction: { on: ../held-out, baseline: smooth-fill } }\n`,
+  );
   t.same(short.texts, []);
   const [measure] = short.resolved?.evaluate?.measures ?? [];
   t.match(measure, {
     definition: { name: 'reconstruction' },
     id: 'reconstruction',
-    options: { beside: 'smooth-fill', pictures: 8 },
+    options: { baseline: 'smooth-fill', pictures: 8 },
   });
   t.equal(measure?.data.on?.stages.length, 4);
   const full = await problemsIn(

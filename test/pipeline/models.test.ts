@@ -90,7 +90,7 @@ t.test('a super-resolution module of one’s own trains in the calling thread an
         backend: 'wasm',
         optimizer: { adamw: { lr: 1e-3 } },
       },
-      evaluate: { reconstruction: { on: join(root, 'photos'), beside: 'low-resolution', pictures: 1 } },
+      evaluate: { reconstruction: { on: join(root, 'photos'), baseline: 'low-resolution', pictures: 1 } },
       output: join(root, 'own'),
     });
   const lines: string[] = [];

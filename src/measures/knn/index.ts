@@ -17,7 +17,7 @@ export const knn = defineMeasure({
     pool,
   }),
   needs: 'encodes',
-  data: ['on', 'against'],
+  data: ['on', 'reference'],
   labels: true,
   fields: ['picture'],
   atStart: true,
@@ -27,9 +27,9 @@ export const knn = defineMeasure({
     about: (numbers) => `k ${numbers.k}; ${answersText(numbers)}`,
   }),
   check: ({ k }, { data }) =>
-    few(k, data.against.limit ?? Number.POSITIVE_INFINITY).map((error) => ({ option: 'k', error })),
-  probe({ k }, { against }) {
-    for (const error of few(k, against)) throw error;
+    few(k, data.reference.limit ?? Number.POSITIVE_INFINITY).map((error) => ({ option: 'k', error })),
+  probe({ k }, { reference }) {
+    for (const error of few(k, reference)) throw error;
   },
   async run(context) {
     const [{ featureSets }, { knnAccuracy }] = await Promise.all([import('../features.ts'), import('./neighbours.ts')]);

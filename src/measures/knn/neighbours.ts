@@ -6,15 +6,15 @@ export interface KnnOptions {
   /** The pictures to be recognised. */
   readonly on: FeatureSet;
   /** The pictures whose labels vote. */
-  readonly against: FeatureSet;
+  readonly reference: FeatureSet;
   readonly k: number;
   readonly vote: 'weighted' | 'majority';
   /** Of the weighted vote. */
   readonly temperature: number;
 }
 
-/** Rows of `on` and of `against` that are compared in one product: about 16 MiB of similarities. */
-const block = { on: 512, against: 8192 } as const;
+/** Rows of `on` and of `reference` that are compared in one product: about 16 MiB of similarities. */
+const block = { on: 512, reference: 8192 } as const;
 
 /**
  * k-nearest-neighbour accuracy of features by cosine similarity. The k most similar vote for their class, weighted by
@@ -24,13 +24,13 @@ const block = { on: 512, against: 8192 } as const;
  * @throws KNN_FEW when fewer than k pictures can vote; FEATURE_NOT_A_NUMBER.
  */
 export async function knnAccuracy(options: KnnOptions): Promise<Accuracy> {
-  const { on, against, k } = options;
-  const count = against.labels.length;
+  const { on, reference, k } = options;
+  const count = reference.labels.length;
   if (k > count) throw fail('KNN_FEW', { count, k });
-  const { indices, similarities } = await neighbours(on, against, k);
+  const { indices, similarities } = await neighbours(on, reference, k);
   // A product that is no number is no neighbour.
   if (indices.includes(-1)) throw fail('FEATURE_NOT_A_NUMBER', {});
-  const { ranks, rankOfLabel } = ranksOf(against.labels);
+  const { ranks, rankOfLabel } = ranksOf(reference.labels);
   const votes = new Float64Array(rankOfLabel.size);
   let first = 0;
   let firstFive = 0;
@@ -68,17 +68,17 @@ export function rankOf(scores: ArrayLike<number>, label: number): number {
 }
 
 /**
- * The k most similar rows of `against` for each row of `on`, the most similar first.
+ * The k most similar rows of `reference` for each row of `on`, the most similar first.
  *
  * @returns indices int32 [n, k] and cosine similarities float32 [n, k].
  */
-export async function neighbours(on: FeatureSet, against: FeatureSet, k: number) {
-  const [n, count] = [on.labels.length, against.labels.length];
+export async function neighbours(on: FeatureSet, reference: FeatureSet, k: number) {
+  const [n, count] = [on.labels.length, reference.labels.length];
   const indices = new Int32Array(n * k).fill(-1);
   const similarities = new Float32Array(n * k).fill(Number.NEGATIVE_INFINITY);
-  for (let left = 0; left < count; left += block.against) {
+  for (let left = 0; left < count; left += block.reference) {
     // Laid on its side once: backends are slow at products that do it on the way.
-    const columns = tf.tidy(() => unitRows(against, left, block.against).transpose());
+    const columns = tf.tidy(() => unitRows(reference, left, block.reference).transpose());
     try {
       for (let top = 0; top < n; top += block.on) {
         const product = tf.tidy(() => tf.matMul(unitRows(on, top, block.on), columns));

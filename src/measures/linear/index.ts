@@ -17,7 +17,7 @@ export const linear = defineMeasure({
     pool,
   }),
   needs: 'encodes',
-  data: ['on', 'against'],
+  data: ['on', 'reference'],
   labels: true,
   fields: ['picture'],
   atStart: true,

@@ -8,7 +8,7 @@ export interface LinearProbeOptions {
   /** The pictures to be recognised. */
   readonly on: FeatureSet;
   /** The pictures that it learns from. */
-  readonly against: FeatureSet;
+  readonly reference: FeatureSet;
   readonly epochs: number;
   /** Features per step; the last step of an epoch takes what is left. */
   readonly batch: number;
@@ -26,14 +26,14 @@ const momentum = 0.9;
  * of the whole set, and plain momentum takes the place of LARS, which is for batches of thousands.
  * @throws PROBE_NOT_A_NUMBER when it has diverged.
  */
-export async function linearProbe({ on, against, epochs, batch, lr, seed }: LinearProbeOptions): Promise<Accuracy> {
-  const { labels, width } = against;
+export async function linearProbe({ on, reference, epochs, batch, lr, seed }: LinearProbeOptions): Promise<Accuracy> {
+  const { labels, width } = reference;
   const count = labels.length;
   const { ranks, rankOfLabel } = ranksOf(labels);
   const classes = rankOfLabel.size;
-  const { mean, scale } = statistics(against);
+  const { mean, scale } = statistics(reference);
   const standard = ({ values }: FeatureSet) => values.map((value, i) => (value - mean[i % width]!) * scale[i % width]!);
-  const features = standard(against);
+  const features = standard(reference);
   const perEpoch = Math.ceil(count / batch);
   const highest = (lr * Math.min(batch, count)) / 256;
   let state = fresh(width, classes, seed);

@@ -32,22 +32,22 @@ function errorsOf(numbers: Numbers) {
   );
 }
 
-/** A table, the best first, and the verdict beside one of the simple restorers, where that was measured. */
-export function reconstructionLines(numbers: Numbers, beside: Baseline): string[] {
+/** A table, the best first, and the verdict against one of the simple restorers, where that was measured. */
+export function reconstructionLines(numbers: Numbers, baseline: Baseline): string[] {
   const errors = errorsOf(numbers).sort((a, b) => a.error - b.error);
   const width = Math.max(13, ...errors.map(({ text }) => text.length));
-  const [ours, theirs] = [Number(numbers.ours), baselineError(numbers, beside)];
+  const [ours, theirs] = [Number(numbers.ours), baselineError(numbers, baseline)];
   return [
     `Error on the hidden pixels of ${counted(Number(numbers.images), 'picture')} (1 is guessing the mean colour):`,
     ...errors.map(({ text, error }) => `  ${text.padEnd(width)} ${errorText(error)}`),
-    ...(theirs === undefined ? [] : [verdict(ours, theirs, beside)]),
+    ...(theirs === undefined ? [] : [verdict(ours, theirs, baseline)]),
   ];
 }
 
-function verdict(ours: number, theirs: number, beside: Baseline): string {
+function verdict(ours: number, theirs: number, baseline: Baseline): string {
   return ours < theirs
-    ? `It restores better than ${beside}: ${ours.toFixed(3)} against ${theirs.toFixed(3)}.`
-    : `${beside} restores better: ${theirs.toFixed(3)} against ${ours.toFixed(3)}.`;
+    ? `It restores better than ${baseline}: ${ours.toFixed(3)} against ${theirs.toFixed(3)}.`
+    : `${baseline} restores better: ${theirs.toFixed(3)} against ${ours.toFixed(3)}.`;
 }
 
 /** The error of one of the simple restorers, whose names are those of the errors with hyphens; undefined when it was not measured. */

@@ -205,7 +205,7 @@ function placeOf(offset: number, { file, lines }: Reader): Place {
 }
 
 /** Keys whose values name a source, sink or model by a key of their own. */
-const carriers: ReadonlySet<string> = new Set(['source', 'sink', 'model', 'on', 'against']);
+const carriers: ReadonlySet<string> = new Set(['source', 'sink', 'model', 'on', 'reference']);
 
 /**
  * A file's nodes over those of a base: maps are merged, everything else (lists too) is replaced, and what the file says is null is taken out

@@ -55,7 +55,7 @@ function originOver(below: Origin | undefined, path: Path, place: Place, gone: b
 }
 
 /** The last part of a path to stages, sources, sinks, models and trackers. */
-const looked: ReadonlySet<string> = new Set(['stages', 'source', 'sink', 'model', 'track', 'on', 'against']);
+const looked: ReadonlySet<string> = new Set(['stages', 'source', 'sink', 'model', 'track', 'on', 'reference']);
 
 /** The parts that a pipeline can be without. */
 const optional: ReadonlySet<string> = new Set(['sink', 'train', 'evaluate', 'track']);
@@ -122,7 +122,7 @@ function refuse(found: string, advice: string): PatchstreamError {
 }
 
 /** Keys whose values name something, and have its options. */
-const carriers: ReadonlySet<unknown> = new Set(['source', 'sink', 'model', 'on', 'against']);
+const carriers: ReadonlySet<unknown> = new Set(['source', 'sink', 'model', 'on', 'reference']);
 
 /** `target` with `value` at `keys`, and the path at which it then stands. */
 function put(target: unknown, keys: readonly string[], value: unknown, path: Path): [unknown, Path] {

@@ -172,7 +172,7 @@ function mapped(schema: JsonSchema, change: (inner: JsonSchema, at: string) => J
 
 /** `evaluate` with what its sources and stages may be, at the top, in each measure and in the list of measures; other measures may stand beside ours. */
 function withSources(evaluate: JsonSchema, source: JsonSchema, stages: JsonSchema): JsonSchema {
-  const known: Readonly<Record<string, JsonSchema>> = { source, stages, on: source, against: source };
+  const known: Readonly<Record<string, JsonSchema>> = { source, stages, on: source, reference: source };
   const filled = ({ properties = {}, ...rest }: JsonSchema): JsonSchema => ({
     ...rest,
     properties: Object.fromEntries(

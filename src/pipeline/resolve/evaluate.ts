@@ -219,7 +219,7 @@ function sourceOf(
 ): ResolvedSource | undefined {
   const folder = typeof named === 'string' && imageFolder({ path: named, ...(definition.labels && { labels: true }) });
   if (named !== undefined) return checkSource(folder || named, [...path, which], problems);
-  if (which === 'against') return training.source;
+  if (which === 'reference') return training.source;
   if (evaluate.source !== undefined) return checkSource(evaluate.source, ['evaluate', 'source'], problems);
   const advice = ` to ${definition.name}, or \`source\` to evaluate`;
   problems.add(fail('OPTION_MISSING', { option: which, expected: 'a folder or a source', advice }), path);

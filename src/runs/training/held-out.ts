@@ -11,7 +11,7 @@ import { checkSum, passedOverLine, type Sum, sumOf, sumText } from '../sum.ts';
 
 /** How all that a measure has read of one of its sources has ended. */
 export interface HeldOutSum {
-  /** Where the pipeline names the source: `evaluate.knn.against`. */
+  /** Where the pipeline names the source: `evaluate.knn.reference`. */
   readonly place: string;
   readonly sum: Sum;
   readonly passedOver: readonly PassedOverRow[];

@@ -112,7 +112,7 @@ function fieldsOf({ definition }: ResolvedMeasure, { train }: Resolved): readonl
 }
 
 /**
- * Ranks of classes must mean the same: those of `on` are those of `against`, or of a model that tells classes apart. Classes at the end may be missing among
+ * Ranks of classes must mean the same: those of `on` are those of `reference`, or of a model that tells classes apart. Classes at the end may be missing among
  * the pictures of `on`.
  */
 function refuseClasses(
@@ -120,7 +120,7 @@ function refuseClasses(
   found: Classes,
   trained: readonly string[] | undefined,
 ): void {
-  const expected = found.get('against') ?? (needs === 'classifies' ? trained : undefined);
+  const expected = found.get('reference') ?? (needs === 'classifies' ? trained : undefined);
   const names = found.get('on');
   if (!labels || expected === undefined || names === undefined) return;
   const difference = classDifference(expected, names);

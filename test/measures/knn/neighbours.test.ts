@@ -21,13 +21,13 @@ function clouds(name: string, n: number, { width = 7, classes = 5, spread = 1.2 
 }
 
 /** The k nearest of each picture once more, in float64 and with a sort. */
-function nearestOf(on: FeatureSet, against: FeatureSet, k: number) {
+function nearestOf(on: FeatureSet, reference: FeatureSet, k: number) {
   const row = ({ values, width }: FeatureSet, n: number) => {
     const raw = Array.from(values.subarray(n * width, (n + 1) * width), Number);
     const norm = Math.hypot(...raw);
     return raw.map((value) => (norm === 0 ? 0 : value / norm));
   };
-  const others = Array.from(against.labels, (_, j) => row(against, j));
+  const others = Array.from(reference.labels, (_, j) => row(reference, j));
   return Array.from(on.labels, (_, n) => {
     const own = row(on, n);
     const all = others.map((other, j) => ({ j, s: other.reduce((sum, value, i) => sum + value * own[i]!, 0) }));
@@ -38,14 +38,14 @@ function nearestOf(on: FeatureSet, against: FeatureSet, k: number) {
 /** The vote among the nearest once more. */
 function voted(
   on: FeatureSet,
-  against: FeatureSet,
+  reference: FeatureSet,
   nearest: ReturnType<typeof nearestOf>,
   weight: (similarity: number) => number,
 ) {
   let [first, five] = [0, 0];
   for (const [n, near] of nearest.entries()) {
     const votes = new Map<number, number>();
-    for (const { j, s } of near) votes.set(against.labels[j]!, (votes.get(against.labels[j]!) ?? 0) + weight(s));
+    for (const { j, s } of near) votes.set(reference.labels[j]!, (votes.get(reference.labels[j]!) ?? 0) + weight(s));
     const ranking = [...votes].sort((a, b) => b[1] - a[1] || a[0] - b[0]).map(([label]) => label);
     if (ranking[0] === on.labels[n]) first += 1;
     if (ranking.slice(0, 5).includes(on.labels[n]!)) five += 1;
@@ -55,23 +55,23 @@ function voted(
 
 t.test('votes and neighbours as in a float64 search of everything, over several blocks', async (t) => {
   const on = clouds('on', 700);
-  const against = clouds('against', 9000);
-  const nearest = nearestOf(on, against, 20);
+  const reference = clouds('reference', 9000);
+  const nearest = nearestOf(on, reference, 20);
   for (const k of [1, 20]) {
     for (const [vote, weight] of [
       ['weighted', (s: number) => Math.exp(s / 0.07)],
       ['majority', () => 1],
     ] as const) {
       const near = nearest.map((all) => all.slice(0, k));
-      const expected = voted(on, against, near, weight);
-      const found = await knnAccuracy({ on, against, k, vote, temperature: 0.07 });
+      const expected = voted(on, reference, near, weight);
+      const found = await knnAccuracy({ on, reference, k, vote, temperature: 0.07 });
       // Rounding may swap neighbours that are equally similar to seven digits: one picture of 700.
       t.ok(Math.abs(found.top1 - expected.top1) <= 1.5 / 700, `${vote} ${k}: ${found.top1}, ${expected.top1}`);
       t.ok(Math.abs(found.top5 - expected.top5) <= 1.5 / 700, `${vote} ${k}: ${found.top5}, ${expected.top5}`);
       t.ok(found.top1 > 0.5 && found.top1 < 0.999, 'neither chance nor certainty');
     }
   }
-  const { similarities } = await neighbours(on, against, 20);
+  const { similarities } = await neighbours(on, reference, 20);
   expectClose(
     t,
     similarities,
@@ -87,18 +87,18 @@ t.test('by hand: equal similarity goes to the earlier picture, equal votes to th
     width: 2,
   });
   // Length does not count: all but the last look along x.
-  const against = set([2, 1, 1, 2, 0], [1, 0], [5, 0], [2, 0], [0.1, 0], [0, 1]);
-  const { indices } = await neighbours(set([0], [3, 0]), against, 5);
+  const reference = set([2, 1, 1, 2, 0], [1, 0], [5, 0], [2, 0], [0.1, 0], [0, 1]);
+  const { indices } = await neighbours(set([0], [3, 0]), reference, 5);
   t.same([...indices], [0, 1, 2, 3, 4]);
   const accuracy = (label: number, k: number) =>
-    knnAccuracy({ on: set([label], [3, 0]), against, k, vote: 'majority', temperature: 1 });
+    knnAccuracy({ on: set([label], [3, 0]), reference, k, vote: 'majority', temperature: 1 });
   t.same(await accuracy(2, 1), { top1: 1, top5: 1 }, 'the earliest of equals votes');
   t.same(await accuracy(1, 4), { top1: 1, top5: 1 }, 'two votes each: the lower class');
   t.same(await accuracy(2, 4), { top1: 0, top5: 1 });
   t.same(await accuracy(0, 4), { top1: 0, top5: 0 }, 'a class without a vote is no answer');
   t.same(await accuracy(7, 5), { top1: 0, top5: 0 }, 'nor is one that nobody could vote for');
   await t.rejects(accuracy(0, 6), { code: 'KNN_FEW' });
-  const zero = await knnAccuracy({ on: set([2], [0, 0]), against, k: 1, vote: 'weighted', temperature: 1e-4 });
+  const zero = await knnAccuracy({ on: set([2], [0, 0]), reference, k: 1, vote: 'weighted', temperature: 1e-4 });
   t.same(zero, { top1: 1, top5: 1 }, 'a feature of zeros is as similar to all');
   t.same([rankOf([1, 3, 3, 2], 1), rankOf([1, 3, 3, 2], 2), rankOf([1, 3, 3, 2], 0)], [0, 1, 3]);
 });
@@ -108,22 +108,22 @@ t.test('labels far apart cost no more than labels in a row', async (t) => {
     ...set,
     labels: labels.map((label) => label * 500_000_000 + 1),
   });
-  const [on, against] = [clouds('a', 40), clouds('b', 50)];
+  const [on, reference] = [clouds('a', 40), clouds('b', 50)];
   const recipe = { k: 5, vote: 'weighted', temperature: 0.07 } as const;
-  const expected = await knnAccuracy({ on, against, ...recipe });
-  t.same(await knnAccuracy({ on: apart(on), against: apart(against), ...recipe }), expected);
+  const expected = await knnAccuracy({ on, reference, ...recipe });
+  t.same(await knnAccuracy({ on: apart(on), reference: apart(reference), ...recipe }), expected);
 });
 
 t.test('no tensor stays behind', async (t) => {
-  const [on, against] = [clouds('a', 40), clouds('b', 50)];
-  await expectNoTensorLeak(t, () => knnAccuracy({ on, against, k: 5, vote: 'weighted', temperature: 0.07 }));
+  const [on, reference] = [clouds('a', 40), clouds('b', 50)];
+  await expectNoTensorLeak(t, () => knnAccuracy({ on, reference, k: 5, vote: 'weighted', temperature: 0.07 }));
 });
 
 t.test('values that cannot be read leave no tensor behind', async (t) => {
-  const [on, against] = [clouds('a', 40), clouds('b', 50)];
+  const [on, reference] = [clouds('a', 40), clouds('b', 50)];
   const backend = tf.backend();
   t.intercept(backend, 'read', { value: () => Promise.reject(new Error('lost')) });
   await expectNoTensorLeak(t, () =>
-    t.rejects(knnAccuracy({ on, against, k: 5, vote: 'majority', temperature: 1 }), /lost/),
+    t.rejects(knnAccuracy({ on, reference, k: 5, vote: 'majority', temperature: 1 }), /lost/),
   );
 });

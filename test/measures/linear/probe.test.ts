@@ -23,18 +23,18 @@ function circle(name: string, n: number, noise: number): FeatureSet {
 const recipe = { epochs: 30, batch: 64, lr: 0.1, seed: 1 };
 
 t.test('classes that a plane tells apart are told apart, whatever the scale of the features', async (t) => {
-  const [on, against] = [circle('on', 300, 0.1), circle('against', 500, 0.1)];
-  const { top1, top5 } = await linearProbe({ ...recipe, on, against });
+  const [on, reference] = [circle('on', 300, 0.1), circle('reference', 500, 0.1)];
+  const { top1, top5 } = await linearProbe({ ...recipe, on, reference });
   t.ok(top1 > 0.97, `${top1}`);
   t.ok(top5 >= top1);
   // Six classes: five of six are always among the first five of some order.
-  const blurred = await linearProbe({ ...recipe, on: circle('on', 300, 3), against: circle('against', 500, 3) });
+  const blurred = await linearProbe({ ...recipe, on: circle('on', 300, 3), reference: circle('reference', 500, 3) });
   t.ok(blurred.top1 < 0.6 && blurred.top5 > blurred.top1 && blurred.top5 < 1, JSON.stringify(blurred));
 });
 
 t.test('one seed, one result; nothing stays behind', async (t) => {
-  const [on, against] = [circle('on', 100, 1), circle('against', 130, 1)];
-  const probe = (seed: number) => linearProbe({ ...recipe, epochs: 3, seed, on, against });
+  const [on, reference] = [circle('on', 100, 1), circle('reference', 130, 1)];
+  const probe = (seed: number) => linearProbe({ ...recipe, epochs: 3, seed, on, reference });
   t.same(await probe(1), await probe(1));
   await expectNoTensorLeak(t, () => probe(2));
 });
@@ -44,30 +44,30 @@ t.test('labels far apart cost no more than labels in a row', async (t) => {
     ...set,
     labels: labels.map((label) => label * 400_000_000 + 1),
   });
-  const [on, against] = [circle('on', 100, 1), circle('against', 130, 1)];
-  const expected = await linearProbe({ ...recipe, epochs: 3, on, against });
-  t.same(await linearProbe({ ...recipe, epochs: 3, on: apart(on), against: apart(against) }), expected);
+  const [on, reference] = [circle('on', 100, 1), circle('reference', 130, 1)];
+  const expected = await linearProbe({ ...recipe, epochs: 3, on, reference });
+  t.same(await linearProbe({ ...recipe, epochs: 3, on: apart(on), reference: apart(reference) }), expected);
 });
 
 t.test('values that cannot be read leave no tensor behind', async (t) => {
-  const [on, against] = [circle('a', 40, 1), circle('b', 50, 1)];
+  const [on, reference] = [circle('a', 40, 1), circle('b', 50, 1)];
   const backend = tf.backend();
   t.intercept(backend, 'read', { value: () => Promise.reject(new Error('lost')) });
-  await expectNoTensorLeak(t, () => t.rejects(linearProbe({ ...recipe, on, against }), /lost/));
+  await expectNoTensorLeak(t, () => t.rejects(linearProbe({ ...recipe, on, reference }), /lost/));
 });
 
 t.test('the first step is SGD on the mean cross-entropy of standardised features, in float64', async (t) => {
   // One epoch of one step at full rate; then the weights are all that decide, so the answer is that of this arithmetic.
-  const [on, against] = [circle('on', 400, 0.8), circle('against', 50, 0.8)];
-  const found = await linearProbe({ on, against, epochs: 1, batch: 50, lr: 20, seed: 9 });
-  t.equal(found.top1, afterOneStep(on, against, 9, (20 * 50) / 256));
+  const [on, reference] = [circle('on', 400, 0.8), circle('reference', 50, 0.8)];
+  const found = await linearProbe({ on, reference, epochs: 1, batch: 50, lr: 20, seed: 9 });
+  t.equal(found.top1, afterOneStep(on, reference, 9, (20 * 50) / 256));
 });
 
-function afterOneStep(on: FeatureSet, against: FeatureSet, seed: number, rate: number): number {
+function afterOneStep(on: FeatureSet, reference: FeatureSet, seed: number, rate: number): number {
   const D = 4;
   const C = 6;
-  const count = against.labels.length;
-  const column = (d: number) => Array.from({ length: count }, (_, n) => against.values[n * D + d]!);
+  const count = reference.labels.length;
+  const column = (d: number) => Array.from({ length: count }, (_, n) => reference.values[n * D + d]!);
   const mean = [0, 1, 2, 3].map((d) => column(d).reduce((a, b) => a + b) / count);
   const std = mean.map((m, d) => Math.sqrt(column(d).reduce((sum, x) => sum + (x - m) ** 2, 0) / count + 1e-6));
   const x = (set: FeatureSet, n: number) => mean.map((m, d) => (set.values[n * D + d]! - m) / std[d]!);
@@ -78,11 +78,11 @@ function afterOneStep(on: FeatureSet, against: FeatureSet, seed: number, rate: n
   const slopeW = weight.map((row) => row.map(() => 0));
   const slopeB = new Array<number>(C).fill(0);
   for (let n = 0; n < count; n++) {
-    const f = x(against, n);
+    const f = x(reference, n);
     const exp = logits(weight, new Array<number>(C).fill(0), f).map(Math.exp);
     const total = exp.reduce((a, b) => a + b);
     for (let c = 0; c < C; c++) {
-      const slope = (exp[c]! / total - (against.labels[n] === c ? 1 : 0)) / count;
+      const slope = (exp[c]! / total - (reference.labels[n] === c ? 1 : 0)) / count;
       slopeB[c]! += slope;
       for (let d = 0; d < D; d++) slopeW[d]![c]! += slope * f[d]!;
     }
@@ -97,8 +97,8 @@ function afterOneStep(on: FeatureSet, against: FeatureSet, seed: number, rate: n
 }
 
 t.test('N2: a probe whose scores are no numbers is an error, and not 100 %', async (t) => {
-  const [on, against] = [circle('on', 20, 1), circle('against', 30, 1)];
-  await t.rejects(linearProbe({ ...recipe, lr: 1e300, on, against }), { code: 'PROBE_NOT_A_NUMBER' });
+  const [on, reference] = [circle('on', 20, 1), circle('reference', 30, 1)];
+  await t.rejects(linearProbe({ ...recipe, lr: 1e300, on, reference }), { code: 'PROBE_NOT_A_NUMBER' });
   const gone = { ...on, values: on.values.map(() => Number.NaN) };
-  await t.rejects(linearProbe({ ...recipe, epochs: 1, on: gone, against }), { code: 'PROBE_NOT_A_NUMBER' });
+  await t.rejects(linearProbe({ ...recipe, epochs: 1, on: gone, reference }), { code: 'PROBE_NOT_A_NUMBER' });
 });

@@ -95,7 +95,7 @@ source:
 stages: [{ look: { path: ./p, table: q } }, { look: t }]
 train: { model: { lomar: { size: nano } }, batch: 2, steps: 1, init: w.safetensors }
 evaluate:
-  knn: { on: photos, against: ../others, k: 1 }
+  knn: { on: photos, reference: ../others, k: 1 }
   reconstruction: { on: { mine: { files: [f], deep: { place: ./g }, title: on, other: {} } } }
 output: out
 `;
@@ -118,7 +118,7 @@ output: out
   t.equal(definition.train?.init, at('w.safetensors'));
   t.equal(definition.output, at('out'));
   const { knn, linear, reconstruction } = definition.evaluate!;
-  t.match([knn, linear], [{ on: at('photos'), against: join(dir, 'others') }, { on: 'here' }]);
+  t.match([knn, linear], [{ on: at('photos'), reference: join(dir, 'others') }, { on: 'here' }]);
   t.match(reconstruction?.on, { source: { options: { files: [at('f')], deep: { place: at('g') }, title: 'on' } } });
   t.match(definition.uses, [at('my.ts')]);
 
@@ -127,7 +127,7 @@ output: out
     'source.title=./y',
     'stages.0.table=z',
     'train.init=w',
-    'evaluate.knn.against=v',
+    'evaluate.knn.reference=v',
     'evaluate.measures=null',
   ];
   const own = await load(t, { 'my.ts': module, 'p.yaml': base }, { set });
@@ -136,7 +136,7 @@ output: out
   t.match(own.resolved!.definition.stages[0], { stage: { options: { path: './p', table: here('z') } } });
   t.match(own.resolved!.definition, {
     train: { init: here('w') },
-    evaluate: { knn: { on: 'photos', against: here('v') } },
+    evaluate: { knn: { on: 'photos', reference: here('v') } },
   });
 });
 

@@ -62,7 +62,7 @@ t.test(
       root,
       `${head.replace('steps: 6', 'steps: 1')}evaluate:
   knn: { ${knn} }
-  linear: { on: test, against: train, epochs: 2 }
+  linear: { on: test, reference: train, epochs: 2 }
   reconstruction: { on: test }
 `,
     );
@@ -78,7 +78,7 @@ t.test(
     t.same(
       lines.filter((line) => line.startsWith('evaluate.')),
       [
-        'evaluate.knn.against, evaluate.linear.against: listed 12 = 12 delivered + 0 failed + 0 dropped + 0 passed over',
+        'evaluate.knn.reference, evaluate.linear.reference: listed 12 = 12 delivered + 0 failed + 0 dropped + 0 passed over',
         `evaluate.knn.on, evaluate.linear.on, evaluate.reconstruction.on: ${sum}; ${text}`,
       ],
     );
@@ -94,7 +94,7 @@ t.test(
       err: /^evaluate\.reconstruction\.on, evaluate\.knn\.on, .*: listed 9 = .*; passed over: 1 hidden/m,
     });
     t.match(JSON.parse(evaluated.out).sums.slice(1), [
-      { place: 'evaluate.knn.against', sum: { listed: 12, delivered: 12 } },
+      { place: 'evaluate.knn.reference', sum: { listed: 12, delivered: 12 } },
       {
         place: 'evaluate.knn.on',
         sum: { listed: 9, failed: 1 },
@@ -118,7 +118,7 @@ t.test(
     const text = head.replace('steps: 6', 'steps: 1');
     const { resolved } = await sound(
       root,
-      `${text}evaluate:\n  measures:\n    - knn: { ${knn} }\n    - knn: { k: 1, on: { image-folder: { path: ./train, labels: true } }, against: train }\n`,
+      `${text}evaluate:\n  measures:\n    - knn: { ${knn} }\n    - knn: { k: 1, on: { image-folder: { path: ./train, labels: true } }, reference: train }\n`,
     );
     const { lines } = await run(resolved.definition);
     t.match(
@@ -152,7 +152,7 @@ t.test('N6: only the same source with the same options reads the same pictures, 
     [folder(''), folder(', formats: [png]'), undefined],
   ] as const;
   const own = (on: string) => (on.includes('idx') ? ', stages: [resize: 16]' : '');
-  const measures = pairs.map(([on, against]) => `    - knn: { k: 1, on: ${on}, against: ${against}${own(on)} }`);
+  const measures = pairs.map(([on, reference]) => `    - knn: { k: 1, on: ${on}, reference: ${reference}${own(on)} }`);
   const text = head.replace('steps: 6', 'steps: 1');
   const { resolved, texts } = await sound(root, `${text}evaluate:\n  measures:\n${measures.join('\n')}\n`);
   t.same(texts, []);
@@ -170,7 +170,7 @@ t.test('before, on the way and after: files, lines, report; a run that goes on k
   const text = `${head}evaluate:
   every: { steps: 2 }
   knn: { ${knn} }
-  linear: { on: test, against: train, epochs: 20, limit: { on: 6 } }
+  linear: { on: test, reference: train, epochs: 20, limit: { on: 6 } }
   reconstruction: { on: test }
 `;
   const { resolved, texts } = await sound(root, text);
@@ -255,7 +255,7 @@ t.test('pictures that go through few pixels, two measures of a kind, epochs, onl
   every: { epochs: 0.25 }
   measures:
     - knn: { ${knn}, vote: majority, pool: cls }
-    - knn: { ${knn}, stages: [decode, { resize: 2 }, { resize: 16 }], limit: { against: 6 } }
+    - knn: { ${knn}, stages: [decode, { resize: 2 }, { resize: 16 }], limit: { reference: 6 } }
 `,
   );
   t.same(texts, []);
@@ -297,13 +297,13 @@ t.test('check: measures that cannot be', async (t) => {
     await check('{ knn: {} }'),
     await check('{ knn: { on: test } }', (text) => text.replace('labels: true, ', '')),
     await check('{ source: { image-folder: test }, knn: { k: 3 } }'),
-    await check(`{ knn: { ${knn}, limit: { against: 2 } } }`),
+    await check(`{ knn: { ${knn}, limit: { reference: 2 } } }`),
     await check(`{ knn: { ${knn}, stages: [decode, { random-resized-crop: 16 }, random-flip] } }`),
     await check(`{ knn: { ${knn}, stages: [decode, { resize: 8 }] } }`),
     await check(`{ knn: { ${knn}, stages: [decode] }, every: { steps: 2, epochs: 1 }, at: [middle] }`),
     await check('{ measures: [{ knm: {} }, { knn: {}, linear: {} }, 3] }'),
     await check('{ measures: [{ reconstruction: { on: a } }, { reconstruction: { on: b } }] }'),
-    await check('{ reconstruction: { on: a, against: b, beside: low-resolution } }'),
+    await check('{ reconstruction: { on: a, reference: b, baseline: low-resolution } }'),
     await check(`{ measures: [{ knn: { ${knn} } }], linear: { on: test } }`),
     await check('{ every: { steps: 2 } }'),
     await check('{ knn: { on: { idx: { images: a, labels: b } }, kk: 2 } }'),

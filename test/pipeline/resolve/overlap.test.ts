@@ -74,9 +74,9 @@ t.test('L1, L2: what is read and what is written do not lie in each other, by wh
   t.same(await codes(`${trained('', './held/out')}evaluate: { reconstruction: { on: ./held } }\n`), inside);
   const labelled = '{ image-folder: { path: ./held/a, labels: true } }';
   t.same(
-    await codes(`${trained('', './held/a/b')}evaluate: { knn: { on: ./photos, against: ${labelled} } }\n`),
+    await codes(`${trained('', './held/a/b')}evaluate: { knn: { on: ./photos, reference: ${labelled} } }\n`),
     inside,
-    'against',
+    'reference',
   );
   t.same(await codes(trained('init: ./trained, ', './trained')), over, 'the weights to begin with');
   t.same(await codes(trained('init: ./trained/checkpoints/step-00000001, ', './trained')), over);

@@ -39,14 +39,14 @@ output: run
 `;
 const wide = `evaluate:
   every: { steps: 2 }
-  reconstruction: { on: test, beside: mean-patch, pictures: 2 }
+  reconstruction: { on: test, baseline: mean-patch, pictures: 2 }
   knn: { k: 3, on: { image-folder: { path: test, labels: true } } }
-  linear: { on: test, against: train, epochs: 20, limit: { on: 4 } }
+  linear: { on: test, reference: train, epochs: 20, limit: { on: 4 } }
 `;
 const listed = `evaluate:
   at: [end]
   source: { image-folder: { path: test, labels: true } }
-  measures: [{ knn: { k: 1, vote: majority } }, { knn: { k: 2, pool: cls, against: test } }]
+  measures: [{ knn: { k: 1, vote: majority } }, { knn: { k: 2, pool: cls, reference: test } }]
 `;
 
 /** Numbers as every machine has them, and nothing that another run has not. */
