@@ -14,6 +14,8 @@ export const streamsErrors = {
     "a stage must return a sample (an object with the key it was given), several, or drop('reason'); got {found}. Spread the sample you were given: `{ ...sample, more }`.",
   OPERATOR_LATE:
     'an operator with holds: {holds} must let a sample out in its turn, with the key it was given; {key} came out after its turn or was never inside. This operator holds all that it may have: raise `holds` (operator(op, { holds: n }), with n at least {more}).',
+  OPERATOR_STALLS:
+    'an operator that keeps samples back must let one out, or be seen to have dropped it, within {seconds} s; {times:time} it was waited for in vain. Drop samples before the operator waits (`filter` before `delay`), or in each(fn) by drop(reason); raise `timeout` where it takes longer.',
   OPERATOR_FAILED:
     'an operator must not fail, because rxjs cannot go on after an error; got: {reason}. Catch it inside (a function that may fail belongs in each(fn), which counts failures).',
   FUNCTION_BARE:

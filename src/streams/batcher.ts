@@ -3,7 +3,7 @@ import { fail } from '../errors.ts';
 import type { Budget } from './failures.ts';
 import type { StageMeter } from './meter.ts';
 import { runOrdered } from './ordered/map-ordered.ts';
-import type { Carried, End } from './permits.ts';
+import type { Carried, End, Permit } from './permits.ts';
 import type { Cell, Ring } from './ring.ts';
 import type { Sample } from './sample.ts';
 
@@ -16,7 +16,12 @@ export interface CellBatch {
   readonly epochs: readonly number[];
   /** Samples that it was to have; fewer are in the last one of a run. */
   readonly wanted: number;
+  /** Counts its samples as dropped: they have come this far and are not used. The cells stay whose they are. */
+  drop(): void;
 }
+
+/** Why samples are dropped that were delivered. */
+const unfilled = 'in no full batch';
 
 export interface BatcherOptions {
   readonly ring: Ring;
@@ -30,7 +35,7 @@ export interface BatcherOptions {
   readonly timeoutSeconds: number;
   readonly budget: Budget;
   readonly meter: StageMeter;
-  /** Batches do not cross epochs: what an epoch's end leaves of one is thrown away. */
+  /** Batches do not cross epochs: what an epoch's end leaves of one is dropped. */
   readonly dropLast?: boolean;
   readonly scheduler?: SchedulerLike;
 }
@@ -78,7 +83,7 @@ export function batcher({
   return (source) =>
     new Observable((subscriber) => {
       let given: Cell | undefined;
-      let batch: { cells: number[]; samples: Sample[] } = { cells: [], samples: [] };
+      let batch = emptyBatch();
       let wanted = typeof size === 'number' ? size : 0;
 
       const begin = (placed: Placed): void | PromiseLike<void> => {
@@ -96,15 +101,24 @@ export function batcher({
       };
 
       const emit = () => {
-        const { cells, samples } = batch;
-        batch = { cells: [], samples: [] };
+        const { cells, samples, permits } = batch;
+        batch = emptyBatch();
         subscriber.next({
           cells: Uint32Array.from(cells),
           keys: samples.map(({ key }) => key),
           positions: samples.map(({ position }) => position),
           epochs: samples.map(({ epoch }) => epoch),
           wanted,
+          drop: () => drop(permits),
         });
+      };
+
+      const drop = (permits: readonly Permit[]) => {
+        for (const permit of permits) {
+          permit.drop();
+          meter.out--;
+          meter.dropped(unfilled);
+        }
       };
 
       const options = {
@@ -142,11 +156,13 @@ export function batcher({
             meter.out++;
             if (dropLast && batch.samples.length > 0 && batch.samples[0]!.epoch !== carried.sample.epoch) {
               ring.free(batch.cells);
-              batch = { cells: [], samples: [] };
+              drop(batch.permits);
+              batch = emptyBatch();
             }
             if (typeof size === 'function' && batch.samples.length === 0) wanted = size(carried.sample);
             batch.cells.push(cell!.index);
             batch.samples.push(carried.sample);
+            batch.permits.push(carried.permit);
             if (batch.cells.length === wanted) emit();
             return;
           }
@@ -161,4 +177,8 @@ export function batcher({
         },
       });
     });
+}
+
+function emptyBatch() {
+  return { cells: [] as number[], samples: [] as Sample[], permits: [] as Permit[] };
 }

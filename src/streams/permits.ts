@@ -18,10 +18,14 @@ export class Permits {
   readonly capacity: number;
   #issued = 0;
   #returned = 0;
+  /** Those in flight, in the order in which they were taken. */
+  readonly #out = new Set<Permit>();
   readonly #waiters = new Set<() => void>();
   readonly #watchers = new Set<(permit: Permit) => void>();
   #most = 0;
   readonly #ended = { delivered: 0, failed: 0, dropped: 0 };
+  /** Of those that were dropped, which were delivered before. */
+  #dropped = 0;
   #refusedSince: number | undefined;
   #waited = 0;
 
@@ -56,6 +60,11 @@ export class Permits {
     return { ...this.#ended };
   }
 
+  /** Samples that were delivered, those that were dropped after that too. */
+  get reached(): number {
+    return this.#ended.delivered + this.#dropped;
+  }
+
   /** Milliseconds in which a sample stood ready to be read and all permits were out: what comes after is slower than the source. */
   get waitedMs(): number {
     return this.#waited + (this.#refusedSince === undefined ? 0 : this.#now() - this.#refusedSince);
@@ -73,7 +82,19 @@ export class Permits {
     }
     this.#issued++;
     if (this.open > this.#most) this.#most = this.open;
-    return new Permit(this, position);
+    const permit = new Permit(this, position);
+    this.#out.add(permit);
+    return permit;
+  }
+
+  /**
+   * Whether the end of the chain, which brings samples back into order, waits for the sample of this permit while no other can be read: all permits are out, and
+   * this is the oldest. @param arrived the last position that has come as far as this sample.
+   */
+  blocks(permit: Permit, arrived: number): boolean {
+    if (this.open < this.capacity || this.#out.values().next().value !== permit) return false;
+    for (const { position } of this.#out) if (position > arrived) return false;
+    return true;
   }
 
   /** Calls `wake` whenever a permit has come back. Returns the way to stop that. */
@@ -92,10 +113,18 @@ export class Permits {
   settle(permit: Permit): void {
     if (permit.shares === 0) {
       this.#returned++;
+      this.#out.delete(permit);
       if (permit.end !== undefined) this.#ended[permit.end]++;
     }
     for (const watch of this.#watchers) watch(permit);
     if (permit.shares === 0) for (const wake of this.#waiters) wake();
+  }
+
+  /** For permits only: a sample that had been delivered has ended otherwise. */
+  amend(end: End): void {
+    this.#ended.delivered--;
+    this.#ended[end]++;
+    this.#dropped++;
   }
 }
 
@@ -104,11 +133,18 @@ export class Permit {
   readonly position: number;
   readonly #home: Permits;
   #shares = 1;
-  #end: End | undefined;
+  /** Parts that were delivered, and how the others ended. */
+  #delivered = 0;
+  #end: Exclude<End, 'delivered'> | undefined;
 
   constructor(home: Permits, position: number) {
     this.#home = home;
     this.position = position;
+  }
+
+  /** Whether everything waits for its sample. @param arrived the last position that has come as far as it has. */
+  blocks(arrived: number): boolean {
+    return this.#home.blocks(this, arrived);
   }
 
   /** Parts still in flight; 0 when the permit has returned. */
@@ -118,7 +154,7 @@ export class Permit {
 
   /** How its sample has ended, as far as its parts have. */
   get end(): End | undefined {
-    return this.#end;
+    return this.#delivered > 0 ? 'delivered' : this.#end;
   }
 
   /** The sample became `parts` samples: all of them together hold the permit. */
@@ -129,9 +165,17 @@ export class Permit {
   /** Gives back one share, and says how its part ended; nothing where the run ended before. Giving back more than there are is a fault of the stage that does it. */
   return(end?: End): void {
     if (this.#shares === 0) throw fail('PERMIT_TWICE', { position: this.position });
-    if (end !== undefined && (this.#end === undefined || ends.indexOf(end) < ends.indexOf(this.#end))) this.#end = end;
+    if (end === 'delivered') this.#delivered++;
+    else if (end !== undefined && this.#end !== 'failed') this.#end = end;
     this.#shares--;
     this.#home.settle(this);
+  }
+
+  /** Of a part that was delivered: it was dropped after all. */
+  drop(): void {
+    const isLast = --this.#delivered === 0;
+    this.#end ??= 'dropped';
+    if (isLast && this.#shares === 0) this.#home.amend(this.#end);
   }
 }
 

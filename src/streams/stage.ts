@@ -80,7 +80,8 @@ export type OperatorPolicy = StagePolicy & { readonly name?: string; readonly ho
 
 /**
  * A stage from an rxjs operator over samples. `holds` is how many samples the operator may keep back: 0 (the default) for one that
- * answers at once, such as `map` or `filter`; n for one that waits or collects. What it does not let out is dropped and counted.
+ * answers at once, such as `map` or `filter`; n for one that waits or collects. What it does not let out is dropped and counted, at once where that can be
+ * known: let it drop samples before it waits (`filter` before `delay`), and await other threads by promises.
  */
 export function operator<S extends Sample, T extends Sample>(
   op: OperatorFunction<S, T>,

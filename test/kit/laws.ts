@@ -3,6 +3,7 @@ import { Random } from '../../src/random.ts';
 import { Budget, type Failure } from '../../src/streams/failures.ts';
 import { gate } from '../../src/streams/gate.ts';
 import { StageMeter } from '../../src/streams/meter.ts';
+import { inOrder } from '../../src/streams/ordered/in-order.ts';
 import { type Carried, Permits } from '../../src/streams/permits.ts';
 import { runOperator } from '../../src/streams/run-operator.ts';
 import { runStage } from '../../src/streams/run-stage.ts';
@@ -21,6 +22,8 @@ export interface Trial {
   readonly cancelAt?: number;
   readonly timeoutSeconds?: number;
   readonly concurrency?: number;
+  /** The consumer takes samples in the order of their positions, as batches and sinks do. */
+  readonly ordered?: boolean;
 }
 
 /** What happened, and which laws were broken (none, one hopes). */
@@ -105,7 +108,8 @@ export function tryChain(links: readonly Link[], trial: Trial): Verdict {
     end: trial.count,
     scheduler,
   });
-  const chain = operators.reduce((observable, op) => observable.pipe(op), source);
+  const parts = operators.reduce((observable, op) => observable.pipe(op), source);
+  const chain = trial.ordered ? parts.pipe(inOrder(permits)) : parts;
 
   const subscription = chain.subscribe({
     next(carried) {

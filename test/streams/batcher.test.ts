@@ -23,6 +23,8 @@ interface Setting {
   readonly breaks?: (sample: Sample) => 'work' | 'write' | 'late' | undefined;
   readonly trainMs?: number;
   readonly cancelAt?: number;
+  readonly dropLast?: boolean;
+  readonly epochOf?: (position: number) => number;
 }
 
 /** Runs a source of numbered samples through a stage and the batcher, with a trainer that frees each batch after `trainMs`. */
@@ -37,6 +39,8 @@ function run({
   breaks = () => undefined,
   trainMs = 0,
   cancelAt,
+  dropLast = false,
+  epochOf = () => 0,
 }: Setting) {
   const scheduler = virtualTime();
   scheduler.maxFrames = Number.POSITIVE_INFINITY;
@@ -61,10 +65,15 @@ function run({
       if (breaks(sample) === 'work') throw new Error('work');
       return sample;
     });
-  const subscription = gate(permits, (position): Sample => ({ key: `s${position}`, position, epoch: 0 }), {
-    end: count,
-    scheduler,
-  })
+  const rendering = around('render');
+  const subscription = gate(
+    permits,
+    (position): Sample => ({ key: `s${position}`, position, epoch: epochOf(position) }),
+    {
+      end: count,
+      scheduler,
+    },
+  )
     .pipe(
       runStage(work, around('work')),
       inOrder(permits),
@@ -82,7 +91,8 @@ function run({
           // The permit is still out: whoever takes the sample's memory back is before the one who gets it next.
           writtenWith.push({ key: sample.key, open: permits.open });
         },
-        ...around('render'),
+        ...rendering,
+        dropLast,
       }),
     )
     .subscribe({
@@ -108,7 +118,8 @@ function run({
   if (cancelAt !== undefined) scheduler.schedule(() => subscription.unsubscribe(), cancelAt);
   scheduler.flush();
   const keys = batches.flatMap((batch) => batch.keys);
-  return { batches, permits, ring, failures, error, completed, outstanding, keys, writtenWith };
+  const drops = rendering.meter.drops.get('in no full batch') ?? 0;
+  return { batches, permits, ring, failures, error, completed, outstanding, keys, writtenWith, drops };
 }
 
 const hash = (n: number) => (Math.imul(n + 1, 2654435761) >>> 8) % 1000;
@@ -236,5 +247,39 @@ t.test('a late writer cannot touch the cell that is someone else’s by then', (
   t.equal(ring.take(), undefined);
   ring.free([0, 0, 1]);
   t.equal(ring.available, 2, 'freeing twice counts once');
+  t.end();
+});
+
+t.test('issue 16: samples that are in no full batch are dropped, those in one are delivered, whatever fails', (t) => {
+  fc.assert(
+    fc.property(
+      fc.record({
+        count: fc.integer({ min: 0, max: 90 }),
+        size: fc.integer({ min: 1, max: 9 }),
+        perEpoch: fc.integer({ min: 1, max: 40 }),
+        concurrency: fc.integer({ min: 1, max: 6 }),
+      }),
+      fc.integer({ min: 2, max: 20 }),
+      ({ perEpoch, ...setting }, every) => {
+        const { permits, keys, batches, failures, drops, error } = run({
+          ...setting,
+          dropLast: true,
+          epochOf: (position) => Math.floor(position / perEpoch),
+          breaks: ({ position }) => (position % every === 1 ? 'write' : undefined),
+          writeMs: ({ position }) => hash(position) % 7,
+        });
+        if (error !== undefined) throw error;
+        const full = batches.filter((batch) => batch.keys.length === setting.size);
+        const { delivered, failed, dropped } = permits.ended;
+        t.equal(delivered + failed + dropped, setting.count);
+        // The last batch of all is for its taker to judge.
+        t.equal(delivered, keys.length);
+        t.equal(failed, failures.length);
+        t.equal(drops, dropped);
+        t.ok(batches.length - full.length <= 1);
+      },
+    ),
+    { numRuns: 200 },
+  );
   t.end();
 });

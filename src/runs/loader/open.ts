@@ -97,8 +97,8 @@ export async function openLoader(resolved: Readable, options: OpenOptions = {}):
       : undefined;
   const again = total === Number.POSITIVE_INFINITY && Number.isFinite(source.count);
   // Counted by permits: what a stage or the end of the chain still holds is on its way.
-  const delivered = () => running.permits.ended.delivered;
-  const read = again ? endingIdlePasses(source, capacity.permits, delivered) : source;
+  const reached = () => running.permits.reached;
+  const read = again ? endingIdlePasses(source, capacity.permits, reached) : source;
   const running = loader(read, {
     seed: definition.seed,
     base: definition.base,

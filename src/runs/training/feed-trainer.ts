@@ -1,5 +1,5 @@
 import { catchError, EMPTY, tap } from 'rxjs';
-import { type BatcherOptions, batcher } from '../../streams/batcher.ts';
+import { type BatcherOptions, batcher, type CellBatch } from '../../streams/batcher.ts';
 import { iterate } from '../../streams/iterate.ts';
 import type { Ring } from '../../streams/ring.ts';
 import type { Sample } from '../../streams/sample.ts';
@@ -45,7 +45,8 @@ export async function feedTrainer(
   const size = (first: Sample) => cut.next(first);
   const render = batcher({ ring, size, dropLast, ...rendering });
   let gathered = 0;
-  let batchIndex = 0;
+  // Of a step that is not full yet.
+  let step: CellBatch[] = [];
   let epoch = -1;
   let waited = 0;
   // Ended by the trainer's end, not by the run's signal: a step that is under way is to be finished.
@@ -64,14 +65,21 @@ export async function feedTrainer(
       return EMPTY;
     }),
   );
-  for await (const { wanted, ...list } of iterate(lists, over.signal)) {
+  const drop = () => {
+    for (const list of step) list.drop();
+    step = [];
+  };
+  for await (const list of iterate(lists, over.signal)) {
     if (dropLast && list.epochs[0] !== epoch) {
-      [gathered, batchIndex] = [0, 0];
+      drop();
+      gathered = 0;
       epoch = list.epochs[0]!;
     }
     const samples = list.keys.length;
+    const batchIndex = step.length;
+    step.push(list);
     // The run's last samples, fewer than a micro-batch: they cannot fill a step.
-    if (samples < wanted) {
+    if (samples < list.wanted) {
       gathered += samples;
       break;
     }
@@ -83,8 +91,9 @@ export async function feedTrainer(
     if (!(await trainer.send({ cells, keys, positions, batchIndex, permitWaitMs, ringFill })))
       return { leftOver: 0, tooFew };
     gathered = (gathered + samples) % batch;
-    batchIndex = gathered === 0 ? 0 : batchIndex + 1;
+    if (gathered === 0) step = [];
   }
+  drop();
   trainer.end();
   return { leftOver: gathered, tooFew };
 }

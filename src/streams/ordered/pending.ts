@@ -1,65 +1,87 @@
-import { createHook } from 'node:async_hooks';
 import { asyncScheduler, type SchedulerLike, VirtualTimeScheduler } from 'rxjs';
+import { type Follower, NodeFollower, type Started, VirtualFollower } from './started.ts';
 
-/** What the code that runs now has started, by Node's names (`Timeout`, `PROMISE`); nothing is noted while it is undefined. */
-let started: Set<string> | undefined;
-
-const hook = createHook({
-  init(_, type) {
-    started?.add(type);
-  },
-});
-
-/** Whether an operator has ever started something that may let a sample out later, without being given another: a timer, a promise, an action of virtual time. */
+/**
+ * Whether an operator has started something that may let out, without being given another sample, one of those that it has. Moments are numbers that only grow:
+ * each sample is fed at one, and each timer starts and goes off at one.
+ */
 export class Pending {
-  readonly #scheduler: SchedulerLike;
-  #any = false;
-  /** Actions of virtual time that are our own. */
-  #beside = 0;
+  readonly #follower: Follower;
+  #moment = 0;
+  #fed = 0;
+  /** Timers that the operator has when it has no sample, such as that of bufferTime. */
+  #standing = 0;
+  #isWanted = false;
 
-  constructor(scheduler: SchedulerLike = asyncScheduler) {
-    this.#scheduler = scheduler;
+  /** @param wake called at a time of its own, once after each `want`, when something has changed. */
+  constructor(wake: () => void, scheduler: SchedulerLike = asyncScheduler) {
+    const following = {
+      moment: () => this.moment(),
+      changed: () => {
+        if (!this.#isWanted) return;
+        this.#isWanted = false;
+        this.beside(() => (scheduler === asyncScheduler ? setImmediate(wake) : scheduler.schedule(wake)));
+      },
+    };
+    this.#follower =
+      scheduler instanceof VirtualTimeScheduler
+        ? new VirtualFollower(scheduler, following)
+        : new NodeFollower(following);
   }
 
-  get any(): boolean {
-    return this.#any;
+  /** Subscribes to the operator. */
+  subscribe(run: () => void): void {
+    this.#follower.run(0, run);
+    this.#standing = this.#timersOf(0).length;
   }
 
-  /** Runs code of an operator and notes what it starts. True when there is a promise among it. */
-  watch(run: () => void): boolean {
-    if (this.#scheduler instanceof VirtualTimeScheduler) {
-      const [before, beside] = [this.#actions, this.#beside];
-      run();
-      this.#any ||= this.#actions - before > this.#beside - beside;
-      return false;
+  /** Feeds a sample. */
+  feed(run: () => void): void {
+    const root = this.moment();
+    const standing = this.#timersOf(0);
+    this.#follower.run(root, run);
+    // A timer that the operator always has may begin anew with a sample, as that of bufferTime when its buffer is full.
+    const gone = standing.filter((timer) => !timer.isAwaited()).length;
+    if (gone > 0) for (const timer of this.#timersOf(root).slice(-gone)) timer.root = 0;
+    this.#fed = this.moment();
+  }
+
+  #timersOf(root: number): Started[] {
+    return [...this.#follower.all()].filter((each) => each.isTimer && each.root === root && each.isAwaited());
+  }
+
+  /** A new moment, after all that was. */
+  moment(): number {
+    return ++this.#moment;
+  }
+
+  /** Asks to be woken. */
+  want(): void {
+    this.#isWanted = true;
+  }
+
+  /** Whether anything is on its way that was started for samples which had been fed by then. */
+  works(by: number = this.#fed): boolean {
+    let timers = 0;
+    for (const started of this.#follower.all()) {
+      if (!started.isAwaited()) continue;
+      if (started.root > 0 ? started.root <= by : !started.isTimer || ++timers > this.#standing) return true;
     }
-    const outer = started;
-    const mine = new Set<string>();
-    started = mine;
-    hook.enable();
-    try {
-      run();
-    } finally {
-      started = outer;
-      if (outer === undefined) hook.disable();
-    }
-    this.#any ||= mine.size > 0;
-    return mine.has('PROMISE');
+    return false;
   }
 
-  /** Runs what is started on our own account while an operator is watched. */
+  /** Whether what had been fed by then stays inside unless more is fed: nothing is on its way, and all timers that the operator always has went off since. */
+  isOver(by: number = this.#fed): boolean {
+    if (this.works(by)) return false;
+    return this.#timersOf(0).every(({ since }) => since > by);
+  }
+
+  /** Runs what is done on our own account while code of an operator runs. */
   beside<T>(run: () => T): T {
-    const [outer, before] = [started, this.#actions];
-    started = undefined;
-    try {
-      return run();
-    } finally {
-      started = outer;
-      this.#beside += this.#actions - before;
-    }
+    return this.#follower.beside(run);
   }
 
-  get #actions(): number {
-    return this.#scheduler instanceof VirtualTimeScheduler ? this.#scheduler.actions.length : 0;
+  close(): void {
+    this.#follower.close();
   }
 }

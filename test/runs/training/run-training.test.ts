@@ -312,6 +312,29 @@ t.test('L13: a training that can never have a step is refused before it begins',
   t.notOk(existsSync(join(root, 'run', 'checkpoints')));
 });
 
+t.test('issue 16: what does not fill a step is dropped, with the reason, and the sum holds', async (t) => {
+  const root = t.testdir();
+  await pictureFolder(join(root, 'photos'), 11);
+  const chain = pipeline(
+    imageFolder(join(root, 'photos')),
+    decode(),
+    randomResizedCrop({ size: 32 }),
+    windows({ patch: 8, size: 3, views: 2 }),
+    mask(0.5),
+  );
+  const train = { model: lomar({ width: 32, depth: 1, heads: 2 }), batch: 4, microBatch: 2, epochs: 3 } as const;
+  const where = { backend: 'wasm', thread: 'main' } as const;
+  const of = (dropLast: boolean) =>
+    definePipeline({ ...chain, train: { ...train, ...where, dropLast }, output: join(root, `run-${dropLast}`) });
+  const dropping = await run(of(true));
+  t.match(dropping, { done: 6, drops: 9, sum: { listed: 33, delivered: 24, failed: 0, dropped: 9, notReached: 0 } });
+  t.match(
+    dropping.lines.join('\n'),
+    /dropped: 9 in \S+ \(in no full batch\)[\s\S]*24 delivered \+ 0 failed \+ 9 dropped/,
+  );
+  t.match(await run(of(false)), { done: 8, drops: 1, sum: { listed: 33, delivered: 32, dropped: 1 } });
+});
+
 t.test('L13: where no epoch has the samples of a step once the broken ones are out, the training ends', async (t) => {
   const root = t.testdir();
   await pictureFolder(join(root, 'photos'), 6);
