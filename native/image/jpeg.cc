@@ -5,6 +5,11 @@
 
 #include <jerror.h>
 
+#if __has_include(<jpegint.h>)
+#include <jpegint.h>
+#define KNOWS_ENTROPY_DECODER
+#endif
+
 #include "leftover.h"
 
 // libjpeg reports an error by a jump out of its depths to the function below that called it. No object with a destructor may live in a frame
@@ -87,10 +92,39 @@ boolean JpegReader::endFile(j_decompress_ptr info) {
   return TRUE;
 }
 
+// libjpeg's decoder of Huffman codes holds bits that it has read ahead and not used: up to 8 bytes, by how near the end of the file is. Where they are is private
+// to it, though the same in all its versions, so they are believed only where they are the last bytes that were read; else none were read ahead.
+const uint8_t* JpegReader::behindLastCode() const {
+  const uint8_t* read = source_.next_input_byte;
+#ifdef KNOWS_ENTROPY_DECODER
+  if (info_.arith_code) return read;
+  struct Bits {
+    size_t buffer;
+    int left;
+  };
+  struct Decoder {
+    jpeg_entropy_decoder shared;
+    Bits bits;
+  };
+  const Bits& bits = reinterpret_cast<const Decoder*>(info_.entropy)->bits;
+  if (bits.left < 0 || bits.left > static_cast<int>(8 * sizeof bits.buffer)) return read;
+  const uint8_t* from = read;
+  for (int ahead = 0; ahead < bits.left / 8; ahead++) {
+    // A zero behind 255 was put there by the encoder.
+    if (from - error_.begin < 2) return read;
+    from -= from[-1] == 0 && from[-2] == 0xff ? 2 : 1;
+    if (*from != ((bits.buffer >> (8 * ahead)) & 0xff)) return read;
+  }
+  return from;
+#else
+  return read;
+#endif
+}
+
 bool JpegReader::leavesData() const {
   // One that was met, or the end that was put behind the file: everything was decoded.
   if (info_.unread_marker != 0 || source_.next_input_byte == endMarker || source_.next_input_byte == endMarker + sizeof endMarker) return false;
-  const uint8_t* from = source_.next_input_byte;
+  const uint8_t* from = behindLastCode();
   const uint8_t* to = nextMarker(from, error_.end);
   return to == error_.end ? to - from > mostPadding : isData(error_.begin, from, to);
 }

@@ -75,6 +75,8 @@ class JpegReader {
   static boolean endFile(j_decompress_ptr info);
   // Whether something was read that libjpeg has not decoded, though the last row is there; see leftover.h.
   bool leavesData() const;
+  // Where the bytes begin of which no code of the scan has used any bit.
+  const uint8_t* behindLastCode() const;
   Answer refuse(const char* reason);
 
   jpeg_decompress_struct info_{};

@@ -8,7 +8,7 @@ namespace patchstream {
 // What lies between the last code of a scan and the marker behind it. Some cameras fill up there; but data that was lost or doubled in the middle of a scan
 // shows there too, for a decoder falls into step again and then has too much of it. The rule is that of src/vision/headers/jpeg-scan.ts.
 
-// Bytes that may be anything: those that a decoder has read ahead, and what an encoder had in its registers.
+// Bytes that may be anything: what an encoder had in its registers.
 constexpr ptrdiff_t mostPadding = 16;
 
 // The marker behind `from`, but for those of restarts; `end` where there is none.
