@@ -13,14 +13,16 @@ export function gradients<Name extends string>(
   const entries = Object.entries(variables) as [Name, tf.Variable][];
   const list = entries.map(([, variable]) => variable);
   const made: tf.Tensor[] = [];
+  let value: tf.Tensor | undefined;
   try {
-    const value = eachGradient(f, list, (i, gradient) => {
+    value = eachGradient(f, list, (i, gradient) => {
       made[i] = gradient;
     });
-    const named = entries.map(([name, variable], i) => [name, made[i] ?? tf.zeros(variable.shape)] as const);
+    for (const [i, variable] of list.entries()) made[i] ??= tf.zeros(variable.shape);
+    const named = entries.map(([name], i) => [name, made[i]!] as const);
     return { value, gradients: Object.fromEntries(named) as Record<Name, tf.Tensor> };
   } catch (cause) {
-    tf.dispose(made.filter(Boolean));
+    tf.dispose([...made.filter(Boolean), ...(value === undefined ? [] : [value])]);
     throw cause;
   }
 }
@@ -47,7 +49,7 @@ interface Taping {
  * more is freed on the way. tfjs' own keeps all gradients, also of everything between, until the last is there: of a large model, a second copy of all
  * weights and another of all that was computed.
  *
- * @param give takes over a variable's gradient, of its shape. @returns the value, which the caller owns. Nothing else is left behind when it throws.
+ * @param give takes over a variable's gradient, of its shape, unless it throws. @returns the value, which the caller owns. Nothing else is left behind when it throws.
  */
 export function eachGradient(
   f: () => tf.Tensor,
@@ -59,23 +61,30 @@ export function eachGradient(
   for (const node of tape) if (!path.includes(node)) freeSaved(node);
   const places = new Map(variables.map(({ id }, i) => [id, i]));
   const whole = firstUses(path, places);
-  const grown = new Map<number, tf.Tensor>([[value.id, tf.onesLike(value)]]);
+  const grown = new Map<number, tf.Tensor>();
   let at = path.length - 1;
   try {
+    grown.set(value.id, tf.onesLike(value));
     for (; at >= 0; at--) {
       const { node, wanted } = path.at(at);
       const dys = node.outputs.map(({ id }) => grown.get(id) ?? null);
       const dxs = dys.every((dy) => dy === null) ? [] : backward(node, wanted, dys);
-      for (const [i, dx] of dxs.entries()) grow(grown, node.inputs[wanted[i]!]!.id, dx);
+      growAll(
+        grown,
+        wanted.map((name) => node.inputs[name]!.id),
+        dxs,
+      );
       for (const { id } of node.outputs) {
         grown.get(id)?.dispose();
         grown.delete(id);
       }
       freeSaved(node);
       for (const variable of whole.get(node) ?? []) {
-        const gradient = grown.get(variables[variable]!.id);
-        grown.delete(variables[variable]!.id);
-        if (gradient !== undefined) give(variable, gradient);
+        const { id } = variables[variable]!;
+        const gradient = grown.get(id);
+        if (gradient === undefined) continue;
+        give(variable, gradient);
+        grown.delete(id);
       }
     }
   } catch (cause) {
@@ -177,13 +186,18 @@ function backward(node: Node, wanted: readonly string[], dys: readonly (tf.Tenso
   });
 }
 
-function grow(grown: Map<number, tf.Tensor>, id: number, dx: tf.Tensor): void {
-  const before = grown.get(id);
-  if (before === undefined) {
-    grown.set(id, dx);
-    return;
+/** Adds tensors, which are spent, to what has come of each input so far. */
+function growAll(grown: Map<number, tf.Tensor>, ids: readonly number[], dxs: readonly tf.Tensor[]): void {
+  let added = 0;
+  try {
+    for (; added < dxs.length; added++) {
+      const [id, dx] = [ids[added]!, dxs[added]!];
+      const before = grown.get(id);
+      grown.set(id, before === undefined ? dx : before.add(dx));
+      if (before !== undefined) tf.dispose([before, dx]);
+    }
+  } finally {
+    // Where there was no memory for a sum.
+    tf.dispose(dxs.slice(added));
   }
-  grown.set(id, before.add(dx));
-  before.dispose();
-  dx.dispose();
 }

@@ -177,6 +177,7 @@ export class Replays {
     const differs = difference > tolerance;
     if (!differs && count === plan.count) return;
     this.#sums.clear();
+    this.#given = [];
     this.#calls = 0;
     plan.count = this.#run(inputs);
     this.#giveUp(
@@ -191,10 +192,13 @@ export class Replays {
     const squares: tf.Tensor[] = [];
     try {
       const count = this.#compute(inputs, (sum, tensor) => {
-        squares.push(
-          tf.tidy(() => tf.concat([sumsOfSquares([this.#sums.tensors[sum]!.sub(tensor)]), sumsOfSquares([tensor])])),
-        );
-        tensor.dispose();
+        try {
+          squares.push(
+            tf.tidy(() => tf.concat([sumsOfSquares([this.#sums.tensors[sum]!.sub(tensor)]), sumsOfSquares([tensor])])),
+          );
+        } finally {
+          tensor.dispose();
+        }
       });
       const [apart = 0, norm = 0] = tf.tidy(() => tf.stack(squares).sum(0).dataSync());
       return { count, difference: norm === 0 ? Math.sqrt(apart) : Math.sqrt(apart / norm) };

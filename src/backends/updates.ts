@@ -35,16 +35,29 @@ export class Sums {
     for (const [i, x] of tensors.entries()) this.addTo(i, x);
   }
 
-  /** Adds a tensor, which becomes this object's to dispose, to one of the sums: none needs to wait for the others, and to be kept so long. */
+  /**
+   * Adds a tensor to one of the sums: none needs to wait for the others, and to be kept so long. The tensor becomes this object's to dispose, also where there is
+   * no memory to add it: then the sum is as it was.
+   */
   addTo(i: number, x: tf.Tensor): void {
     this.#zero = false;
-    if (hasFused('PatchstreamAccumulate')) {
-      this.#sums ??= [];
-      this.#sums[i] ??= tf.keep(tf.zeros(x.shape));
-      fused('PatchstreamAccumulate', [[this.#sums[i]!], [x]]);
+    try {
+      if (hasFused('PatchstreamAccumulate')) this.#accumulate(i, x);
+      else this.#replace(i, x);
+    } catch (cause) {
       x.dispose();
-      return;
+      throw cause;
     }
+  }
+
+  #accumulate(i: number, x: tf.Tensor): void {
+    this.#sums ??= [];
+    this.#sums[i] ??= tf.keep(tf.zeros(x.shape));
+    fused('PatchstreamAccumulate', [[this.#sums[i]!], [x]]);
+    x.dispose();
+  }
+
+  #replace(i: number, x: tf.Tensor): void {
     const sums = [...(this.#sums ?? [])];
     const before = sums[i];
     sums[i] = tf.keep(before === undefined ? x : before.add(x));

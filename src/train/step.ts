@@ -249,7 +249,12 @@ export class Step {
         give(i, gradient);
       },
     );
-    for (const i of untouched) give(i, tf.zeros(this.#parameters[i]!.shape));
+    try {
+      for (const i of untouched) give(i, tf.zeros(this.#parameters[i]!.shape));
+    } catch (cause) {
+      value.dispose();
+      throw cause;
+    }
     give(this.#parameters.length, value);
     return terms;
   };
@@ -268,11 +273,13 @@ function hostRows(values: HostBatch, from: number, to: number): HostBatch {
 
 /** Some rows of each tensor, as new tensors. The caller owns them. */
 function rows(inputs: Inputs, from: number, to: number): Record<string, tf.Tensor> {
-  return Object.fromEntries(
-    Object.entries(inputs).map(([name, tensor]) => {
-      const rest = tensor.shape.slice(1);
-      return [name, tensor.slice([from, ...rest.map(() => 0)], [to - from, ...rest])];
-    }),
+  return tf.tidy(() =>
+    Object.fromEntries(
+      Object.entries(inputs).map(([name, tensor]) => {
+        const rest = tensor.shape.slice(1);
+        return [name, tensor.slice([from, ...rest.map(() => 0)], [to - from, ...rest])];
+      }),
+    ),
   );
 }
 
