@@ -42,18 +42,27 @@ export function backendMoments(): Moments {
   return backend instanceof TorchBackend && computesLater() ? backend.addon : new HostMoments();
 }
 
-/** Has a pass that would take the process beyond its limit of memory find none, where the kernel would end the process: it is then computed in parts. */
-export function keepWithin({ memory, swap = 0, whole }: Machine, taken: number = anonymousBytes()): void {
+/**
+ * Has a pass that would take the process beyond its limit of memory find none, where the kernel would end the process: it is then computed in parts.
+ *
+ * @param taken bytes that the process has now. @param loading bytes that the loader may take beside that, as far as it is known.
+ */
+export function keepWithin({ memory, swap = 0, whole }: Machine, taken: number = anonymousBytes(), loading = 0): void {
   const backend = tf.backend();
   if (!(backend instanceof TorchBackend) || backend.device !== 'cpu' || whole === undefined) return;
   const left = Math.max(0, memory + swap - taken);
-  if (memory < whole.memory) backend.addon.boundMemory(left - Math.min(othersBytes, left / othersShare));
+  if (memory < whole.memory) backend.addon.boundMemory(left - leftToOthers(left, loading));
 }
 
-/** What JavaScript and the loader may still take beside tensors. */
-const othersBytes = 200 * 2 ** 20;
-/** Where little is left, so large a part of it. */
-const othersShare = 4;
+/** Of the bytes that are left, those that JavaScript and the loader may still take beside tensors. */
+export function leftToOthers(left: number, loading: number): number {
+  return Math.max(Math.min(othersBytes, left / othersShare), Math.min(scriptBytes + loading, left / loadingShare));
+}
+
+/** What they take as a rule, and what of it is JavaScript's. */
+const [othersBytes, scriptBytes] = [200 * 2 ** 20, 100 * 2 ** 20];
+/** Where little is left, so large a part of it; where the loader is known to need much, at most so large a one. */
+const [othersShare, loadingShare] = [4, 2];
 
 /** Gives memory that the current backend keeps for later tensors back, for tensors of other sizes. */
 export function releaseMemory(): void {

@@ -61,6 +61,8 @@ export interface TrainDefinition {
   readonly decides?: unknown;
   /** The names of the classes by their ranks, of a model that is trained on labels. A checkpoint that was trained on others is refused. */
   readonly classNames?: Optional<readonly string[]>;
+  /** Bytes that the loader may take beside the trainer, where they are known. */
+  readonly loadingBytes?: Optional<number>;
 }
 
 interface Warmup {

@@ -26,7 +26,7 @@ export async function ownModel({ train, spec }: Resolved): Promise<Model | undef
 /** What the trainer's thread is told of a pipeline. */
 export function trainDefinition(
   resolved: Resolved,
-  run: Pick<TrainDefinition, 'length' | 'count' | 'folder' | 'fresh' | 'classNames'>,
+  run: Pick<TrainDefinition, 'length' | 'count' | 'folder' | 'fresh' | 'classNames' | 'loadingBytes'>,
 ): TrainDefinition {
   const { model, batch, optimizer, schedule, onNotANumber, checkpoint, backend, device, init, dropLast } =
     resolved.train!;

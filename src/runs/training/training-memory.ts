@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { divisorsOf } from '../../balance/tune-micro-batch.ts';
 import { counted } from '../../counts.ts';
@@ -25,7 +26,7 @@ export function checkTrainingMemory(
   train: ResolvedTrain,
   needs: Needs,
   host: Machine = machine(),
-  computesHere: (train: ResolvedTrain) => boolean = isOnHost,
+  computesHere: (train: ResolvedTrain, host: Machine) => boolean = isOnHost,
 ): void {
   const least = (train.model.definition.pairs?.(train.model.options) ?? false) ? 2 : 1;
   const microBatch = train.microBatch === 'auto' ? least : train.microBatch;
@@ -33,8 +34,7 @@ export function checkTrainingMemory(
   if (need === undefined) return;
   const room = host.memory + (host.swap ?? 0);
   const needed = need.state + microBatch * need.sample;
-  // Under a limit of the process no library of a device would load, and looking for one could end it.
-  if (needed <= room || !(host.bound === 'limit' || computesHere(train))) return;
+  if (needed <= room || !computesHere(train, host)) return;
   const fitting = Math.floor((room - need.state) / need.sample);
   throw fail('TRAIN_MEMORY', {
     limit: gibibytes(room),
@@ -98,14 +98,32 @@ function smallerSizes({ model }: ResolvedTrain): string[] {
   return names.slice(0, Math.max(0, names.indexOf(String(size)))).reverse();
 }
 
+/** Where a training asks for what this machine has; tests give their own. */
+interface Looks {
+  /** Whether the system has a device, without loading a library. */
+  readonly seesDevice: () => boolean;
+  readonly find: typeof torchAddon;
+}
+
 /** False for a device with memory of its own, and where that is known only when the training begins. */
-function isOnHost({ backend, device }: ResolvedTrain): boolean {
+export function isOnHost(
+  { backend, device }: Pick<ResolvedTrain, 'backend' | 'device'>,
+  { bound }: Pick<Machine, 'bound'>,
+  { seesDevice, find }: Looks = { seesDevice: seesAnyDevice, find: torchAddon },
+): boolean {
   if (device === 'cpu' || backend === 'wasm') return true;
   if (device !== 'auto' || backend === 'tensorflow') return false;
   // `auto` takes the user's own tfjs-node-gpu first, and wasm where there is nothing else.
   if (backend === 'auto' && hasTensorflowGpu()) return false;
-  const addon = torchAddon();
+  // Under a limit of the process, loading a library to ask it could end the process.
+  if (bound === 'limit' && !seesDevice()) return true;
+  const addon = find();
   return isAbsent(addon) || addon.info().cudaDevices === 0;
+}
+
+/** The files of drivers: NVIDIA's, AMD's, and that of Windows' own Linux. */
+function seesAnyDevice(): boolean {
+  return ['/dev/nvidiactl', '/dev/kfd', '/dev/dxg'].some((path) => existsSync(path));
 }
 
 /** Whether the user has tfjs-node-gpu, without loading it. */

@@ -1,11 +1,11 @@
 import t from 'tap';
 import type { Machine } from '../../../src/machine.ts';
 import { lomar, mae, srmae } from '../../../src/models/index.ts';
-import { isTorchBuilt } from '../../../src/native.ts';
+import { isTorchBuilt, type TorchAddon } from '../../../src/native.ts';
 import { builtin } from '../../../src/pipeline/builtin.ts';
 import { soundPipeline } from '../../../src/pipeline/check.ts';
 import { definePipeline, pipeline } from '../../../src/runs/loader/define.ts';
-import { checkTrainingMemory } from '../../../src/runs/training/training-memory.ts';
+import { checkTrainingMemory, isOnHost } from '../../../src/runs/training/training-memory.ts';
 import { imageFolder } from '../../../src/sources/index.ts';
 import { decode, downsample, mask, randomResizedCrop, windows } from '../../../src/stages/index.ts';
 
@@ -92,9 +92,21 @@ t.test('C1: what fits is not refused', (t) => {
 t.test(
   'S6: under a limit of the process what libraries reserve counts too, and no library is loaded to be asked',
   (t) => {
-    const limit = { host: { bound: 'limit' }, here: false } as const;
+    const limit = { host: { bound: 'limit' } } as const;
     if (isTorchBuilt()) t.match(check('mae', 'nano', 290_000 * 1024, limit), /`ulimit` leaves 0\.28 GiB/);
     t.equal(check('mae', 'nano', 600_000 * 1024, limit), undefined);
+    const none = { seesDevice: () => false, find: () => t.fail('libtorch was loaded') as never };
+    t.ok(isOnHost({ backend: 'torch', device: 'auto' }, { bound: 'limit' }, none));
     t.end();
   },
 );
+
+t.test('S6, C1: a limit of the process binds what lies in its memory, and not what lies on a device', (t) => {
+  const limit = { host: { bound: 'limit' }, here: false } as const;
+  t.equal(check('mae', 'base', GiB, limit), undefined);
+  const two = { seesDevice: () => true, find: () => ({ info: () => ({ cudaDevices: 2 }) }) as unknown as TorchAddon };
+  for (const device of ['auto', 'cuda', 'cuda:1'])
+    t.notOk(isOnHost({ backend: 'torch', device }, { bound: 'limit' }, two), device);
+  t.ok(isOnHost({ backend: 'torch', device: 'cpu' }, { bound: 'limit' }, two));
+  t.end();
+});
