@@ -10,6 +10,7 @@
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace patchstream {
@@ -61,10 +62,11 @@ inline napi_value jsObject(napi_env env, std::initializer_list<Property> propert
   return result;
 }
 
-// The text of what was thrown, and whether that was for want of memory.
+// The text of what was thrown, and whether that was for want of memory, or of a thread.
 struct Thrown {
   std::string text;
   bool memory;
+  bool thread = false;
 };
 
 // In a handler of exceptions. Where there is not even memory for the text, it is a short one, which needs none.
@@ -74,6 +76,9 @@ inline Thrown whatWasThrown() noexcept {
       throw;
     } catch (const std::bad_alloc&) {
       throw;
+    } catch (const std::system_error& error) {
+      // Only the start of a thread throws it.
+      return {error.what(), false, true};
     } catch (const std::exception& error) {
       return {error.what(), false};
     }
@@ -125,6 +130,7 @@ struct ArgumentsOf {
 
 template <typename Addon>
 const char* codeOf(const Thrown& thrown) {
+  if (thrown.thread) return "NO_THREAD";
   return thrown.memory ? "OUT_OF_MEMORY" : Addon::code;
 }
 

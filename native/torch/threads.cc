@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <exception>
+#include <mutex>
+#include <thread>
 #include <vector>
 
 #ifdef _OPENMP
@@ -22,6 +24,24 @@ void singleThreadedBlas() {
   if (set != nullptr) set(1);
 }
 
+// How many threads of `count` there may be, the calling one included: OpenMP ends the process, without a word to JavaScript, where the system gives fewer than it
+// asks for (`ulimit -u`, `pids.max`). Where there are fewer, half are left to others.
+int threadsToBeHad(int count) {
+  std::vector<std::thread> tried;
+  std::mutex mutex;
+  std::unique_lock<std::mutex> lock(mutex);
+  bool all = true;
+  try {
+    tried.reserve(count);
+    while (static_cast<int>(tried.size()) + 1 < count) tried.emplace_back([&mutex] { const std::lock_guard<std::mutex> wait(mutex); });
+  } catch (const std::exception&) {
+    all = false;
+  }
+  lock.unlock();
+  for (std::thread& thread : tried) thread.join();
+  return all ? count : 1 + static_cast<int>(tried.size()) / 2;
+}
+
 }  // namespace
 
 int defaultThreads() {
@@ -35,7 +55,7 @@ int defaultThreads() {
 }
 
 void setThreads(int count) {
-  at::set_num_threads(std::max(1, count));
+  at::set_num_threads(threadsToBeHad(std::max(1, count)));
   singleThreadedBlas();
 }
 

@@ -10,7 +10,7 @@ namespace patchstream {
 // What OMP_NUM_THREADS says, else the cores that this process may use.
 int defaultThreads();
 
-// For the calling thread and what it starts from now on. At least 1.
+// For the calling thread and what it starts from now on: so many, or as many as the system gives. At least 1.
 void setThreads(int count);
 
 int threadCount();

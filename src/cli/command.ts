@@ -9,6 +9,9 @@ export interface Terminal {
   on(signal: Signal, listener: () => void): unknown;
   off(signal: Signal, listener: () => void): unknown;
   exit(code: number): never;
+  /** Of the process, which can send itself a signal. */
+  readonly pid?: number;
+  kill?(pid: number, signal: Signal): unknown;
 }
 
 /** What asks a run to end. */

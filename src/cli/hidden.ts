@@ -23,6 +23,7 @@ export function hiding(terminal: Terminal): Terminal {
     on: (signal, listener) => terminal.on(signal, listener),
     off: (signal, listener) => terminal.off(signal, listener),
     exit: (code) => terminal.exit(code),
+    ...(terminal.pid !== undefined && { pid: terminal.pid, kill: (pid, signal) => terminal.kill?.(pid, signal) }),
   };
   hiddenIn.set(shown, secrets);
   return shown;

@@ -29,6 +29,7 @@ export function enduring(terminal: Terminal, gone: (reason: string) => void): Ou
     on: (signal, listener) => terminal.on(signal, listener),
     off: (signal, listener) => terminal.off(signal, listener),
     exit: (code) => terminal.exit(code),
+    ...(terminal.pid !== undefined && { pid: terminal.pid, kill: (pid, signal) => terminal.kill?.(pid, signal) }),
   };
   return {
     terminal: own,

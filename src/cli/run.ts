@@ -3,6 +3,7 @@ import { parsePart } from '../pipeline/part.ts';
 import { type RunOptions, run as runPipeline } from '../runs/run.ts';
 import { problemLines } from './check.ts';
 import { type Command, exits, type Given, onlyWord, type Signal, setOption, type Terminal } from './command.ts';
+import { endNow, StillWatch } from './ending.ts';
 import { hangupsIgnored } from './outputs.ts';
 import { viewOf } from './progress.ts';
 import { readPipeline } from './read.ts';
@@ -44,7 +45,7 @@ export const run: Command = {
     const written = given.text('part');
     const part = written === undefined ? undefined : parsePart(written, env);
     const view = viewOf({ out: stdout, log: stderr, json: given.flag('json') });
-    const stop = signals(terminal, () => stderr.write('\nstopping after what is under way; again stops at once\n'));
+    const stop = signals(terminal, (text) => stderr.write(`\n${text}\n`));
     try {
       const options = {
         registry,
@@ -92,30 +93,37 @@ function errorJson(error: unknown): Record<string, unknown> {
 }
 
 /**
- * The first signal asks the run to end well, the second ends the process. A terminal that closes may say so several times: that asks once, and not at all
+ * The first signal asks the run to end well, the second ends the process, and so does a process that stands still after the first. A terminal that closes may say so several times: that asks once, and not at all
  * where hang-ups were ignored at the start.
  */
-function signals(terminal: Terminal, say: () => void) {
+function signals(terminal: Terminal, say: (text: string) => void) {
   const controller = new AbortController();
   let received: Signal | undefined;
+  let rest = () => {};
   const listen = (signal: Signal) => () => {
     if (received !== undefined) {
-      if (signal !== 'SIGHUP') terminal.exit(exits[signal]);
+      if (signal !== 'SIGHUP') endNow(terminal, signal, listeners);
       return;
     }
     received = signal;
-    say();
+    say('stopping after what is under way; again stops at once');
+    const still = new StillWatch(() => {
+      say('what is under way stands still: stopping at once');
+      endNow(terminal, signal, listeners);
+    });
+    rest = still.start();
     controller.abort(signal);
   };
   const names: readonly Signal[] = hangupsIgnored(terminal.env)
     ? ['SIGINT', 'SIGTERM']
     : ['SIGINT', 'SIGTERM', 'SIGHUP'];
-  const listeners = names.map((signal) => [signal, listen(signal)] as const);
+  const listeners: (readonly [Signal, () => void])[] = names.map((signal) => [signal, listen(signal)] as const);
   for (const [signal, listener] of listeners) terminal.on(signal, listener);
   return {
     signal: controller.signal,
     received: () => received,
     forget: () => {
+      rest();
       for (const [signal, listener] of listeners) terminal.off(signal, listener);
     },
   };

@@ -9,6 +9,8 @@ export const dataErrors = {
   PICTURE_BROKEN: 'a picture must decode to its end; got: {reason}. The file is damaged: copy it again, or remove it.',
   PICTURE_MEMORY:
     'a picture must find memory for its pixels; it found none. Lower `maxPixels`, or render fewer at a time.',
+  THREADS_NONE:
+    'there must be at least one thread for {what}; the system gives none: {reason}. Raise the limit of processes (`ulimit -u`, `pids.max` of a container), or start fewer threads (`threads`, OMP_NUM_THREADS).',
   PICTURE_REFUSED: 'a picture must keep its memory until it is rendered; got: {reason}. Detach or shrink it later.',
   PICTURE_BOX:
     'a crop must lie in the picture of {width}×{height} px and have at least one pixel; got {box}. Look at what computes the box.',
@@ -98,7 +100,9 @@ export const dataErrors = {
   TAR_PACKED:
     'a tar must be plain, so that its samples are read in any order; got {found}. Unpack it once, as by `gunzip --keep FILE`; JPEGs hardly get smaller by packing.',
   TAR_APART:
-    'the files of a sample must lie side by side in the tar; {what} of {key} is in the tar, but not beside its picture. Make the tar with sorted names (`tar --sort=name`).',
+    'the files of a sample must lie side by side in the tar; {what} of {key} is in the tar, as {member}, but not beside its picture. Make the tar with sorted names (`tar --sort=name`).',
+  TAR_PARTED:
+    "the files of a sample must have one name before their endings; {what} of {key} may be {member}, which is another name. Give each picture a file of its own name, or put the picture's further words before the first dot.",
   TARS_NONE: '{path} must be a tar, a folder with tars (*.tar), or their address; got {found}. Look at `path`.',
   TARS_EMPTY: 'the tars must hold pictures ({endings}); got {found}. Look at `path`, or name more `formats`.',
   TAR_SAMPLES: 'a tar must have at most {limit:sample}; got more. Divide it into several.',

@@ -183,6 +183,8 @@ function sizeAt({ width, height }: Picture, shrink: number) {
 
 function refusal(cause: NodeJS.ErrnoException): Error {
   if (cause.code === 'OUT_OF_MEMORY') return fail('PICTURE_MEMORY', {}, { cause });
+  if (cause.code === 'NO_THREAD')
+    return fail('THREADS_NONE', { what: 'faces', reason: cause.message }, { cause, ends: true });
   return fail('FACES_FAILED', { detector: 'dlib', reason: cause.message }, { cause });
 }
 

@@ -1,10 +1,11 @@
 import { createRequire } from 'node:module';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { fail, messageOf } from '../errors.ts';
 import type { Absent } from '../native.ts';
 import { boxAround } from '../vision/face-box.ts';
 import type { Extent } from '../vision/geometry.ts';
 import type { Picture } from '../vision/picture.ts';
+import { startWorker } from '../worker-thread.ts';
 import { type Face, type FaceDetector, type FaceQuery, isLargeEnough } from './faces.ts';
 import type { Landmarks } from './landmarks.ts';
 
@@ -122,7 +123,7 @@ export class FaceApiDetector implements FaceDetector {
     if (this.#worker !== undefined) return this.#worker;
     // From sources under a loader of TypeScript (tests) the entry is the source; Node hands the loader on to workers.
     const entry = `./face-api-worker.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`;
-    const worker = new Worker(new URL(entry, import.meta.url), { name: 'patchstream faces' });
+    const worker = startWorker('faces', new URL(entry, import.meta.url), { name: 'patchstream faces' });
     worker.on('message', (answer: FaceApiAnswer) => {
       const waiting = this.#waiting.get(answer.id);
       if ('numbers' in answer) waiting?.resolve(answer.numbers);

@@ -15,6 +15,7 @@ const everywhere = [
   'random.ts',
   'native.ts',
   'native-pool.ts',
+  'worker-thread.ts',
   'whole-file.ts',
 ];
 

@@ -1,4 +1,6 @@
+import { counted } from '../../counts.ts';
 import { fail } from '../../errors.ts';
+import { computeThreads } from '../../machine.ts';
 import { isAbsent, type TorchAddon, torchAddon } from '../../native.ts';
 import { registerHostKernels, type Warn } from '../host/kernels.ts';
 import * as tf from '../tf.ts';
@@ -57,6 +59,15 @@ function devicesOf(addon: TorchAddon): TorchDevice[] {
   const { cudaDevices, mps } = addon.info();
   const gpus = Array.from({ length: cudaDevices }, (_, index) => `cuda:${index}` as const);
   return [...gpus, ...(mps ? (['mps'] as const) : []), 'cpu'];
+}
+
+/** Says that the system gives fewer threads than are asked for, where torch computes and it does. */
+export function fewThreads(wanted: number = computeThreads()): string | undefined {
+  const backend = tf.backend();
+  if (!(backend instanceof TorchBackend)) return undefined;
+  const { threads } = backend.addon.info();
+  if (threads >= wanted) return undefined;
+  return `The system gives fewer than ${counted(wanted, 'thread')} (\`ulimit -u\`, \`pids.max\`): torch computes with ${threads}, and leaves as many to others.`;
 }
 
 /** The addon, or the error that says why there is none. */

@@ -34,9 +34,9 @@ export class Trials {
   }
 }
 
-/** No memory or no thread could be had for the addon's work: the other way tells so, if it does not go better there. */
+/** No memory or no thread could be had for the addon's work: the other way says so, if it does not go better there. What else the addon throws is a mistake of ours. */
 export function isShort(error: unknown): boolean {
-  return ['OUT_OF_MEMORY', 'RENDER'].includes(systemCode(error) ?? '');
+  return ['OUT_OF_MEMORY', 'NO_THREAD'].includes(systemCode(error) ?? '');
 }
 
 interface Limits {

@@ -1,7 +1,8 @@
-import { MessageChannel, Worker } from 'node:worker_threads';
+import { MessageChannel } from 'node:worker_threads';
 import { type AwakeTimer, awake } from '../../awake-clock.ts';
 import { fail, messageOf } from '../../errors.ts';
 import type { Model } from '../../models/model.ts';
+import { startWorker } from '../../worker-thread.ts';
 import type { LoopEnd } from '../loop.ts';
 import type { Measures } from '../metrics.ts';
 import {
@@ -130,7 +131,7 @@ interface Line {
 function workerLine({ definition, memory, layout }: TrainerSetup): Line {
   // From sources under a loader of TypeScript (tests) the entry is the source; Node hands the loader on to workers.
   const entry = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
-  const worker = new Worker(new URL(entry, import.meta.url), {
+  const worker = startWorker('the trainer', new URL(entry, import.meta.url), {
     name: 'patchstream trainer',
     workerData: { definition, memory, layout } satisfies TrainerSetup,
     // Its garbage is small, for steps are replayed: by default V8 would keep three times as much.

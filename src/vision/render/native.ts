@@ -204,7 +204,10 @@ export function isRenderable(origin: Origin): boolean {
 
 /** The error of the catalogue for what the addon throws when it takes no job. */
 export function refusal(cause: Error): Error {
-  if ((cause as NodeJS.ErrnoException).code === 'OUT_OF_MEMORY') return fail('PICTURE_MEMORY', {}, { cause });
+  const { code } = cause as NodeJS.ErrnoException;
+  if (code === 'OUT_OF_MEMORY') return fail('PICTURE_MEMORY', {}, { cause });
+  if (code === 'NO_THREAD')
+    return fail('THREADS_NONE', { what: 'rendering', reason: cause.message }, { cause, ends: true });
   return fail('PICTURE_REFUSED', { reason: cause.message }, { cause });
 }
 

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import t from 'tap';
 import { BufferPool } from '../../../src/files/buffer-pool.ts';
 import { readWhole } from '../../../src/files/files.ts';
-import { nativeFiles, Trials } from '../../../src/files/native/files.ts';
+import { isShort, nativeFiles, Trials } from '../../../src/files/native/files.ts';
+import { isAbsent } from '../../../src/native.ts';
+import { nativePool } from '../../../src/native-pool.ts';
 
 const maxBytes = 2 ** 26;
 const skip = nativeFiles() === undefined && 'native/image is not built';
@@ -139,4 +141,21 @@ t.test('what fails now and then is tried each time; what always fails, ever more
   );
   t.ok(triedOf(100_000, () => true) < 110, 'all, for long');
   t.ok(triedOf(3000, () => false) > 1900, 'none: soon each is tried again');
+});
+
+t.test('issue 16: only want of memory and of threads is left to the other way of reading', (t) => {
+  const thrown = (code: string) => Object.assign(new Error('of the addon'), { code });
+  t.ok(isShort(thrown('OUT_OF_MEMORY')));
+  t.ok(isShort(thrown('NO_THREAD')));
+  t.notOk(isShort(thrown('RENDER')), 'a mistake of ours');
+  const pool = nativePool();
+  if (!isAbsent(pool)) {
+    try {
+      pool.addon.readFiles(Int32Array.of(0), ['a', 'b'], []);
+      t.fail('lists of other lengths');
+    } catch (error) {
+      t.notOk(isShort(error), String(error));
+    }
+  }
+  t.end();
 });
