@@ -250,7 +250,7 @@ function load<A>(name: 'torch' | 'image' | 'dlib'): A | Absent {
   const folder = new URL(`../native/${name}/build/`, import.meta.url);
   const path = fileURLToPath(new URL(`${name}.node`, folder));
   const remedy = 'Run `npx patchstream doctor --build`, which builds it or says why not.';
-  if (name === 'torch') prepareThreads();
+  const loaded = name === 'torch' ? prepareThreads() : () => {};
   try {
     return require(path) as A;
   } catch (cause) {
@@ -259,6 +259,8 @@ function load<A>(name: 'torch' | 'image' | 'dlib'): A | Absent {
     if ((cause as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND')
       return { found: 'its addon is not built', remedy };
     return { found: `its addon does not load (${firstLine(messageOf(cause))})`, remedy };
+  } finally {
+    loaded();
   }
 }
 

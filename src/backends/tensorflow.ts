@@ -12,8 +12,12 @@ export type Load = (name: string) => Promise<unknown>;
 /** Loads one of the packages, which registers the backend `tensorflow`. Throws what loading throws. */
 export async function loadTensorflow(name: string, load: Load = (name) => import(name)): Promise<void> {
   bringBackIsNullOrUndefined();
-  prepareThreads();
-  await load(name);
+  const loaded = prepareThreads();
+  try {
+    await load(name);
+  } finally {
+    loaded();
+  }
 }
 
 /** Makes `tensorflow` tfjs' current backend; kernels that it lacks run on the host, each with one warning. False when it does not start. */
