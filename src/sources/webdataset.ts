@@ -33,7 +33,7 @@ const tellEveryMs = 5000;
  * its picture, `.cls` its label, `.json` its fields; where none of them is a picture by that (`v1.0.jpg`), up to the last dot. Tars are local files, or lie behind http and https; nothing is unpacked. Opening passes over their
  * headers and keeps in memory where each sample is, so that samples are read in any order. A key is the tar's name, a slash and the sample's own.
  * Opening throws FOLDER_MISSING, FOLDER_UNREADABLE, FILE_UNREADABLE, TARS_NONE, TARS_EMPTY, TAR_DAMAGED, TAR_PACKED, TAR_SAMPLES, WEB_ADDRESS, WEB_READ, WEB_RANGE; a sample
- * fails with FILE_UNREADABLE, FILE_LARGE, WEB_READ, WEB_RANGE, WEB_CHANGED, TAR_LABEL, TAR_APART, TAR_JSON, FIELD_SHAPE.
+ * fails with FILE_UNREADABLE, FILE_LARGE, WEB_READ, WEB_RANGE, WEB_CHANGED, TAR_LABEL, TAR_APART, TAR_PARTED, TAR_JSON, FIELD_SHAPE.
  */
 export const webdataset = defineSource({
   name: 'webdataset',
@@ -203,14 +203,19 @@ async function readSample({ file, index }: OpenTar, sample: number, reading: Rea
     read('json', mostJson),
   ]);
   const key = index.key(sample);
-  const isApart = (which: Which) => index.isApart(sample, which);
-  if (label === undefined && 'label' in declared && isApart('label'))
-    throw fail('TAR_APART', { what: 'the label', key });
+  if (label === undefined && 'label' in declared) refuseApart(index, sample, 'label', 'the label');
   const hasFields = Object.keys(declared).some((name) => name !== 'label');
-  if (json === undefined && hasFields && isApart('json')) throw fail('TAR_APART', { what: 'the map of fields', key });
+  if (json === undefined && hasFields) refuseApart(index, sample, 'json', 'the map of fields');
   const values: Record<string, unknown> = { ...(json && parseJson(json, `${key}.json`)) };
   if (label !== undefined) values.label = parseLabel(label, `${key}.cls`);
   return { bytes: bytes!, ...readDeclared(declared, (name) => toNumbers(name, values[name], declared[name]!)) };
+}
+
+/** @throws TAR_APART, TAR_PARTED where what a sample lacks is in the tar */
+function refuseApart(index: TarIndex, sample: number, which: Which, what: string): void {
+  const found = index.apart(sample, which);
+  if (found === undefined) return;
+  throw fail(found.isShorter ? 'TAR_PARTED' : 'TAR_APART', { what, key: index.key(sample), member: found.name });
 }
 
 /** The most bytes of a label, and of the fields of a sample. */

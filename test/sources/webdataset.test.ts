@@ -246,7 +246,18 @@ t.test('L8: hidden members part nothing, and a label that is elsewhere is told t
   );
   t.same(unsorted.samples, ['0 TAR_APART', '1 TAR_APART', '2 FIELD_SHAPE']);
   await t.rejects(unsorted.source.read(0, signal) as Promise<unknown>, {
-    message: /the label of 0 is in the tar, but not beside its picture/,
+    message: /the label of 0 is in the tar, as 0\.cls, but not beside its picture/,
+  });
+  const pair = tarOf([
+    ['d/a.cls', '3'],
+    ['d/a.left.jpg', 'x'],
+    ['d/a.right.jpg', 'x'],
+    ['d/b.left.jpg', 'x'],
+  ]);
+  const parted = await labelsOf(t, pair);
+  t.same(parted.samples, ['d/a.left TAR_PARTED', 'd/a.right TAR_PARTED', 'd/b.left FIELD_SHAPE']);
+  await t.rejects(parted.source.read(1, signal) as Promise<unknown>, {
+    message: /the label of d\/a\.right may be d\/a\.cls, which is another name/,
   });
 });
 

@@ -26,8 +26,8 @@ export interface TarIndex {
   readonly damaged?: string;
   key(sample: number): string;
   member(sample: number, which: Which): Member | undefined;
-  /** Whether the member that a sample lacks is elsewhere in the tar. */
-  isApart(sample: number, which: Which): boolean;
+  /** The member that a sample lacks, where it is elsewhere in the tar, or where its name has fewer dots: `a.cls` of `a.left`. */
+  apart(sample: number, which: Which): { readonly name: string; readonly isShorter: boolean } | undefined;
 }
 
 const members = ['picture', 'label', 'json'] as const;
@@ -88,8 +88,8 @@ class Indexer {
   readonly #places: number[] = [];
   readonly #taken = new Map<string, number>();
   readonly #passedOver = new PassedOver();
-  /** Keys of labels and fields without a picture, by what they are. */
-  readonly #alone = members.map(() => new Set<string>());
+  /** The names of labels and fields without a picture, by what they are and by their keys. */
+  readonly #alone = members.map(() => new Map<string, string>());
   #links = 0;
   #repeated = 0;
   #dotted = { count: 0, example: '' };
@@ -148,10 +148,16 @@ class Indexer {
         const offset = places[at]!;
         return offset < 0 ? undefined : { offset, size: places[at + 1]! };
       },
-      isApart(sample, which) {
-        const key = sameName(keys[sample]!);
+      apart(sample, which) {
+        const key = sameName(keys[sample]!).replace(/#\d+$/, '');
         const lonely = alone[members.indexOf(which)]!;
-        return lonely.has(key) || lonely.has(key.replace(/#\d+$/, ''));
+        const name = lonely.get(sameName(keys[sample]!)) ?? lonely.get(key);
+        if (name !== undefined) return { name, isShorter: false };
+        for (let part = splitLast(key); part !== undefined; part = splitLast(part.key)) {
+          const shorter = lonely.get(part.key);
+          if (shorter !== undefined) return { name: shorter, isShorter: true };
+        }
+        return undefined;
       },
     };
   }
@@ -190,7 +196,7 @@ class Indexer {
       for (const [rank, member] of found.entries()) {
         if (member === undefined) continue;
         this.#pass('alone', member.name);
-        this.#alone[rank]!.add(sameName(key));
+        this.#alone[rank]!.set(sameName(key), member.name);
       }
       return;
     }
