@@ -24,6 +24,7 @@ import {
 } from '../whole-file.ts';
 import { checkOwned } from './own-names.ts';
 import { type FailuresBefore, failuresBefore } from './quarantine.ts';
+import { SourceRecord } from './source-files.ts';
 
 /** Why the lock of a finished run may stay. */
 const leftThere = ['RUN_BUSY', 'RUN_LOCK', 'EACCES', 'EPERM', 'EROFS'];
@@ -36,13 +37,14 @@ interface Finished {
   readonly summary: RunSummary;
 }
 
-/** The folder of a run: `pipeline.json`, `events.jsonl`, `quarantine.jsonl`, `finished.json` beside what sinks and trainers put there. */
+/** The folder of a run: `pipeline.json`, `source.json`, `events.jsonl`, `quarantine.jsonl`, `finished.json` beside what sinks and trainers put there. */
 export class RunFolder {
   readonly path: string;
   /** Of all that decides the results. */
   readonly digest: string;
   /** The same without the part: equal for all parts of a job. */
   readonly job: string;
+  readonly source: SourceRecord;
 
   /** The resolved pipeline as JSON, without secrets. */
   readonly pipeline: Readonly<Record<string, unknown>>;
@@ -73,6 +75,7 @@ export class RunFolder {
     this.pipeline = JSON.parse(JSON.stringify(resolved)) as Readonly<Record<string, unknown>>;
     this.#names = names;
     this.#secrets = secrets;
+    this.source = new SourceRecord(path, secrets);
   }
 
   /**
@@ -263,8 +266,9 @@ export class RunFolder {
     this.#guarded(path, () => {
       const safe = redactRow(row, this.#secrets);
       const before = this.#appended.has(file) ? '' : endLine(path);
-      this.#appended.add(file);
       appendFileSync(path, `${before}${JSON.stringify({ time: now(), ...safe, ...ours })}\n`);
+      // What could not be written may have left a part of a line.
+      this.#appended.add(file);
     });
   }
 

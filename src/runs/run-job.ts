@@ -24,6 +24,7 @@ import { checkFields } from './loader/layout.ts';
 import { type Opened, openLoader, openSource } from './loader/open.ts';
 import { failureOf, startedOf } from './make-events.ts';
 import { lossLines, ProgressTicker, totals } from './progress.ts';
+import { filesOfSource } from './source-files.ts';
 import { checkSum, type Earlier, earlierOf, sayPassedOver, sumLines, sumOfJob } from './sum.ts';
 import { onProgress, Watch } from './watch.ts';
 
@@ -65,6 +66,11 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
       events.emit(startedOf(resolved, folder, resumed ? { written: samples } : {}));
       if (replaced !== undefined && !resumed) events.notice(replaced);
       for (const empty of emptyNotices(job, source)) events.notice(empty);
+      if (watch === undefined) {
+        const files = await filesOfSource(source, resolved.source!, resolved.definition.base);
+        const what = await folder.source.change(files, { resumed });
+        if (what !== undefined) events.notice(notice('SOURCE_CHANGED', { what }));
+      }
       sayPassedOver(source, events);
       if (resumed) {
         const { counts, failed, unreadable } = await folder.forgetFailures(position);

@@ -63,7 +63,9 @@ export async function run(definition: Definition, options: RunOptions = {}): Pro
   const before = fresh || watch ? undefined : await folder.finished();
   if (before !== undefined) {
     await folder.sweep();
-    const summary: RunSummary = { ...before, earlier: true };
+    const changed = await folder.source.changeSince();
+    const lines = [...before.lines, ...(changed === undefined ? [] : [changed])];
+    const summary: RunSummary = { ...before, lines, earlier: true };
     onEvent({ type: 'finished', how: 'completed', summary, stats: [], ...(summary.sum && { sum: summary.sum }) });
     return summary;
   }

@@ -77,6 +77,10 @@ export const imageFolder = defineSource({
         const file = files[index % files.length]!;
         return repeat === 1 ? file : `${file}#${Math.floor(index / files.length)}`;
       },
+      file(index) {
+        const path = listing.path(files[index % files.length]!);
+        return typeof path === 'string' ? path : undefined;
+      },
       async read(index, signal, memory): Promise<FolderFields> {
         const file = files[index % files.length]!;
         const strange = listing.strange.get(file);

@@ -20,6 +20,8 @@ export interface OpenSource<F extends Fields | Drop = Fields> {
    * may be read into what it lends, which is another sample's as soon as this one is rendered.
    */
   read(index: number, signal: AbortSignal, memory?: BufferPool): F | Promise<F>;
+  /** The file of sample `index`, for sources that read one for each: whether it is another than before is seen by that. */
+  file?(index: number): string | undefined;
   /**
    * For sources whose samples are raw pictures of one size that lie in memory: `picture` of sample `index` is record `index`. Who has it promises
    * that `read` answers at once, never with a promise, and never fails, with the same fields of the same shapes for every sample: samples are then

@@ -1,4 +1,4 @@
-import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { RunFolder } from '../../src/runs/folder.ts';
@@ -50,4 +50,22 @@ t.test('issue 16: what is entered behind a line that was cut is a line of its ow
     lines.map((line) => line.replace(/"time":"[^"]*",/, '').slice(0, 18)),
     ['{"event":"start"}', '{"event":"pro', '{"event":"start","', '{"event":"machine"'],
   );
+});
+
+const full = process.platform === 'linux' ? false : 'there is no /dev/full';
+
+t.test('S5: behind what a full disk has cut, the next is a line of its own', { skip: full }, async (t) => {
+  const root = t.testdir();
+  const folder = await open(root);
+  await folder.begin({ resumed: false });
+  const path = join(root, 'quarantine.jsonl');
+  symlinkSync('/dev/full', path);
+  folder.quarantine(failure(1));
+  t.match(folder.error, { code: 'FILE_WRITE' });
+  rmSync(path);
+  writeFileSync(path, '{"stage":"deco');
+  folder.quarantine(failure(2));
+  folder.quarantine(failure(3));
+  const lines = readFileSync(path, 'utf8').split('\n');
+  t.match(lines, ['{"stage":"deco', /"position":2,/, /"position":3,/, '']);
 });

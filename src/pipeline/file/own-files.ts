@@ -1,5 +1,11 @@
 /** What every run writes into its folder. */
-export const filesOfRuns = ['pipeline.json', 'events.jsonl', 'quarantine.jsonl', 'finished.json'] as const;
+export const filesOfRuns = [
+  'pipeline.json',
+  'source.json',
+  'events.jsonl',
+  'quarantine.jsonl',
+  'finished.json',
+] as const;
 
 export const filesOfJobs = ['arrivals.jsonl', 'written.jsonl'] as const;
 

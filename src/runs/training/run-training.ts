@@ -22,11 +22,13 @@ import { type Opened, openLoader, openSource } from '../loader/open.ts';
 import { rendering } from '../loader/rendering.ts';
 import { failureOf, startedOf } from '../make-events.ts';
 import { lossLines, totals } from '../progress.ts';
+import { filesOfSource } from '../source-files.ts';
 import { checkTrained, sayPassedOver, sumOfTraining, trainingSumLines } from '../sum.ts';
 import { probeHeldOut } from './evaluation.ts';
 import { EvaluationHistory } from './evaluation-history.ts';
 import { type Fed, feedTrainer } from './feed-trainer.ts';
 import { heldOutLines } from './held-out.ts';
+import { loadingBytes } from './loading-memory.ts';
 import { ownModel, trainDefinition } from './train-definition.ts';
 import { planOf, type TrainingPlan } from './training-plan.ts';
 import { TrainingProgress } from './training-progress.ts';
@@ -58,12 +60,16 @@ export async function runTraining(resolved: Resolved, context: RunContext): Prom
     const reading = { source, shuffle: true, epochs: plan.epochs, onFailure };
     // From where the trainer stands, which only it can tell.
     const openAt: OpenAt = async (start, threads) => {
+      const files = await filesOfSource(reading.source, resolved.source!, resolved.definition.base);
+      const what = await folder.source.change(files, { resumed: start > 0 });
+      if (what !== undefined) events.notice(notice('SOURCE_CHANGED', { what }));
       sayPassedOver(reading.source, events);
       for (const { places, rows } of heldOut) sayPassedOver({ passedOver: rows }, events, places);
       opened = await openLoader(resolved, { ...reading, start, threads });
       return opened;
     };
-    const trained = await trainOn(openAt, plan, resolved, { ...context, history });
+    const loading = await loadingBytes(source, resolved.capacity, signal);
+    const trained = await trainOn(openAt, { ...plan, loading }, resolved, { ...context, history });
     const { end, ready, loader } = trained;
     if (signal.aborted) throw cancelled(signal);
     checkSteps(trained, plan.train);
@@ -171,16 +177,20 @@ async function trainOn(
 
 /** Starts the trainer, whose steps, checkpoints and notes become events. */
 async function trainerOf(
-  { train, ring, layout, length, count, classNames }: TrainingPlan,
+  { train, ring, layout, length, count, classNames, loading }: TrainingPlan,
   resolved: Resolved,
   { folder, events, fresh }: RunContext,
 ): Promise<Trainer> {
   const model = await ownModel(resolved);
   if (model !== undefined && train.thread === 'worker') events.notice(notice('MODEL_THREAD', {}));
-  if (train.thread === 'worker') prepareThreads();
+  const loaded = train.thread === 'worker' ? prepareThreads() : () => {};
   return startTrainer({
     ...(model && { model }),
-    definition: trainDefinition(resolved, { length, count, classNames, folder: folder.path, fresh }),
+    definition: trainDefinition(resolved, {
+      ...{ length, count, classNames, fresh },
+      folder: folder.path,
+      loadingBytes: loading,
+    }),
     memory: ring.memory,
     layout,
     thread: train.thread,
@@ -188,7 +198,7 @@ async function trainerOf(
     onStep: (measures) => events.emit({ type: 'step', ...measures }),
     onSaved: (path, step) => events.emit({ type: 'checkpoint', step, path }),
     onNote: (text) => events.notice(notice('TRAINER', { text })),
-  });
+  }).finally(loaded);
 }
 
 function startedTraining(ready: Trainer['ready'], { train, total, ring }: TrainingPlan): StartedTraining {

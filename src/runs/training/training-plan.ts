@@ -21,6 +21,8 @@ export interface TrainingPlan {
   readonly epochs: number;
   readonly length: TrainDefinition['length'];
   readonly total: number;
+  /** Bytes that the loader may take, where they are known. */
+  readonly loading?: number | undefined;
 }
 
 /** @throws LABEL_CLASSES, TRAIN_TOO_FEW, TRAIN_MEMORY */

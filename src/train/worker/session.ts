@@ -4,9 +4,10 @@ import { basename, join } from 'node:path';
 import { type BackendChoice, type BackendWish, chooseBackend } from '../../backends/choose.ts';
 import { keepWithin } from '../../backends/moments.ts';
 import * as tf from '../../backends/tf.ts';
+import { fewThreads } from '../../backends/torch/prepare.ts';
 import { fail } from '../../errors.ts';
 import type { Safetensors } from '../../formats/safetensors.ts';
-import { machine } from '../../machine.ts';
+import { anonymousBytes, machine } from '../../machine.ts';
 import { buildModel } from '../../models/index.ts';
 import type { Model } from '../../models/model.ts';
 import { Random } from '../../random.ts';
@@ -30,7 +31,7 @@ import {
 } from '../weights/checkpoint.ts';
 import { removeCheckpoints } from '../weights/checkpoint-names.ts';
 import { loadCheckpoint, loadInitial, loadParams, modelTensors, optimizerTensors } from '../weights/weights.ts';
-import { readTrained, readWeights } from '../weights/weights-file.ts';
+import { readTrained, readWeights, type TrainedWeights } from '../weights/weights-file.ts';
 
 /** A run that is ready to train: all of the loop's options but where micro-batches come from and when it is told to stop. */
 export interface Session {
@@ -58,7 +59,7 @@ export interface SessionOptions {
 /**
  * Opens a run's folder: chooses the backend, builds the model, takes up the newest whole checkpoint or starts from fresh parameters,
  * and cuts `metrics.jsonl` to where it goes on. What an earlier run has left of a training that is begun afresh goes with its first step.
- * @throws CHECKPOINT_MISMATCH when the folder holds a checkpoint of another definition; errors of backend and model.
+ * @throws CHECKPOINT_MISMATCH when the folder holds a checkpoint of another definition; WEIGHTS_CLASSES; errors of backend and model.
  */
 export async function openSession(definition: TrainDefinition, options: SessionOptions = {}): Promise<Session> {
   const { note = () => {}, saved = () => {} } = options;
@@ -77,7 +78,7 @@ export async function openSession(definition: TrainDefinition, options: SessionO
   refuseClasses(newest, classNames);
 
   const choice = await takeBackend(definition, note);
-  keepWithin(machine());
+  keepWithin(machine(), anonymousBytes(), definition.loadingBytes);
   const model = options.model ?? (await buildModel(definition.model));
   const optimizer = adamw(model.decays, adamwOptions(definition));
   const params = model.init((parameter) => new Random(seed, 'init', parameter));
@@ -91,7 +92,9 @@ export async function openSession(definition: TrainDefinition, options: SessionO
     if (newest !== undefined) loadCheckpoint(model, params, state, newest);
     else if (definition.init !== undefined) {
       const { init } = definition;
-      for (const text of loadInitial(model, params, await readWeights(init, note), init)) note(text);
+      const first = await readTrained(init, note);
+      refuseOtherClasses(first, init, classNames);
+      for (const text of loadInitial(model, params, first.model, init)) note(text);
     }
     const from = { step: newest?.state.step ?? 0, position: newest?.state.position ?? 0 };
     let metrics: MetricsFile | undefined;
@@ -262,13 +265,23 @@ function refuseClasses(newest: Checkpoint | undefined, classNames: readonly stri
   throw fail('CHECKPOINT_MISMATCH', { found: `the source now has ${difference}` }, { where: newest.path });
 }
 
+/** As above, of the weights that a training begins with: they have a head only where they were trained on labels. */
+function refuseOtherClasses({ state }: TrainedWeights, where: string, classNames: readonly string[] | undefined): void {
+  if (state?.classNames === undefined || classNames === undefined) return;
+  const found = classDifference(state.classNames, classNames);
+  if (found !== undefined) throw fail('WEIGHTS_CLASSES', { found }, { where });
+}
+
 async function takeBackend(
   { backend, device }: Pick<TrainDefinition, 'backend' | 'device'>,
   note: (text: string) => void,
 ): Promise<BackendChoice> {
   // The options have seen to it that it is one of these.
   const named = (device === 'cuda' ? 'cuda:0' : device) as NonNullable<BackendWish['device']>;
-  return chooseBackend({ backend, device: named }, { warn: note });
+  const choice = await chooseBackend({ backend, device: named }, { warn: note });
+  const few = fewThreads();
+  if (few !== undefined) note(few);
+  return choice;
 }
 
 /** Versions that a checkpoint was made with, for those who compare two. */

@@ -170,7 +170,9 @@ t.test('it learns to tell classes apart, and is measured on pictures that it has
   const evaluated = await evaluateModel(resolved);
   t.equal(evaluated.results[0]!.numbers.top1, top1.end, 'the verb measures what the run did');
   const few = await sound(root, { train: 'steps: 60', evaluate: 'classify: { on: test, limit: 6 }' });
-  t.match((await evaluateModel(few.resolved)).results, [{ numbers: { images: 6, of: 18 } }]);
+  const { results, sums } = await evaluateModel(few.resolved);
+  t.match(results, [{ numbers: { images: 6, of: 18 } }]);
+  t.match(sums, [{ sum: { listed: 18, delivered: 6, notAsked: 12, notReached: 0 } }], 'the rest was not asked for');
 });
 
 t.test('an encoder that was pre-trained is taken from its run', async (t) => {
@@ -250,6 +252,19 @@ t.test(
     renameSync(join(root, 'train/a'), join(root, 'train/b'));
     renameSync(join(root, 'train/d'), join(root, 'train/a'));
     t.match(await run(definition), { done: 4 }, 'the same classes again');
+
+    const second = {
+      ...without,
+      output: join(root, 'second'),
+      train: { ...without.train!, init: join(root, 'run'), steps: 2 },
+    };
+    t.match(await run(second), { done: 2 }, 'begins with the head of the same classes');
+    renameSync(join(root, 'train/a'), join(root, 'train/z'));
+    await t.rejects(run(second, { fresh: true }), {
+      code: 'WEIGHTS_CLASSES',
+      message: /run: .*the source has classes that are only there: z; classes that are missing: a.*--encoder/,
+    });
+    renameSync(join(root, 'train/z'), join(root, 'train/a'));
 
     // As of an earlier version, which named none.
     kill();
