@@ -6,17 +6,20 @@ import { missingFolders } from '../pipeline/resolve/missing-folders.ts';
 import { type Command, exits, setOption } from './command.ts';
 import { readPipeline } from './read.ts';
 
+/** So many paths that are not there stand in a line: a pattern may stand for thousands of tars. */
+const shown = 5;
+
 /** `patchstream check <pipeline>…` */
 export const check: Command = {
   name: 'check',
   usage: '<pipeline>…',
   summary:
-    'Say everything that is wrong with pipeline files, with line and column. Opens no data, but says which folders are not there.',
+    'Say everything that is wrong with pipeline files, with line and column. Opens no data, but says which folders and files are not there.',
   options: {
     set: setOption,
     json: {
       type: 'boolean',
-      about: 'Print one JSON value: files, their problems, and the folders that are not there.',
+      about: 'Print one JSON value: files, their problems, and the folders and files that are not there.',
     },
   },
   async run(given, terminal) {
@@ -41,7 +44,8 @@ export const check: Command = {
     }
     for (const { file, problems, absent } of files) {
       for (const line of problemLines(problems)) stderr.write(`${line}\n`);
-      const but = absent.length > 0 ? `, but not there: ${absent.join(', ')}` : '';
+      const more = absent.length > shown ? `, and ${absent.length - shown} more` : '';
+      const but = absent.length > 0 ? `, but not there: ${absent.slice(0, shown).join(', ')}${more}` : '';
       if (problems.length === 0) stdout.write(`${printable(`${shownFile(file)}: no problems${but}`)}\n`);
     }
     if (count > 0) stderr.write(`${counted(count, 'problem')}\n`);

@@ -204,7 +204,7 @@ export interface RunSummary {
 
 /**
  * How everything that a source has listed has ended, in samples of the source: one that became many is delivered where any of its parts is.
- * listed = delivered + failed + dropped + passedOver + notReached.
+ * listed = delivered + failed + dropped + passedOver + notAsked + notReached.
  */
 export interface Sum {
   readonly listed: number;
@@ -213,6 +213,8 @@ export interface Sum {
   readonly dropped: number;
   /** Names that are no samples, as the source says. */
   readonly passedOver: number;
+  /** Samples beyond a `limit`; absent where there is none. */
+  readonly notAsked?: number;
   /** Samples that a run which was ended has not come to, or not to the end of. 0 for a run that came to its end. */
   readonly notReached: number;
 }

@@ -14,6 +14,8 @@ export type { Sum };
 export interface Counted {
   /** Samples that it was to read, those of an earlier run of the same job too. */
   readonly samples: number;
+  /** Samples of the source that it was not to read. */
+  readonly beyond?: number;
   /** How those that it has read have ended. */
   readonly ended: Readonly<Record<End, number>>;
   /** How those of an earlier run have. */
@@ -21,16 +23,17 @@ export interface Counted {
   readonly passedOver?: readonly PassedOverRow[] | undefined;
 }
 
-export function sumOf({ samples, ended, earlier, passedOver }: Counted): Sum {
+export function sumOf({ samples, beyond = 0, ended, earlier, passedOver }: Counted): Sum {
   const both = (end: End) => ended[end] + (earlier?.[end] ?? 0);
   const [delivered, failed, dropped] = [both('delivered'), both('failed'), both('dropped')];
   const others = countOf(passedOver);
   return {
-    listed: samples + others,
+    listed: samples + beyond + others,
     delivered,
     failed,
     dropped,
     passedOver: others,
+    ...(beyond > 0 && { notAsked: beyond }),
     notReached: samples - delivered - failed - dropped,
   };
 }
@@ -122,12 +125,13 @@ export function sumText(sum: Sum): string {
   return `listed ${sum.listed.toLocaleString('en')} = ${termsOf(sum)}`;
 }
 
-function termsOf({ delivered, failed, dropped, passedOver, notReached }: Sum): string {
+function termsOf({ delivered, failed, dropped, passedOver, notAsked = 0, notReached }: Sum): string {
   const terms = [
     [delivered, 'delivered'],
     [failed, 'failed'],
     [dropped, 'dropped'],
     [passedOver, 'passed over'],
+    ...(notAsked === 0 ? [] : [[notAsked, 'not asked for (`limit`)'] as const]),
     ...(notReached === 0 ? [] : [[notReached, 'not reached'] as const]),
   ] as const;
   return terms.map(([count, end]) => `${count.toLocaleString('en')} ${end}`).join(' + ');

@@ -2,8 +2,10 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import t from 'tap';
+import type { Terminal } from '../../src/cli/command.ts';
+import { endNow, StillWatch } from '../../src/cli/ending.ts';
 import { hangupsIgnored } from '../../src/cli/outputs.ts';
 import { patchstream } from '../kit/terminal.ts';
 
@@ -47,6 +49,24 @@ t.test('check', async (t) => {
   writeFileSync(join(dir, 'hidden.yaml'), `${hidden}evaluate: { reconstruction: { on: ./held-out } }\n`);
   const secret = await patchstream(['check', '--json', join(dir, 'hidden.yaml')], { env: { PHOTOS: '/very/secret' } });
   t.match(JSON.parse(secret.out), [{ problems: [], absent: ['${PHOTOS}', /held-out$/] }]);
+  const files = {
+    'digits.yaml': 'idx: { images: ./images.gz, labels: ./labels.gz }',
+    'numbers.yaml': 'svhn: ./train.mat',
+    'tars.yaml': "webdataset: { path: ['./{0..8}.tar', 'https://example.org/x.tar', ./last.tar] }",
+  };
+  writeFileSync(join(dir, '0.tar'), '');
+  const absent: string[][] = [];
+  for (const [name, source] of Object.entries(files)) {
+    const chain = source.startsWith('webdataset') ? good : good.replace('decode, ', '');
+    writeFileSync(join(dir, name), chain.replace(/source:.*/, `source: { ${source} }`));
+    const { out } = await patchstream(['check', '--json', join(dir, name)]);
+    absent.push((JSON.parse(out) as { absent: string[] }[])[0]!.absent.map((path) => basename(path)));
+  }
+  const tars = Array.from({ length: 8 }, (_, i) => `${i + 1}.tar`);
+  t.same(absent, [['images.gz', 'labels.gz'], ['train.mat'], [...tars, 'last.tar']], 'files, and all paths of a list');
+  t.match(await patchstream(['check', join(dir, 'tars.yaml')]), {
+    out: /not there: \S+1\.tar, .*5\.tar, and 4 more\n$/,
+  });
   mkdirSync(join(dir, 'photos'));
   t.match(await patchstream(['check', join(dir, 'good.yaml')]), { code: 0, out: /good\.yaml: no problems\n$/ });
   const bad = await patchstream(['check', join(dir, 'bad.yaml')]);
@@ -181,6 +201,34 @@ t.test('a second signal ends the process', async (t) => {
   };
   const stopped = await patchstream(['run', file, '--set', 'source.repeat=10000', '--json'], { during: send });
   t.equal(stopped.code, 130);
+});
+
+t.test('issue 16: a run that stands still after a signal ends, and by the signal itself', async (t) => {
+  let [used, rung] = [0, 0];
+  const watch = new StillWatch(
+    () => rung++,
+    () => used,
+  );
+  for (let second = 0; second < 1000; second++) {
+    used += second % 100 === 99 ? 500 : 1;
+    watch.tick();
+  }
+  t.equal(rung, 0, 'a process that computes now and then');
+  for (let second = 0; second < 300; second++) watch.tick();
+  t.equal(rung, 1, 'one that does nothing for minutes, once');
+
+  const heard: string[] = [];
+  const terminal = {
+    off: (signal: string) => heard.push(`off ${signal}`),
+    kill: (pid: number, signal: string) => heard.push(`${signal} to ${pid}`),
+    exit: (code: number) => {
+      throw new Error(`exit ${code}`);
+    },
+    pid: 12,
+  } as unknown as Terminal;
+  // As the first process of a container, which no signal ends.
+  t.throws(() => endNow(terminal, 'SIGTERM', [['SIGTERM', () => {}]]), /exit 143/);
+  t.same(heard, ['off SIGTERM', 'SIGTERM to 12']);
 });
 
 t.test('the program itself says what to do when it was not built', async (t) => {

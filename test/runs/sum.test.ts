@@ -44,6 +44,10 @@ t.test('the sum of any counts holds, and one that is none is an error with the n
   const sum: Sum = { listed: 52, delivered: 40, failed: 2, dropped: 0, passedOver: 9, notReached: 1 };
   const text = '40 delivered + 2 failed + 0 dropped + 9 passed over + 1 not reached';
   t.equal(sumText(sum), `listed 52 = ${text}`);
+  const limited = sumOf({ samples: 20, beyond: 1030, ended: { delivered: 19, failed: 1, dropped: 0 } });
+  const asked = '19 delivered + 1 failed + 0 dropped + 0 passed over + 1,030 not asked for (`limit`)';
+  t.equal(sumText(limited), `listed 1,050 = ${asked}`);
+  checkSum(limited, { written: 19, isWhole: true });
   const whole = { written: 40, isWhole: true };
   const message = /got 52 listed, 40 delivered .* \+ 1 not reached; 40 written\. This is a fault of patchstream/;
   t.throws(() => checkSum(sum, whole), { code: 'SUM_DIFFERS', message });

@@ -6,20 +6,18 @@ import type { ResolvedSource } from './evaluate.ts';
 import type { Resolved } from './resolve.ts';
 
 /**
- * The folders that a pipeline reads and that are not there, each once, as they are shown to people: no problem of the pipeline, which may be
+ * The folders and files that a pipeline reads and that are not there, each once, as they are shown to people: no problem of the pipeline, which may be
  * checked where its data are not, but one of its run. Looks whether they exist, and at nothing in them.
  */
 export function missingFolders({ definition, source, evaluate }: Resolved): string[] {
   const measured = evaluate?.measures.flatMap(({ data }) => Object.values(data).map((chain) => chain.source));
-  const folders = [source, ...(measured ?? [])].flatMap((one) => (one === undefined ? [] : folderOf(one)));
-  const absent = [...new Set(folders.map((folder) => resolve(definition.base, folder)))].filter(
-    (path) => !existsSync(path),
-  );
+  const paths = [source, ...(measured ?? [])].flatMap((one) => (one === undefined ? [] : pathsOf(one)));
+  const absent = [...new Set(paths.map((path) => resolve(definition.base, path)))].filter((path) => !existsSync(path));
   return absent.map((path) => redact(shownFile(path), definition.origin?.secrets ?? []));
 }
 
-function folderOf({ definition, options }: ResolvedSource): string[] {
+function pathsOf({ definition, options }: ResolvedSource): readonly string[] {
   const folder = definition.folder?.(options);
-  // An address, or a pattern that stands for many files.
-  return folder === undefined || /:\/\/|\{/.test(folder) ? [] : [folder];
+  const paths = definition.reads?.(options) ?? (folder === undefined ? [] : [folder]);
+  return paths.filter((path) => !/^[a-z][a-z0-9+.-]+:\/\//i.test(path));
 }

@@ -57,7 +57,7 @@ export async function openHeldOut(
   const opened = await openLoader(reading, { ...heard, source, ...(onFailure && { onFailure }) });
   const { passedOver = [] } = whole;
   const ended = (written: number) => {
-    const sum = sumOfPass(opened, chain, { written, passedOver });
+    const sum = sumOfPass(opened, chain, { written, passedOver, beyond: whole.count - source.count });
     checkSum(sum, { written, isWhole: true });
     onSum({ place: placeText(place), sum, passedOver });
   };
@@ -84,11 +84,12 @@ async function* counted(batches: AsyncIterable<Batch<unknown>>, ended: (written:
 function sumOfPass(
   { source, loader, records }: Opened,
   { stages }: HeldOutChain,
-  { written, passedOver }: { readonly written: number; readonly passedOver: readonly PassedOverRow[] },
+  counts: { readonly written: number; readonly passedOver: readonly PassedOverRow[]; readonly beyond: number },
 ): Sum {
+  const { written, ...rest } = counts;
   // Records of an array are made without permits; none of them can fail.
   const ended = records === undefined ? loader.permits.ended : { delivered: written, failed: 0, dropped: 0 };
-  const sum = sumOf({ samples: source.count, ended, passedOver });
+  const sum = sumOf({ samples: source.count, ended, ...rest });
   // An operator may end before its source does, as `take`.
   if (!stages.some(({ stage }) => stage.kind === 'operator')) return sum;
   return { ...sum, dropped: sum.dropped + sum.notReached, notReached: 0 };
