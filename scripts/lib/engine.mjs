@@ -1,5 +1,15 @@
-import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import {
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, isAbsolute, join } from 'node:path';
 import { buildAddons } from './addons.mjs';
 import { filesBelow } from './stamp.mjs';
 import { venvsFolder } from './venv.mjs';
@@ -20,7 +30,8 @@ const files = ['package.json', 'tsconfig.json', 'tsconfig.build.json', '.taprc']
  */
 export async function engineTree(root, name, libtorch, surroundings) {
   const tree = join(venvsFolder(surroundings.env), '..', 'engines', name);
-  copyTree(root, tree);
+  const strange = copyTree(root, tree);
+  if (strange !== undefined) return { missing: strange };
   const addon = join(tree, 'native', 'torch', 'build', 'torch.node');
   /** @type {string[]} */
   const said = [];
@@ -35,19 +46,53 @@ export async function engineTree(root, name, libtorch, surroundings) {
   return { missing: said.at(-1) ?? 'native/torch was not built' };
 }
 
+/** Names what of a tree was copied there: what it does not name is somebody's, and stays. */
+const record = '.patchstream-tree.json';
+
 /**
- * Makes the copy anew, but for what was built there; the packages are shared.
+ * Makes the copy anew, but for what was built there; the packages are shared. Answers one sentence where something that no record names is in the way, and has changed
+ * nothing then.
  *
  * @param {string} root
  * @param {string} tree
+ * @returns {string | undefined}
  */
-function copyTree(root, tree) {
+export function copyTree(root, tree) {
+  const ours = recorded(tree);
+  const copied = [...folders.flatMap((name) => filesBelow(root, name)), ...files.filter((name) => isThere(root, name))];
+  const wanted = copied.filter((name) => !name.split('/').includes('build'));
+  const names = [...wanted, 'node_modules'];
+  const strange = names.find((name) => !ours.has(name) && isThere(tree, name));
+  if (strange !== undefined) return `${join(tree, strange)} is there and was not copied by this: move ${tree} away`;
   mkdirSync(tree, { recursive: true });
-  for (const name of folders)
-    for (const file of filesBelow(tree, name)) if (!file.includes('/build/')) rmSync(join(tree, file));
-  for (const name of [...folders, ...files].filter((name) => existsSync(join(root, name))))
-    cpSync(join(root, name), join(tree, name), { recursive: true, filter: (path) => basename(path) !== 'build' });
-  const modules = join(tree, 'node_modules');
-  rmSync(modules, { force: true });
-  symlinkSync(join(root, 'node_modules'), modules);
+  // Before anything is copied, for a copy may be cut short.
+  writeRecord(tree, [...new Set([...ours, ...names])]);
+  for (const name of ours) if (!wanted.includes(name)) rmSync(join(tree, name), { force: true });
+  for (const name of wanted) {
+    mkdirSync(dirname(join(tree, name)), { recursive: true });
+    cpSync(join(root, name), join(tree, name));
+  }
+  symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'));
+  writeRecord(tree, names);
+  return undefined;
+}
+
+/** @param {string} tree @returns {ReadonlySet<string>} */
+function recorded(tree) {
+  if (!isThere(tree, record)) return new Set();
+  const names = JSON.parse(readFileSync(join(tree, record), 'utf8'));
+  // Nothing outside of the tree, whatever has become of the record.
+  return new Set(names.filter((/** @type {string} */ name) => !name.split('/').includes('..') && !isAbsolute(name)));
+}
+
+/** @param {string} tree @param {readonly string[]} names */
+function writeRecord(tree, names) {
+  const temporary = join(tree, `${record}.${process.pid}`);
+  writeFileSync(temporary, `${JSON.stringify(names)}\n`);
+  renameSync(temporary, join(tree, record));
+}
+
+/** A link that leads nowhere is there too. @param {string} folder @param {string} name */
+function isThere(folder, name) {
+  return lstatSync(join(folder, name), { throwIfNoEntry: false }) !== undefined;
 }

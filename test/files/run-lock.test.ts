@@ -11,6 +11,8 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import promises from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { mock } from 'node:test';
 import t from 'tap';
@@ -190,4 +192,29 @@ t.test('a holder touches its lock, and leaves that of another alone', async (t) 
 
 t.test('a folder that is not there', async (t) => {
   await t.rejects(RunLock.take(join(t.testdir({}), 'none/a.lock'), 'here'), { code: 'ENOENT' });
+});
+
+t.test('S2: a lock that seemed to be of the future is judged again by the time of the claim', async (t) => {
+  const path = join(t.testdir({}), 'a.lock');
+  await written(path, { host: 'elsewhere' });
+  old(path, -90);
+  const text = readFileSync(path, 'utf8');
+  // The process stands still for a minute between its first look and its claim.
+  const { stat } = promises;
+  let looks = 0;
+  const later = (async (...given: Parameters<typeof stat>) => {
+    const found = await stat(...given);
+    if (++looks > 1) found.mtimeMs = Number(found.mtimeMs) + 60_000;
+    return found;
+  }) as typeof stat;
+  Object.assign(promises, { stat: later });
+  syncBuiltinESMExports();
+  t.teardown(() => {
+    Object.assign(promises, { stat });
+    syncBuiltinESMExports();
+  });
+  await t.rejects(RunLock.take(path, 'here'), { code: 'RUN_BUSY', message: /process \d+ of elsewhere/ });
+  t.ok(looks > 1, 'the claim was made');
+  t.equal(readFileSync(path, 'utf8'), text, 'it is still the lock of who lives');
+  t.same(readdirSync(t.testdirName), ['a.lock'], 'and nothing else is left');
 });

@@ -1,7 +1,7 @@
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { engineTree } from '../../scripts/lib/engine.mjs';
+import { copyTree, engineTree } from '../../scripts/lib/engine.mjs';
 import { type Answer, run, start } from '../../scripts/lib/runner.mjs';
 import { engines, testEngines } from '../../scripts/test-engines.mjs';
 import { writeFiles } from '../kit/folder.ts';
@@ -118,6 +118,19 @@ t.test('the copy of a tree is brought up to date, and keeps what was built', asy
   const has = (name: string) => existsSync(join(tree, name));
   t.ok(['src/a.ts', 'package.json', 'node_modules/tap', 'native/torch/build/objects/x.o'].every(has));
   t.notOk(has('src/b.ts'), 'what is gone here is gone there');
+  writeFiles(tree, { 'src/own.ts': 'mine', 'test/notes.txt': 'mine' });
+  await make();
+  t.ok(has('src/own.ts') && has('test/notes.txt'), 'what no record names stays');
+  writeFiles(root, { 'src/own.ts': 'of the tree' });
+  t.match(await make(), { missing: /src\/own\.ts is there and was not copied by this: move .*one away/ });
+  t.equal(readFileSync(join(tree, 'src/own.ts'), 'utf8'), 'mine');
+  rmSync(join(tree, 'src/own.ts'));
+  await make();
+  t.equal(readFileSync(join(tree, 'src/own.ts'), 'utf8'), 'of the tree');
+  const other = join(cache, 'other');
+  writeFiles(other, { 'src/a.ts': 'mine', 'src/c.ts': 'mine' });
+  t.match(copyTree(root, other), /a\.ts is there/, 'a folder without a record');
+  t.same([readFileSync(join(other, 'src/a.ts'), 'utf8'), existsSync(join(other, 'package.json'))], ['mine', false]);
 });
 
 t.test('the newest is that of the peers, and every manifest is there', (t) => {
