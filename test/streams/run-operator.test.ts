@@ -178,7 +178,11 @@ t.test('M2: where nothing can be known the run ends after ten time-outs, and say
       { holds: 3, name: 'looks', timeout: 5 },
     );
   const { error, broken, failures, milliseconds } = tryChain([looks], { count: 1000, permits: 16 });
-  t.match(error, { code: 'OPERATOR_STALLS', where: 'stage 0:looks', message: /10 times .*\(`filter` before `delay`\)/ });
+  t.match(error, {
+    code: 'OPERATOR_STALLS',
+    where: 'stage 0:looks',
+    message: /10 times .*\(`filter` before `delay`\)/,
+  });
   t.same(broken, []);
   t.ok(failures.length <= 40, 'what hangs has failed');
   t.ok(milliseconds <= 51_000, `${milliseconds} ms`);
