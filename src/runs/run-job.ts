@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { tap } from 'rxjs';
-import { awake } from '../awake-clock.ts';
+import { type AwakeTimer, awake } from '../awake-clock.ts';
 import { PatchstreamError } from '../errors.ts';
 import type { RunSummary, Sum } from '../events/events.ts';
 import { type Notice, notice, noticeText } from '../events/notices.ts';
@@ -163,6 +163,7 @@ async function write(
   },
 ): Promise<void> {
   const { permits } = loader;
+  const underWay = new Set<Promise<unknown>>();
   let position = -1;
   const ticker = new ProgressTicker(watch === undefined ? emit : onProgress(emit), () => ({
     // A sample is done when nothing of it is under way: records are counted beside.
@@ -177,7 +178,10 @@ async function write(
     const writing = drain({
       write: async (sample) => {
         checkFields(sample, spec);
-        return sink.write(sample as Sample & Fields);
+        const one = sink.write(sample as Sample & Fields);
+        if (!(one instanceof Promise)) return one;
+        underWay.add(one);
+        return one.finally(() => underWay.delete(one));
       },
       commit(written) {
         watch?.committed();
@@ -196,7 +200,23 @@ async function write(
     for await (const _ of iterate(all, watch === undefined ? signal : undefined));
   } finally {
     ticker.stop();
+    // What a run that has failed still writes must not appear when its folder is another's.
+    await ended(underWay);
   }
+}
+
+/** Milliseconds that writes may take when a run has failed. */
+const patience = 5000;
+
+/** When all have ended, well or badly, or have had their time. */
+async function ended(all: ReadonlySet<Promise<unknown>>): Promise<void> {
+  if (all.size === 0) return;
+  let timer: AwakeTimer | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = awake.timer(patience, resolve);
+  });
+  await Promise.race([Promise.allSettled(all), late]);
+  timer?.clear();
 }
 
 function openSink(

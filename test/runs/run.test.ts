@@ -240,6 +240,7 @@ t.test('hostile file names are escaped wherever they are shown', async (t) => {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: looking for them is the test
   t.notMatch(error.message, /[\u0000-\u001f\u202e]/);
   t.match(error.message, 'evil\\u{1b}[2J\\u{202e}gpj.jpg');
+  t.notOk(existsSync(join(output, 'written.jsonl.tmp')), 'nothing is under way when a run has ended');
   t.end();
 });
 
