@@ -56,7 +56,8 @@ export function keepWithin({ memory, swap = 0, whole }: Machine, taken: number =
 
 /** Of the bytes that are left, those that JavaScript and the loader may still take beside tensors. */
 export function leftToOthers(left: number, loading: number): number {
-  return Math.max(Math.min(othersBytes, left / othersShare), Math.min(scriptBytes + loading, left / loadingShare));
+  const usual = Math.min(othersBytes, left / othersShare);
+  return loading === 0 ? usual : Math.max(usual, Math.min(scriptBytes + loading, left / loadingShare));
 }
 
 /** What they take as a rule, and what of it is JavaScript's. */
