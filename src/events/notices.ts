@@ -8,8 +8,7 @@ export const noticeCatalogue = {
   // A job
   OUTPUT_REPLACED: 'What an earlier run has left in {folder} is replaced{why}.',
   PART_EMPTY: 'part {part} of {of} is empty: the source has {count:sample}',
-  SOURCE_CHANGED:
-    'The source is not what this run was begun on, {what}. Begin anew with --fresh where that matters.',
+  SOURCE_CHANGED: 'The source is not what this run was begun on, {what}. Begin anew with --fresh where that matters.',
   QUARANTINE_UNREADABLE: '{count:line} of quarantine.jsonl cannot be read: those samples count as dropped',
   WATCHING: 'watches for files that arrive, until it is stopped',
   WATCH_WRITTEN: 'all is written of what has arrived: {count:file}',
