@@ -22,9 +22,9 @@ import {
   unlessGone,
   writeWhole,
 } from '../whole-file.ts';
+import { SourceRecord } from './loader/source-files.ts';
 import { checkOwned } from './own-names.ts';
 import { type FailuresBefore, failuresBefore } from './quarantine.ts';
-import { SourceRecord } from './source-files.ts';
 
 /** Why the lock of a finished run may stay. */
 const leftThere = ['RUN_BUSY', 'RUN_LOCK', 'EACCES', 'EPERM', 'EROFS'];

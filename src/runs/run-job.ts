@@ -22,9 +22,9 @@ import { cancelled } from './cancelled.ts';
 import type { RunContext } from './context.ts';
 import { checkFields } from './loader/layout.ts';
 import { type Opened, openLoader, openSource } from './loader/open.ts';
+import { filesOfSource } from './loader/source-files.ts';
 import { failureOf, startedOf } from './make-events.ts';
 import { lossLines, ProgressTicker, totals } from './progress.ts';
-import { filesOfSource } from './source-files.ts';
 import { checkSum, type Earlier, earlierOf, sayPassedOver, sumLines, sumOfJob } from './sum.ts';
 import { onProgress, Watch } from './watch.ts';
 

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { leftToOthers } from '../../../src/backends/moments.ts';
-import { loadingBytes } from '../../../src/runs/training/loading-memory.ts';
+import { loadingBytes } from '../../../src/runs/loader/loading-memory.ts';
 import { rawPicture } from '../../../src/vision/picture.ts';
 import { gradient, jpeg } from '../../kit/pictures.ts';
 

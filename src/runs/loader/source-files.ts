@@ -1,11 +1,11 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { counted } from '../counts.ts';
-import { only } from '../files/system.ts';
-import { redactRow, reveal, type Secret } from '../pipeline/file/redact.ts';
-import type { ResolvedSource } from '../pipeline/resolve/evaluate.ts';
-import type { OpenSource } from '../sources/source.ts';
-import { cannotWrite, jsonOf, unlessGone, writeWhole } from '../whole-file.ts';
+import { counted } from '../../counts.ts';
+import { only } from '../../files/system.ts';
+import { redactRow, reveal, type Secret } from '../../pipeline/file/redact.ts';
+import type { ResolvedSource } from '../../pipeline/resolve/evaluate.ts';
+import type { OpenSource } from '../../sources/source.ts';
+import { cannotWrite, jsonOf, unlessGone, writeWhole } from '../../whole-file.ts';
 
 const name = 'source.json';
 

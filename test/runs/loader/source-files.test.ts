@@ -2,19 +2,19 @@
 import { rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import type { RunEvent } from '../../src/events/events.ts';
-import { noticeText } from '../../src/events/notices.ts';
-import { builtin } from '../../src/pipeline/builtin.ts';
-import { soundPipeline } from '../../src/pipeline/check.ts';
-import { definePipeline } from '../../src/runs/loader/define.ts';
-import { openSource } from '../../src/runs/loader/open.ts';
-import { run } from '../../src/runs/run.ts';
-import { filesOfSource, SourceRecord } from '../../src/runs/source-files.ts';
-import { toJsonl } from '../../src/sinks/to-jsonl.ts';
-import { idx, imageFolder } from '../../src/sources/index.ts';
-import type { Source } from '../../src/sources/source.ts';
-import { decode } from '../../src/stages/index.ts';
-import { pictureFolder, writeFiles } from '../kit/folder.ts';
+import type { RunEvent } from '../../../src/events/events.ts';
+import { noticeText } from '../../../src/events/notices.ts';
+import { builtin } from '../../../src/pipeline/builtin.ts';
+import { soundPipeline } from '../../../src/pipeline/check.ts';
+import { definePipeline } from '../../../src/runs/loader/define.ts';
+import { openSource } from '../../../src/runs/loader/open.ts';
+import { filesOfSource, SourceRecord } from '../../../src/runs/loader/source-files.ts';
+import { run } from '../../../src/runs/run.ts';
+import { toJsonl } from '../../../src/sinks/to-jsonl.ts';
+import { idx, imageFolder } from '../../../src/sources/index.ts';
+import type { Source } from '../../../src/sources/source.ts';
+import { decode } from '../../../src/stages/index.ts';
+import { pictureFolder, writeFiles } from '../../kit/folder.ts';
 
 const job = (source: Source, output: string) =>
   definePipeline({
