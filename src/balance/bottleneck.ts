@@ -95,7 +95,7 @@ function takingTurns({ wait }: Shares): Finding {
     gain: 1 / Math.max(wait, 1 - wait),
     what: 'it takes turns with the trainer on one thread',
     helps: '`thread: worker` would help: the trainer then has a thread of its own',
-    evidence: `Reads and stages go on in the ${percent(wait)} of the time in which the trainer waits, and only then.`,
+    evidence: `Reads and stages run only in the ${percent(wait)} of the time in which the trainer waits.`,
   };
 }
 

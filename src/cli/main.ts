@@ -37,7 +37,7 @@ export async function main(args: readonly string[], given: Terminal): Promise<nu
   const outputs = enduring(given, (reason) => {
     if (!works) return;
     outputs.terminal.stderr.write(
-      `\nNobody reads what is printed any more (${printable(reason)}); the run goes on, and events.jsonl in its folder says the same.\n`,
+      `\nThe output is closed (${printable(reason)}); the run continues, and events.jsonl in its folder has the same lines.\n`,
     );
   });
   const ignore = () => {};

@@ -22,7 +22,8 @@ export const run: Command = {
     part: {
       type: 'string',
       value: 'i/n',
-      about: 'Do part i of n of a job, beside others; auto/n takes i from a Kubernetes indexed job or a Slurm array.',
+      about:
+        'Process part i of n of a job, while other machines process the rest; auto/n takes i from a Kubernetes indexed job or a Slurm array.',
     },
     watch: {
       type: 'boolean',

@@ -37,7 +37,7 @@ export const dataErrors = {
   WINDOW_VIEWS:
     'views must be at most {most} (grid {side} − window {size} + 1), because no two windows share a row or a column; got {views}. Ask for fewer views, a smaller window or a smaller patch.',
   MASK_GRID:
-    '`mask` must be told what to hide: the windows before it, or patches of the whole picture; got neither. Put `windows` before it, or give `patch`.',
+    '`mask` needs something to hide: put `windows` before it to mask windows, or set `patch` to mask the whole picture.',
   MASK_COUNT:
     'ratio must hide at least one of {n:patch/patches} and leave at least one; got {ratio}, which hides {hidden}. Try 0.5 or 0.75.',
   DOWNSAMPLE_SIZE: 'the low-resolution picture must be smaller than the picture of {size}; got {found}. Try factor 2.',
@@ -48,29 +48,29 @@ export const dataErrors = {
   FOLDER_EMPTY:
     'the folder {path} must hold pictures ({endings}); got {found}. Look at `path`, or name more `formats`.',
   FOLDER_CLASSES:
-    'with `labels`, every picture must lie in the folder of its class; got {file} beside these folders. Move it, or leave `labels` out.',
+    'with `labels`, every picture must lie in the folder of its class; got {file} outside of these folders. Move it, or leave `labels` out.',
   FOLDER_ALIKE:
     'with `labels`, no two folders may have one name; got {name} twice, as {first} and {second}, which look alike. Give one another name, or move its pictures to the other.',
-  FILE_UNREADABLE: 'the file {file} must be readable; got {reason}. Look whether it is still there, and whose it is.',
+  FILE_UNREADABLE: 'the file {file} must be readable; got {reason}. Check whether it still exists, and who owns it.',
   FILE_LARGE:
     'a file must have at most {limit:byte}; got {size}. Raise `maxBytes` if that is meant, or remove the file.',
   RECORDS_READ:
     'a source with `records` must read its samples at once and without failing; {key} gave {found}. Leave `records` out: samples are then taken one by one, and may wait and fail.',
   IDX_HEADER:
-    'an idx file of {what} must begin with {expected}; got {found}. Look whether images and labels are swapped, or the download went wrong.',
+    'an idx file of {what} must begin with {expected}; got {found}. Check whether images and labels are swapped, or the download failed.',
   IDX_LENGTH:
     'an idx file must be as long as its header says, {expected:byte}; got {found}. The file is damaged: fetch it again.',
   IDX_LIMIT:
     'an idx file must announce at least 1 and at most {limit:byte}; got {shape} in its header. Raise `maxBytes` if that is meant; else the file is damaged.',
   IDX_COUNTS:
-    'there must be one label for each image; got {images:image} and {labels:label}. Look whether both files are of the same part.',
-  IDX_LABEL: 'a label must be a whole number from 0 to 65535; got {found}. Look whether this is the file of labels.',
+    'there must be one label for each image; got {images:image} and {labels:label}. Check whether both files are of the same part.',
+  IDX_LABEL: 'a label must be a whole number from 0 to 65535; got {found}. Check whether this is the file of labels.',
   MAT_FORMAT:
     'a MAT-file must {rule}; got {found}. Fetch it again; of SVHN, take train_32x32.mat, test_32x32.mat or extra_32x32.mat.',
   MAT_LIMIT:
     'an array of a MAT-file must hold at least 1 and at most {limit:byte}; got {name}, {shape}. Raise `maxBytes` if that is meant; else the file is damaged.',
   EXPW_LINE:
-    'line {line} must be `name face top left right bottom confidence label`, the name that of a file in image/origin, the label from 0 to 6; got {found}. Mend the line, or fetch the list again.',
+    'line {line} must be `name face top left right bottom confidence label`, the name that of a file in image/origin, the label from 0 to 6; got {found}. Fix the line, or fetch the list again.',
   EXPW_EMPTY:
     'at least one face must be {minSide} px wide and high and belong to the part asked for; got {found:face} in all. Lower `minSide`, or look at `path`.',
   SHARD_FORMAT:
@@ -80,15 +80,15 @@ export const dataErrors = {
   SHARD_DAMAGED:
     'shard {shard} must be as it was written; got, in {place}: {found}. Copy it again, or read what is left of it with `damage: skip`.',
   SHARD_INFO:
-    'what a shard says of its job, its pipeline and the names of its classes, must have at most {limit}; got {found}. Leave the labels out, or write the job shorter.',
+    'the description of the job in a shard, its pipeline and the names of its classes, must have at most {limit}; got {found}. Leave the labels out, or shorten the pipeline.',
   SHARDS_NONE: '{path} must be a shard or a folder with shards (*.shard); got {found}. Look at `path`.',
   SHARDS_FIELD:
     'the shards must have the field {field}, {expected}; got {found}. Leave it out, or write it with the stages that give it.',
   SHARDS_CLASSES:
     'shards with labels must have the same classes; {shard} has others than {first}: {found}. Read them by two pipelines, or write them again from one folder.',
-  SHARDS_OTHER: 'the folder must hold the files of this very job alone; got {found}. {advice}',
+  SHARDS_OTHER: 'the folder must hold only files of this job; got {found}. {advice}',
   SHARDS_CHANGED:
-    'a job that goes on must find the source as it was: {expected}; got {found}. Bring it back, or begin again with --fresh.',
+    'a resumed job must find its source as it was: {expected}; got {found}. Restore it, or start over with --fresh.',
   RECORD_FIELD:
     'a field of a record must be a picture, numbers, text, true, false or lists and maps of these; {field} is {found}. Drop it in an `each`, or make it one of these.',
   RECORD_LARGE: 'a record must have at most {limit}; got {found}. {advice}',
@@ -100,14 +100,14 @@ export const dataErrors = {
   TAR_PACKED:
     'a tar must be plain, so that its samples are read in any order; got {found}. Unpack it once, as by `gunzip --keep FILE`; JPEGs hardly get smaller by packing.',
   TAR_APART:
-    'the files of a sample must lie side by side in the tar; {what} of {key} is in the tar, as {member}, but not beside its picture. Make the tar with sorted names (`tar --sort=name`).',
+    'the files of a sample must lie side by side in the tar; {what} of {key} is in the tar, as {member}, but not next to its picture. Make the tar with sorted names (`tar --sort=name`).',
   TAR_PARTED:
     "the files of a sample must have one name before their endings; {what} of {key} may be {member}, which is another name. Give each picture a file of its own name, or put the picture's further words before the first dot.",
   TARS_NONE: '{path} must be a tar, a folder with tars (*.tar), or their address; got {found}. Look at `path`.',
   TARS_EMPTY: 'the tars must hold pictures ({endings}); got {found}. Look at `path`, or name more `formats`.',
   TAR_SAMPLES: 'a tar must have at most {limit:sample}; got more. Divide it into several.',
-  TAR_LABEL: 'a label, {member}, must be a whole number from 0; got {found}. Mend the tar, or leave `labels` out.',
-  TAR_JSON: 'the fields of a sample, {member}, must be JSON; got {found}. Mend the tar, or leave `fields` out.',
+  TAR_LABEL: 'a label, {member}, must be a whole number from 0; got {found}. Fix the tar, or leave `labels` out.',
+  TAR_JSON: 'the fields of a sample, {member}, must be JSON; got {found}. Fix the tar, or leave `fields` out.',
   WEB_ADDRESS: 'an address must be one of http or https; got {found}. Write it out, or give a path of files.',
   WEB_READ: 'the server must send bytes {from} to {to}; got {found}, {tries:time}. Try later, or look at the address.',
   WEB_RANGE:
@@ -116,11 +116,11 @@ export const dataErrors = {
   FACES_DETECTOR:
     '`face-crop` must have a detector of faces; {found}. Run `npx patchstream doctor`, which says how to get one.',
   FACES_LANDMARKS:
-    '`align` and `landmarks` must have a sound model of 68 landmarks beside the detector; got {found}. {advice}',
+    '`align` and `landmarks` need a valid model of 68 landmarks in addition to the detector; got {found}. {advice}',
   FACES_ALIGN_SHAPE:
     'a crop that is turned, `align: eyes`, must be square; got `shape: found`. Leave one of the two out.',
   FACES_LARGE:
-    'a picture must have at most {most:pixel} and {longest} px a side where it is looked through for faces; with `minSide` {minSide} that would be {scanned} px. Raise `minSide`, or make it smaller before.',
+    'a picture must have at most {most:pixel} and {longest} px a side when it is searched for faces; with `minSide` {minSide} that would be {scanned} px. Raise `minSide`, or make it smaller before.',
   FACES_FAILED:
     'the detector {detector} must get through every picture; got: {reason}. Remove the picture, or take another detector.',
   FACES_NONE:
@@ -128,11 +128,10 @@ export const dataErrors = {
   FACES_LABEL:
     '`faces: matching` must get samples with `box`, the labelled place of a face; got {fields}. Take a source with boxes, such as `expw`, or say `faces: all`.',
   SINK_SAMPLE:
-    'one sample must become no more records than one file can take; got more of the sample at position {position}. Make fewer of it.',
+    'the records of one sample must fit in one output file; those of the sample at position {position} do not. Produce fewer records per sample.',
   SINK_WRITE: 'the sink must be able to write {file}; got {reason}. {advice}',
   FILE_WRITE: '{file} must be written whole; got {reason}. {advice}',
-  FILE_EXISTS:
-    'a file must be written to a name that nothing has; {path} is there already. Name another, or move it away.',
+  FILE_EXISTS: 'a file must be written to a new name; {path} exists already. Choose another name, or move it away.',
   SHEET_COLUMN:
     'a column `{column}` of the sheet must have something to show; got samples without `{field}`. Add the stage `{stage}`, or leave the column out.',
 } as const;

@@ -9,20 +9,19 @@ export const pipelineErrors = {
     'a pipeline module must export a pipeline as its default; got {found}. Write `export default definePipeline(…)`.',
   PIPELINE_ENDS: 'a pipeline must end in either `train` or `sink`; got {found}. {advice}',
   PIPELINE_PROBLEMS:
-    'a pipeline must have no problems; got {count}: {list} Mend them; `patchstream check` shows those of a file with their lines.',
+    'a pipeline must have no problems; got {count}: {list} Fix them; `patchstream check` shows those of a file with their lines.',
   EXTENDS_CIRCLE: '`extends` must end at a file that extends nothing; got a circle, {circle}. Take one link out.',
-  EXTENDS_MANY:
-    'a pipeline must be made of at most {most:file}; got more by `extends`. Lay what they say into fewer files.',
+  EXTENDS_MANY: 'a pipeline must be made of at most {most:file}; got more by `extends`. Merge them into fewer files.',
   ENVIRONMENT_MISSING: 'the environment variable {name} must be set; got nothing. {advice}',
   SET_PATH: '`--set` must name an option as path=value; got {found}. {advice}',
   USE_MODULE:
-    'a module under `use` must load; got {found}. Mend the module, or the path, which starts at the file it stands in.',
+    'a module under `use` must load; got {found}. Fix the module, or the path, which is relative to the file that names it.',
   USE_EXPORTS:
     'a module under `use` must export stages, sources, sinks, models, measures or trackers, such as `export const mine = defineStage(…)`; got {found}. Export one.',
   NAME_TAKEN: 'the name of a {kind} must be free; got `{name}`, which is registered already. Choose another name.',
   NAME_UNKNOWN: 'a {kind} must be one that is registered; got `{name}`. {advice}',
   NAME_ENTRY: 'a {kind} must be a name, or a map with one name and its options; got {found}. {advice}',
-  OPTION_UNKNOWN: '{owner} must have only options it knows; got `{option}`. {advice}',
+  OPTION_UNKNOWN: '{owner} has no option `{option}`. {advice}',
   OPTION_MISSING: '`{option}` must be given: {expected}; got nothing. Add it{advice}.',
   OPTION_VALUE: '`{option}` must be {expected}; got {found}. {advice}',
   OPTION_ONE_OF: 'exactly one of {options} must be given; got {found}. {advice}',
@@ -41,5 +40,5 @@ export const pipelineErrors = {
   RUN_FOLDER:
     'the folder of a training must hold pipeline.json, metrics.jsonl and events.jsonl; got: {found}. Name the `output` of a pipeline that was run.',
   ARGUMENT: 'the command line must be one that `{command} --help` shows; got {found}. {advice}',
-  INSPECT_NOTHING: '{path} must be something that can be looked into: {kinds}; got {found}. Look at the path.',
+  INSPECT_NOTHING: '{path} must be something that `inspect` can read: {kinds}; got {found}. Check the path.',
 } as const;

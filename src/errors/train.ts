@@ -1,15 +1,14 @@
 /** Backends, models and training. */
 export const trainErrors = {
   BACKEND_WASM:
-    "tfjs' wasm backend must start; {found}. Run `npm ci` again, and look whether node_modules/@tensorflow/tfjs-backend-wasm is complete.",
+    "tfjs' wasm backend must start; {found}. Run `npm ci` again, and check that node_modules/@tensorflow/tfjs-backend-wasm is complete.",
   BACKEND_MEMORY: 'the backend {backend} must find {needed} in {memory}; it found none. Lower `microBatch`.',
   TRAIN_MEMORY:
     'a training must fit the memory that it may use, and {where} {limit}; this one takes {needed} at least: {state} for weights, gradients, moments and the runtime, and {sample} for each sample of a pass, of {samples}. {advice}',
-  BACKEND_MISSING: 'backend {backend} must be installed to be asked for by name; {found}. {remedy}',
-  DEVICE_MISSING:
-    'device {device} must be there to be asked for by name; got {found}. Say `device: cpu`, or leave it out.',
+  BACKEND_MISSING: 'backend {backend} is not available; {found}. {remedy}',
+  DEVICE_MISSING: 'device {device} is not available; got {found}. Set `device: cpu`, or leave it out.',
   STEP_WRITE:
-    'a training step must bring along the same values each time, so that it can be replayed; other values were written for its operation {operation}. Give what changes from step to step as inputs of the model, and make chance on the backend no part of its loss.',
+    'a training step must write the same constants every time to be replayed; the values for operation {operation} changed. Pass anything that changes per step as a model input, and do not draw random numbers on the backend in the loss.',
   MODEL_HEADS: 'width must be a multiple of heads; got width {width}, heads {heads}. Try heads {suggestion}.',
   MODEL_POSITIONS:
     'a model with fixed positions must have a width that is a multiple of 4; got {width}. Try {suggestion}.',
@@ -28,9 +27,9 @@ export const trainErrors = {
   SAFETENSORS_INVALID:
     'a safetensors file must {rule}; got {found}. Do not load it: fetch it again, or take an older checkpoint.',
   CHECKPOINT_BROKEN:
-    'a checkpoint must be whole; {found}. Take another one, or delete this folder: then the run goes on from an older one, if there is one.',
+    'a checkpoint must be whole; {found}. Take another one, or delete this folder: then the run resumes from an older one, if there is one.',
   CHECKPOINT_WRITE:
-    'a checkpoint must be written whole; got: {found}. Make room, or choose another `output`; the run goes on from its last checkpoint.',
+    'a checkpoint must be written whole; got: {found}. Make room, or choose another `output`; the run resumes from its last checkpoint.',
   WEIGHTS_BROKEN:
     'weights must be a .safetensors file, or the folder of a checkpoint or of a run that has one; got: {found}. Look at the path.',
   WEIGHTS_FOREIGN:
@@ -58,7 +57,7 @@ export const trainErrors = {
   MODEL_UNKNOWN: 'the model must be one of {known}; got {name}. {suggestion}',
   TRAIN_SPEC: 'the model {model} must be given {needs}; got a chain without. Add the stage that makes it: {stage}.',
   TRAINER_DIED:
-    "the trainer's thread must end by itself; it ended with {found}. Run again: it goes on from the last checkpoint.",
+    "the trainer's thread must end by itself; it ended with {found}. Run again: it resumes from the last checkpoint.",
   METRICS_BROKEN:
     'line {line} of metrics.jsonl must be one row of JSON; got {found}. Delete the file or start afresh with --fresh.',
   RECONSTRUCTION_NOT_A_NUMBER:

@@ -10,8 +10,8 @@ const reasons = {
   link: ['link', 'links'],
   further: ['further picture of a sample', 'further pictures of samples'],
   alone: [
-    'label or map of fields without a picture beside it',
-    'labels or maps of fields without a picture beside them',
+    'label or map of fields without a picture next to it',
+    'labels or maps of fields without a picture next to them',
   ],
   small: ['face smaller than `minSide`', 'faces smaller than `minSide`'],
   part: ['of the other `part`', 'of the other `part`'],

@@ -122,7 +122,7 @@ async function checkHeader(handle: FileHandle): Promise<void> {
 
 async function tagAt(handle: FileHandle, at: number): Promise<[type: number, length: number]> {
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(8), 0, 8, at);
-  if (bytesRead < 8) throw wrong('end where its elements end', `${counted(bytesRead, 'byte')} behind the last`);
+  if (bytesRead < 8) throw wrong('end where its elements end', `${counted(bytesRead, 'byte')} after the last`);
   return [buffer.readUInt32LE(0), buffer.readUInt32LE(4)];
 }
 

@@ -237,7 +237,7 @@ function dataOptions(data: readonly DataName[], labels: true | undefined): Recor
   });
   const limit = 'How many pictures are taken, at equal distances in listing order.';
   const stages =
-    'The stages; by default those of evaluate, else those of the pipeline, random ones replaced by their deterministic twins.';
+    'The stages; by default those of evaluate, else those of the pipeline, with random stages replaced by deterministic ones (random-resized-crop becomes resize, random-flip is left out).';
   return {
     limit:
       data.length === 1

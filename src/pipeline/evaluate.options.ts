@@ -15,7 +15,7 @@ export const timing = z.strictObject({
     .min(1)
     .optional()
     .describe(
-      'When is measured: before the first step, after the last. Default: frozen features at both, the others at the end.',
+      'When to measure: before the first step, after the last, or both. Default: frozen features at both, the others at the end.',
     ),
 });
 
@@ -32,7 +32,9 @@ export function evaluateOptions(measures: Iterable<MeasureDefinition>) {
     stages: z
       .unknown()
       .optional()
-      .describe('The stages; by default those of the pipeline, random ones replaced by their deterministic twins.'),
+      .describe(
+        'The stages; by default those of the pipeline, with random stages replaced by deterministic ones (random-resized-crop becomes resize, random-flip is left out).',
+      ),
     measures: z
       .array(z.strictObject(short))
       .min(1)

@@ -91,7 +91,7 @@ export function firstOf<T>(unknown: Iterable<T>, owner: string, report: (error: 
   const all = [...unknown];
   if (all.length > mostUnknown) {
     const option = `${(all.length - mostUnknown).toLocaleString('en')} more`;
-    report(fail('OPTION_UNKNOWN', { owner, option, advice: 'Look whether this is a pipeline file.' }));
+    report(fail('OPTION_UNKNOWN', { owner, option, advice: 'Check whether this is a pipeline file.' }));
   }
   return all.slice(0, mostUnknown);
 }

@@ -30,7 +30,7 @@ export function stagesPage(registry: Registry): string {
     ...fileTable(),
     '',
     'A source, stage, sink, model or tracker is written as its name, `decode`, or as a map of its name and its options, `resize: { size: 100 }`. Relative paths start',
-    'at the file that they stand in. `${NAME}` is that environment variable, `${NAME:-default}` what it is where there is none.',
+    'at the file that they are in. `${NAME}` is an environment variable, `${NAME:-default}` supplies a default if it is not set.',
     '',
     'On the command line `--set train.steps=100` lays a value over the file, `--set stages.mask.ratio=0.5` over a stage, by name or by number from 0. `null` takes',
     'out what it names: an option, a stage (`--set stages.random-flip=null`) or a part (`--set evaluate=null`; also `sink`, `train` and `track`). Relative paths start at the',

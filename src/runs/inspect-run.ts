@@ -69,7 +69,7 @@ export async function inspectRun(folder: string): Promise<Inspection> {
 
 /** The inspection as one paragraph. */
 export function inspectionText({ name, steps, ended, explanation, tuned, unreadable = 0 }: Inspection): string {
-  const state = ended === undefined ? 'goes on, or was killed' : ended;
+  const state = ended === undefined ? 'running, or was killed' : ended;
   const lost = unreadable > 0 ? ` ${counted(unreadable, 'line')} of events.jsonl cannot be read.` : '';
   const about = `${name}: ${counted(steps, 'step')}, ${state}.${lost}`;
   if (explanation === undefined) return `${about} There are too few steps with all measures to say what sets the pace.`;

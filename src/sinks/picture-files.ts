@@ -148,7 +148,7 @@ function isSameName(a: string, b: string): boolean {
 }
 
 function isForeign(folder: string, found: string): PatchstreamError {
-  const advice = 'Choose another `path` or `output`, or move it away: --fresh leaves it alone too.';
+  const advice = 'Choose another `path` or `output`, or move it away: --fresh does not delete it either.';
   return fail('SHARDS_OTHER', { found: `${found}, which no record of this run names`, advice }, { where: folder });
 }
 

@@ -29,12 +29,12 @@ interface Written extends Entry {
 /**
  * Shards: files of records with an index and checksums, `shards/<name>-00000.shard` (docs/shards.md). A record has the sample's key and position,
  * its picture, and every other field of it: arrays of numbers with dtype and shape, numbers, text, true and false, lists and maps of these. A job that
- * was killed goes on behind its last finished shard, and ends with the same files, byte for byte.
+ * was killed resumes after its last finished shard, and ends with the same files, byte for byte.
  * A sample fails with RECORD_FIELD, RECORD_FILE, RECORD_LARGE, PICTURE_BROKEN; SINK_WRITE, SINK_SAMPLE, SHARD_INFO, SHARDS_OTHER and SHARDS_CHANGED end the run.
  */
 export const toShards = defineSink({
   name: 'shards',
-  summary: 'Shards: records with an index and checksums, to be read again in any order; a killed job goes on.',
+  summary: 'Shards: records with an index and checksums, to be read again in any order; a killed job can be resumed.',
   parts: true,
   options: z.strictObject({
     ...rollingOptions('shards', 'a shard'),

@@ -22,7 +22,7 @@ const filesAs = ['file', 'jpeg', 'png', 'webp'] as const satisfies readonly Pict
 /**
  * Tars as the Python package `webdataset` reads them, `webdataset/<name>-00000.tar`: of each sample its picture (`.jpg`, `.png`, `.webp`), its label
  * (`.cls`) where it has one, and its other fields with its own key (`.json`). Members are called by the sample's position, since a key of such a tar
- * has no dots and must not occur twice. A job that was killed goes on behind its last finished tar, and ends with the same files, byte for byte.
+ * has no dots and must not occur twice. A job that was killed resumes after its last finished tar, and ends with the same files, byte for byte.
  * A sample fails with RECORD_FIELD, RECORD_FILE, PICTURE_BROKEN; SINK_WRITE, SHARDS_OTHER and SHARDS_CHANGED end the run.
  */
 export const toWebdataset = defineSink({

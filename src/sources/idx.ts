@@ -149,7 +149,7 @@ async function unpacked(
     if (bytesRead === 0) return;
     const strange = rest.subarray(0, bytesRead).findIndex((byte) => byte !== 0);
     if (strange >= 0)
-      throw Object.assign(new Error(`other bytes behind its end, at ${at + strange}`), { code: 'Z_DATA_ERROR' });
+      throw Object.assign(new Error(`other bytes after its end, at ${at + strange}`), { code: 'Z_DATA_ERROR' });
     at += bytesRead;
   }
 }

@@ -37,13 +37,13 @@ const tellEveryMs = 5000;
  */
 export const webdataset = defineSource({
   name: 'webdataset',
-  summary: 'Samples of tars in the form of the Python package webdataset, local or behind http.',
+  summary: 'Samples of tars in the form of the Python package webdataset, local or over http.',
   policies: ['damage', 'maxBytes', 'timeout', 'deadline', 'retries'],
   options: z.strictObject({
     path: z
       .union([pathOption(), z.array(pathOption()).min(1)])
       .describe(
-        'A tar, a folder with tars (*.tar), an address of http or https, or a list of these; `train-{000..146}.tar` stands for 147. A relative path starts at the pipeline file.',
+        'A tar, a folder with tars (*.tar), an address of http or https, or a list of these; `train-{000..146}.tar` means 147 tars. A relative path starts at the pipeline file.',
       ),
     ...fieldOptions,
     formats: z
@@ -81,7 +81,7 @@ export const webdataset = defineSource({
       .min(0)
       .max(100)
       .default(5)
-      .describe('How often a failed request is tried again, from where it stood.'),
+      .describe('How often a failed request is tried again, from where it stopped.'),
   }),
   shorthand: 'path',
   folder: ({ path }) => (typeof path === 'string' ? path : path[0]!),

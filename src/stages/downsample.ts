@@ -12,7 +12,7 @@ import { defineStage } from './stage.ts';
  */
 export const downsample = defineStage({
   name: 'downsample',
-  summary: 'Adds the picture at low resolution, beside the picture.',
+  summary: 'Adds a low-resolution version of the picture.',
   options: z.strictObject({
     factor: z
       .union([z.literal(2), z.literal(3), z.literal(4)])

@@ -59,7 +59,7 @@ export const faceCrop = defineStage({
       .enum(['drop', 'keep', 'fail'])
       .default('drop')
       .describe(
-        'What is done with a picture without such a face: dropped and counted, kept whole with confidence 0, or a failure.',
+        'What happens to a picture without such a face: dropped and counted, kept whole with confidence 0, or a failure.',
       )
       .meta({ formerly: 'none' }),
     margin: z

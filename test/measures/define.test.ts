@@ -143,10 +143,10 @@ t.test('its options, data and numbers are checked as those of ours', async (t) =
   };
   t.match(
     await texts('{ mean-color: { on: test } }'),
-    /evaluate must have only.*`mean-color`. Did you mean `mean-colour`/,
+    /evaluate has no option `mean-color`. Did you mean `mean-colour`/,
   );
   t.match(await texts('{ measures: [{ mean-color: {} }] }'), /Did you mean `mean-colour`/);
-  t.match(await texts('{ mean-colour: { on: test, whit: 3 } }'), /mean-colour must have only.*Did you mean `white`/);
+  t.match(await texts('{ mean-colour: { on: test, whit: 3 } }'), /mean-colour has no option .*Did you mean `white`/);
   t.match(await texts('{ mean-colour: { on: test, white: -3 } }'), /^14:\d+: `white` must be a number above 0; got -3/);
   t.match(await texts('{ mean-colour: { white: 3 } }'), /`on` must be given/);
   t.match(await texts('{ mean-colour: { on: test, white: 2000 } }'), /^14:\d+: `white` must be dark; got 2000/);

@@ -198,7 +198,7 @@ t.test('L15: the folder of a job is moved while it runs', async (t) => {
   const job = jobThat(root, 4, () => renameSync(join(root, 'out'), join(root, 'moved')));
   await t.rejects(run({ ...job, permits: 4, threads: 1 }), {
     code: 'OUTPUT_GONE',
-    message: /Bring it back and run again/,
+    message: /Restore it and run again/,
   });
   t.notOk(existsSync(join(root, 'out')), 'and is not made anew');
   t.end();
@@ -211,7 +211,7 @@ t.test('L1: a run takes no name that somebody else has, whatever is asked for', 
   for (const fresh of [false, true]) {
     await t.rejects(run(job, { fresh }), {
       code: 'OUTPUT_OTHER',
-      message: /got pipeline\.json.*--fresh leaves it alone/,
+      message: /created: pipeline\.json.*--fresh does not delete it/,
     });
   }
   t.same(readdirSync(join(root, 'out')), ['pipeline.json'], 'no lock stays');

@@ -49,7 +49,7 @@ t.test('the sum of any counts holds, and one that is none is an error with the n
   t.equal(sumText(limited), `listed 1,050 = ${asked}`);
   checkSum(limited, { written: 19, isWhole: true });
   const whole = { written: 40, isWhole: true };
-  const message = /got 52 listed, 40 delivered .* \+ 1 not reached; 40 written\. This is a fault of patchstream/;
+  const message = /got 52 listed, 40 delivered .* \+ 1 not reached; 40 written\. This is a bug in patchstream/;
   t.throws(() => checkSum(sum, whole), { code: 'SUM_DIFFERS', message });
   t.doesNotThrow(() => checkSum(sum, { ...whole, isWhole: false }));
   t.throws(() => checkSum(sum, { written: 39, isWhole: false }), { code: 'SUM_DIFFERS' });

@@ -48,7 +48,7 @@ t.test('M6: gzip filled up with zeros, labels of all widths, and pixels of three
   t.equal((await open(t, Buffer.concat([gzipSync(images.subarray(0, 20)), gzipSync(images.subarray(20))]))).count, 3);
   await t.rejects(open(t, Buffer.concat([gzipSync(images), zeros, Buffer.from('x')])), {
     code: 'IDX_LENGTH',
-    message: /other bytes behind its end/,
+    message: /other bytes after its end/,
   });
   const wide = (magic: number, bytes: number) => {
     const data = Buffer.alloc(3 * bytes);

@@ -118,7 +118,7 @@ t.test('files that are none, are cut off or damaged', async (t) => {
   await refused(file(words(14, 0), words(15, 0)), /arrays X and y; got none/);
   await refused(file(X), /X and y; got X/);
   await refused(file(X, y).subarray(0, 300), /past its end/);
-  await refused(Buffer.concat([file(X, y), Buffer.alloc(5)]), /5 bytes behind the last/);
+  await refused(Buffer.concat([file(X, y), Buffer.alloc(5)]), /5 bytes after the last/);
   await refused(file(deflated(X.subarray(0, -32)), y), /bytes more of an element; got 40/);
   const broken = deflated(X);
   broken[broken.length - 1]! ^= 1;

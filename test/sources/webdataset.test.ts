@@ -246,7 +246,7 @@ t.test('L8: hidden members part nothing, and a label that is elsewhere is told t
   );
   t.same(unsorted.samples, ['0 TAR_APART', '1 TAR_APART', '2 FIELD_SHAPE']);
   await t.rejects(unsorted.source.read(0, signal) as Promise<unknown>, {
-    message: /the label of 0 is in the tar, as 0\.cls, but not beside its picture/,
+    message: /the label of 0 is in the tar, as 0\.cls, but not next to its picture/,
   });
   const pair = tarOf([
     ['d/a.cls', '3'],
@@ -328,9 +328,9 @@ t.test('a tar that is cut or broken is told, or read up to there', async (t) => 
     [whole.subarray(0, 1536), /at byte 1536: no zeros at its end/],
     [whole.subarray(0, 1400), /no zeros at its end/],
     // A hole of one block, of many, and a second tar behind the end of the first.
-    [Buffer.concat([whole.subarray(0, 1536), Buffer.alloc(512), whole.subarray(1536)]), /more behind a block of zeros/],
-    [Buffer.concat([whole.subarray(0, 1536), Buffer.alloc(512 * 300), whole.subarray(1536)]), /more behind/],
-    [Buffer.concat([whole.subarray(0, 1536), Buffer.alloc(1024), Buffer.from([1])]), /more behind/],
+    [Buffer.concat([whole.subarray(0, 1536), Buffer.alloc(512), whole.subarray(1536)]), /more after a block of zeros/],
+    [Buffer.concat([whole.subarray(0, 1536), Buffer.alloc(512 * 300), whole.subarray(1536)]), /more after/],
+    [Buffer.concat([whole.subarray(0, 1536), Buffer.alloc(1024), Buffer.from([1])]), /more after/],
     [Buffer.concat([whole.subarray(0, 1536), sparse]), /a sparse file; make the tar without -S/],
     [Buffer.concat([whole.subarray(0, 1536), paxSparse]), /a sparse file; make the tar without -S/],
   ] as const) {

@@ -66,7 +66,7 @@ t.test('M6: a JPEG that no decoder here reads is not called damaged', async (t) 
     [changed(1, 0xc5), /a hierarchical JPEG/],
     [changed(1, 0xcb), /a lossless JPEG with arithmetic codes/],
     [changed(1, 0xf7), /a JPEG-LS/],
-    [changed(5, 0, 0), /its height behind its first scan/],
+    [changed(5, 0, 0), /its height after its first scan/],
     [changed(9, 2), /2 components/],
   ];
   for (const [file, message] of cases)

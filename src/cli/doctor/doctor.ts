@@ -17,7 +17,7 @@ import { torchFinding } from './torch.ts';
 export const doctor: Command = {
   name: 'doctor',
   usage: '',
-  summary: 'Say what this machine offers, what is missing, and the command that mends it.',
+  summary: 'Say what this machine offers, what is missing, and the command that fixes or installs it.',
   options: {
     build: { type: 'boolean', about: 'First build the native parts that are missing, or failed before.' },
     json: { type: 'boolean', about: 'Print one JSON value.' },

@@ -54,7 +54,7 @@ export async function* tarEntries(
   const onlyZeros = async (from: number) => {
     for (let next = from; next < file.size; next += endBytes) {
       const found = await window.at(next, endBytes, signal);
-      if (found.some((byte) => byte !== 0)) throw damaged('more behind a block of zeros, which should be its end');
+      if (found.some((byte) => byte !== 0)) throw damaged('more after a block of zeros, which should be its end');
     }
   };
   while (at < file.size) {

@@ -5,7 +5,7 @@ import { defineMeasure } from '../define.ts';
 /** Accuracy of what a classifier itself says of labelled pictures. */
 export const classify = defineMeasure({
   name: 'classify',
-  summary: 'Accuracy of the model’s own answers, for a model that tells classes apart.',
+  summary: 'Accuracy of the model’s own answers, for a model that distinguishes classes.',
   options: z.strictObject({}),
   needs: 'classifies',
   labels: true,

@@ -13,7 +13,11 @@ export const knn = defineMeasure({
       .enum(['weighted', 'majority'])
       .default('weighted')
       .describe('weighted: a vote counts exp(cosine similarity / temperature); majority: each vote counts one.'),
-    temperature: z.number().positive().default(0.07).describe('Of the weighted vote; smaller trusts the nearest more.'),
+    temperature: z
+      .number()
+      .positive()
+      .default(0.07)
+      .describe('Temperature of the weighted vote; a smaller value gives the nearest pictures more weight.'),
     pool,
   }),
   needs: 'encodes',

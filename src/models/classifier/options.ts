@@ -23,7 +23,7 @@ export const classifierOptions = z.strictObject({
     .describe(
       'Whose encoder it is: LoMaR’s has relative positions; MAE’s and SRMAE’s are the same, and their positions are trained along.',
     ),
-  classes: z.int().min(2).max(1_000_000).describe('Classes to be told apart; labels are 0 to classes − 1.'),
+  classes: z.int().min(2).max(1_000_000).describe('Number of classes; labels are 0 to classes − 1.'),
   size: z
     .enum(['nano', 'tiny', 'small', 'base', 'large', 'huge'])
     .default('tiny')

@@ -64,7 +64,7 @@ export function readDocument(text: string, file: string): { root?: Node; problem
     report(
       firstLine(message).replace(/[.:]$/, ''),
       pos[0],
-      unquoted ? 'Between brackets a reference needs quotes.' : (advices[code] ?? 'Mend the line.'),
+      unquoted ? 'Between brackets a reference needs quotes.' : (advices[code] ?? 'Fix the line.'),
     );
   }
   if (broken.length > 0) return { problems };
@@ -147,7 +147,7 @@ function toNode(yaml: ParsedNode | Alias | null, reader: Reader, depth: number, 
       reader.report(
         `*${yaml.source}, which names nothing above it`,
         start,
-        'Name an anchor `&name` that stands before it.',
+        'Name an anchor `&name` that comes before it.',
       );
       return nothing;
     }

@@ -46,7 +46,7 @@ export const parts = {
   },
   evaluate: {
     takes: 'a map, [evaluate](#evaluate)',
-    about: `How the model is measured; its restorations also beside simple ones (${baselines.join(', ')}).`,
+    about: `How the model is measured; its restorations also compared with simple ones (${baselines.join(', ')}).`,
   },
   track: {
     takes: 'a list of [trackers](#trackers)',

@@ -2,7 +2,7 @@
 export function colonAdvice(text: string, names: Iterable<string>): string | undefined {
   const known = new Set(names);
   for (const [, name, value] of text.matchAll(/(?:^|[\s{,])([A-Za-z][\w-]*):([^\s,}]+)/g)) {
-    if (known.has(name!)) return `Put a space behind the colon: \`${name}: ${value}\`.`;
+    if (known.has(name!)) return `Put a space after the colon: \`${name}: ${value}\`.`;
   }
   return undefined;
 }

@@ -114,7 +114,7 @@ export class OwnRecord {
 function noRecord(path: string) {
   const slots = {
     found: `${recordName}, which no job has written`,
-    advice: 'Choose another `output`, or move it away: --fresh leaves it alone too.',
+    advice: 'Choose another `output`, or move it away: --fresh does not delete it either.',
   };
   return fail('SHARDS_OTHER', slots, { where: dirname(path) });
 }

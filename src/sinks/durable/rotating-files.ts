@@ -304,7 +304,7 @@ async function checkParts<W extends Entry>(
 /** @param mayGo whether --fresh would remove it. */
 function isOther(folder: string, found: string, mayGo: boolean): PatchstreamError {
   const advice = mayGo
-    ? 'Choose another `path` or `output`, or begin again, every part of it, with --fresh, which removes what the earlier job has written there.'
-    : 'Choose another `path` or `output`, or move it away: --fresh leaves it alone too.';
+    ? 'Choose another `path` or `output`, or start over, every part of it, with --fresh, which removes what the earlier job has written there.'
+    : 'Choose another `path` or `output`, or move it away: --fresh does not delete it either.';
   return fail('SHARDS_OTHER', { found, advice }, { where: folder });
 }

@@ -17,7 +17,7 @@ export function rollingOptions(name: string, file: string) {
       .max(2 ** 40)
       .default(2 ** 28)
       .describe(
-        `About how many bytes ${file} has at most; one sample is never divided, and a killed job goes on behind its last whole one.`,
+        `About how many bytes ${file} has at most; one sample is never divided, and a killed job resumes after its last whole one.`,
       ),
   };
 }

@@ -58,7 +58,7 @@ export function strangeJpeg(bytes: Uint8Array): string | undefined {
     if (bits === 12) return 'a JPEG of 12 bits';
     if (kind === 0xcb) return 'a lossless JPEG with arithmetic codes';
     if ((kind & 7) >= 5) return 'a hierarchical JPEG';
-    if (two(bytes, from + 1) === 0) return 'a JPEG that says its height behind its first scan (DNL)';
+    if (two(bytes, from + 1) === 0) return 'a JPEG that says its height after its first scan (DNL)';
     return isCount(components) ? undefined : `a JPEG of ${counted(components, 'component')}`;
   }
   return undefined;

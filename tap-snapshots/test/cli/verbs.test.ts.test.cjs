@@ -57,7 +57,7 @@ patchstream: image patches, streamed
   check <pipeline>…                 Say everything that is wrong with pipeline files, with line and column. Opens no data, but says which folders and files are not there.
   describe <pipeline or stage>      Show a pipeline: options, the chain with shapes on its edges, memory. Or what a stage takes.
   profile <pipeline>                Predict images/s, memory, time of an epoch and the bottleneck from a few seconds of loader and trainer on their own.
-  doctor                            Say what this machine offers, what is missing, and the command that mends it.
+  doctor                            Say what this machine offers, what is missing, and the command that fixes or installs it.
 
   patchstream <verb> --help    what a verb takes
   patchstream --version

@@ -12,7 +12,7 @@ FIELD_MISSING: p.yaml:9:12, model lomar: model lomar must get samples with \`mas
 `
 
 exports[`test/pipeline/check.test.ts > TAP > five mistakes in one file give five problems with their lines > must match snapshot 1`] = `
-OPTION_UNKNOWN: p.yaml:2:43: source image-folder must have only options it knows; got \`repaet\`. Did you mean \`repeat\`?
+OPTION_UNKNOWN: p.yaml:2:43: source image-folder has no option \`repaet\`. Did you mean \`repeat\`?
 NAME_UNKNOWN: p.yaml:5:5: a stage must be one that is registered; got \`resise\`. Did you mean \`resize\`?
 OPTION_VALUE: p.yaml:6:32, stage windows: \`size\` must be an integer from 1; got 0. Patches along a side of a window.
 OPTION_VALUE: p.yaml:7:20, stage mask: \`ratio\` must be a number from 0 to 1; got 1.5. Share of patches that are hidden.
@@ -42,7 +42,7 @@ NAME_ENTRY: p.yaml:5:5: a stage must be a name, or a map with one name and its o
 ---
 STAGE_ID_TWICE: p.yaml:6:19, stage a: the ids of stages must differ; got \`a\` twice. Give one of the two an \`id\` of its own.
 ---
-OPTION_UNKNOWN: p.yaml:5:15, stage decode: stage decode must have only options it knows; got \`concurency\`. Did you mean \`concurrency\`?
+OPTION_UNKNOWN: p.yaml:5:15, stage decode: stage decode has no option \`concurency\`. Did you mean \`concurrency\`?
 OPTION_VALUE: p.yaml:5:39, stage decode: \`timeout\` must be a number above 0 to 86400; got -1. Seconds until a sample in the stage counts as failed. Default 60.
 OPTION_VALUE: p.yaml:5:56, stage decode: \`maxFailures\` must be a number from 0, or a share such as 5%; got 'lots'. How many samples may fail: a number, or a share, judged after the first hundred. Default 5%.
 ---

@@ -192,7 +192,7 @@ t.test('a kernel that torch lacks runs on the host, with one warning', skip, (t)
 });
 
 t.test('a device that is not there is an error', { skip: withoutTorch }, async (t) => {
-  const message = new RegExp(`cuda:99 must be there .* sees ${torchDevices().join(', ')}`);
+  const message = new RegExp(`cuda:99 is not available; .* sees ${torchDevices().join(', ')}`);
   await t.rejects(prepareTorch('cuda:99'), { code: 'DEVICE_MISSING', message });
   t.equal(tf.getBackend(), 'torch');
 });

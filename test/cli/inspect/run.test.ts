@@ -78,7 +78,7 @@ t.test('runs that were killed, are old, or were cut off are told of as far as th
   await runFolder(folder, plant);
   appendFileSync(join(folder, 'events.jsonl'), `${JSON.stringify({ event: 'start' })}\n{"event":"st`);
   appendFileSync(join(folder, 'metrics.jsonl'), '{"step":40,"lo');
-  t.match((await patchstream(['inspect', folder])).out, /goes on, or was killed\. The loader is the bottleneck/);
+  t.match((await patchstream(['inspect', folder])).out, /running, or was killed\. The loader is the bottleneck/);
   const old = { step: 0, epoch: 0, loss: 1, imagesPerSecond: 10, dataWaitMs: 1, permitWaitMs: 1, keys: '0' };
   writeFileSync(join(folder, 'metrics.jsonl'), jsonl([old, old, old, old]));
   t.match((await patchstream(['inspect', folder])).out, /too few steps with all measures/);

@@ -14,7 +14,7 @@ PIPELINE_YAML: /p.yaml:2:1: a pipeline file must be plain YAML; got Flow sequenc
 ---
 PIPELINE_YAML: /p.yaml:2:1: a pipeline file must be plain YAML; got Tabs are not allowed as indentation. Indent with spaces.
 ---
-PIPELINE_YAML: /p.yaml:1:4: a pipeline file must be plain YAML; got *nowhere, which names nothing above it. Name an anchor \`&name\` that stands before it.
+PIPELINE_YAML: /p.yaml:1:4: a pipeline file must be plain YAML; got *nowhere, which names nothing above it. Name an anchor \`&name\` that comes before it.
 ---
 PIPELINE_YAML: /p.yaml:3:1: a pipeline file must be plain YAML; got Source contains multiple documents; please use YAML.parseAllDocuments(). Write one pipeline per file.
 ---

@@ -32,7 +32,7 @@ SET_PATH: --set train.batch.size=3: \`--set\` must name an option as path=value;
 SET_PATH: --set __proto__.x=1: \`--set\` must name an option as path=value; got \`__proto__\`. It may begin with source, stages, sink, train, evaluate, track, name, seed, output, permits, threads, cells.
 SET_PATH: --set train.__proto__.x=1: \`--set\` must name an option as path=value; got \`__proto__\`. Name an option.
 SET_PATH: --set seed=[1: \`--set\` must name an option as path=value; got '[1'. The value must be YAML: Flow sequence must end with a ]. Quote it.
-OPTION_UNKNOWN: --set stages.mask.ratoi=1, stage mask: stage mask must have only options it knows; got \`ratoi\`. Did you mean \`ratio\`?
+OPTION_UNKNOWN: --set stages.mask.ratoi=1, stage mask: stage mask has no option \`ratoi\`. Did you mean \`ratio\`?
 OPTION_VALUE: --set stages.mask.ratio=2, stage mask: \`ratio\` must be a number from 0 to 1; got 2. Share of patches that are hidden.
 `
 

@@ -12,7 +12,7 @@ LABELS_MISSING: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measu
 ---
 LABELS_MISSING: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:45: knn needs pictures with labels; the source image-folder gives bytes. Give it its labels (\`labels: true\` for a folder of a folder per class, the file of \`labels\` for idx), or name another source.
 ---
-KNN_FEW: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:23: \`k\` must be at most the number of pictures that vote, 2; got 3. Lower \`k\`, or take more pictures as \`reference\`.
+KNN_FEW: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:23: \`k\` must be at most the number of pictures that vote, 2; got 3. Lower \`k\`, or raise the number of reference pictures (\`limit.against\`).
 ---
 EVALUATE_RANDOM: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:78: knn is measured on pictures that do not change at random; random-resized-crop changes them. Write \`resize\` in its place.
 EVALUATE_RANDOM: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:78: knn is measured on pictures that do not change at random; random-flip changes them. Leave it out.
@@ -22,7 +22,7 @@ EVALUATE_SHAPE: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measu
 OPTION_ONE_OF: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:117: exactly one of steps and epochs must be given; got several. Take one out; over a file it is \`--set evaluate.every.steps=null\`.
 OPTION_VALUE: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:135: \`at[0]\` must be start or end; got 'middle'. Change it.
 ---
-OPTION_UNKNOWN: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:26: a measure must have only options it knows; got \`knm\`. Did you mean \`knn\`?
+OPTION_UNKNOWN: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:26: a measure has no option \`knm\`. Did you mean \`knn\`?
 OPTION_MISSING: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:44: \`on\` must be given: a folder or a source; got nothing. Add it to knn, or \`source\` to evaluate.
 OPTION_ONE_OF: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:48: exactly one of reconstruction, knn, linear and classify must be given; got several. Take one out; over a file it is \`--set evaluate.measures.1.knn=null\`.
 OPTION_MISSING: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:56: \`on\` must be given: a folder or a source; got nothing. Add it to linear, or \`source\` to evaluate.
@@ -30,14 +30,14 @@ OPTION_VALUE: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measure
 ---
 EVALUATE_TWICE: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:57: reconstruction is measured on one set of pictures; got 2. Take all but one out.
 ---
-OPTION_UNKNOWN: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:38: reconstruction must have only options it knows; got \`reference\`. It knows baseline, pictures, limit, on, stages.
+OPTION_UNKNOWN: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:38: reconstruction has no option \`against\`. It knows beside, pictures, limit, on, stages.
 ---
 OPTION_ONE_OF: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:96: exactly one of measures and linear must be given; got several. Take one out; over a file it is \`--set evaluate.measures=null\`.
 ---
 OPTION_ONE_OF: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:1: exactly one of measures, reconstruction, knn, linear and classify must be given; got none. Add one.
 ---
 FIELD_MISSING: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:13: stage decode must get samples with \`bytes\`; got picture, label. Put a stage that gives it before it.
-OPTION_UNKNOWN: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:59: knn must have only options it knows; got \`kk\`. Did you mean \`k\`?
+OPTION_UNKNOWN: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:59: knn has no option \`kk\`. Did you mean \`k\`?
 ---
 NAME_UNKNOWN: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:26: a source must be one that is registered; got \`idz\`. Did you mean \`idx\`?
 `
