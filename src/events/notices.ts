@@ -24,9 +24,9 @@ export const noticeCatalogue = {
   EVALUATION: '{text}',
   // Trackers
   TRACKER: '{tracker}: {text}',
-  TRACKER_FAILED: 'The tracker {tracker} has failed and is left out from here on; the run goes on: {found}',
+  TRACKER_FAILED: 'The tracker {tracker} has failed and is left out from here on; the run continues: {found}',
   TRACKER_BLOCKED:
-    'The tracker {tracker} does not answer for {seconds:second} ({what}) and is left out from here on; the run goes on.',
+    'The tracker {tracker} does not answer for {seconds:second} ({what}) and is left out from here on; the run continues.',
   TRACKER_SLOW:
     'The tracker {tracker} keeps the run’s thread busy ({busy} of the time) and is left out from here on. Do its work in a thread of its own, or less of it.',
   TRACKER_DROPPED: 'The tracker {tracker} is slower than the run: {count:event} were not given to it.',

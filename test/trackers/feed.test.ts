@@ -182,7 +182,7 @@ t.test('one that does not answer is one notice, whenever it is; nobody waits for
     await other.clock.pass(5000);
     await ended;
     t.same(other.texts(), [
-      `The tracker mine does not answer for 5 seconds (${doing}) and is left out from here on; the run goes on.`,
+      `The tracker mine does not answer for 5 seconds (${doing}) and is left out from here on; the run continues.`,
     ]);
     t.equal(other.clock.timers, 0, 'the process may end');
   }
