@@ -120,7 +120,7 @@ async function run(one, home, kill) {
     // What an earlier start has written to the last file says nothing more of it: there is nothing left to wait for.
     complete ||=
       line.includes('"all is written') ||
-      line.includes(`resumes after ${one.total?.(home).toLocaleString('en')} sample`);
+      line.includes(`Resuming after ${one.total?.(home).toLocaleString('en')} sample`);
     // A second signal would end it at once.
     if (complete && began > 0 && !child.killed) child.kill(kill === undefined ? 'SIGTERM' : 'SIGKILL');
   });
