@@ -12,7 +12,7 @@ export const reconstruction = defineMeasure({
       .enum(baselines)
       .default('smooth-fill')
       .describe('The simple method that the last line compares the model with; all of them are measured and saved.')
-      .meta({ formerly: 'baseline' }),
+      .meta({ formerly: 'beside' }),
     pictures: z.int().min(0).max(64).default(8).describe('How many reconstructions are drawn.'),
   }),
   needs: 'restores',

@@ -12,7 +12,7 @@ LABELS_MISSING: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measu
 ---
 LABELS_MISSING: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:45: knn needs pictures with labels; the source image-folder gives bytes. Give it its labels (\`labels: true\` for a folder of a folder per class, the file of \`labels\` for idx), or name another source.
 ---
-KNN_FEW: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:23: \`k\` must be at most the number of pictures that vote, 2; got 3. Lower \`k\`, or raise the number of reference pictures (\`limit.against\`).
+KNN_FEW: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:23: \`k\` must be at most the number of pictures that vote, 2; got 3. Lower \`k\`, or raise the number of reference pictures (\`limit.reference\`).
 ---
 EVALUATE_RANDOM: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:78: knn is measured on pictures that do not change at random; random-resized-crop changes them. Write \`resize\` in its place.
 EVALUATE_RANDOM: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:78: knn is measured on pictures that do not change at random; random-flip changes them. Leave it out.
@@ -30,7 +30,7 @@ OPTION_VALUE: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measure
 ---
 EVALUATE_TWICE: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:57: reconstruction is measured on one set of pictures; got 2. Take all but one out.
 ---
-OPTION_UNKNOWN: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:38: reconstruction has no option \`against\`. It knows beside, pictures, limit, on, stages.
+OPTION_UNKNOWN: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:38: reconstruction has no option \`reference\`. It knows baseline, pictures, limit, on, stages.
 ---
 OPTION_ONE_OF: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:96: exactly one of measures and linear must be given; got several. Take one out; over a file it is \`--set evaluate.measures=null\`.
 ---
