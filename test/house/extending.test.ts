@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import t from 'tap';
 import { pictureFolder } from '../kit/folder.ts';
@@ -69,5 +69,26 @@ t.test('a tracker from a file hears every step', (t) => {
   t.equal(best!.loss, Math.min(...losses));
   t.equal(losses[best!.step!], best!.loss);
   t.match(said, `best: the least loss was ${best!.loss!.toFixed(4)}`);
+  t.end();
+});
+
+t.test('a source and a sink from files: every picture of the list, in its order', (t) => {
+  const photos = join(root, 'fixtures', 'photos');
+  const names = readdirSync(photos)
+    .filter((name) => /\.(jpg|png)$/.test(name))
+    .reverse();
+  writeFileSync(join(photos, 'list.txt'), ['gone.jpg', ...names, ''].join('\n'));
+  const { status, said } = ran('listed');
+  t.equal(status, 0, said);
+  t.match(said, new RegExp(`listed ${names.length + 1} = ${names.length} delivered \\+ 1 failed`));
+  t.match(said, `the means of ${names.length} pictures`);
+  const rows = readFileSync(join(root, 'runs', 'listed', 'means.tsv'), 'utf8')
+    .trim()
+    .split('\n');
+  t.same(
+    rows.map((row) => row.split('\t')[0]),
+    names,
+  );
+  t.ok(rows.every((row) => Number(row.split('\t')[1]) > 0));
   t.end();
 });
