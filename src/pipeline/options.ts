@@ -117,7 +117,7 @@ function translate(
   const schema = schemaAt(json, path);
   const rule =
     ['custom', 'not_multiple_of'].includes(issue.code) ||
-    (issue.code === 'invalid_format' && issue.message !== `Invalid ${issue.format}`);
+    (issue.code === 'invalid_format' && !/^Invalid (?!string: )/.test(issue.message));
   const expected = rule ? issue.message.replace(/^Invalid string: /, '') : schema ? typeText(schema) : issue.message;
   if (value === undefined && issue.code !== 'custom') {
     return fail('OPTION_MISSING', { option, expected, advice: path.length > 1 ? '' : ` to ${owner}` });
