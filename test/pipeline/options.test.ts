@@ -155,6 +155,7 @@ t.test('options that are right come with their defaults; keys that nobody knows 
   t.match(said(nested, { size: 2, zzzzzz: 1 }, ['id']), [/It knows size, kernel, flag, list, deep, free, id\.$/]);
   t.match(said(z.strictObject({}), { a: 1 }), [/It has no options\.$/]);
   t.match(said(nested, { size: 2, 'size:3': null }), [/Put a space behind the colon: `size: 3`\.$/]);
+  t.same(said(z.object({ a: side }).catchall(z.number()), { a: 1, b: 2 }), [], 'where any name may stand');
   t.same(said(z.strictObject({}), { a: 1 }).length, 1, 'once, though a strict schema says so too');
   t.match(said(z.object({}), JSON.parse('{"hasOwnProperty":1,"__proto__":2}')), [/`hasOwnProperty`/, /`__proto__`/]);
   t.end();
