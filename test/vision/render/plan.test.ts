@@ -144,9 +144,9 @@ t.test('any chains over one origin: the steps make what the operations say', (t)
         if (named(made[i]) !== named(expectedOf(picture, origin))) throw new Error(`picture ${i}`);
       }
     }),
-    { seed: 8, numRuns: 800 },
+    { seed: 8, numRuns: 400 },
   );
-  t.ok(single > 100 && several > 100, `${single} plans of one step or two, ${several} of more`);
+  t.ok(single > 50 && several > 50, `${single} plans of one step or two, ${several} of more`);
   t.end();
 });
 
