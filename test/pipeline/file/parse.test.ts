@@ -300,6 +300,9 @@ t.test('paths of another file start there, those of the file itself stay as they
     evaluate: { knn: { on: '/bases/y' } },
     seed: 1,
   });
+  const written = readDocument('image-folder: { path: x }\n', elsewhere.file).root!;
+  const map = { ...merged, entries: new Map([...merged.entries, ['source', written]]) };
+  t.same(parsePipeline(map, registry, place).definition.source.source.options, { path: '/bases/x' });
   const own = parse(`${chain}train: { init: w }\noutput: o\n`).definition;
   t.match(own, { train: { init: 'w' }, output: '/jobs/o' });
   t.end();
