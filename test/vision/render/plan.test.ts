@@ -56,8 +56,9 @@ function stepped(
   origin: Grid,
   { source, box, size, kernel, window, mirrored, matrix, page }: Step,
 ): Grid {
-  const part = crop(source < 0 ? origin : pages[source]!, box);
-  const sized = matrix ? warp(part, size, matrix, page.background) : resize(part, size.width, size.height, kernel);
+  const sized = matrix
+    ? warp(pages[source]!, size, matrix, page.background)
+    : resize(crop(source < 0 ? origin : pages[source]!, box), size.width, size.height, kernel);
   const seen = crop(sized, window);
   return pad(mirrored ? flip(seen) : seen, page, page.background);
 }
