@@ -235,8 +235,8 @@ t.test('who gives a field', (t) => {
   });
   const curious = stage({
     name: 'curious',
-    output: ({ size, grid, windows: { K = 0, M = 0 } = {} }) => {
-      if (size![0] !== grid!.patch * grid!.side || K > grid!.side) throw new Error('no grid of a picture');
+    output: ({ size, grid, open, windows: { K = 0, M = 0 } = {} }) => {
+      if (!open || size![0] !== grid!.patch * grid!.side || K > grid!.side) throw new Error('no grid of a picture');
       return { fields: { found: { dtype: 'uint8', shape: [size![1], K, M] } } };
     },
   });

@@ -262,3 +262,14 @@ t.test('a row that is none ends the list there, also far behind the first piece 
     await log.close();
   }
 });
+
+t.test('a row of which a piece that is read ends with the first byte', async (t) => {
+  const head = '{"format":1,"recipe":"r"}\n';
+  const row = (key: string) => `{"key":"${key}","file":"f:3:5:1"}\n`;
+  // Pieces of 256 KiB.
+  const first = row('x'.repeat(2 ** 18 - 1 - head.length - row('').length));
+  t.equal(head.length + first.length, 2 ** 18 - 1);
+  const run = t.testdir({ 'arrivals.jsonl': head + first + row('second') });
+  const log = await ArrivalLog.open(run, recipe, false);
+  t.same([log.count, log.has('second')], [2, true]);
+});
