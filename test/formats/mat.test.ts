@@ -62,7 +62,7 @@ t.test('arrays of every type and shape, deflated or not, among other elements: t
     )
     .map(([type, shape]) => {
       const count = shape.reduce((a, b) => a * b, 1);
-      const values = types[type as keyof typeof types].from({ length: count }, (_, i) => (i * 37) % 100);
+      const values = new types[type as keyof typeof types](count).map((_: number, i: number) => (i * 37) % 100);
       return { type, shape, values };
     });
   const part = fc.record({

@@ -9,8 +9,10 @@ import { fieldList, giverOf, inferSpecs, looseFields } from '../../../src/pipeli
 import { defineStage } from '../../../src/stages/stage.ts';
 import { each, operator, type Stage } from '../../../src/streams/stage.ts';
 import type { Spec } from '../../../src/vision/spec.ts';
-import { decode, mask, registry, resize, windows } from '../registry.ts';
+import { mask, decode as plainDecode, registry, resize, windows } from '../registry.ts';
 
+/** With options that every stage has. */
+const decode = (policy: object = {}) => plainDecode(policy as never);
 const bytes: Spec = { fields: { bytes: 'bytes' } };
 const run = () => (sample: object) => sample;
 

@@ -286,7 +286,11 @@ t.test('tensors and model are freed once, when it is closed or when it cannot be
   await stepTo(opened, 1);
   await opened.session.close();
   t.same([tensors(), opened.freed()], [before, 1]);
-  await t.rejects(opened.session.loop.onStep!(row(1)), { code: 'FILE_WRITE' }, 'the file of rows is closed');
+  await t.rejects(
+    async () => opened.session.loop.onStep!(row(1)),
+    { code: 'FILE_WRITE' },
+    'the file of rows is closed',
+  );
 
   const refused = async (definition: TrainDefinition, code: string) => {
     const { model, freed } = counted();

@@ -1,0 +1,355 @@
+import t from 'tap';
+import { type ImageAddon, imageKinds, imageOutcomes } from '../../../src/native.ts';
+import { NativePool } from '../../../src/native-pool.ts';
+import type { LazyPicture, Operation, Origin } from '../../../src/vision/geometry.ts';
+import {
+  aboutRenderer,
+  isRenderable,
+  NativeRenderer,
+  nativeRenderer,
+  type Place,
+  type Rendering,
+  refusal,
+  setRenderThreads,
+} from '../../../src/vision/render/native.ts';
+import { planOf, stepInts, writeStep } from '../../../src/vision/render/plan.ts';
+
+/** An addon that renders nothing: it keeps what it is handed, and ends jobs when it is told to. */
+class FakeAddon {
+  readonly batches: { readonly ints: readonly number[]; readonly arrays: readonly Uint8Array[] }[] = [];
+  readonly cancelled: number[] = [];
+  threads = 0;
+  listens = 0;
+  /** What is thrown where a batch has a job of this number of outputs. */
+  refuse: { readonly outputs: number; readonly error: Error } | undefined;
+  ended!: (outcomes: Int32Array, count: number, messages?: readonly string[]) => void;
+
+  open(threads: number, ended: FakeAddon['ended']): void {
+    this.threads = threads;
+    this.ended = ended;
+  }
+
+  submit(ints: Int32Array, count: number, arrays: readonly Uint8Array[]): void {
+    const all = [...ints.subarray(0, count)];
+    for (let at = 0; at < count; at += 7 + all[at + 6]! * stepInts)
+      if (this.refuse?.outputs === all[at + 5]) throw this.refuse.error;
+    this.batches.push({ ints: all, arrays });
+  }
+
+  cancel(id: number): void {
+    this.cancelled.push(id);
+  }
+
+  listen(): void {
+    this.listens++;
+  }
+
+  setThreads(count: number): void {
+    this.threads = count;
+  }
+
+  info() {
+    return { version: 2_001_005, vectors: 'avx2' as const };
+  }
+
+  /** Ends jobs: [id, outcome], with the messages of those that are broken. */
+  end(jobs: readonly (readonly [id: number, outcome: number])[], messages: readonly string[] = []): void {
+    const outcomes = Int32Array.from(jobs.flatMap(([id, outcome]) => [id, outcome, 0]));
+    this.ended(outcomes, outcomes.length, messages);
+  }
+}
+
+function renderer() {
+  const addon = new FakeAddon();
+  return { addon, native: new NativeRenderer(new NativePool(addon as unknown as ImageAddon, 3)) };
+}
+
+const flush = () => new Promise<void>((resolve) => process.nextTick(resolve));
+
+function raw(width: number, height: number, channels: 1 | 3 = 3): LazyPicture {
+  const data = new Uint8Array(width * height * channels);
+  return { width, height, origin: { kind: 'raw', data, width, height, channels }, from: undefined };
+}
+
+const encoded = (more: Partial<Origin & { readonly kind: 'encoded' }> = {}): Origin => ({
+  kind: 'encoded',
+  bytes: Uint8Array.of(0xff, 0xd8),
+  format: 'jpeg',
+  orientation: 1,
+  alpha: false,
+  background: [0, 0, 0],
+  plainJpeg: true,
+  maxPixels: 1e9,
+  ...more,
+});
+
+function after(picture: LazyPicture, ...operations: Operation[]): LazyPicture {
+  let made = picture;
+  for (const operation of operations) {
+    const { width, height } = operation.kind === 'crop' ? operation.box : 'width' in operation ? operation : made;
+    made = { width, height, origin: made.origin, from: { picture: made, operation } };
+  }
+  return made;
+}
+
+const into = (picture: LazyPicture, grey?: boolean): Rendering => ({
+  picture,
+  out: new Uint8Array(picture.width * picture.height * (grey ? 1 : 3)),
+  ...(grey !== undefined && { grey }),
+});
+const sized = (width: number, height: number, kernel: 'bicubic' | 'lanczos' = 'bicubic'): Operation => ({
+  kind: 'resize',
+  width,
+  height,
+  kernel,
+});
+const settle: Operation = { kind: 'settle' };
+const never = () => Promise.reject(new Error('not to be rendered otherwise'));
+const outcomeOf = (promise: Promise<void>) =>
+  promise.then(
+    () => 'done',
+    (error: { code?: string; message: string }) => error.code ?? error.message,
+  );
+
+/** A place that says who may write there, and when it was freed. */
+class FakePlace implements Place {
+  current = true;
+  stop: (() => void) | undefined;
+  readonly told: ('stop' | 'ended')[] = [];
+  whenFreed(stop: (() => void) | undefined): void {
+    this.stop = stop;
+    this.told.push(stop === undefined ? 'ended' : 'stop');
+  }
+}
+
+t.test('a job as ints: its head, every step, and its arrays', async (t) => {
+  const { addon, native } = renderer();
+  const start = raw(20, 10, 1);
+  const shared = after(start, sized(8, 6), settle);
+  const renderings = [into(after(shared, { kind: 'flip' })), into(shared, true), into(start)];
+  const done = outcomeOf(native.render(renderings, undefined, never));
+  t.equal(addon.batches.length, 0, 'not in the turn in which it was asked for');
+  await flush();
+  const [{ ints, arrays } = { ints: [], arrays: [] }] = addon.batches;
+  const { steps, outputs } = planOf(renderings)!;
+  t.equal(steps.length, 3);
+  const expected = new Int32Array(7 + steps.length * stepInts);
+  expected.set([0, imageKinds.grey, 20, 10, 1, 3, 3]);
+  for (const [i, step] of steps.entries()) {
+    const output = outputs.indexOf(i);
+    writeStep(expected, 7 + i * stepInts, step, output, renderings[output]?.grey ? 1 : 3);
+  }
+  t.same(ints, [...expected]);
+  const channels = steps.map((_, i) => ints[7 + i * stepInts + 19]);
+  t.same(channels, [1, 3, 3], 'luma where it is asked for');
+  t.same(
+    steps.map((_, i) => ints[7 + i * stepInts + 1]),
+    [1, 0, 2],
+  );
+  t.equal(arrays[0], start.origin.kind === 'raw' && start.origin.data);
+  t.same(
+    arrays.slice(1).map((out, i) => out === renderings[i]!.out),
+    [true, true, true],
+  );
+  addon.end([[0, imageOutcomes.done]]);
+  t.equal(await done, 'done');
+});
+
+t.test('sizes and kinds: as stored, before the picture is turned upright', async (t) => {
+  const head = async (picture: LazyPicture) => {
+    const { addon, native } = renderer();
+    void native.render([into(after(picture, sized(4, 4)))], undefined, never);
+    await flush();
+    t.equal(addon.batches[0]!.arrays[0], picture.origin.kind === 'raw' ? picture.origin.data : picture.origin.bytes);
+    return addon.batches[0]!.ints.slice(1, 7);
+  };
+  const { jpeg, rgb, grey } = imageKinds;
+  t.same(await head(raw(20, 10)), [rgb, 20, 10, 1, 1, 1]);
+  t.same(await head(raw(20, 10, 1)), [grey, 20, 10, 1, 1, 1]);
+  for (let orientation = 1; orientation <= 8; orientation++) {
+    const stored = orientation > 4 ? [10, 20] : [20, 10];
+    const picture = { width: 20, height: 10, origin: encoded({ orientation }), from: undefined };
+    t.same(await head(picture), [jpeg, ...stored, orientation, 1, 1], `orientation ${orientation}`);
+  }
+});
+
+t.test('what the addon cannot render is left to another, at once, and nothing is submitted', async (t) => {
+  const { addon, native } = renderer();
+  let others = 0;
+  const otherwise = async () => {
+    others++;
+  };
+  const jpeg: LazyPicture = { width: 8, height: 8, origin: encoded({ plainJpeg: false }), from: undefined };
+  const start = raw(8, 8);
+  const deep = (count: number) => Array.from({ length: count }, (_, i) => sized(2 + (i % 2), 3));
+  const left: Rendering[][] = [
+    [into(jpeg)],
+    [into(raw(65_536, 1))],
+    [into(start), into(raw(8, 8))],
+    [into(after(start, sized(4, 4, 'lanczos')))],
+    [into(after(start, ...deep(1024)))],
+  ];
+  for (const [i, renderings] of left.entries()) {
+    await native.render(renderings, new FakePlace(), otherwise);
+    t.equal(others, i + 1);
+  }
+  await flush();
+  t.equal(addon.batches.length, 0);
+  void native.render([into(after(start, ...deep(1023)))], undefined, never);
+  await flush();
+  t.equal(addon.batches[0]!.ints.length, 7 + 1023 * stepInts, 'as many steps as there may be, in memory that grows');
+  t.same([isRenderable(raw(65_535, 1).origin), isRenderable(raw(1, 65_536).origin)], [true, false]);
+  t.same([isRenderable(encoded()), isRenderable(encoded({ plainJpeg: false }))], [true, false]);
+});
+
+t.test('the jobs of a turn go in one call, one behind the other; the next turn’s in another', async (t) => {
+  const { addon, native } = renderer();
+  const render = (width: number) => void native.render([into(raw(width, 1))], undefined, never);
+  // More than the ints have room for at first.
+  for (let i = 1; i <= 200; i++) render(i);
+  await flush();
+  render(201);
+  await flush();
+  t.same(
+    addon.batches.map(({ arrays }) => arrays.length),
+    [400, 2],
+  );
+  const { ints } = addon.batches[0]!;
+  const jobs = Array.from({ length: 200 }, (_, i) => ints.slice(i * (7 + stepInts), (i + 1) * (7 + stepInts)));
+  t.same(
+    jobs.map(([id, , width]) => [id, width]),
+    Array.from({ length: 200 }, (_, i) => [i, i + 1]),
+  );
+  t.same([addon.batches[1]!.ints[0], addon.batches[1]!.ints.length], [200, 7 + stepInts]);
+});
+
+t.test('how jobs end: each by its own outcome, and ids are used again', async (t) => {
+  const { addon, native } = renderer();
+  let others = 0;
+  const otherwise = async () => {
+    others++;
+    throw new Error('nor this');
+  };
+  const ends = Array.from({ length: 5 }, () => outcomeOf(native.render([into(raw(2, 2))], undefined, otherwise)));
+  await flush();
+  const { done, broken, foreign, memory, cancelled } = imageOutcomes;
+  addon.end(
+    [
+      [4, done],
+      [1, broken],
+      [0, memory],
+      [2, broken],
+      [3, foreign],
+    ],
+    ['first', 'second'],
+  );
+  t.same(await Promise.all(ends), ['PICTURE_MEMORY', 'PICTURE_BROKEN', 'PICTURE_BROKEN', 'nor this', 'done']);
+  t.equal(others, 1, 'only what is foreign is rendered by another');
+  const again = Array.from({ length: 3 }, () => native.render([into(raw(2, 2))], undefined, never));
+  await flush();
+  const ids = Array.from({ length: 3 }, (_, i) => addon.batches[1]!.ints[i * (7 + stepInts)]!);
+  t.same(ids, [3, 2, 0]);
+  addon.end([[2, broken]], ['marker 0xFFD9 is missing']);
+  await t.rejects(again[1]!, { code: 'PICTURE_BROKEN', message: /marker 0xFFD9 is missing/ });
+  addon.end([
+    [0, cancelled],
+    [3, done],
+  ]);
+  await Promise.all([again[0], again[2]]);
+  await new Promise((resolve) => setImmediate(resolve));
+  t.equal(addon.listens, 3, 'it asks for the next message in another turn');
+});
+
+t.test('a place that is taken back: before the addon has seen the job, while it has it, and after', async (t) => {
+  const { addon, native } = renderer();
+  const places = Array.from({ length: 4 }, () => new FakePlace());
+  const ends = places.map((place) => outcomeOf(native.render([into(raw(2, 2))], place, never)));
+  t.same(
+    places.map(({ told }) => told),
+    [['stop'], ['stop'], ['stop'], ['stop']],
+  );
+  places[1]!.current = false;
+  places[2]!.current = false;
+  await flush();
+  t.same(await Promise.all(ends.slice(1, 3)), ['done', 'done'], 'they end, and nothing is written');
+  t.equal(addon.batches[0]!.arrays.length, 4);
+  t.same([addon.batches[0]!.ints[0], addon.batches[0]!.ints[7 + stepInts]], [0, 3]);
+  places[3]!.stop!();
+  t.same(addon.cancelled, [3]);
+  addon.end([
+    [3, imageOutcomes.cancelled],
+    [0, imageOutcomes.done],
+  ]);
+  t.same(await Promise.all(ends), ['done', 'done', 'done', 'done']);
+  t.same(
+    [places[0]!.told, places[3]!.told],
+    [
+      ['stop', 'ended'],
+      ['stop', 'ended'],
+    ],
+    'who wrote has ended',
+  );
+  void native.render([into(raw(2, 2))], undefined, never);
+  await flush();
+  t.ok([0, 1, 2, 3].includes(addon.batches[1]!.ints[0]!), 'all ids are free again');
+
+  const gone = new FakePlace();
+  const only = native.render([into(raw(2, 2))], gone, never);
+  gone.current = false;
+  await flush();
+  await only;
+  t.equal(addon.batches.length, 2, 'nothing is submitted where nobody is left');
+});
+
+t.test('a job that the addon refuses fails by itself, and the others of its turn are submitted', async (t) => {
+  const { addon, native } = renderer();
+  addon.refuse = { outputs: 2, error: new Error('they do not fit') };
+  const place = new FakePlace();
+  const start = raw(4, 4);
+  const ends = [
+    outcomeOf(native.render([into(start)], undefined, never)),
+    native.render([into(start), into(after(start, { kind: 'flip' }))], place, never),
+    outcomeOf(native.render([into(start)], undefined, never)),
+  ];
+  await t.rejects(() => ends[1] as Promise<void>, {
+    code: 'PICTURE_REFUSED',
+    message: /they do not fit/,
+    cause: { message: 'they do not fit' },
+  });
+  t.same(place.told, ['stop', 'ended']);
+  t.same(
+    addon.batches.map(({ ints }) => ints[0]),
+    [0, 2],
+  );
+  addon.end([
+    [0, imageOutcomes.done],
+    [2, imageOutcomes.done],
+  ]);
+  t.same(await Promise.all([ends[0], ends[2]]), ['done', 'done']);
+  const memory = Object.assign(new Error('none'), { code: 'OUT_OF_MEMORY' });
+  addon.refuse = { outputs: 1, error: memory };
+  await t.rejects(native.render([into(start)], undefined, never), { code: 'PICTURE_MEMORY', cause: memory });
+  t.match(refusal(new Error('why')), { code: 'PICTURE_REFUSED', message: /why/ });
+});
+
+t.test('what it says of itself', (t) => {
+  const { addon, native } = renderer();
+  t.same([addon.threads, native.about()], [3, { version: '2.1.5', vectors: 'avx2' }]);
+  native.setThreads(7);
+  t.equal(addon.threads, 7);
+  t.equal(aboutRenderer(native), 'native/image (libjpeg-turbo 2.1.5, avx2): JPEG and raw pixels; sharp: the rest');
+  t.equal(aboutRenderer({ found: 'it is not built', remedy: '' }), 'sharp: everything, since it is not built');
+  t.end();
+});
+
+t.test('the environment may leave all to sharp; which one it is stays so', (t) => {
+  t.teardown(() => delete process.env.PATCHSTREAM_RENDERER);
+  process.env.PATCHSTREAM_RENDERER = 'sharp';
+  const chosen = nativeRenderer();
+  t.same(chosen, { found: 'PATCHSTREAM_RENDERER=sharp asks for it', remedy: 'unset PATCHSTREAM_RENDERER' });
+  process.env.PATCHSTREAM_RENDERER = '';
+  t.equal(nativeRenderer(), chosen);
+  setRenderThreads(2);
+  t.equal(aboutRenderer(), 'sharp: everything, since PATCHSTREAM_RENDERER=sharp asks for it');
+  t.end();
+});
