@@ -12,6 +12,7 @@ import { override } from '../../../src/pipeline/file/override.ts';
 import { parsePipeline } from '../../../src/pipeline/file/parse.ts';
 import { createRegistry } from '../../../src/pipeline/registry.ts';
 import { defineStage } from '../../../src/stages/stage.ts';
+import { defineTracker } from '../../../src/trackers/define.ts';
 import * as small from '../registry.ts';
 
 const tint = defineStage({
@@ -26,7 +27,14 @@ const tint = defineStage({
   output: (spec) => spec,
   run: () => (sample: object) => sample,
 });
+const board = defineTracker({
+  name: 'board',
+  summary: 'Looks on.',
+  options: z.strictObject({ port: z.number().optional(), folder: pathOption().optional() }),
+  open: () => ({ event() {} }),
+});
 const registry = createRegistry({
+  trackers: [board],
   stages: [small.decode, small.resize, small.mask, tint],
   sources: [small.imageFolder],
   sinks: [small.images],
@@ -45,6 +53,7 @@ stages:
 train: { model: { lomar: { size: nano } }, batch: 2, steps: 3, optimizer: { adamw: { lr: 1, betas: [0.5, 0.9] } } }
 evaluate: { at: [end], source: { image-folder: held }, knn: { on: { image-folder: x }, k: 3 }, measures: [{ knn: { k: 1 } }, { linear: {} }] }
 seed: 4
+track: [board: { port: 1 }]
 `;
 
 function definitionOf(yaml = text, file = '/jobs/p.yaml'): Definition {
@@ -79,10 +88,14 @@ t.test('each refusal says what was found and what to write', (t) => {
     'train.=1': `'train.=1'. ${how}`,
     use: `'use'. ${how}`,
     'use=x':
-      '`use`. It may begin with source, stages, sink, train, evaluate, name, seed, output, permits, threads, cells.',
+      '`use`. It may begin with source, stages, sink, train, evaluate, track, name, seed, output, permits, threads, cells.',
     'sead=x': '`sead`. Did you mean `seed`?',
+    'track=[]': '`track` as a whole. Set one of its options: `track.name.option=value`. `track=null` takes it out.',
+    'track.board=1':
+      'the tracker `board` as a whole. Set one of its options: `track.board.option=value`. `track.board=null` takes it out.',
+    'track.bord.port=1': '`bord` in `track`. Did you mean `board`?',
     'extends=x':
-      '`extends`. It may begin with source, stages, sink, train, evaluate, name, seed, output, permits, threads, cells.',
+      '`extends`. It may begin with source, stages, sink, train, evaluate, track, name, seed, output, permits, threads, cells.',
     'sink=images': '`sink` as a whole. Set one of its options: `sink.option=value`. `sink=null` takes it out.',
     'source=x': '`source` as a whole. Set one of its options: `source.option=value`.',
     'evaluate.knn.on={a: b}': '`evaluate.knn.on` as a whole. Set one of its options: `evaluate.knn.on.option=value`.',
@@ -176,6 +189,17 @@ t.test('name, seed and output: what null leaves, and that the folder follows the
   t.end();
 });
 
+t.test('trackers by name or number, and without them', (t) => {
+  const tracker = (options: object) => [
+    { tracker: { name: 'board', options, definition: registry.trackers.get('board') } },
+  ];
+  t.strictSame(over('track.board.port=2').track, tracker({ port: 2 }));
+  t.strictSame(over('track.0.folder=f').track, tracker({ port: 1, folder: resolve('f') }));
+  t.same(over('track.board=null').track, []);
+  t.notOk('track' in over('track=null'));
+  t.end();
+});
+
 t.test('relative paths start at the working directory where the schema says that they are paths', (t) => {
   const here = (path: string) => join(process.cwd(), path);
   const options = (set: string) => over(set).stages[2]!.stage as { options?: unknown };
@@ -184,7 +208,7 @@ t.test('relative paths start at the working directory where the schema says that
   t.match(over('source.path=./a').source.source.options, { path: here('a') });
   t.match(over('source={}'.replace('={}', '.repeat=2')).source.source.options, { path: 'photos', repeat: 2 });
   t.match(over('train.init=w').train, { init: here('w') });
-  t.match(over('evaluate.linear.against=a').evaluate, { linear: { against: here('a') } });
+  t.match(over('evaluate.linear.reference=a').evaluate, { linear: { reference: here('a') } });
   t.match(over('evaluate.measures.1.linear.on=a').evaluate, {
     measures: [{ knn: { k: 1 } }, { linear: { on: here('a') } }],
   });

@@ -1,12 +1,22 @@
 import t from 'tap';
+import { z } from 'zod';
 import type { Definition } from '../../../src/pipeline/definition.ts';
 import { readDocument } from '../../../src/pipeline/file/document.ts';
 import type { Place } from '../../../src/pipeline/file/locate.ts';
 import { parsePipeline, topKeys } from '../../../src/pipeline/file/parse.ts';
 import type { Problem } from '../../../src/pipeline/problem.ts';
 import type { Source } from '../../../src/sources/source.ts';
-import { registry } from '../registry.ts';
+import { defineTracker } from '../../../src/trackers/define.ts';
+import { registry as small } from '../registry.ts';
 
+const board = defineTracker({
+  name: 'board',
+  summary: 'Looks on.',
+  options: z.strictObject({ port: z.number().optional(), every: z.number().optional() }),
+  shorthand: 'port',
+  open: () => ({ event() {} }),
+});
+const registry = small.with({ trackers: [board] });
 const file = '/jobs/p.yaml';
 const chain = 'source: { image-folder: ./photos }\nstages: [decode]\n';
 
@@ -63,7 +73,7 @@ evaluate: { at: [end] }
   t.same(Object.keys(parse(chain).definition).sort(), [
     ...['base', 'file', 'name', 'origin', 'output', 'registry', 'seed', 'source', 'stages', 'uses'],
   ]);
-  t.same(topKeys.slice(0, 8), ['extends', 'use', 'source', 'stages', 'sink', 'train', 'evaluate', 'name']);
+  t.same(topKeys.slice(0, 8), ['extends', 'use', 'source', 'stages', 'sink', 'train', 'evaluate', 'track']);
   t.end();
 });
 
@@ -224,11 +234,36 @@ t.test('train: without a model, with an unknown one, and no map', (t) => {
   t.end();
 });
 
+t.test('trackers: a list of names, with their options', (t) => {
+  const of = (track: string) => parse(`${chain}track: ${track}\n`);
+  const definition = registry.trackers.get('board');
+  const tracker = (options: object) => ({ tracker: { name: 'board', options, definition } });
+  t.strictSame(of('[board, board: 9, board: { every: 2 }]').definition.track, [
+    tracker({}),
+    tracker({ port: 9 }),
+    tracker({ every: 2 }),
+  ]);
+  const list = 'OPTION_VALUE: 3:8: `track` must be a list of trackers; got';
+  t.same(said(`${chain}track: board\n`), [`${list} 'board'. Begin each tracker with a dash.`]);
+  t.same(said(`${chain}track: board:9\n`), [
+    `${list} 'board:9'. Begin each tracker with a dash. Put a space behind the colon: \`board: 9\`.`,
+  ]);
+  t.same(of('board').definition.track, []);
+  const unknown = of('[board, bord]');
+  t.match(unknown.problems, [{ error: { code: 'NAME_UNKNOWN', message: /Did you mean `board`/ } }]);
+  t.same(unknown.problems.map(at), [[3, 16]]);
+  t.same(
+    unknown.definition.track?.map(({ tracker: { name } }) => name),
+    ['board', '?'],
+  );
+  t.end();
+});
+
 t.test('evaluate: sources and stages wherever they may stand, looked up; a text is a folder', (t) => {
   const { definition, problems } = parse(`${chain}evaluate:
   source: { image-folder: a }
   stages: [decode]
-  knn: { k: 3, on: { image-folder: b }, against: folder }
+  knn: { k: 3, on: { image-folder: b }, reference: folder }
   linear: { on: 7 }
   measures:
     - knn: { on: { image-folder: c }, stages: [resize: 8] }
@@ -241,7 +276,7 @@ t.test('evaluate: sources and stages wherever they may stand, looked up; a text 
   });
   t.strictSame(source, folder('a'));
   t.match(stages, [{ stage: { name: 'decode' } }]);
-  t.strictSame(knn, { k: 3, on: folder('b'), against: 'folder' });
+  t.strictSame(knn, { k: 3, on: folder('b'), reference: 'folder' });
   const [first, second, third] = measures as unknown as [{ knn: Record<string, unknown> }, object, string];
   t.strictSame(first.knn.on, folder('c'));
   t.match(first.knn.stages, [{ stage: { name: 'resize', options: { size: 8 } } }]);
@@ -267,16 +302,18 @@ t.test('where names in evaluate stand that are not known', (t) => {
       - c
   measures:
     - knn: {}
-    - knn: { against: { d: 1 }, stages: [e] }
+    - knn: { reference: { d: 1 }, stages: [e] }
 `);
   t.same(
-    problems.map((problem) => [/got `(\w)`/.exec(problem.error.message)?.[1], ...at(problem)]),
+    problems
+      .map((problem) => [...at(problem), /got `(\w)`/.exec(problem.error.message)?.[1]])
+      .sort(([a], [b]) => Number(a) - Number(b)),
     [
-      ['b', 6, 11],
-      ['c', 8, 9],
-      ['a', 4, 12],
-      ['d', 11, 25],
-      ['e', 11, 42],
+      [4, 12, 'a'],
+      [6, 11, 'b'],
+      [8, 9, 'c'],
+      [11, 27, 'd'],
+      [11, 44, 'e'],
     ],
   );
   t.end();

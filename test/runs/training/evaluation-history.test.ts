@@ -94,6 +94,7 @@ async function history(
   );
   const lines: string[] = [];
   const failures: Failure[] = [];
+  const events: unknown[] = [];
   const opened = await EvaluationHistory.open(resolved, {
     folder,
     count,
@@ -101,8 +102,9 @@ async function history(
     signal: signal ?? new AbortController().signal,
     line: (text) => lines.push(text),
     onFailure: (failure) => failures.push(failure),
+    events: { emit: (event) => events.push(event) },
   });
-  return { history: opened, lines, failures };
+  return { history: opened, lines, failures, events };
 }
 
 const file = (folder: string) => join(folder, 'evaluations.jsonl');
@@ -132,14 +134,15 @@ function began(t: Test): string {
 
 t.test('before the first step: those that say so, once, with a row and a line', async (t) => {
   const folder = began(t);
-  const { history: first, lines } = await history(folder, { measures: [early(), late(), alone()] });
+  const { history: first, events } = await history(folder, { measures: [early(), late(), alone()] });
   t.same(first.rows, []);
   await first.start();
   t.same(measured, ['early 0', 'alone 0']);
-  t.match(lines, [
-    /^before the training: early: bias 0$/,
-    /^before the training: a note$/,
-    /^before the training: alone: bias 0$/,
+  t.strictSame(events, [
+    {
+      ...{ type: 'evaluation', step: 0, epoch: 0, last: false, numbers: { 'early.bias': 0, 'alone.bias': 0 } },
+      lines: ['early: bias 0', 'a note', 'alone: bias 0'],
+    },
   ]);
   const [row] = rows(folder);
   t.match(row, {
@@ -183,17 +186,17 @@ t.test('`at` says when, for all measures', async (t) => {
 
 t.test('checkpoints are measured when a period has passed since the last evaluation', async (t) => {
   const folder = began(t);
-  const { history: course, lines } = await history(folder, { every: { steps: 3 } });
+  const { history: course, events } = await history(folder, { every: { steps: 3 } });
   for (const step of [1, 2, 3, 4, 5, 7, 8, 9]) {
     await course.saved(await checkpoint(folder, step));
     await course.idle();
   }
   t.same(stepsOf(folder), [3, 7, 9]);
   t.same(measured, ['early 3', 'late 3', 'early 7', 'late 7', 'early 9', 'late 9']);
-  t.match(lines.slice(0, 3), [
-    /^after step 3: early: bias 3$/,
-    /^after step 3: a note$/,
-    /^after step 3: late: bias 3$/,
+  t.match(events, [
+    { step: 3, epoch: 1.2, last: false, lines: ['early: bias 3', 'a note', 'late: bias 3'] },
+    { step: 7, numbers: { 'early.bias': 7, 'late.bias': 7 } },
+    { step: 9 },
   ]);
   t.same(
     rows(folder).map(({ epoch }) => epoch),
@@ -266,7 +269,7 @@ t.test('what goes wrong is heard by those who wait for it; a checkpoint that is 
 t.test('the end: what its last checkpoint has measured is known, but for pictures', async (t) => {
   const folder = began(t);
   const all = { every: { steps: 2 }, measures: [drawn(), early(), late({ n: 1 }), late({ n: 2 })] };
-  const { history: course } = await history(folder, all);
+  const { history: course, events } = await history(folder, all);
   await course.saved(await checkpoint(folder, 2));
   await course.idle();
   t.same(measured, ['drawn 2', 'early 2', 'late 2', 'late 2']);
@@ -282,6 +285,10 @@ t.test('the end: what its last checkpoint has measured is known, but for picture
     Array(4).fill({ bias: 2, images: 2 }),
   );
   t.same(results[1]!.notes, ['a note']);
+  t.match(events, [
+    { step: 2, last: false },
+    { step: 2, epoch: 0.8, last: true, numbers: { 'late#2.bias': 2 } },
+  ]);
   t.same(stepsOf(folder), [2], 'one row of a step');
   t.same(
     rows(folder)[0]!.features.map(({ id }) => id),

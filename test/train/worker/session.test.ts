@@ -313,6 +313,13 @@ t.test('first weights of a file, where the run does not go on', async (t) => {
     [[...second.session.loop.params.bias!.dataSync()], second.session.loop.state.step, second.session.resumed],
     [[9], 0, undefined],
   );
+  const named = await open(t, definitionOf(join(root, 'third'), { classNames: ['a', 'b'] }));
+  await stepTo(named, 1);
+  const other = { init: join(root, 'third/checkpoints/step-00000001'), classNames: ['b', 'a'] };
+  await t.rejects(open(t, definitionOf(join(root, 'fourth'), other)), { code: 'WEIGHTS_CLASSES', where: other.init });
+  for (const classNames of [['a', 'b'], undefined])
+    t.equal((await open(t, definitionOf(join(root, 'fourth'), { ...other, classNames }))).session.loop.from.step, 0);
+  t.ok(await open(t, definitionOf(join(root, 'fifth'), { init, classNames: ['a'] })), 'weights that name no classes');
   await stepTo(second, 1);
   rmSync(init, { recursive: true });
   t.same(

@@ -329,6 +329,8 @@ t.test('a job that the addon refuses fails by itself, and the others of its turn
   const memory = Object.assign(new Error('none'), { code: 'OUT_OF_MEMORY' });
   addon.refuse = { outputs: 1, error: memory };
   await t.rejects(native.render([into(start)], undefined, never), { code: 'PICTURE_MEMORY', cause: memory });
+  const thread = Object.assign(new Error('no more'), { code: 'NO_THREAD' });
+  t.match(refusal(thread), { code: 'THREADS_NONE', message: /rendering.*no more/, ends: true, cause: thread });
   t.match(refusal(new Error('why')), { code: 'PICTURE_REFUSED', message: /why/ });
 });
 
