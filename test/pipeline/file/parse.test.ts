@@ -81,7 +81,7 @@ t.test('what is no map, or lacks a part that every pipeline has', (t) => {
   const whole = 'OPTION_VALUE: 1:1: `pipeline` must be a map of source, stages and what follows; got';
   t.same(said('- a\n- b\n'), [`${whole} ['a', 'b']. Write \`source:\` first.`]);
   t.same(said('3\n'), [`${whole} 3. Write \`source:\` first.`]);
-  t.same(said('seed:3\n'), [`${whole} 'seed:3'. Put a space behind the colon: \`seed: 3\`.`]);
+  t.same(said('seed:3\n'), [`${whole} 'seed:3'. Put a space after the colon: \`seed: 3\`.`]);
   t.match(parse('[]').definition, { source: { source: { name: '?' } }, stages: [], file });
   t.same(said('seed: 1\n'), [
     'OPTION_MISSING: 1:1: `source` must be given: a source, such as `image-folder: { path: ./photos }`; got nothing. Add it at the top of the file.',
@@ -91,11 +91,11 @@ t.test('what is no map, or lacks a part that every pipeline has', (t) => {
 });
 
 t.test('keys at the top that are none', (t) => {
-  const owner = 'a pipeline must have only options it knows; got';
+  const owner = 'a pipeline has no option';
   t.same(said(`${chain}stagse: 1\nzzzzzz: 2\n'seed:3': null\n`), [
     `OPTION_UNKNOWN: 3:1: ${owner} \`stagse\`. Did you mean \`stages\`?`,
     `OPTION_UNKNOWN: 4:1: ${owner} \`zzzzzz\`. It knows ${topKeys.join(', ')}.`,
-    `OPTION_UNKNOWN: 5:1: ${owner} \`seed:3\`. Put a space behind the colon: \`seed: 3\`.`,
+    `OPTION_UNKNOWN: 5:1: ${owner} \`seed:3\`. Put a space after the colon: \`seed: 3\`.`,
   ]);
   t.end();
 });
@@ -139,7 +139,7 @@ evaluate: { source: nowhere-to-be-found, stages: [x] }
       'a source must be one that is registered; got `image-fodler`. Did you mean `image-folder`?',
       'a stage must be one that is registered; got `masc`. Did you mean `mask`?',
       `a stage must be one that is registered; got \`qqqqqq\`. Known are ${known}.`,
-      'a stage must be one that is registered; got `resize:8`. Put a space behind the colon: `resize: 8`.',
+      'a stage must be one that is registered; got `resize:8`. Put a space after the colon: `resize: 8`.',
       'a sink must be one that is registered; got `imagse`. Did you mean `images`?',
       'a model must be one that is registered; got `lomarr`. Did you mean `lomar`?',
       'a source must be one that is registered; got `nowhere-to-be-found`. Known are image-folder.',
@@ -200,7 +200,7 @@ t.test('stages that are no list, and too many', (t) => {
   t.same(of('decode'), [`${head} 'decode'. Begin each stage with a dash.`]);
   t.same(of('{ decode: 1 }'), [`${head} a map of decode. Begin each stage with a dash.`]);
   t.same(of('resize:8'), [
-    `${head} 'resize:8'. Begin each stage with a dash. Put a space behind the colon: \`resize: 8\`.`,
+    `${head} 'resize:8'. Begin each stage with a dash. Put a space after the colon: \`resize: 8\`.`,
   ]);
   const many = (count: number) => `[${Array(count).fill('decode').join(', ')}]`;
   t.same(parse(`source: { image-folder: x }\nstages: ${many(1000)}\n`).definition.stages.length, 1000);
@@ -246,7 +246,7 @@ t.test('trackers: a list of names, with their options', (t) => {
   const list = 'OPTION_VALUE: 3:8: `track` must be a list of trackers; got';
   t.same(said(`${chain}track: board\n`), [`${list} 'board'. Begin each tracker with a dash.`]);
   t.same(said(`${chain}track: board:9\n`), [
-    `${list} 'board:9'. Begin each tracker with a dash. Put a space behind the colon: \`board: 9\`.`,
+    `${list} 'board:9'. Begin each tracker with a dash. Put a space after the colon: \`board: 9\`.`,
   ]);
   t.same(of('board').definition.track, []);
   const unknown = of('[board, bord]');
