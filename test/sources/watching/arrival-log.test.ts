@@ -100,8 +100,11 @@ t.test('a position that is gone frees its names; a name that another position ha
   t.same([log.keyOf(stamp('a')), log.key(2)], ['moved', 'moved']);
   await log.unread(0);
   t.same([log.has('moved'), log.keyOf(stamp('a'))], [true, 'moved'], 'once is enough');
+  await log.add([arrival('a', 'another')], []);
+  await log.unread(0);
+  t.ok(log.has('a'), 'a file that came later under its name stays');
   await log.unread(99);
-  t.same([log.isGone(99), log.count], [false, 3], 'a position that nobody has');
+  t.same([log.isGone(99), log.count], [false, 4], 'a position that nobody has');
   // The other was moved to a name that is in use: nothing is known under it beside that.
   await log.add([], [arrival('moved', 'b')]);
   await log.unread(1);
@@ -261,6 +264,16 @@ t.test('a row that is none ends the list there, also far behind the first piece 
     t.equal(readFileSync(pathIn(run)).length, bytes.length, 'what does not count is taken out');
     await log.close();
   }
+});
+
+t.test('names of more bytes than letters', async (t) => {
+  const { run, log } = await begun(t);
+  await log.add([arrival('é猫'), arrival('b')], []);
+  await log.close();
+  const whole = readFileSync(pathIn(run), 'utf8');
+  const again = await begun(t, run);
+  t.same([again.log.count, again.log.key(0)], [2, 'é猫']);
+  t.equal(readFileSync(pathIn(run), 'utf8'), whole);
 });
 
 t.test('a row of which a piece that is read ends with the first byte', async (t) => {
