@@ -109,7 +109,7 @@ function signals(terminal: Terminal, say: (text: string) => void) {
     received = signal;
     say('stopping after what is under way; again stops at once');
     const still = new StillWatch(() => {
-      say('what is under way stands still: stopping at once');
+      say('the current work makes no progress: stopping at once');
       endNow(terminal, signal, listeners);
     });
     rest = still.start();

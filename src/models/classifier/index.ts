@@ -5,8 +5,7 @@ import { classifierCost, classifierOptions, classifierShape } from './options.ts
 /** A whole encoder with a linear head that tells classes apart: how a pre-trained encoder is fine-tuned. */
 export const classifier = defineModel({
   name: 'classifier',
-  summary:
-    'Tells the classes of labelled pictures apart, by a whole encoder and a linear head: fine-tunes what was pre-trained.',
+  summary: 'Classifies labelled pictures with a whole encoder and a linear head: fine-tunes what was pre-trained.',
   options: classifierOptions,
   fields: ['picture', 'label'],
   restores: false,

@@ -12,7 +12,7 @@ export class RunMetrics {
       'Samples of the source that came through to the sink or the trainer.',
     ),
     failed: this.#counter('samples_failed', 'Samples that failed in a stage; quarantine.jsonl lists them.'),
-    dropped: this.#counter('samples_dropped', 'Samples that a stage let go on purpose.'),
+    dropped: this.#counter('samples_dropped', 'Samples that a stage dropped.'),
     passedOver: this.#counter('names_passed_over', 'Names that the source has seen and does not read.'),
     records: this.#counter('records', 'Records that a job has written, where stages make several of a sample.'),
     steps: this.#counter('steps', 'Steps of the optimizer that this run has done.'),
@@ -35,7 +35,7 @@ export class RunMetrics {
   readonly #total = this.#gauge('expected', 'Samples or steps that there will be.');
   readonly #rate = this.#gauge('images_per_second', 'Images per second, of a training in the last step.');
   readonly #busy = this.#gauge('trainer_busy_ratio', 'The share of the time in which the trainer works.');
-  readonly #queues = this.#gauge('queue_samples', 'Samples that stand in front of a stage.', ['stage']);
+  readonly #queues = this.#gauge('queue_samples', 'Samples that wait in front of a stage.', ['stage']);
   readonly #evaluations = this.#gauge('evaluation', 'What the last evaluation has measured.', ['measure']);
 
   constructor({ name, kind, digest, training }: Started) {
