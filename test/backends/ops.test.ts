@@ -2,7 +2,8 @@ import t, { type Test } from 'tap';
 import type { FusedKernel } from '../../src/backends/fused.ts';
 import * as ops from '../../src/backends/ops.ts';
 import * as tf from '../../src/backends/tf.ts';
-import { expectClose, waves } from '../kit/tensors.ts';
+import { expectClose, expectOperation, waves } from '../kit/tensors.ts';
+import { normalisedRows } from './suite/references.ts';
 
 // Plain JavaScript, without kernels of ours: the forms of every backend are in test/backends/suite.
 await tf.setBackend('cpu');
@@ -194,6 +195,14 @@ t.test(
       { name: 'PatchstreamLayerNormGrad', inputs: { dy: 7, x, mean: 21, rstd: 22, gain: 2 }, attrs: {} },
     ]);
   }),
+);
+
+t.test('layerNorm, composed: its gradients against differences in float64', (t) =>
+  expectOperation(t, (x, g, b) => ops.layerNorm(x!, g!, b!), normalisedRows as never, [
+    waves([2, 3, 5]),
+    waves([5], 1),
+    waves([5], 2),
+  ]),
 );
 
 t.test(

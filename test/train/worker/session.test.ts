@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { open as openFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import t, { type Test } from 'tap';
 import * as tf from '../../../src/backends/tf.ts';
@@ -138,6 +139,23 @@ t.test('a checkpoint: rows first, all of the state, and those that it is told of
   t.match(weights.metadata[aboutKey], /^\{"linear":\{"a":"\$A"\}/, 'what is shown of the options, not what they are');
 });
 
+t.test('rows are on the disk before a checkpoint is begun that counts them', async (t) => {
+  const folder = t.testdir({});
+  const opened = await open(t, definitionOf(folder));
+  const probe = await openFile(join(folder, 'metrics.jsonl'));
+  const prototype = Object.getPrototypeOf(probe) as typeof probe;
+  await probe.close();
+  const { sync } = prototype;
+  const begun: boolean[] = [];
+  prototype.sync = function (this: typeof probe) {
+    begun.push(existsSync(join(folder, 'checkpoints')));
+    return sync.call(this);
+  };
+  t.teardown(() => Object.assign(prototype, { sync }));
+  await stepTo(opened, 1);
+  t.same(begun.slice(0, 2), [false, true]);
+});
+
 t.test('a run that goes on: weights, moments, counts and rows are those of the newest checkpoint', async (t) => {
   const folder = t.testdir({});
   const first = await open(t, definitionOf(folder));
@@ -188,6 +206,11 @@ t.test('checkpoints of another run are refused: what differs, or that nobody kno
   await refused({ data: 'other', decides }, nobody);
   for (const change of [{}, { classNames: ['a', 'b'] }, { classNames: undefined }, { onNotANumber: 'skip' as const }])
     t.equal((await open(t, definitionOf(folder, change))).session.loop.from.step, 2);
+  const unset = t.testdir({});
+  const list = { decides: { list: [undefined] } };
+  await stepTo(await open(t, definitionOf(unset, list)), 1);
+  const asJson = definitionOf(unset, { ...list, data: 'other' });
+  await t.rejects(open(t, asJson), { code: 'CHECKPOINT_MISMATCH', message: nobody }, 'both as JSON has them');
   const old = t.testdir({});
   await stepTo(await open(t, definitionOf(old)), 1);
   t.equal(
