@@ -102,7 +102,13 @@ async function history(
     signal: signal ?? new AbortController().signal,
     line: (text) => lines.push(text),
     onFailure: (failure) => failures.push(failure),
-    events: { emit: (event) => events.push(event) },
+    events: {
+      emit: (event) => {
+        if (event.type !== 'evaluation' || !text(folder)?.includes(`"step":${event.step},`))
+          t.fail('emitted before it was written');
+        events.push(event);
+      },
+    },
   });
   return { history: opened, lines, failures, events };
 }

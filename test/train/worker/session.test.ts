@@ -15,6 +15,7 @@ import {
   type Session,
   type SessionOptions,
 } from '../../../src/train/worker/session.ts';
+import { withoutTorch } from '../../kit/torch.ts';
 import { linearModel, smallDefinition, smallSpec } from '../../kit/train.ts';
 
 const plan = { name: 'linear', options: { a: 1 }, spec: smallSpec };
@@ -413,4 +414,22 @@ t.test('the device: cuda is the first of them', async (t) => {
   const device = (device: string) => openFreshModel({ ...definitionOf(''), device }, counted());
   await t.rejects(device('cuda'), { code: 'DEVICE_MISSING', message: /cuda:0/ });
   await t.rejects(device('cuda:1'), { code: 'DEVICE_MISSING', message: /cuda:1/ });
+});
+
+t.test('torch with fewer threads than were asked for is said', { skip: withoutTorch }, async (t) => {
+  const { OMP_NUM_THREADS: before } = process.env;
+  t.teardown(() => {
+    if (before === undefined) delete process.env.OMP_NUM_THREADS;
+    else process.env.OMP_NUM_THREADS = before;
+  });
+  const torch = definitionOf(t.testdir({}), { backend: 'torch', device: 'cpu' });
+  const few = /^The system gives fewer than 4,096 threads/;
+  const first = await open(t, torch);
+  t.same(
+    first.notes.filter((text) => few.test(text)),
+    [],
+  );
+  await first.session.close();
+  process.env.OMP_NUM_THREADS = '4096';
+  t.equal((await open(t, torch)).notes.filter((text) => few.test(text)).length, 1);
 });

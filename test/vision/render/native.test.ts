@@ -64,6 +64,17 @@ function renderer() {
   return { addon, native: new NativeRenderer(new NativePool(addon as unknown as ImageAddon, 3)) };
 }
 
+/** The ints of each job of a call. */
+function jobsIn(ints: readonly number[]): (readonly number[])[] {
+  const jobs: (readonly number[])[] = [];
+  for (let at = 0; at < ints.length; ) {
+    const end = at + 7 + ints[at + 6]! * stepInts;
+    jobs.push(ints.slice(at, end));
+    at = end;
+  }
+  return jobs;
+}
+
 const flush = () => new Promise<void>((resolve) => process.nextTick(resolve));
 
 function raw(width: number, height: number, channels: 1 | 3 = 3): LazyPicture {
@@ -289,9 +300,16 @@ t.test('a place that is taken back: before the addon has seen the job, while it 
     ],
     'who wrote has ended',
   );
-  void native.render([into(raw(2, 2))], undefined, never);
-  await flush();
-  t.ok([0, 1, 2, 3].includes(addon.batches[1]!.ints[0]!), 'all ids are free again');
+  const idsOf = (batch: number) =>
+    jobsIn(addon.batches[batch]!.ints)
+      .map(([id]) => id)
+      .sort();
+  const again = (count: number) => {
+    for (let i = 0; i < count; i++) void native.render([into(raw(2, 2))], undefined, never);
+    return flush();
+  };
+  await again(4);
+  t.same(idsOf(1), [0, 1, 2, 3], 'all ids are free again');
 
   const gone = new FakePlace();
   const only = native.render([into(raw(2, 2))], gone, never);
@@ -299,6 +317,8 @@ t.test('a place that is taken back: before the addon has seen the job, while it 
   await flush();
   await only;
   t.equal(addon.batches.length, 2, 'nothing is submitted where nobody is left');
+  await again(1);
+  t.same(idsOf(2), [4], 'and its id is free');
 });
 
 t.test('a job that the addon refuses fails by itself, and the others of its turn are submitted', async (t) => {
@@ -326,6 +346,15 @@ t.test('a job that the addon refuses fails by itself, and the others of its turn
     [2, imageOutcomes.done],
   ]);
   t.same(await Promise.all([ends[0], ends[2]]), ['done', 'done']);
+  for (let i = 0; i < 3; i++) void native.render([into(start)], undefined, never);
+  await flush();
+  t.same(
+    jobsIn(addon.batches.at(-1)!.ints)
+      .map(([id]) => id)
+      .sort(),
+    [0, 1, 2],
+    'also its id is free again',
+  );
   const memory = Object.assign(new Error('none'), { code: 'OUT_OF_MEMORY' });
   addon.refuse = { outputs: 1, error: memory };
   await t.rejects(native.render([into(start)], undefined, never), { code: 'PICTURE_MEMORY', cause: memory });
