@@ -207,7 +207,7 @@ const mostOpen = 100;
 /** What a run and the three sinks write. */
 const expected = new RegExp(
   `^(${[
-    String.raw`(pipeline|finished)\.json|(events|quarantine|written|manifest)\.jsonl|run\.lock`,
+    String.raw`(pipeline|source|finished)\.json|(events|quarantine|written|manifest)\.jsonl|run\.lock`,
     String.raw`images(/\d{6,}[-\p{L}\p{N}]*\.png)?`,
     String.raw`webdataset(/job-\d{5}\.tar)?`,
     String.raw`jsonl(/job-\d{5}\.jsonl)?`,
