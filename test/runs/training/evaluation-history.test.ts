@@ -249,7 +249,17 @@ t.test('a checkpoint may go once it is read; what waits for all of it is `idle`'
   await idle;
   await course.idle();
   t.same(measured, ['late 1', 'late 2']);
-  t.same(stepsOf(folder), [1, 2]);
+  gate = new Promise<void>((resolve) => (open = resolve));
+  await course.saved(await checkpoint(folder, 3));
+  const end = course.end({ step: 3, epoch: 1 });
+  await new Promise((resolve) => setImmediate(resolve));
+  open();
+  t.same(
+    (await end).map(({ numbers }) => numbers.bias),
+    [3],
+  );
+  t.same(measured, ['late 1', 'late 2', 'late 3'], 'the end waits for it, and has its numbers');
+  t.same(stepsOf(folder), [1, 2, 3]);
 });
 
 t.test('what goes wrong is heard by those who wait for it; a checkpoint that is gone is a line', async (t) => {
@@ -260,6 +270,8 @@ t.test('what goes wrong is heard by those who wait for it; a checkpoint that is 
   await course.idle();
   t.same(lines, [`${gone} is gone before it was measured, and is passed over.`]);
   await course.saved(await checkpoint(folder, 2, 13));
+  // Nobody waits for it yet, which is no error that nobody handles.
+  for (let turn = 0; turn < 20; turn += measured.length) await new Promise((resolve) => setImmediate(resolve));
   await t.rejects(course.idle(), { message: 'unlucky' });
   t.same(stepsOf(folder), []);
   await t.rejects(course.end({ step: 2, epoch: 1 }), { message: 'unlucky' }, 'the end waits too');
@@ -350,19 +362,19 @@ t.test('lines of other pipelines and lines that are none stay in front; a fresh 
   t.equal(both, own + both.slice(own.length));
   t.equal(rows(folder).length, 2);
   t.not(rows(folder)[0]!.digest, rows(folder)[1]!.digest);
-  writeFileSync(file(folder), `cut {\n\n3\nnull\n${both}[`);
+  writeFileSync(file(folder), `cut {\n\n3\nnull\nx\n${both}[`);
   const { history: third, lines } = await history(folder);
-  t.same(lines, ['evaluations.jsonl: lines that cannot be read stay and are passed over (3).']);
+  t.same(lines, ['evaluations.jsonl: lines that cannot be read stay and are passed over (4).']);
   t.equal(third.rows.length, 1);
-  t.equal(text(folder), `cut {\n\n3\nnull\n${both}[`, 'opening changes nothing');
+  t.equal(text(folder), `cut {\n\n3\nnull\nx\n${both}[`, 'opening changes nothing');
   await third.goOn({ step: 0 });
-  t.equal(text(folder), `cut {\n3\nnull\n${both.slice(own.length)}[\n${own}`);
+  t.equal(text(folder), `cut {\n3\nnull\nx\n${both.slice(own.length)}[\n${own}`);
   const { history: fresh } = await history(folder, { fresh: true });
   t.same(fresh.rows, []);
   measured.length = 0;
   await fresh.start();
   t.equal(measured.length, 1);
-  t.equal(text(folder), `cut {\n3\nnull\n${both.slice(own.length)}[\n${own}`, 'in its place');
+  t.equal(text(folder), `cut {\n3\nnull\nx\n${both.slice(own.length)}[\n${own}`, 'in its place');
   t.equal((await history(folder, { every: { steps: 7 } })).history.rows.length, 1, 'how often decides nothing');
   t.equal(
     (await history(folder, { measures: [early({ n: 1 }), late()] })).history.rows.length,
