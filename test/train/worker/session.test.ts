@@ -4,7 +4,9 @@ import { basename, join } from 'node:path';
 import t, { type Test } from 'tap';
 import * as tf from '../../../src/backends/tf.ts';
 import { openSafetensors } from '../../../src/formats/safetensors.ts';
+import { machine } from '../../../src/machine.ts';
 import type { Model } from '../../../src/models/model.ts';
+import { type TorchAddon, torchAddon } from '../../../src/native.ts';
 import type { TrainDefinition } from '../../../src/train/definition.ts';
 import type { Measures } from '../../../src/train/metrics.ts';
 import { aboutKey, readCheckpoint, readModel, saveCheckpoint } from '../../../src/train/weights/checkpoint.ts';
@@ -433,3 +435,26 @@ t.test('torch with fewer threads than were asked for is said', { skip: withoutTo
   process.env.OMP_NUM_THREADS = '4096';
   t.equal((await open(t, torch)).notes.filter((text) => few.test(text)).length, 1);
 });
+
+t.test(
+  'within a limit of the process’s memory torch is held to what the loader leaves',
+  { skip: withoutTorch },
+  async (t) => {
+    const addon = torchAddon() as TorchAddon;
+    const { boundMemory } = addon;
+    const { constrainedMemory } = process;
+    const bounds: number[] = [];
+    addon.boundMemory = (bytes) => bounds.push(bytes);
+    process.constrainedMemory = () => 2 ** 31;
+    t.teardown(() => Object.assign(addon, { boundMemory }));
+    t.teardown(() => Object.assign(process, { constrainedMemory }));
+    // Control groups that say there is no limit go before what Node knows.
+    if (machine().whole === undefined) return;
+    for (const loadingBytes of [0, 2 ** 29])
+      await (
+        await open(t, definitionOf(t.testdir({}), { backend: 'torch', device: 'cpu', loadingBytes }))
+      ).session.close();
+    const [whole, shared] = bounds as [number, number];
+    t.ok(shared > 0 && shared < whole - 2 ** 28 && whole < machine().memory, `${whole} and ${shared} bytes`);
+  },
+);
