@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import fs, { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { open as openFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { basename, join } from 'node:path';
 import t, { type Test } from 'tap';
 import * as tf from '../../../src/backends/tf.ts';
@@ -442,13 +443,19 @@ t.test(
   async (t) => {
     const addon = torchAddon() as TorchAddon;
     const { boundMemory } = addon;
-    const { constrainedMemory } = process;
     const bounds: number[] = [];
     addon.boundMemory = (bytes) => bounds.push(bytes);
-    process.constrainedMemory = () => 2 ** 31;
+    const { readFileSync: real } = fs;
+    const limited = (path: string, ...rest: unknown[]) =>
+      path === '/proc/self/limits' ? `Max data size  ${2 ** 31}  ${2 ** 31}  bytes\n` : real(path, ...(rest as []));
+    Object.assign(fs, { readFileSync: limited });
+    syncBuiltinESMExports();
     t.teardown(() => Object.assign(addon, { boundMemory }));
-    t.teardown(() => Object.assign(process, { constrainedMemory }));
-    // Control groups that say there is no limit go before what Node knows.
+    t.teardown(() => {
+      Object.assign(fs, { readFileSync: real });
+      syncBuiltinESMExports();
+    });
+    // Elsewhere than on Linux nothing says so.
     if (machine().whole === undefined) return;
     for (const loadingBytes of [0, 2 ** 29])
       await (
