@@ -31,9 +31,9 @@ export const doctor: Command = {
       stdout.write(`${JSON.stringify({ ok, findings }, null, 2)}\n`);
     } else {
       const width = Math.max(...findings.map(({ what }) => what.length));
-      for (const { what, found, mend } of findings) {
+      for (const { what, found, fix } of findings) {
         stdout.write(`${what.padEnd(width)}  ${printable(found)}\n`);
-        if (mend) stdout.write(`${' '.repeat(width)}  → ${mend}\n`);
+        if (fix) stdout.write(`${' '.repeat(width)}  → ${fix}\n`);
       }
     }
     return ok ? exits.ok : exits.failed;
@@ -62,7 +62,7 @@ function examine(addons: Builder): Finding[] {
 function node(): Finding {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   const ok = major > 20 || (major === 20 && minor >= 15);
-  return { what: 'node', found: process.versions.node, ok, ...(!ok && { mend: 'install Node 20.15 or later' }) };
+  return { what: 'node', found: process.versions.node, ok, ...(!ok && { fix: 'install Node 20.15 or later' }) };
 }
 
 /** Whether a package is there, and in which version, or what is wrong with it; it is not loaded. */
@@ -78,10 +78,10 @@ export function packageState(
   }
 }
 
-function backend(what: string, name: string, mend: string, needed: boolean): Finding {
+function backend(what: string, name: string, fix: string, needed: boolean): Finding {
   const state = packageState(name);
   if ('version' in state) return { what: `backend ${what}`, found: state.version, ok: true };
-  return { what: `backend ${what}`, found: state.missing, ok: !needed, mend };
+  return { what: `backend ${what}`, found: state.missing, ok: !needed, fix };
 }
 
 function tensorflow(): Finding {

@@ -19,12 +19,12 @@ export function facesFinding(
   const reason = missing();
   if (reason === undefined) {
     const log = addon.found === 'its addon is not built' ? '' : 'native/dlib/build/build.log has all of it; then: ';
-    return { ...finding, mend: `several times as fast: ${log}${build}` };
+    return { ...finding, fix: `several times as fast: ${log}${build}` };
   }
   const packages = 'apt-get install --no-install-recommends g++ libdlib-dev';
   const own = `DLIB=/path/to/dlib ${build}`;
-  const mend = platform === 'linux' ? `${packages} (Debian, Ubuntu), then ${build}; or ${own}` : own;
-  return { ...finding, found: `${finding.found}; ${reason}`, mend: `several times as fast: ${mend}` };
+  const fix = platform === 'linux' ? `${packages} (Debian, Ubuntu), then ${build}; or ${own}` : own;
+  return { ...finding, found: `${finding.found}; ${reason}`, fix: `several times as fast: ${fix}` };
 }
 
 /** What there is to say of landmarks, which `face-crop` needs to align crops; nothing where there is no detector. They are as optional. */
@@ -32,5 +32,5 @@ export function landmarksFinding(found = landmarksOf()): Finding[] {
   if (found === undefined) return [];
   const finding = { what: 'landmarks', ok: true };
   if (typeof found === 'string') return [{ ...finding, found }];
-  return [{ ...finding, found: `missing: ${found.found}`, mend: `to align faces: ${found.remedy}` }];
+  return [{ ...finding, found: `missing: ${found.found}`, fix: `to align faces: ${found.remedy}` }];
 }

@@ -4,5 +4,5 @@ export interface Finding {
   readonly found: string;
   readonly ok: boolean;
   /** The command that mends it, or makes it faster. */
-  readonly mend?: string;
+  readonly fix?: string;
 }

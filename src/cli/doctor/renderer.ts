@@ -16,15 +16,14 @@ export function rendererFinding(
 ): Finding {
   const finding = { what: 'renderer', found: aboutRenderer(native), ok: true };
   if (!isAbsent(native)) return finding;
-  if (native.remedy.startsWith('unset')) return { ...finding, mend: `three times as fast: ${native.remedy}` };
+  if (native.remedy.startsWith('unset')) return { ...finding, fix: `three times as fast: ${native.remedy}` };
   const reason = missing();
   if (reason === undefined) {
     const log = native.found === 'its addon is not built' ? '' : 'native/image/build/build.log has all of it; then: ';
-    return { ...finding, mend: `three times as fast: ${log}${build}` };
+    return { ...finding, fix: `three times as fast: ${log}${build}` };
   }
   const packages = 'apt-get install --no-install-recommends g++ libjpeg62-turbo-dev';
   const own = `LIBJPEG=/path/to/libjpeg-turbo ${build}`;
-  const mend =
-    platform === 'linux' ? `${packages} (Debian; Ubuntu: libjpeg-turbo8-dev), then ${build}; or ${own}` : own;
-  return { ...finding, found: `${finding.found}; ${reason}`, mend: `three times as fast: ${mend}` };
+  const fix = platform === 'linux' ? `${packages} (Debian; Ubuntu: libjpeg-turbo8-dev), then ${build}; or ${own}` : own;
+  return { ...finding, found: `${finding.found}; ${reason}`, fix: `three times as fast: ${fix}` };
 }

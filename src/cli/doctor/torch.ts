@@ -25,10 +25,10 @@ export function torchFinding(
   const reason = missing();
   if (reason === undefined) {
     const failed = addon.found !== 'its addon is not built';
-    const mend = failed ? `native/torch/build/build.log has all of it; then: ${build}` : `faster training: ${build}`;
-    return { what, found: `${addon.found}; libtorch is there`, ok: true, mend };
+    const fix = failed ? `native/torch/build/build.log has all of it; then: ${build}` : `faster training: ${build}`;
+    return { what, found: `${addon.found}; libtorch is there`, ok: true, fix };
   }
   const packages = 'apt-get install --no-install-recommends g++ libtorch-dev libopenblas0';
-  const mend = platform === 'linux' ? `${packages} (Debian, Ubuntu), then ${build}; or ${own}` : own;
-  return { what, found: `${addon.found}; ${reason}`, ok: true, mend: `faster training: ${mend}` };
+  const fix = platform === 'linux' ? `${packages} (Debian, Ubuntu), then ${build}; or ${own}` : own;
+  return { what, found: `${addon.found}; ${reason}`, ok: true, fix: `faster training: ${fix}` };
 }

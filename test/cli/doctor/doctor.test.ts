@@ -30,8 +30,8 @@ t.test('doctor: what is there, and what mends the rest', async (t) => {
       'backend tensorflow',
     ],
   );
-  for (const { found, mend } of findings)
-    t.ok(/\d/.test(found) || mend !== undefined, `${found}: a version or a way to it`);
+  for (const { found, fix } of findings)
+    t.ok(/\d/.test(found) || fix !== undefined, `${found}: a version or a way to it`);
   t.match(await patchstream(['doctor']), { code: 0, out: /^backend torch +\S/m });
 });
 
@@ -50,23 +50,23 @@ t.test('the torch backend that is not there: why, and the command', (t) => {
   const unbuilt = absent('its addon is not built');
   t.match(
     torchFinding(unbuilt, () => undefined),
-    { ok: true, mend: /^faster training: npx patchstream doctor --build$/ },
+    { ok: true, fix: /^faster training: npx patchstream doctor --build$/ },
   );
   t.match(
     torchFinding(absent('its addon was not built (a.cc:1: error: x)'), () => undefined),
     {
       found: 'a.cc:1: error: x',
-      mend: /^native\/torch\/build\/build\.log has all of it; then: npx patchstream doctor --build$/,
+      fix: /^native\/torch\/build\/build\.log has all of it; then: npx patchstream doctor --build$/,
     },
   );
   t.match(
     torchFinding(unbuilt, () => 'no libtorch in the paths of the system', 'linux'),
     {
       found: 'its addon is not built; no libtorch in the paths of the system',
-      mend: /apt-get install .*libtorch-dev.* doctor --build; or LIBTORCH=/,
+      fix: /apt-get install .*libtorch-dev.* doctor --build; or LIBTORCH=/,
     },
   );
-  t.match(torchFinding(unbuilt, () => 'no libtorch', 'darwin').mend, /^faster training: LIBTORCH=\/path/);
+  t.match(torchFinding(unbuilt, () => 'no libtorch', 'darwin').fix, /^faster training: LIBTORCH=\/path/);
   t.end();
 });
 
@@ -81,14 +81,14 @@ t.test('the renderer: which, why, and what mends it', (t) => {
   const asked = { found: 'PATCHSTREAM_RENDERER=sharp asks for it', remedy: 'unset PATCHSTREAM_RENDERER' };
   t.match(rendererFinding(asked, missing as never), {
     found: /^sharp: everything, since PATCHSTREAM_RENDERER=sharp/,
-    mend: /: unset PATCHSTREAM_RENDERER$/,
+    fix: /: unset PATCHSTREAM_RENDERER$/,
   });
   const unbuilt = absent('its addon is not built');
-  t.match(rendererFinding(unbuilt, () => undefined).mend, /: npx patchstream doctor --build$/);
-  t.match(rendererFinding(absent('its addon was not built (x)'), () => undefined).mend, 'build.log has all of it');
+  t.match(rendererFinding(unbuilt, () => undefined).fix, /: npx patchstream doctor --build$/);
+  t.match(rendererFinding(absent('its addon was not built (x)'), () => undefined).fix, 'build.log has all of it');
   const gone = () => 'no libjpeg-turbo in the paths of the system';
-  t.match(rendererFinding(unbuilt, gone, 'linux'), { found: gone(), mend: 'libjpeg62-turbo-dev' });
-  t.match(rendererFinding(unbuilt, gone, 'darwin').mend, /: LIBJPEG=/);
+  t.match(rendererFinding(unbuilt, gone, 'linux'), { found: gone(), fix: 'libjpeg62-turbo-dev' });
+  t.match(rendererFinding(unbuilt, gone, 'darwin').fix, /: LIBJPEG=/);
   t.end();
 });
 
@@ -107,16 +107,16 @@ t.test('the detector of faces: which, why, and what mends it', async (t) => {
     {
       found: about,
       ok: true,
-      mend: /^several times as fast: npx patchstream doctor --build$/,
+      fix: /^several times as fast: npx patchstream doctor --build$/,
     },
   );
   t.match(
-    facesFinding(absent('its addon was not built (x)'), () => undefined, { about }).mend,
+    facesFinding(absent('its addon was not built (x)'), () => undefined, { about }).fix,
     'build.log has all of it',
   );
   const gone = () => 'no dlib in the paths of the system';
-  t.match(facesFinding(unbuilt, gone, { about, platform: 'linux' }), { found: gone(), mend: 'libdlib-dev' });
-  t.match(facesFinding(unbuilt, gone, { about, platform: 'darwin' }).mend, /: DLIB=/);
+  t.match(facesFinding(unbuilt, gone, { about, platform: 'linux' }), { found: gone(), fix: 'libdlib-dev' });
+  t.match(facesFinding(unbuilt, gone, { about, platform: 'darwin' }).fix, /: DLIB=/);
   const { out } = await patchstream(['describe', 'pipelines/faces-quickstart.yaml']);
   t.match(out, /^faces +\S/m);
   t.notMatch((await patchstream(['describe', 'pipelines/crops-quickstart.yaml'])).out, /^faces /m);
@@ -126,7 +126,7 @@ t.test('landmarks: where they come from, or how to get them; said of pipelines t
   const path = '/usr/share/dlib/shape_predictor_68_face_landmarks.dat';
   t.same(landmarksFinding(path), [{ what: 'landmarks', found: path, ok: true }]);
   t.match(landmarksFinding({ found: 'no model in /usr', remedy: 'apt-get install libdlib-data' }), [
-    { found: 'missing: no model in /usr', ok: true, mend: 'to align faces: apt-get install libdlib-data' },
+    { found: 'missing: no model in /usr', ok: true, fix: 'to align faces: apt-get install libdlib-data' },
   ]);
   const faces = 'pipelines/faces-quickstart.yaml';
   t.notMatch((await patchstream(['describe', faces])).out, /^landmarks /m);

@@ -5,7 +5,7 @@
  * Make sure to inspect the output below.  Do not ignore changes!
  */
 'use strict'
-exports[`test/house/door.test.ts > TAP > the public names > must match snapshot 1`] = `
+exports[`test/repo/door.test.ts > TAP > the public names > must match snapshot 1`] = `
 Drop
 PatchstreamError
 Picture
