@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import fs, { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { deflateSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
@@ -170,6 +170,16 @@ t.test('what describes an array: small data in the tag, few bytes, nothing behin
   t.same([...(await read(file(behind(8)), ['one'])).one.data], [5, 6]);
   await refused(file(behind(9)), /end its elements with their values; got more bytes/);
   await refused(file(deflated(behind(16))), /end its elements with their values/);
+  // A piece of the file ends five bytes behind the values, and six more come with the next.
+  const { length: front } = inside('one', [9, 1], words(2, 9));
+  const most = 2 ** 16 - 5 - front;
+  const late = (extra: number, count = most) =>
+    element(14, Buffer.concat([inside('one', [count, 1], words(2, count)), Buffer.alloc(count + extra, 7)]));
+  t.equal((await read(file(late(8)), ['one'])).one.data.length, most);
+  await refused(file(late(11)), /end its elements with their values/);
+  await refused(file(late(9, most + 100)), /end its elements with their values/);
+  const within = element(1, inside('one', [2, 1], small(2, Buffer.from([5, 6]))));
+  await refused(file(deflated(within)), /hold the arrays one; got none of them/);
   const long = matrix('one', [2, 1], 2, Buffer.from([5, 6]));
   // Bytes that come later than the values, in pieces of their own.
   await refused(file(deflated(Buffer.concat([long, Buffer.alloc(200_000)]), 9)), /end its elements with their values/);
@@ -234,6 +244,19 @@ t.test('names that are not there, files that cannot be read, data that does not 
     where: path,
     cause: { code: 'Z_DATA_ERROR' },
   });
+});
+
+t.test('a disk that fails while an array is read', async (t) => {
+  const bytes = { plain: file(one), deflated: file(deflated(one)) };
+  for (const [name, whole] of Object.entries(bytes)) {
+    writeFileSync(path, whole);
+    const { read: real } = fs;
+    const failing = (...args: unknown[]) =>
+      process.nextTick(args.at(-1) as () => void, Object.assign(new Error('EIO: i/o error'), { code: 'EIO' }));
+    Object.assign(fs, { read: failing });
+    const reading = readMat(path, ['one'], { maxBytes: 9 }).finally(() => Object.assign(fs, { read: real }));
+    await t.rejects(reading, { code: 'FILE_UNREADABLE', message: /EIO/, cause: { code: 'EIO' } }, name);
+  }
 });
 
 const descriptors = '/proc/self/fd';
