@@ -170,6 +170,7 @@ t.test('an option that had another name is refused under that, with the name tha
     parseOptions(schema, options, 'stage face-crop').problems.map(({ error }) => error.message);
   t.match(messages({ none: 'keep' }), [/OPTION_UNKNOWN: .*`none`.*It is called `onNoFace` now\./]);
   t.match(messages({ inner: { min: 1 } }), [/`min`.*It is called `least` now\./]);
+  t.notMatch(messages({ no: 1, 'none ': 2 }).join(), / now\./, 'no other name');
   t.match(messages({ onNoFase: 'keep' }), [/Did you mean `onNoFace`\?/]);
   t.same(messages({ onNoFace: 'keep', inner: { least: 1 } }), []);
   t.end();

@@ -138,6 +138,12 @@ t.test('an option may have the name of what it belongs to', (t) => {
   t.same(optionsOf('stages.tint.tint=7'), { tint: 7 });
   t.same(optionsOf('stages.2.tint.tint=7'), { tint: 7 });
   t.same(optionsOf('stages.2.tint=null'), {});
+  const { stage } = over('stages.3.mask=0.3').stages[3]!;
+  t.same(
+    stage.kind === 'defined' && stage.options,
+    { ratio: 0.5, mask: 0.3 },
+    'it is for check to say that there is none',
+  );
   const bare = definitionOf(text.replace('{ tint: 1, timeout: 5 }', ''));
   t.match(against('stages.tint.tint=null', bare), /`stages.2.tint` as an option/);
   t.end();
@@ -197,6 +203,8 @@ t.test('trackers by name or number, and without them', (t) => {
   t.strictSame(over('track.0.folder=f').track, tracker({ port: 1, folder: resolve('f') }));
   t.same(over('track.board=null').track, []);
   t.notOk('track' in over('track=null'));
+  const mixed = { ...base, track: [base.track![0]!, 'text' as never] };
+  t.match(against('track.board.port=2', mixed), /`board` in `track`\. It has 0 to 1\./);
   t.end();
 });
 

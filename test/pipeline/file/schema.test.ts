@@ -26,6 +26,7 @@ const wide = defineStage({
     list: z.array(side).optional(),
     free: z.record(z.string(), z.boolean()).optional(),
     deep: z.strictObject({ inner: side.meta({ formerly: 'core' }), more: z.string().optional() }).optional(),
+    off: z.boolean().default(false),
     fixed: z.strictObject({ a: side }),
   }),
   needs: [],
@@ -75,6 +76,7 @@ t.test('each kind of option as editors know it', (t) => {
     description: 'Is <this> or | that.',
     default: 'c',
   });
+  t.same(optionOf('off'), { anyOf: [{ type: 'boolean' }, reference], default: false });
   t.same(optionOf('one'), { anyOf: [{ type: 'number', const: 3 }, reference] });
   const number = { anyOf: [{ type: 'number' }, reference] };
   t.same(optionOf('pair').prefixItems, [number, { anyOf: [{ type: 'string', enum: ['x', 'y'] }, reference] }]);
@@ -181,6 +183,10 @@ const wrong = [
   `${chain}evaluate: { gauge: { inner: { on: x } } }\n`,
   `${chain}evaluate: { stages: [decode: { x: 1 }] }\n`,
   `${chain}evaluate: null\n`,
+  `${chain}evaluate: { measures: [gauge: { nothing: 1 }] }\n`,
+  `${chain}evaluate: { measures: [] }\n`,
+  `${chain}evaluate: { gauge: { on: { image-folder: { bad: 1 } } } }\n`,
+  `${chain}evaluate: { measures: gauge }\n`,
   `${chain}use: ""\n`,
   `${chain}seed: -1\n`,
   'extends: []\nstages: [decode: { x: 1 }]\n',

@@ -1,4 +1,5 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { open as openFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
@@ -145,6 +146,28 @@ t.test('a list of another recipe, of another form, or of none is begun anew; a f
   t.equal((await ArrivalLog.open(whole, recipe, false)).count, 1);
   const fresh = await begun(t, whole, true);
   t.same([fresh.log.count, linesIn(whole).length], [0, 1]);
+});
+
+t.test('what is written is on the disk: the folder once, and what comes together at once', async (t) => {
+  const run = t.testdir({});
+  const probe = await openFile(join(run, 'probe'), 'w');
+  const prototype = Object.getPrototypeOf(probe) as typeof probe;
+  await probe.close();
+  const { sync } = prototype;
+  let syncs = 0;
+  prototype.sync = function (this: typeof probe) {
+    syncs++;
+    return sync.call(this);
+  };
+  t.teardown(() => Object.assign(prototype, { sync }));
+  const log = await ArrivalLog.open(run, recipe, false);
+  await log.begin();
+  t.equal(syncs, 2, 'the head and the folder');
+  const together = [log.add([arrival('a')], []), log.add([arrival('b')], []), log.unread(0)];
+  await log.close();
+  await Promise.all(together);
+  t.equal(syncs, 3);
+  t.same([log.count, linesIn(run).length], [2, 4], 'closing waits for what is being written');
 });
 
 t.test(
