@@ -347,6 +347,15 @@ t.test('first weights of a file, where the run does not go on', async (t) => {
   for (const classNames of [['a', 'b'], undefined])
     t.equal((await open(t, definitionOf(join(root, 'fourth'), { ...other, classNames }))).session.loop.from.step, 0);
   t.ok(await open(t, definitionOf(join(root, 'fifth'), { init, classNames: ['a'] })), 'weights that name no classes');
+  const { model, state } = await readCheckpoint(other.init);
+  const more = new Map(['bias', 'head.weight'].map((name) => [name, { shape: [1], data: Float32Array.of(6) }]));
+  more.set('weight', { shape: [1, 3], data: Float32Array.of(1, 2, 3) });
+  t.same([...model.tensors.keys()], ['weight', 'bias']);
+  const { classNames: _, digest: _digest, digests: _digests, format: _format, ...nameless } = state;
+  const headed = await saveCheckpoint(join(root, 'headed'), { state: nameless, model: more, optimizer: new Map() });
+  const sixth = await open(t, definitionOf(join(root, 'sixth'), { init: headed }));
+  t.same([...sixth.session.loop.params.bias!.dataSync()], [6]);
+  t.match(sixth.notes.join('\n'), /head\.weight/, 'what was left out of them is said');
   await stepTo(second, 1);
   rmSync(init, { recursive: true });
   t.same(

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { type ImageAddon, imageKinds, imageOutcomes } from '../../../src/native.ts';
+import { type ImageAddon, imageAddon, imageKinds, imageOutcomes, isAbsent } from '../../../src/native.ts';
 import { NativePool } from '../../../src/native-pool.ts';
 import type { LazyPicture, Operation, Origin } from '../../../src/vision/geometry.ts';
 import {
@@ -383,4 +383,18 @@ t.test('the environment may leave all to sharp; which one it is stays so', (t) =
   setRenderThreads(2);
   t.equal(aboutRenderer(), 'sharp: everything, since PATCHSTREAM_RENDERER=sharp asks for it');
   t.end();
+});
+
+t.test('how many threads render is said to the addon of this thread', { skip: isAbsent(imageAddon()) }, async (t) => {
+  const addon = imageAddon() as ImageAddon;
+  const { setThreads } = addon;
+  const counts: number[] = [];
+  addon.setThreads = (count) => counts.push(count);
+  t.teardown(() => Object.assign(addon, { setThreads }));
+  // As another thread loads it, which has chosen no renderer yet.
+  const another = '../../../src/vision/render/native.ts?another';
+  const fresh = (await import(another)) as typeof import('../../../src/vision/render/native.ts');
+  fresh.setRenderThreads(3);
+  t.same(counts, [3]);
+  t.match(fresh.aboutRenderer(), /^native\/image \(libjpeg-turbo \d+\.\d+\.\d+, (avx2|plain)\)/);
 });
