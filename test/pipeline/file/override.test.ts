@@ -94,6 +94,7 @@ t.test('each refusal says what was found and what to write', (t) => {
     'track.board=1':
       'the tracker `board` as a whole. Set one of its options: `track.board.option=value`. `track.board=null` takes it out.',
     'track.bord.port=1': '`bord` in `track`. Did you mean `board`?',
+    'track.prometheus.port=1': '`prometheus` in `track`. It has 0 to 0, board.',
     'extends=x':
       '`extends`. It may begin with source, stages, sink, train, evaluate, track, name, seed, output, permits, threads, cells.',
     'sink=images': '`sink` as a whole. Set one of its options: `sink.option=value`. `sink=null` takes it out.',

@@ -163,6 +163,8 @@ t.test('what is written is on the disk: the folder once, and what comes together
   const log = await ArrivalLog.open(run, recipe, false);
   await log.begin();
   t.equal(syncs, 2, 'the head and the folder');
+  await log.add([], []);
+  t.equal(syncs, 2, 'nothing is not written');
   const together = [log.add([arrival('a')], []), log.add([arrival('b')], []), log.unread(0)];
   await log.close();
   await Promise.all(together);
