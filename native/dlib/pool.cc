@@ -135,13 +135,13 @@ void Pool::deliver(napi_env env, napi_value callback, void* context, void*) {
 void Pool::hand(napi_env env, napi_value callback, const Job& job) {
   napi_handle_scope scope;
   if (napi_open_handle_scope(env, &scope) != napi_ok) return;
-  napi_value buffer;
+  napi_value buffer = nullptr;
   void* data = nullptr;
   const size_t faces = job.outcome == Outcome::done ? job.faces.size() : 0;
   const bool landmarks = job.landmarks.size() == job.faces.size();
   const size_t count = faces * (5 + (landmarks ? std::tuple_size_v<Landmarks::Points> : 0));
   if (napi_create_arraybuffer(env, count * sizeof(double), &data, &buffer) == napi_ok) {
-    napi_value given[4];
+    napi_value given[4] = {};
     napi_create_int32(env, job.id, &given[0]);
     napi_create_int32(env, static_cast<int32_t>(job.outcome), &given[1]);
     napi_create_typedarray(env, napi_float64_array, count, buffer, 0, &given[2]);

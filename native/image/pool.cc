@@ -186,13 +186,13 @@ void Pool::hand(napi_env env, napi_value callback, const std::vector<Job*>& ende
     *number++ = static_cast<int32_t>(job.outcome);
     *number++ = static_cast<int32_t>(std::min<size_t>(job.size, INT32_MAX));
     if (job.outcome != Outcome::broken) continue;
-    napi_value message;
+    napi_value message = nullptr;
     if (broken == 0) napi_create_array(env, &messages);
     napi_create_string_utf8(env, job.message.c_str(), job.message.size(), &message);
     napi_set_element(env, messages, broken++, message);
   }
-  napi_value outcomes;
-  napi_value ints;
+  napi_value outcomes = nullptr;
+  napi_value ints = nullptr;
   napi_get_reference_value(env, outcomes_, &outcomes);
   napi_create_uint32(env, static_cast<uint32_t>(count * outcomeInts), &ints);
   const napi_value given[] = {outcomes, ints, messages};

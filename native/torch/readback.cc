@@ -44,17 +44,17 @@ napi_value Readback::read(const at::Tensor& tensor, napi_value into) {
   job->tensor = threaded ? tensor.clone() : tensor;
   done_.reserve(1);
   const auto place = open_.emplace(job, std::move(made)).first;
-  if (threaded) {
-    try {
-      threads_.waiting.push_back(job);
-    } catch (...) {
-      open_.erase(place);
-      throw;
-    }
+  napi_value promise = nullptr;
+  try {
+    if (threaded) threads_.waiting.push_back(job);
+    // A JavaScript thread that is being ended gives neither. The thread takes no job before the lock is free.
+    const bool given = napi_create_promise(env_, &job->deferred, &promise) == napi_ok && napi_create_reference(env_, into, 1, &job->into) == napi_ok;
+    if (threaded && !given) threads_.waiting.pop_back();
+    check(given, "no promise");
+  } catch (...) {
+    open_.erase(place);
+    throw;
   }
-  napi_value promise;
-  napi_create_promise(env_, &job->deferred, &promise);
-  napi_create_reference(env_, into, 1, &job->into);
   lock.unlock();
   done_.opened(1);
   if (threaded) {
@@ -104,7 +104,7 @@ void Readback::finish(napi_env env, Job& job) {
   const auto found = open_.find(&job);
   const std::unique_ptr<Job> kept = std::move(found->second);
   open_.erase(found);
-  napi_value into;
+  napi_value into = nullptr;
   if (napi_get_reference_value(env, job.into, &into) != napi_ok) return;
   if (job.error.text.empty()) {
     try {
@@ -117,9 +117,9 @@ void Readback::finish(napi_env env, Job& job) {
   if (job.error.text.empty()) {
     napi_resolve_deferred(env, job.deferred, into);
   } else {
-    napi_value text;
-    napi_value failure;
-    napi_value code;
+    napi_value text = nullptr;
+    napi_value failure = nullptr;
+    napi_value code = nullptr;
     napi_create_string_utf8(env, codeOf<Libtorch>(job.error), NAPI_AUTO_LENGTH, &code);
     napi_create_string_utf8(env, job.error.text.c_str(), job.error.text.size(), &text);
     napi_create_error(env, code, text, &failure);

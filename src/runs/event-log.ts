@@ -4,9 +4,10 @@ import type { RunFolder } from './folder.ts';
 
 /**
  * Keeps events in the run's folder: failures in `quarantine.jsonl`, the others in `events.jsonl`. Not the steps, checkpoints and evaluations, of which there are
- * files of their own, nor how far the run has come. The row `start` is the folder's, since it says whose its files are.
+ * files of their own, nor how far the run has come. The rows `start` and `end` are the folder's: the one says whose its files are, the other stands there before
+ * the run is marked as finished, and before trackers are waited for.
  */
-export function logOf(folder: Pick<RunFolder, 'record' | 'quarantine' | 'ended'>): (event: RunEvent) => void {
+export function logOf(folder: Pick<RunFolder, 'record' | 'quarantine'>): (event: RunEvent) => void {
   return (event) => {
     switch (event.type) {
       case 'started':
@@ -30,9 +31,6 @@ export function logOf(folder: Pick<RunFolder, 'record' | 'quarantine' | 'ended'>
         break;
       case 'failure':
         folder.quarantine(event);
-        break;
-      case 'finished':
-        folder.ended(event.how, event.stats, event.sum);
         break;
     }
   };

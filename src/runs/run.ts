@@ -112,6 +112,7 @@ async function outcomeOf(resolved: Resolved, context: RunContext, secrets: reado
   try {
     const summary = await (resolved.train === undefined ? runJob(resolved, context) : runTraining(resolved, context));
     if (folder.error) throw folder.error;
+    folder.ended('completed', context.account.stats, context.account.sum);
     // What is watched has no end.
     if (watch === undefined) await folder.finish(summary);
     return { how: 'completed', summary };
@@ -123,6 +124,7 @@ async function outcomeOf(resolved: Resolved, context: RunContext, secrets: reado
     const isCancelled =
       code === 'RUN_CANCELLED' || (asked && (resolved.train !== undefined || error === signal.reason));
     const how = isCancelled ? 'cancelled' : 'failed';
+    folder.ended(how, context.account.stats, context.account.sum);
     return { how, error: { ...(code && { code }), message: messageOf(cause) }, cause };
   }
 }

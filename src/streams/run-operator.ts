@@ -36,6 +36,22 @@ interface Guest {
   overtaken: number | undefined;
 }
 
+/** Samples that were let go of and may still come out, the newest of them: of an endless source there is no end of them. */
+class Overdue {
+  readonly #names = new Set<string>();
+
+  add(name: string): void {
+    this.#names.add(name);
+    if (this.#names.size > mostOverdue) this.#names.delete(this.#names.values().next().value!);
+  }
+
+  delete(name: string): boolean {
+    return this.#names.delete(name);
+  }
+}
+
+const mostOverdue = 10_000;
+
 /** So often an operator may stand still for a whole time-out. */
 const mostStalls = 10;
 
@@ -65,7 +81,7 @@ export function runOperator(
       const queue: Carried[] = [];
       const inside: Guest[] = [];
       const came: Guest[] = [];
-      const overdue = new Set<string>();
+      const overdue = new Overdue();
       const pending = new Pending(() => letIn(), scheduler);
       let feeding = false;
       let sourceEnded = false;

@@ -70,7 +70,8 @@ class TrackerFeed {
   }
 
   hear(event: RunEvent): void {
-    if (this.#isOut) return;
+    // Behind `finished` comes nothing, not even what trackers say as they close.
+    if (this.#isOut || this.#ends) return;
     if (this.#waiting.length < mostWaiting) this.#waiting.push(event);
     else this.#dropped++;
     if (event.type === 'started') this.#work ??= this.#feed(event);
@@ -141,11 +142,18 @@ class TrackerFeed {
       const first = await Promise.race([answer, late.ring]);
       if (first !== late.mark) return first as T;
       this.#blocked(patience.event);
+      if (doing === 'open') void this.#closeLate(answer as Promise<unknown> as Promise<Tracker>);
       // It is left out: no answer of it is waited for.
       return await new Promise<never>(() => {});
     } finally {
       late.timer.clear();
     }
+  }
+
+  /** A tracker that has opened when it was left out already is closed again. */
+  async #closeLate(opening: Promise<Tracker>): Promise<void> {
+    // What it throws was reported as its being late.
+    await Promise.allSettled([opening.then((tracker) => tracker.close?.())]);
   }
 
   #late(milliseconds: number) {

@@ -49,6 +49,7 @@ export const meanColour = defineMeasure({
     const [red, green, blue] = on.values;
     const numbers = { red, green, blue, images: on.count, of: on.of, others: reference.values[0], seed, model: model.name, parameters: Object.keys(params).length };
     if (options.white === 7) numbers.red = NaN;
+    if (options.white === 6) numbers.id = 3;
     return { numbers, notes: ['seen through a glass'], draw: async () => Uint8Array.of(1, 2, 3) };
   },
 });
@@ -161,6 +162,8 @@ t.test('its options, data and numbers are checked as those of ours', async (t) =
   const file = await placed(root, '{ mean-colour: { on: test, white: 7 } }');
   const { resolved } = await checkFile(file, { registry: builtin });
   await t.rejects(run(resolved!.definition), { code: 'MEASURE_NUMBER', message: /mean-colour gives red NaN/ });
+  const named = await checkFile(file, { registry: builtin, set: ['evaluate.mean-colour.white=6'] });
+  await t.rejects(evaluateModel(named.resolved!, { fresh: true }), { code: 'MEASURE_NUMBER', message: /gives id 3/ });
   const left = await checkFile(file, { registry: builtin, set: ['evaluate.mean-colour.white=8'] });
   const { results, sums } = await evaluateModel(left.resolved!, { fresh: true });
   t.match([results, sums], [[{ numbers: { red: 1 } }], []], 'data that are not read, or not to their end, are closed');

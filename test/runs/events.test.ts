@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { z } from 'zod';
@@ -168,4 +168,36 @@ t.test('a run that fails says so last, to all who listen', async (t) => {
   t.match(tracked.at(-1), last);
   t.match(rowsOf(join(root, 'run/events.jsonl')).at(-1), { event: 'end', how: 'failed' });
   t.match(rowsOf(join(root, 'run/quarantine.jsonl')), [{ key: 'a.jpg', stage: 'decode', position: 0 }]);
+});
+
+t.test('how a run ended is in its folder before trackers are waited for', async (t) => {
+  const root = t.testdir();
+  await pictureFolder(join(root, 'photos'), 3);
+  const left: string[] = [];
+  const late = defineTracker({
+    name: 'late',
+    summary: 'Looks into the folder at the end.',
+    options: z.strictObject({}),
+    open: (_options, { folder }) => ({
+      event() {},
+      close() {
+        left.push(
+          String(rowsOf(join(folder, 'events.jsonl')).at(-1)?.how),
+          String(existsSync(join(folder, 'finished.json'))),
+        );
+      },
+    }),
+  });
+  await run(
+    definePipeline({
+      name: 'late',
+      source: imageFolder(join(root, 'photos')),
+      stages: [decode()],
+      sink: toJsonl(),
+      track: [late()],
+      output: join(root, 'run'),
+    }),
+  );
+  t.same(left, ['completed', 'true']);
+  t.equal(rowsOf(join(root, 'run/events.jsonl')).filter(({ event }) => event === 'end').length, 1);
 });

@@ -188,6 +188,44 @@ t.test('one that does not answer is one notice, whenever it is; nobody waits for
   }
 });
 
+t.test('one that opens when it was left out already is closed', async (t) => {
+  let opened = (_: Tracker) => {};
+  let closed = 0;
+  const { trackers, clock, codes } = feeding(
+    () =>
+      new Promise((resolve) => {
+        opened = resolve;
+      }),
+  );
+  trackers.hear(started);
+  await turn();
+  await clock.pass(30_000);
+  t.same(codes(), ['TRACKER_BLOCKED']);
+  opened({ event: () => void t.fail('an event'), close: () => void closed++ });
+  await turn();
+  t.equal(closed, 1);
+  await trackers.end(finished);
+  t.same([closed, clock.timers], [1, 0]);
+});
+
+t.test('nothing comes after finished, not even what is said because of it', async (t) => {
+  const heard: string[] = [];
+  const { trackers } = feeding(() => ({
+    event: async ({ type }) => {
+      heard.push(type);
+      if (type === 'finished') trackers.hear(failure(1));
+      await turn();
+    },
+    close: () => void heard.push('close'),
+  }));
+  trackers.hear(started);
+  trackers.hear(failure(0));
+  const ended = trackers.end(finished);
+  trackers.hear({ type: 'notice', code: 'TRACKER', slots: { tracker: 'other', text: 'is gone' } });
+  await ended;
+  t.same(heard, ['started', 'failure', 'finished', 'close']);
+});
+
 t.test('one that keeps the thread busy is left out', async (t) => {
   const { trackers, clock, codes } = feeding(() => ({ event: () => clock.work(400) }));
   trackers.hear(started);

@@ -131,7 +131,7 @@ function refuseClasses(
 function refuseNumbers({ name, values }: ResolvedMeasure['definition'], numbers: Numbers): void {
   const value = Object.keys(values)[0] ?? 'one';
   const isWrong = ([key, found]: readonly [string, unknown]) =>
-    key in values || typeof found === 'number' ? !Number.isFinite(found) : ['id', 'kind', 'notes'].includes(key);
+    ['id', 'kind', 'notes'].includes(key) || ((key in values || typeof found === 'number') && !Number.isFinite(found));
   const wrong = Object.entries(numbers).find(isWrong);
   if (wrong === undefined && numbers[value] !== undefined) return;
   const found = wrong === undefined ? Object.keys(numbers).join(', ') || 'nothing' : wrong.join(' ');
