@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { fail } from '../errors.ts';
 import { coreCount } from '../machine.ts';
 import { type Absent, type DlibAddon, dlibAddon, dlibOutcomes, isAbsent } from '../native.ts';
@@ -134,6 +135,8 @@ export class DlibDetector implements FaceDetector {
         reject(refusal(cause as NodeJS.ErrnoException));
         return;
       }
+      // As many listen as pictures are looked through at a time: more than ten are no leak.
+      if (signal !== undefined) setMaxListeners(0, signal);
       signal?.addEventListener('abort', cancel, { once: true });
     });
   }
