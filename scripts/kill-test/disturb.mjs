@@ -118,9 +118,8 @@ async function run(one, home, kill) {
     said += `${line}\n`;
     if (!one.watched) return;
     // What an earlier start has written to the last file says nothing more of it: there is nothing left to wait for.
-    complete ||=
-      line.includes('"all is written') ||
-      line.includes(`Resuming after ${one.total?.(home).toLocaleString('en')} sample`);
+    const { type, code, written } = JSON.parse(line);
+    complete ||= code === 'WATCH_WRITTEN' || (type === 'started' && written === one.total?.(home));
     // A second signal would end it at once.
     if (complete && began > 0 && !child.killed) child.kill(kill === undefined ? 'SIGTERM' : 'SIGKILL');
   });
