@@ -131,7 +131,8 @@ export const dataErrors = {
     'the records of one sample must fit in one output file; those of the sample at position {position} do not. Produce fewer records per sample.',
   SINK_WRITE: 'the sink must be able to write {file}; got {reason}. {advice}',
   FILE_WRITE: '{file} must be written whole; got {reason}. {advice}',
-  FILE_EXISTS: 'a file must be written to a new name; got {path}, which is there already. Choose another name, or move it away.',
+  FILE_EXISTS:
+    'a file must be written to a new name; got {path}, which is there already. Choose another name, or move it away.',
   SHEET_COLUMN:
     'a column `{column}` of the sheet must have something to show; got samples without `{field}`. Add the stage `{stage}`, or leave the column out.',
 } as const;
