@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { isMain } from './lib/main.mjs';
 import { filesBelow } from './lib/stamp.mjs';
 import { TapLines } from './lib/tap-lines.mjs';
+import { sourceOf } from './lib/typescript-hooks.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -91,6 +92,9 @@ async function main(args) {
   const passed = args.filter((arg) => !own.includes(arg));
   const named = passed.some((arg) => /^[^-].*\.ts$/.test(arg));
   const files = named ? [] : testFiles(root, { slow, soaks: !args.includes('--no-soaks') });
+  // In one process: in a fresh clone each of the hundreds of tests would otherwise load the compiler for the few files that it is the first to meet.
+  for (const name of named ? [] : ['src', 'test', 'bench'].flatMap((folder) => filesBelow(root, folder)))
+    if (name.endsWith('.ts')) sourceOf(join(root, name));
   const tap = join(root, 'node_modules', 'tap', 'dist', 'esm', 'run.mjs');
   const options = ['--reporter=tap', ...(slow ? [`--timeout=${slowLimit}`] : [])];
   const run = await tested([tap, ...options, ...passed, ...files]);

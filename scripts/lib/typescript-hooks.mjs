@@ -35,14 +35,21 @@ const isOurs = (url) => url.startsWith('file:') && /\.m?ts(\?|$)/.test(url) && !
  * @returns {{ format: 'module', source: string, shortCircuit: true }}
  */
 function compiled(url) {
-  const path = fileURLToPath(url);
+  return { format: 'module', source: sourceOf(fileURLToPath(url)), shortCircuit: true };
+}
+
+/**
+ * What a file compiles to, from what is kept, or compiled and kept.
+ *
+ * @param {string} path
+ */
+export function sourceOf(path) {
   const text = readFileSync(path, 'utf8');
   const kept = join(
     cache,
     `${createHash('sha256').update(`${version}\n${path}\n${text}`).digest('hex').slice(0, 32)}.mjs`,
   );
-  const source = readKept(kept) ?? keep(kept, compile(path, text));
-  return { format: 'module', source, shortCircuit: true };
+  return readKept(kept) ?? keep(kept, compile(path, text));
 }
 
 /**

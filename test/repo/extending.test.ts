@@ -2,6 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import t from 'tap';
+import { builtin } from '../../src/pipeline/builtin.ts';
+import { checkFile } from '../../src/pipeline/check.ts';
 import { pictureFolder } from '../kit/folder.ts';
 
 const page = readFileSync('docs/extending.md', 'utf8');
@@ -34,39 +36,44 @@ function ran(name: string) {
   return { status, said: stdout + stderr, rows };
 }
 
-t.test('a model from a file trains in the trainer’s thread', (t) => {
-  const { status, said, rows } = ran('copy');
+t.test('each pipeline of the page is sound', async (t) => {
+  const names = Object.keys(files).filter((name) => name.endsWith('.yaml'));
+  t.same(names, ['listed.yaml', 'copy.yaml', 'measured.yaml', 'tracked.yaml']);
+  for (const name of names) {
+    const { problems } = await checkFile(join(root, name), { registry: builtin });
+    t.same(
+      problems.map(({ error }) => error.message),
+      [],
+      name,
+    );
+  }
+});
+
+t.test('a model, a measure and a tracker from files, in one training', (t) => {
+  // A run takes seconds, most of them to begin.
+  const use = '[./copy.ts, ./held-out-loss.ts, ./best.ts]';
+  writeFileSync(join(root, 'all.yaml'), `extends: [./measured.yaml, ./tracked.yaml]\nname: all\nuse: ${use}\n`);
+  const { status, said, rows } = ran('all');
   t.equal(status, 0, said);
-  t.notMatch(said, /trains in its thread/);
+  t.notMatch(said, /trains in its thread/, 'it trains in the trainer’s thread');
   const losses = rows('metrics.jsonl').map(({ loss }) => loss!);
   t.equal(losses.length, 60);
   t.ok(losses.at(-1)! < losses[0]! / 100, `${losses[0]} ${losses.at(-1)}`);
-  t.end();
-});
 
-t.test('a measure from a file is taken before the training, on its way and at its end', (t) => {
-  const { status, said, rows } = ran('measured');
-  t.equal(status, 0, said);
   t.match(
     said,
     /\nheld-out-loss: loss [\d.e-]+ before, [\d.e-]+ after\n[\s\S]*after step 20: held-out-loss: loss [\d.e-]+\n/,
+    'measured before the training, on its way and at its end',
   );
-  const losses = rows('evaluations.jsonl').map(
+  const measured = rows('evaluations.jsonl').map(
     ({ features }) => (features as unknown as { loss: number; images: number }[])[0]!,
   );
-  t.equal(losses.length, 4);
-  t.ok(losses.at(-1)!.loss < losses[0]!.loss / 100, JSON.stringify(losses));
-  t.ok(losses.every(({ images }) => images === 12));
-  t.end();
-});
+  t.equal(measured.length, 4);
+  t.ok(measured.at(-1)!.loss < measured[0]!.loss / 100, JSON.stringify(measured));
+  t.ok(measured.every(({ images }) => images === 12));
 
-t.test('a tracker from a file hears every step', (t) => {
-  const { status, said, rows } = ran('tracked');
-  t.equal(status, 0, said);
-  const losses = rows('metrics.jsonl').map(({ loss }) => loss!);
   const [best] = rows('least.json');
-  t.equal(losses.length, 60);
-  t.equal(best!.loss, Math.min(...losses));
+  t.equal(best!.loss, Math.min(...losses), 'the tracker has heard every step');
   t.equal(losses[best!.step!], best!.loss);
   t.match(said, `best: the least loss was ${best!.loss!.toFixed(4)}`);
   t.end();
