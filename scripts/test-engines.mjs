@@ -142,7 +142,7 @@ function pythonOf({ manifest }, root, { install, installDebian, runner }) {
  */
 function commandOf(part, tree) {
   if (part === 'parity') return ['bench/run.mjs', 'parity', 'torch'];
-  return ['scripts/test.mjs', '--timeout=900', ...filesBelow(tree, 'test').filter(isSuite)];
+  return ['scripts/test.mjs', ...filesBelow(tree, 'test').filter(isSuite)];
 }
 
 /**

@@ -1,9 +1,11 @@
 /**
- * `npm test [-- files or options of tap]` runs the quick tests; `npm run test:all` (`--slow`) those of test/all, which install, kill, mutate thousands of
- * times or take minutes, and with them its soaks unless `--no-soaks`. The last line is `N passed, N failed`, and `, N skipped` when there are any, taken from the
- * runner's own totals. The exit code is not 0 when a test failed, none ran, or the runner broke off.
+ * `npm test [-- FILE…]` runs the quick tests, or the named ones; `npm run test:all` (`--slow`) those of test/all, which install, kill, mutate thousands of
+ * times or take minutes, and with them its soaks unless `--no-soaks`. `--snapshot` writes what the tests compare with anew. The last line is
+ * `N passed, N failed`, and `, N skipped` when there are any, taken from the runner's own totals. The exit code is not 0 when a test failed, none ran, or the
+ * runner broke off.
  */
 import { spawn } from 'node:child_process';
+import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isMain } from './lib/main.mjs';
@@ -14,10 +16,12 @@ import { sourceOf } from './lib/typescript-hooks.mjs';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /**
- * Seconds that a file of test/all may take; .taprc has those of the others. A limit ends what hangs for ever, and a slow or busy machine must never meet
- * it: it is many times what the slowest file takes on two idle cores.
+ * Seconds that a file may take, and one of test/all. A limit ends what hangs for ever, and a slow or busy machine must never meet it: it is many times what
+ * the slowest file takes on two idle cores.
  */
-const slowLimit = 3600;
+const limits = { quick: 900, slow: 3600 };
+
+const flags = ['--slow', '--no-soaks', '--snapshot'];
 
 /**
  * Totals of a run from its TAP output. A runner that ended badly without a failed test (a crash) counts as one failure: the line must not say that
@@ -85,35 +89,59 @@ export function testFiles(folder, { slow = false, soaks = false } = {}) {
   );
 }
 
+/**
+ * A named test file, or the quick ones of a folder.
+ *
+ * @param {string} folder
+ * @param {string} name
+ */
+function testFilesOf(folder, name) {
+  if (!statSync(join(folder, name)).isDirectory()) return [name];
+  return testFiles(folder).filter((file) => file.startsWith(join(name, '/')));
+}
+
 /** @param {string[]} args */
 async function main(args) {
-  const own = ['--slow', '--no-soaks'];
+  const named = args.filter((arg) => !flags.includes(arg));
+  const strange = named.find((arg) => !existsSync(join(root, arg)));
+  if (strange !== undefined) {
+    process.stderr.write(`${strange}: neither a file or folder of this repository nor one of ${flags.join(', ')}.\n`);
+    process.exitCode = 2;
+    return;
+  }
   const slow = args.includes('--slow');
-  const passed = args.filter((arg) => !own.includes(arg));
-  const named = passed.some((arg) => /^[^-].*\.ts$/.test(arg));
-  const files = named ? [] : testFiles(root, { slow, soaks: !args.includes('--no-soaks') });
+  const files =
+    named.length > 0
+      ? named.flatMap((name) => testFilesOf(root, name))
+      : testFiles(root, { slow, soaks: !args.includes('--no-soaks') });
   // In one process: in a fresh clone each of the hundreds of tests would otherwise load the compiler for the few files that it is the first to meet.
-  for (const name of named ? [] : ['src', 'test', 'bench'].flatMap((folder) => filesBelow(root, folder)))
+  for (const name of named.length > 0 ? [] : ['src', 'test', 'bench'].flatMap((folder) => filesBelow(root, folder)))
     if (name.endsWith('.ts')) sourceOf(join(root, name));
-  const tap = join(root, 'node_modules', 'tap', 'dist', 'esm', 'run.mjs');
-  const options = ['--reporter=tap', ...(slow ? [`--timeout=${slowLimit}`] : [])];
-  const run = await tested([tap, ...options, ...passed, ...files]);
+  const run = await tested(slow ? limits.slow : limits.quick, files, args.includes('--snapshot'));
   const { failed, line } = readTotals(run.tap, run.status);
   process.stdout.write(`\n${line}\n`);
   process.exitCode = failed > 0 ? 1 : 0;
 }
 
 /**
- * Runs tap to its end; answers its exit code and what it has said.
+ * Runs test files by tap to their end; answers its exit code and what it has said.
  *
- * @param {string[]} args
+ * @param {number} limit
+ * @param {string[]} files
+ * @param {boolean} snapshot
  * @returns {Promise<{ status: number, tap: string }>}
  */
-function tested(args) {
-  const child = spawn(process.execPath, args, {
+function tested(limit, files, snapshot) {
+  const child = spawn(process.execPath, [join(root, 'scripts', 'lib', 'run-tests.mjs'), String(limit), ...files], {
     cwd: root,
-    // A test must not see the production build of anything.
-    env: { OMP_NUM_THREADS: '1', ...process.env, NODE_ENV: 'test' },
+    env: {
+      OMP_NUM_THREADS: '1',
+      ...process.env,
+      // A test must not see the production build of anything, nor what an earlier run has found of this machine.
+      NODE_ENV: 'test',
+      PATCHSTREAM_CACHE: 'off',
+      ...(snapshot ? { TAP_SNAPSHOT: '1' } : {}),
+    },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const lines = new TapLines((line) => process.stdout.write(`${line}\n`));

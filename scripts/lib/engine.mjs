@@ -16,7 +16,7 @@ import { venvsFolder } from './venv.mjs';
 
 /** What a tree needs to compute, to be measured and to be tested with an engine of its own. */
 const folders = ['src', 'test', 'bench', 'fixtures', 'scripts', 'native/common', 'native/torch', 'bin', 'pipelines'];
-const files = ['package.json', 'tsconfig.json', 'tsconfig.build.json', '.taprc'];
+const files = ['package.json', 'tsconfig.json', 'tsconfig.build.json'];
 
 /**
  * A copy of the tree at `root` whose native/torch is built with `libtorch` (a python that has torch, a folder, or nothing for the system's own): two engines cannot lie in one tree,
