@@ -31,7 +31,7 @@ import {
 } from './loader/ours.ts';
 import { alternate, bestOf, timed } from './loader/pairs.ts';
 import { alikeOnly, type Means, meansOf, tellPixels } from './loader/pixels.ts';
-import { startDecoder } from './peers/loader.ts';
+import { startDecoder } from './peers/loading/loader.ts';
 import type { PythonPeer } from './peers/python.ts';
 import type { Row } from './peers/row.ts';
 import { isWanted, refuseUnknown } from './peers/wanted.ts';

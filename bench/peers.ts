@@ -7,11 +7,11 @@
  * `quick` only looks whether all runs.
  */
 import { Bench } from './loader/bench.ts';
-import { loaderNames, loaderRows, ourPixels } from './peers/loaders.ts';
+import { loaderNames, loaderRows, ourPixels } from './peers/loading/loaders.ts';
 import { pageOf } from './peers/page.ts';
 import { isAbsentRow, type PeerRow } from './peers/peer-row.ts';
 import { prepare } from './peers/prepare.ts';
-import { stepNames, stepRows } from './peers/steps.ts';
+import { stepNames, stepRows } from './peers/steps/steps.ts';
 import { isWanted, refuseUnknown } from './peers/wanted.ts';
 
 /** What a run may take, without installing and compiling. */

@@ -1,7 +1,7 @@
 /**
  * How long does a training step take, beside PyTorch eager on the same cores? LoMaR, MAE and SRMAE at the papers' settings (224 px, patch
  * 16), float32, on micro-batches of noise. Ours is the training loop's step: upload, forward, backward, norms, AdamW. Theirs is
- * `bench/peers/train_step.py`: clear gradients, forward, backward, AdamW, on the threads that suit it best. The sides alternate, and the
+ * `bench/peers/steps/train_step.py`: clear gradients, forward, backward, AdamW, on the threads that suit it best. The sides alternate, and the
  * median of the pairs' ratios is told. Arguments choose: `npm run bench -- train-step torch lomar tiny 16`.
  */
 import { setTimeout } from 'node:timers/promises';
@@ -31,7 +31,7 @@ export async function run(args: readonly string[] = []): Promise<{ rows: Row[]; 
     (name) => args.includes(name) || (name !== 'wasm' && isWanted(name, backends, args)),
   );
   if (args.length === 1 && args[0] === 'wasm') return { rows, notes };
-  const python = await startPython('peers/train_step.py');
+  const python = await startPython('peers/steps/train_step.py');
   notes.push(`PyTorch eager ${python.hello.torch} (${python.command})${python.hello.openblas ? ' on OpenBLAS' : ''}.`);
   try {
     for (const backend of compared) {

@@ -108,9 +108,11 @@ function copyTree(root, app) {
 function copyAddons(root, kit, say) {
   const native = join(kit, 'app/native');
   mkdirSync(join(native, 'torch/shipped'), { recursive: true });
-  mkdirSync(join(native, 'common'));
   for (const name of ['native/common', 'native/torch'].flatMap((folder) => filesBelow(root, folder)))
-    if (/^native\/[^/]+\/[^/]+\.(cc|h)$/.test(name)) copyFileSync(join(root, name), join(kit, 'app', name));
+    if (/\.(cc|h)$/.test(name) && !name.startsWith('native/torch/build/')) {
+      mkdirSync(dirname(join(kit, 'app', name)), { recursive: true });
+      copyFileSync(join(root, name), join(kit, 'app', name));
+    }
   const torch = join(root, 'native/torch/build/torch.node');
   if (existsSync(torch)) {
     copyFileSync(torch, join(native, 'torch/shipped/torch.node'));

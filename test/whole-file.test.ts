@@ -11,7 +11,7 @@ import {
 import { join } from 'node:path';
 import t from 'tap';
 import { FolderGuard, unless, writeOnce, writeWhole } from '../src/whole-file.ts';
-import { fullLayer } from './kit/full-disk.ts';
+import { fullLayer } from './kit/files/full-disk.ts';
 
 t.test('a file is whole or as it was, and nothing else is left', async (t) => {
   const root = t.testdir({ a: 'before' });

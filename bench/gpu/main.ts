@@ -97,7 +97,7 @@ async function runSection(
     KIT_ADDON: given.shipped ? 'bring' : 'build',
     KIT_PYTHON: torch.python.torch === undefined ? '' : (process.env.PYTHON ?? 'python3'),
   };
-  const program = join(app, 'bench/gpu', `${name}${ending}`);
+  const program = join(app, 'bench/gpu/sections', `${name}${ending}`);
   const { cut, code, last } = await runProcess([process.execPath, program], {
     env,
     seconds,

@@ -1,6 +1,6 @@
 import type { Arguments } from './arguments.ts';
 
-/** A part of a script: a program of this folder in a process of its own. */
+/** A part of a script: a program of the folder sections, in a process of its own. */
 export interface Section {
   readonly name: string;
   readonly script: Arguments['script'];

@@ -35,7 +35,7 @@ export class Bench {
 
   async #start(threads: number): Promise<PythonPeer> {
     const environment = Object.fromEntries(threadVariables.map((name) => [name, String(threads)]));
-    const python = await startPython('peers/loader.py', { modules: ['torch', 'PIL', 'numpy'], environment });
+    const python = await startPython('peers/loading/loader.py', { modules: ['torch', 'PIL', 'numpy'], environment });
     const { torch, torchvision, pillow, opencv, numpy } = python.hello;
     const note = `Python: torch ${torch}, torchvision ${torchvision}, Pillow ${pillow}, OpenCV ${opencv}, NumPy ${numpy} (${python.command}).`;
     if (!this.notes.includes(note)) this.notes.push(note);

@@ -1,5 +1,5 @@
 import { type Environment, pythonOf, treeWith } from './installed.ts';
-import { compileAll } from './steps.ts';
+import { compileAll } from './steps/steps.ts';
 
 const environments: readonly Environment[] = ['torch', 'ffcv', 'dali', 'tensorflow', 'grain', 'spdl'];
 

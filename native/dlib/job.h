@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "detector.h"
+#include "detector/detector.h"
 #include "landmarks.h"
 
 namespace patchstream {

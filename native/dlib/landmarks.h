@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "detector.h"
-#include "grey.h"
+#include "detector/detector.h"
+#include "detector/grey.h"
 #include "model_file.h"
 
 namespace patchstream {

@@ -9,7 +9,7 @@
 #include "pool.h"
 #include "records.h"
 #include "render.h"
-#include "resize.h"
+#include "pixels/resize.h"
 
 #include <jpeglib.h>
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "taps.h"
+#include "pixels/taps.h"
 
 namespace patchstream {
 

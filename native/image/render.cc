@@ -5,7 +5,7 @@
 #include <cstring>
 #include <new>
 
-#include "warp.h"
+#include "pixels/warp.h"
 
 namespace patchstream {
 

@@ -3,11 +3,11 @@
 #include <memory>
 #include <vector>
 
-#include "buffer.h"
-#include "jpeg.h"
+#include "pixels/buffer.h"
+#include "decode/jpeg.h"
 #include "job.h"
-#include "resize.h"
-#include "taps.h"
+#include "pixels/resize.h"
+#include "pixels/taps.h"
 
 namespace patchstream {
 

@@ -7,14 +7,14 @@
 #include <algorithm>
 #include <string>
 
-#include "allocator.h"
+#include "device/allocator.h"
 #include "arguments.h"
-#include "device.h"
-#include "environment.h"
-#include "precision.h"
+#include "device/device.h"
+#include "device/environment.h"
+#include "device/precision.h"
 #include "program.h"
 #include "threads.h"
-#include "upload.h"
+#include "device/upload.h"
 
 namespace patchstream {
 

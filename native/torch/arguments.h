@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "../common/napi.h"
-#include "environment.h"
+#include "device/environment.h"
 
 namespace patchstream {
 

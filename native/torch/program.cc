@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "device.h"
+#include "device/device.h"
 
 namespace patchstream {
 

@@ -4,7 +4,7 @@
 #include <memory>
 #include <unordered_map>
 
-#include "environment.h"
+#include "device/environment.h"
 
 namespace patchstream {
 

@@ -163,7 +163,7 @@ async function buildAddon(root, addon, surroundings) {
     say(`${folder} is not built: the package node-api-headers is not installed; ${addon.without}.`);
     return false;
   }
-  const flags = compileFlags(headers, library, platform);
+  const flags = compileFlags(folder, headers, library, platform);
   const sources = sourcesOf(root, addon.name);
   const shared = sources.filter((name) => !name.endsWith('.cc'));
   const variants = (addon.variants ?? []).filter(({ arch }) => arch === machine.arch);
@@ -357,16 +357,17 @@ function nodeHeaders(root) {
 }
 
 /**
+ * @param {string} folder from which sources name their headers
  * @param {string} headers
  * @param {import('./libtorch.mjs').Library} library
  * @param {NodeJS.Platform} platform
  */
-function compileFlags(headers, library, platform) {
+function compileFlags(folder, headers, library, platform) {
   return [
     ...['-O3', '-fPIC', '-Wall', '-Wextra', '-fvisibility=hidden', '-DNAPI_VERSION=8'],
     // Loops over vectors of unnamed width; square roots and comparisons without errno and traps.
     ...['-fno-math-errno', '-fno-trapping-math', '-Wno-psabi', '-Wno-ignored-attributes'],
-    ...['-isystem', headers],
+    ...['-iquote', folder, '-isystem', headers],
     ...library.compile,
     // OpenMP's functions are not linked: those of the library that torch brings serve, so that there is one pool of threads.
     ...(platform === 'darwin' ? [] : ['-pthread', '-fopenmp']),

@@ -13,7 +13,7 @@
 
 #include <dlib/image_processing/frontal_face_detector.h>
 
-#include "detector.h"
+#include "detector/detector.h"
 #include "drawn.h"
 
 namespace {

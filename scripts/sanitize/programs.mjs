@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { filesBelow } from '../lib/stamp.mjs';
 
 /** So that a fault is seen, told with its place, and ends the program. */
 export const sanitizing = ['-g', '-O1', '-fno-omit-frame-pointer', '-fno-sanitize-recover=all'];
@@ -12,8 +12,8 @@ export const sanitizing = ['-g', '-O1', '-fno-omit-frame-pointer', '-fno-sanitiz
  * @param {readonly string[]} without names of files
  */
 export function sourcesOf(folder, without = []) {
-  return readdirSync(folder)
-    .filter((name) => name.endsWith('.cc') && !without.includes(name))
+  return filesBelow(folder, '.')
+    .filter((name) => name.endsWith('.cc') && !name.startsWith('build/') && !without.includes(basename(name)))
     .map((name) => join(folder, name));
 }
 

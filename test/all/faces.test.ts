@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { dlibAddon, isAbsent } from '../../src/native.ts';
-import { facePhotos, withoutPhotos } from '../kit/faces.ts';
-import { modelPath, withoutLandmarks } from '../kit/landmarks.ts';
+import { facePhotos, withoutPhotos } from '../kit/pictures/faces.ts';
+import { modelPath, withoutLandmarks } from '../kit/pictures/landmarks.ts';
 import {
   askPlainDlib,
   recordedFaces,
@@ -12,7 +12,7 @@ import {
   sameBoxesInParts,
   sameLandmarks,
   withoutCompiler,
-} from '../kit/plain-dlib.ts';
+} from '../kit/pictures/plain-dlib.ts';
 
 const addon = dlibAddon();
 const skip = (isAbsent(addon) ? addon.found : false) || withoutPhotos || withoutCompiler();

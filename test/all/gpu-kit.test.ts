@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { mostMiB, pack } from '../../scripts/gpu-kit.mjs';
 import { run } from '../../scripts/lib/runner.mjs';
-import { withoutTorch } from '../kit/torch.ts';
+import { withoutTorch } from '../kit/training/torch.ts';
 
 const folder = t.testdir({});
 const file = join(folder, 'gpu-kit.tar.xz');

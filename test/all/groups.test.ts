@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { withoutTorch } from '../kit/torch.ts';
+import { withoutTorch } from '../kit/training/torch.ts';
 
 const base = '/sys/fs/cgroup';
 const program = join(process.cwd(), 'bin/patchstream.mjs');

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { killedAt, killPoints } from '../kit/kill-points.ts';
+import { killedAt, killPoints } from '../kit/runs/kill-points.ts';
 
 t.test('a job that is killed anywhere and begun again gives the same shards, each sample once', (t) =>
   killedAt(t, killPoints),

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { mutate } from '../kit/mutations.ts';
-import { tryNames } from '../kit/names.ts';
+import { tryNames } from '../kit/files/names.ts';
+import { mutate } from '../kit/pictures/mutations.ts';
 
 t.test(
   '10,000 mutated shards and tars: errors of the catalogue, bounded memory, nothing outside the target',

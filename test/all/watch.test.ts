@@ -84,7 +84,7 @@ t.test('bursts of photos in every way, moved, removed, and killed again and agai
 
   /** Runs the job; after each event `hear` may end it. */
   const started = (hear: (event: RunEvent, end: (signal: NodeJS.Signals) => void) => void) => {
-    const child = spawn(process.execPath, ['test/kit/watched.mjs', photos, join(root, 'out')], {
+    const child = spawn(process.execPath, ['test/kit/runs/watched.mjs', photos, join(root, 'out')], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     createInterface(child.stdout).on('line', (line) =>

@@ -2,7 +2,7 @@ import t from 'tap';
 import { type ChooseOptions, chooseBackend, type TorchFound } from '../../src/backends/choose.ts';
 import * as tf from '../../src/backends/tf.ts';
 import { prepareTorch, presentAddon } from '../../src/backends/torch/prepare.ts';
-import { withoutTorch } from '../kit/torch.ts';
+import { withoutTorch } from '../kit/training/torch.ts';
 
 // Stands for tfjs-node: an object registered as tfjs' backend `tensorflow`.
 function standIn(isUsingGpuDevice: boolean): void {

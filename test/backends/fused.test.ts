@@ -5,8 +5,8 @@ import * as ops from '../../src/backends/ops.ts';
 import * as tf from '../../src/backends/tf.ts';
 import { prepareTorch } from '../../src/backends/torch/prepare.ts';
 import { adamwUpdate, Sums, sumsOfSquares } from '../../src/backends/updates.ts';
-import { expectClose, expectNoTensorLeak, waves } from '../kit/tensors.ts';
-import { ownKernels, testDevice, withoutTorch } from '../kit/torch.ts';
+import { expectClose, expectNoTensorLeak, waves } from '../kit/training/tensors.ts';
+import { ownKernels, testDevice, withoutTorch } from '../kit/training/torch.ts';
 
 const skip = { skip: withoutTorch };
 if (withoutTorch === false) await prepareTorch(testDevice);

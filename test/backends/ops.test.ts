@@ -2,7 +2,7 @@ import t, { type Test } from 'tap';
 import type { FusedKernel } from '../../src/backends/fused.ts';
 import * as ops from '../../src/backends/ops.ts';
 import * as tf from '../../src/backends/tf.ts';
-import { expectClose, expectOperation, waves } from '../kit/tensors.ts';
+import { expectClose, expectOperation, waves } from '../kit/training/tensors.ts';
 import { normalisedRows } from './suite/references.ts';
 
 // Plain JavaScript, without kernels of ours: the forms of every backend are in test/backends/suite.

@@ -5,8 +5,8 @@ import { prepareTorch } from '../../src/backends/torch/prepare.ts';
 import type { TorchBackend } from '../../src/backends/torch/torch.ts';
 import { Sums } from '../../src/backends/updates.ts';
 import { prepareWasm } from '../../src/backends/wasm/wasm.ts';
-import { expectNoTensorLeak } from '../kit/tensors.ts';
-import { testDevice, withoutTorch } from '../kit/torch.ts';
+import { expectNoTensorLeak } from '../kit/training/tensors.ts';
+import { testDevice, withoutTorch } from '../kit/training/torch.ts';
 
 const skip = { skip: withoutTorch };
 

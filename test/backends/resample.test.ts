@@ -2,7 +2,7 @@ import t from 'tap';
 import { enlarging, halving, mixCells } from '../../src/backends/resample.ts';
 import * as tf from '../../src/backends/tf.ts';
 import { prepareWasm } from '../../src/backends/wasm/wasm.ts';
-import { expectClose, expectOperation, waves } from '../kit/tensors.ts';
+import { expectClose, expectOperation, waves } from '../kit/training/tensors.ts';
 
 await prepareWasm((message) => t.comment(message));
 

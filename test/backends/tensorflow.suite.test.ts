@@ -1,5 +1,5 @@
 import t from 'tap';
-import { withoutTensorflow } from '../kit/tensorflow.ts';
+import { withoutTensorflow } from '../kit/training/tensorflow.ts';
 import { testEdges } from './suite/edges.ts';
 import { testOperations } from './suite/operations.ts';
 import { testUpdates } from './suite/updates.ts';

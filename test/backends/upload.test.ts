@@ -5,8 +5,8 @@ import * as tf from '../../src/backends/tf.ts';
 import { prepareTorch } from '../../src/backends/torch/prepare.ts';
 import { upload, uploadAll } from '../../src/backends/upload.ts';
 import { prepareWasm } from '../../src/backends/wasm/wasm.ts';
-import { expectNoTensorLeak } from '../kit/tensors.ts';
-import { testDevice, withoutTorch } from '../kit/torch.ts';
+import { expectNoTensorLeak } from '../kit/training/tensors.ts';
+import { testDevice, withoutTorch } from '../kit/training/torch.ts';
 
 await prepareWasm();
 

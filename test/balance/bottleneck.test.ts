@@ -1,7 +1,7 @@
 import t from 'tap';
 import { type Cause, explainBalance } from '../../src/balance/bottleneck.ts';
-import { type Coupled, coupled } from '../kit/coupled.ts';
-import { plain, planted } from '../kit/planted.ts';
+import { type Coupled, coupled } from '../kit/training/coupled.ts';
+import { plain, planted } from '../kit/training/planted.ts';
 
 const explain = async (plan: Coupled) => {
   const { rows, stats, rate } = await coupled(plan);

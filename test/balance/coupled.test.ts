@@ -1,7 +1,7 @@
 import t from 'tap';
 import { Tuner } from '../../src/balance/tuner.ts';
-import { type Coupled, coupled } from '../kit/coupled.ts';
-import { plain } from '../kit/planted.ts';
+import { type Coupled, coupled } from '../kit/training/coupled.ts';
+import { plain } from '../kit/training/planted.ts';
 
 const base: Coupled = { ...plain, steps: 60 };
 

@@ -11,8 +11,8 @@ import {
   mostThreadsOf,
   sweep,
   throughput,
-} from '../kit/machine.ts';
-import { lateMachine, machine } from '../kit/machines.ts';
+} from '../kit/runs/machine.ts';
+import { lateMachine, machine } from '../kit/training/machines.ts';
 
 const machines = 200;
 

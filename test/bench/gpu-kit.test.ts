@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { getAddon } from '../../bench/gpu/addon.ts';
 import { readArguments } from '../../bench/gpu/arguments.ts';
 import { compareAnswers } from '../../bench/gpu/differences.ts';
 import { Check, type Totals } from '../../bench/gpu/harness.ts';
 import { cards, findTorch, requireRoom, whyNoDevice } from '../../bench/gpu/machine.ts';
 import { runProcess } from '../../bench/gpu/process.ts';
 import { DiskFull, fullDisk, type Row, Rows } from '../../bench/gpu/rows.ts';
+import { getAddon } from '../../bench/gpu/sections/addon.ts';
 import { allowance, sections } from '../../bench/gpu/sections.ts';
 import { flopOf, kitPlan } from '../../bench/gpu/settings.ts';
 import type { Runner } from '../../scripts/lib/runner.mjs';

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { pictureFolder, writeFiles } from '../kit/folder.ts';
-import { patchstream } from '../kit/terminal.ts';
+import { pictureFolder, writeFiles } from '../kit/files/folder.ts';
+import { patchstream } from '../kit/runs/terminal.ts';
 
 const pipeline = `
 name: tiny

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import t from 'tap';
 import { decodeSafetensors, floatsOf } from '../../src/formats/safetensors.ts';
 import { checkpointFolder, saveCheckpoint } from '../../src/train/weights/checkpoint.ts';
-import { writeFiles } from '../kit/folder.ts';
-import { patchstream } from '../kit/terminal.ts';
+import { writeFiles } from '../kit/files/folder.ts';
+import { patchstream } from '../kit/runs/terminal.ts';
 
 const model = new Map(
   ['cls_token', 'mask_token', 'pos_embed', 'blocks.0.norm1.bias', 'norm.bias', 'normal', 'decoder_pred.bias'].map(

@@ -9,8 +9,8 @@ import { definePipeline, pipeline } from '../../src/runs/loader/define.ts';
 import { profile, together } from '../../src/runs/profile.ts';
 import { imageFolder } from '../../src/sources/index.ts';
 import { decode, mask, randomResizedCrop, windows } from '../../src/stages/index.ts';
-import { pictureFolder, writeFiles } from '../kit/folder.ts';
-import { patchstream } from '../kit/terminal.ts';
+import { pictureFolder, writeFiles } from '../kit/files/folder.ts';
+import { patchstream } from '../kit/runs/terminal.ts';
 
 async function training(root: string) {
   await pictureFolder(join(root, 'photos'), 12);

@@ -7,7 +7,7 @@ import t from 'tap';
 import type { Terminal } from '../../src/cli/command.ts';
 import { endNow, StillWatch } from '../../src/cli/ending.ts';
 import { hangupsIgnored } from '../../src/cli/outputs.ts';
-import { patchstream } from '../kit/terminal.ts';
+import { patchstream } from '../kit/runs/terminal.ts';
 
 t.cleanSnapshot = (text) => text.replaceAll(/(\/[^\s"]*)?\.tap\/fixtures\/[^:/\s"]+\//g, '');
 

@@ -8,9 +8,9 @@ import { overlapOf } from '../../src/faces/faces.ts';
 import { dlibAddon, isAbsent } from '../../src/native.ts';
 import { openPicture } from '../../src/vision/open.ts';
 import { rawPicture } from '../../src/vision/picture.ts';
-import { facePhotos, photo, withoutPhotos } from '../kit/faces.ts';
-import * as kit from '../kit/pictures.ts';
-import { recordedFaces, sameBoxes } from '../kit/plain-dlib.ts';
+import { facePhotos, photo, withoutPhotos } from '../kit/pictures/faces.ts';
+import * as kit from '../kit/pictures/pictures.ts';
+import { recordedFaces, sameBoxes } from '../kit/pictures/plain-dlib.ts';
 
 const addon = dlibAddon();
 const absent = isAbsent(addon) ? addon.found : false;

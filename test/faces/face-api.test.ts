@@ -5,8 +5,8 @@ import { type FaceApiDetector, faceApiDetector } from '../../src/faces/face-api.
 import { overlapOf } from '../../src/faces/faces.ts';
 import { openPicture } from '../../src/vision/open.ts';
 import { rawPicture } from '../../src/vision/picture.ts';
-import { photo, withoutPhotos } from '../kit/faces.ts';
-import * as kit from '../kit/pictures.ts';
+import { photo, withoutPhotos } from '../kit/pictures/faces.ts';
+import * as kit from '../kit/pictures/pictures.ts';
 
 const skip = withoutPhotos;
 const detector = () => faceApiDetector() as FaceApiDetector;

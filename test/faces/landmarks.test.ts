@@ -10,10 +10,18 @@ import type { Face } from '../../src/faces/faces.ts';
 import { landmarkModel } from '../../src/faces/landmark-model.ts';
 import { eyesOf } from '../../src/faces/landmarks.ts';
 import { dlibAddon, isAbsent } from '../../src/native.ts';
-import { photo, withoutPhotos } from '../kit/faces.ts';
-import { column, float, gridShape, integer, modelPath, smallModel, withoutLandmarks } from '../kit/landmarks.ts';
-import { growth, residentMiB } from '../kit/memory.ts';
-import { recordedFaces, sameLandmarks } from '../kit/plain-dlib.ts';
+import { photo, withoutPhotos } from '../kit/pictures/faces.ts';
+import {
+  column,
+  float,
+  gridShape,
+  integer,
+  modelPath,
+  smallModel,
+  withoutLandmarks,
+} from '../kit/pictures/landmarks.ts';
+import { recordedFaces, sameLandmarks } from '../kit/pictures/plain-dlib.ts';
+import { growth, residentMiB } from '../kit/runs/memory.ts';
 
 const addon = dlibAddon();
 const withoutDlib = (isAbsent(addon) && addon.found) || withoutPhotos;

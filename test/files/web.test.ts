@@ -4,7 +4,7 @@ import t from 'tap';
 import { openWeb } from '../../src/files/web.ts';
 import { tarEnd, tarFile } from '../../src/formats/tar/entries.ts';
 import { webdataset } from '../../src/sources/webdataset.ts';
-import { openSource } from '../kit/jobs.ts';
+import { openSource } from '../kit/runs/jobs.ts';
 
 const file = Buffer.from(Array.from({ length: 300_000 }, (_, i) => i % 251));
 const patience = { timeout: 5, deadline: 60, retries: 2, delayMs: 0 };

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { mutate } from '../kit/mutations.ts';
+import { mutate } from '../kit/pictures/mutations.ts';
 
 t.test('400 mutated shards and tars: errors of the catalogue, and nothing outside the target', async (t) => {
   const { strange, stray, refused, failed, read } = await mutate(t.testdir({}), 400);

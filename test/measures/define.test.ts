@@ -7,10 +7,10 @@ import { checkFile } from '../../src/pipeline/check.ts';
 import { createRegistry } from '../../src/pipeline/registry.ts';
 import { run } from '../../src/runs/run.ts';
 import { evaluateModel } from '../../src/runs/training/evaluation.ts';
-import { writeFiles } from '../kit/folder.ts';
-import { png } from '../kit/pictures.ts';
-import { saying } from '../kit/said.ts';
-import { patchstream } from '../kit/terminal.ts';
+import { writeFiles } from '../kit/files/folder.ts';
+import { png } from '../kit/pictures/pictures.ts';
+import { saying } from '../kit/runs/said.ts';
+import { patchstream } from '../kit/runs/terminal.ts';
 
 // As a user writes it, through the public names alone.
 const meanColour = `

@@ -3,9 +3,9 @@ import * as tf from '../../src/backends/tf.ts';
 import { prepareWasm } from '../../src/backends/wasm/wasm.ts';
 import { featuresOf } from '../../src/measures/features.ts';
 import { type HostBatch, isEncoder } from '../../src/models/model.ts';
-import { rowEncoder } from '../kit/grid-model.ts';
-import { expectNoTensorLeak } from '../kit/tensors.ts';
-import { linearModel } from '../kit/train.ts';
+import { rowEncoder } from '../kit/training/grid-model.ts';
+import { expectNoTensorLeak } from '../kit/training/tensors.ts';
+import { linearModel } from '../kit/training/train.ts';
 
 t.before(() => prepareWasm());
 

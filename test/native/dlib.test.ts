@@ -2,8 +2,8 @@ import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { dlibAddon, dlibOutcomes, isAbsent } from '../../src/native.ts';
 import { renderGrey } from '../../src/vision/render/render.ts';
-import { photo, withoutPhotos } from '../kit/faces.ts';
-import { modelPath, withoutLandmarks } from '../kit/landmarks.ts';
+import { photo, withoutPhotos } from '../kit/pictures/faces.ts';
+import { modelPath, withoutLandmarks } from '../kit/pictures/landmarks.ts';
 
 const addon = dlibAddon();
 const skip = isAbsent(addon) ? addon.found : false;

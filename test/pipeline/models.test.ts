@@ -9,8 +9,8 @@ import { definePipeline, pipeline } from '../../src/runs/loader/define.ts';
 import { run } from '../../src/runs/run.ts';
 import { imageFolder } from '../../src/sources/index.ts';
 import { decode, downsample, mask, resize } from '../../src/stages/index.ts';
-import { pictureFolder } from '../kit/folder.ts';
-import { saying } from '../kit/said.ts';
+import { pictureFolder } from '../kit/files/folder.ts';
+import { saying } from '../kit/runs/said.ts';
 
 const chain = (stages: string, model: string, use = '') => `${use}
 source: { image-folder: { path: ./photos } }

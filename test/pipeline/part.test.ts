@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { parsePart, rangeOf } from '../../src/pipeline/part.ts';
 import { images } from '../../src/sinks/images.ts';
-import { runNumbered } from '../kit/jobs.ts';
+import { runNumbered } from '../kit/runs/jobs.ts';
 
 t.test('parts are neighbours, differ by at most one, and are together all', (t) => {
   fc.assert(

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import t from 'tap';
 import { builtin } from '../../src/pipeline/builtin.ts';
 import { checkFile } from '../../src/pipeline/check.ts';
-import { pictureFolder } from '../kit/folder.ts';
+import { pictureFolder } from '../kit/files/folder.ts';
 
 const page = readFileSync('docs/extending.md', 'utf8');
 const blocks = [...page.matchAll(/^```(?:ts|yaml)\n(?:\/\/|#) (\S+)\n([\s\S]*?)^```/gm)].map(

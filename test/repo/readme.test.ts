@@ -3,8 +3,8 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import t from 'tap';
 import { parse } from 'yaml';
-import { writeFiles } from '../kit/folder.ts';
-import { gradient, jpeg } from '../kit/pictures.ts';
+import { writeFiles } from '../kit/files/folder.ts';
+import { gradient, jpeg } from '../kit/pictures/pictures.ts';
 
 const readme = readFileSync('README.md', 'utf8');
 const blocks = (language: string) =>

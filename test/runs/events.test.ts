@@ -17,7 +17,7 @@ import {
   toJsonl,
   windows,
 } from '../../src/index.ts';
-import { pictureFolder } from '../kit/folder.ts';
+import { pictureFolder } from '../kit/files/folder.ts';
 
 const rowsOf = (path: string) =>
   readFileSync(path, 'utf8')

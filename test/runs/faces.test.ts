@@ -6,11 +6,11 @@ import { dlibAddon, isAbsent } from '../../src/native.ts';
 import { pipeline } from '../../src/runs/loader/define.ts';
 import { imageFolder, shards } from '../../src/sources/index.ts';
 import { decode, faceCrop, resize } from '../../src/stages/index.ts';
-import { facePhotos, facesFolder, photoBytes, withoutPhotos } from '../kit/faces.ts';
-import { writeFiles } from '../kit/folder.ts';
-import { withoutLandmarks } from '../kit/landmarks.ts';
-import * as kit from '../kit/pictures.ts';
-import { patchstream } from '../kit/terminal.ts';
+import { writeFiles } from '../kit/files/folder.ts';
+import { facePhotos, facesFolder, photoBytes, withoutPhotos } from '../kit/pictures/faces.ts';
+import { withoutLandmarks } from '../kit/pictures/landmarks.ts';
+import * as kit from '../kit/pictures/pictures.ts';
+import { patchstream } from '../kit/runs/terminal.ts';
 
 const addon = dlibAddon();
 const skip = isAbsent(addon) ? addon.found : withoutPhotos;

@@ -15,9 +15,9 @@ import { decode, downsample, mask, resize, windows } from '../../src/stages/inde
 import { defineStage } from '../../src/stages/stage.ts';
 import { drop, type Sample } from '../../src/streams/sample.ts';
 import { each, type Stage } from '../../src/streams/stage.ts';
-import { pictureFolder, writeFiles } from '../kit/folder.ts';
-import { brokenFiles } from '../kit/pictures.ts';
-import { saying } from '../kit/said.ts';
+import { pictureFolder, writeFiles } from '../kit/files/folder.ts';
+import { brokenFiles } from '../kit/pictures/pictures.ts';
+import { saying } from '../kit/runs/said.ts';
 
 const rowsOf = (file: string) =>
   readFileSync(file, 'utf8')

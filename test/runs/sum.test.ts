@@ -15,9 +15,9 @@ import { decode } from '../../src/stages/index.ts';
 import type { Sample } from '../../src/streams/sample.ts';
 import { drop } from '../../src/streams/sample.ts';
 import { each, operator } from '../../src/streams/stage.ts';
-import { runKilled, runNumbered } from '../kit/jobs.ts';
-import { gradient, jpeg } from '../kit/pictures.ts';
-import { saying } from '../kit/said.ts';
+import { gradient, jpeg } from '../kit/pictures/pictures.ts';
+import { runKilled, runNumbered } from '../kit/runs/jobs.ts';
+import { saying } from '../kit/runs/said.ts';
 
 /** Of ten samples one fails, one is dropped, and each of the others becomes two. */
 const parts = each(

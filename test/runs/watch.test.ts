@@ -11,8 +11,8 @@ import type { Sink } from '../../src/sinks/sink.ts';
 import { imageFolder, shards } from '../../src/sources/index.ts';
 import { decode, resize } from '../../src/stages/index.ts';
 import { each } from '../../src/streams/stage.ts';
-import { pictureFolder, writeFiles } from '../kit/folder.ts';
-import { gradient, jpeg, truncated } from '../kit/pictures.ts';
+import { pictureFolder, writeFiles } from '../kit/files/folder.ts';
+import { gradient, jpeg, truncated } from '../kit/pictures/pictures.ts';
 
 /** Looks often, so that a test is over soon; nothing depends on it. */
 const often = { everySeconds: 0.01, idleSeconds: 3600 };

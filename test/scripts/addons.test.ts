@@ -5,7 +5,7 @@ import { buildAddons, namedLibraries } from '../../scripts/lib/addons.mjs';
 import { findLibtorch } from '../../scripts/lib/libtorch.mjs';
 import type { Answer } from '../../scripts/lib/runner.mjs';
 import { filesBelow } from '../../scripts/lib/stamp.mjs';
-import { writeFiles } from '../kit/folder.ts';
+import { writeFiles } from '../kit/files/folder.ts';
 
 const ok: Answer = { status: 0, stdout: 'compiler 12\n', stderr: '' };
 const newStrings = '_ZN3c105ErrorC1ENS_14SourceLocationENSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEE';

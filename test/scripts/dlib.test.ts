@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { findDlib } from '../../scripts/lib/dlib.mjs';
 import { run } from '../../scripts/lib/runner.mjs';
-import { writeFiles } from '../kit/folder.ts';
+import { writeFiles } from '../kit/files/folder.ts';
 
 const revision = (major: number, minor: number) =>
   `#define DLIB_MAJOR_VERSION  ${major}\n#define DLIB_MINOR_VERSION  ${minor}\n#define DLIB_PATCH_VERSION  0\n`;

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { findLibjpeg } from '../../scripts/lib/libjpeg.mjs';
 import { run } from '../../scripts/lib/runner.mjs';
-import { writeFiles } from '../kit/folder.ts';
+import { writeFiles } from '../kit/files/folder.ts';
 
 const header = { 'usr/include/jpeglib.h': '' };
 const config = (version: string) => `#define LIBJPEG_TURBO_VERSION ${version}\n`;

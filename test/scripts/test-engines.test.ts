@@ -4,7 +4,7 @@ import t, { type Test } from 'tap';
 import { copyTree, engineTree } from '../../scripts/lib/engine.mjs';
 import { type Answer, run, start } from '../../scripts/lib/runner.mjs';
 import { engines, testEngines } from '../../scripts/test-engines.mjs';
-import { writeFiles } from '../kit/folder.ts';
+import { writeFiles } from '../kit/files/folder.ts';
 
 const ok = (stdout = ''): Answer => ({ status: 0, stdout, stderr: '' });
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { Answer } from '../../scripts/lib/runner.mjs';
 import { installVenv, venvsFolder } from '../../scripts/lib/venv.mjs';
-import { writeFiles } from '../kit/folder.ts';
+import { writeFiles } from '../kit/files/folder.ts';
 
 const ok: Answer = { status: 0, stdout: 'Python 3.11.7\n', stderr: '' };
 

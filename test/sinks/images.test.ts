@@ -16,9 +16,9 @@ import { Random } from '../../src/random.ts';
 import { fileName, images } from '../../src/sinks/images.ts';
 import { rawPicture } from '../../src/vision/picture.ts';
 import type { Spec } from '../../src/vision/spec.ts';
-import { removeDisk, smallDisk } from '../kit/full-disk.ts';
-import * as kit from '../kit/pictures.ts';
-import { sinkContext } from '../kit/sinks.ts';
+import { removeDisk, smallDisk } from '../kit/files/full-disk.ts';
+import * as kit from '../kit/pictures/pictures.ts';
+import { sinkContext } from '../kit/runs/sinks.ts';
 
 const { definition } = images;
 const picture = rawPicture({ ...kit.gradient(16, 16), channels: 3 });

@@ -5,7 +5,7 @@ import { toJsonl } from '../../src/sinks/to-jsonl.ts';
 import { toWebdataset } from '../../src/sinks/to-webdataset.ts';
 import { webdataset } from '../../src/sources/webdataset.ts';
 import { each } from '../../src/streams/stage.ts';
-import { filesOf, openSource, runNumbered } from '../kit/jobs.ts';
+import { filesOf, openSource, runNumbered } from '../kit/runs/jobs.ts';
 
 const rowsOf = (path: string) =>
   readFileSync(path, 'utf8')

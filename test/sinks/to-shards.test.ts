@@ -11,10 +11,10 @@ import type { Sample } from '../../src/streams/sample.ts';
 import { each } from '../../src/streams/stage.ts';
 import { rawPicture } from '../../src/vision/picture.ts';
 import type { Spec } from '../../src/vision/spec.ts';
-import { filesOf, openSource, runNumbered } from '../kit/jobs.ts';
-import { killedAt, quarantined, recordsOf } from '../kit/kill-points.ts';
-import { gradient, jpeg } from '../kit/pictures.ts';
-import { sinkContext } from '../kit/sinks.ts';
+import { gradient, jpeg } from '../kit/pictures/pictures.ts';
+import { filesOf, openSource, runNumbered } from '../kit/runs/jobs.ts';
+import { killedAt, quarantined, recordsOf } from '../kit/runs/kill-points.ts';
+import { sinkContext } from '../kit/runs/sinks.ts';
 
 const { definition } = toShards;
 const signal = new AbortController().signal;

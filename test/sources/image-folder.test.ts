@@ -11,7 +11,7 @@ import { classDifference } from '../../src/sources/classes.ts';
 import { imageFolder } from '../../src/sources/image-folder.ts';
 import type { OpenSource } from '../../src/sources/source.ts';
 import { watchFolder } from '../../src/sources/watching/watch-folder.ts';
-import * as kit from '../kit/pictures.ts';
+import * as kit from '../kit/pictures/pictures.ts';
 
 const { definition } = imageFolder;
 const signal = new AbortController().signal;

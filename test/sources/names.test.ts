@@ -1,6 +1,6 @@
 import t from 'tap';
 import { codePoints, nameText } from '../../src/files/name-text.ts';
-import { tryNames } from '../kit/names.ts';
+import { tryNames } from '../kit/files/names.ts';
 
 t.test('L5: bytes of a name that are no text are written out, so that no two names become one', async (t) => {
   t.equal(nameText(Buffer.from('déjà 写真 🙂 \uFFFD')), 'déjà 写真 🙂 \uFFFD');

@@ -11,7 +11,7 @@ import { shards } from '../../src/sources/shards.ts';
 import { resize } from '../../src/stages/index.ts';
 import { each } from '../../src/streams/stage.ts';
 import type { Picture } from '../../src/vision/picture.ts';
-import { openSource, runNumbered } from '../kit/jobs.ts';
+import { openSource, runNumbered } from '../kit/runs/jobs.ts';
 
 const { definition } = shards;
 const signal = new AbortController().signal;

@@ -10,9 +10,9 @@ import { indexTar } from '../../src/formats/tar/samples.ts';
 import { toWebdataset } from '../../src/sinks/to-webdataset.ts';
 import { webdataset } from '../../src/sources/webdataset.ts';
 import { each } from '../../src/streams/stage.ts';
-import { filesOf, openSource, runNumbered } from '../kit/jobs.ts';
-import { gradient, jpeg } from '../kit/pictures.ts';
-import { mendTar, tarSeeds } from '../kit/tars.ts';
+import { mendTar, tarSeeds } from '../kit/files/tars.ts';
+import { gradient, jpeg } from '../kit/pictures/pictures.ts';
+import { filesOf, openSource, runNumbered } from '../kit/runs/jobs.ts';
 
 const { definition } = webdataset;
 const signal = new AbortController().signal;

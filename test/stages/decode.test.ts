@@ -1,6 +1,6 @@
 import t from 'tap';
 import { decode } from '../../src/stages/decode.ts';
-import * as kit from '../kit/pictures.ts';
+import * as kit from '../kit/pictures/pictures.ts';
 import { picturesOf, refuses, stageOf } from '../kit/stages.ts';
 
 const files = { fields: { bytes: 'bytes' } } as const;

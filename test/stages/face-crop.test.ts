@@ -5,8 +5,8 @@ import { dlibAddon, isAbsent } from '../../src/native.ts';
 import { faceCrop, type WithFace } from '../../src/stages/face-crop.ts';
 import { Drop, type Sample } from '../../src/streams/sample.ts';
 import { type Box, type Picture, rawPicture } from '../../src/vision/picture.ts';
-import { photo, withoutPhotos } from '../kit/faces.ts';
-import { withoutLandmarks } from '../kit/landmarks.ts';
+import { photo, withoutPhotos } from '../kit/pictures/faces.ts';
+import { withoutLandmarks } from '../kit/pictures/landmarks.ts';
 import { anyPictures, picturesOf, refuses, stageOf } from '../kit/stages.ts';
 
 const addon = dlibAddon();

@@ -2,7 +2,7 @@ import t from 'tap';
 import { mask } from '../../src/stages/mask.ts';
 import { rawPicture } from '../../src/vision/picture.ts';
 import type { Spec } from '../../src/vision/spec.ts';
-import * as kit from '../kit/pictures.ts';
+import * as kit from '../kit/pictures/pictures.ts';
 import { anyPictures, picturesOf, refuses, stageOf } from '../kit/stages.ts';
 
 const picture = rawPicture({ ...kit.gradient(64, 64), channels: 3 });

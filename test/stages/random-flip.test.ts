@@ -1,7 +1,7 @@
 import t from 'tap';
 import { randomFlip } from '../../src/stages/random-flip.ts';
 import { rawPicture } from '../../src/vision/picture.ts';
-import * as kit from '../kit/pictures.ts';
+import * as kit from '../kit/pictures/pictures.ts';
 import { picturesOf, refuses, stageOf } from '../kit/stages.ts';
 
 const picture = rawPicture({ ...kit.ramp, channels: 3 });

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { randomResizedCrop } from '../../src/stages/random-resized-crop.ts';
 import { rawPicture } from '../../src/vision/picture.ts';
-import * as kit from '../kit/pictures.ts';
+import * as kit from '../kit/pictures/pictures.ts';
 import { anyPictures, picturesOf, refuses, stageOf } from '../kit/stages.ts';
 
 const picture = rawPicture({ ...kit.gradient(500, 375), channels: 3 });

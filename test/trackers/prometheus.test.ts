@@ -15,8 +15,8 @@ import { each } from '../../src/streams/stage.ts';
 import { prometheus } from '../../src/trackers/index.ts';
 import { RunMetrics } from '../../src/trackers/prometheus/metrics.ts';
 import { serveMetrics } from '../../src/trackers/prometheus/server.ts';
-import { type Family, readExposition } from '../kit/exposition.ts';
-import { pictureFolder, writeFiles } from '../kit/folder.ts';
+import { pictureFolder, writeFiles } from '../kit/files/folder.ts';
+import { type Family, readExposition } from '../kit/runs/exposition.ts';
 
 const started: Started = {
   type: 'started',

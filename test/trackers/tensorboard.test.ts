@@ -14,8 +14,8 @@ import { EventFile } from '../../src/trackers/tensorboard/event-file.ts';
 import { scalarsEvent } from '../../src/trackers/tensorboard/event-protos.ts';
 import { crc32c, tfRecord } from '../../src/trackers/tensorboard/records.ts';
 import { openTensorboard } from '../../src/trackers/tensorboard/writer.ts';
-import { pictureFolder } from '../kit/folder.ts';
-import { checksum, readEvents, type TfEvent } from '../kit/tfevents.ts';
+import { pictureFolder } from '../kit/files/folder.ts';
+import { checksum, readEvents, type TfEvent } from '../kit/runs/tfevents.ts';
 
 const training = {
   step: 0,

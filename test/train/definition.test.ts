@@ -4,7 +4,7 @@ import { buildModel } from '../../src/models/index.ts';
 import { adamwOptions, checkpointRule, decisive, saveRule, scheduleOf, stepsOf } from '../../src/train/definition.ts';
 import { epochAt } from '../../src/train/epoch.ts';
 import { digestDefinition } from '../../src/train/weights/checkpoint.ts';
-import { smallDefinition, smallSpec } from '../kit/train.ts';
+import { smallDefinition, smallSpec } from '../kit/training/train.ts';
 
 t.test('the rate follows optimizer and schedule', (t) => {
   const adamw = { weightDecay: 0.05, betas: [0.9, 0.95] as const, eps: 1e-8 };

@@ -4,7 +4,7 @@ import { prepareWasm } from '../../src/backends/wasm/wasm.ts';
 import { classifierOptions, classifierParameters, classifierShape } from '../../src/models/classifier/options.ts';
 import { layerScales } from '../../src/train/layer-decay.ts';
 import { adamw, disposeState } from '../../src/train/optimizer.ts';
-import { expectClose, expectNoTensorLeak } from '../kit/tensors.ts';
+import { expectClose, expectNoTensorLeak } from '../kit/training/tensors.ts';
 
 await prepareWasm();
 

@@ -7,7 +7,7 @@ import { type LoopOptions, type Progress, train } from '../../src/train/loop.ts'
 import { digestKeys, type Measures } from '../../src/train/metrics.ts';
 import { adamw, disposeState } from '../../src/train/optimizer.ts';
 import { Step } from '../../src/train/step.ts';
-import { linearFields, linearModel, linearStream, smallDefinition, smallFields } from '../kit/train.ts';
+import { linearFields, linearModel, linearStream, smallDefinition, smallFields } from '../kit/training/train.ts';
 
 const model = linearModel();
 const optimizer = adamw(model.decays, {});

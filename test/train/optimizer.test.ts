@@ -3,7 +3,7 @@ import { gradients } from '../../src/backends/gradients.ts';
 import * as tf from '../../src/backends/tf.ts';
 import { prepareWasm } from '../../src/backends/wasm/wasm.ts';
 import { adamw, disposeState } from '../../src/train/optimizer.ts';
-import { expectClose, expectNoTensorLeak } from '../kit/tensors.ts';
+import { expectClose, expectNoTensorLeak } from '../kit/training/tensors.ts';
 
 await prepareWasm();
 

@@ -10,9 +10,9 @@ import type { Model } from '../../src/models/model.ts';
 import { Random } from '../../src/random.ts';
 import { adamw, disposeState, type Optimizer, type OptimizerState } from '../../src/train/optimizer.ts';
 import { Step, type StepOptions } from '../../src/train/step.ts';
-import { expectClose, expectNoTensorLeak } from '../kit/tensors.ts';
-import { testDevice, withoutTorch } from '../kit/torch.ts';
-import { linearFields, linearModel, smallDefinition, smallFields } from '../kit/train.ts';
+import { expectClose, expectNoTensorLeak } from '../kit/training/tensors.ts';
+import { testDevice, withoutTorch } from '../kit/training/torch.ts';
+import { linearFields, linearModel, smallDefinition, smallFields } from '../kit/training/train.ts';
 
 const skip = { skip: withoutTorch };
 const torch = () => (tf.backend() as TorchBackend).addon;

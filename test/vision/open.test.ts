@@ -3,8 +3,8 @@ import sharp from 'sharp';
 import t from 'tap';
 import { type Format, pictureFormats, sniff } from '../../src/vision/headers/formats.ts';
 import { openPicture } from '../../src/vision/open.ts';
-import * as kit from '../kit/pictures.ts';
-import { type TiffTag, tiffOf } from '../kit/tiffs.ts';
+import * as kit from '../kit/pictures/pictures.ts';
+import { type TiffTag, tiffOf } from '../kit/pictures/tiffs.ts';
 
 const pixels = kit.gradient(16, 8);
 const open = (bytes: Uint8Array, formats: readonly Format[] = pictureFormats) => openPicture(bytes, { formats });

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { channelMean, channelStd, cutWindow, denormalisePixels, normalisePixels } from '../../src/vision/patches.ts';
-import { patchify } from '../kit/patches.ts';
+import { patchify } from '../kit/pictures/patches.ts';
 
 const numbered = (height: number, width: number) => Float32Array.from({ length: height * width * 3 }, (_, i) => i);
 

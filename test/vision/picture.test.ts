@@ -4,7 +4,7 @@ import { PatchstreamError } from '../../src/errors.ts';
 import { openPicture } from '../../src/vision/open.ts';
 import { type Pixels, rawPicture } from '../../src/vision/picture.ts';
 import { render, renderAll } from '../../src/vision/render/render.ts';
-import * as kit from '../kit/pictures.ts';
+import * as kit from '../kit/pictures/pictures.ts';
 
 const raw = ({ width, height, data }: Pixels) => rawPicture({ width, height, data, channels: 3 });
 

@@ -232,7 +232,7 @@ class ScanReader {
   }
 }
 
-/** Bytes before a marker that may be anything; as in native/image/leftover.h. */
+/** Bytes before a marker that may be anything; as in native/image/decode/leftover.h. */
 const mostPadding = 16;
 
 /** Where the marker behind `from` stands, but for those of restarts; the length of the file where there is none. */

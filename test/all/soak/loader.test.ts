@@ -3,8 +3,8 @@ import t from 'tap';
 import { pipeline } from '../../../src/runs/loader/define.ts';
 import { imageFolder } from '../../../src/sources/index.ts';
 import { decode, randomFlip, randomResizedCrop } from '../../../src/stages/index.ts';
-import { pictureFolder } from '../../kit/folder.ts';
-import { growth, residentMiB } from '../../kit/memory.ts';
+import { pictureFolder } from '../../kit/files/folder.ts';
+import { growth, residentMiB } from '../../kit/runs/memory.ts';
 
 // The delays of the event loop are told, not judged: another program that has the core makes them as long. The 5 ms of the resolution are in them.
 t.test('200,000 images: memory stays flat', async (t) => {

@@ -7,8 +7,8 @@ import { openLoader } from '../../../src/runs/loader/open.ts';
 import { imageFolder } from '../../../src/sources/index.ts';
 import { decode, mask, randomResizedCrop, windows } from '../../../src/stages/index.ts';
 import { iterate } from '../../../src/streams/iterate.ts';
-import { pictureFolder } from '../../kit/folder.ts';
-import { growth, residentMiB } from '../../kit/memory.ts';
+import { pictureFolder } from '../../kit/files/folder.ts';
+import { growth, residentMiB } from '../../kit/runs/memory.ts';
 
 t.test('20,000 images: resident memory stays flat and never more than P samples are open', async (t) => {
   const root = t.testdir();

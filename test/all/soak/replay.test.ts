@@ -6,9 +6,9 @@ import { buildModel } from '../../../src/models/index.ts';
 import { Random } from '../../../src/random.ts';
 import { adamw, disposeState } from '../../../src/train/optimizer.ts';
 import { Step } from '../../../src/train/step.ts';
-import { growth, residentMiB } from '../../kit/memory.ts';
-import { testDevice, withoutTorch } from '../../kit/torch.ts';
-import { smallDefinition, smallFields } from '../../kit/train.ts';
+import { growth, residentMiB } from '../../kit/runs/memory.ts';
+import { testDevice, withoutTorch } from '../../kit/training/torch.ts';
+import { smallDefinition, smallFields } from '../../kit/training/train.ts';
 
 t.test('1,000 replayed steps leave the memory of addon, tfjs and process flat', { skip: withoutTorch }, async (t) => {
   await prepareTorch(testDevice);

@@ -5,8 +5,8 @@ import { definePipeline, pipeline } from '../../../src/runs/loader/define.ts';
 import { run } from '../../../src/runs/run.ts';
 import { imageFolder } from '../../../src/sources/index.ts';
 import { decode, mask, randomResizedCrop, windows } from '../../../src/stages/index.ts';
-import { pictureFolder } from '../../kit/folder.ts';
-import { growth, residentMiB } from '../../kit/memory.ts';
+import { pictureFolder } from '../../kit/files/folder.ts';
+import { growth, residentMiB } from '../../kit/runs/memory.ts';
 
 t.test('300 steps leave resident memory flat', async (t) => {
   const root = t.testdir();

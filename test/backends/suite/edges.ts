@@ -18,8 +18,8 @@ import * as tf from '../../../src/backends/tf.ts';
 import { Sums, sumsOfSquares } from '../../../src/backends/updates.ts';
 import { upload } from '../../../src/backends/upload.ts';
 import { patchesOf } from '../../../src/models/layers/pixels.ts';
-import { patchify } from '../../kit/patches.ts';
-import { expectNoTensorLeak, waves } from '../../kit/tensors.ts';
+import { patchify } from '../../kit/pictures/patches.ts';
+import { expectNoTensorLeak, waves } from '../../kit/training/tensors.ts';
 
 const numbers = (shape: number[], index = 0) => tf.tensor(Float32Array.from(waves(shape, index).data), shape);
 

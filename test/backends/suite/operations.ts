@@ -15,7 +15,7 @@ import {
   softCrossEntropy,
 } from '../../../src/backends/ops.ts';
 import * as tf from '../../../src/backends/tf.ts';
-import { expectOperation, type Numbers, waves } from '../../kit/tensors.ts';
+import { expectOperation, type Numbers, waves } from '../../kit/training/tensors.ts';
 import {
   type AttentionSizes,
   attended,

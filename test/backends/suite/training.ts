@@ -8,7 +8,7 @@ import { adamw, disposeState } from '../../../src/train/optimizer.ts';
 import { Step } from '../../../src/train/step.ts';
 import { sampleMasks } from '../../../src/vision/masks.ts';
 import type { Spec } from '../../../src/vision/spec.ts';
-import { smallFields, smallSpec } from '../../kit/train.ts';
+import { smallFields, smallSpec } from '../../kit/training/train.ts';
 
 const steps = 20;
 const microBatch = 2;

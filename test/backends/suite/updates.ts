@@ -2,7 +2,7 @@ import type { Test } from 'tap';
 import { adamw } from '../../../src/backends/ops.ts';
 import * as tf from '../../../src/backends/tf.ts';
 import { adamwUpdate, Sums, sumsOfSquares } from '../../../src/backends/updates.ts';
-import { expectClose, expectNoTensorLeak, waves } from '../../kit/tensors.ts';
+import { expectClose, expectNoTensorLeak, waves } from '../../kit/training/tensors.ts';
 import { adamwStep, type Moving } from './references.ts';
 
 const at = { lr: 0.01, beta1: 0.9, beta2: 0.95, eps: 1e-8 };

@@ -4,7 +4,7 @@ import { filesBelow } from '../../../scripts/lib/stamp.mjs';
 import * as tf from '../../../src/backends/tf.ts';
 import { prepareTorch, presentAddon } from '../../../src/backends/torch/prepare.ts';
 import { outOfMemory } from '../../../src/native.ts';
-import { withoutTorch } from '../../kit/torch.ts';
+import { withoutTorch } from '../../kit/training/torch.ts';
 
 const skip = { skip: withoutTorch };
 const root = new URL('../../..', import.meta.url).pathname;
@@ -15,11 +15,11 @@ const sources = filesBelow(root, 'native/torch')
 t.test('native/torch takes the memory of a tensor only through what asks where the tensor lies', (t) => {
   const places: Readonly<Record<string, RegExp>> = {
     // Of the host by their own check, which these functions are.
-    'device.h': /return x\.data_ptr<T>\(\)/,
-    'device.cc': /return x\.data_ptr\(\)|\.item<int64_t>\(\)/,
+    'device/device.h': /return x\.data_ptr<T>\(\)/,
+    'device/device.cc': /return x\.data_ptr\(\)|\.item<int64_t>\(\)/,
     // Arrays of JavaScript, and matrices of our own loops, seen as tensors.
-    'upload.cc': /at::from_blob\(/,
-    'gemm.cc': /at::from_blob\(/,
+    'device/upload.cc': /at::from_blob\(/,
+    'fused/gemm.cc': /at::from_blob\(/,
   };
   const access =
     /\b(const_|mutable_)?data_ptr\b|->data\(\)|\.item(<\w+>)?\(|\baccessor<|\bpacked_accessor|from_blob\(|\bdata_dtype|unsafe_storage|mutable_data\(/;
@@ -30,7 +30,7 @@ t.test('native/torch takes the memory of a tensor only through what asks where t
     }
   }
   const asked = sources.filter(
-    ({ name, text }) => name !== 'device.cc' && name !== 'upload.cc' && /\.is_cpu\(\)/.test(text),
+    ({ name, text }) => name !== 'device/device.cc' && name !== 'device/upload.cc' && /\.is_cpu\(\)/.test(text),
   );
   t.same(
     asked.map(({ name }) => name),

@@ -4,7 +4,7 @@ import t from 'tap';
 import * as tf from '../../../src/backends/tf.ts';
 import { prepareTorch } from '../../../src/backends/torch/prepare.ts';
 import type { TorchBackend } from '../../../src/backends/torch/torch.ts';
-import { testDevice, withoutTorch } from '../../kit/torch.ts';
+import { testDevice, withoutTorch } from '../../kit/training/torch.ts';
 
 const require = createRequire(import.meta.url);
 

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { presentAddon } from '../../../src/backends/torch/prepare.ts';
-import { ownKernels, withoutTorch } from '../../kit/torch.ts';
+import { ownKernels, withoutTorch } from '../../kit/training/torch.ts';
 
 /** What each setting must be when the addon has started, whichever of them this libtorch has. */
 const full = [

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { withoutTorch } from '../../kit/torch.ts';
+import { withoutTorch } from '../../kit/training/torch.ts';
 
 /** Runs a user's program on the entry `backend-torch` of a clone, in a process of its own, and gives what it printed. */
 function run(root: string): string {

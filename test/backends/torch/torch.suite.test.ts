@@ -1,6 +1,6 @@
 import t from 'tap';
 import { prepareTorch } from '../../../src/backends/torch/prepare.ts';
-import { testDevice, withoutTorch } from '../../kit/torch.ts';
+import { testDevice, withoutTorch } from '../../kit/training/torch.ts';
 import { testEdges } from '../suite/edges.ts';
 import { testOperations } from '../suite/operations.ts';
 import { testUpdates } from '../suite/updates.ts';

@@ -5,8 +5,8 @@ import { keepWithin } from '../../../src/backends/moments.ts';
 import * as tf from '../../../src/backends/tf.ts';
 import { prepareTorch, torchDevices } from '../../../src/backends/torch/prepare.ts';
 import type { TorchBackend } from '../../../src/backends/torch/torch.ts';
-import { expectClose, expectNoTensorLeak, waves } from '../../kit/tensors.ts';
-import { testDevice, wavy, whole, withoutTorch } from '../../kit/torch.ts';
+import { expectClose, expectNoTensorLeak, waves } from '../../kit/training/tensors.ts';
+import { testDevice, wavy, whole, withoutTorch } from '../../kit/training/torch.ts';
 
 const skip = { skip: withoutTorch };
 const warnings: string[] = [];

@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import * as tf from '../../../src/backends/tf.ts';
 import { prepareWasm } from '../../../src/backends/wasm/wasm.ts';
-import { expectClose, expectNoTensorLeak, waves } from '../../kit/tensors.ts';
+import { expectClose, expectNoTensorLeak, waves } from '../../kit/training/tensors.ts';
 
 const warnings: string[] = [];
 const listeners = () => [process.listenerCount('uncaughtException'), process.listenerCount('unhandledRejection')];

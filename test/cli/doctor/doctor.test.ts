@@ -5,7 +5,7 @@ import { rendererFinding } from '../../../src/cli/doctor/renderer.ts';
 import { torchFinding } from '../../../src/cli/doctor/torch.ts';
 import type { DlibAddon, TorchAddon } from '../../../src/native.ts';
 import type { NativeRenderer } from '../../../src/vision/render/native.ts';
-import { patchstream } from '../../kit/terminal.ts';
+import { patchstream } from '../../kit/runs/terminal.ts';
 
 /** An addon that is asked for nothing but what it is. */
 const addon = (cuda: boolean, mps: boolean) =>

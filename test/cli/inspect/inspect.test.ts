@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import t from 'tap';
 import { toShards } from '../../../src/sinks/to-shards.ts';
 import { toWebdataset } from '../../../src/sinks/to-webdataset.ts';
-import { runNumbered } from '../../kit/jobs.ts';
-import { patchstream } from '../../kit/terminal.ts';
+import { runNumbered } from '../../kit/runs/jobs.ts';
+import { patchstream } from '../../kit/runs/terminal.ts';
 
 t.test('a shard: what it holds and what made it', async (t) => {
   const { code, out, err } = await patchstream(['inspect', 'fixtures/shards/golden-v1.shard', '--verify']);

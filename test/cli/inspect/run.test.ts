@@ -6,10 +6,10 @@ import { definePipeline, pipeline } from '../../../src/runs/loader/define.ts';
 import { run } from '../../../src/runs/run.ts';
 import { imageFolder } from '../../../src/sources/index.ts';
 import { decode, mask, randomResizedCrop, windows } from '../../../src/stages/index.ts';
-import { type Coupled, coupled } from '../../kit/coupled.ts';
-import { pictureFolder } from '../../kit/folder.ts';
-import { planted } from '../../kit/planted.ts';
-import { patchstream } from '../../kit/terminal.ts';
+import { pictureFolder } from '../../kit/files/folder.ts';
+import { patchstream } from '../../kit/runs/terminal.ts';
+import { type Coupled, coupled } from '../../kit/training/coupled.ts';
+import { planted } from '../../kit/training/planted.ts';
 
 const jsonl = (rows: readonly unknown[]) => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
 

@@ -3,8 +3,8 @@ import * as tf from '../../../src/backends/tf.ts';
 import { prepareWasm } from '../../../src/backends/wasm/wasm.ts';
 import { classAccuracy } from '../../../src/measures/classify/class-accuracy.ts';
 import type { Classifier, HostBatch } from '../../../src/models/model.ts';
-import { expectNoTensorLeak } from '../../kit/tensors.ts';
-import { linearModel } from '../../kit/train.ts';
+import { expectNoTensorLeak } from '../../kit/training/tensors.ts';
+import { linearModel } from '../../kit/training/train.ts';
 
 t.before(() => prepareWasm());
 

@@ -4,7 +4,7 @@ import { prepareWasm } from '../../../src/backends/wasm/wasm.ts';
 import type { FeatureSet } from '../../../src/measures/features.ts';
 import { knnAccuracy, neighbours, rankOf } from '../../../src/measures/knn/neighbours.ts';
 import { Random } from '../../../src/random.ts';
-import { expectClose, expectNoTensorLeak } from '../../kit/tensors.ts';
+import { expectClose, expectNoTensorLeak } from '../../kit/training/tensors.ts';
 
 t.before(() => prepareWasm());
 

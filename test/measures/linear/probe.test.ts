@@ -4,7 +4,7 @@ import { prepareWasm } from '../../../src/backends/wasm/wasm.ts';
 import type { FeatureSet } from '../../../src/measures/features.ts';
 import { linearProbe } from '../../../src/measures/linear/probe.ts';
 import { Random } from '../../../src/random.ts';
-import { expectNoTensorLeak } from '../../kit/tensors.ts';
+import { expectNoTensorLeak } from '../../kit/training/tensors.ts';
 
 t.before(() => prepareWasm());
 

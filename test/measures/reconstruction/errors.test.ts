@@ -7,9 +7,9 @@ import { buildModel } from '../../../src/models/index.ts';
 import { type HostBatch, isRestorer, type Restorer } from '../../../src/models/model.ts';
 import { Random } from '../../../src/random.ts';
 import { normalisePixels } from '../../../src/vision/patches.ts';
-import { greyModel } from '../../kit/grid-model.ts';
-import { expectNoTensorLeak } from '../../kit/tensors.ts';
-import { linearModel, smallDefinition, smallFields } from '../../kit/train.ts';
+import { greyModel } from '../../kit/training/grid-model.ts';
+import { expectNoTensorLeak } from '../../kit/training/tensors.ts';
+import { linearModel, smallDefinition, smallFields } from '../../kit/training/train.ts';
 
 t.before(() => prepareWasm());
 

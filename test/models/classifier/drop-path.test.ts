@@ -8,8 +8,8 @@ import type { HostBatch, Model, RandomSource } from '../../../src/models/model.t
 import { srmae } from '../../../src/models/srmae/network.ts';
 import { Random } from '../../../src/random.ts';
 import { chanceOf } from '../../../src/train/random-source.ts';
-import { formulaGridMasks, formulaParameters, formulaPicture, measure } from '../../kit/models.ts';
-import { expectClose, expectNoTensorLeak } from '../../kit/tensors.ts';
+import { formulaGridMasks, formulaParameters, formulaPicture, measure } from '../../kit/training/models.ts';
+import { expectClose, expectNoTensorLeak } from '../../kit/training/tensors.ts';
 
 await prepareWasm((message) => t.comment(message));
 

@@ -6,7 +6,7 @@ import { prepareWasm } from '../../../src/backends/wasm/wasm.ts';
 import { type Mixing, mixes } from '../../../src/models/classifier/mixing.options.ts';
 import { drawMix, mixedPictures, mixInputs, softTargets } from '../../../src/models/classifier/mixing.ts';
 import { Random } from '../../../src/random.ts';
-import { expectClose, expectNoTensorLeak } from '../../kit/tensors.ts';
+import { expectClose, expectNoTensorLeak } from '../../kit/training/tensors.ts';
 
 await prepareWasm((message) => t.comment(message));
 

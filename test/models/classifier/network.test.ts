@@ -15,8 +15,8 @@ import { mae } from '../../../src/models/mae/network.ts';
 import type { HostBatch, RandomSource } from '../../../src/models/model.ts';
 import { Random } from '../../../src/random.ts';
 import { chanceOf } from '../../../src/train/random-source.ts';
-import { formulaParameters, formulaPicture, measure } from '../../kit/models.ts';
-import { expectClose, expectNoTensorLeak, waves } from '../../kit/tensors.ts';
+import { formulaParameters, formulaPicture, measure } from '../../kit/training/models.ts';
+import { expectClose, expectNoTensorLeak, waves } from '../../kit/training/tensors.ts';
 
 await prepareWasm((message) => t.comment(message));
 

@@ -7,7 +7,7 @@ import { decodeTokens, encodePatches, positions } from '../../../src/models/laye
 import { learned } from '../../../src/models/layers/learned.ts';
 import { gridPositions } from '../../../src/models/layers/positions.ts';
 import { Random } from '../../../src/random.ts';
-import { expectClose, expectNoTensorLeak, waves } from '../../kit/tensors.ts';
+import { expectClose, expectNoTensorLeak, waves } from '../../kit/training/tensors.ts';
 
 await prepareWasm((message) => t.comment(message));
 

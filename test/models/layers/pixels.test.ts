@@ -4,9 +4,9 @@ import * as tf from '../../../src/backends/tf.ts';
 import { prepareWasm } from '../../../src/backends/wasm/wasm.ts';
 import { hiddenPatchLoss, normalised, patchesOf, shownPixels, targetOf } from '../../../src/models/layers/pixels.ts';
 import { normalisePixels } from '../../../src/vision/patches.ts';
-import { formulaPicture } from '../../kit/models.ts';
-import { patchify } from '../../kit/patches.ts';
-import { expectClose, expectNoTensorLeak } from '../../kit/tensors.ts';
+import { patchify } from '../../kit/pictures/patches.ts';
+import { formulaPicture } from '../../kit/training/models.ts';
+import { expectClose, expectNoTensorLeak } from '../../kit/training/tensors.ts';
 
 await prepareWasm((message) => t.comment(message));
 

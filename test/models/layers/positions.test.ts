@@ -1,6 +1,6 @@
 import t from 'tap';
 import { gridPositions, resizedPositions } from '../../../src/models/layers/positions.ts';
-import { expectClose } from '../../kit/tensors.ts';
+import { expectClose } from '../../kit/training/tensors.ts';
 
 const rounded = (values: Float32Array) => Array.from(values, (v) => Number(v.toFixed(6)));
 

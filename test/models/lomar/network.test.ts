@@ -20,8 +20,8 @@ import {
   formulaPicture,
   measure,
   readExpected,
-} from '../../kit/models.ts';
-import { expectClose, expectNoTensorLeak, relativeL2 } from '../../kit/tensors.ts';
+} from '../../kit/training/models.ts';
+import { expectClose, expectNoTensorLeak, relativeL2 } from '../../kit/training/tensors.ts';
 
 await prepareWasm((message) => t.comment(message));
 

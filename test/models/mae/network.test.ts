@@ -11,6 +11,7 @@ import { Random } from '../../../src/random.ts';
 import { adamw, disposeState } from '../../../src/train/optimizer.ts';
 import { sampleMasks } from '../../../src/vision/masks.ts';
 import { normalisePixels } from '../../../src/vision/patches.ts';
+import { patchify } from '../../kit/pictures/patches.ts';
 import {
   expectFloat64,
   expectNorms,
@@ -19,9 +20,8 @@ import {
   formulaPicture,
   measure,
   readExpected,
-} from '../../kit/models.ts';
-import { patchify } from '../../kit/patches.ts';
-import { expectClose, expectNoTensorLeak, relativeL2 } from '../../kit/tensors.ts';
+} from '../../kit/training/models.ts';
+import { expectClose, expectNoTensorLeak, relativeL2 } from '../../kit/training/tensors.ts';
 
 await prepareWasm((message) => t.comment(message));
 

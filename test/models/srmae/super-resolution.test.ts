@@ -12,7 +12,7 @@ import {
 } from '../../../src/models/srmae/super-resolution.options.ts';
 import { highFrequencies, superResolve } from '../../../src/models/srmae/super-resolution.ts';
 import { Random } from '../../../src/random.ts';
-import { expectNoTensorLeak, waves } from '../../kit/tensors.ts';
+import { expectNoTensorLeak, waves } from '../../kit/training/tensors.ts';
 
 await prepareWasm((message) => t.comment(message));
 

@@ -3,8 +3,8 @@ import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import t from 'tap';
 import { redact, redactProse, redactRow, redactValue, reveal, sealed } from '../../../src/pipeline/file/redact.ts';
-import { pictureFolder, writeFiles } from '../../kit/folder.ts';
-import { patchstream } from '../../kit/terminal.ts';
+import { pictureFolder, writeFiles } from '../../kit/files/folder.ts';
+import { patchstream } from '../../kit/runs/terminal.ts';
 
 const secret = 'sk-"hush"\\ &<x> 42';
 

@@ -9,9 +9,9 @@ import { run } from '../../../src/runs/run.ts';
 import { evaluateModel } from '../../../src/runs/training/evaluation.ts';
 import type { EvaluationRow } from '../../../src/runs/training/evaluation-row.ts';
 import { spread } from '../../../src/runs/training/held-out.ts';
-import { labelledFolder, writeFiles } from '../../kit/folder.ts';
-import { saying } from '../../kit/said.ts';
-import { patchstream } from '../../kit/terminal.ts';
+import { labelledFolder, writeFiles } from '../../kit/files/folder.ts';
+import { saying } from '../../kit/runs/said.ts';
+import { patchstream } from '../../kit/runs/terminal.ts';
 
 const head = `
 name: tiny

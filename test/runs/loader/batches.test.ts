@@ -9,8 +9,8 @@ import { decode, mask, randomFlip, randomResizedCrop, resize, windows } from '..
 import type { Failure } from '../../../src/streams/failures.ts';
 import { drop, type Sample } from '../../../src/streams/sample.ts';
 import { each, operator } from '../../../src/streams/stage.ts';
-import { pictureFolder, writeFiles } from '../../kit/folder.ts';
-import { gradient, jpeg } from '../../kit/pictures.ts';
+import { pictureFolder, writeFiles } from '../../kit/files/folder.ts';
+import { gradient, jpeg } from '../../kit/pictures/pictures.ts';
 
 /** Hands control back to the event loop a number of times that depends on the sample: timing without sleeping. */
 const unevenly = (salt: string) =>

@@ -2,7 +2,7 @@ import t from 'tap';
 import { leftToOthers } from '../../../src/backends/moments.ts';
 import { loadingBytes } from '../../../src/runs/loader/loading-memory.ts';
 import { rawPicture } from '../../../src/vision/picture.ts';
-import { gradient, jpeg } from '../../kit/pictures.ts';
+import { gradient, jpeg } from '../../kit/pictures/pictures.ts';
 
 const MiB = 2 ** 20;
 const { signal } = new AbortController();

@@ -11,7 +11,7 @@ import { defineSource } from '../../../src/sources/source.ts';
 import { cropBox, decode, randomFlip, randomResizedCrop, resize, stages } from '../../../src/stages/index.ts';
 import { each } from '../../../src/streams/stage.ts';
 import type { Picture } from '../../../src/vision/picture.ts';
-import { gradient } from '../../kit/pictures.ts';
+import { gradient } from '../../kit/pictures/pictures.ts';
 
 /** A folder of pictures that differ, three of which are broken. */
 async function photos(folder: string): Promise<string> {

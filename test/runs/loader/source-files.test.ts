@@ -14,7 +14,7 @@ import { toJsonl } from '../../../src/sinks/to-jsonl.ts';
 import { idx, imageFolder } from '../../../src/sources/index.ts';
 import type { Source } from '../../../src/sources/source.ts';
 import { decode } from '../../../src/stages/index.ts';
-import { pictureFolder, writeFiles } from '../../kit/folder.ts';
+import { pictureFolder, writeFiles } from '../../kit/files/folder.ts';
 
 const job = (source: Source, output: string) =>
   definePipeline({

@@ -11,9 +11,9 @@ import { imageFolder } from '../../../src/sources/index.ts';
 import { decode, downsample, mask, randomResizedCrop, windows } from '../../../src/stages/index.ts';
 import type { Measures } from '../../../src/train/metrics.ts';
 import { newestCheckpoint, readModel } from '../../../src/train/weights/checkpoint.ts';
-import { pictureFolder } from '../../kit/folder.ts';
-import { saying } from '../../kit/said.ts';
-import { withoutTorch } from '../../kit/torch.ts';
+import { pictureFolder } from '../../kit/files/folder.ts';
+import { saying } from '../../kit/runs/said.ts';
+import { withoutTorch } from '../../kit/training/torch.ts';
 
 const tiny = { width: 32, depth: 2, heads: 2, dropPath: 0.3, target: 'pixels' as const };
 const decoder = { decoderWidth: 32, decoderDepth: 1, decoderHeads: 2 };

@@ -8,8 +8,8 @@ import { run } from '../../../src/runs/run.ts';
 import { evaluateModel } from '../../../src/runs/training/evaluation.ts';
 import { microBatchRange } from '../../../src/runs/training/micro-batch-range.ts';
 import type { Measures } from '../../../src/train/metrics.ts';
-import { labelledFolder, writeFiles } from '../../kit/folder.ts';
-import { saying } from '../../kit/said.ts';
+import { labelledFolder, writeFiles } from '../../kit/files/folder.ts';
+import { saying } from '../../kit/runs/said.ts';
 
 interface Change {
   readonly model?: string;

@@ -12,7 +12,7 @@ import type { EvaluationRow } from '../../../src/runs/training/evaluation-row.ts
 import { defineSource } from '../../../src/sources/source.ts';
 import type { Failure } from '../../../src/streams/failures.ts';
 import { saveCheckpoint } from '../../../src/train/weights/checkpoint.ts';
-import { linearModel, linearSample } from '../../kit/train.ts';
+import { linearModel, linearSample } from '../../kit/training/train.ts';
 
 const line = defineModel({
   name: 'line',

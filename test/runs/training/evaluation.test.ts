@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { labelledFolder, writeFiles } from '../../kit/folder.ts';
-import { patchstream } from '../../kit/terminal.ts';
+import { labelledFolder, writeFiles } from '../../kit/files/folder.ts';
+import { patchstream } from '../../kit/runs/terminal.ts';
 
 const restoring = `
 name: tiny

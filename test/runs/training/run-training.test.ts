@@ -16,9 +16,9 @@ import { drop, type Sample } from '../../../src/streams/sample.ts';
 import { each, type Stage } from '../../../src/streams/stage.ts';
 import type { Measures } from '../../../src/train/metrics.ts';
 import { newestCheckpoint, readCheckpoint } from '../../../src/train/weights/checkpoint.ts';
-import { pictureFolder, writeFiles } from '../../kit/folder.ts';
-import { gradient, jpeg } from '../../kit/pictures.ts';
-import { saying } from '../../kit/said.ts';
+import { pictureFolder, writeFiles } from '../../kit/files/folder.ts';
+import { gradient, jpeg } from '../../kit/pictures/pictures.ts';
+import { saying } from '../../kit/runs/said.ts';
 
 /**
  * A training that takes a second: LoMaR 32 wide, two blocks, windows of 3 × 3 patches of 32 × 32 pictures. In the calling thread where the thread

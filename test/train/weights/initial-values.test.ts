@@ -12,7 +12,7 @@ import type { Model } from '../../../src/models/model.ts';
 import { Random } from '../../../src/random.ts';
 import { initialValues } from '../../../src/train/weights/initial-values.ts';
 import { loadInitial, modelTensors } from '../../../src/train/weights/weights.ts';
-import { formulaParameters } from '../../kit/models.ts';
+import { formulaParameters } from '../../kit/training/models.ts';
 
 await prepareWasm((message) => t.comment(message));
 

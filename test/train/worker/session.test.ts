@@ -18,8 +18,8 @@ import {
   type Session,
   type SessionOptions,
 } from '../../../src/train/worker/session.ts';
-import { withoutTorch } from '../../kit/torch.ts';
-import { linearModel, smallDefinition, smallSpec } from '../../kit/train.ts';
+import { withoutTorch } from '../../kit/training/torch.ts';
+import { linearModel, smallDefinition, smallSpec } from '../../kit/training/train.ts';
 
 const plan = { name: 'linear', options: { a: 1 }, spec: smallSpec };
 const definitionOf = (folder: string, change: Partial<TrainDefinition> = {}) =>

@@ -7,7 +7,7 @@ import type { TrainDefinition } from '../../../src/train/definition.ts';
 import type { LoopEnd } from '../../../src/train/loop.ts';
 import { type Measures, readMetrics } from '../../../src/train/metrics.ts';
 import { startTrainer, type TrainerOptions } from '../../../src/train/worker/trainer.ts';
-import { linearModel, SmallLoader, smallDefinition } from '../../kit/train.ts';
+import { linearModel, SmallLoader, smallDefinition } from '../../kit/training/train.ts';
 
 interface Ran {
   readonly end: LoopEnd;

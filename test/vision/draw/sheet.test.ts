@@ -9,7 +9,7 @@ import {
   windowColours,
 } from '../../../src/vision/draw/sheet.ts';
 import { blankPixels } from '../../../src/vision/pixels.ts';
-import * as kit from '../../kit/pictures.ts';
+import * as kit from '../../kit/pictures/pictures.ts';
 
 const at = ({ width, data }: { width: number; data: Uint8Array }, x: number, y: number) => [
   ...data.subarray((y * width + x) * 3, (y * width + x) * 3 + 3),

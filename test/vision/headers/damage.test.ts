@@ -10,7 +10,7 @@ import { openPicture } from '../../../src/vision/open.ts';
 import type { Picture } from '../../../src/vision/picture.ts';
 import { renderPixels } from '../../../src/vision/render/render.ts';
 import { renderWithSharp } from '../../../src/vision/render/sharp.ts';
-import * as kit from '../../kit/pictures.ts';
+import * as kit from '../../kit/pictures/pictures.ts';
 
 const addon = imageAddon();
 const skip = isAbsent(addon) ? addon.found : false;

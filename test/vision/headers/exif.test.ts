@@ -4,8 +4,16 @@ import type { Format } from '../../../src/vision/headers/formats.ts';
 import { openPicture } from '../../../src/vision/open.ts';
 import type { Pixels } from '../../../src/vision/picture.ts';
 import { renderWithSharp } from '../../../src/vision/render/sharp.ts';
-import { app1, type ExifOptions, exifOf, exifSegment, type TiffType, tiffTypes, withSegments } from '../../kit/exif.ts';
-import * as kit from '../../kit/pictures.ts';
+import {
+  app1,
+  type ExifOptions,
+  exifOf,
+  exifSegment,
+  type TiffType,
+  tiffTypes,
+  withSegments,
+} from '../../kit/pictures/exif.ts';
+import * as kit from '../../kit/pictures/pictures.ts';
 
 const plain = await kit.jpeg(kit.gradient(24, 16));
 const turned = (options: ExifOptions) => withSegments(plain, exifSegment(exifOf(options)));

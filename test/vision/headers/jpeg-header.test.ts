@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import t from 'tap';
 import { jpegHeader } from '../../../src/vision/headers/jpeg-header.ts';
-import * as kit from '../../kit/pictures.ts';
+import * as kit from '../../kit/pictures/pictures.ts';
 
 const pixels = kit.gradient(30, 20);
 const source = () => sharp(pixels.data, { raw: { width: 30, height: 20, channels: 3 } });

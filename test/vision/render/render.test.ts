@@ -12,8 +12,8 @@ import { setRenderThreads } from '../../../src/vision/render/native.ts';
 import { recordRenderer } from '../../../src/vision/render/records.ts';
 import { renderAll, renderGrey, renderPixels } from '../../../src/vision/render/render.ts';
 import { renderWithSharp } from '../../../src/vision/render/sharp.ts';
-import { growth, residentMiB } from '../../kit/memory.ts';
-import * as kit from '../../kit/pictures.ts';
+import * as kit from '../../kit/pictures/pictures.ts';
+import { growth, residentMiB } from '../../kit/runs/memory.ts';
 
 const addon = imageAddon();
 const skip = isAbsent(addon) ? addon.found : false;

@@ -11,7 +11,7 @@ import { planOf } from '../../../src/vision/render/plan.ts';
 import { renderGrey, renderPixels } from '../../../src/vision/render/render.ts';
 import { renderWithSharp } from '../../../src/vision/render/sharp.ts';
 import { boundsOf, drawnFrom, warpPixels } from '../../../src/vision/render/turn.ts';
-import * as kit from '../../kit/pictures.ts';
+import * as kit from '../../kit/pictures/pictures.ts';
 
 const skip = isAbsent(imageAddon()) ? 'native/image is not built' : false;
 const degrees = (angle: number) => (angle * Math.PI) / 180;

@@ -1,6 +1,6 @@
 import t from 'tap';
 import * as tf from '../../../../src/backends/tf.ts';
-import { expectAgreement, testDevice, wavy, whole, withGradients, withoutTorch } from '../../../kit/torch.ts';
+import { expectAgreement, testDevice, wavy, whole, withGradients, withoutTorch } from '../../../kit/training/torch.ts';
 
 const skip = { skip: withoutTorch };
 

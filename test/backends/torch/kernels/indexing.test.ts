@@ -1,7 +1,7 @@
 import t from 'tap';
 import * as tf from '../../../../src/backends/tf.ts';
 import { prepareTorch } from '../../../../src/backends/torch/prepare.ts';
-import { expectAgreement, testDevice, wavy, whole, withGradients, withoutTorch } from '../../../kit/torch.ts';
+import { expectAgreement, testDevice, wavy, whole, withGradients, withoutTorch } from '../../../kit/training/torch.ts';
 
 const skip = { skip: withoutTorch };
 const x = () => wavy([3, 4, 5]);

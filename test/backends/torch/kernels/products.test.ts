@@ -1,8 +1,8 @@
 import t from 'tap';
 import * as tf from '../../../../src/backends/tf.ts';
 import { prepareTorch } from '../../../../src/backends/torch/prepare.ts';
-import { expectClose } from '../../../kit/tensors.ts';
-import { expectAgreement, testDevice, wavy, whole, withGradients, withoutTorch } from '../../../kit/torch.ts';
+import { expectClose } from '../../../kit/training/tensors.ts';
+import { expectAgreement, testDevice, wavy, whole, withGradients, withoutTorch } from '../../../kit/training/torch.ts';
 
 const skip = { skip: withoutTorch };
 const flags = [false, true];

@@ -1,0 +1,53 @@
+import { pipeline, randomFlip, randomResizedCrop, shards } from '../../../src/index.ts';
+import { batch, cropped, side } from '../../loader/ours.ts';
+
+/** The protocol of streams/stream.py: an endless stream of batches, a turn at a time. */
+type Request =
+  | {
+      readonly open: {
+        readonly folder: string;
+        readonly setting: { readonly from: 'jpeg' | 'raw'; readonly views: boolean };
+      };
+    }
+  | { readonly turn: { readonly skip: number; readonly batches: number } };
+
+const many = 1 << 16;
+
+let stream:
+  | AsyncIterator<{
+      readonly fields: { readonly picture: { readonly dtype: string; readonly shape: readonly number[] } };
+    }>
+  | undefined;
+
+export async function hello(): Promise<object> {
+  return { version: 'patchstream' };
+}
+
+export async function answer(request: Request): Promise<object> {
+  if ('open' in request) {
+    const { folder, setting } = request.open;
+    await stream?.return?.();
+    const options = { shuffle: true, epochs: many, views: setting.views };
+    const batches =
+      setting.from === 'jpeg'
+        ? cropped(folder).batches(batch, options)
+        : pipeline(shards(folder), randomResizedCrop({ size: side }), randomFlip()).batches(batch, options);
+    stream = batches[Symbol.asyncIterator]();
+    return {};
+  }
+  const { skip, batches } = request.turn;
+  for (let i = 0; i < skip; i++) await next();
+  const begun = performance.now();
+  for (let i = 0; i < batches; i++) await next();
+  return { ms: performance.now() - begun, images: batches * batch };
+}
+
+async function next(): Promise<void> {
+  const { value, done } = (await stream!.next()) as IteratorResult<{
+    readonly fields: { readonly picture: { readonly dtype: string; readonly shape: readonly number[] } };
+  }>;
+  if (done) throw new Error('The stream ended.');
+  const { dtype, shape } = value.fields.picture;
+  const expected = [batch, side, side, 3];
+  if (dtype !== 'uint8' || shape.join() !== expected.join()) throw new Error(`A batch of ${dtype} ${shape}.`);
+}
