@@ -39,7 +39,7 @@ export async function askPlainDlib(folder: string, paths: readonly string[], mod
 
 /** What it has found on the photographs, with landmarks, by dlib 19.24; test/all/faces.test.ts asks it again. */
 export const recordedFaces = (): PlainFaces =>
-  JSON.parse(readFileSync(join('test', 'kit', 'plain-faces.json'), 'utf8'));
+  JSON.parse(readFileSync(join('test', 'kit', 'pictures', 'plain-faces.json'), 'utf8'));
 
 /** Faces of at least 80 px that there are: 19 on all photographs, one on each. */
 const leastOf = (photos: readonly number[]) => (photos.length === facePhotos.length ? 19 : photos.length);
