@@ -113,8 +113,8 @@ export interface ImageAddon {
    */
   open(threads: number, ended: (outcomes: Int32Array, count: number, messages?: readonly string[]) => void): void;
   /**
-   * Starts the jobs in the first `count` ints. Of each: id, kind (`imageKinds`), width and height as stored, EXIF's orientation, the number of outputs,
-   * the number of steps, and the ints of every step (native/image/job.h). `arrays` has its bytes and then its outputs, which may lie in a
+   * Starts the jobs in the first `count` ints. Of each: id, kind (`imageKinds`), width and height as stored, EXIF's orientation, the background of what is
+   * transparent (0xRRGGBB), the number of outputs, the number of steps, and the ints of every step (native/image/job.h). `arrays` has its bytes and then its outputs, which may lie in a
    * SharedArrayBuffer and are kept alive until the job has ended.
    */
   submit(ints: Int32Array, count: number, arrays: readonly Uint8Array[]): void;
@@ -154,7 +154,13 @@ export interface ImageAddon {
   readonly crc32Ways?: () => number;
   /** For comparisons: 1 takes the plain form of the vector code, in the whole process; 0 ends that. */
   setPortable(on: number): void;
-  info(): { /** 2001005 is 2.1.5. */ readonly version: number; readonly vectors: 'avx2' | 'plain' };
+  info(): {
+    /** Of libjpeg-turbo: 2001005 is 2.1.5. */
+    readonly version: number;
+    /** Of libpng; empty where the addon is built without, and decodes no PNG. */
+    readonly png: string;
+    readonly vectors: 'avx2' | 'plain';
+  };
 }
 
 /**
@@ -195,7 +201,7 @@ export interface DlibAddon {
 export const dlibOutcomes = { done: 0, cancelled: 1, memory: 2, failed: 3, model: 4 } as const;
 
 /** Kinds of sources, and what becomes of jobs, as `native/image` numbers them. */
-export const imageKinds = { jpeg: 0, grey: 1, rgb: 2 } as const;
+export const imageKinds = { jpeg: 0, grey: 1, rgb: 2, png: 5 } as const;
 export const imageOutcomes = { done: 0, broken: 1, foreign: 2, cancelled: 3, memory: 4, read: 5, unread: 6 } as const;
 
 const require = createRequire(import.meta.url);

@@ -7,6 +7,7 @@
 #include "arguments.h"
 #include "crc32.h"
 #include "pool.h"
+#include "decode/png.h"
 #include "records.h"
 #include "render.h"
 #include "pixels/resize.h"
@@ -45,6 +46,9 @@ Pool& poolOf(const Arguments& given) {
 // About as long as rendering so many bytes takes: a few files are read in one go.
 constexpr size_t fileWeight = size_t{8} << 10;
 
+// How much longer a byte of a file takes than one that is written.
+size_t weightOf(Kind kind) { return kind == Kind::jpeg ? 16 : isRaw(kind) ? 1 : 8; }
+
 Job& jobAt(Pool& pool, int32_t id) {
   check(id >= 0 && id < (1 << 20), "the id is out of range");
   return pool.at(id);
@@ -57,7 +61,7 @@ napi_value open(const Arguments& given) {
   return nullptr;
 }
 
-// submit(ints, count, arrays). Of each job: id, kind, width, height, orientation, outputs, steps, and the ints of every step (job.h); in arrays its
+// submit(ints, count, arrays). Of each job: id, kind, width, height, orientation, background, outputs, steps, and the ints of every step (job.h); in arrays its
 // bytes and then its outputs.
 napi_value submit(const Arguments& given) {
   Pool& pool = poolOf(given);
@@ -69,27 +73,28 @@ napi_value submit(const Arguments& given) {
   jobs.clear();
   uint32_t array = 0;
   while (numbers.at < numbers.end) {
-    const int32_t* head = numbers.next(7);
+    const int32_t* head = numbers.next(8);
     Job& job = jobAt(pool, head[0]);
     job.kind = static_cast<Kind>(head[1]);
     check(job.kind != Kind::file && job.kind != Kind::frame, "what is only read is no picture");
     job.width = head[2];
     job.height = head[3];
     job.orientation = head[4];
+    job.background = head[5];
     const TypedArray bytes = bytesAt(given.env, given.values[2], array++);
     job.bytes = static_cast<const uint8_t*>(bytes.data);
     job.length = bytes.length;
-    job.weight = job.kind == Kind::jpeg ? bytes.length * 16 : bytes.length;
+    job.weight = bytes.length * weightOf(job.kind);
     job.outputs.clear();
     given.state.lengths.clear();
-    for (int32_t i = 0; i < head[5]; i++) {
+    for (int32_t i = 0; i < head[6]; i++) {
       const TypedArray out = bytesAt(given.env, given.values[2], array++);
       job.outputs.push_back(static_cast<uint8_t*>(out.data));
       given.state.lengths.push_back(out.length);
       job.weight += out.length;
     }
-    check(head[6] > 0 && head[6] < 1024, "the number of steps is out of range");
-    job.steps.resize(head[6]);
+    check(head[7] > 0 && head[7] < 1024, "the number of steps is out of range");
+    job.steps.resize(head[7]);
     for (Step& step : job.steps) std::memcpy(&step, numbers.next(stepInts), sizeof step);
     check(isSound(job, given.state.lengths), "the numbers of a job do not fit together");
     jobs.push_back(&job);
@@ -209,10 +214,16 @@ napi_value setPortable(const Arguments& given) {
   return nullptr;
 }
 
-// info() -> { version, vectors }.
+// info() -> { version, vectors, png }: the versions of libjpeg-turbo, and of libpng, which is empty without it.
 napi_value info(const Arguments& given) {
+#ifdef PATCHSTREAM_PNG
+  const char* png = png_get_libpng_ver(nullptr);
+#else
+  const char* png = "";
+#endif
   return jsObject(given.env, {{"version", jsNumber(given.env, LIBJPEG_TURBO_VERSION_NUMBER)},
-                            {"vectors", jsText(given.env, avx2Passes() == nullptr ? "plain" : "avx2")}});
+                            {"vectors", jsText(given.env, avx2Passes() == nullptr ? "plain" : "avx2")},
+                            {"png", jsText(given.env, png)}});
 }
 
 template <napi_value (*function)(const Arguments&)>

@@ -53,7 +53,16 @@ constexpr size_t stepInts = 27;
 static_assert(sizeof(Step) == stepInts * sizeof(int32_t), "a step is its ints");
 
 // `file`, `frame`: nothing is rendered, but read.
-enum class Kind : int32_t { jpeg = 0, grey = 1, rgb = 2, file = 3, frame = 4 };
+enum class Kind : int32_t { jpeg = 0, grey = 1, rgb = 2, file = 3, frame = 4, png = 5 };
+
+inline bool isRaw(Kind kind) { return kind == Kind::grey || kind == Kind::rgb; }
+// Whether it is a format of files that this build decodes.
+inline bool isDecoded(Kind kind) {
+#ifdef PATCHSTREAM_PNG
+  if (kind == Kind::png) return true;
+#endif
+  return kind == Kind::jpeg;
+}
 
 // What came of a job, as JavaScript numbers it.
 enum class Outcome : int32_t {
@@ -78,6 +87,8 @@ struct Job {
   int32_t height = 0;
   // EXIF's, 1-8.
   int32_t orientation = 1;
+  // What a file that is transparent is laid on, 0xRRGGBB.
+  int32_t background = 0;
   const uint8_t* bytes = nullptr;
   size_t length = 0;
   std::vector<Step> steps;

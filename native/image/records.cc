@@ -5,7 +5,7 @@
 namespace patchstream {
 
 std::optional<Outcome> renderAlike(Renderer& renderer, Job& job, const Records& records) {
-  if (job.kind == Kind::jpeg || job.steps.empty() || job.width <= 0 || job.height <= 0) return {};
+  if (!isRaw(job.kind) || job.steps.empty() || job.width <= 0 || job.height <= 0) return {};
   const Step& last = job.steps.back();
   if (last.pageWidth <= 0 || last.pageHeight <= 0) return {};
   job.length = static_cast<size_t>(job.width) * job.height * (job.kind == Kind::rgb ? 3 : 1);

@@ -93,13 +93,30 @@ bool isWarp(const Step& step, int32_t width, int32_t height) {
   return step.warped == 1 && step.source >= 0 && whole && covers && std::all_of(step.matrix, step.matrix + 6, [](float value) { return std::isfinite(value); });
 }
 
+Outcome outcomeOf(Job& job, Answer answer, const char* reason) {
+  switch (answer) {
+    case Answer::well:
+      return Outcome::done;
+    case Answer::foreign:
+      return Outcome::foreign;
+    case Answer::stopped:
+      return Outcome::cancelled;
+    case Answer::memory:
+      return Outcome::memory;
+    case Answer::broken:
+      break;
+  }
+  job.message = reason;
+  return Outcome::broken;
+}
+
 }  // namespace
 
 bool isSound(const Job& job, const std::vector<size_t>& lengths) {
-  const bool known = job.kind == Kind::jpeg || job.kind == Kind::grey || job.kind == Kind::rgb;
+  const bool known = isDecoded(job.kind) || isRaw(job.kind);
   if (!known || !isSize(job.width, job.height) || job.orientation < 1 || job.orientation > 8 || job.steps.empty()) return false;
   const size_t pixels = static_cast<size_t>(job.width) * job.height;
-  if (job.kind != Kind::jpeg && (job.orientation != 1 || job.length != pixels * (job.kind == Kind::rgb ? 3 : 1))) return false;
+  if (isRaw(job.kind) && (job.orientation != 1 || job.length != pixels * (job.kind == Kind::rgb ? 3 : 1))) return false;
   const bool transposed = job.orientation > 4;
   for (size_t i = 0; i < job.steps.size(); i++) {
     const Step& step = job.steps[i];
@@ -132,6 +149,10 @@ void Renderer::run(Job& job) {
     job.outcome = Outcome::memory;
   }
   jpeg_.close();
+#ifdef PATCHSTREAM_PNG
+  png_.close();
+  png_.trim(keptBytes);
+#endif
   decoded_.trim(keptBytes);
   turned_.trim(keptBytes);
   for (const auto& page : pages_) page->trim(keptBytes);
@@ -150,7 +171,7 @@ Outcome Renderer::attempt(Job& job) {
       source.width = earlier.pageWidth;
       source.height = earlier.pageHeight;
       source.stride = static_cast<ptrdiff_t>(source.width) * 3;
-    } else if (job.kind == Kind::jpeg) {
+    } else if (!isRaw(job.kind)) {
       turn = turnOf(job.orientation);
       const Outcome outcome = decode(job, step, turn, source);
       if (outcome != Outcome::done) return outcome;
@@ -161,7 +182,7 @@ Outcome Renderer::attempt(Job& job) {
       source.channels = job.kind == Kind::rgb ? 3 : 1;
       source.stride = static_cast<ptrdiff_t>(source.width) * source.channels;
     }
-    if (step.warped == 0 && (step.source >= 0 || job.kind != Kind::jpeg)) prepare(step, turn, source.width, source.height, 1);
+    if (step.warped == 0 && (step.source >= 0 || isRaw(job.kind))) prepare(step, turn, source.width, source.height, 1);
     uint8_t* page = step.output >= 0 ? job.outputs[step.output] : pages_[i]->need(step.pageBytes());
     // Also for a page in the thread's memory, since its source may be an output.
     const Touch touch(job);
@@ -172,28 +193,36 @@ Outcome Renderer::attempt(Job& job) {
 }
 
 Outcome Renderer::decode(Job& job, const Step& step, const Turn& turn, Region& region) {
-  JpegReader::Answer answer = jpeg_.open(job.bytes, job.length, job.width, job.height, job.unwanted);
-  if (answer == JpegReader::Answer::well) {
+  return job.kind == Kind::png ? decodePng(job, step, turn, region) : decodeJpeg(job, step, turn, region);
+}
+
+Outcome Renderer::decodeJpeg(Job& job, const Step& step, const Turn& turn, Region& region) {
+  Answer answer = jpeg_.open(job.bytes, job.length, job.width, job.height, job.unwanted);
+  if (answer == Answer::well) {
     const int32_t shrink = shrinkFor(step.box.width, step.resizedWidth, step.box.height, step.resizedHeight);
-    const int32_t width = turn.transposed ? job.height : job.width;
-    const int32_t height = turn.transposed ? job.width : job.height;
-    prepare(step, turn, width, height, shrink);
+    prepareFile(job, step, turn, shrink);
     answer = jpeg_.read(shrink, across_.low(), down_.low(), across_.high(), down_.high(), step.channels, decoded_, region);
   }
-  switch (answer) {
-    case JpegReader::Answer::well:
-      return Outcome::done;
-    case JpegReader::Answer::foreign:
-      return Outcome::foreign;
-    case JpegReader::Answer::stopped:
-      return Outcome::cancelled;
-    case JpegReader::Answer::memory:
-      return Outcome::memory;
-    case JpegReader::Answer::broken:
-      break;
+  return outcomeOf(job, answer, jpeg_.reason());
+}
+
+Outcome Renderer::decodePng([[maybe_unused]] Job& job, [[maybe_unused]] const Step& step, [[maybe_unused]] const Turn& turn,
+                            [[maybe_unused]] Region& region) {
+#ifdef PATCHSTREAM_PNG
+  Answer answer = png_.open(job.bytes, job.length, job.width, job.height, job.unwanted);
+  if (answer == Answer::well) {
+    prepareFile(job, step, turn, 1);
+    answer = png_.read(across_.low(), down_.low(), across_.high(), down_.high(), job.background, decoded_, region);
   }
-  job.message = jpeg_.reason();
-  return Outcome::broken;
+  return outcomeOf(job, answer, png_.reason());
+#else
+  return Outcome::foreign;
+#endif
+}
+
+// As `prepare`, of the file of a job.
+void Renderer::prepareFile(const Job& job, const Step& step, const Turn& turn, int32_t shrink) {
+  prepare(step, turn, turn.transposed ? job.height : job.width, turn.transposed ? job.width : job.height, shrink);
 }
 
 // Works out the weights of both sides; `width` and `height` are the upright source's.

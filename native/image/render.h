@@ -3,8 +3,9 @@
 #include <memory>
 #include <vector>
 
-#include "pixels/buffer.h"
 #include "decode/jpeg.h"
+#include "decode/png.h"
+#include "pixels/buffer.h"
 #include "job.h"
 #include "pixels/resize.h"
 #include "pixels/taps.h"
@@ -31,6 +32,9 @@ class Renderer {
 
   Outcome attempt(Job& job);
   Outcome decode(Job& job, const Step& step, const Turn& turn, Region& region);
+  Outcome decodeJpeg(Job& job, const Step& step, const Turn& turn, Region& region);
+  Outcome decodePng(Job& job, const Step& step, const Turn& turn, Region& region);
+  void prepareFile(const Job& job, const Step& step, const Turn& turn, int32_t shrink);
   void prepare(const Step& step, const Turn& turn, int32_t width, int32_t height, int32_t shrink);
   // False: the job was cancelled meanwhile.
   bool draw(const Job& job, const Step& step, const Turn& turn, const Region& source, uint8_t* page);
@@ -40,6 +44,9 @@ class Renderer {
   bool scale(const Job& job, const Region& source, uint8_t* out, ptrdiff_t stride, int32_t wanted);
 
   JpegReader jpeg_;
+#ifdef PATCHSTREAM_PNG
+  PngReader png_;
+#endif
   // Of the stored picture, whichever way it lies.
   Taps across_;
   Taps down_;

@@ -8,7 +8,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { findDlib } from './dlib.mjs';
-import { findLibjpeg } from './libjpeg.mjs';
+import { findImage } from './image.mjs';
 import { findLibtorch } from './libtorch.mjs';
 import { digest, filesBelow, readIfThere } from './stamp.mjs';
 
@@ -45,7 +45,7 @@ export const addons = [
     heavy: 'ATen/ATen.h',
     find: findLibtorch,
   },
-  { name: 'image', variable: 'LIBJPEG', without: 'sharp decodes instead', seconds: 3, find: findLibjpeg },
+  { name: 'image', variable: 'LIBJPEG', without: 'sharp decodes instead', seconds: 3, find: findImage },
   {
     name: 'dlib',
     variable: 'DLIB',

@@ -25,10 +25,10 @@ export const groups = [
   { name: 'dlib', purpose: 'finds faces', tenant: 'native/dlib', packages: ['libdlib-dev'], download: '75 MB' },
   {
     name: 'image',
-    purpose: 'decodes JPEG faster',
+    purpose: 'decodes JPEG and PNG faster',
     tenant: 'native/image',
-    packages: ['libjpeg62-turbo-dev'],
-    download: '1 MB',
+    packages: ['libjpeg62-turbo-dev', 'libpng-dev'],
+    download: '3 MB',
   },
   {
     name: 'bench',

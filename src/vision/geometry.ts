@@ -46,8 +46,8 @@ export type Colour = readonly [number, number, number];
 /** Where a picture's pixels come from. */
 export type Origin =
   /**
-   * An encoded file. `orientation` is EXIF's 1–8. One with an alpha channel, `alpha`, is laid on `background`. `plainJpeg`: a JPEG in grey or RGB whose colours
-   * are sRGB's, which the native renderer decodes.
+   * An encoded file. `orientation` is EXIF's 1–8. One with an alpha channel, `alpha`, is laid on `background`. `plain`: its colours are grey or sRGB's, and the
+   * native renderer decodes it where it has the format.
    */
   | {
       readonly kind: 'encoded';
@@ -56,7 +56,7 @@ export type Origin =
       readonly orientation: number;
       readonly alpha: boolean;
       readonly background: Colour;
-      readonly plainJpeg: boolean;
+      readonly plain: boolean;
       readonly maxPixels: number;
     }
   /** Pixels as they are: [height, width, channels] uint8, grey or RGB. */

@@ -3,8 +3,10 @@ import { fail } from '../errors.ts';
 import { orientationIn } from './headers/exif.ts';
 import { type Format, sniff } from './headers/formats.ts';
 import { jpegHeader, strangeJpeg } from './headers/jpeg-header.ts';
+import { pngHeader } from './headers/png-header.ts';
 import { strangeTiff } from './headers/tiff.ts';
 import { type Colour, Picture } from './picture.ts';
+import { longestSide } from './render/native.ts';
 import { decoderError } from './render/sharp.ts';
 
 /** Formats that are let through unless more are named. */
@@ -36,7 +38,7 @@ export async function openPicture(bytes: Uint8Array, options: OpenOptions = {}):
   return openSoon(bytes, options);
 }
 
-/** As `openPicture`, but at once where the header needs no decoder, as those of nearly all JPEGs: a promise costs more than reading it. */
+/** As `openPicture`, but at once where the header needs no decoder, as those of nearly all JPEGs and PNGs: a promise costs more than reading it. */
 export function openSoon(
   bytes: Uint8Array,
   { formats = commonFormats, maxPixels = defaultMaxPixels, background = white }: OpenOptions = {},
@@ -51,7 +53,7 @@ export function openSoon(
     throw fail('PICTURE_FORMAT', { formats: formats.join(', '), found: what, advice: todo });
   }
   const limits = { format, maxPixels, background };
-  const header = format === 'jpeg' ? quickHeader(bytes) : undefined;
+  const header = quickHeader(bytes, format);
   if (header !== undefined) return pictureOf(bytes, header, limits);
   return readHeader(bytes, format).then((header) => pictureOf(bytes, header, limits));
 }
@@ -64,10 +66,10 @@ interface Limits {
 
 /** @throws PICTURE_LIMIT */
 function pictureOf(bytes: Uint8Array, header: Header, { format, maxPixels, background }: Limits): Picture {
-  const { orientation, alpha, plainJpeg } = header;
+  const { orientation, alpha, plain } = header;
   const [width, height] = orientation > 4 ? [header.height, header.width] : [header.width, header.height];
   if (width * height > maxPixels) throw fail('PICTURE_LIMIT', { limit: maxPixels, width, height });
-  const origin = { kind: 'encoded', bytes, format, orientation, alpha, background, plainJpeg, maxPixels } as const;
+  const origin = { kind: 'encoded', bytes, format, orientation, alpha, background, plain, maxPixels } as const;
   return new Picture(origin, width, height);
 }
 
@@ -77,15 +79,19 @@ interface Header {
   readonly height: number;
   readonly orientation: number;
   readonly alpha: boolean;
-  readonly plainJpeg: boolean;
+  readonly plain: boolean;
 }
 
-/** The header of a JPEG, when it is as JPEGs are. */
-function quickHeader(bytes: Uint8Array): Header | undefined {
-  const found = jpegHeader(bytes);
+/** The header of a JPEG or a PNG, when it is as they are. */
+function quickHeader(bytes: Uint8Array, format: Format): Header | undefined {
+  if (format === 'png') {
+    const found = pngHeader(bytes);
+    return found && { ...found, plain: !found.foreignProfile && Math.max(found.width, found.height) <= longestSide };
+  }
+  const found = format === 'jpeg' ? jpegHeader(bytes) : undefined;
   if (found === undefined) return undefined;
   const { width, height, orientation, components, foreignProfile } = found;
-  return { width, height, orientation, alpha: false, plainJpeg: components !== 4 && !foreignProfile };
+  return { width, height, orientation, alpha: false, plain: components !== 4 && !foreignProfile };
 }
 
 async function readHeader(bytes: Uint8Array, format: Format): Promise<Header> {
@@ -96,7 +102,7 @@ async function readHeader(bytes: Uint8Array, format: Format): Promise<Header> {
   if (depth !== 'uchar' && depth !== 'ushort') throw unsupported(`pixels of type ${depth}`);
   // Of an AVIF the decoder itself turns what is to be turned.
   const own = exif !== undefined && format !== 'avif' && format !== 'tiff';
-  return { width, height, orientation: own ? orientationIn(exif) : orientation, alpha: hasAlpha, plainJpeg: false };
+  return { width, height, orientation: own ? orientationIn(exif) : orientation, alpha: hasAlpha, plain: false };
 }
 
 function unsupported(found: string): Error {

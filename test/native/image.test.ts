@@ -13,7 +13,7 @@ const upright = [0, 0, 0, 0, 0, 0, 0];
 
 /** A job in its ints: the whole of a picture of width × height brought to side × side. */
 const job = (id: number, kind: number, width: number, height: number, side: number) => [
-  ...[id, kind, width, height, 1, 1, 1],
+  ...[id, kind, width, height, 1, 0, 1, 1],
   ...[-1, 0, 0, 0, width, height, side, side, 1, 0, 0, side, side, 0, side, side, 0, 0, 0, 3, ...upright],
 ];
 
@@ -131,19 +131,19 @@ t.test('numbers that do not fit together are refused, before anything is read or
     ['height', 3, 0],
     ['orientation', 4, 9],
     ['orientation of raw pixels', 4, 6],
-    ['steps', 6, 0],
-    ['source', 7, 0],
-    ['output', 8, 1],
-    ['left of the box', 9, -1],
-    ['width of the box', 11, 5],
-    ['height of the box', 12, 2 ** 31 - 1],
-    ['size', 13, 0],
-    ['kernel', 15, 2],
-    ['window', 18, 3],
-    ['page', 21, 3],
-    ['place on the page', 23, 1],
-    ['a warp of what is no page', 27, 1],
-    ['a warp that is none', 27, 2],
+    ['steps', 7, 0],
+    ['source', 8, 0],
+    ['output', 9, 1],
+    ['left of the box', 10, -1],
+    ['width of the box', 12, 5],
+    ['height of the box', 13, 2 ** 31 - 1],
+    ['size', 14, 0],
+    ['kernel', 16, 2],
+    ['window', 19, 3],
+    ['page', 22, 3],
+    ['place on the page', 24, 1],
+    ['a warp of what is no page', 28, 1],
+    ['a warp that is none', 28, 2],
   ];
   for (const [what, at, value] of wrong) {
     const ints = Int32Array.from(good);
@@ -175,8 +175,8 @@ const thrown = (ints) => {
 addon.open(1, () => undefined);
 parentPort.postMessage(workerData.steps.map((ints) => thrown(ints)));
 `;
-  const head = [0, imageKinds.grey, 4, 3, 1, 1, 2];
-  const page = job(0, 0, 4, 3, 2).slice(7).with(1, -1);
+  const head = [0, imageKinds.grey, 4, 3, 1, 0, 1, 2];
+  const page = job(0, 0, 4, 3, 2).slice(8).with(1, -1);
   const warped = (change: readonly [at: number, value: number][] = [], numbers = [1, 0, 0, 0, 1, 0]) => {
     const warp = [0, 0, 0, 0, 2, 2, 2, 2, 1, 0, 0, 2, 2, 0, 2, 2, 0, 0, 0, 3, 1, 0, 0, 0, 0, 0, 0];
     for (const [at, value] of change) warp[at] = value;
@@ -237,9 +237,9 @@ addon.submit(workerData.ints, workerData.ints.length, [workerData.bytes, ...outs
 while (Atomics.load(outs[0], 0) === 0);
 addon.cancel(0);
 `;
-  const [head, step] = [job(0, imageKinds.jpeg, side, side, 2).slice(0, 7), job(0, 0, side, side, 2).slice(7)];
+  const [head, step] = [job(0, imageKinds.jpeg, side, side, 2).slice(0, 8), job(0, 0, side, side, 2).slice(8)];
   const steps = Array.from({ length: count }, (_, output) => step.with(1, output));
-  const ints = Int32Array.from([...head.with(5, count).with(6, count), ...steps.flat()]);
+  const ints = Int32Array.from([...head.with(6, count).with(7, count), ...steps.flat()]);
   const bytes = slow(side, 4);
   const { message } = await messageFrom<{ outcome: number; last: number[] }>(code, { count, ints, bytes });
   t.same(message, { outcome: imageOutcomes.cancelled, last: new Array(12).fill(0) });

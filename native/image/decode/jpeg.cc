@@ -162,12 +162,12 @@ JpegReader::JpegReader() {
 
 JpegReader::~JpegReader() { jpeg_destroy_decompress(&info_); }
 
-JpegReader::Answer JpegReader::refuse(const char* reason) {
+Answer JpegReader::refuse(const char* reason) {
   std::snprintf(error_.message, sizeof error_.message, "%s", reason);
   return Answer::broken;
 }
 
-JpegReader::Answer JpegReader::open(const uint8_t* bytes, size_t length, int32_t width, int32_t height, const std::atomic<bool>& stop) {
+Answer JpegReader::open(const uint8_t* bytes, size_t length, int32_t width, int32_t height, const std::atomic<bool>& stop) {
   close();
   error_.stop = &stop;
   error_.begin = bytes;
@@ -189,7 +189,7 @@ JpegReader::Answer JpegReader::open(const uint8_t* bytes, size_t length, int32_t
   }
 }
 
-JpegReader::Answer JpegReader::read(int32_t shrink, int32_t left, int32_t top, int32_t right, int32_t bottom, int32_t channels, Buffer& into,
+Answer JpegReader::read(int32_t shrink, int32_t left, int32_t top, int32_t right, int32_t bottom, int32_t channels, Buffer& into,
                                     Region& region) {
   if (setjmp(error_.jump) != 0) return error_.answer;
   info_.scale_num = 1;

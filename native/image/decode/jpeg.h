@@ -8,20 +8,10 @@
 
 #include <jpeglib.h>
 
-#include "pixels/buffer.h"
+#include "../pixels/buffer.h"
+#include "region.h"
 
 namespace patchstream {
-
-// Some rows and columns of a picture, which lie at (left, top) of it. RGB, or grey where channels is 1.
-struct Region {
-  const uint8_t* data = nullptr;
-  ptrdiff_t stride = 0;
-  int32_t left = 0;
-  int32_t top = 0;
-  int32_t width = 0;
-  int32_t height = 0;
-  int32_t channels = 3;
-};
 
 // One decompressor of libjpeg-turbo, used for picture after picture. What is wrong with a file is said by a return value and `reason()`; libjpeg
 // never ends the process and never prints.
@@ -31,9 +21,6 @@ struct Region {
 // bytes behind the picture, a missing end behind a complete scan. Rows below those that are read are not judged.
 class JpegReader {
  public:
-  // `foreign`: sound as far as it was read, but of a kind that is left to another.
-  enum class Answer { well, broken, foreign, stopped, memory };
-
   JpegReader();
   JpegReader(const JpegReader&) = delete;
   JpegReader& operator=(const JpegReader&) = delete;

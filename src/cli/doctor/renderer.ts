@@ -15,15 +15,20 @@ export function rendererFinding(
   platform = process.platform,
 ): Finding {
   const finding = { what: 'renderer', found: aboutRenderer(native), ok: true };
-  if (!isAbsent(native)) return finding;
+  if (!isAbsent(native)) return native.formats.has('png') ? finding : { ...finding, fix: withoutPng(platform) };
   if (native.remedy.startsWith('unset')) return { ...finding, fix: `three times as fast: ${native.remedy}` };
   const reason = missing();
   if (reason === undefined) {
     const log = native.found === 'its addon is not built' ? '' : 'native/image/build/build.log has all of it; then: ';
     return { ...finding, fix: `three times as fast: ${log}${build}` };
   }
-  const packages = 'apt-get install --no-install-recommends g++ libjpeg62-turbo-dev';
+  const packages = 'apt-get install --no-install-recommends g++ libjpeg62-turbo-dev libpng-dev';
   const own = `LIBJPEG=/path/to/libjpeg-turbo ${build}`;
   const fix = platform === 'linux' ? `${packages} (Debian; Ubuntu: libjpeg-turbo8-dev), then ${build}; or ${own}` : own;
   return { ...finding, found: `${finding.found}; ${reason}`, fix: `three times as fast: ${fix}` };
+}
+
+function withoutPng(platform: NodeJS.Platform): string {
+  const packages = platform === 'linux' ? 'apt-get install --no-install-recommends libpng-dev (Debian)' : 'install libpng';
+  return `PNGs rendered without sharp: ${packages}, then ${build}`;
 }

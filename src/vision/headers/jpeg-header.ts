@@ -1,6 +1,7 @@
 import { counted } from '../../counts.ts';
 import { exifStart, orientationIn } from './exif.ts';
 import { isFrame, jpegMarkers, segmentsOf, startsWith, two } from './jpeg-segments.ts';
+import { isForeignProfile } from './profile.ts';
 
 /** What the header of a JPEG says, as far as opening it needs. */
 export interface JpegHeader {
@@ -36,7 +37,7 @@ export function jpegHeader(bytes: Uint8Array): JpegHeader | undefined {
       if (orientation === 0 && startsWith(bytes, from, exifStart))
         orientation = orientationIn(bytes.subarray(from, to));
     } else if (kind === jpegMarkers.app2) {
-      foreignProfile ||= startsWith(bytes, from, 'ICC_PROFILE\0') && isForeignProfile(bytes.subarray(from, to));
+      foreignProfile ||= startsWith(bytes, from, 'ICC_PROFILE\0') && isForeignSegment(bytes.subarray(from, to));
     }
   }
   return undefined;
@@ -68,19 +69,5 @@ export function strangeJpeg(bytes: Uint8Array): string | undefined {
 const isCount = (components: number) => components === 1 || components === 3 || components === 4;
 
 /** Whether the profile in a segment is not sRGB's by its name. One in several segments is taken for foreign. */
-function isForeignProfile(segment: Uint8Array): boolean {
-  const profile = segment.subarray(14);
-  if (segment[12] !== 1 || segment[13] !== 1 || profile.length < 132) return true;
-  const view = new DataView(profile.buffer, profile.byteOffset, profile.length);
-  if (!startsWith(profile, 16, 'RGB ')) return true;
-  const tags = view.getUint32(128);
-  for (let i = 0, at = 132; i < tags && at + 12 <= profile.length; i++, at += 12) {
-    if (!startsWith(profile, at, 'desc')) continue;
-    const from = view.getUint32(at + 4);
-    const text = profile.subarray(from, from + view.getUint32(at + 8));
-    // Profiles of version 4 write it in UTF-16.
-    const name = String.fromCharCode(...text.subarray(0, 512).filter((byte) => byte !== 0));
-    return !name.includes('sRGB');
-  }
-  return true;
-}
+const isForeignSegment = (segment: Uint8Array) =>
+  segment[12] !== 1 || segment[13] !== 1 || isForeignProfile(segment.subarray(14));

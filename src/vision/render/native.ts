@@ -2,7 +2,8 @@ import { fail } from '../../errors.ts';
 import { type Absent, imageKinds, imageOutcomes, isAbsent } from '../../native.ts';
 import { type NativePool, nativePool, type PoolJob } from '../../native-pool.ts';
 import type { LazyPicture, Origin } from '../geometry.ts';
-import { type Plan, planOf, stepInts, writeStep } from './plan.ts';
+import type { Format } from '../headers/formats.ts';
+import { numberOf, type Plan, planOf, stepInts, writeStep } from './plan.ts';
 
 /** A picture and the memory it is to be rendered into: uint8 RGB, width · height · 3 bytes, for example a field of a cell. */
 export interface Rendering {
@@ -66,11 +67,11 @@ interface Rendered {
 }
 
 /** What native/image puts before the steps of a job. */
-const headInts = 7;
+const headInts = 8;
 
 /** What native/image takes: steps of a job, and pixels of a side. */
 const mostSteps = 1023;
-const longestSide = 65535;
+export const longestSide = 65535;
 
 /**
  * The native renderer of this thread. Jobs that are asked for in one turn of the event loop go to the addon in one call, and come back in one
@@ -82,14 +83,18 @@ export class NativeRenderer {
   #gathered: Waiting[] = [];
   #ints = new Int32Array(4096);
 
+  /** The formats that its addon decodes. */
+  readonly formats: ReadonlySet<Format>;
+
   constructor(pool: NativePool) {
     this.#pool = pool;
+    this.formats = new Set<Format>(pool.addon.info().png === '' ? ['jpeg'] : ['jpeg', 'png']);
   }
 
-  about(): { readonly version: string; readonly vectors: string } {
-    const { version, vectors } = this.#pool.addon.info();
+  about(): { readonly libraries: readonly string[]; readonly vectors: string } {
+    const { version, png, vectors } = this.#pool.addon.info();
     const parts = [Math.floor(version / 1e6), Math.floor(version / 1e3) % 1e3, version % 1e3];
-    return { version: parts.join('.'), vectors };
+    return { libraries: [`libjpeg-turbo ${parts.join('.')}`, ...(png === '' ? [] : [`libpng ${png}`])], vectors };
   }
 
   /** How many threads render. */
@@ -105,7 +110,7 @@ export class NativeRenderer {
    */
   render(renderings: readonly Rendering[], place: Place | undefined, otherwise: () => Promise<void>): Promise<void> {
     const { origin } = renderings[0]!.picture;
-    if (!isRenderable(origin)) return otherwise();
+    if (!isRenderable(origin, this.formats)) return otherwise();
     for (const { picture } of renderings) if (picture.origin !== origin) return otherwise();
     const plan = planOf(renderings);
     if (plan === undefined || plan.steps.length > mostSteps) return otherwise();
@@ -180,13 +185,13 @@ export class NativeRenderer {
     const orientation = origin.kind === 'encoded' ? origin.orientation : 1;
     const turned = orientation > 4;
     ints[at] = id;
-    ints[at + 1] =
-      origin.kind === 'encoded' ? imageKinds.jpeg : origin.channels === 3 ? imageKinds.rgb : imageKinds.grey;
+    ints[at + 1] = kindOf(origin);
     ints[at + 2] = turned ? root.height : root.width;
     ints[at + 3] = turned ? root.width : root.height;
     ints[at + 4] = orientation;
-    ints[at + 5] = outputs.length;
-    ints[at + 6] = steps.length;
+    ints[at + 5] = origin.kind === 'encoded' ? numberOf(origin.background) : 0;
+    ints[at + 6] = outputs.length;
+    ints[at + 7] = steps.length;
     at += headInts;
     for (let i = 0; i < steps.length; i++) {
       const output = outputs.indexOf(i);
@@ -197,9 +202,17 @@ export class NativeRenderer {
   }
 }
 
-/** Raw pixels of sides that the addon takes, and JPEGs whose colours need no profile (their sides are within that). */
-export function isRenderable(origin: Origin): boolean {
-  return origin.kind === 'raw' ? Math.max(origin.width, origin.height) <= longestSide : origin.plainJpeg;
+const noFormats: ReadonlySet<Format> = new Set();
+
+/** Raw pixels of sides that the addon takes, and files of its formats that are plain (their sides are within that). */
+export function isRenderable(origin: Origin, formats: ReadonlySet<Format> = noFormats): boolean {
+  if (origin.kind === 'raw') return Math.max(origin.width, origin.height) <= longestSide;
+  return origin.plain && formats.has(origin.format);
+}
+
+function kindOf(origin: Origin): number {
+  if (origin.kind === 'raw') return origin.channels === 3 ? imageKinds.rgb : imageKinds.grey;
+  return origin.format === 'png' ? imageKinds.png : imageKinds.jpeg;
 }
 
 /** The error of the catalogue for what the addon throws when it takes no job. */
@@ -234,11 +247,12 @@ function choose(): NativeRenderer | Absent {
   return isAbsent(pool) ? pool : new NativeRenderer(pool);
 }
 
-/** Which renderer this machine has, for people: `native/image (libjpeg-turbo 2.1.5, avx2): JPEG and raw pixels; sharp: the rest`. */
+/** Which renderer this machine has, for people: `native/image (libjpeg-turbo 2.1.5, libpng 1.6.39, avx2): JPEG, PNG and raw pixels; sharp: the rest`. */
 export function aboutRenderer(native: NativeRenderer | Absent = nativeRenderer()): string {
   if (isAbsent(native)) return `sharp: everything, since ${native.found}`;
-  const { version, vectors } = native.about();
-  return `native/image (libjpeg-turbo ${version}, ${vectors}): JPEG and raw pixels; sharp: the rest`;
+  const { libraries, vectors } = native.about();
+  const formats = Array.from(native.formats, (format) => format.toUpperCase());
+  return `native/image (${[...libraries, vectors].join(', ')}): ${formats.join(', ')} and raw pixels; sharp: the rest`;
 }
 
 /** How many native threads render for this JavaScript thread from now on; as many as there are cores by default. Nothing when sharp renders. */

@@ -220,7 +220,7 @@ class Drawing {
 }
 
 /** 0xRRGGBB */
-const numberOf = ([red, green, blue]: Colour): number => (red << 16) | (green << 8) | blue;
+export const numberOf = ([red, green, blue]: Colour): number => (red << 16) | (green << 8) | blue;
 
 const inside = (outer: Box, { left, top, width, height }: Box): Box => ({
   left: outer.left + left,

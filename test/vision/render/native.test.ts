@@ -20,6 +20,7 @@ class FakeAddon {
   readonly cancelled: number[] = [];
   threads = 0;
   listens = 0;
+  png = '1.6.39';
   /** What is thrown where a batch has a job of this number of outputs. */
   refuse: { readonly outputs: number; readonly error: Error } | undefined;
   ended!: (outcomes: Int32Array, count: number, messages?: readonly string[]) => void;
@@ -31,8 +32,8 @@ class FakeAddon {
 
   submit(ints: Int32Array, count: number, arrays: readonly Uint8Array[]): void {
     const all = [...ints.subarray(0, count)];
-    for (let at = 0; at < count; at += 7 + all[at + 6]! * stepInts)
-      if (this.refuse?.outputs === all[at + 5]) throw this.refuse.error;
+    for (let at = 0; at < count; at += 8 + all[at + 7]! * stepInts)
+      if (this.refuse?.outputs === all[at + 6]) throw this.refuse.error;
     this.batches.push({ ints: all, arrays });
   }
 
@@ -49,7 +50,7 @@ class FakeAddon {
   }
 
   info() {
-    return { version: 2_001_005, vectors: 'avx2' as const };
+    return { version: 2_001_005, png: this.png, vectors: 'avx2' as const };
   }
 
   /** Ends jobs: [id, outcome], with the messages of those that are broken. */
@@ -68,7 +69,7 @@ function renderer() {
 function jobsIn(ints: readonly number[]): (readonly number[])[] {
   const jobs: (readonly number[])[] = [];
   for (let at = 0; at < ints.length; ) {
-    const end = at + 7 + ints[at + 6]! * stepInts;
+    const end = at + 8 + ints[at + 7]! * stepInts;
     jobs.push(ints.slice(at, end));
     at = end;
   }
@@ -89,7 +90,7 @@ const encoded = (more: Partial<Origin & { readonly kind: 'encoded' }> = {}): Ori
   orientation: 1,
   alpha: false,
   background: [0, 0, 0],
-  plainJpeg: true,
+  plain: true,
   maxPixels: 1e9,
   ...more,
 });
@@ -144,17 +145,17 @@ t.test('a job as ints: its head, every step, and its arrays', async (t) => {
   const [{ ints, arrays } = { ints: [], arrays: [] }] = addon.batches;
   const { steps, outputs } = planOf(renderings)!;
   t.equal(steps.length, 3);
-  const expected = new Int32Array(7 + steps.length * stepInts);
-  expected.set([0, imageKinds.grey, 20, 10, 1, 3, 3]);
+  const expected = new Int32Array(8 + steps.length * stepInts);
+  expected.set([0, imageKinds.grey, 20, 10, 1, 0, 3, 3]);
   for (const [i, step] of steps.entries()) {
     const output = outputs.indexOf(i);
-    writeStep(expected, 7 + i * stepInts, step, output, renderings[output]?.grey ? 1 : 3);
+    writeStep(expected, 8 + i * stepInts, step, output, renderings[output]?.grey ? 1 : 3);
   }
   t.same(ints, [...expected]);
-  const channels = steps.map((_, i) => ints[7 + i * stepInts + 19]);
+  const channels = steps.map((_, i) => ints[8 + i * stepInts + 19]);
   t.same(channels, [1, 3, 3], 'luma where it is asked for');
   t.same(
-    steps.map((_, i) => ints[7 + i * stepInts + 1]),
+    steps.map((_, i) => ints[8 + i * stepInts + 1]),
     [1, 0, 2],
   );
   t.equal(arrays[0], start.origin.kind === 'raw' && start.origin.data);
@@ -172,16 +173,18 @@ t.test('sizes and kinds: as stored, before the picture is turned upright', async
     void native.render([into(after(picture, sized(4, 4)))], undefined, never);
     await flush();
     t.equal(addon.batches[0]!.arrays[0], picture.origin.kind === 'raw' ? picture.origin.data : picture.origin.bytes);
-    return addon.batches[0]!.ints.slice(1, 7);
+    return addon.batches[0]!.ints.slice(1, 8);
   };
-  const { jpeg, rgb, grey } = imageKinds;
-  t.same(await head(raw(20, 10)), [rgb, 20, 10, 1, 1, 1]);
-  t.same(await head(raw(20, 10, 1)), [grey, 20, 10, 1, 1, 1]);
+  const { jpeg, rgb, grey, png } = imageKinds;
+  t.same(await head(raw(20, 10)), [rgb, 20, 10, 1, 0, 1, 1]);
+  t.same(await head(raw(20, 10, 1)), [grey, 20, 10, 1, 0, 1, 1]);
   for (let orientation = 1; orientation <= 8; orientation++) {
     const stored = orientation > 4 ? [10, 20] : [20, 10];
     const picture = { width: 20, height: 10, origin: encoded({ orientation }), from: undefined };
-    t.same(await head(picture), [jpeg, ...stored, orientation, 1, 1], `orientation ${orientation}`);
+    t.same(await head(picture), [jpeg, ...stored, orientation, 0, 1, 1], `orientation ${orientation}`);
   }
+  const transparent = encoded({ format: 'png', alpha: true, background: [1, 2, 3] });
+  t.same(await head({ width: 20, height: 10, origin: transparent, from: undefined }), [png, 20, 10, 1, 0x010203, 1, 1]);
 });
 
 t.test('what the addon cannot render is left to another, at once, and nothing is submitted', async (t) => {
@@ -190,7 +193,7 @@ t.test('what the addon cannot render is left to another, at once, and nothing is
   const otherwise = async () => {
     others++;
   };
-  const jpeg: LazyPicture = { width: 8, height: 8, origin: encoded({ plainJpeg: false }), from: undefined };
+  const jpeg: LazyPicture = { width: 8, height: 8, origin: encoded({ plain: false }), from: undefined };
   const start = raw(8, 8);
   const deep = (count: number) => Array.from({ length: count }, (_, i) => sized(2 + (i % 2), 3));
   const left: Rendering[][] = [
@@ -208,9 +211,12 @@ t.test('what the addon cannot render is left to another, at once, and nothing is
   t.equal(addon.batches.length, 0);
   void native.render([into(after(start, ...deep(1023)))], undefined, never);
   await flush();
-  t.equal(addon.batches[0]!.ints.length, 7 + 1023 * stepInts, 'as many steps as there may be, in memory that grows');
+  t.equal(addon.batches[0]!.ints.length, 8 + 1023 * stepInts, 'as many steps as there may be, in memory that grows');
   t.same([isRenderable(raw(65_535, 1).origin), isRenderable(raw(1, 65_536).origin)], [true, false]);
-  t.same([isRenderable(encoded()), isRenderable(encoded({ plainJpeg: false }))], [true, false]);
+  const formats = new Set(['jpeg'] as const);
+  const [whole, odd] = [encoded(), encoded({ plain: false })];
+  t.same([isRenderable(whole, formats), isRenderable(odd, formats), isRenderable(whole)], [true, false, false]);
+  t.equal(isRenderable(encoded({ format: 'png' }), formats), false, 'a format that the addon was built without');
 });
 
 t.test('the jobs of a turn go in one call, one behind the other; the next turnâ€™s in another', async (t) => {
@@ -226,12 +232,12 @@ t.test('the jobs of a turn go in one call, one behind the other; the next turnâ€
     [400, 2],
   );
   const { ints } = addon.batches[0]!;
-  const jobs = Array.from({ length: 200 }, (_, i) => ints.slice(i * (7 + stepInts), (i + 1) * (7 + stepInts)));
+  const jobs = Array.from({ length: 200 }, (_, i) => ints.slice(i * (8 + stepInts), (i + 1) * (8 + stepInts)));
   t.same(
     jobs.map(([id, , width]) => [id, width]),
     Array.from({ length: 200 }, (_, i) => [i, i + 1]),
   );
-  t.same([addon.batches[1]!.ints[0], addon.batches[1]!.ints.length], [200, 7 + stepInts]);
+  t.same([addon.batches[1]!.ints[0], addon.batches[1]!.ints.length], [200, 8 + stepInts]);
 });
 
 t.test('how jobs end: each by its own outcome, and ids are used again', async (t) => {
@@ -258,7 +264,7 @@ t.test('how jobs end: each by its own outcome, and ids are used again', async (t
   t.equal(others, 1, 'only what is foreign is rendered by another');
   const again = Array.from({ length: 3 }, () => native.render([into(raw(2, 2))], undefined, never));
   await flush();
-  const ids = Array.from({ length: 3 }, (_, i) => addon.batches[1]!.ints[i * (7 + stepInts)]!);
+  const ids = Array.from({ length: 3 }, (_, i) => addon.batches[1]!.ints[i * (8 + stepInts)]!);
   t.same(ids, [3, 2, 0]);
   addon.end([[2, broken]], ['marker 0xFFD9 is missing']);
   await t.rejects(again[1]!, { code: 'PICTURE_BROKEN', message: /marker 0xFFD9 is missing/ });
@@ -284,7 +290,7 @@ t.test('a place that is taken back: before the addon has seen the job, while it 
   await flush();
   t.same(await Promise.all(ends.slice(1, 3)), ['done', 'done'], 'they end, and nothing is written');
   t.equal(addon.batches[0]!.arrays.length, 4);
-  t.same([addon.batches[0]!.ints[0], addon.batches[0]!.ints[7 + stepInts]], [0, 3]);
+  t.same([addon.batches[0]!.ints[0], addon.batches[0]!.ints[8 + stepInts]], [0, 3]);
   places[3]!.stop!();
   t.same(addon.cancelled, [3]);
   addon.end([
@@ -365,10 +371,15 @@ t.test('a job that the addon refuses fails by itself, and the others of its turn
 
 t.test('what it says of itself', (t) => {
   const { addon, native } = renderer();
-  t.same([addon.threads, native.about()], [3, { version: '2.1.5', vectors: 'avx2' }]);
+  t.same([addon.threads, native.about()], [3, { libraries: ['libjpeg-turbo 2.1.5', 'libpng 1.6.39'], vectors: 'avx2' }]);
   native.setThreads(7);
   t.equal(addon.threads, 7);
-  t.equal(aboutRenderer(native), 'native/image (libjpeg-turbo 2.1.5, avx2): JPEG and raw pixels; sharp: the rest');
+  const all = 'native/image (libjpeg-turbo 2.1.5, libpng 1.6.39, avx2): JPEG, PNG and raw pixels; sharp: the rest';
+  t.equal(aboutRenderer(native), all);
+  const bare = new FakeAddon();
+  bare.png = '';
+  const without = new NativeRenderer(new NativePool(bare as unknown as ImageAddon, 3));
+  t.equal(aboutRenderer(without), 'native/image (libjpeg-turbo 2.1.5, avx2): JPEG and raw pixels; sharp: the rest');
   t.equal(aboutRenderer({ found: 'it is not built', remedy: '' }), 'sharp: everything, since it is not built');
   t.end();
 });
@@ -396,5 +407,5 @@ t.test('how many threads render is said to the addon of this thread', { skip: is
   const fresh = (await import(another)) as typeof import('../../../src/vision/render/native.ts');
   fresh.setRenderThreads(3);
   t.same(counts, [3]);
-  t.match(fresh.aboutRenderer(), /^native\/image \(libjpeg-turbo \d+\.\d+\.\d+, (avx2|plain)\)/);
+  t.match(fresh.aboutRenderer(), /^native\/image \(libjpeg-turbo \d+\.\d+\.\d+, (libpng [\d.]+, )?(avx2|plain)\)/);
 });

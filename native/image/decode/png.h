@@ -1,0 +1,71 @@
+#pragma once
+
+#ifdef PATCHSTREAM_PNG
+
+#include <atomic>
+#include <csetjmp>
+#include <cstddef>
+#include <cstdint>
+
+#include <png.h>
+
+#include "../pixels/buffer.h"
+#include "region.h"
+
+namespace patchstream {
+
+// Decodes PNGs by libpng, picture after picture: all colour types and depths, interlaced or not. Palettes become RGB, fewer than 8 bits of grey are spread
+// over 0 to 255, of 16 bits the upper 8 are kept, and what is transparent (an alpha channel, tRNS) is laid on a colour. gAMA and other hints at how to show a
+// picture are not read.
+//
+// Broken is a picture that is cut before its last row is there, a critical chunk whose sum is wrong, and codes that are none; so are pixels whose sum is wrong, and
+// a wrong sum of tRNS. No harm is a wrong sum of another chunk, data after the last row, bytes behind the end, and a missing end. Rows below those that are read are
+// not judged, and are not unpacked where the picture is not interlaced.
+class PngReader {
+ public:
+  PngReader() = default;
+  PngReader(const PngReader&) = delete;
+  PngReader& operator=(const PngReader&) = delete;
+  ~PngReader() { close(); }
+
+  // Reads the header and holds it to the size that the caller has checked against its limits. `bytes` must stay until the next call. As soon as `stop` is true,
+  // reading ends as `stopped`.
+  Answer open(const uint8_t* bytes, size_t length, int32_t width, int32_t height, const std::atomic<bool>& stop);
+
+  // Decodes the columns [left, right) and rows [top, bottom) to RGB in `into`, or to grey where the file has nothing else, laid on `background`, 0xRRGGBB. An
+  // interlaced picture takes memory for the whole width of those rows.
+  Answer read(int32_t left, int32_t top, int32_t right, int32_t bottom, int32_t background, Buffer& into, Region& region);
+
+  // Gives back the memory of the picture, however far it was read.
+  void close();
+  // Gives back what is kept for the next picture where it is more than `most` bytes.
+  void trim(size_t most) { rows_.trim(most); }
+
+  const char* reason() const { return message_; }
+
+ private:
+  [[noreturn]] static void fail(png_structp png, png_const_charp message);
+  static void warn(png_structp png, png_const_charp message);
+  static void give(png_structp png, png_bytep into, size_t count);
+  static png_voidp allocate(png_structp png, png_alloc_size_t bytes);
+  [[noreturn]] void leave(Answer why);
+  // Passes over the whole width: libpng needs what earlier passes have put into a row.
+  void readPasses(int32_t passes, int32_t top, int32_t bottom, int32_t high, uint8_t* rows, size_t rowBytes);
+
+  png_structp png_ = nullptr;
+  png_infop info_ = nullptr;
+  const uint8_t* at_ = nullptr;
+  const uint8_t* end_ = nullptr;
+  const std::atomic<bool>* stop_ = nullptr;
+  // A row, or all that are wanted of an interlaced picture.
+  Buffer rows_;
+  bool short_ = false;
+  // Of the function that is jumped to.
+  Answer answer_ = Answer::well;
+  std::jmp_buf jump_;
+  char message_[160] = "";
+};
+
+}  // namespace patchstream
+
+#endif
