@@ -18,7 +18,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { copyCompiled } from './gpu-kit/compile.mjs';
 import { makeData } from './gpu-kit/data.mjs';
@@ -123,8 +123,8 @@ function copyAddons(root, kit, say) {
   mkdirSync(join(native, 'image/build'), { recursive: true });
   copyFileSync(image, join(native, 'image/build/image.node'));
   mkdirSync(join(kit, 'lib'));
-  const jpeg = /libjpeg\.so\S* => (\S+)/.exec(run('ldd', [image]).stdout)?.[1];
-  if (jpeg !== undefined) copyFileSync(jpeg, join(kit, 'lib', /[^/]+$/.exec(jpeg)?.[0] ?? ''));
+  for (const [, library] of run('ldd', [image]).stdout.matchAll(/lib(?:jpeg|png16)\.so\S* => (\S+)/g))
+    if (library !== undefined) copyFileSync(library, join(kit, 'lib', basename(library)));
 }
 
 /** What an addon was built with, as set-up wrote it down: name and version. @param {string} root @param {string} name */

@@ -39,17 +39,17 @@ const codecs = [
 export function findImage(wish, machine) {
   const jpeg = findLibjpeg(wish, machine);
   if (typeof jpeg === 'string') return jpeg;
-  return codecs.reduce((found, codec) => {
-    const more = codecAt(codec, wish, machine);
-    if (more === undefined) return found;
-    return {
-      ...found,
-      version: `${found.version}, ${codec.name} ${more.version}`,
-      identity: digest(found.identity, more.identity),
-      compile: [...found.compile, ...more.compile.filter((flag) => !found.compile.includes(flag))],
-      link: [...found.link, ...more.link.filter((flag) => !found.link.includes(flag))],
-    };
-  }, jpeg);
+  const more = codecs.flatMap((codec) => {
+    const found = codecAt(codec, wish, machine);
+    return found === undefined ? [] : [{ name: codec.name, ...found }];
+  });
+  return {
+    ...jpeg,
+    version: [jpeg.version, ...more.map(({ name, version }) => `${name} ${version}`)].join(', '),
+    identity: digest(jpeg.identity, ...more.map(({ identity }) => identity)),
+    compile: [...jpeg.compile, ...more.flatMap(({ compile }) => compile)],
+    link: [...jpeg.link, ...more.flatMap(({ link }) => link)],
+  };
 }
 
 /**

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import t from 'tap';
+import { findImage } from '../../scripts/lib/image.mjs';
 import { findLibjpeg } from '../../scripts/lib/libjpeg.mjs';
 import { run } from '../../scripts/lib/runner.mjs';
 import { writeFiles } from '../kit/files/folder.ts';
@@ -41,5 +42,30 @@ t.test('what is there and does not serve is named', (t) => {
     writeFiles(system, { 'usr/include/jconfig.h': config(version) });
     t.match(find(system), /^no libjpeg\.so in /, version);
   }
+  t.end();
+});
+
+const versionOf = (found: { version: string } | string) => (typeof found === 'string' ? found : found.version);
+
+t.test('beside libjpeg-turbo the libraries of other formats, each where it is there and new enough', (t) => {
+  const system = t.testdir({});
+  writeFiles(system, debian);
+  const image = (wish = '') => findImage(wish, { platform: 'linux', arch: 'x64', runner: run, system });
+  t.equal(versionOf(image()), '2.1.5', 'libjpeg-turbo alone');
+  const lib = 'usr/lib/x86_64-linux-gnu';
+  writeFiles(system, { 'usr/include/png.h': '', [`${lib}/libpng.so`]: 'library' });
+  t.equal(versionOf(image()), '2.1.5', 'of an unknown version');
+  writeFiles(system, { [`${lib}/pkgconfig/libpng.pc`]: 'Name: libpng\nVersion: 1.5.30\n' });
+  t.equal(versionOf(image()), '2.1.5', 'of an old version');
+  writeFiles(system, { [`${lib}/pkgconfig/libpng.pc`]: 'Name: libpng\nVersion: 1.6.39\n' });
+  const found = image() as { compile: string[]; link: string[]; identity: string };
+  t.match(found, { version: '2.1.5, libpng 1.6.39' });
+  t.ok(found.compile.includes('-DPATCHSTREAM_PNG') && found.link.includes('-lpng'));
+  const own = join(system, 'own');
+  writeFiles(own, { 'include/jpeglib.h': '', 'include/jconfig.h': config('3.0.1'), 'lib/libjpeg.so': 'library' });
+  t.match(image(own), { version: '3.0.1, libpng 1.6.39', place: own }, 'of the system, beside a folder of the user');
+  writeFiles(own, { 'include/png.h': '', 'lib/libpng.so': '', 'lib/pkgconfig/libpng.pc': 'Version: 1.6.50\n' });
+  t.match(image(own), { version: '3.0.1, libpng 1.6.50' });
+  t.equal(image('/nowhere'), 'LIBJPEG=/nowhere: no jpeglib.h in /nowhere/include');
   t.end();
 });

@@ -29,6 +29,7 @@ export function rendererFinding(
 }
 
 function withoutPng(platform: NodeJS.Platform): string {
-  const packages = platform === 'linux' ? 'apt-get install --no-install-recommends libpng-dev (Debian)' : 'install libpng';
+  const packages =
+    platform === 'linux' ? 'apt-get install --no-install-recommends libpng-dev (Debian)' : 'install libpng';
   return `PNGs rendered without sharp: ${packages}, then ${build}`;
 }

@@ -371,7 +371,10 @@ t.test('a job that the addon refuses fails by itself, and the others of its turn
 
 t.test('what it says of itself', (t) => {
   const { addon, native } = renderer();
-  t.same([addon.threads, native.about()], [3, { libraries: ['libjpeg-turbo 2.1.5', 'libpng 1.6.39'], vectors: 'avx2' }]);
+  t.same(
+    [addon.threads, native.about()],
+    [3, { libraries: ['libjpeg-turbo 2.1.5', 'libpng 1.6.39'], vectors: 'avx2' }],
+  );
   native.setThreads(7);
   t.equal(addon.threads, 7);
   const all = 'native/image (libjpeg-turbo 2.1.5, libpng 1.6.39, avx2): JPEG, PNG and raw pixels; sharp: the rest';

@@ -1,0 +1,226 @@
+import { deflateSync } from 'node:zlib';
+import t from 'tap';
+import { imageAddon, isAbsent } from '../../../src/native.ts';
+import { Random } from '../../../src/random.ts';
+import { openPicture } from '../../../src/vision/open.ts';
+import type { Colour, Picture } from '../../../src/vision/picture.ts';
+import { nativeRenderer } from '../../../src/vision/render/native.ts';
+import { renderGrey, renderPixels } from '../../../src/vision/render/render.ts';
+import { renderWithSharp } from '../../../src/vision/render/sharp.ts';
+import {
+  channelsOf,
+  type PngKind,
+  pngChunk,
+  pngColours,
+  pngHead,
+  pngOf,
+  pngPixels,
+  pngRows,
+  pngSignature,
+  type Samples,
+} from '../../kit/pictures/png.ts';
+
+const addon = imageAddon();
+const skip = isAbsent(addon) ? addon.found : addon.info().png === '' && 'native/image is built without libpng';
+
+const background: Colour = [200, 30, 90];
+const random = new Random(7, 'png', 'kinds');
+const open = (bytes: Uint8Array) => openPicture(bytes, { background });
+
+async function bySharp(picture: Picture): Promise<Uint8Array> {
+  const out = new Uint8Array(picture.width * picture.height * 3);
+  await renderWithSharp([{ picture, out }]);
+  return out;
+}
+
+/** Renders by native/image alone. */
+async function natively(picture: Picture): Promise<Uint8Array> {
+  const native = nativeRenderer();
+  if (isAbsent(native)) throw new Error(native.found);
+  const out = new Uint8Array(picture.width * picture.height * 3);
+  await native.render([{ picture, out }], undefined, () => Promise.reject(new Error('left to sharp')));
+  return out;
+}
+
+/** All colour types, depths, and both ways that rows lie; with tRNS where it may be. */
+function* kinds(width: number, height: number): Generator<PngKind> {
+  const depths = { 0: [1, 2, 4, 8, 16], 2: [8, 16], 3: [1, 2, 4, 8], 4: [8, 16], 6: [8, 16] } as const;
+  for (const type of [0, 2, 3, 4, 6] as const) {
+    for (const depth of depths[type]) {
+      for (const interlaced of [false, true]) {
+        const colours = Math.min(2 ** depth, 200);
+        const palette = type === 3 ? Array.from({ length: colours * 3 }, () => random.integer(256)) : undefined;
+        const kind = { width, height, type, depth, interlaced, ...(palette && { palette }) };
+        yield kind;
+        const one = Math.min(5, 2 ** depth - 1);
+        if (type === 3) yield { ...kind, transparent: [0, 130, 255, 77].slice(0, colours) };
+        else if (type < 4) yield { ...kind, transparent: new Array(channelsOf[type]).fill([0, one]).flat() };
+      }
+    }
+  }
+}
+
+/** Few values of each channel, so that the one that tRNS names occurs. */
+function samplesOf({ width, height, type, depth, palette }: PngKind): Samples {
+  const channels = channelsOf[type];
+  const most = palette ? palette.length / 3 : 2 ** depth;
+  const values = Array.from({ length: width * height * channels }, () => {
+    const rare = random.integer(4) > 0;
+    return rare ? random.integer(most) : Math.min(5, 2 ** depth - 1, most - 1);
+  });
+  return (x, y, channel) => values[(y * width + x) * channels + channel]!;
+}
+
+const nameOf = ({ type, depth, interlaced, transparent }: PngKind) =>
+  `type ${type}, ${depth} bits${interlaced ? ', interlaced' : ''}${transparent ? ', tRNS' : ''}`;
+
+t.test(
+  'PNGs of every kind are what the standard says and what sharp makes of them, to the last bit',
+  { skip },
+  async (t) => {
+    for (const [width, height] of [
+      [23, 17],
+      [1, 1],
+      [5, 2],
+    ] as const) {
+      for (const kind of kinds(width, height)) {
+        const samples = samplesOf(kind);
+        const picture = await open(pngOf(kind, samples, 50));
+        const found = await natively(picture);
+        t.ok(Buffer.from(found).equals(pngPixels(kind, samples, background)), `${width} × ${height}, ${nameOf(kind)}`);
+        if (width === 23) t.ok(Buffer.from(found).equals(await bySharp(picture)), `sharp, ${nameOf(kind)}`);
+      }
+    }
+  },
+);
+
+t.test('crops of PNGs are the same pixels by both renderers, luma and turned ones included', { skip }, async (t) => {
+  let wrong = 0;
+  for (const kind of kinds(40, 31)) {
+    const samples = samplesOf(kind);
+    const orientation = 1 + random.integer(8);
+    const exif = Buffer.from(
+      `49492a000800000001001201030001000000${orientation.toString(16).padStart(2, '0')}00000000000000`,
+      'hex',
+    );
+    const bytes = pngOf(kind, samples);
+    const turned = Buffer.concat([bytes.subarray(0, 33), pngChunk('eXIf', exif), bytes.subarray(33)]);
+    const whole = await open(turned);
+    t.same([whole.width, whole.height], orientation > 4 ? [31, 40] : [40, 31]);
+    for (let i = 0; i < 12; i++) {
+      const [width, height] = [1 + random.integer(whole.width), 1 + random.integer(whole.height)];
+      const box = {
+        left: random.integer(whole.width - width + 1),
+        top: random.integer(whole.height - height + 1),
+        width,
+        height,
+      };
+      const picture = whole.crop(box);
+      if (!Buffer.from(await natively(picture)).equals(await bySharp(picture))) wrong++;
+    }
+    const { data } = await renderPixels(whole);
+    const grey = await renderGrey(whole);
+    if (
+      !grey.every(
+        (value, i) =>
+          value === (19595 * data[3 * i]! + 38470 * data[3 * i + 1]! + 7471 * data[3 * i + 2]! + 32768) >> 16,
+      )
+    )
+      wrong++;
+  }
+  t.equal(wrong, 0);
+});
+
+const kind = { width: 16, height: 16, type: 2, depth: 8 } as const;
+const samples: Samples = (x, y, channel) => (x * 7 + y * 31 + channel * 90) & 255;
+const packed = deflateSync(pngRows(kind, samples));
+const end = pngChunk('IEND', []);
+const file = (...chunks: Uint8Array[]) => Buffer.concat([pngSignature, pngHead(kind), ...chunks]);
+const pixels = pngChunk('IDAT', packed);
+const turned = (chunk: Buffer, at: number) => chunk.map((value, i) => (i === at ? value ^ 1 : value));
+
+async function outcome(render: () => Promise<unknown>): Promise<string> {
+  try {
+    await render();
+    return 'pixels';
+  } catch (error) {
+    return (error as { code: string }).code;
+  }
+}
+
+/** What both renderers make of a file, or of its upper rows. */
+async function both(bytes: Uint8Array, height = 16): Promise<string> {
+  const opened = await open(bytes).catch((error: { code: string }) => error.code);
+  if (typeof opened === 'string') return opened;
+  const picture = height === 16 ? opened : opened.crop({ left: 0, top: 0, width: 16, height });
+  const [native, other] = [await outcome(() => natively(picture)), await outcome(() => bySharp(picture))];
+  return native === other ? native : `${native}, sharp: ${other}`;
+}
+
+t.test(
+  'damage in a PNG is judged alike by both renderers: what changes pixels fails, what does not passes',
+  { skip },
+  async (t) => {
+    const [first, second] = [pngChunk('IDAT', packed.subarray(0, 40)), pngChunk('IDAT', packed.subarray(40))];
+    const sound = {
+      whole: file(pixels, end),
+      'a missing end': file(pixels),
+      'bytes behind the end': file(pixels, end, Buffer.from('more')),
+      'bytes behind the packed rows': file(pngChunk('IDAT', Buffer.concat([packed, Buffer.from('more')])), end),
+      'a wrong sum of a text': file(turned(pngChunk('tEXt', Buffer.from('a\0b')), 12), pixels, end),
+      gAMA: file(pngChunk('gAMA', [0, 1, 0x86, 0xa0]), pixels, end),
+      'chunks that nobody knows': file(pngChunk('abCD', [1, 2]), pixels, end),
+      'two chunks of pixels': file(first, second, end),
+    };
+    for (const [name, bytes] of Object.entries(sound)) {
+      t.equal(await both(bytes), 'pixels', name);
+      t.same(await natively(await open(bytes)), pngPixels(kind, samples, background), name);
+    }
+    const broken = {
+      'cut in its rows': file(pixels.subarray(0, 60)),
+      'cut in the sum of its rows': file(pixels.subarray(0, -6)),
+      'cut in the sum of its last chunk': file(pixels.subarray(0, -2)),
+      'a wrong sum of pixels': file(turned(pixels, pixels.length - 1), end),
+      'a wrong sum of the first of two': file(turned(first, first.length - 1), second, end),
+      'a bit of the packed rows': file(turned(pixels, 30), end),
+      'a wrong sum of the rows': file(pngChunk('IDAT', turned(packed, packed.length - 1)), end),
+      'a row too few': file(pngChunk('IDAT', deflateSync(pngRows(kind, samples).subarray(0, -49))), end),
+      'a filter that is none': file(
+        pngChunk('IDAT', deflateSync(turned(pngRows(kind, samples), 49).fill(9, 49, 50))),
+        end,
+      ),
+      'another chunk between the pixels': file(first, pngChunk('tEXt', Buffer.from('a\0b')), second, end),
+      'a critical chunk that nobody knows': file(pngChunk('ABCD', [1, 2]), pixels, end),
+      'a wrong sum of tRNS': file(turned(pngChunk('tRNS', [0, 0, 0, 90, 0, 180]), 16), pixels, end),
+    };
+    for (const [name, bytes] of Object.entries(broken)) t.equal(await both(bytes), 'PICTURE_BROKEN', name);
+  },
+);
+
+t.test('rows of a PNG below those that are wanted are not read: damage there is not judged', { skip }, async (t) => {
+  const tall = { ...kind, height: 1000 };
+  const data = deflateSync(pngRows(tall, samples), { level: 0 });
+  const cut = Buffer.concat([
+    pngSignature,
+    pngHead(tall),
+    pngColours(tall),
+    pngChunk('IDAT', data).subarray(0, 30_000),
+  ]);
+  const picture = await open(cut);
+  t.equal(await outcome(() => natively(picture)), 'PICTURE_BROKEN');
+  const upper = picture.crop({ left: 3, top: 20, width: 10, height: 30 });
+  const expected = pngPixels({ ...tall, height: 50 }, samples, background);
+  const found = await natively(upper);
+  t.ok(found.every((value, i) => value === expected[((20 + Math.floor(i / 30)) * 16 + 3) * 3 + (i % 30)]));
+});
+
+t.test('a PNG whose header announces more than it may is refused, and nothing is decoded', async (t) => {
+  const huge = { ...kind, width: 2 ** 31 - 1, height: 2 ** 31 - 1 };
+  const bytes = Buffer.concat([pngSignature, pngHead(huge), pixels, end]);
+  await t.rejects(open(bytes), { code: 'PICTURE_LIMIT', message: /2147483647/ });
+  await t.rejects(openPicture(file(pixels, end), { maxPixels: 255 }), { code: 'PICTURE_LIMIT' });
+  // A header that fits the limit, and no pixels behind it.
+  const large = Buffer.concat([pngSignature, pngHead({ ...kind, width: 60_000, height: 2000 }), pixels, end]);
+  const crop = (await open(large)).crop({ left: 0, top: 0, width: 8, height: 20 });
+  await t.rejects(renderPixels(crop), { code: 'PICTURE_BROKEN' });
+});
