@@ -17,6 +17,7 @@ import type { RunContext, Watching } from './context.ts';
 import { EventHub } from './event-hub.ts';
 import { logOf } from './event-log.ts';
 import { RunFolder } from './folder.ts';
+import { Listener } from './listener.ts';
 import { namesOf } from './own-names.ts';
 import { runJob } from './run-job.ts';
 import { runTraining } from './training/run-training.ts';
@@ -24,7 +25,10 @@ import { runTraining } from './training/run-training.ts';
 export interface RunOptions {
   /** Aborted, the run ends as soon as what is under way is safe, and throws RUN_CANCELLED with the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Hears all events of the run, `finished` last. It is called at once, in the run's thread: what it does, the run waits for. */
+  /**
+   * Hears all events of the run, `finished` last. It is called at once, in the run's thread: what it does, the run waits for; what it throws ends the run, and it
+   * hears no more.
+   */
   readonly onEvent?: (event: RunEvent) => void;
   /** What the pipeline's names stand for. Default: as in its file, else `builtin`. */
   readonly registry?: Registry;
@@ -59,36 +63,36 @@ export async function run(definition: Definition, options: RunOptions = {}): Pro
     secrets,
     names: namesOf(resolved),
   });
-  const onEvent = (event: RunEvent) => options.onEvent?.(redactRow(event, secrets));
   const before = fresh || watch ? undefined : await folder.finished();
   if (before !== undefined) {
     await folder.sweep();
     const changed = await folder.source.changeSince();
     const lines = [...before.lines, ...(changed === undefined ? [] : [changed])];
     const summary: RunSummary = { ...before, lines, earlier: true };
-    onEvent({ type: 'finished', how: 'completed', summary, stats: [], ...(summary.sum && { sum: summary.sum }) });
+    const last: Finished = { type: 'finished', how: 'completed', summary, stats: [] };
+    options.onEvent?.(redactRow({ ...last, ...(summary.sum && { sum: summary.sum }) }, secrets));
     return summary;
   }
   await folder.lock();
   const events = new EventHub();
   const trackers = new Trackers(resolved.track ?? [], { folder: place, base: definition.base, notice: events.notice });
-  // The folder's log comes first: other listeners may fail.
+  const listener = new Listener(options.onEvent);
   events.listen(logOf(folder));
   events.listen((event) => {
     const safe = redactRow(event, secrets);
     if (event.type !== 'finished') trackers.hear(safe);
-    options.onEvent?.(safe);
+    listener.hear(safe);
   });
   const context: RunContext = {
     folder,
-    signal: AbortSignal.any([signal, folder.trouble]),
+    signal: AbortSignal.any([signal, folder.trouble, listener.signal]),
     events,
     fresh,
     ...(part && { part }),
     ...(watch && { watch }),
     account: { stats: [] },
   };
-  const { cause, ...ended } = await outcomeOf(resolved, context, secrets);
+  const { cause, ...ended } = await outcomeOf(resolved, context, listener, secrets);
   const last: Finished = { type: 'finished', ...ended, ...context.account };
   try {
     // Trackers hear it first, so that notices about them come before the last event.
@@ -101,26 +105,34 @@ export async function run(definition: Definition, options: RunOptions = {}): Pro
   }
   const error = cause ?? withoutSecrets(folder.error, secrets);
   if (error !== undefined) throw error;
+  // It may have failed at the very last event.
+  if (listener.failure) throw listener.failure.error;
   return ended.summary!;
 }
 
 type Outcome = Pick<Finished, 'how' | 'summary' | 'error'> & { readonly cause?: unknown };
 
 /** Runs to the end, whatever that is. */
-async function outcomeOf(resolved: Resolved, context: RunContext, secrets: readonly Secret[]): Promise<Outcome> {
+async function outcomeOf(
+  resolved: Resolved,
+  context: RunContext,
+  listener: Listener,
+  secrets: readonly Secret[],
+): Promise<Outcome> {
   const { folder, signal, watch } = context;
   try {
     const summary = await (resolved.train === undefined ? runJob(resolved, context) : runTraining(resolved, context));
     if (folder.error) throw folder.error;
+    if (listener.failure) throw listener.failure.error;
     folder.ended('completed', context.account.stats, context.account.sum);
     // What is watched has no end.
     if (watch === undefined) await folder.finish(summary);
     return { how: 'completed', summary };
   } catch (error) {
     folder.look();
-    const cause = withoutSecrets(folder.error ?? error, secrets);
+    const cause = withoutSecrets(folder.error ?? (listener.failure ?? { error }).error, secrets);
     const code = cause instanceof PatchstreamError ? cause.code : undefined;
-    const asked = signal.aborted && folder.error === undefined;
+    const asked = signal.aborted && folder.error === undefined && listener.failure === undefined;
     const isCancelled =
       code === 'RUN_CANCELLED' || (asked && (resolved.train !== undefined || error === signal.reason));
     const how = isCancelled ? 'cancelled' : 'failed';

@@ -201,3 +201,46 @@ t.test('how a run ended is in its folder before trackers are waited for', async 
   t.same(left, ['completed', 'true']);
   t.equal(rowsOf(join(root, 'run/events.jsonl')).filter(({ event }) => event === 'end').length, 1);
 });
+
+t.test(
+  'a listener that throws ends the run with its error, whenever that is; the run can go on without it',
+  async (t) => {
+    const root = t.testdir();
+    const definition = await training(root, []);
+    for (const type of ['started', 'step', 'progress', 'finished'] as const) {
+      const mine = new Error(`at ${type}`);
+      const heard: string[] = [];
+      const onEvent = (event: RunEvent) => {
+        heard.push(event.type);
+        if (event.type === type) throw mine;
+      };
+      await t.rejects(run({ ...definition, output: join(root, type) }, { onEvent }), mine);
+      t.equal(heard.at(-1), type, 'it hears no more');
+      const how = type === 'finished' ? 'completed' : 'failed';
+      t.match(rowsOf(join(root, type, 'events.jsonl')).at(-1), { event: 'end', how });
+    }
+    const summary = await run({ ...definition, output: join(root, 'step') });
+    t.match(summary, { done: 6 });
+  },
+);
+
+t.test('a listener that throws ends a job in the same way', async (t) => {
+  const root = t.testdir();
+  await pictureFolder(join(root, 'photos'), 3);
+  const job = definePipeline({
+    name: 'job',
+    source: imageFolder(join(root, 'photos')),
+    stages: [decode()],
+    sink: toJsonl(),
+    output: join(root, 'run'),
+  });
+  for (const type of ['started', 'progress'] as const) {
+    const mine = new Error(`at ${type}`);
+    const onEvent = (event: RunEvent) => {
+      if (event.type === type) throw mine;
+    };
+    await t.rejects(run(job, { onEvent }), mine);
+    t.match(rowsOf(join(root, 'run', 'events.jsonl')).at(-1), { event: 'end', how: 'failed' });
+  }
+  t.match(await run(job), { done: 3 });
+});
