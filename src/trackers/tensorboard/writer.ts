@@ -53,12 +53,17 @@ export async function openTensorboard(
   let step = done;
   let progressAt = Number.NEGATIVE_INFINITY;
   const at = (which = step) => ({ seconds: now() / 1000, step: which });
-  await file.add(
-    versionEvent(now() / 1000),
-    startEvent(at(done === 0 ? 0 : done + 1)),
-    hparamsEvent(at(), hparamsOf(started)),
-  );
-  await file.flush();
+  try {
+    await file.add(
+      versionEvent(now() / 1000),
+      startEvent(at(done === 0 ? 0 : done + 1)),
+      hparamsEvent(at(), hparamsOf(started)),
+    );
+    await file.flush();
+  } catch (error) {
+    await Promise.allSettled([file.close()]);
+    throw error;
+  }
 
   // The last checkpoint's evaluation and that of the end are of one step.
   const known = new Set<string>();
