@@ -1,6 +1,6 @@
 import type { Finished } from '../events/events.ts';
 import type { Part } from '../sinks/sink.ts';
-import type { EventHub } from './event-hub.ts';
+import type { EventHub } from './events/hub.ts';
 import type { RunFolder } from './folder.ts';
 
 /** How a source is watched. */

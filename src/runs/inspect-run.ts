@@ -8,7 +8,7 @@ import { fail, messageOf } from '../errors.ts';
 import type { StageStats } from '../streams/meter.ts';
 import { type Measures, readMetrics } from '../train/metrics.ts';
 import { jsonOf } from '../whole-file.ts';
-import type { MachineRow } from './event-log.ts';
+import type { MachineRow } from './events/log.ts';
 
 /** What the folder of a training says of its balance. */
 export interface Inspection {

@@ -6,7 +6,7 @@ import type { Resolved } from '../pipeline/resolve/resolve.ts';
 import type { Fields, OpenSource } from '../sources/source.ts';
 import type { End, Permits } from '../streams/permits.ts';
 import type { Drop } from '../streams/sample.ts';
-import type { EventHub } from './event-hub.ts';
+import type { EventHub } from './events/hub.ts';
 
 export type { Sum };
 

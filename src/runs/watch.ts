@@ -15,7 +15,7 @@ import type { Permits } from '../streams/permits.ts';
 import { type Drop, drop } from '../streams/sample.ts';
 import { unless } from '../whole-file.ts';
 import type { RunContext, Watching } from './context.ts';
-import type { EventHub } from './event-hub.ts';
+import type { EventHub } from './events/hub.ts';
 
 /** What is wrong with a folder or file that may be there again soon. */
 const awaited: readonly string[] = ['FOLDER_MISSING', 'FOLDER_FILE', 'FOLDER_UNREADABLE', 'FILE_UNREADABLE'];

@@ -9,7 +9,7 @@ import type { Failure } from '../../streams/failures.ts';
 import { epochAt } from '../../train/epoch.ts';
 import { digestDefinition, readModel, readState } from '../../train/weights/checkpoint.ts';
 import { jsonOf, systemCode, unlessGone, writeWhole } from '../../whole-file.ts';
-import type { EventHub } from '../event-hub.ts';
+import type { EventHub } from '../events/hub.ts';
 import { type EvaluationOptions, evaluateModel } from './evaluation.ts';
 import { type EvaluationRow, partsOf, resultIn, rowOf } from './evaluation-row.ts';
 import { briefLines } from './evaluation-text.ts';

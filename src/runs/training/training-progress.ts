@@ -3,7 +3,7 @@ import type { BalanceFacts } from '../../balance/shares.ts';
 import type { SampleCounts, StartedTraining } from '../../events/events.ts';
 import type { StageStats } from '../../streams/meter.ts';
 import type { Measures } from '../../train/metrics.ts';
-import type { EventHub } from '../event-hub.ts';
+import type { EventHub } from '../events/hub.ts';
 import { ProgressTicker } from '../progress.ts';
 
 /** Steps over which is judged who waits for whom. */

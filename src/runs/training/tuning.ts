@@ -10,7 +10,7 @@ import { trueJson } from '../../pipeline/resolve/resolved-json.ts';
 import type { Measures } from '../../train/metrics.ts';
 import type { Ready } from '../../train/worker/protocol.ts';
 import { setRenderThreads } from '../../vision/render/native.ts';
-import type { EventHub } from '../event-hub.ts';
+import type { EventHub } from '../events/hub.ts';
 import type { MicroBatchRange } from './micro-batch-range.ts';
 
 export interface TuningOptions {

@@ -9,7 +9,7 @@ import type { LoopEnd } from '../../train/loop.ts';
 import { readMetrics } from '../../train/metrics.ts';
 import { lossChart } from '../../vision/draw/chart.ts';
 import { writeWhole } from '../../whole-file.ts';
-import type { EventHub } from '../event-hub.ts';
+import type { EventHub } from '../events/hub.ts';
 import { pictureFile } from '../own-names.ts';
 import { type ReportContent, type ReportSection, reportHtml } from '../report.ts';
 import type { EvaluationHistory } from './evaluation-history.ts';

@@ -1,4 +1,4 @@
-import type { RunEvent } from '../events/events.ts';
+import type { RunEvent } from '../../events/events.ts';
 
 /**
  * Who has asked to hear a run's events. Events are emitted wherever they come up, in timers and behind messages of threads too, where an error of the listener

@@ -1,9 +1,9 @@
-import { messageOf } from '../errors.ts';
-import type { SampleFailure, Started } from '../events/events.ts';
-import { machine } from '../machine.ts';
-import type { Resolved } from '../pipeline/resolve/resolve.ts';
-import type { Failure } from '../streams/failures.ts';
-import type { RunFolder } from './folder.ts';
+import { messageOf } from '../../errors.ts';
+import type { SampleFailure, Started } from '../../events/events.ts';
+import { machine } from '../../machine.ts';
+import type { Resolved } from '../../pipeline/resolve/resolve.ts';
+import type { Failure } from '../../streams/failures.ts';
+import type { RunFolder } from '../folder.ts';
 
 /** `started`, of a run that has its folder. */
 export function startedOf(

@@ -1,6 +1,6 @@
-import type { RunEvent } from '../events/events.ts';
-import { noticeText } from '../events/notices.ts';
-import type { RunFolder } from './folder.ts';
+import type { RunEvent } from '../../events/events.ts';
+import { noticeText } from '../../events/notices.ts';
+import type { RunFolder } from '../folder.ts';
 
 /**
  * Keeps events in the run's folder: failures in `quarantine.jsonl`, the others in `events.jsonl`. Not the steps, checkpoints and evaluations, of which there are

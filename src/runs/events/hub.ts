@@ -1,5 +1,5 @@
-import type { EventOf, RunEvent } from '../events/events.ts';
-import type { Notice } from '../events/notices.ts';
+import type { EventOf, RunEvent } from '../../events/events.ts';
+import type { Notice } from '../../events/notices.ts';
 
 /**
  * The one stream of a run's events. Listeners are called at once, in the order in which they have come, and each sees all events in one order: what a

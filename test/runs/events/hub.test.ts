@@ -1,7 +1,7 @@
 import t from 'tap';
-import type { RunEvent } from '../../src/events/events.ts';
-import { notice } from '../../src/events/notices.ts';
-import { EventHub } from '../../src/runs/event-hub.ts';
+import type { RunEvent } from '../../../src/events/events.ts';
+import { notice } from '../../../src/events/notices.ts';
+import { EventHub } from '../../../src/runs/events/hub.ts';
 
 const said = (text: string) => notice('SOURCE', { text });
 
