@@ -123,7 +123,7 @@ function copyAddons(root, kit, say) {
   mkdirSync(join(native, 'image/build'), { recursive: true });
   copyFileSync(image, join(native, 'image/build/image.node'));
   mkdirSync(join(kit, 'lib'));
-  for (const [, library] of run('ldd', [image]).stdout.matchAll(/lib(?:jpeg|png16)\.so\S* => (\S+)/g))
+  for (const [, library] of run('ldd', [image]).stdout.matchAll(/lib(?:jpeg|png16|webp|sharpyuv)\.so\S* => (\S+)/g))
     if (library !== undefined) copyFileSync(library, join(kit, 'lib', basename(library)));
 }
 

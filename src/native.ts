@@ -159,6 +159,8 @@ export interface ImageAddon {
     readonly version: number;
     /** Of libpng; empty where the addon is built without, and decodes no PNG. */
     readonly png: string;
+    /** Of libwebp; empty as `png` is. */
+    readonly webp: string;
     readonly vectors: 'avx2' | 'plain';
   };
 }
@@ -201,7 +203,7 @@ export interface DlibAddon {
 export const dlibOutcomes = { done: 0, cancelled: 1, memory: 2, failed: 3, model: 4 } as const;
 
 /** Kinds of sources, and what becomes of jobs, as `native/image` numbers them. */
-export const imageKinds = { jpeg: 0, grey: 1, rgb: 2, png: 5 } as const;
+export const imageKinds = { jpeg: 0, grey: 1, rgb: 2, png: 5, webp: 6 } as const;
 export const imageOutcomes = { done: 0, broken: 1, foreign: 2, cancelled: 3, memory: 4, read: 5, unread: 6 } as const;
 
 const require = createRequire(import.meta.url);

@@ -2,12 +2,14 @@
 #include <climits>
 #include <cstring>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "arguments.h"
 #include "crc32.h"
 #include "pool.h"
 #include "decode/png.h"
+#include "decode/webp.h"
 #include "records.h"
 #include "render.h"
 #include "pixels/resize.h"
@@ -214,16 +216,23 @@ napi_value setPortable(const Arguments& given) {
   return nullptr;
 }
 
-// info() -> { version, vectors, png }: the versions of libjpeg-turbo, and of libpng, which is empty without it.
+// info() -> { version, vectors, png, webp }: the versions of libjpeg-turbo, of libpng and of libwebp; the latter are empty without them.
 napi_value info(const Arguments& given) {
 #ifdef PATCHSTREAM_PNG
   const char* png = png_get_libpng_ver(nullptr);
 #else
   const char* png = "";
 #endif
+#ifdef PATCHSTREAM_WEBP
+  const int number = WebPGetDecoderVersion();
+  const std::string webp = std::to_string(number >> 16) + "." + std::to_string((number >> 8) & 255) + "." + std::to_string(number & 255);
+#else
+  const std::string webp;
+#endif
   return jsObject(given.env, {{"version", jsNumber(given.env, LIBJPEG_TURBO_VERSION_NUMBER)},
                             {"vectors", jsText(given.env, avx2Passes() == nullptr ? "plain" : "avx2")},
-                            {"png", jsText(given.env, png)}});
+                            {"png", jsText(given.env, png)},
+                            {"webp", jsText(given.env, webp.c_str())}});
 }
 
 template <napi_value (*function)(const Arguments&)>

@@ -53,13 +53,16 @@ constexpr size_t stepInts = 27;
 static_assert(sizeof(Step) == stepInts * sizeof(int32_t), "a step is its ints");
 
 // `file`, `frame`: nothing is rendered, but read.
-enum class Kind : int32_t { jpeg = 0, grey = 1, rgb = 2, file = 3, frame = 4, png = 5 };
+enum class Kind : int32_t { jpeg = 0, grey = 1, rgb = 2, file = 3, frame = 4, png = 5, webp = 6 };
 
 inline bool isRaw(Kind kind) { return kind == Kind::grey || kind == Kind::rgb; }
 // Whether it is a format of files that this build decodes.
 inline bool isDecoded(Kind kind) {
 #ifdef PATCHSTREAM_PNG
   if (kind == Kind::png) return true;
+#endif
+#ifdef PATCHSTREAM_WEBP
+  if (kind == Kind::webp) return true;
 #endif
   return kind == Kind::jpeg;
 }

@@ -153,6 +153,9 @@ void Renderer::run(Job& job) {
   png_.close();
   png_.trim(keptBytes);
 #endif
+#ifdef PATCHSTREAM_WEBP
+  webp_.trim(keptBytes);
+#endif
   decoded_.trim(keptBytes);
   turned_.trim(keptBytes);
   for (const auto& page : pages_) page->trim(keptBytes);
@@ -192,8 +195,24 @@ Outcome Renderer::attempt(Job& job) {
   return Outcome::done;
 }
 
+template <class Reader>
+Outcome Renderer::decodeBy(Reader& reader, Job& job, const Step& step, const Turn& turn, Region& region) {
+  Answer answer = reader.open(job.bytes, job.length, job.width, job.height, job.unwanted);
+  if (answer == Answer::well) {
+    prepareFile(job, step, turn, 1);
+    answer = reader.read(across_.low(), down_.low(), across_.high(), down_.high(), job.background, decoded_, region);
+  }
+  return outcomeOf(job, answer, reader.reason());
+}
+
 Outcome Renderer::decode(Job& job, const Step& step, const Turn& turn, Region& region) {
-  return job.kind == Kind::png ? decodePng(job, step, turn, region) : decodeJpeg(job, step, turn, region);
+#ifdef PATCHSTREAM_PNG
+  if (job.kind == Kind::png) return decodeBy(png_, job, step, turn, region);
+#endif
+#ifdef PATCHSTREAM_WEBP
+  if (job.kind == Kind::webp) return decodeBy(webp_, job, step, turn, region);
+#endif
+  return decodeJpeg(job, step, turn, region);
 }
 
 Outcome Renderer::decodeJpeg(Job& job, const Step& step, const Turn& turn, Region& region) {
@@ -204,20 +223,6 @@ Outcome Renderer::decodeJpeg(Job& job, const Step& step, const Turn& turn, Regio
     answer = jpeg_.read(shrink, across_.low(), down_.low(), across_.high(), down_.high(), step.channels, decoded_, region);
   }
   return outcomeOf(job, answer, jpeg_.reason());
-}
-
-Outcome Renderer::decodePng([[maybe_unused]] Job& job, [[maybe_unused]] const Step& step, [[maybe_unused]] const Turn& turn,
-                            [[maybe_unused]] Region& region) {
-#ifdef PATCHSTREAM_PNG
-  Answer answer = png_.open(job.bytes, job.length, job.width, job.height, job.unwanted);
-  if (answer == Answer::well) {
-    prepareFile(job, step, turn, 1);
-    answer = png_.read(across_.low(), down_.low(), across_.high(), down_.high(), job.background, decoded_, region);
-  }
-  return outcomeOf(job, answer, png_.reason());
-#else
-  return Outcome::foreign;
-#endif
 }
 
 // As `prepare`, of the file of a job.

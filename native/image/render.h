@@ -5,6 +5,7 @@
 
 #include "decode/jpeg.h"
 #include "decode/png.h"
+#include "decode/webp.h"
 #include "pixels/buffer.h"
 #include "job.h"
 #include "pixels/resize.h"
@@ -33,7 +34,9 @@ class Renderer {
   Outcome attempt(Job& job);
   Outcome decode(Job& job, const Step& step, const Turn& turn, Region& region);
   Outcome decodeJpeg(Job& job, const Step& step, const Turn& turn, Region& region);
-  Outcome decodePng(Job& job, const Step& step, const Turn& turn, Region& region);
+  // Of a format whose decoder knows no shrinking.
+  template <class Reader>
+  Outcome decodeBy(Reader& reader, Job& job, const Step& step, const Turn& turn, Region& region);
   void prepareFile(const Job& job, const Step& step, const Turn& turn, int32_t shrink);
   void prepare(const Step& step, const Turn& turn, int32_t width, int32_t height, int32_t shrink);
   // False: the job was cancelled meanwhile.
@@ -46,6 +49,9 @@ class Renderer {
   JpegReader jpeg_;
 #ifdef PATCHSTREAM_PNG
   PngReader png_;
+#endif
+#ifdef PATCHSTREAM_WEBP
+  WebpReader webp_;
 #endif
   // Of the stored picture, whichever way it lies.
   Taps across_;

@@ -25,10 +25,10 @@ export const groups = [
   { name: 'dlib', purpose: 'finds faces', tenant: 'native/dlib', packages: ['libdlib-dev'], download: '75 MB' },
   {
     name: 'image',
-    purpose: 'decodes JPEG and PNG faster',
+    purpose: 'decodes JPEG, PNG and WebP faster',
     tenant: 'native/image',
-    packages: ['libjpeg62-turbo-dev', 'libpng-dev'],
-    download: '3 MB',
+    packages: ['libjpeg62-turbo-dev', 'libpng-dev', 'libwebp-dev'],
+    download: '4 MB',
   },
   {
     name: 'bench',

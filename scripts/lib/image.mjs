@@ -26,6 +26,14 @@ const codecs = [
     least: [1, 6],
     define: 'PATCHSTREAM_PNG',
   },
+  {
+    name: 'libwebp',
+    header: 'webp/decode.h',
+    library: 'webp',
+    homebrew: 'webp',
+    least: [1, 0],
+    define: 'PATCHSTREAM_WEBP',
+  },
 ];
 
 /**

@@ -5,6 +5,7 @@ import { type Format, sniff } from './headers/formats.ts';
 import { jpegHeader, strangeJpeg } from './headers/jpeg-header.ts';
 import { pngHeader } from './headers/png-header.ts';
 import { strangeTiff } from './headers/tiff.ts';
+import { webpHeader } from './headers/webp-header.ts';
 import { type Colour, Picture } from './picture.ts';
 import { longestSide } from './render/native.ts';
 import { decoderError } from './render/sharp.ts';
@@ -38,7 +39,7 @@ export async function openPicture(bytes: Uint8Array, options: OpenOptions = {}):
   return openSoon(bytes, options);
 }
 
-/** As `openPicture`, but at once where the header needs no decoder, as those of nearly all JPEGs and PNGs: a promise costs more than reading it. */
+/** As `openPicture`, but at once where the header needs no decoder, as those of nearly all JPEGs, PNGs and WebPs: a promise costs more than reading it. */
 export function openSoon(
   bytes: Uint8Array,
   { formats = commonFormats, maxPixels = defaultMaxPixels, background = white }: OpenOptions = {},
@@ -82,10 +83,10 @@ interface Header {
   readonly plain: boolean;
 }
 
-/** The header of a JPEG or a PNG, when it is as they are. */
+/** The header of a JPEG, PNG or WebP, when it is as they are. */
 function quickHeader(bytes: Uint8Array, format: Format): Header | undefined {
-  if (format === 'png') {
-    const found = pngHeader(bytes);
+  if (format === 'png' || format === 'webp') {
+    const found = format === 'png' ? pngHeader(bytes) : webpHeader(bytes);
     return found && { ...found, plain: !found.foreignProfile && Math.max(found.width, found.height) <= longestSide };
   }
   const found = format === 'jpeg' ? jpegHeader(bytes) : undefined;

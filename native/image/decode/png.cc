@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "lay.h"
+
 // libpng reports an error by a call that may not return, which here jumps to the function below that called libpng. No object with a destructor may live in a
 // frame that is jumped over: between `setjmp` and the end there are only numbers and pointers.
 
@@ -20,18 +22,6 @@ static_assert(sizeof skipped % 5 == 0, "names of four letters and a zero");
 
 // The longest side that is rendered.
 constexpr png_uint_32 longestSide = 65535;
-
-// Copies pixels of `channels` to `out`, of 3 bytes, on a background; the last channel is alpha.
-void layOn(const uint8_t* from, int32_t pixels, int32_t channels, int32_t background, uint8_t* out) {
-  const uint32_t under[] = {uint32_t(background >> 16) & 255, uint32_t(background >> 8) & 255, uint32_t(background) & 255};
-  for (int32_t i = 0; i < pixels; i++, from += channels, out += 3) {
-    const uint32_t alpha = from[channels - 1];
-    for (int32_t channel = 0; channel < 3; channel++) {
-      const uint32_t above = channels == 2 ? from[0] : from[channel];
-      out[channel] = static_cast<uint8_t>((above * alpha + under[channel] * (255 - alpha) + 127) / 255);
-    }
-  }
-}
 
 }  // namespace
 

@@ -1,5 +1,5 @@
 import { type Absent, isAbsent } from '../../native.ts';
-import { aboutRenderer, type NativeRenderer } from '../../vision/render/native.ts';
+import { aboutRenderer, formatNames, type NativeRenderer } from '../../vision/render/native.ts';
 import type { Finding } from './finding.ts';
 
 const build = 'npx patchstream doctor --build';
@@ -15,21 +15,34 @@ export function rendererFinding(
   platform = process.platform,
 ): Finding {
   const finding = { what: 'renderer', found: aboutRenderer(native), ok: true };
-  if (!isAbsent(native)) return native.formats.has('png') ? finding : { ...finding, fix: withoutPng(platform) };
+  if (!isAbsent(native)) {
+    const fix = missingCodecs(native, platform);
+    return fix === undefined ? finding : { ...finding, fix };
+  }
   if (native.remedy.startsWith('unset')) return { ...finding, fix: `three times as fast: ${native.remedy}` };
   const reason = missing();
   if (reason === undefined) {
     const log = native.found === 'its addon is not built' ? '' : 'native/image/build/build.log has all of it; then: ';
     return { ...finding, fix: `three times as fast: ${log}${build}` };
   }
-  const packages = 'apt-get install --no-install-recommends g++ libjpeg62-turbo-dev libpng-dev';
+  const packages = 'apt-get install --no-install-recommends g++ libjpeg62-turbo-dev libpng-dev libwebp-dev';
   const own = `LIBJPEG=/path/to/libjpeg-turbo ${build}`;
   const fix = platform === 'linux' ? `${packages} (Debian; Ubuntu: libjpeg-turbo8-dev), then ${build}; or ${own}` : own;
   return { ...finding, found: `${finding.found}; ${reason}`, fix: `three times as fast: ${fix}` };
 }
 
-function withoutPng(platform: NodeJS.Platform): string {
-  const packages =
-    platform === 'linux' ? 'apt-get install --no-install-recommends libpng-dev (Debian)' : 'install libpng';
-  return `PNGs rendered without sharp: ${packages}, then ${build}`;
+/** Libraries that the addon is built without, and that it decodes more formats with. */
+const codecs = [
+  { format: 'png', debian: 'libpng-dev', name: 'libpng' },
+  { format: 'webp', debian: 'libwebp-dev', name: 'libwebp' },
+] as const;
+
+function missingCodecs({ formats }: NativeRenderer, platform: NodeJS.Platform): string | undefined {
+  const missing = codecs.filter(({ format }) => !formats.has(format));
+  if (missing.length === 0) return undefined;
+  const pictures = missing.map(({ format }) => formatNames[format]).join(' and ');
+  const packages = missing.map(({ debian, name }) => (platform === 'linux' ? debian : name)).join(' ');
+  const install =
+    platform === 'linux' ? `apt-get install --no-install-recommends ${packages} (Debian)` : `install ${packages}`;
+  return `${pictures} rendered faster: ${install}, then ${build}`;
 }

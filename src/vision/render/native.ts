@@ -84,17 +84,25 @@ export class NativeRenderer {
   #ints = new Int32Array(4096);
 
   /** The formats that its addon decodes. */
-  readonly formats: ReadonlySet<Format>;
+  readonly formats: ReadonlySet<keyof typeof formatNames>;
 
   constructor(pool: NativePool) {
     this.#pool = pool;
-    this.formats = new Set<Format>(pool.addon.info().png === '' ? ['jpeg'] : ['jpeg', 'png']);
+    const { png, webp } = pool.addon.info();
+    this.formats = new Set<keyof typeof formatNames>([
+      'jpeg',
+      ...(png === '' ? [] : ['png' as const]),
+      ...(webp === '' ? [] : ['webp' as const]),
+    ]);
   }
 
   about(): { readonly libraries: readonly string[]; readonly vectors: string } {
-    const { version, png, vectors } = this.#pool.addon.info();
+    const { version, png, webp, vectors } = this.#pool.addon.info();
     const parts = [Math.floor(version / 1e6), Math.floor(version / 1e3) % 1e3, version % 1e3];
-    return { libraries: [`libjpeg-turbo ${parts.join('.')}`, ...(png === '' ? [] : [`libpng ${png}`])], vectors };
+    const libraries = [`libjpeg-turbo ${parts.join('.')}`];
+    if (png !== '') libraries.push(`libpng ${png}`);
+    if (webp !== '') libraries.push(`libwebp ${webp}`);
+    return { libraries, vectors };
   }
 
   /** How many threads render. */
@@ -202,6 +210,9 @@ export class NativeRenderer {
   }
 }
 
+/** As people write them. */
+export const formatNames = { jpeg: 'JPEG', png: 'PNG', webp: 'WebP' } as const;
+
 const noFormats: ReadonlySet<Format> = new Set();
 
 /** Raw pixels of sides that the addon takes, and files of its formats that are plain (their sides are within that). */
@@ -212,7 +223,7 @@ export function isRenderable(origin: Origin, formats: ReadonlySet<Format> = noFo
 
 function kindOf(origin: Origin): number {
   if (origin.kind === 'raw') return origin.channels === 3 ? imageKinds.rgb : imageKinds.grey;
-  return origin.format === 'png' ? imageKinds.png : imageKinds.jpeg;
+  return origin.format === 'png' ? imageKinds.png : origin.format === 'webp' ? imageKinds.webp : imageKinds.jpeg;
 }
 
 /** The error of the catalogue for what the addon throws when it takes no job. */
@@ -247,11 +258,11 @@ function choose(): NativeRenderer | Absent {
   return isAbsent(pool) ? pool : new NativeRenderer(pool);
 }
 
-/** Which renderer this machine has, for people: `native/image (libjpeg-turbo 2.1.5, libpng 1.6.39, avx2): JPEG, PNG and raw pixels; sharp: the rest`. */
+/** Which renderer this machine has, for people: `native/image (libjpeg-turbo 2.1.5, libpng 1.6.39, libwebp 1.2.4, avx2): JPEG, PNG, WebP and raw pixels; sharp: the rest`. */
 export function aboutRenderer(native: NativeRenderer | Absent = nativeRenderer()): string {
   if (isAbsent(native)) return `sharp: everything, since ${native.found}`;
   const { libraries, vectors } = native.about();
-  const formats = Array.from(native.formats, (format) => format.toUpperCase());
+  const formats = Array.from(native.formats, (format) => formatNames[format]);
   return `native/image (${[...libraries, vectors].join(', ')}): ${formats.join(', ')} and raw pixels; sharp: the rest`;
 }
 

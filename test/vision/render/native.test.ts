@@ -21,6 +21,7 @@ class FakeAddon {
   threads = 0;
   listens = 0;
   png = '1.6.39';
+  webp = '1.2.4';
   /** What is thrown where a batch has a job of this number of outputs. */
   refuse: { readonly outputs: number; readonly error: Error } | undefined;
   ended!: (outcomes: Int32Array, count: number, messages?: readonly string[]) => void;
@@ -50,7 +51,7 @@ class FakeAddon {
   }
 
   info() {
-    return { version: 2_001_005, png: this.png, vectors: 'avx2' as const };
+    return { version: 2_001_005, png: this.png, webp: this.webp, vectors: 'avx2' as const };
   }
 
   /** Ends jobs: [id, outcome], with the messages of those that are broken. */
@@ -373,14 +374,16 @@ t.test('what it says of itself', (t) => {
   const { addon, native } = renderer();
   t.same(
     [addon.threads, native.about()],
-    [3, { libraries: ['libjpeg-turbo 2.1.5', 'libpng 1.6.39'], vectors: 'avx2' }],
+    [3, { libraries: ['libjpeg-turbo 2.1.5', 'libpng 1.6.39', 'libwebp 1.2.4'], vectors: 'avx2' }],
   );
   native.setThreads(7);
   t.equal(addon.threads, 7);
-  const all = 'native/image (libjpeg-turbo 2.1.5, libpng 1.6.39, avx2): JPEG, PNG and raw pixels; sharp: the rest';
+  const all =
+    'native/image (libjpeg-turbo 2.1.5, libpng 1.6.39, libwebp 1.2.4, avx2): JPEG, PNG, WebP and raw pixels; sharp: the rest';
   t.equal(aboutRenderer(native), all);
   const bare = new FakeAddon();
   bare.png = '';
+  bare.webp = '';
   const without = new NativeRenderer(new NativePool(bare as unknown as ImageAddon, 3));
   t.equal(aboutRenderer(without), 'native/image (libjpeg-turbo 2.1.5, avx2): JPEG and raw pixels; sharp: the rest');
   t.equal(aboutRenderer({ found: 'it is not built', remedy: '' }), 'sharp: everything, since it is not built');
@@ -410,5 +413,5 @@ t.test('how many threads render is said to the addon of this thread', { skip: is
   const fresh = (await import(another)) as typeof import('../../../src/vision/render/native.ts');
   fresh.setRenderThreads(3);
   t.same(counts, [3]);
-  t.match(fresh.aboutRenderer(), /^native\/image \(libjpeg-turbo \d+\.\d+\.\d+, (libpng [\d.]+, )?(avx2|plain)\)/);
+  t.match(fresh.aboutRenderer(), /^native\/image \(libjpeg-turbo \d+\.\d+\.\d+, (lib\w+ [\d.]+, )*(avx2|plain)\)/);
 });

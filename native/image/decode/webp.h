@@ -1,0 +1,53 @@
+#pragma once
+
+#ifdef PATCHSTREAM_WEBP
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include <webp/decode.h>
+
+#include "../pixels/buffer.h"
+#include "region.h"
+
+namespace patchstream {
+
+// Decodes WebPs by libwebp, lossy and lossless; what is transparent is laid on a colour. An animation is left to another.
+//
+// Broken is a file that ends before the rows that are read, and codes that are none. No harm is what lies behind the pixels, and its absence. Rows below those
+// that are read are not judged, but for about a sixteenth of the file.
+class WebpReader {
+ public:
+  WebpReader() = default;
+  WebpReader(const WebpReader&) = delete;
+  WebpReader& operator=(const WebpReader&) = delete;
+
+  // Reads the header and holds it to the size that the caller has checked against its limits. `bytes` must stay until `read` has ended. As soon as `stop` is true,
+  // reading ends as `stopped`.
+  Answer open(const uint8_t* bytes, size_t length, int32_t width, int32_t height, const std::atomic<bool>& stop);
+
+  // Decodes the columns [left, right) and rows [top, bottom), and a few around them, to RGB in `into`, laid on `background`, 0xRRGGBB.
+  Answer read(int32_t left, int32_t top, int32_t right, int32_t bottom, int32_t background, Buffer& into, Region& region);
+
+  // Gives back what is kept for the next picture where it is more than `most` bytes.
+  void trim(size_t most) { rows_.trim(most); }
+
+  const char* reason() const { return reason_; }
+
+ private:
+  Answer refuse(VP8StatusCode status);
+  // Decodes as the config says, until its last row is there.
+  Answer decode(WebPDecoderConfig& config);
+
+  const uint8_t* bytes_ = nullptr;
+  size_t length_ = 0;
+  const std::atomic<bool>* stop_ = nullptr;
+  WebPBitstreamFeatures features_{};
+  Buffer rows_;
+  const char* reason_ = "";
+};
+
+}  // namespace patchstream
+
+#endif
