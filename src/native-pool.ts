@@ -1,10 +1,13 @@
 import { coreCount } from './machine.ts';
-import { type Absent, type ImageAddon, imageAddon, imageOutcomes, isAbsent } from './native.ts';
+import { type Absent, type ImageAddon, imageAddon, imageOutcomes, isAbsent, type Said } from './native.ts';
 
 /** Work that native/image does for somebody. */
 export interface PoolJob {
-  /** How it has ended: the outcome (`imageOutcomes`), the bytes of a file, and what is wrong with a broken picture. */
-  ended(outcome: number, size: number, message: string): void;
+  /**
+   * How it has ended: the outcome (`imageOutcomes`), the bytes of a file that was read, what is wrong with a broken picture, and the file that was made of an
+   * encoded one; undefined where there was no memory to hand it over.
+   */
+  ended(outcome: number, size: number, message: string, made: Uint8Array | undefined): void;
 }
 
 /** The jobs that this thread has given to native/image. All that have ended by the time of a message come in it. */
@@ -33,15 +36,17 @@ export class NativePool {
     this.#free.push(id);
   }
 
-  readonly #ended = (outcomes: Int32Array, count: number, messages: readonly string[] = []) => {
+  readonly #ended = (outcomes: Int32Array, count: number, said: readonly Said[] = []) => {
     setImmediate(this.#listen);
-    let broken = 0;
+    let next = 0;
     for (let at = 0; at < count; at += 3) {
       const id = outcomes[at]!;
       const outcome = outcomes[at + 1]!;
       const job = this.#open[id]!;
       this.close(id);
-      job.ended(outcome, outcomes[at + 2]!, outcome === imageOutcomes.broken ? messages[broken++]! : '');
+      const words = outcome === imageOutcomes.broken || outcome === imageOutcomes.encoded ? said[next++] : '';
+      const isText = typeof words === 'string';
+      job.ended(outcome, outcomes[at + 2]!, isText ? words : '', isText ? undefined : words);
     }
   };
 }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { fail, firstLine, messageOf } from './errors.ts';
+import { firstLine, messageOf } from './errors.ts';
 import { prepareThreads } from './library-threads.ts';
 import { computeThreads } from './machine.ts';
 import { jsonOf, systemCode, textOf } from './whole-file.ts';
@@ -101,6 +101,9 @@ export interface ProgramDifference {
   readonly operation: string;
 }
 
+/** What is said of a job that has ended: the message of a broken one, the file of an encoded one. */
+export type Said = string | Uint8Array | undefined;
+
 /**
  * The functions of `native/image/addon.cc`, as they are. Loaded once in each thread, which has threads of its own that render. A mistake of the
  * caller is thrown; what is wrong with a picture is told by its outcome.
@@ -108,14 +111,16 @@ export interface ProgramDifference {
 export interface ImageAddon {
   /**
    * Comes first, once. `ended` hears of jobs that have ended, many at a time: [id, outcome (`imageOutcomes`), size of the file that was read] of each, in the
-   * first `count` ints of an array that is used again for the next message, and the messages of those that are broken, in their order. The next time when
-   * `listen` was called. The threads start with the first job; open jobs alone keep the program alive.
+   * first `count` ints of an array that is used again for the next message, and in their order the messages of those that are broken and the files of those that
+   * are encoded (undefined where there is no memory for one). The next time when `listen` was called. The threads start with the first job; open jobs alone keep
+   * the program alive.
    */
-  open(threads: number, ended: (outcomes: Int32Array, count: number, messages?: readonly string[]) => void): void;
+  open(threads: number, ended: (outcomes: Int32Array, count: number, said?: readonly Said[]) => void): void;
   /**
    * Starts the jobs in the first `count` ints. Of each: id, kind (`imageKinds`), width and height as stored, EXIF's orientation, the background of what is
-   * transparent (0xRRGGBB), the number of outputs, the number of steps, and the ints of every step (native/image/job.h). `arrays` has its bytes and then its outputs, which may lie in a
-   * SharedArrayBuffer and are kept alive until the job has ended.
+   * transparent (0xRRGGBB), the number of outputs, the number of steps, the file that the last step's page becomes (0: none; else 1 for JPEG, and in the next
+   * bytes the quality, and 1 for 4:4:4), and the ints of every step (native/image/job.h). `arrays` has its bytes and then its outputs, which may lie in a
+   * SharedArrayBuffer and are kept alive until the job has ended. A job that makes a file has no outputs.
    */
   submit(ints: Int32Array, count: number, arrays: readonly Uint8Array[]): void;
   /**
@@ -204,7 +209,10 @@ export const dlibOutcomes = { done: 0, cancelled: 1, memory: 2, failed: 3, model
 
 /** Kinds of sources, and what becomes of jobs, as `native/image` numbers them. */
 export const imageKinds = { jpeg: 0, grey: 1, rgb: 2, png: 5, webp: 6 } as const;
-export const imageOutcomes = { done: 0, broken: 1, foreign: 2, cancelled: 3, memory: 4, read: 5, unread: 6 } as const;
+export const imageOutcomes = {
+  ...{ done: 0, broken: 1, foreign: 2, cancelled: 3, memory: 4 },
+  ...{ read: 5, unread: 6, encoded: 7 },
+} as const;
 
 const require = createRequire(import.meta.url);
 let torch: TorchAddon | Absent | undefined;
@@ -277,41 +285,4 @@ function reasonOfBuild(folder: URL): string | undefined {
   const text = textOf(fileURLToPath(new URL('build.json', folder))) ?? '';
   const { built, reason } = (jsonOf(text) ?? {}) as { readonly built?: unknown; readonly reason?: unknown };
   return built === false && typeof reason === 'string' ? firstLine(reason) : undefined;
-}
-
-/**
- * Calls into the addon, and turns what it throws for want of memory into our own error. Everything else it throws is a mistake of the caller, told
- * by libtorch's own words.
- *
- * @throws BACKEND_MEMORY when memory could not be had.
- */
-export function guarded<T>(device: string, call: () => T): T {
-  try {
-    return call();
-  } catch (cause) {
-    throw outOfMemory(device, cause) ?? cause;
-  }
-}
-
-/** As `guarded`, for what the addon does later. */
-export async function guardedLater<T>(device: string, call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (cause) {
-    throw outOfMemory(device, cause) ?? cause;
-  }
-}
-
-/** How the host's allocator, and those of devices, say how much could not be had. */
-const allocation = /allocate ([\d.]+) (bytes|KiB|MiB|GiB|KB|MB|GB)/;
-const bytesOf = (unit: string): number =>
-  (unit.endsWith('iB') ? 1024 : 1000) ** ['b', 'K', 'M', 'G'].indexOf(unit[0] ?? '');
-
-/** BACKEND_MEMORY for an addon's error about memory, else undefined. */
-export function outOfMemory(device: string, cause: unknown): Error | undefined {
-  if (!(cause instanceof Error) || (cause as NodeJS.ErrnoException).code !== 'OUT_OF_MEMORY') return undefined;
-  const [, amount, unit] = allocation.exec(cause.message) ?? [];
-  const bytes = Number(amount) * bytesOf(unit ?? '');
-  const needed = Number.isNaN(bytes) ? 'more' : `${Math.ceil(bytes / 2 ** 20)} MiB more`;
-  return fail('BACKEND_MEMORY', { backend: 'torch', needed, memory: `the memory of ${device}` }, { cause });
 }

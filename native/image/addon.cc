@@ -63,7 +63,16 @@ napi_value open(const Arguments& given) {
   return nullptr;
 }
 
-// submit(ints, count, arrays). Of each job: id, kind, width, height, orientation, background, outputs, steps, and the ints of every step (job.h); in arrays its
+// How JavaScript packs it: the format, the quality, and 1 for colour at its full size, a byte each from the lowest.
+Encoding encodingOf(int32_t packed) {
+  Encoding encoding;
+  encoding.format = static_cast<Format>(packed & 255);
+  encoding.quality = (packed >> 8) & 255;
+  encoding.subsampled = ((packed >> 16) & 255) == 0;
+  return encoding;
+}
+
+// submit(ints, count, arrays). Of each job: id, kind, width, height, orientation, background, outputs, steps, its encoding, and the ints of every step (job.h); in arrays its
 // bytes and then its outputs.
 napi_value submit(const Arguments& given) {
   Pool& pool = poolOf(given);
@@ -75,7 +84,7 @@ napi_value submit(const Arguments& given) {
   jobs.clear();
   uint32_t array = 0;
   while (numbers.at < numbers.end) {
-    const int32_t* head = numbers.next(8);
+    const int32_t* head = numbers.next(9);
     Job& job = jobAt(pool, head[0]);
     job.kind = static_cast<Kind>(head[1]);
     check(job.kind != Kind::file && job.kind != Kind::frame, "what is only read is no picture");
@@ -96,8 +105,11 @@ napi_value submit(const Arguments& given) {
       job.weight += out.length;
     }
     check(head[7] > 0 && head[7] < 1024, "the number of steps is out of range");
+    job.encoding = encodingOf(head[8]);
     job.steps.resize(head[7]);
     for (Step& step : job.steps) std::memcpy(&step, numbers.next(stepInts), sizeof step);
+    // Encoding a pixel takes about as long as decoding one.
+    if (job.encoding.format != Format::none) job.weight += job.steps.back().pageBytes() * 4;
     check(isSound(job, given.state.lengths), "the numbers of a job do not fit together");
     jobs.push_back(&job);
   }

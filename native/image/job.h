@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "encode/bytes.h"
+#include "encode/encoding.h"
 #include "pixels/taps.h"
 
 namespace patchstream {
@@ -79,6 +81,8 @@ enum class Outcome : int32_t {
   // Of files: read, or to be read another way.
   read = 5,
   unread = 6,
+  // Of a picture that was to become a file.
+  encoded = 7,
 };
 
 // All renderings of one sample, done one after another by one thread.
@@ -96,6 +100,9 @@ struct Job {
   size_t length = 0;
   std::vector<Step> steps;
   std::vector<uint8_t*> outputs;
+  // The file that the page of the last step becomes, if one is wanted; a job that makes one has no outputs.
+  Encoding encoding;
+  Bytes encoded;
   // Of a file: where it lies, the bytes of its room (the one output), and of itself.
   std::string path;
   size_t outputLength = 0;

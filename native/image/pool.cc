@@ -162,7 +162,8 @@ void Pool::release(napi_env env, Job& job) {
 }
 
 // Calls JavaScript with (outcomes, count, messages): [id, outcome, size] of every job that has ended, in the first `count` ints of an array that is used again
-// for the next message, and the messages of those that broke, in their order; none where none did.
+// for the next message, and in their order the messages of those that broke and the files of those that were encoded (undefined where there is no memory for one);
+// none where there are none.
 void Pool::deliver(napi_env env, napi_value callback, void* context, void*) {
   if (env == nullptr) return;
   auto* self = static_cast<Pool*>(context);
@@ -179,17 +180,22 @@ void Pool::hand(napi_env env, napi_value callback, const std::vector<Job*>& ende
   napi_get_undefined(env, &receiver);
   napi_value messages = receiver;
   int32_t* number = numbers_;
-  uint32_t broken = 0;
+  uint32_t more = 0;
   for (size_t i = first; i < first + count; i++) {
-    const Job& job = *ended[i];
+    Job& job = *ended[i];
     *number++ = job.id;
     *number++ = static_cast<int32_t>(job.outcome);
     *number++ = static_cast<int32_t>(std::min<size_t>(job.size, INT32_MAX));
-    if (job.outcome != Outcome::broken) continue;
-    napi_value message = nullptr;
-    if (broken == 0) napi_create_array(env, &messages);
-    napi_create_string_utf8(env, job.message.c_str(), job.message.size(), &message);
-    napi_set_element(env, messages, broken++, message);
+    if (job.outcome != Outcome::broken && job.outcome != Outcome::encoded) continue;
+    napi_value said = receiver;
+    if (more == 0) napi_create_array(env, &messages);
+    if (job.outcome == Outcome::broken) {
+      napi_create_string_utf8(env, job.message.c_str(), job.message.size(), &said);
+    } else {
+      napi_create_buffer_copy(env, job.encoded.size, job.encoded.data(), nullptr, &said);
+      job.encoded.clear();
+    }
+    napi_set_element(env, messages, more++, said);
   }
   napi_value outcomes = nullptr;
   napi_value ints = nullptr;

@@ -110,6 +110,13 @@ Outcome outcomeOf(Job& job, Answer answer, const char* reason) {
   return Outcome::broken;
 }
 
+// Whether the last step's page can become the file that is wanted.
+bool isEncodable(const Job& job, size_t outputs) {
+  const Step& last = job.steps.back();
+  return outputs == 0 && job.encoding.format == Format::jpeg && job.encoding.quality >= 1 && job.encoding.quality <= 100 &&
+         std::max(last.pageWidth, last.pageHeight) <= JpegWriter::longestSide;
+}
+
 }  // namespace
 
 bool isSound(const Job& job, const std::vector<size_t>& lengths) {
@@ -134,7 +141,7 @@ bool isSound(const Job& job, const std::vector<size_t>& lengths) {
     if (!fits || !isWarp(step, width, height)) return false;
     if (step.output >= 0 && lengths[step.output] != step.pageBytes()) return false;
   }
-  return true;
+  return job.encoding.format == Format::none || isEncodable(job, lengths.size());
 }
 
 Renderer::Turn Renderer::turnOf(int32_t orientation) {
@@ -192,7 +199,25 @@ Outcome Renderer::attempt(Job& job) {
     const bool done = touch.granted && (step.warped != 0 ? warp(job, step, source, page) : draw(job, step, turn, source, page));
     if (!done) return Outcome::cancelled;
   }
-  return Outcome::done;
+  return job.encoding.format == Format::none ? Outcome::done : encode(job);
+}
+
+Outcome Renderer::encode(Job& job) {
+  const Step& step = job.steps.back();
+  const Page page{pages_[job.steps.size() - 1]->need(0), step.pageWidth, step.pageHeight, step.channels};
+  if (!jpegWriter_.has_value()) jpegWriter_.emplace();
+  switch (jpegWriter_->write(page, job.encoding, job.unwanted, job.encoded)) {
+    case JpegWriter::Answer::well:
+      return Outcome::encoded;
+    case JpegWriter::Answer::stopped:
+      return Outcome::cancelled;
+    case JpegWriter::Answer::memory:
+      return Outcome::memory;
+    case JpegWriter::Answer::broken:
+      break;
+  }
+  job.message = jpegWriter_->reason();
+  return Outcome::broken;
 }
 
 template <class Reader>

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "decode/jpeg.h"
 #include "decode/png.h"
 #include "decode/webp.h"
+#include "encode/jpeg_writer.h"
 #include "pixels/buffer.h"
 #include "job.h"
 #include "pixels/resize.h"
@@ -38,6 +40,8 @@ class Renderer {
   template <class Reader>
   Outcome decodeBy(Reader& reader, Job& job, const Step& step, const Turn& turn, Region& region);
   void prepareFile(const Job& job, const Step& step, const Turn& turn, int32_t shrink);
+  // Makes the file of the last step's page.
+  Outcome encode(Job& job);
   void prepare(const Step& step, const Turn& turn, int32_t width, int32_t height, int32_t shrink);
   // False: the job was cancelled meanwhile.
   bool draw(const Job& job, const Step& step, const Turn& turn, const Region& source, uint8_t* page);
@@ -53,6 +57,8 @@ class Renderer {
 #ifdef PATCHSTREAM_WEBP
   WebpReader webp_;
 #endif
+  // Made by the first picture that is to become a file.
+  std::optional<JpegWriter> jpegWriter_;
   // Of the stored picture, whichever way it lies.
   Taps across_;
   Taps down_;

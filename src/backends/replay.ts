@@ -1,6 +1,6 @@
 import { fail, PatchstreamError } from '../errors.ts';
-import { guarded } from '../native.ts';
 import * as tf from './tf.ts';
+import { guarded } from './torch/guarded.ts';
 import { TorchBackend } from './torch/torch.ts';
 import { type Sums, sumsOfSquares, updatesInPlace } from './updates.ts';
 

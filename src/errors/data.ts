@@ -89,6 +89,8 @@ export const dataErrors = {
   SHARDS_OTHER: 'the folder must hold only files of this job; got {found}. {advice}',
   SHARDS_CHANGED:
     'a resumed job must find its source as it was: {expected}; got {found}. Restore it, or start over with --fresh.',
+  ENCODER_OTHER:
+    'a resumed job must make its pictures with the encoder that it was begun with, {expected}; this machine has {found}. Install that version and run `npx patchstream doctor --build`, or start over with --fresh.',
   RECORD_FIELD:
     'a field of a record must be a picture, numbers, text, true, false or lists and maps of these; {field} is {found}. Drop it in an `each`, or make it one of these.',
   RECORD_LARGE: 'a record must have at most {limit}; got {found}. {advice}',

@@ -110,9 +110,16 @@ export interface RenderedFields {
   readonly lr: Pixels | undefined;
 }
 
+/** The picture of a sample. @throws SHEET_COLUMN where it has none. */
+export function pictureOf({ picture }: Sample & Fields): Picture {
+  if (picture instanceof Picture) return picture;
+  throw fail('SHEET_COLUMN', { column: 'crop', field: 'picture', stage: 'decode' });
+}
+
 /** Renders the picture and, from the same pixels, its low-resolution copy. @throws PICTURE_BROKEN, SHEET_COLUMN */
-export async function renderFields({ picture, lr }: Sample & Fields): Promise<RenderedFields> {
-  if (!(picture instanceof Picture)) throw fail('SHEET_COLUMN', { column: 'crop', field: 'picture', stage: 'decode' });
+export async function renderFields(sample: Sample & Fields): Promise<RenderedFields> {
+  const { lr } = sample;
+  const picture = pictureOf(sample);
   const room = (of: Picture) => ({ picture: of, out: new Uint8Array(of.width * of.height * 3) });
   const [first, second] = [room(picture), lr instanceof Picture ? room(lr) : undefined];
   await renderAll(second === undefined ? [first] : [first, second]);

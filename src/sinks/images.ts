@@ -1,11 +1,10 @@
 import { join, resolve } from 'node:path';
-import sharp from 'sharp';
 import { z } from 'zod';
 import { counted } from '../counts.ts';
 import { pathOption } from '../files/path-option.ts';
 import type { SheetRow } from '../vision/draw/sheet.ts';
-import type { Pixels } from '../vision/picture.ts';
-import { ContactSheet, checkSheet, renderFields, sheetOption } from './contact-sheet.ts';
+import { encoderOf } from '../vision/encode/encoder.ts';
+import { ContactSheet, checkSheet, pictureOf, renderFields, sheetOption } from './contact-sheet.ts';
 import { PictureFiles } from './picture-files.ts';
 import { plainJson } from './plain-fields.ts';
 import { defineSink, type OpenSink, type SinkContext } from './sink.ts';
@@ -45,17 +44,22 @@ export const images = defineSink({
     const folder = folderOf(path, context);
     const contact = ContactSheet.of(sheet, context.spec);
     const files = await PictureFiles.open({ folder, record: context.own, job: context.job, pictures });
+    const encoder = encoderOf(format);
     let committed = 0;
 
     const sink: OpenSink<Written> = {
       async write(sample) {
         const { key, position } = sample;
-        const pixels = await renderFields(sample);
+        if (!pictures) {
+          const shown = await contact?.row(sample, await renderFields(sample));
+          return { line: '', ...(shown && { shown }) };
+        }
+        const picture = pictureOf(sample);
+        const { width, height } = picture;
         const file = `images/${fileName(key, position)}.${format === 'png' ? 'png' : 'jpg'}`;
-        const { width, height } = pixels.picture;
-        const line = pictures ? plainJson(sample, { position, key, file, width, height }) : '';
-        if (pictures) await files.write(file, await encode(pixels.picture, format, quality));
-        const shown = await contact?.row(sample, pixels);
+        const line = plainJson(sample, { position, key, file, width, height });
+        await files.write(file, await encoder.encode(picture, { format, quality }));
+        const shown = await contact?.row(sample);
         return { line, ...(shown && { shown }) };
       },
       async commit({ line, shown }) {
@@ -89,11 +93,6 @@ export const images = defineSink({
 
 function folderOf(path: string | undefined, { base, output }: Pick<SinkContext, 'base' | 'output'>): string {
   return path === undefined ? output : resolve(base, path);
-}
-
-function encode({ width, height, data }: Pixels, format: 'png' | 'jpeg', quality: number): Promise<Uint8Array> {
-  const pipeline = sharp(data, { raw: { width, height, channels: 3 }, limitInputPixels: false });
-  return (format === 'png' ? pipeline.png({ compressionLevel: 6 }) : pipeline.jpeg({ quality })).toBuffer();
 }
 
 /** File systems take names of 255 bytes; position, parts and ending have their share of them. */

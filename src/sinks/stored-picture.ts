@@ -1,8 +1,9 @@
-import sharp from 'sharp';
 import { z } from 'zod';
 import { fail, type ValidationIssue } from '../errors.ts';
 import type { StoredPicture } from '../formats/shard/record.ts';
 import type { Fields } from '../sources/source.ts';
+import type { Encoder } from '../vision/encode/encoder.ts';
+import { type EncodedFormat, encodedFormats } from '../vision/encode/encoding.ts';
 import { Picture, type Pixels } from '../vision/picture.ts';
 import { renderAll } from '../vision/render/render.ts';
 import type { Spec } from '../vision/spec.ts';
@@ -20,6 +21,19 @@ export const pictureOptions = {
     ),
   quality: z.int().min(1).max(100).default(90).describe('The quality of new JPEG and WebP files, 1 to 100.'),
 };
+
+/** How a picture is kept. */
+export interface Keep {
+  readonly pictures: PicturesAs;
+  readonly quality: number;
+  /** Makes the new files; not needed where pictures are kept as they are. */
+  readonly encoder: Encoder | undefined;
+}
+
+/** The format of the files that are made of pictures, where any are made. */
+export function formatOf(pictures: PicturesAs): EncodedFormat | undefined {
+  return encodedFormats.find((format) => format === pictures);
+}
 
 /** What is kept where the options leave it open. */
 export function defaultPictures({ fields }: Spec, raw: PicturesAs): PicturesAs {
@@ -46,13 +60,14 @@ export function* checkPictures(pictures: PicturesAs, { fields, size, open }: Spe
 }
 
 /**
- * The picture of a sample as it is to be kept. Raw pixels that nothing was done to stay as they are, also grey ones; everything else is rendered to RGB.
+ * The picture of a sample as it is to be kept. Raw pixels that nothing was done to stay as they are, also grey ones; everything else is rendered to RGB. Of a
+ * picture without colours a new file is grey.
  *
  * @throws RECORD_FILE, RECORD_NOTHING; PICTURE_BROKEN and the others of rendering.
  */
 export async function storePicture(
   { picture, bytes }: Fields,
-  { pictures, quality }: { readonly pictures: PicturesAs; readonly quality: number },
+  { pictures, quality, encoder }: Keep,
 ): Promise<StoredPicture> {
   if (pictures === 'file') return { type: 'encoded', data: fileOf(picture, bytes) };
   if (!(picture instanceof Picture)) throw fail('RECORD_NOTHING', { fields: 'no picture' });
@@ -61,11 +76,10 @@ export async function storePicture(
     const { height, width, channels, data } = origin;
     return { type: 'raw', shape: [height, width, channels], data };
   }
+  if (pictures !== 'raw')
+    return { type: 'encoded', data: await encoder!.encode(picture, { format: pictures, quality }) };
   const { width, height, data } = await pixelsOf(picture);
-  if (pictures === 'raw') return { type: 'raw', shape: [height, width, 3], data };
-  const made = sharp(data, { raw: { width, height, channels: 3 }, limitInputPixels: false });
-  const format = pictures === 'png' ? made.png({ compressionLevel: 6 }) : made.toFormat(pictures, { quality });
-  return { type: 'encoded', data: await format.toBuffer() };
+  return { type: 'raw', shape: [height, width, 3], data };
 }
 
 function fileOf(picture: unknown, bytes: unknown): Uint8Array {

@@ -18,7 +18,7 @@ import { ContactSheet, checkSheet, sheetOption } from './contact-sheet.ts';
 import { type Entry, type FileStart, type Form, RollingFiles } from './durable/rotating-files.ts';
 import { rollingFolder, rollingOptions } from './durable/rotating-options.ts';
 import { defineSink, type OpenSink, type SinkContext } from './sink.ts';
-import { checkPictures, defaultPictures, pictureOptions, storePicture } from './stored-picture.ts';
+import { checkPictures, defaultPictures, formatOf, type Keep, pictureOptions, storePicture } from './stored-picture.ts';
 
 interface Written extends Entry {
   readonly key: string;
@@ -53,8 +53,10 @@ export const toShards = defineSink({
     const folder = rollingFolder('shards', path, context);
     // Before anything is read or written for it.
     encodeInfo(infoOf(context, { number: 0, from: 0 }));
+    const kept = pictures ?? defaultPictures(spec, 'raw');
     const files = await RollingFiles.open<Written>({
       folder,
+      encodes: formatOf(kept),
       output: context.own,
       stem: name,
       ending: shardEnding,
@@ -65,7 +67,7 @@ export const toShards = defineSink({
     });
     const contact = ContactSheet.of(sheet, spec);
     if (files.resumed.samples > 0) await contact?.keep(context.own);
-    const keep = { pictures: pictures ?? defaultPictures(spec, 'raw'), quality };
+    const keep = { pictures: kept, quality, encoder: files.encoder };
     const sink: OpenSink<Written> = {
       resumed: files.resumed,
       async write(sample) {
@@ -183,11 +185,7 @@ function bytesOf(pieces: readonly Uint8Array[]): number {
 const ownNames = ['key', 'position', 'epoch', 'bytes', 'picture'];
 
 /** The fields of a sample as they are kept: its picture first, then the others in the order in which stages have added them. */
-async function storedFields(
-  sample: Sample & Fields,
-  spec: Spec,
-  keep: Parameters<typeof storePicture>[1],
-): Promise<Record<string, Stored>> {
+async function storedFields(sample: Sample & Fields, spec: Spec, keep: Keep): Promise<Record<string, Stored>> {
   const fields: Record<string, Stored> = { picture: await storePicture(sample, keep) };
   for (const [name, value] of Object.entries(sample)) {
     if (!ownNames.includes(name) && value !== undefined) fields[name] = await storedField(name, value, spec);
@@ -197,7 +195,8 @@ async function storedFields(
 
 async function storedField(name: string, value: unknown, spec: Spec): Promise<Stored> {
   // The low-resolution copy: small, and of no use but with every pixel.
-  if (value instanceof Picture) return storePicture({ picture: value }, { pictures: 'raw', quality: 100 });
+  if (value instanceof Picture)
+    return storePicture({ picture: value }, { pictures: 'raw', quality: 100, encoder: undefined });
   const type = dtypeOf(value);
   if (type !== undefined) {
     const data = value as NumberArray;

@@ -8,7 +8,14 @@ import { type Entry, type Form, RollingFiles } from './durable/rotating-files.ts
 import { rollingFolder, rollingOptions } from './durable/rotating-options.ts';
 import { plainJson } from './plain-fields.ts';
 import { defineSink, type OpenSink } from './sink.ts';
-import { checkPictures, defaultPictures, type PicturesAs, pictureOptions, storePicture } from './stored-picture.ts';
+import {
+  checkPictures,
+  defaultPictures,
+  formatOf,
+  type PicturesAs,
+  pictureOptions,
+  storePicture,
+} from './stored-picture.ts';
 
 interface Written extends Entry {
   readonly key: string;
@@ -44,9 +51,10 @@ export const toWebdataset = defineSink({
   async open({ path, pictures, quality, shardBytes }, context) {
     const { own, name, spec, job } = context;
     const folder = rollingFolder('webdataset', path, context);
-    const keep = { pictures: pictures ?? defaultPictures(spec, 'jpeg'), quality };
+    const kept = pictures ?? defaultPictures(spec, 'jpeg');
     const files = await RollingFiles.open<Written>({
       folder,
+      encodes: formatOf(kept),
       output: own,
       stem: name,
       ending: '.tar',
@@ -54,6 +62,7 @@ export const toWebdataset = defineSink({
       job,
       form: () => new TarForm(),
     });
+    const keep = { pictures: kept, quality, encoder: files.encoder };
     const sink: OpenSink<Written> = {
       resumed: files.resumed,
       async write(sample) {

@@ -47,7 +47,7 @@ export type Colour = readonly [number, number, number];
 export type Origin =
   /**
    * An encoded file. `orientation` is EXIF's 1–8. One with an alpha channel, `alpha`, is laid on `background`. `plain`: its colours are grey or sRGB's, and the
-   * native renderer decodes it where it has the format.
+   * native renderer decodes it where it has the format. `grey`: known to have no colours.
    */
   | {
       readonly kind: 'encoded';
@@ -57,6 +57,7 @@ export type Origin =
       readonly alpha: boolean;
       readonly background: Colour;
       readonly plain: boolean;
+      readonly grey?: boolean;
       readonly maxPixels: number;
     }
   /** Pixels as they are: [height, width, channels] uint8, grey or RGB. */

@@ -67,10 +67,20 @@ interface Limits {
 
 /** @throws PICTURE_LIMIT */
 function pictureOf(bytes: Uint8Array, header: Header, { format, maxPixels, background }: Limits): Picture {
-  const { orientation, alpha, plain } = header;
+  const { orientation, alpha, plain, grey = false } = header;
   const [width, height] = orientation > 4 ? [header.height, header.width] : [header.width, header.height];
   if (width * height > maxPixels) throw fail('PICTURE_LIMIT', { limit: maxPixels, width, height });
-  const origin = { kind: 'encoded', bytes, format, orientation, alpha, background, plain, maxPixels } as const;
+  const origin = {
+    kind: 'encoded',
+    bytes,
+    format,
+    orientation,
+    alpha,
+    background,
+    plain,
+    grey,
+    maxPixels,
+  } as const;
   return new Picture(origin, width, height);
 }
 
@@ -81,6 +91,7 @@ interface Header {
   readonly orientation: number;
   readonly alpha: boolean;
   readonly plain: boolean;
+  readonly grey?: boolean;
 }
 
 /** The header of a JPEG, PNG or WebP, when it is as they are. */
@@ -92,7 +103,8 @@ function quickHeader(bytes: Uint8Array, format: Format): Header | undefined {
   const found = format === 'jpeg' ? jpegHeader(bytes) : undefined;
   if (found === undefined) return undefined;
   const { width, height, orientation, components, foreignProfile } = found;
-  return { width, height, orientation, alpha: false, plain: components !== 4 && !foreignProfile };
+  const plain = components !== 4 && !foreignProfile;
+  return { width, height, orientation, alpha: false, plain, grey: plain && components === 1 };
 }
 
 async function readHeader(bytes: Uint8Array, format: Format): Promise<Header> {

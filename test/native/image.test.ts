@@ -13,7 +13,7 @@ const upright = [0, 0, 0, 0, 0, 0, 0];
 
 /** A job in its ints: the whole of a picture of width × height brought to side × side. */
 const job = (id: number, kind: number, width: number, height: number, side: number) => [
-  ...[id, kind, width, height, 1, 0, 1, 1],
+  ...[id, kind, width, height, 1, 0, 1, 1, 0],
   ...[-1, 0, 0, 0, width, height, side, side, 1, 0, 0, side, side, 0, side, side, 0, 0, 0, 3, ...upright],
 ];
 
@@ -132,18 +132,19 @@ t.test('numbers that do not fit together are refused, before anything is read or
     ['orientation', 4, 9],
     ['orientation of raw pixels', 4, 6],
     ['steps', 7, 0],
-    ['source', 8, 0],
-    ['output', 9, 1],
-    ['left of the box', 10, -1],
-    ['width of the box', 12, 5],
-    ['height of the box', 13, 2 ** 31 - 1],
-    ['size', 14, 0],
-    ['kernel', 16, 2],
-    ['window', 19, 3],
-    ['page', 22, 3],
-    ['place on the page', 24, 1],
-    ['a warp of what is no page', 28, 1],
-    ['a warp that is none', 28, 2],
+    ['a file beside an output', 8, 1 | (90 << 8)],
+    ['source', 9, 0],
+    ['output', 10, 1],
+    ['left of the box', 11, -1],
+    ['width of the box', 13, 5],
+    ['height of the box', 14, 2 ** 31 - 1],
+    ['size', 15, 0],
+    ['kernel', 17, 2],
+    ['window', 20, 3],
+    ['page', 23, 3],
+    ['place on the page', 25, 1],
+    ['a warp of what is no page', 29, 1],
+    ['a warp that is none', 29, 2],
   ];
   for (const [what, at, value] of wrong) {
     const ints = Int32Array.from(good);
@@ -175,8 +176,8 @@ const thrown = (ints) => {
 addon.open(1, () => undefined);
 parentPort.postMessage(workerData.steps.map((ints) => thrown(ints)));
 `;
-  const head = [0, imageKinds.grey, 4, 3, 1, 0, 1, 2];
-  const page = job(0, 0, 4, 3, 2).slice(8).with(1, -1);
+  const head = [0, imageKinds.grey, 4, 3, 1, 0, 1, 2, 0];
+  const page = job(0, 0, 4, 3, 2).slice(9).with(1, -1);
   const warped = (change: readonly [at: number, value: number][] = [], numbers = [1, 0, 0, 0, 1, 0]) => {
     const warp = [0, 0, 0, 0, 2, 2, 2, 2, 1, 0, 0, 2, 2, 0, 2, 2, 0, 0, 0, 3, 1, 0, 0, 0, 0, 0, 0];
     for (const [at, value] of change) warp[at] = value;
@@ -225,6 +226,74 @@ addon.submit(workerData.ints, workerData.ints.length, Array.from({ length: 2 * w
   t.ok(messages < count / 4, `${messages} messages`);
 });
 
+/** A job that makes a file, of side × side. */
+const encoding = (id: number, side: number, packed: number) =>
+  job(id, imageKinds.grey, side, side, side)
+    .with(6, 0)
+    .with(8, packed)
+    .with(9 + 1, -1);
+
+t.test('files: of a known format and quality, and of sides that it has', { skip }, async (t) => {
+  const code = `
+const { parentPort, workerData } = require('node:worker_threads');
+const addon = require(workerData.path);
+addon.open(1, () => undefined);
+parentPort.postMessage(workerData.jobs.map(([ints, length]) => {
+  try {
+    addon.submit(Int32Array.from(ints), ints.length, [new Uint8Array(length)]);
+    return 'nothing';
+  } catch (error) {
+    return error.message;
+  }
+}));
+`;
+  const long = job(0, imageKinds.grey, 65501, 1, 1)
+    .with(6, 0)
+    .with(8, 1 | (90 << 8))
+    .with(9 + 1, -1);
+  for (const at of [6, 11, 14]) long[9 + at] = 65501;
+  for (const at of [7, 12, 15]) long[9 + at] = 1;
+  const jobs = [
+    ...[1, 1 | (101 << 8), 9 | (90 << 8)].map((packed) => [encoding(0, 4, packed), 16]),
+    [long, 65501],
+    [encoding(0, 4, 1 | (90 << 8)), 16],
+  ];
+  const { message } = await messageFrom<string[]>(code, { jobs });
+  t.same(message, [...new Array<string>(4).fill('the numbers of a job do not fit together'), 'nothing']);
+});
+
+t.test('a cancelled job makes no file; each of the others makes one', { skip }, async (t) => {
+  const count = 40;
+  const code = `
+const { parentPort, workerData } = require('node:worker_threads');
+const addon = require(workerData.path);
+const outcomes = [];
+const files = [];
+addon.open(1, (ended, count, said = []) => {
+  setImmediate(() => addon.listen());
+  for (let at = 0; at < count; at += 3) outcomes.push(ended[at + 1]);
+  files.push(...said.map((file) => [...file.subarray(0, 2), ...file.subarray(-2)]));
+  if (outcomes.length === workerData.count) parentPort.postMessage({ outcomes, files });
+});
+const bytes = new Uint8Array(500 * 500).map((_, i) => i * i >> 4);
+for (let id = 0; id < workerData.count; id++) {
+  const ints = Int32Array.from(workerData.job).with(0, id);
+  addon.submit(ints, ints.length, [bytes]);
+}
+for (let id = 1; id < workerData.count; id++) addon.cancel(id);
+`;
+  const { message } = await messageFrom<{ outcomes: number[]; files: number[][] }>(code, {
+    count,
+    job: encoding(0, 500, 1 | (90 << 8)),
+  });
+  const { encoded, cancelled } = imageOutcomes;
+  const made = message.outcomes.filter((outcome) => outcome === encoded).length;
+  t.same(message.files, new Array(made).fill([0xff, 0xd8, 0xff, 0xd9]), 'whole files');
+  t.ok(made >= 1, 'the first was not cancelled');
+  t.equal(message.outcomes.filter((outcome) => outcome === cancelled).length, count - made);
+  t.ok(made < count, `${count - made} cancelled`);
+});
+
 t.test('between two outputs that are decoded each by itself a job can be cancelled', { skip }, async (t) => {
   const side = 2000;
   const count = 12;
@@ -237,7 +306,7 @@ addon.submit(workerData.ints, workerData.ints.length, [workerData.bytes, ...outs
 while (Atomics.load(outs[0], 0) === 0);
 addon.cancel(0);
 `;
-  const [head, step] = [job(0, imageKinds.jpeg, side, side, 2).slice(0, 8), job(0, 0, side, side, 2).slice(8)];
+  const [head, step] = [job(0, imageKinds.jpeg, side, side, 2).slice(0, 9), job(0, 0, side, side, 2).slice(9)];
   const steps = Array.from({ length: count }, (_, output) => step.with(1, output));
   const ints = Int32Array.from([...head.with(6, count).with(7, count), ...steps.flat()]);
   const bytes = slow(side, 4);

@@ -9,6 +9,7 @@ import { shards } from '../../src/sources/shards.ts';
 import { defineSource } from '../../src/sources/source.ts';
 import type { Sample } from '../../src/streams/sample.ts';
 import { each } from '../../src/streams/stage.ts';
+import { encoderOf } from '../../src/vision/encode/encoder.ts';
 import { rawPicture } from '../../src/vision/picture.ts';
 import type { Spec } from '../../src/vision/spec.ts';
 import { gradient, jpeg } from '../kit/pictures/pictures.ts';
@@ -143,6 +144,44 @@ t.test('a source that has changed since is told, and a missing shard is written 
   await t.rejects(write(), { code: 'SHARDS_CHANGED', message: /60 samples, keys others; got 60 samples, keys \w{16}/ });
   t.same(filesOf(join(output, 'shards')), expected);
   appendFileSync(ledger, 'x');
+});
+
+t.test('a job that goes on keeps the encoder that it was begun with, or is refused', async (t) => {
+  const output = join(t.testdir({}), 'run');
+  const write = () => runNumbered(output, toShards({ shardBytes: 4000, pictures: 'jpeg' }), { count });
+  await write();
+  const expected = filesOf(join(output, 'shards'));
+  const ledger = join(output, 'written.jsonl');
+  const own = encoderOf('jpeg').name;
+  t.match(readFileSync(ledger, 'utf8').split('\n')[0], `"encoder":${JSON.stringify(own)}`);
+  /** The last shard is gone, and the others were made by another encoder. */
+  const interrupted = (encoder: string) => {
+    rmSync(join(output, 'finished.json'), { force: true });
+    rmSync(join(output, 'shards/job-00002.shard'), { force: true });
+    const text = readFileSync(ledger, 'utf8').replace(/,"encoder":"[^"]*"|(?=\}\n)/, encoder);
+    writeFileSync(ledger, text);
+  };
+  interrupted(',"encoder":"libjpeg-turbo 0.0.1"');
+  await t.rejects(write(), {
+    code: 'ENCODER_OTHER',
+    message: new RegExp(`libjpeg-turbo 0.0.1; this machine has ${own}`),
+  });
+  t.equal(readdirSync(join(output, 'shards')).length, Object.keys(expected).length - 1, 'nothing is touched');
+  for (const encoder of [',"encoder":"sharp"', '']) {
+    interrupted(encoder);
+    await write();
+    const named = encoder === '' ? ',"encoder":"sharp in RGB"' : encoder;
+    t.match(readFileSync(ledger, 'utf8').split('\n')[0], named, 'one of an earlier version is sharp');
+  }
+  rmSync(join(output, 'shards'), { recursive: true });
+  rmSync(join(output, 'finished.json'));
+  await write();
+  t.match(
+    readFileSync(ledger, 'utf8').split('\n')[0],
+    `"encoder":${JSON.stringify(own)}`,
+    'where nothing is left it is begun anew',
+  );
+  t.same(filesOf(join(output, 'shards')), expected);
 });
 
 t.test('the parts of a job are disjoint, and together everything', async (t) => {

@@ -1,7 +1,8 @@
-import { guarded, guardedLater, type HostArray, outOfMemory, type TorchAddon } from '../../native.ts';
+import type { HostArray, TorchAddon } from '../../native.ts';
 import type { HostNumbers, HostRows } from '../host/numbers.ts';
 import * as tf from '../tf.ts';
 import { arrayFor, isThere, type Texts, TorchData } from './data.ts';
+import { guarded, guardedLater, outOfMemory } from './guarded.ts';
 import { dtypeNumber, dtypes, type Torch } from './kernels/kernel.ts';
 
 /** Where the tensors of the backend lie. */

@@ -1,5 +1,7 @@
 import { counted } from '../../counts.ts';
 import { fail } from '../../errors.ts';
+import { type Encoder, encoderNamed, encoderOf } from '../../vision/encode/encoder.ts';
+import type { EncodedFormat } from '../../vision/encode/encoding.ts';
 import type { Job } from '../sink.ts';
 import { OwnRecord, recordName } from './owned.ts';
 
@@ -22,6 +24,8 @@ export interface LedgerPlace {
   readonly folder: string;
   /** The folder of the files. */
   readonly target: string;
+  /** The format of the files that are made of pictures, if any are. */
+  readonly encodes?: EncodedFormat | undefined;
 }
 
 /**
@@ -32,24 +36,34 @@ export class Ledger {
   readonly files: readonly LedgerFile[];
   /** True where the ledger was of this job. */
   readonly ours: boolean;
+  /** Makes the files of pictures, where any are made: a job that goes on keeps the encoder that it was begun with. */
+  readonly encoder: Encoder | undefined;
   readonly #record: OwnRecord;
 
-  private constructor(record: OwnRecord, files: readonly LedgerFile[], ours: boolean) {
+  private constructor(record: OwnRecord, { files, ours, encoder }: Pick<Ledger, 'files' | 'ours' | 'encoder'>) {
     this.#record = record;
     this.files = files;
     this.ours = ours;
+    this.encoder = encoder;
   }
 
   /**
    * Reads what an earlier run has left. Changes nothing.
    *
    * @param sizes the bytes of the files that are there, by name.
-   * @throws SHARDS_CHANGED where the job is the same and its source is not; SHARDS_OTHER.
+   * @throws SHARDS_CHANGED where the job is the same and its source is not; ENCODER_OTHER where its files of pictures were made by an encoder that is not here;
+   * SHARDS_OTHER.
    */
-  static async open({ folder, target }: LedgerPlace, job: Job, sizes: ReadonlyMap<string, number>): Promise<Ledger> {
+  static async open(
+    { folder, target, encodes }: LedgerPlace,
+    job: Job,
+    sizes: ReadonlyMap<string, number>,
+  ): Promise<Ledger> {
     const record = await OwnRecord.open(folder, target, job);
     const before = record.head;
-    if (job.fresh || before?.recipe !== job.recipe.digest) return new Ledger(record, [], false);
+    if (job.fresh || before?.recipe !== job.recipe.digest) {
+      return new Ledger(record, { files: [], ours: false, encoder: encodes && encoderOf(encodes) });
+    }
     const text = ({ count, keys }: Job['source']) => `${counted(count, 'sample')}, keys ${keys}`;
     if (before.source === undefined || text(before.source) !== text(job.source)) {
       const expected = before.source === undefined ? 'nothing' : text(before.source);
@@ -61,7 +75,8 @@ export class Ledger {
       if (sizes.get(row.file) !== row.bytes || row.from !== (files.at(-1)?.to ?? job.from)) break;
       files.push(row);
     }
-    return new Ledger(record, files, true);
+    const encoder = encodes && (files.length > 0 ? encoderAgain(before.encoder, encodes, folder) : encoderOf(encodes));
+    return new Ledger(record, { files, ours: true, encoder });
   }
 
   /** Whether an earlier run has written a file of that name, or was about to. */
@@ -71,7 +86,7 @@ export class Ledger {
 
   /** Writes anew what counts, and stays open for more. */
   begin(): Promise<void> {
-    return this.#record.begin(this.files);
+    return this.#record.begin(this.files, this.encoder?.name);
   }
 
   /** Before a file is made, so that what a kill leaves of it is known. */
@@ -86,4 +101,12 @@ export class Ledger {
   close(): Promise<void> {
     return this.#record.close();
   }
+}
+
+/** The encoder that has made the files so far. @throws ENCODER_OTHER */
+function encoderAgain(recorded: string | undefined, format: EncodedFormat, folder: string): Encoder {
+  const encoder = encoderNamed(recorded, format);
+  if (encoder !== undefined) return encoder;
+  const slots = { expected: String(recorded), found: encoderOf(format).name };
+  throw fail('ENCODER_OTHER', slots, { where: `${folder}/${recordName}` });
 }

@@ -13,6 +13,8 @@ export interface RecordHead {
   readonly source: Job['source'];
   /** The folder of the files as seen from the record's, so that both can be moved; earlier versions have none. */
   readonly folder?: string;
+  /** What makes the files of pictures, where any are made; earlier versions have none. */
+  readonly encoder?: string;
 }
 
 /** The name of the record in the run's folder. */
@@ -72,12 +74,13 @@ export class OwnRecord {
   }
 
   /** Writes the record anew, with these rows, and stays open for more. @throws SINK_WRITE */
-  async begin(rows: readonly object[]): Promise<void> {
+  async begin(rows: readonly object[], encoder?: string): Promise<void> {
+    const head: RecordHead = { ...this.#own, ...(encoder !== undefined && { encoder }) };
     const temporary = `${this.#path}${temporaryEnding}`;
     try {
       await rm(temporary, { force: true });
       this.#handle = await open(temporary, 'wx');
-      await this.#handle.writeFile([this.#own, ...rows].map((row) => `${JSON.stringify(row)}\n`).join(''));
+      await this.#handle.writeFile([head, ...rows].map((row) => `${JSON.stringify(row)}\n`).join(''));
       await this.#handle.sync();
       await rename(temporary, this.#path);
       await syncFolder(dirname(this.#path));

@@ -6,6 +6,8 @@ import { RunLock } from '../../files/run-lock.ts';
 import { TemporaryFile } from '../../files/temporary-file.ts';
 import { type Origin, originEnding, readOrigin, writeOrigin } from '../../formats/part-origin.ts';
 import { isSame } from '../../formats/shard/parts.ts';
+import type { Encoder } from '../../vision/encode/encoder.ts';
+import type { EncodedFormat } from '../../vision/encode/encoding.ts';
 import { cannotWrite, temporaryEnding } from '../../whole-file.ts';
 import type { Job, OpenSink } from '../sink.ts';
 import { Ledger, type LedgerFile } from './ledger.ts';
@@ -46,6 +48,8 @@ export interface RollingOptions<W extends Entry> {
   /** A file is closed before it has more bytes than this, unless the parts of one sample alone have. */
   readonly limit: number;
   readonly job: Job;
+  /** The format of the files that are made of pictures, if any are. */
+  readonly encodes?: EncodedFormat | undefined;
   form(start: FileStart): Form<W>;
   /** What a file of another part says of its job; nothing where it cannot be read. Where files say nothing, it is written beside them. */
   origin?(path: string): Promise<Origin | undefined>;
@@ -79,7 +83,8 @@ export class RollingFiles<W extends Entry> {
   /**
    * Makes the folder and finds where to go on. Removes nothing: what was half-written goes, and what is begun anew, when the first sample has come.
    *
-   * @throws SINK_WRITE; RUN_BUSY while another run writes these files; SHARDS_OTHER where the folder holds what is not of this job; SHARDS_CHANGED.
+   * @throws SINK_WRITE; RUN_BUSY while another run writes these files; SHARDS_OTHER where the folder holds what is not of this job; SHARDS_CHANGED,
+   * ENCODER_OTHER.
    */
   static async open<W extends Entry>(options: RollingOptions<W>): Promise<RollingFiles<W>> {
     const { folder, output, job } = options;
@@ -95,7 +100,7 @@ export class RollingFiles<W extends Entry> {
       if (!job.fresh) await checkParts(origin === undefined ? origins : others, origin ?? readOrigin, options);
       const sizes = new Map<string, number>();
       for (const name of own) sizes.set(name, (await stat(join(folder, name))).size);
-      const ledger = await Ledger.open({ folder: output, target: folder }, job, sizes);
+      const ledger = await Ledger.open({ folder: output, target: folder, encodes: options.encodes }, job, sizes);
       const kept = new Set(ledger.files.map(({ file }) => file));
       const more = own.filter((name) => !kept.has(name));
       // Without a line of the ledger they are somebody's work, whatever they are called.
@@ -108,6 +113,11 @@ export class RollingFiles<W extends Entry> {
       await lock?.release();
       throw cannotWrite(folder, error);
     }
+  }
+
+  /** Makes the files of pictures, where any are made: the encoder that the job was begun with. */
+  get encoder(): Encoder | undefined {
+    return this.#ledger.encoder;
   }
 
   /** As a sink has it. */

@@ -21,24 +21,35 @@ export interface Place {
   whenFreed(stop: (() => void) | undefined): void;
 }
 
+/** A picture of which a file is to be made. */
+export interface Encoded {
+  readonly picture: LazyPicture;
+  /** True for luma alone. */
+  readonly grey: boolean;
+  /** As `ImageAddon.submit` has it. */
+  readonly encoding: number;
+}
+
 /** A sample at the addon, or on its way there. */
 class Waiting implements PoolJob {
-  readonly renderings: readonly Rendering[];
+  readonly renderings: Rendered['renderings'];
   readonly plan: Plan;
   readonly place: Place | undefined;
-  readonly #otherwise: () => Promise<void>;
-  readonly #resolve: (done?: Promise<void>) => void;
+  readonly encoding: number;
+  readonly #otherwise: () => Promise<unknown>;
+  readonly #resolve: (done?: unknown) => void;
   readonly reject: (error: unknown) => void;
   id = 0;
 
   constructor(
-    { renderings, plan, place, otherwise }: Rendered,
-    resolve: (done?: Promise<void>) => void,
+    { renderings, plan, place, encoding = 0, otherwise }: Rendered,
+    resolve: (done?: unknown) => void,
     reject: (error: unknown) => void,
   ) {
     this.renderings = renderings;
     this.plan = plan;
     this.place = place;
+    this.encoding = encoding;
     this.#otherwise = otherwise;
     this.#resolve = resolve;
     this.reject = reject;
@@ -49,25 +60,29 @@ class Waiting implements PoolJob {
     this.#resolve();
   }
 
-  ended(outcome: number, _: number, message: string): void {
+  ended(outcome: number, _: number, message: string, made?: Uint8Array): void {
     this.place?.whenFreed(undefined);
-    if (outcome === imageOutcomes.foreign) this.#resolve(this.#otherwise());
+    if (made !== undefined) this.#resolve(made);
+    else if (outcome === imageOutcomes.foreign) this.#resolve(this.#otherwise());
     else if (outcome === imageOutcomes.broken) this.reject(fail('PICTURE_BROKEN', { reason: message }));
-    else if (outcome === imageOutcomes.memory) this.reject(fail('PICTURE_MEMORY', {}));
+    else if (outcome === imageOutcomes.memory || outcome === imageOutcomes.encoded)
+      this.reject(fail('PICTURE_MEMORY', {}));
     else this.#resolve();
   }
 }
 
 interface Rendered {
-  readonly renderings: readonly Rendering[];
+  /** Without `out` where a file is made. */
+  readonly renderings: readonly (Omit<Rendering, 'out'> & { readonly out?: Uint8Array })[];
   readonly plan: Plan;
   readonly place: Place | undefined;
-  /** Renders what the addon leaves to another. */
-  readonly otherwise: () => Promise<void>;
+  readonly encoding?: number;
+  /** Does what the addon leaves to another. */
+  readonly otherwise: () => Promise<unknown>;
 }
 
 /** What native/image puts before the steps of a job. */
-const headInts = 8;
+const headInts = 9;
 
 /** What native/image takes: steps of a job, and pixels of a side. */
 const mostSteps = 1023;
@@ -122,8 +137,25 @@ export class NativeRenderer {
     for (const { picture } of renderings) if (picture.origin !== origin) return otherwise();
     const plan = planOf(renderings);
     if (plan === undefined || plan.steps.length > mostSteps) return otherwise();
+    return this.#start({ renderings, plan, place, otherwise }) as Promise<void>;
+  }
+
+  /**
+   * Renders a picture and makes a file of it, both in one job. What it cannot render, and sides that the format does not have, it leaves to `otherwise`.
+   *
+   * @throws PICTURE_BROKEN, PICTURE_MEMORY, PICTURE_REFUSED
+   */
+  encode({ picture, grey, encoding }: Encoded, otherwise: () => Promise<Uint8Array>): Promise<Uint8Array> {
+    const renderings = [{ picture, grey }];
+    const plan = isRenderable(picture.origin, this.formats) ? planOf(renderings) : undefined;
+    if (plan === undefined || plan.steps.length > mostSteps) return otherwise();
+    return this.#start({ renderings, plan, place: undefined, encoding, otherwise }) as Promise<Uint8Array>;
+  }
+
+  #start(rendered: Rendered): Promise<unknown> {
+    const { place } = rendered;
     return new Promise((resolve, reject) => {
-      const waiting = new Waiting({ renderings, plan, place, otherwise }, resolve as () => void, reject);
+      const waiting = new Waiting(rendered, resolve, reject);
       const id = this.#pool.open(waiting);
       waiting.id = id;
       if (this.#gathered.length === 0) process.nextTick(this.#flush);
@@ -157,11 +189,11 @@ export class NativeRenderer {
   #submit(jobs: readonly Waiting[]): Error | undefined {
     const arrays: Uint8Array[] = [];
     let count = 0;
-    for (const { id, renderings, plan } of jobs) {
-      const { picture } = renderings[0]!;
-      count = this.#write(count, id, picture, plan, renderings);
-      arrays.push(picture.origin.kind === 'raw' ? picture.origin.data : picture.origin.bytes);
-      for (const { out } of renderings) arrays.push(out);
+    for (const job of jobs) {
+      const { origin } = job.renderings[0]!.picture;
+      count = this.#write(count, job);
+      arrays.push(origin.kind === 'raw' ? origin.data : origin.bytes);
+      for (const { out } of job.renderings) if (out !== undefined) arrays.push(out);
     }
     if (count === 0) return undefined;
     try {
@@ -173,14 +205,9 @@ export class NativeRenderer {
   }
 
   /** Writes a job at `at` of the ints; returns where the next begins. */
-  #write(
-    start: number,
-    id: number,
-    picture: LazyPicture,
-    { steps, outputs }: Plan,
-    renderings: readonly Rendering[],
-  ): number {
+  #write(start: number, { id, renderings, plan: { steps, outputs }, encoding }: Waiting): number {
     let at = start;
+    const { picture } = renderings[0]!;
     const { origin } = picture;
     const root = rootOf(picture);
     const needed = at + headInts + steps.length * stepInts;
@@ -198,12 +225,14 @@ export class NativeRenderer {
     ints[at + 3] = turned ? root.width : root.height;
     ints[at + 4] = orientation;
     ints[at + 5] = origin.kind === 'encoded' ? numberOf(origin.background) : 0;
-    ints[at + 6] = outputs.length;
+    ints[at + 6] = encoding === 0 ? outputs.length : 0;
     ints[at + 7] = steps.length;
+    ints[at + 8] = encoding;
     at += headInts;
     for (let i = 0; i < steps.length; i++) {
       const output = outputs.indexOf(i);
-      writeStep(ints, at, steps[i]!, output, output >= 0 && renderings[output]!.grey ? 1 : 3);
+      const channels = output >= 0 && renderings[output]!.grey ? 1 : 3;
+      writeStep(ints, at, steps[i]!, encoding === 0 ? output : -1, channels);
       at += stepInts;
     }
     return at;

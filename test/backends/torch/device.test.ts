@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { filesBelow } from '../../../scripts/lib/stamp.mjs';
 import * as tf from '../../../src/backends/tf.ts';
+import { outOfMemory } from '../../../src/backends/torch/guarded.ts';
 import { prepareTorch, presentAddon } from '../../../src/backends/torch/prepare.ts';
-import { outOfMemory } from '../../../src/native.ts';
 import { withoutTorch } from '../../kit/training/torch.ts';
 
 const skip = { skip: withoutTorch };

@@ -14,6 +14,8 @@ import {
 } from '../../../src/vision/render/native.ts';
 import { planOf, stepInts, writeStep } from '../../../src/vision/render/plan.ts';
 
+type Said = readonly (string | Uint8Array | undefined)[];
+
 /** An addon that renders nothing: it keeps what it is handed, and ends jobs when it is told to. */
 class FakeAddon {
   readonly batches: { readonly ints: readonly number[]; readonly arrays: readonly Uint8Array[] }[] = [];
@@ -24,7 +26,7 @@ class FakeAddon {
   webp = '1.2.4';
   /** What is thrown where a batch has a job of this number of outputs. */
   refuse: { readonly outputs: number; readonly error: Error } | undefined;
-  ended!: (outcomes: Int32Array, count: number, messages?: readonly string[]) => void;
+  ended!: (outcomes: Int32Array, count: number, said?: Said) => void;
 
   open(threads: number, ended: FakeAddon['ended']): void {
     this.threads = threads;
@@ -33,7 +35,7 @@ class FakeAddon {
 
   submit(ints: Int32Array, count: number, arrays: readonly Uint8Array[]): void {
     const all = [...ints.subarray(0, count)];
-    for (let at = 0; at < count; at += 8 + all[at + 7]! * stepInts)
+    for (let at = 0; at < count; at += 9 + all[at + 7]! * stepInts)
       if (this.refuse?.outputs === all[at + 6]) throw this.refuse.error;
     this.batches.push({ ints: all, arrays });
   }
@@ -54,10 +56,10 @@ class FakeAddon {
     return { version: 2_001_005, png: this.png, webp: this.webp, vectors: 'avx2' as const };
   }
 
-  /** Ends jobs: [id, outcome], with the messages of those that are broken. */
-  end(jobs: readonly (readonly [id: number, outcome: number])[], messages: readonly string[] = []): void {
+  /** Ends jobs: [id, outcome], with the messages of those that are broken and the files of those that are encoded. */
+  end(jobs: readonly (readonly [id: number, outcome: number])[], said: Said = []): void {
     const outcomes = Int32Array.from(jobs.flatMap(([id, outcome]) => [id, outcome, 0]));
-    this.ended(outcomes, outcomes.length, messages);
+    this.ended(outcomes, outcomes.length, said);
   }
 }
 
@@ -70,7 +72,7 @@ function renderer() {
 function jobsIn(ints: readonly number[]): (readonly number[])[] {
   const jobs: (readonly number[])[] = [];
   for (let at = 0; at < ints.length; ) {
-    const end = at + 8 + ints[at + 7]! * stepInts;
+    const end = at + 9 + ints[at + 7]! * stepInts;
     jobs.push(ints.slice(at, end));
     at = end;
   }
@@ -146,17 +148,17 @@ t.test('a job as ints: its head, every step, and its arrays', async (t) => {
   const [{ ints, arrays } = { ints: [], arrays: [] }] = addon.batches;
   const { steps, outputs } = planOf(renderings)!;
   t.equal(steps.length, 3);
-  const expected = new Int32Array(8 + steps.length * stepInts);
-  expected.set([0, imageKinds.grey, 20, 10, 1, 0, 3, 3]);
+  const expected = new Int32Array(9 + steps.length * stepInts);
+  expected.set([0, imageKinds.grey, 20, 10, 1, 0, 3, 3, 0]);
   for (const [i, step] of steps.entries()) {
     const output = outputs.indexOf(i);
-    writeStep(expected, 8 + i * stepInts, step, output, renderings[output]?.grey ? 1 : 3);
+    writeStep(expected, 9 + i * stepInts, step, output, renderings[output]?.grey ? 1 : 3);
   }
   t.same(ints, [...expected]);
-  const channels = steps.map((_, i) => ints[8 + i * stepInts + 19]);
+  const channels = steps.map((_, i) => ints[9 + i * stepInts + 19]);
   t.same(channels, [1, 3, 3], 'luma where it is asked for');
   t.same(
-    steps.map((_, i) => ints[8 + i * stepInts + 1]),
+    steps.map((_, i) => ints[9 + i * stepInts + 1]),
     [1, 0, 2],
   );
   t.equal(arrays[0], start.origin.kind === 'raw' && start.origin.data);
@@ -166,6 +168,48 @@ t.test('a job as ints: its head, every step, and its arrays', async (t) => {
   );
   addon.end([[0, imageOutcomes.done]]);
   t.equal(await done, 'done');
+});
+
+t.test('a picture that becomes a file: no outputs, and how its job may end', async (t) => {
+  const { addon, native } = renderer();
+  const start = raw(20, 10, 1);
+  const encode = (picture: LazyPicture) =>
+    native
+      .encode({ picture, grey: true, encoding: 1 | (90 << 8) }, async () => Uint8Array.of(7))
+      .then(
+        (file) => [...file],
+        (error: { code?: string }) => error.code,
+      );
+  const first = after(start, sized(8, 6), { kind: 'flip' });
+  const ends = [first, start, start, start].map(encode);
+  t.same(await encode(after(start, sized(8, 6, 'lanczos'))), [7], 'left to another');
+  await flush();
+  const [{ ints, arrays } = { ints: [], arrays: [] }] = addon.batches;
+  const [job = []] = jobsIn(ints);
+  t.same(job.slice(0, 9), [
+    0,
+    imageKinds.grey,
+    20,
+    10,
+    1,
+    0,
+    0,
+    planOf([{ picture: first }])!.steps.length,
+    1 | (90 << 8),
+  ]);
+  t.same([job.at(9 + 1), job.at(9 + 19)], [-1, 1], 'no output, and luma');
+  t.equal(arrays.length, 4, 'only what is read');
+  const { broken, encoded, foreign } = imageOutcomes;
+  addon.end(
+    [
+      [0, encoded],
+      [1, broken],
+      [2, foreign],
+      [3, encoded],
+    ],
+    [Uint8Array.of(1, 2), 'cut off', undefined],
+  );
+  t.same(await Promise.all(ends), [[1, 2], 'PICTURE_BROKEN', [7], 'PICTURE_MEMORY']);
 });
 
 t.test('sizes and kinds: as stored, before the picture is turned upright', async (t) => {
@@ -212,7 +256,7 @@ t.test('what the addon cannot render is left to another, at once, and nothing is
   t.equal(addon.batches.length, 0);
   void native.render([into(after(start, ...deep(1023)))], undefined, never);
   await flush();
-  t.equal(addon.batches[0]!.ints.length, 8 + 1023 * stepInts, 'as many steps as there may be, in memory that grows');
+  t.equal(addon.batches[0]!.ints.length, 9 + 1023 * stepInts, 'as many steps as there may be, in memory that grows');
   t.same([isRenderable(raw(65_535, 1).origin), isRenderable(raw(1, 65_536).origin)], [true, false]);
   const formats = new Set(['jpeg'] as const);
   const [whole, odd] = [encoded(), encoded({ plain: false })];
@@ -233,12 +277,12 @@ t.test('the jobs of a turn go in one call, one behind the other; the next turnâ€
     [400, 2],
   );
   const { ints } = addon.batches[0]!;
-  const jobs = Array.from({ length: 200 }, (_, i) => ints.slice(i * (8 + stepInts), (i + 1) * (8 + stepInts)));
+  const jobs = Array.from({ length: 200 }, (_, i) => ints.slice(i * (9 + stepInts), (i + 1) * (9 + stepInts)));
   t.same(
     jobs.map(([id, , width]) => [id, width]),
     Array.from({ length: 200 }, (_, i) => [i, i + 1]),
   );
-  t.same([addon.batches[1]!.ints[0], addon.batches[1]!.ints.length], [200, 8 + stepInts]);
+  t.same([addon.batches[1]!.ints[0], addon.batches[1]!.ints.length], [200, 9 + stepInts]);
 });
 
 t.test('how jobs end: each by its own outcome, and ids are used again', async (t) => {
@@ -265,7 +309,7 @@ t.test('how jobs end: each by its own outcome, and ids are used again', async (t
   t.equal(others, 1, 'only what is foreign is rendered by another');
   const again = Array.from({ length: 3 }, () => native.render([into(raw(2, 2))], undefined, never));
   await flush();
-  const ids = Array.from({ length: 3 }, (_, i) => addon.batches[1]!.ints[i * (8 + stepInts)]!);
+  const ids = Array.from({ length: 3 }, (_, i) => addon.batches[1]!.ints[i * (9 + stepInts)]!);
   t.same(ids, [3, 2, 0]);
   addon.end([[2, broken]], ['marker 0xFFD9 is missing']);
   await t.rejects(again[1]!, { code: 'PICTURE_BROKEN', message: /marker 0xFFD9 is missing/ });
@@ -291,7 +335,7 @@ t.test('a place that is taken back: before the addon has seen the job, while it 
   await flush();
   t.same(await Promise.all(ends.slice(1, 3)), ['done', 'done'], 'they end, and nothing is written');
   t.equal(addon.batches[0]!.arrays.length, 4);
-  t.same([addon.batches[0]!.ints[0], addon.batches[0]!.ints[8 + stepInts]], [0, 3]);
+  t.same([addon.batches[0]!.ints[0], addon.batches[0]!.ints[9 + stepInts]], [0, 3]);
   places[3]!.stop!();
   t.same(addon.cancelled, [3]);
   addon.end([

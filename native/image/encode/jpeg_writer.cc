@@ -1,0 +1,100 @@
+#include "jpeg_writer.h"
+
+#include <algorithm>
+#include <new>
+
+#include <jerror.h>
+
+// As in decode/jpeg.cc: libjpeg reports an error by a jump, and no object with a destructor may live in a frame that is jumped over.
+
+namespace patchstream {
+
+namespace {
+
+// Rows that libjpeg is handed at a time; `stop` is looked at between.
+constexpr int32_t rowsAtOnce = 16;
+
+}  // namespace
+
+void JpegWriter::fail(j_common_ptr info) {
+  auto* errors = static_cast<Errors*>(info->err);
+  errors->format_message(info, errors->message);
+  const bool memory = errors->msg_code == JERR_OUT_OF_MEMORY || errors->msg_code == JERR_NO_BACKING_STORE;
+  errors->answer = memory ? Answer::memory : Answer::broken;
+  std::longjmp(errors->jump, 1);
+}
+
+// The room is full, all of it: libjpeg does not say how far it came.
+boolean JpegWriter::more(j_compress_ptr info) {
+  auto* destination = static_cast<Destination*>(info->dest);
+  Bytes& file = *destination->file;
+  const size_t written = file.capacity();
+  if (!file.grow(2 * written)) ERREXIT1(info, JERR_OUT_OF_MEMORY, 0);
+  destination->next_output_byte = file.data() + written;
+  destination->free_in_buffer = file.capacity() - written;
+  return TRUE;
+}
+
+JpegWriter::JpegWriter() {
+  info_.err = jpeg_std_error(&error_);
+  error_.error_exit = fail;
+  error_.output_message = [](j_common_ptr) {};
+  error_.emit_message = [](j_common_ptr, int) {};
+  if (setjmp(error_.jump) != 0) throw std::bad_alloc();
+  jpeg_create_compress(&info_);
+  destination_.init_destination = [](j_compress_ptr) {};
+  destination_.empty_output_buffer = more;
+  destination_.term_destination = [](j_compress_ptr) {};
+  info_.dest = &destination_;
+}
+
+JpegWriter::~JpegWriter() { jpeg_destroy_compress(&info_); }
+
+JpegWriter::Answer JpegWriter::write(const Page& page, const Encoding& encoding, const std::atomic<bool>& stop, Bytes& file) {
+  file.size = 0;
+  // About what a photograph of quality 90 takes.
+  if (!file.grow(page.stride() * page.height / 8 + 2048)) return Answer::memory;
+  destination_.file = &file;
+  destination_.next_output_byte = file.data();
+  destination_.free_in_buffer = file.capacity();
+  const Answer answer = compress(page, encoding, stop);
+  if (answer == Answer::well) {
+    file.size = file.capacity() - destination_.free_in_buffer;
+  } else {
+    jpeg_abort_compress(&info_);
+    file.clear();
+  }
+  return answer;
+}
+
+JpegWriter::Answer JpegWriter::compress(const Page& page, const Encoding& encoding, const std::atomic<bool>& stop) {
+  if (setjmp(error_.jump) != 0) return error_.answer;
+  info_.image_width = page.width;
+  info_.image_height = page.height;
+  info_.input_components = page.channels;
+  info_.in_color_space = page.channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
+  jpeg_set_defaults(&info_);
+  jpeg_set_quality(&info_, encoding.quality, TRUE);
+  // Sharp writes none either; three components are YCbCr without it.
+  info_.write_JFIF_header = FALSE;
+  info_.optimize_coding = TRUE;
+  info_.dct_method = JDCT_ISLOW;
+  if (page.channels == 3) {
+    info_.comp_info[0].h_samp_factor = encoding.subsampled ? 2 : 1;
+    info_.comp_info[0].v_samp_factor = encoding.subsampled ? 2 : 1;
+  }
+  jpeg_start_compress(&info_, TRUE);
+  while (info_.next_scanline < info_.image_height) {
+    if (stop.load(std::memory_order_relaxed)) return Answer::stopped;
+    JSAMPROW rows[rowsAtOnce];
+    const auto done = static_cast<int32_t>(info_.next_scanline);
+    const int32_t count = std::min(rowsAtOnce, page.height - done);
+    // libjpeg only reads them.
+    for (int32_t i = 0; i < count; i++) rows[i] = const_cast<uint8_t*>(page.data) + (done + i) * page.stride();
+    jpeg_write_scanlines(&info_, rows, count);
+  }
+  jpeg_finish_compress(&info_);
+  return Answer::well;
+}
+
+}  // namespace patchstream

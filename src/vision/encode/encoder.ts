@@ -1,0 +1,89 @@
+import { isAbsent } from '../../native.ts';
+import type { LazyPicture, Operation } from '../geometry.ts';
+import { rgbToGrey } from '../pixels.ts';
+import { nativeRenderer } from '../render/native.ts';
+import { renderPixels } from '../render/render.ts';
+import type { EncodedFormat, Encoding, Page } from './encoding.ts';
+import { encodeWithSharp } from './sharp.ts';
+
+/** What makes files of pictures. The same one makes the same bytes of the same picture. */
+export interface Encoder {
+  /** The library that decides the bytes; a job that goes on keeps to it. */
+  readonly name: string;
+  /**
+   * Renders the picture and makes a file of it; of one without colours a grey file.
+   * @throws PICTURE_BROKEN, PICTURE_MEMORY, PICTURE_REFUSED
+   */
+  encode(picture: LazyPicture, encoding: Encoding): Promise<Uint8Array>;
+}
+
+/** Makes every format, on every machine. */
+export const sharpEncoder: Encoder = {
+  name: 'sharp',
+  encode: async (picture, encoding) => encodeWithSharp(await pageOf(picture), encoding),
+};
+
+/** The encoder of jobs that were begun by versions that did not record theirs: sharp, and RGB also of pictures without colours. */
+export const earlierEncoder: Encoder = {
+  name: 'sharp in RGB',
+  encode: async (picture, encoding) => encodeWithSharp({ ...(await renderPixels(picture)), channels: 3 }, encoding),
+};
+
+/** The fastest encoder of that format on this machine. */
+export function encoderOf(format: EncodedFormat): Encoder {
+  const native = nativeRenderer();
+  if (isAbsent(native) || format !== 'jpeg') return sharpEncoder;
+  return {
+    name: native.about().libraries.find((library) => library.startsWith('libjpeg'))!,
+    encode(picture, encoding) {
+      if (Math.max(picture.width, picture.height) > longestSide) return sharpEncoder.encode(picture, encoding);
+      const packed = packedOf(encoding);
+      const grey = isGrey(picture);
+      return native.encode({ picture, grey, encoding: packed }, async () => {
+        const { data, width, height } = await renderPixels(picture);
+        const rendered: LazyPicture = {
+          width,
+          height,
+          origin: { kind: 'raw', data, width, height, channels: 3 },
+          from: undefined,
+        };
+        return native.encode({ picture: rendered, grey, encoding: packed }, () =>
+          sharpEncoder.encode(rendered, encoding),
+        );
+      });
+    },
+  };
+}
+
+/** The encoder of that name, which has begun a job; nothing where this machine does not have it. */
+export function encoderNamed(name: string | undefined, format: EncodedFormat): Encoder | undefined {
+  if (name === undefined) return earlierEncoder;
+  return [encoderOf(format), sharpEncoder, earlierEncoder].find((encoder) => encoder.name === name);
+}
+
+/** The longest side of a JPEG that libjpeg makes; what is longer sharp refuses in its own words. */
+const longestSide = 65500;
+
+/** As `ImageAddon.submit` has it. */
+function packedOf({ quality, chroma = '4:2:0' }: Encoding): number {
+  return 1 | (quality << 8) | (chroma === '4:4:4' ? 1 << 16 : 0);
+}
+
+async function pageOf(picture: LazyPicture): Promise<Page> {
+  const pixels = await renderPixels(picture);
+  if (!isGrey(picture)) return { ...pixels, channels: 3 };
+  return { ...pixels, data: rgbToGrey(pixels.data), channels: 1 };
+}
+
+/** Whether a picture is known to have no colours: its origin has none, and nothing that was done to it has brought in one. */
+export function isGrey({ origin, from }: LazyPicture): boolean {
+  if (origin.kind === 'raw' ? origin.channels === 3 : origin.grey !== true) return false;
+  for (let at = from; at !== undefined; at = at.picture.from) if (isColoured(at.operation)) return false;
+  return true;
+}
+
+function isColoured(operation: Operation): boolean {
+  if (!('background' in operation)) return false;
+  const [red, green, blue] = operation.background;
+  return red !== green || green !== blue;
+}

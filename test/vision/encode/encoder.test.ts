@@ -1,0 +1,126 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import sharp from 'sharp';
+import t from 'tap';
+import { imageAddon, isAbsent } from '../../../src/native.ts';
+import { earlierEncoder, encoderNamed, encoderOf, isGrey, sharpEncoder } from '../../../src/vision/encode/encoder.ts';
+import { chromas, type Encoding } from '../../../src/vision/encode/encoding.ts';
+import { openPicture } from '../../../src/vision/open.ts';
+import { type Picture, rawPicture } from '../../../src/vision/picture.ts';
+import { gradient } from '../../kit/pictures/pictures.ts';
+
+const skip = isAbsent(imageAddon()) ? 'native/image is not built' : false;
+
+/** Pixels that no encoder finds easy. */
+function uneven(width: number, height: number, channels: 1 | 3): Picture {
+  const data = Uint8Array.from({ length: width * height * channels }, (_, i) => (i * 37 + (i >> 3) * 11) & 255);
+  return rawPicture({ data, width, height, channels });
+}
+
+async function decoded(file: Uint8Array) {
+  const { data, info } = await sharp(file).raw().toBuffer({ resolveWithObject: true });
+  const { components, chroma } = (await sharp(file).metadata()) as { components?: number; chroma?: string };
+  return { data, width: info.width, height: info.height, components, chroma };
+}
+
+async function psnr(file: Uint8Array, picture: Picture): Promise<number> {
+  const [{ data }, { data: truth }] = [await decoded(file), await picture.pixels()];
+  const squares = data.reduce((sum, value, i) => sum + (value - truth[i]!) ** 2, 0);
+  return 10 * Math.log10(255 ** 2 / (squares / data.length));
+}
+
+t.test('sizes from 1 × 1, odd ones too: sharp reads back what its own file has', { skip }, (t) =>
+  fc
+    .assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 40 }),
+        fc.integer({ min: 1, max: 40 }),
+        fc.constantFrom(1, 3),
+        fc.integer({ min: 1, max: 100 }),
+        fc.constantFrom(...chromas),
+        async (width, height, channels, quality, chroma) => {
+          const picture = uneven(width, height, channels as 1 | 3);
+          const encoding: Encoding = { format: 'jpeg', quality, chroma };
+          const own = await decoded(await encoderOf('jpeg').encode(picture, encoding));
+          const theirs = await decoded(await sharpEncoder.encode(picture, encoding));
+          if (own.width !== width || own.height !== height) throw new Error(`${own.width}×${own.height}`);
+          // Of a grey file sharp says 1, or nothing in older versions.
+          if (channels === 1 && own.components !== theirs.components) throw new Error(`${own.components} components`);
+          if (!own.data.equals(theirs.data)) throw new Error('other pixels');
+        },
+      ),
+      { numRuns: 60 },
+    )
+    .then(() => t.end()),
+);
+
+t.test('photographs: within 0.1 dB of sharp in as many bytes, with what stages do to them', { skip }, async (t) => {
+  for (const name of ['alpaca.jpg', 'ajanta-cave.jpg']) {
+    const photo = await openPicture(readFileSync(join('fixtures/photos', name)));
+    for (const picture of [photo, photo.resize({ width: 96, height: 64 }).flip()]) {
+      for (const chroma of chromas) {
+        const encoding: Encoding = { format: 'jpeg', quality: 90, chroma };
+        const [own, theirs] = [
+          await encoderOf('jpeg').encode(picture, encoding),
+          await sharpEncoder.encode(picture, encoding),
+        ];
+        t.ok(own.length <= theirs.length * 1.01, `${name}: ${own.length} bytes, sharp ${theirs.length}`);
+        t.ok((await psnr(own, picture)) > (await psnr(theirs, picture)) - 0.1, `${name} ${chroma}`);
+        t.equal((await sharp(own).metadata()).chromaSubsampling, chroma);
+        t.equal((await sharp(own).metadata()).isProgressive, false);
+      }
+    }
+  }
+});
+
+t.test('a picture without colours becomes a grey file, by every encoder', async (t) => {
+  const grey = uneven(9, 7, 1);
+  const channels = async (file: Uint8Array) => (await sharp(file).metadata()).channels;
+  for (const format of ['jpeg', 'png'] as const) {
+    for (const encoder of [encoderOf(format), sharpEncoder]) {
+      t.equal(
+        await channels(await encoder.encode(grey.flip(), { format, quality: 90 })),
+        1,
+        `${format}, ${encoder.name}`,
+      );
+    }
+  }
+  const file = await encoderOf('jpeg').encode(grey, { format: 'jpeg', quality: 90 });
+  const again = await openPicture(file);
+  t.ok(isGrey(again), 'a grey JPEG is known by its header');
+  t.equal(await channels(await encoderOf('jpeg').encode(again, { format: 'jpeg', quality: 90 })), 1);
+  const page = { width: 20, height: 20, fit: 'contain' } as const;
+  t.ok(isGrey(grey.resize({ ...page, background: [7, 7, 7] })));
+  t.notOk(isGrey(grey.resize({ ...page, background: [255, 0, 0] })), 'a border may have a colour');
+  t.notOk(isGrey(uneven(9, 7, 3)));
+  t.equal(await channels(await earlierEncoder.encode(grey, { format: 'png', quality: 90 })), 3);
+});
+
+t.test('what the addon does not render is rendered by sharp, and encoded all the same', { skip }, async (t) => {
+  const { data, width, height } = gradient(30, 20);
+  const png = await sharp(data, { raw: { width, height, channels: 3 } })
+    .png()
+    .toBuffer();
+  const encoding: Encoding = { format: 'jpeg', quality: 90 };
+  const file = await encoderOf('jpeg').encode(await openPicture(png), encoding);
+  t.same(file, await encoderOf('jpeg').encode(rawPicture({ data, width, height, channels: 3 }), encoding));
+});
+
+t.test('a damaged file fails as when it is rendered', async (t) => {
+  const photo = readFileSync('fixtures/photos/alpaca.jpg');
+  const cut = await openPicture(photo.subarray(0, photo.length >> 1));
+  for (const encoder of [encoderOf('jpeg'), sharpEncoder])
+    await t.rejects(encoder.encode(cut, { format: 'jpeg', quality: 90 }), { code: 'PICTURE_BROKEN' });
+});
+
+t.test('an encoder is found again by its name', (t) => {
+  for (const format of ['jpeg', 'png', 'webp'] as const) {
+    for (const { name } of [encoderOf(format), sharpEncoder, earlierEncoder])
+      t.equal(encoderNamed(name, format)?.name, name);
+  }
+  t.equal(encoderNamed(undefined, 'jpeg'), earlierEncoder);
+  t.equal(encoderNamed('libjpeg-turbo 0.0.1', 'jpeg'), undefined);
+  t.equal(encoderOf('webp'), sharpEncoder);
+  t.end();
+});
