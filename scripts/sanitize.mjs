@@ -1,11 +1,13 @@
 /**
- * Runs the renderer of native/image under AddressSanitizer and UndefinedBehaviorSanitizer: over good and broken JPEGs made here, then over mutations
+ * Runs the renderer of native/image under AddressSanitizer and UndefinedBehaviorSanitizer: over good and broken JPEGs, PNGs and WebPs made here, then over mutations
  * of them. Every memory it is given is exactly as large as it must be, so that a byte too far is seen. Ends with an error at the first fault.
  *
- *   node scripts/sanitize.mjs [--mutations 100000] [--seed 4] [--jobs 8] [--fuzz SECONDS]
+ *   node scripts/sanitize.mjs [--mutations 100000] [--seed 4] [--jobs 8] [--format png] [--fuzz SECONDS]
  *
  * `--jobs` is how often each file is rendered as it is: with 0, many mutations can be done in pieces, each with another seed.
- * `--fuzz` has libFuzzer go on from the corpus for so long; it needs clang. Needs g++ and libjpeg-turbo (Debian: g++ libjpeg62-turbo-dev).
+ * `--format` takes the PNGs (`png`) or WebPs (`webp`) of the corpus alone.
+ * `--fuzz` has libFuzzer go on from the corpus for so long; it needs clang. Needs g++ and libjpeg-turbo; PNGs and WebPs are decoded where libpng and libwebp are
+ * (Debian: g++ libjpeg62-turbo-dev libpng-dev libwebp-dev).
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,7 +15,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { findImage } from './lib/image.mjs';
 import { isMain } from './lib/main.mjs';
+import { run } from './lib/runner.mjs';
 import { corpus } from './sanitize/corpus.mjs';
 import { endsWell, sanitizing, sourcesOf } from './sanitize/programs.mjs';
 
@@ -37,7 +41,11 @@ const environment = {
  */
 function compile(compiler, sanitizers, main, program) {
   const files = [...[main, 'harness.cc', 'drawn.cc'].map((name) => join(here, name)), ...sourcesOf(native, doors)];
-  execFileSync(compiler, [...flags, `-fsanitize=${sanitizers}`, '-o', program, ...files, '-ljpeg'], {
+  const library = findImage(process.env.LIBJPEG ?? '', { platform: process.platform, arch: process.arch, runner: run });
+  if (typeof library === 'string') throw new Error(library);
+  console.log(`libjpeg-turbo ${library.version}`);
+  const sanitizer = `-fsanitize=${sanitizers}`;
+  execFileSync(compiler, [...flags, ...library.compile, sanitizer, '-o', program, ...files, ...library.link], {
     stdio: ['ignore', 'inherit', 'inherit'],
   });
 }
@@ -51,6 +59,7 @@ async function main(args) {
       seed: { type: 'string', default: '4' },
       jobs: { type: 'string', default: '8' },
       fuzz: { type: 'string' },
+      format: { type: 'string' },
     },
   });
   const work = mkdtempSync(join(tmpdir(), 'patchstream-sanitize-'));
@@ -60,7 +69,10 @@ async function main(args) {
     const folder = join(work, 'corpus');
     mkdirSync(folder);
     // Sorted by name, so that a run can be repeated.
-    const paths = [...files.keys()].sort().map((name) => join(folder, name));
+    const paths = [...files.keys()]
+      .sort()
+      .filter((name) => name.startsWith(values.format ?? ''))
+      .map((name) => join(folder, name));
     for (const path of paths) writeFileSync(path, files.get(path.slice(folder.length + 1)) ?? '');
     console.log(`${paths.length} files, ${values.mutations} mutations, seed ${values.seed}`);
     const program = join(work, 'renderer');

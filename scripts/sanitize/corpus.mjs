@@ -1,4 +1,4 @@
-/** Good and broken JPEGs, made here and nowhere stored: name → bytes. */
+/** Good and broken JPEGs, PNGs and WebPs, made here and nowhere stored: name → bytes. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -161,6 +161,60 @@ export function* brokenFiles(name, bytes) {
 }
 
 /**
+ * Whole PNGs and WebPs: grey, palettes, RGB, alpha, 16 bits, interlaced; lossy, lossless, with EXIF and a profile, animated.
+ *
+ * @param {string} photos a folder of photographs
+ * @returns {Promise<Map<string, Buffer>>}
+ */
+export async function otherFormats(photos) {
+  const photo = await sharp(join(photos, 'cat.jpg')).resize(40, 30).raw().toBuffer();
+  const source = () => sharp(photo, { raw: { width: 40, height: 30, channels: 3 } });
+  const clear = () => source().ensureAlpha(0.4);
+  const grey = () => source().toColourspace('b-w');
+  const frames = sharp(Buffer.concat([photo, photo.map((value) => 255 - value)]), { raw: { width: 40, height: 60, channels: 3, pageHeight: 30 } });
+  /** @type {Map<string, import('sharp').Sharp>} */
+  const written = new Map([
+    ['png-rgb', source().png()],
+    ['png-rgba', clear().png()],
+    ['png-grey', grey().png()],
+    ['png-deep', source().toColourspace('rgb16').png()],
+    ['png-deep-grey', source().toColourspace('grey16').png()],
+    ['png-interlaced', source().png({ progressive: true })],
+    ['png-interlaced-rgba', clear().png({ progressive: true })],
+    ['png-bits', source().png({ palette: true, colours: 2 })],
+    ['png-nibbles', source().png({ palette: true, colours: 16 })],
+    ['png-palette', clear().png({ palette: true })],
+    ['png-raw', source().png({ compressionLevel: 0 })],
+    ['webp-lossy', source().webp({ quality: 70 })],
+    ['webp-lossy-alpha', clear().webp({ quality: 70 })],
+    ['webp-lossless', source().webp({ lossless: true })],
+    ['webp-lossless-alpha', clear().webp({ lossless: true, exact: true })],
+    ['webp-bits', grey().threshold(100).webp({ lossless: true })],
+    ['webp-metadata', source().withMetadata({ orientation: 6 }).withIccProfile('p3').webp()],
+    ['webp-frames', frames.webp({ lossless: true })],
+  ]);
+  /** @type {Map<string, Buffer>} */
+  const files = new Map();
+  for (const [name, made] of written) files.set(name, await made.toBuffer());
+  return files;
+}
+
+/**
+ * What can be wrong with a file of any format: cut, or a bit turned, at many places.
+ *
+ * @param {string} name
+ * @param {Buffer} bytes
+ * @returns {Generator<[name: string, bytes: Buffer]>}
+ */
+function* spoiled(name, bytes) {
+  for (let i = 0; i < 60; i++) {
+    const at = i < 30 ? i : Math.floor((bytes.length * (i - 30)) / 30);
+    yield [`${name}-cut-${at}`, bytes.subarray(0, at)];
+    yield [`${name}-bit-${at}`, put(bytes, at, [(bytes[at] ?? 0) ^ (1 << (i % 8))])];
+  }
+}
+
+/**
  * The whole corpus.
  *
  * @param {string} photos
@@ -170,6 +224,11 @@ export async function corpus(photos) {
   const files = new Map(good);
   for (const [name, bytes] of good) {
     for (const [broken, content] of brokenFiles(name, bytes)) files.set(broken, content);
+  }
+  for (const [name, bytes] of await otherFormats(photos)) {
+    good.set(name, bytes);
+    files.set(name, bytes);
+    for (const [broken, content] of spoiled(name, bytes)) files.set(broken, content);
   }
   const other = {
     empty: Buffer.alloc(0),

@@ -132,11 +132,23 @@ Answer renderAlike(patchstream::Renderer& renderer, const uint8_t* given, size_t
   return outcome.has_value() ? answerOf(*outcome, job) : refused;
 }
 
-}  // namespace
+int32_t big(const uint8_t* at) { return static_cast<int32_t>(uint32_t{at[0]} << 24 | at[1] << 16 | at[2] << 8 | at[3]); }
 
-const char* const answerNames[answers] = {"done", "broken", "foreign", "cancelled", "memory", "refused"};
+Size pngSize(const uint8_t* bytes, size_t length) {
+  if (length < 24) return {};
+  const Size size{big(bytes + 16), big(bytes + 20)};
+  return size.width <= 65535 && size.height <= 65535 ? size : Size{};
+}
 
-Size sizeOf(const uint8_t* bytes, size_t length) {
+Size webpSize(const uint8_t* bytes, size_t length) {
+  if (length < 30) return {};
+  const uint8_t* at = bytes + 20;
+  if (bytes[15] == 'X') return {1 + (at[4] | at[5] << 8 | at[6] << 16), 1 + (at[7] | at[8] << 8 | at[9] << 16)};
+  if (bytes[15] == 'L') return {1 + ((at[1] | at[2] << 8) & 0x3fff), 1 + ((at[2] >> 6 | at[3] << 2 | at[4] << 10) & 0x3fff)};
+  return {(at[6] | at[7] << 8) & 0x3fff, (at[8] | at[9] << 8) & 0x3fff};
+}
+
+Size jpegSize(const uint8_t* bytes, size_t length) {
   for (size_t at = 2; at + 9 <= length;) {
     if (bytes[at] != 0xff) return {};
     const uint8_t kind = bytes[at + 1];
@@ -146,12 +158,40 @@ Size sizeOf(const uint8_t* bytes, size_t length) {
     }
     const bool frame = kind >= 0xc0 && kind <= 0xcf && kind != 0xc4 && kind != 0xc8 && kind != 0xcc;
     if (frame) {
-      const Size size{bytes[at + 7] << 8 | bytes[at + 8], bytes[at + 5] << 8 | bytes[at + 6]};
-      return int64_t{size.width} * size.height <= mostPixels && size.width > 0 && size.height > 0 ? size : Size{};
+      return {bytes[at + 7] << 8 | bytes[at + 8], bytes[at + 5] << 8 | bytes[at + 6]};
     }
     at += 2 + (static_cast<size_t>(bytes[at + 2]) << 8 | bytes[at + 3]);
   }
   return {};
+}
+
+}  // namespace
+
+const char* const answerNames[answers] = {"done", "broken", "foreign", "cancelled", "memory", "refused"};
+
+patchstream::Kind kindOf(const uint8_t* bytes, size_t length) {
+  if (length > 8 && bytes[0] == 0x89 && patchstream::isDecoded(Kind::png)) return Kind::png;
+  return length > 8 && bytes[0] == 'R' && patchstream::isDecoded(Kind::webp) ? Kind::webp : Kind::jpeg;
+}
+
+Size sizeOf(const uint8_t* bytes, size_t length) {
+  const Kind kind = kindOf(bytes, length);
+  const Size size = kind == Kind::png ? pngSize(bytes, length) : kind == Kind::webp ? webpSize(bytes, length) : jpegSize(bytes, length);
+  return size.width > 0 && size.height > 0 && int64_t{size.width} * size.height <= mostPixels ? size : Size{};
+}
+
+void resum(uint8_t* bytes, size_t length) {
+  for (size_t at = 8; at + 12 <= length;) {
+    const auto size = static_cast<uint32_t>(big(bytes + at));
+    if (size > length - at - 12) return;
+    uint32_t crc = 0xffffffff;
+    for (size_t i = at + 4; i < at + 8 + size; i++) {
+      crc ^= bytes[i];
+      for (int bit = 0; bit < 8; bit++) crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0xedb88320 : 0);
+    }
+    for (int i = 0; i < 4; i++) bytes[at + 8 + size + i] = static_cast<uint8_t>(~crc >> (24 - 8 * i));
+    at += 12 + size_t{size};
+  }
 }
 
 Answer render(patchstream::Renderer& used, const uint8_t* given, size_t length, Chance& chance) {
@@ -162,7 +202,8 @@ Answer render(patchstream::Renderer& used, const uint8_t* given, size_t length, 
   if (length > 0 && chance.oneIn(16)) return renderAlike(renderer, given, length, chance);
   Size size = sizeOf(given, length);
   Job job;
-  job.kind = Kind::jpeg;
+  job.kind = kindOf(given, length);
+  job.background = static_cast<int32_t>(chance.below(1 << 24));
   if (chance.oneIn(8)) {
     // The same bytes as raw pixels.
     job.kind = chance.oneIn(2) ? Kind::grey : Kind::rgb;

@@ -94,6 +94,7 @@ int main(int argc, char** argv) {
     Chance chance(seed * 1000003 + static_cast<uint64_t>(i));
     Bytes bytes = small[chance.below(static_cast<uint32_t>(small.size()))];
     mutate(bytes, small[chance.below(static_cast<uint32_t>(small.size()))], chance);
+    if (sanitize::kindOf(bytes.data(), bytes.size()) == patchstream::Kind::png && !chance.oneIn(4)) sanitize::resum(bytes.data(), bytes.size());
     counts[sanitize::render(renderer, bytes.data(), bytes.size(), chance)]++;
   }
   tell("mutations", counts);

@@ -1,6 +1,7 @@
 /** PNGs of every kind, written by the standard: sharp writes no grey of 2 bits, no palette that ends early, and no sum that is wrong. */
 import { deflateSync } from 'node:zlib';
 import { crc32 } from '../../../src/formats/shard/checksum.ts';
+import type { Random } from '../../../src/random.ts';
 
 export interface PngKind {
   readonly width: number;
@@ -18,7 +19,7 @@ export interface PngKind {
 /** The value of a channel of a pixel, below 2 to the depth. */
 export type Samples = (x: number, y: number, channel: number) => number;
 
-export const channelsOf = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 } as const;
+const channelsOf = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 } as const;
 
 export const pngSignature = Buffer.from('\x89PNG\r\n\x1a\n', 'latin1');
 
@@ -137,4 +138,44 @@ function pixelOf({ type, depth, palette = [], transparent = [] }: PngKind, sampl
   const hidden =
     transparent.length > 0 && values.every((value, i) => value === transparent[2 * i]! * 256 + transparent[2 * i + 1]!);
   return { colour, alpha: hidden ? 0 : 255 };
+}
+
+/** All colour types, depths, and both ways that rows lie; with tRNS where it may be. */
+export function* pngKinds(width: number, height: number, random: Random): Generator<PngKind> {
+  const depths = { 0: [1, 2, 4, 8, 16], 2: [8, 16], 3: [1, 2, 4, 8], 4: [8, 16], 6: [8, 16] } as const;
+  for (const type of [0, 2, 3, 4, 6] as const) {
+    for (const depth of depths[type]) {
+      for (const interlaced of [false, true]) {
+        const colours = Math.min(2 ** depth, 200);
+        const palette = type === 3 ? Array.from({ length: colours * 3 }, () => random.integer(256)) : undefined;
+        const kind = { width, height, type, depth, interlaced, ...(palette && { palette }) };
+        yield kind;
+        const one = Math.min(5, 2 ** depth - 1);
+        if (type === 3) yield { ...kind, transparent: [0, 130, 255, 77].slice(0, colours) };
+        else if (type < 4) yield { ...kind, transparent: new Array(channelsOf[type]).fill([0, one]).flat() };
+      }
+    }
+  }
+}
+
+/** Few values of each channel, so that the one that tRNS names occurs. */
+export function pngSamples({ width, height, type, depth, palette }: PngKind, random: Random): Samples {
+  const channels = channelsOf[type];
+  const most = palette ? palette.length / 3 : 2 ** depth;
+  const values = Array.from({ length: width * height * channels }, () => {
+    const rare = random.integer(4) > 0;
+    return rare ? random.integer(most) : Math.min(5, 2 ** depth - 1, most - 1);
+  });
+  return (x, y, channel) => values[(y * width + x) * channels + channel]!;
+}
+
+/** Makes the sums of chunks right in place, as far as they lie one behind the other: with wrong ones nothing behind them is tried. */
+export function resum(bytes: Buffer): Buffer {
+  for (let at = 8; at + 12 <= bytes.length; ) {
+    const end = at + 8 + bytes.readUInt32BE(at);
+    if (end + 4 > bytes.length) break;
+    bytes.writeUInt32BE(crc32(bytes.subarray(at + 4, end)), end);
+    at = end + 4;
+  }
+  return bytes;
 }

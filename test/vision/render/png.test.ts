@@ -8,14 +8,15 @@ import { nativeRenderer } from '../../../src/vision/render/native.ts';
 import { renderGrey, renderPixels } from '../../../src/vision/render/render.ts';
 import { renderWithSharp } from '../../../src/vision/render/sharp.ts';
 import {
-  channelsOf,
   type PngKind,
   pngChunk,
   pngColours,
   pngHead,
+  pngKinds,
   pngOf,
   pngPixels,
   pngRows,
+  pngSamples,
   pngSignature,
   type Samples,
 } from '../../kit/pictures/png.ts';
@@ -42,35 +43,6 @@ async function natively(picture: Picture): Promise<Uint8Array> {
   return out;
 }
 
-/** All colour types, depths, and both ways that rows lie; with tRNS where it may be. */
-function* kinds(width: number, height: number): Generator<PngKind> {
-  const depths = { 0: [1, 2, 4, 8, 16], 2: [8, 16], 3: [1, 2, 4, 8], 4: [8, 16], 6: [8, 16] } as const;
-  for (const type of [0, 2, 3, 4, 6] as const) {
-    for (const depth of depths[type]) {
-      for (const interlaced of [false, true]) {
-        const colours = Math.min(2 ** depth, 200);
-        const palette = type === 3 ? Array.from({ length: colours * 3 }, () => random.integer(256)) : undefined;
-        const kind = { width, height, type, depth, interlaced, ...(palette && { palette }) };
-        yield kind;
-        const one = Math.min(5, 2 ** depth - 1);
-        if (type === 3) yield { ...kind, transparent: [0, 130, 255, 77].slice(0, colours) };
-        else if (type < 4) yield { ...kind, transparent: new Array(channelsOf[type]).fill([0, one]).flat() };
-      }
-    }
-  }
-}
-
-/** Few values of each channel, so that the one that tRNS names occurs. */
-function samplesOf({ width, height, type, depth, palette }: PngKind): Samples {
-  const channels = channelsOf[type];
-  const most = palette ? palette.length / 3 : 2 ** depth;
-  const values = Array.from({ length: width * height * channels }, () => {
-    const rare = random.integer(4) > 0;
-    return rare ? random.integer(most) : Math.min(5, 2 ** depth - 1, most - 1);
-  });
-  return (x, y, channel) => values[(y * width + x) * channels + channel]!;
-}
-
 const nameOf = ({ type, depth, interlaced, transparent }: PngKind) =>
   `type ${type}, ${depth} bits${interlaced ? ', interlaced' : ''}${transparent ? ', tRNS' : ''}`;
 
@@ -83,8 +55,8 @@ t.test(
       [1, 1],
       [5, 2],
     ] as const) {
-      for (const kind of kinds(width, height)) {
-        const samples = samplesOf(kind);
+      for (const kind of pngKinds(width, height, random)) {
+        const samples = pngSamples(kind, random);
         const picture = await open(pngOf(kind, samples, 50));
         const found = await natively(picture);
         t.ok(Buffer.from(found).equals(pngPixels(kind, samples, background)), `${width} × ${height}, ${nameOf(kind)}`);
@@ -96,8 +68,8 @@ t.test(
 
 t.test('crops of PNGs are the same pixels by both renderers, luma and turned ones included', { skip }, async (t) => {
   let wrong = 0;
-  for (const kind of kinds(40, 31)) {
-    const samples = samplesOf(kind);
+  for (const kind of pngKinds(40, 31, random)) {
+    const samples = pngSamples(kind, random);
     const orientation = 1 + random.integer(8);
     const exif = Buffer.from(
       `49492a000800000001001201030001000000${orientation.toString(16).padStart(2, '0')}00000000000000`,
