@@ -171,7 +171,9 @@ export async function otherFormats(photos) {
   const source = () => sharp(photo, { raw: { width: 40, height: 30, channels: 3 } });
   const clear = () => source().ensureAlpha(0.4);
   const grey = () => source().toColourspace('b-w');
-  const frames = sharp(Buffer.concat([photo, photo.map((value) => 255 - value)]), { raw: { width: 40, height: 60, channels: 3, pageHeight: 30 } });
+  const frames = sharp(Buffer.concat([photo, photo.map((value) => 255 - value)]), {
+    raw: { width: 40, height: 60, channels: 3, pageHeight: 30 },
+  });
   /** @type {Map<string, import('sharp').Sharp>} */
   const written = new Map([
     ['png-rgb', source().png()],
