@@ -18,6 +18,8 @@ namespace patchstream {
 // over 0 to 255, of 16 bits the upper 8 are kept, and what is transparent (an alpha channel, tRNS) is laid on a colour. gAMA and other hints at how to show a
 // picture are not read.
 //
+// On Linux libpng unpacks by the zlib inside Node, which Node exports and the loader finds before Debian's (all functions of it, so that nothing is mixed).
+//
 // Broken is a picture that is cut before its last row is there, a critical chunk whose sum is wrong, and codes that are none; so are pixels whose sum is wrong, and
 // a wrong sum of tRNS. No harm is a wrong sum of another chunk, data after the last row, bytes behind the end, and a missing end. Rows below those that are read are
 // not judged, and are not unpacked where the picture is not interlaced.
