@@ -26,7 +26,7 @@ await whileTime(wanted, { name: String, seconds: 3 }, async (name) => {
   const began = performance.now();
   let broken: string | undefined;
   try {
-    await import(`../../test/backends/${name}.test${extname(import.meta.url)}`);
+    await import(`../../../test/backends/${name}.test${extname(import.meta.url)}`);
   } catch (error) {
     broken = lineOf(error);
   }

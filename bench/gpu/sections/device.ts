@@ -1,7 +1,7 @@
 /** Computes something small on the device: a row says on what, or why not. */
-import * as tf from '../../src/backends/tf.ts';
-import { torchAddon } from '../../src/native.ts';
-import { kit, lineOf, row, useTorch } from './child.ts';
+import * as tf from '../../../src/backends/tf.ts';
+import { torchAddon } from '../../../src/native.ts';
+import { kit, lineOf, row, useTorch } from '../child.ts';
 
 try {
   const { device, why } = await useTorch(kit.device);
