@@ -93,7 +93,9 @@ t.test(
       'schema',
       'scripts',
     ]);
-    const native = filesBelow(root, 'native').filter((path) => /^native\/\w+\/[^/]+\.(cc|h)$/.test(path));
+    const native = filesBelow(root, 'native').filter(
+      (path) => /\.(cc|h)$/.test(path) && !/^native\/\w+\/build\//.test(path),
+    );
     t.ok(native.length > 0);
     t.same(
       files.filter((path) => path.startsWith('native/')).sort(),
