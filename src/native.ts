@@ -167,6 +167,9 @@ export interface ImageAddon {
     /** Of libwebp; empty as `png` is. */
     readonly webp: string;
     readonly vectors: 'avx2' | 'plain';
+    /** How many ints `submit` takes before the steps of a job, and of a step; an addon built for another version has others, or says nothing. */
+    readonly headInts?: number;
+    readonly stepInts?: number;
   };
 }
 

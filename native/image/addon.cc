@@ -7,12 +7,12 @@
 
 #include "arguments.h"
 #include "crc32.h"
-#include "pool.h"
 #include "decode/png.h"
 #include "decode/webp.h"
-#include "records.h"
-#include "render.h"
 #include "pixels/resize.h"
+#include "pool.h"
+#include "records.h"
+#include "sound.h"
 
 #include <jpeglib.h>
 
@@ -47,6 +47,9 @@ Pool& poolOf(const Arguments& given) {
 
 // About as long as rendering so many bytes takes: a few files are read in one go.
 constexpr size_t fileWeight = size_t{8} << 10;
+
+// What stands before the steps of a job.
+constexpr size_t headInts = 9;
 
 // How much longer a byte of a file takes than one that is written.
 size_t weightOf(Kind kind) { return kind == Kind::jpeg ? 16 : isRaw(kind) ? 1 : 8; }
@@ -84,7 +87,7 @@ napi_value submit(const Arguments& given) {
   jobs.clear();
   uint32_t array = 0;
   while (numbers.at < numbers.end) {
-    const int32_t* head = numbers.next(9);
+    const int32_t* head = numbers.next(headInts);
     Job& job = jobAt(pool, head[0]);
     job.kind = static_cast<Kind>(head[1]);
     check(job.kind != Kind::file && job.kind != Kind::frame, "what is only read is no picture");
@@ -228,7 +231,8 @@ napi_value setPortable(const Arguments& given) {
   return nullptr;
 }
 
-// info() -> { version, vectors, png, webp }: the versions of libjpeg-turbo, of libpng and of libwebp; the latter are empty without them.
+// info() -> { version, vectors, png, webp, headInts, stepInts }: the versions of libjpeg-turbo, of libpng and of libwebp, the latter empty without them; and how many
+// ints `submit` takes before the steps of a job and of a step, by which JavaScript knows an addon that was built for another version of it.
 napi_value info(const Arguments& given) {
 #ifdef PATCHSTREAM_PNG
   const char* png = png_get_libpng_ver(nullptr);
@@ -244,7 +248,9 @@ napi_value info(const Arguments& given) {
   return jsObject(given.env, {{"version", jsNumber(given.env, LIBJPEG_TURBO_VERSION_NUMBER)},
                             {"vectors", jsText(given.env, avx2Passes() == nullptr ? "plain" : "avx2")},
                             {"png", jsText(given.env, png)},
-                            {"webp", jsText(given.env, webp.c_str())}});
+                            {"webp", jsText(given.env, webp.c_str())},
+                            {"headInts", jsNumber(given.env, headInts)},
+                            {"stepInts", jsNumber(given.env, stepInts)}});
 }
 
 template <napi_value (*function)(const Arguments&)>

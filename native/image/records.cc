@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sound.h"
+
 namespace patchstream {
 
 std::optional<Outcome> renderAlike(Renderer& renderer, Job& job, const Records& records) {

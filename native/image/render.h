@@ -8,15 +8,12 @@
 #include "decode/png.h"
 #include "decode/webp.h"
 #include "encode/jpeg_writer.h"
-#include "pixels/buffer.h"
 #include "job.h"
+#include "pixels/buffer.h"
 #include "pixels/resize.h"
 #include "pixels/taps.h"
 
 namespace patchstream {
-
-// Whether the numbers of a job fit together: its boxes lie inside their sources, its pages are as large as `lengths` of its outputs.
-bool isSound(const Job& job, const std::vector<size_t>& lengths);
 
 // What one thread needs to render; its memory grows to the largest picture and is used again.
 class Renderer {

@@ -1,7 +1,7 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { findLibjpeg } from './libjpeg.mjs';
-import { triples } from './libtorch.mjs';
+import { isOlder, libraryFolders, libraryIn, prefixesOf } from './library.mjs';
 import { digest, readIfThere } from './stamp.mjs';
 
 /**
@@ -65,45 +65,19 @@ export function findImage(wish, machine) {
  * @param {string} wish
  * @param {import('./libtorch.mjs').Machine} machine
  */
-function codecAt(codec, wish, { platform, arch, system = '/' }) {
-  const names =
-    platform === 'darwin'
-      ? [`opt/homebrew/opt/${codec.homebrew}`, `usr/local/opt/${codec.homebrew}`]
-      : ['usr', 'usr/local'];
-  const own = join(system, 'usr');
-  for (const prefix of [...(wish === '' ? [] : [wish]), ...names.map((name) => join(system, name))]) {
-    const include = join(prefix, 'include');
-    if (!existsSync(join(include, codec.header))) continue;
-    const file = `lib${codec.library}.${platform === 'darwin' ? 'dylib' : 'so'}`;
-    const folders = [join('lib', triples[arch] ?? ''), 'lib64', 'lib'].map((folder) => join(prefix, folder));
-    const lib = folders.find((folder) => existsSync(join(folder, file)));
-    if (lib === undefined) continue;
-    const version = versionIn(readIfThere(join(lib, 'pkgconfig', `lib${codec.library}.pc`)));
-    if (version === undefined || isOlder(version, codec.least)) continue;
-    const { size, mtimeMs } = statSync(join(lib, file));
-    return {
-      version,
-      identity: digest(version, prefix, lib, String(size), String(mtimeMs)),
-      compile: [`-D${codec.define}`, ...(prefix === own ? [] : ['-isystem', include])],
-      link: [
-        `-L${lib}`,
-        `-l${codec.library}`,
-        ...(prefix === own || platform === 'darwin' ? [] : [`-Wl,-rpath,${lib}`]),
-      ],
-    };
+function codecAt({ header, library, homebrew, least, define }, wish, machine) {
+  for (const prefix of [...(wish === '' ? [] : [wish]), ...prefixesOf(homebrew, machine)]) {
+    if (!existsSync(join(prefix, 'include', header))) continue;
+    const version = libraryFolders(prefix, machine.arch)
+      .map((folder) => versionIn(readIfThere(join(folder, 'pkgconfig', `lib${library}.pc`))))
+      .find((found) => found !== undefined);
+    if (version === undefined || isOlder(version, least)) continue;
+    const found = libraryIn(library, prefix, version, machine);
+    if (typeof found === 'string') continue;
+    return { ...found, version, compile: [`-D${define}`, ...found.compile] };
   }
   return undefined;
 }
 
 /** @param {string} text of a file of pkg-config */
 const versionIn = (text) => /^Version:\s*(\d[\d.]*)/m.exec(text)?.[1];
-
-/**
- * @param {string} version
- * @param {readonly number[]} least
- */
-function isOlder(version, least) {
-  const numbers = version.split('.').map(Number);
-  const at = least.findIndex((number, i) => number !== (numbers[i] ?? 0));
-  return at >= 0 && (numbers[at] ?? 0) < (least[at] ?? 0);
-}

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "records.h"
+#include "sound.h"
 
 namespace sanitize {
 

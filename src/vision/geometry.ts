@@ -43,6 +43,9 @@ export type Fit = (typeof fits)[number];
 /** Red, green, blue, 0–255. */
 export type Colour = readonly [number, number, number];
 
+/** Whether it is no grey. */
+export const isColoured = ([red, green, blue]: Colour): boolean => red !== green || green !== blue;
+
 /** Where a picture's pixels come from. */
 export type Origin =
   /**

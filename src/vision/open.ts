@@ -1,5 +1,6 @@
 import sharp, { type Metadata } from 'sharp';
 import { fail } from '../errors.ts';
+import { isColoured } from './geometry.ts';
 import { orientationIn } from './headers/exif.ts';
 import { type Format, sniff } from './headers/formats.ts';
 import { jpegHeader, strangeJpeg } from './headers/jpeg-header.ts';
@@ -67,7 +68,8 @@ interface Limits {
 
 /** @throws PICTURE_LIMIT */
 function pictureOf(bytes: Uint8Array, header: Header, { format, maxPixels, background }: Limits): Picture {
-  const { orientation, alpha, plain, grey = false } = header;
+  const { orientation, alpha, plain } = header;
+  const grey = header.grey === true && plain && !(alpha && isColoured(background));
   const [width, height] = orientation > 4 ? [header.height, header.width] : [header.width, header.height];
   if (width * height > maxPixels) throw fail('PICTURE_LIMIT', { limit: maxPixels, width, height });
   const origin = {
@@ -91,6 +93,7 @@ interface Header {
   readonly orientation: number;
   readonly alpha: boolean;
   readonly plain: boolean;
+  /** Without colours but those that it is laid on. */
   readonly grey?: boolean;
 }
 
@@ -104,7 +107,7 @@ function quickHeader(bytes: Uint8Array, format: Format): Header | undefined {
   if (found === undefined) return undefined;
   const { width, height, orientation, components, foreignProfile } = found;
   const plain = components !== 4 && !foreignProfile;
-  return { width, height, orientation, alpha: false, plain, grey: plain && components === 1 };
+  return { width, height, orientation, alpha: false, plain, grey: components === 1 };
 }
 
 async function readHeader(bytes: Uint8Array, format: Format): Promise<Header> {

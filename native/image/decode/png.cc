@@ -1,4 +1,4 @@
-#include "png.h"
+#include "decode/png.h"
 
 #ifdef PATCHSTREAM_PNG
 
@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "lay.h"
+#include "decode/lay.h"
 
 // libpng reports an error by a call that may not return, which here jumps to the function below that called libpng. No object with a destructor may live in a
 // frame that is jumped over: between `setjmp` and the end there are only numbers and pointers.

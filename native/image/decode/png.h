@@ -9,8 +9,9 @@
 
 #include <png.h>
 
-#include "../pixels/buffer.h"
-#include "region.h"
+#include "answer.h"
+#include "decode/region.h"
+#include "pixels/buffer.h"
 
 namespace patchstream {
 

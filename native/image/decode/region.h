@@ -16,7 +16,4 @@ struct Region {
   int32_t channels = 3;
 };
 
-// What a decoder answers. `foreign`: sound as far as it was read, but of a kind that is left to another.
-enum class Answer { well, broken, foreign, stopped, memory };
-
 }  // namespace patchstream

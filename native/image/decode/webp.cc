@@ -1,10 +1,10 @@
-#include "webp.h"
+#include "decode/webp.h"
 
 #ifdef PATCHSTREAM_WEBP
 
 #include <algorithm>
 
-#include "lay.h"
+#include "decode/lay.h"
 
 namespace patchstream {
 

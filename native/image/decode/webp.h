@@ -8,8 +8,9 @@
 
 #include <webp/decode.h>
 
-#include "../pixels/buffer.h"
-#include "region.h"
+#include "answer.h"
+#include "decode/region.h"
+#include "pixels/buffer.h"
 
 namespace patchstream {
 

@@ -1,4 +1,4 @@
-#include "jpeg_writer.h"
+#include "encode/jpeg_writer.h"
 
 #include <algorithm>
 #include <new>
@@ -50,7 +50,7 @@ JpegWriter::JpegWriter() {
 
 JpegWriter::~JpegWriter() { jpeg_destroy_compress(&info_); }
 
-JpegWriter::Answer JpegWriter::write(const Page& page, const Encoding& encoding, const std::atomic<bool>& stop, Bytes& file) {
+Answer JpegWriter::write(const Page& page, const Encoding& encoding, const std::atomic<bool>& stop, Bytes& file) {
   file.size = 0;
   // About what a photograph of quality 90 takes.
   if (!file.grow(page.stride() * page.height / 8 + 2048)) return Answer::memory;
@@ -67,7 +67,7 @@ JpegWriter::Answer JpegWriter::write(const Page& page, const Encoding& encoding,
   return answer;
 }
 
-JpegWriter::Answer JpegWriter::compress(const Page& page, const Encoding& encoding, const std::atomic<bool>& stop) {
+Answer JpegWriter::compress(const Page& page, const Encoding& encoding, const std::atomic<bool>& stop) {
   if (setjmp(error_.jump) != 0) return error_.answer;
   info_.image_width = page.width;
   info_.image_height = page.height;

@@ -7,8 +7,9 @@
 
 #include <jpeglib.h>
 
-#include "bytes.h"
-#include "encoding.h"
+#include "answer.h"
+#include "encode/bytes.h"
+#include "encode/encoding.h"
 
 namespace patchstream {
 
@@ -18,8 +19,6 @@ class JpegWriter {
  public:
   // libjpeg's limit.
   static constexpr int32_t longestSide = JPEG_MAX_DIMENSION;
-
-  enum class Answer { well, broken, stopped, memory };
 
   JpegWriter();
   JpegWriter(const JpegWriter&) = delete;

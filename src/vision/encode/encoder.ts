@@ -1,5 +1,5 @@
 import { isAbsent } from '../../native.ts';
-import type { LazyPicture, Operation } from '../geometry.ts';
+import { isColoured, type LazyPicture, type Operation } from '../geometry.ts';
 import { rgbToGrey } from '../pixels.ts';
 import { nativeRenderer } from '../render/native.ts';
 import { renderPixels } from '../render/render.ts';
@@ -78,12 +78,8 @@ async function pageOf(picture: LazyPicture): Promise<Page> {
 /** Whether a picture is known to have no colours: its origin has none, and nothing that was done to it has brought in one. */
 export function isGrey({ origin, from }: LazyPicture): boolean {
   if (origin.kind === 'raw' ? origin.channels === 3 : origin.grey !== true) return false;
-  for (let at = from; at !== undefined; at = at.picture.from) if (isColoured(at.operation)) return false;
+  for (let at = from; at !== undefined; at = at.picture.from) if (bringsColour(at.operation)) return false;
   return true;
 }
 
-function isColoured(operation: Operation): boolean {
-  if (!('background' in operation)) return false;
-  const [red, green, blue] = operation.background;
-  return red !== green || green !== blue;
-}
+const bringsColour = (operation: Operation) => 'background' in operation && isColoured(operation.background);

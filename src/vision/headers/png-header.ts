@@ -1,4 +1,5 @@
 import { inflateSync } from 'node:zlib';
+import crc32 from 'crc-32';
 import { orientationIn } from './exif.ts';
 import { startsWith } from './jpeg-segments.ts';
 import { isForeignProfile } from './profile.ts';
@@ -12,6 +13,8 @@ export interface PngHeader {
   readonly orientation: number;
   /** Whether pixels may be transparent: by an alpha channel, or by tRNS. */
   readonly alpha: boolean;
+  /** Whether it has no colours but those that it is laid on. */
+  readonly grey: boolean;
   /** Whether it carries a colour profile of another colour space than sRGB. */
   readonly foreignProfile: boolean;
 }
@@ -34,7 +37,7 @@ export function pngHeader(bytes: Uint8Array): PngHeader | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   // The header's chunk, and the length and name of another.
   if (bytes.length < 41 || view.getUint32(firstChunk) !== 13 || !startsWith(bytes, 12, 'IHDR')) return undefined;
-  if (view.getUint32(29) !== crc32(bytes.subarray(12, 29))) return undefined;
+  if (view.getInt32(29) !== crc32.buf(bytes.subarray(12, 29))) return undefined;
   const [width, height] = [view.getUint32(16), view.getUint32(20)];
   const [depth, type, compression, filter, interlace] = bytes.subarray(24, 29);
   const isKnown = depths[type!]?.includes(depth!) && compression === 0 && filter === 0 && interlace! <= 1;
@@ -44,7 +47,8 @@ export function pngHeader(bytes: Uint8Array): PngHeader | undefined {
     const name = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
     if (name === 'IDAT') {
       if (type === 3 && !hasPalette) return undefined;
-      return { width, height, orientation, alpha, foreignProfile };
+      const grey = type === 0 || type === 4;
+      return { width, height, orientation, alpha, grey, foreignProfile };
     }
     const to = at + 8 + view.getUint32(at);
     if (to + 4 > bytes.length || isUnusual(name, bytes.subarray(at + 8, to))) return undefined;
@@ -77,14 +81,4 @@ function isForeignChunk(content: Uint8Array): boolean {
     // Damaged, or longer: every error of zlib says that the full decoder must judge it.
     return true;
   }
-}
-
-/** CRC-32 of a few bytes, for which a table would not pay. */
-function crc32(bytes: Uint8Array): number {
-  let crc = -1;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-  }
-  return ~crc >>> 0;
 }

@@ -283,8 +283,15 @@ export function nativeRenderer(): NativeRenderer | Absent {
 
 function choose(): NativeRenderer | Absent {
   if (process.env[variable] === 'sharp') return { found: `${variable}=sharp asks for it`, remedy: `unset ${variable}` };
-  const pool = nativePool();
-  return isAbsent(pool) ? pool : new NativeRenderer(pool);
+  return rendererOver(nativePool());
+}
+
+/** The renderer over an addon, unless that was built for another version of this one. */
+export function rendererOver(pool: NativePool | Absent): NativeRenderer | Absent {
+  if (isAbsent(pool)) return pool;
+  const { headInts: head, stepInts: step } = pool.addon.info();
+  if (head === headInts && step === stepInts) return new NativeRenderer(pool);
+  return { found: 'its addon was built for another version of patchstream', remedy: 'npx patchstream doctor --build' };
 }
 
 /** Which renderer this machine has, for people: `native/image (libjpeg-turbo 2.1.5, libpng 1.6.39, libwebp 1.2.4, avx2): JPEG, PNG, WebP and raw pixels; sharp: the rest`. */

@@ -90,6 +90,13 @@ t.test('a picture without colours becomes a grey file, by every encoder', async 
   const again = await openPicture(file);
   t.ok(isGrey(again), 'a grey JPEG is known by its header');
   t.equal(await channels(await encoderOf('jpeg').encode(again, { format: 'jpeg', quality: 90 })), 1);
+  const png = await sharpEncoder.encode(grey, { format: 'png', quality: 90 });
+  t.ok(isGrey(await openPicture(png)), 'and a grey PNG');
+  const raw = { width: 2, height: 2, channels: 4 } as const;
+  const clear = await sharp(Buffer.alloc(16, 90), { raw }).toColourspace('b-w').png().toBuffer();
+  t.equal((await sharp(clear).metadata()).channels, 2, 'grey and alpha');
+  t.ok(isGrey(await openPicture(clear, { background: [7, 7, 7] })));
+  t.notOk(isGrey(await openPicture(clear, { background: [255, 0, 0] })), 'what it is laid on may have a colour');
   const page = { width: 20, height: 20, fit: 'contain' } as const;
   t.ok(isGrey(grey.resize({ ...page, background: [7, 7, 7] })));
   t.notOk(isGrey(grey.resize({ ...page, background: [255, 0, 0] })), 'a border may have a colour');

@@ -9,8 +9,8 @@ import { judgeScan } from '../../../src/vision/headers/jpeg-scan.ts';
 import { openPicture } from '../../../src/vision/open.ts';
 import type { Picture } from '../../../src/vision/picture.ts';
 import { renderPixels } from '../../../src/vision/render/render.ts';
-import { renderWithSharp } from '../../../src/vision/render/sharp.ts';
 import * as kit from '../../kit/pictures/pictures.ts';
+import { bySharp } from '../../kit/pictures/renderers.ts';
 
 const addon = imageAddon();
 const skip = isAbsent(addon) ? addon.found : false;
@@ -48,12 +48,6 @@ async function outcome(render: Promise<unknown>): Promise<string> {
     (error: unknown) => error,
   );
   return error instanceof PatchstreamError ? error.code : String(error);
-}
-
-async function bySharp(picture: Picture): Promise<Uint8Array> {
-  const out = new Uint8Array(picture.width * picture.height * 3);
-  await renderWithSharp([{ picture, out }]);
-  return out;
 }
 
 /** What native/image, or sharp where it is absent, and sharp make of a file, or of a part of its picture. */

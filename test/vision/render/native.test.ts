@@ -10,6 +10,7 @@ import {
   type Place,
   type Rendering,
   refusal,
+  rendererOver,
   setRenderThreads,
 } from '../../../src/vision/render/native.ts';
 import { planOf, stepInts, writeStep } from '../../../src/vision/render/plan.ts';
@@ -443,6 +444,19 @@ t.test('the environment may leave all to sharp; which one it is stays so', (t) =
   t.equal(nativeRenderer(), chosen);
   setRenderThreads(2);
   t.equal(aboutRenderer(), 'sharp: everything, since PATCHSTREAM_RENDERER=sharp asks for it');
+  t.end();
+});
+
+t.test('an addon that was built for another version renders nothing, and says what to do', (t) => {
+  const over = (info: object) => {
+    const about = { version: 2001005, vectors: 'plain', png: '', webp: '', ...info };
+    return rendererOver(new NativePool({ info: () => about, open() {} } as unknown as ImageAddon, 1));
+  };
+  const other = { found: /built for another version/, remedy: 'npx patchstream doctor --build' };
+  t.match(over({}), other);
+  t.match(over({ headInts: 7, stepInts }), other);
+  t.match(over({ headInts: 9, stepInts: stepInts + 1 }), other);
+  t.notOk(isAbsent(over({ headInts: 9, stepInts })));
   t.end();
 });
 

@@ -3,10 +3,8 @@ import t from 'tap';
 import { imageAddon, isAbsent } from '../../../src/native.ts';
 import { Random } from '../../../src/random.ts';
 import { openPicture } from '../../../src/vision/open.ts';
-import type { Colour, Picture } from '../../../src/vision/picture.ts';
-import { nativeRenderer } from '../../../src/vision/render/native.ts';
+import type { Colour } from '../../../src/vision/picture.ts';
 import { renderGrey, renderPixels } from '../../../src/vision/render/render.ts';
-import { renderWithSharp } from '../../../src/vision/render/sharp.ts';
 import {
   type PngKind,
   pngChunk,
@@ -20,6 +18,7 @@ import {
   pngSignature,
   type Samples,
 } from '../../kit/pictures/png.ts';
+import { bySharp, natively } from '../../kit/pictures/renderers.ts';
 
 const addon = imageAddon();
 const skip = isAbsent(addon) ? addon.found : addon.info().png === '' && 'native/image is built without libpng';
@@ -27,21 +26,6 @@ const skip = isAbsent(addon) ? addon.found : addon.info().png === '' && 'native/
 const background: Colour = [200, 30, 90];
 const random = new Random(7, 'png', 'kinds');
 const open = (bytes: Uint8Array) => openPicture(bytes, { background });
-
-async function bySharp(picture: Picture): Promise<Uint8Array> {
-  const out = new Uint8Array(picture.width * picture.height * 3);
-  await renderWithSharp([{ picture, out }]);
-  return out;
-}
-
-/** Renders by native/image alone. */
-async function natively(picture: Picture): Promise<Uint8Array> {
-  const native = nativeRenderer();
-  if (isAbsent(native)) throw new Error(native.found);
-  const out = new Uint8Array(picture.width * picture.height * 3);
-  await native.render([{ picture, out }], undefined, () => Promise.reject(new Error('left to sharp')));
-  return out;
-}
 
 const nameOf = ({ type, depth, interlaced, transparent }: PngKind) =>
   `type ${type}, ${depth} bits${interlaced ? ', interlaced' : ''}${transparent ? ', tRNS' : ''}`;
@@ -58,9 +42,9 @@ t.test(
       for (const kind of pngKinds(width, height, random)) {
         const samples = pngSamples(kind, random);
         const picture = await open(pngOf(kind, samples, 50));
-        const found = await natively(picture);
+        const found = (await natively(picture)).data;
         t.ok(Buffer.from(found).equals(pngPixels(kind, samples, background)), `${width} × ${height}, ${nameOf(kind)}`);
-        if (width === 23) t.ok(Buffer.from(found).equals(await bySharp(picture)), `sharp, ${nameOf(kind)}`);
+        if (width === 23) t.ok(Buffer.from(found).equals((await bySharp(picture)).data), `sharp, ${nameOf(kind)}`);
       }
     }
   },
@@ -88,7 +72,7 @@ t.test('crops of PNGs are the same pixels by both renderers, luma and turned one
         height,
       };
       const picture = whole.crop(box);
-      if (!Buffer.from(await natively(picture)).equals(await bySharp(picture))) wrong++;
+      if (!Buffer.from((await natively(picture)).data).equals((await bySharp(picture)).data)) wrong++;
     }
     const { data } = await renderPixels(whole);
     const grey = await renderGrey(whole);
@@ -146,7 +130,7 @@ t.test(
     };
     for (const [name, bytes] of Object.entries(sound)) {
       t.equal(await both(bytes), 'pixels', name);
-      t.same(await natively(await open(bytes)), pngPixels(kind, samples, background), name);
+      t.same((await natively(await open(bytes))).data, pngPixels(kind, samples, background), name);
     }
     const broken = {
       'cut in its rows': file(pixels.subarray(0, 60)),
@@ -182,7 +166,7 @@ t.test('rows of a PNG below those that are wanted are not read: damage there is 
   t.equal(await outcome(() => natively(picture)), 'PICTURE_BROKEN');
   const upper = picture.crop({ left: 3, top: 20, width: 10, height: 30 });
   const expected = pngPixels({ ...tall, height: 50 }, samples, background);
-  const found = await natively(upper);
+  const found = (await natively(upper)).data;
   t.ok(found.every((value, i) => value === expected[((20 + Math.floor(i / 30)) * 16 + 3) * 3 + (i % 30)]));
 });
 

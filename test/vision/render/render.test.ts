@@ -11,8 +11,8 @@ import { enlarge } from '../../../src/vision/render/enlarge.ts';
 import { setRenderThreads } from '../../../src/vision/render/native.ts';
 import { recordRenderer } from '../../../src/vision/render/records.ts';
 import { renderAll, renderGrey, renderPixels } from '../../../src/vision/render/render.ts';
-import { renderWithSharp } from '../../../src/vision/render/sharp.ts';
 import * as kit from '../../kit/pictures/pictures.ts';
+import { bySharp } from '../../kit/pictures/renderers.ts';
 import { growth, residentMiB } from '../../kit/runs/memory.ts';
 
 const addon = imageAddon();
@@ -20,12 +20,6 @@ const skip = isAbsent(addon) ? addon.found : false;
 const folder = new URL('../../../fixtures/photos/', import.meta.url);
 const photos = readdirSync(folder).filter((name) => name.endsWith('.jpg'));
 const photo = (i: number) => readFileSync(new URL(photos[i % photos.length]!, folder));
-
-async function bySharp(picture: Picture): Promise<Pixels> {
-  const data = new Uint8Array(picture.width * picture.height * 3);
-  await renderWithSharp([{ picture, out: data }]);
-  return { width: picture.width, height: picture.height, data };
-}
 
 function meanDifference(a: Pixels, b: Pixels): number {
   if (a.width !== b.width || a.height !== b.height) return Number.POSITIVE_INFINITY;

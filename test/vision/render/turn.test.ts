@@ -9,19 +9,13 @@ import { type Picture, type Pixels, rawPicture } from '../../../src/vision/pictu
 import { rgbToGrey } from '../../../src/vision/pixels.ts';
 import { planOf } from '../../../src/vision/render/plan.ts';
 import { renderGrey, renderPixels } from '../../../src/vision/render/render.ts';
-import { renderWithSharp } from '../../../src/vision/render/sharp.ts';
 import { boundsOf, drawnFrom, warpPixels } from '../../../src/vision/render/turn.ts';
 import * as kit from '../../kit/pictures/pictures.ts';
+import { bySharp } from '../../kit/pictures/renderers.ts';
 
 const skip = isAbsent(imageAddon()) ? 'native/image is not built' : false;
 const degrees = (angle: number) => (angle * Math.PI) / 180;
 const raw = (pixels: Pixels) => rawPicture({ ...pixels, channels: 3 });
-
-async function bySharp(picture: Picture): Promise<Pixels> {
-  const data = new Uint8Array(picture.width * picture.height * 3);
-  await renderWithSharp([{ picture, out: data }]);
-  return { width: picture.width, height: picture.height, data };
-}
 
 /** Both renderers. */
 const renderers = { native: renderPixels, sharp: bySharp };

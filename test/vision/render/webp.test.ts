@@ -3,11 +3,10 @@ import t from 'tap';
 import { imageAddon, isAbsent } from '../../../src/native.ts';
 import { Random } from '../../../src/random.ts';
 import { openPicture } from '../../../src/vision/open.ts';
-import type { Colour, Picture } from '../../../src/vision/picture.ts';
-import { nativeRenderer } from '../../../src/vision/render/native.ts';
+import type { Colour } from '../../../src/vision/picture.ts';
 import { renderPixels } from '../../../src/vision/render/render.ts';
-import { renderWithSharp } from '../../../src/vision/render/sharp.ts';
 import { noisy } from '../../kit/pictures/pictures.ts';
+import { bySharp, natively } from '../../kit/pictures/renderers.ts';
 
 const addon = imageAddon();
 const skip = isAbsent(addon) ? addon.found : addon.info().webp === '' && 'native/image is built without libwebp';
@@ -15,21 +14,6 @@ const skip = isAbsent(addon) ? addon.found : addon.info().webp === '' && 'native
 const background: Colour = [200, 30, 90];
 const random = new Random(7, 'webp', 'kinds');
 const open = (bytes: Uint8Array) => openPicture(bytes, { background });
-
-async function bySharp(picture: Picture): Promise<Uint8Array> {
-  const out = new Uint8Array(picture.width * picture.height * 3);
-  await renderWithSharp([{ picture, out }]);
-  return out;
-}
-
-/** Renders by native/image alone. */
-async function natively(picture: Picture): Promise<Uint8Array> {
-  const native = nativeRenderer();
-  if (isAbsent(native)) throw new Error(native.found);
-  const out = new Uint8Array(picture.width * picture.height * 3);
-  await native.render([{ picture, out }], undefined, () => Promise.reject(new Error('left to sharp')));
-  return out;
-}
 
 const far = (a: Uint8Array, b: Uint8Array) => a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0);
 
@@ -57,10 +41,10 @@ t.test(
   async (t) => {
     for (const [name, bytes] of Object.entries(files)) {
       const picture = await open(bytes);
-      const found = await natively(picture);
-      t.ok(far(found, await bySharp(picture)) <= (name.startsWith('lossless') ? 0 : 1), name);
+      const found = (await natively(picture)).data;
+      t.ok(far(found, (await bySharp(picture)).data) <= (name.startsWith('lossless') ? 0 : 1), name);
     }
-    t.same(await natively(await open(files.lossless)), rgb);
+    t.same((await natively(await open(files.lossless))).data, rgb);
   },
 );
 
@@ -78,7 +62,7 @@ t.test('crops of WebPs are the same pixels by both renderers, turned ones includ
       const [wide, high] = [1 + random.integer(whole.width), 1 + random.integer(whole.height)];
       const [left, top] = [random.integer(whole.width - wide + 1), random.integer(whole.height - high + 1)];
       const picture = whole.crop({ left, top, width: wide, height: high });
-      most = Math.max(most, far(await natively(picture), await bySharp(picture)));
+      most = Math.max(most, far((await natively(picture)).data, (await bySharp(picture)).data));
     }
     t.ok(most <= (name.startsWith('lossless') ? 0 : 1), `${name}: ${most}`);
   }
@@ -112,7 +96,7 @@ t.test('rows of a WebP far below those that are wanted are not read', { skip }, 
   const cut = bytes.subarray(0, bytes.length >> 1);
   const picture = await open(cut);
   t.equal(await outcome(() => natively(picture)), 'PICTURE_BROKEN');
-  const upper = await natively(picture.crop({ left: 0, top: 4, width: 128, height: 20 }));
+  const upper = (await natively(picture.crop({ left: 0, top: 4, width: 128, height: 20 }))).data;
   t.same(upper, tall.data.subarray(4 * 128 * 3, 24 * 128 * 3));
 });
 

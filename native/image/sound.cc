@@ -1,0 +1,58 @@
+#include "sound.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "encode/jpeg_writer.h"
+
+namespace patchstream {
+
+namespace {
+
+constexpr int32_t longestSide = 65535;
+
+bool isSize(int32_t width, int32_t height) { return width > 0 && height > 0 && width <= longestSide && height <= longestSide; }
+
+// Whether what a step has to say of a warp is well, if it is one. Its source has that size.
+bool isWarp(const Step& step, int32_t width, int32_t height) {
+  if (step.warped == 0) return true;
+  const bool whole = step.box.width == width && step.box.height == height;
+  const bool covers = step.window.width == step.pageWidth && step.window.height == step.pageHeight;
+  return step.warped == 1 && step.source >= 0 && whole && covers && std::all_of(step.matrix, step.matrix + 6, [](float value) { return std::isfinite(value); });
+}
+
+// Whether the last step's page can become the file that is wanted.
+bool isEncodable(const Job& job, size_t outputs) {
+  const Step& last = job.steps.back();
+  return outputs == 0 && job.encoding.format == Format::jpeg && job.encoding.quality >= 1 && job.encoding.quality <= 100 &&
+         std::max(last.pageWidth, last.pageHeight) <= JpegWriter::longestSide;
+}
+
+}  // namespace
+
+bool isSound(const Job& job, const std::vector<size_t>& lengths) {
+  const bool known = isDecoded(job.kind) || isRaw(job.kind);
+  if (!known || !isSize(job.width, job.height) || job.orientation < 1 || job.orientation > 8 || job.steps.empty()) return false;
+  const size_t pixels = static_cast<size_t>(job.width) * job.height;
+  if (isRaw(job.kind) && (job.orientation != 1 || job.length != pixels * (job.kind == Kind::rgb ? 3 : 1))) return false;
+  const bool transposed = job.orientation > 4;
+  for (size_t i = 0; i < job.steps.size(); i++) {
+    const Step& step = job.steps[i];
+    if (step.source < -1 || step.source >= static_cast<int32_t>(i)) return false;
+    if (step.channels != 3 && step.channels != 1) return false;
+    if (step.source >= 0 && job.steps[step.source].channels != 3) return false;
+    if (step.output < -1 || step.output >= static_cast<int32_t>(lengths.size())) return false;
+    const int32_t width = step.source < 0 ? (transposed ? job.height : job.width) : job.steps[step.source].pageWidth;
+    const int32_t height = step.source < 0 ? (transposed ? job.width : job.height) : job.steps[step.source].pageHeight;
+    const Box onPage{step.padLeft, step.padTop, step.window.width, step.window.height};
+    const bool fits = step.box.within(width, height) && step.resizedWidth > 0 && step.resizedHeight > 0 &&
+                      step.window.within(step.resizedWidth, step.resizedHeight) && isSize(step.pageWidth, step.pageHeight) &&
+                      onPage.within(step.pageWidth, step.pageHeight) &&
+                      (step.kernel == Kernel::bilinear || step.kernel == Kernel::bicubic);
+    if (!fits || !isWarp(step, width, height)) return false;
+    if (step.output >= 0 && lengths[step.output] != step.pageBytes()) return false;
+  }
+  return job.encoding.format == Format::none || isEncodable(job, lengths.size());
+}
+
+}  // namespace patchstream
