@@ -118,8 +118,8 @@ export interface ImageAddon {
   open(threads: number, ended: (outcomes: Int32Array, count: number, said?: readonly Said[]) => void): void;
   /**
    * Starts the jobs in the first `count` ints. Of each: id, kind (`imageKinds`), width and height as stored, EXIF's orientation, the background of what is
-   * transparent (0xRRGGBB), the number of outputs, the number of steps, the file that the last step's page becomes (0: none; else 1 for JPEG, and in the next
-   * bytes the quality, and 1 for 4:4:4), and the ints of every step (native/image/job.h). `arrays` has its bytes and then its outputs, which may lie in a
+   * transparent (0xRRGGBB), the number of outputs, the number of steps, the file that the last step's page becomes (0: none; 2: PNG; 1: JPEG, with the
+   * quality in the next byte, and then 1 for 4:4:4), and the ints of every step (native/image/job.h). `arrays` has its bytes and then its outputs, which may lie in a
    * SharedArrayBuffer and are kept alive until the job has ended. A job that makes a file has no outputs.
    */
   submit(ints: Int32Array, count: number, arrays: readonly Uint8Array[]): void;
@@ -164,6 +164,8 @@ export interface ImageAddon {
     readonly version: number;
     /** Of libpng; empty where the addon is built without, and decodes no PNG. */
     readonly png: string;
+    /** Of libpng. */
+    readonly zlib: string;
     /** Of libwebp; empty as `png` is. */
     readonly webp: string;
     readonly vectors: 'avx2' | 'plain';

@@ -98,6 +98,10 @@ Outcome outcomeOf(Job& job, Answer answer, const char* reason) {
   return Outcome::broken;
 }
 
+Outcome madeOf(Job& job, Answer answer, const char* reason) {
+  return answer == Answer::well ? Outcome::encoded : outcomeOf(job, answer, reason);
+}
+
 }  // namespace
 
 Renderer::Turn Renderer::turnOf(int32_t orientation) {
@@ -161,9 +165,11 @@ Outcome Renderer::attempt(Job& job) {
 Outcome Renderer::encode(Job& job) {
   const Step& step = job.steps.back();
   const Page page{pages_[job.steps.size() - 1]->need(0), step.pageWidth, step.pageHeight, step.channels};
+#ifdef PATCHSTREAM_PNG
+  if (job.encoding.format == Format::png) return madeOf(job, pngWriter_.write(page, job.unwanted, job.encoded), pngWriter_.reason());
+#endif
   if (!jpegWriter_.has_value()) jpegWriter_.emplace();
-  const Answer answer = jpegWriter_->write(page, job.encoding, job.unwanted, job.encoded);
-  return answer == Answer::well ? Outcome::encoded : outcomeOf(job, answer, jpegWriter_->reason());
+  return madeOf(job, jpegWriter_->write(page, job.encoding, job.unwanted, job.encoded), jpegWriter_->reason());
 }
 
 template <class Reader>

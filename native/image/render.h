@@ -8,6 +8,7 @@
 #include "decode/png.h"
 #include "decode/webp.h"
 #include "encode/jpeg_writer.h"
+#include "encode/png_writer.h"
 #include "job.h"
 #include "pixels/buffer.h"
 #include "pixels/resize.h"
@@ -56,6 +57,9 @@ class Renderer {
 #endif
   // Made by the first picture that is to become a file.
   std::optional<JpegWriter> jpegWriter_;
+#ifdef PATCHSTREAM_PNG
+  PngWriter pngWriter_;
+#endif
   // Of the stored picture, whichever way it lies.
   Taps across_;
   Taps down_;

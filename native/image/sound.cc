@@ -23,8 +23,13 @@ bool isWarp(const Step& step, int32_t width, int32_t height) {
 
 // Whether the last step's page can become the file that is wanted.
 bool isEncodable(const Job& job, size_t outputs) {
+  if (outputs != 0) return false;
   const Step& last = job.steps.back();
-  return outputs == 0 && job.encoding.format == Format::jpeg && job.encoding.quality >= 1 && job.encoding.quality <= 100 &&
+  const Encoding& encoding = job.encoding;
+#ifdef PATCHSTREAM_PNG
+  if (encoding.format == Format::png) return true;
+#endif
+  return encoding.format == Format::jpeg && encoding.quality >= 1 && encoding.quality <= 100 &&
          std::max(last.pageWidth, last.pageHeight) <= JpegWriter::longestSide;
 }
 

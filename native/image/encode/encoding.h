@@ -5,7 +5,7 @@
 
 namespace patchstream {
 
-enum class Format : int32_t { none = 0, jpeg = 1 };
+enum class Format : int32_t { none = 0, jpeg = 1, png = 2 };
 
 // The file that a picture is to become.
 struct Encoding {

@@ -32,11 +32,12 @@ export const earlierEncoder: Encoder = {
 /** The fastest encoder of that format on this machine. */
 export function encoderOf(format: EncodedFormat): Encoder {
   const native = nativeRenderer();
-  if (isAbsent(native) || format !== 'jpeg') return sharpEncoder;
+  const name = isAbsent(native) ? undefined : native.encodes(format);
+  if (isAbsent(native) || name === undefined) return sharpEncoder;
   return {
-    name: native.about().libraries.find((library) => library.startsWith('libjpeg'))!,
+    name,
     encode(picture, encoding) {
-      if (Math.max(picture.width, picture.height) > longestSide) return sharpEncoder.encode(picture, encoding);
+      if (Math.max(picture.width, picture.height) > longestSides[format]) return sharpEncoder.encode(picture, encoding);
       const packed = packedOf(encoding);
       const grey = isGrey(picture);
       return native.encode({ picture, grey, encoding: packed }, async () => {
@@ -61,12 +62,12 @@ export function encoderNamed(name: string | undefined, format: EncodedFormat): E
   return [encoderOf(format), sharpEncoder, earlierEncoder].find((encoder) => encoder.name === name);
 }
 
-/** The longest side of a JPEG that libjpeg makes; what is longer sharp refuses in its own words. */
-const longestSide = 65500;
+/** The longest sides that native/image encodes; what is longer sharp refuses, or makes, in its own way. */
+const longestSides: Readonly<Record<EncodedFormat, number>> = { jpeg: 65500, png: 65535, webp: 0 };
 
 /** As `ImageAddon.submit` has it. */
-function packedOf({ quality, chroma = '4:2:0' }: Encoding): number {
-  return 1 | (quality << 8) | (chroma === '4:4:4' ? 1 << 16 : 0);
+function packedOf({ format, quality, chroma = '4:2:0' }: Encoding): number {
+  return format === 'png' ? 2 : 1 | (quality << 8) | (chroma === '4:4:4' ? 1 << 16 : 0);
 }
 
 async function pageOf(picture: LazyPicture): Promise<Page> {

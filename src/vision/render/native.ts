@@ -120,6 +120,13 @@ export class NativeRenderer {
     return { libraries, vectors };
   }
 
+  /** The libraries that make files of a format, which decide their bytes; nothing where the addon makes none. */
+  encodes(format: Format): string | undefined {
+    const { png, zlib } = this.#pool.addon.info();
+    if (format === 'jpeg') return this.about().libraries[0];
+    return format === 'png' && png !== '' ? `libpng ${png}, zlib ${zlib}` : undefined;
+  }
+
   /** How many threads render. */
   setThreads(count: number): void {
     this.#pool.addon.setThreads(count);

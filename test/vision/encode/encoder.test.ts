@@ -55,6 +55,41 @@ t.test('sizes from 1 × 1, odd ones too: sharp reads back what its own file has'
     .then(() => t.end()),
 );
 
+t.test(
+  "a PNG keeps every pixel, of every size, and photographs take no more room than sharp's",
+  { skip },
+  async (t) => {
+    const encoding: Encoding = { format: 'png', quality: 90 };
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 40 }),
+        fc.integer({ min: 1, max: 40 }),
+        fc.constantFrom(1, 3),
+        async (width, height, channels) => {
+          const picture = uneven(width, height, channels as 1 | 3);
+          const file = await encoderOf('png').encode(picture, encoding);
+          const { channels: kept, isProgressive } = await sharp(file).metadata();
+          if (kept !== channels || isProgressive) throw new Error(`${kept} channels`);
+          const { data } = await sharp(file).toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
+          const expected =
+            channels === 1 && data.length === width * height
+              ? (picture.origin as { data: Uint8Array }).data
+              : (await picture.pixels()).data;
+          if (!data.equals(expected)) throw new Error('other pixels');
+        },
+      ),
+      { numRuns: 40 },
+    );
+    const photo = (await openPicture(readFileSync('fixtures/photos/ajanta-cave.jpg'))).resize({
+      width: 128,
+      height: 128,
+    });
+    const [own, theirs] = [await encoderOf('png').encode(photo, encoding), await sharpEncoder.encode(photo, encoding)];
+    t.ok(own.length <= theirs.length, `${own.length} bytes, sharp ${theirs.length}`);
+    t.same((await decoded(own)).data, Buffer.from((await photo.pixels()).data));
+  },
+);
+
 t.test('photographs: within 0.1 dB of sharp in as many bytes, with what stages do to them', { skip }, async (t) => {
   for (const name of ['alpaca.jpg', 'ajanta-cave.jpg']) {
     const photo = await openPicture(readFileSync(join('fixtures/photos', name)));
@@ -128,6 +163,7 @@ t.test('an encoder is found again by its name', (t) => {
   }
   t.equal(encoderNamed(undefined, 'jpeg'), earlierEncoder);
   t.equal(encoderNamed('libjpeg-turbo 0.0.1', 'jpeg'), undefined);
+  t.equal(encoderNamed('libpng 1.6.0, zlib 1.2.3', 'png'), undefined);
   t.equal(encoderOf('webp'), sharpEncoder);
   t.end();
 });

@@ -54,7 +54,7 @@ class FakeAddon {
   }
 
   info() {
-    return { version: 2_001_005, png: this.png, webp: this.webp, vectors: 'avx2' as const };
+    return { version: 2_001_005, png: this.png, zlib: '1.3', webp: this.webp, vectors: 'avx2' as const };
   }
 
   /** Ends jobs: [id, outcome], with the messages of those that are broken and the files of those that are encoded. */
