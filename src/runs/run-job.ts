@@ -188,7 +188,7 @@ async function write(
         return sink.commit(written);
       },
       fatal: endsTheSink,
-      ...loader.ending(target!.name),
+      ...loader.ending(target!.name, sink.perThread),
     });
     const counting = tap((sample: Sample) => {
       written.records++;

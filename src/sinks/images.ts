@@ -48,6 +48,7 @@ export const images = defineSink({
     let committed = 0;
 
     const sink: OpenSink<Written> = {
+      perThread: encoder.perThread,
       async write(sample) {
         const { key, position } = sample;
         if (!pictures) {

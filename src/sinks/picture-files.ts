@@ -1,6 +1,7 @@
 import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, type PatchstreamError } from '../errors.ts';
+import { Appender } from '../files/appender.ts';
 import { RunLock } from '../files/run-lock.ts';
 import { cannotWrite, discard, systemCode, temporaryEnding, writeWhole } from '../whole-file.ts';
 import { OwnRecord } from './durable/owned.ts';
@@ -16,6 +17,8 @@ export interface PicturePlace {
 }
 
 const [manifestName, sheetName, folderName] = ['manifest.jsonl', 'sheet.png', 'images'];
+/** Bytes of lines of the manifest that may wait to be written. */
+const mostWaiting = 2 ** 16;
 /** As pictures are called, whoever has made them. */
 const picture = /\.(png|jpe?g|webp|gif|tiff?|avif|bmp)$/i;
 /** The names that this sink gives. */
@@ -33,6 +36,9 @@ export class PictureFiles {
   readonly #earlier: readonly string[];
   #begun: Promise<void> | undefined;
   #manifest: FileHandle | undefined;
+  readonly #lines = new Appender((text) => this.#append(text));
+  /** Of a line that nobody waits for. */
+  #failure: unknown;
 
   private constructor(
     { folder, pictures }: PicturePlace,
@@ -95,13 +101,22 @@ export class PictureFiles {
     }
   }
 
-  /** A line of the manifest. */
+  /** A line of the manifest, which is written soon: what goes wrong then is thrown by the next line, or at the end. */
   async manifest(line: string): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    const added = this.#lines.add(`${line}\n`);
+    if (this.#lines.waiting > mostWaiting) return added;
+    added.catch((error: unknown) => {
+      this.#failure ??= error;
+    });
+  }
+
+  async #append(text: string): Promise<void> {
     const path = join(this.#folder, manifestName);
     try {
       await this.#begin();
       this.#manifest ??= await open(path, 'wx');
-      await this.#manifest.writeFile(`${line}\n`);
+      await this.#manifest.writeFile(text);
     } catch (error) {
       throw taken(path, error);
     }
@@ -117,8 +132,10 @@ export class PictureFiles {
 
   async close(): Promise<void> {
     try {
+      await this.#lines.ended();
       await this.#manifest?.close();
       await this.#record.close();
+      if (this.#failure !== undefined) throw this.#failure;
     } finally {
       await this.#lock.release();
     }

@@ -8,6 +8,8 @@ import type { Spec } from '../vision/spec.ts';
 export interface OpenSink<Written = unknown> {
   write(sample: Sample & Fields): Promise<Written>;
   commit(written: Written): void | Promise<void>;
+  /** How many samples are written at a time for each thread. Default 1. More where `write` waits in a queue of its own, which must not run dry. */
+  readonly perThread?: number;
   /**
    * Where an earlier run of this job is gone on with: the first position that is still to be written, how many records are, and of how many samples
    * of the source; of these, `broken` have lost a part that failed.

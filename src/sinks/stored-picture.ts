@@ -5,6 +5,7 @@ import type { Fields } from '../sources/source.ts';
 import type { Encoder } from '../vision/encode/encoder.ts';
 import { type EncodedFormat, encodedFormats } from '../vision/encode/encoding.ts';
 import { Picture, type Pixels } from '../vision/picture.ts';
+import { queuedPerThread } from '../vision/render/native.ts';
 import { renderAll } from '../vision/render/render.ts';
 import type { Spec } from '../vision/spec.ts';
 
@@ -28,6 +29,11 @@ export interface Keep {
   readonly quality: number;
   /** Makes the new files; not needed where pictures are kept as they are. */
   readonly encoder: Encoder | undefined;
+}
+
+/** As an `OpenSink` has it, of one that stores pictures like that. */
+export function storedPerThread({ pictures, encoder }: Keep): number {
+  return encoder?.perThread ?? (pictures === 'raw' ? queuedPerThread() : 1);
 }
 
 /** The format of the files that are made of pictures, where any are made. */

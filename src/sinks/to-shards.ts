@@ -18,7 +18,15 @@ import { ContactSheet, checkSheet, sheetOption } from './contact-sheet.ts';
 import { type Entry, type FileStart, type Form, RollingFiles } from './durable/rotating-files.ts';
 import { rollingFolder, rollingOptions } from './durable/rotating-options.ts';
 import { defineSink, type OpenSink, type SinkContext } from './sink.ts';
-import { checkPictures, defaultPictures, formatOf, type Keep, pictureOptions, storePicture } from './stored-picture.ts';
+import {
+  checkPictures,
+  defaultPictures,
+  formatOf,
+  type Keep,
+  pictureOptions,
+  storedPerThread,
+  storePicture,
+} from './stored-picture.ts';
 
 interface Written extends Entry {
   readonly key: string;
@@ -70,6 +78,7 @@ export const toShards = defineSink({
     const keep = { pictures: kept, quality, encoder: files.encoder };
     const sink: OpenSink<Written> = {
       resumed: files.resumed,
+      perThread: storedPerThread(keep),
       async write(sample) {
         const { key, position } = sample;
         const frame = framed({ key, position, fields: await storedFields(sample, spec, keep) });

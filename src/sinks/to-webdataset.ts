@@ -14,6 +14,7 @@ import {
   formatOf,
   type PicturesAs,
   pictureOptions,
+  storedPerThread,
   storePicture,
 } from './stored-picture.ts';
 
@@ -65,6 +66,7 @@ export const toWebdataset = defineSink({
     const keep = { pictures: kept, quality, encoder: files.encoder };
     const sink: OpenSink<Written> = {
       resumed: files.resumed,
+      perThread: storedPerThread(keep),
       async write(sample) {
         const { key, position, label } = sample;
         const { data } = await storePicture(sample, keep);

@@ -1,20 +1,11 @@
 import type { BufferPool } from '../../files/buffer-pool.ts';
-import { isAbsent } from '../../native.ts';
 import type { BatcherOptions } from '../../streams/batcher.ts';
 import type { Sample } from '../../streams/sample.ts';
 import type { CellLayout } from '../../train/cells.ts';
 import { Picture } from '../../vision/picture.ts';
-import { nativeRenderer } from '../../vision/render/native.ts';
+import { queuedPerThread } from '../../vision/render/native.ts';
 import type { Loader } from './engine.ts';
 import { writeCell } from './layout.ts';
-
-/**
- * Samples at the renderer for each of its threads. At native/image, which has a queue: one that the thread does, and more so that it finds the next
- * when it has ended one. At sharp, which would do all of them at once: one.
- */
-export function queuedPerThread(native: ReturnType<typeof nativeRenderer> = nativeRenderer()): number {
-  return isAbsent(native) ? 1 : 6;
-}
 
 /** How the samples of a loader are written into cells: what its batcher is run with beside the ring and the size. */
 export function rendering(loader: Loader, layout: CellLayout): Omit<BatcherOptions, 'ring' | 'size'> {

@@ -1,6 +1,7 @@
 import { type FileHandle, open, readFile, realpath, rename, rm } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { fail } from '../../errors.ts';
+import { Appender } from '../../files/appender.ts';
 import { cannotWrite, discard, FolderGuard, syncFolder, temporaryEnding, unlessGone } from '../../whole-file.ts';
 import type { Job } from '../sink.ts';
 
@@ -34,7 +35,9 @@ export class OwnRecord {
   readonly #own: RecordHead;
   readonly #names: ReadonlySet<string>;
   #handle: FileHandle | undefined;
-  #busy: Promise<void> = Promise.resolve();
+  readonly #lines = new Appender((text) => this.#append(text));
+  /** Whether a row that waits to be written is to be brought to the disk. */
+  #sync = false;
 
   private constructor(path: string, own: RecordHead, head: Partial<RecordHead> | undefined, rows: readonly unknown[]) {
     this.#path = path;
@@ -92,23 +95,25 @@ export class OwnRecord {
 
   /** @param sync brought to the disk, else handed to the system, which keeps it over the end of this process. @throws SINK_WRITE, OUTPUT_GONE */
   add(row: object, { sync }: { readonly sync: boolean }): Promise<void> {
-    const added = this.#busy.then(async () => {
-      try {
-        // Open, it would be written to wherever the folder has been moved.
-        this.#guard.check();
-        await this.#handle!.writeFile(`${JSON.stringify(row)}\n`);
-        if (sync) await this.#handle!.sync();
-      } catch (error) {
-        throw cannotWrite(this.#path, error);
-      }
-    });
-    // Whatever it failed with, who added hears of it; what comes behind is tried anew.
-    this.#busy = added.catch(() => undefined);
-    return added;
+    this.#sync ||= sync;
+    return this.#lines.add(`${JSON.stringify(row)}\n`);
+  }
+
+  async #append(text: string): Promise<void> {
+    const sync = this.#sync;
+    this.#sync = false;
+    try {
+      // Open, it would be written to wherever the folder has been moved.
+      this.#guard.check();
+      await this.#handle!.writeFile(text);
+      if (sync) await this.#handle!.sync();
+    } catch (error) {
+      throw cannotWrite(this.#path, error);
+    }
   }
 
   async close(): Promise<void> {
-    await this.#busy;
+    await this.#lines.ended();
     await this.#handle?.close();
     this.#handle = undefined;
   }

@@ -1,7 +1,7 @@
 import { isAbsent } from '../../native.ts';
 import { isColoured, type LazyPicture, type Operation } from '../geometry.ts';
 import { rgbToGrey } from '../pixels.ts';
-import { nativeRenderer } from '../render/native.ts';
+import { nativeRenderer, queuedPerThread } from '../render/native.ts';
 import { renderPixels } from '../render/render.ts';
 import type { EncodedFormat, Encoding, Page } from './encoding.ts';
 import { encodeWithSharp } from './sharp.ts';
@@ -10,6 +10,8 @@ import { encodeWithSharp } from './sharp.ts';
 export interface Encoder {
   /** The library that decides the bytes; a job that goes on keeps to it. */
   readonly name: string;
+  /** Pictures that it is best given at a time for each thread. */
+  readonly perThread: number;
   /**
    * Renders the picture and makes a file of it; of one without colours a grey file.
    * @throws PICTURE_BROKEN, PICTURE_MEMORY, PICTURE_REFUSED
@@ -20,12 +22,14 @@ export interface Encoder {
 /** Makes every format, on every machine. */
 export const sharpEncoder: Encoder = {
   name: 'sharp',
+  perThread: 1,
   encode: async (picture, encoding) => encodeWithSharp(await pageOf(picture), encoding),
 };
 
 /** The encoder of jobs that were begun by versions that did not record theirs: sharp, and RGB also of pictures without colours. */
 export const earlierEncoder: Encoder = {
   name: 'sharp in RGB',
+  perThread: 1,
   encode: async (picture, encoding) => encodeWithSharp({ ...(await renderPixels(picture)), channels: 3 }, encoding),
 };
 
@@ -36,6 +40,7 @@ export function encoderOf(format: EncodedFormat): Encoder {
   if (isAbsent(native) || name === undefined) return sharpEncoder;
   return {
     name,
+    perThread: queuedPerThread(native),
     encode(picture, encoding) {
       if (Math.max(picture.width, picture.height) > longestSides[format]) return sharpEncoder.encode(picture, encoding);
       const packed = packedOf(encoding);

@@ -309,6 +309,14 @@ export function aboutRenderer(native: NativeRenderer | Absent = nativeRenderer()
   return `native/image (${[...libraries, vectors].join(', ')}): ${formats.join(', ')} and raw pixels; sharp: the rest`;
 }
 
+/**
+ * Samples at the renderer for each of its threads. At native/image, which has a queue: one that the thread does, and more so that it finds the next
+ * when it has ended one. At sharp, which would do all of them at once: one.
+ */
+export function queuedPerThread(native: NativeRenderer | Absent = nativeRenderer()): number {
+  return isAbsent(native) ? 1 : 6;
+}
+
 /** How many native threads render for this JavaScript thread from now on; as many as there are cores by default. Nothing when sharp renders. */
 export function setRenderThreads(count: number): void {
   const native = nativeRenderer();

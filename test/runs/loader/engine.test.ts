@@ -1,12 +1,12 @@
 import t from 'tap';
 import type { ResolvedStage } from '../../../src/pipeline/resolve/infer-specs.ts';
 import { loader } from '../../../src/runs/loader/engine.ts';
-import { queuedPerThread } from '../../../src/runs/loader/rendering.ts';
 import { decode } from '../../../src/stages/index.ts';
 import { batcher } from '../../../src/streams/batcher.ts';
 import type { Failure } from '../../../src/streams/failures.ts';
 import { Ring } from '../../../src/streams/ring.ts';
 import type { Sample } from '../../../src/streams/sample.ts';
+import { queuedPerThread } from '../../../src/vision/render/native.ts';
 import { VirtualPromise, virtualTime } from '../../kit/virtual.ts';
 
 /** Stands in the place of `decode`, with its policy, and lets samples through. */
