@@ -1,13 +1,13 @@
 /**
- * Runs the renderer of native/image under AddressSanitizer and UndefinedBehaviorSanitizer: over good and broken JPEGs, PNGs and WebPs made here, then over mutations
- * of them. Every memory it is given is exactly as large as it must be, so that a byte too far is seen. Ends with an error at the first fault.
+ * Runs the renderer of native/image, and what makes files of what it has rendered, under AddressSanitizer and UndefinedBehaviorSanitizer: over good and broken
+ * JPEGs, PNGs and WebPs made here, then over mutations of them. Every memory it is given is exactly as large as it must be, so that a byte too far is seen. Ends with an error at the first fault.
  *
  *   node scripts/sanitize.mjs [--mutations 100000] [--seed 4] [--jobs 8] [--format png] [--fuzz SECONDS]
  *
  * `--jobs` is how often each file is rendered as it is: with 0, many mutations can be done in pieces, each with another seed.
  * `--format` takes the PNGs (`png`) or WebPs (`webp`) of the corpus alone.
  * `--fuzz` has libFuzzer go on from the corpus for so long; it needs clang. Needs g++ and libjpeg-turbo; PNGs and WebPs are decoded where libpng and libwebp are
- * (Debian: g++ libjpeg62-turbo-dev libpng-dev libwebp-dev).
+ * (Debian: g++ libjpeg62-turbo-dev libpng-dev libwebp-dev libdeflate-dev).
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -164,10 +164,10 @@ export interface ImageAddon {
     readonly version: number;
     /** Of libpng; empty where the addon is built without, and decodes no PNG. */
     readonly png: string;
-    /** Of libpng. */
-    readonly zlib: string;
     /** Of libwebp; empty as `png` is. */
     readonly webp: string;
+    /** Of libdeflate; empty where the addon is built without, and makes no PNG. */
+    readonly deflate: string;
     readonly vectors: 'avx2' | 'plain';
     /** How many ints `submit` takes before the steps of a job, and of a step; an addon built for another version has others, or says nothing. */
     readonly headInts?: number;

@@ -19,6 +19,7 @@ const manifests = {
     debian: { libraries: ['opencv4', 'libturbojpeg'], packages: 'g++ pkg-config libopencv-dev libturbojpeg0-dev' },
   },
   dali: { file: 'dali-2.4' },
+  pictures: { file: 'pictures' },
   tensorflow: { file: 'tensorflow-2.21' },
   grain: { file: 'grain-0.2' },
   spdl: { file: 'spdl-0.8', debian: { programs: ['ffmpeg'], packages: 'ffmpeg' } },

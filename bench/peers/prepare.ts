@@ -1,7 +1,7 @@
 import { type Environment, pythonOf, treeWith } from './installed.ts';
 import { compileAll } from './steps/steps.ts';
 
-const environments: readonly Environment[] = ['torch', 'ffcv', 'dali', 'tensorflow', 'grain', 'spdl'];
+const environments: readonly Environment[] = ['torch', 'ffcv', 'dali', 'tensorflow', 'grain', 'spdl', 'pictures'];
 
 /** Installs every peer, builds our engine on their libtorch and has torch.compile make its kernels, so that a run has only to measure. Gives what is missing. */
 export async function prepare(): Promise<string[]> {

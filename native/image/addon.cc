@@ -16,11 +16,6 @@
 
 #include <jpeglib.h>
 
-#ifdef PATCHSTREAM_PNG
-// libpng brings zlib with it, but not always its header. Node has one of its own, which libpng then finds as well.
-extern "C" const char* zlibVersion();
-#endif
-
 namespace patchstream {
 
 namespace {
@@ -236,15 +231,13 @@ napi_value setPortable(const Arguments& given) {
   return nullptr;
 }
 
-// info() -> { version, vectors, png, zlib, webp, headInts, stepInts }: the versions of libjpeg-turbo, of libpng and its zlib, and of libwebp, the latter empty without
+// info() -> { version, vectors, png, webp, deflate, headInts, stepInts }: the versions of libjpeg-turbo, of libpng, libwebp and libdeflate, the latter empty without
 // them; and how many ints `submit` takes before the steps of a job and of a step, by which JavaScript knows an addon that was built for another version of it.
 napi_value info(const Arguments& given) {
 #ifdef PATCHSTREAM_PNG
   const char* png = png_get_libpng_ver(nullptr);
-  const char* zlib = zlibVersion();
 #else
   const char* png = "";
-  const char* zlib = "";
 #endif
 #ifdef PATCHSTREAM_WEBP
   const int number = WebPGetDecoderVersion();
@@ -252,11 +245,16 @@ napi_value info(const Arguments& given) {
 #else
   const std::string webp;
 #endif
+#ifdef PATCHSTREAM_DEFLATE
+  const char* deflate = LIBDEFLATE_VERSION_STRING;
+#else
+  const char* deflate = "";
+#endif
   return jsObject(given.env, {{"version", jsNumber(given.env, LIBJPEG_TURBO_VERSION_NUMBER)},
                             {"vectors", jsText(given.env, avx2Passes() == nullptr ? "plain" : "avx2")},
                             {"png", jsText(given.env, png)},
-                            {"zlib", jsText(given.env, zlib)},
                             {"webp", jsText(given.env, webp.c_str())},
+                            {"deflate", jsText(given.env, deflate)},
                             {"headInts", jsNumber(given.env, headInts)},
                             {"stepInts", jsNumber(given.env, stepInts)}});
 }

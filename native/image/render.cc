@@ -123,6 +123,9 @@ void Renderer::run(Job& job) {
 #ifdef PATCHSTREAM_WEBP
   webp_.trim(keptBytes);
 #endif
+#ifdef PATCHSTREAM_DEFLATE
+  pngWriter_.trim(keptBytes);
+#endif
   decoded_.trim(keptBytes);
   turned_.trim(keptBytes);
   for (const auto& page : pages_) page->trim(keptBytes);
@@ -165,8 +168,8 @@ Outcome Renderer::attempt(Job& job) {
 Outcome Renderer::encode(Job& job) {
   const Step& step = job.steps.back();
   const Page page{pages_[job.steps.size() - 1]->need(0), step.pageWidth, step.pageHeight, step.channels};
-#ifdef PATCHSTREAM_PNG
-  if (job.encoding.format == Format::png) return madeOf(job, pngWriter_.write(page, job.unwanted, job.encoded), pngWriter_.reason());
+#ifdef PATCHSTREAM_DEFLATE
+  if (job.encoding.format == Format::png) return madeOf(job, pngWriter_.write(page, job.unwanted, job.encoded), "");
 #endif
   if (!jpegWriter_.has_value()) jpegWriter_.emplace();
   return madeOf(job, jpegWriter_->write(page, job.encoding, job.unwanted, job.encoded), jpegWriter_->reason());

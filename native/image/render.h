@@ -57,7 +57,7 @@ class Renderer {
 #endif
   // Made by the first picture that is to become a file.
   std::optional<JpegWriter> jpegWriter_;
-#ifdef PATCHSTREAM_PNG
+#ifdef PATCHSTREAM_DEFLATE
   PngWriter pngWriter_;
 #endif
   // Of the stored picture, whichever way it lies.

@@ -26,7 +26,7 @@ bool isEncodable(const Job& job, size_t outputs) {
   if (outputs != 0) return false;
   const Step& last = job.steps.back();
   const Encoding& encoding = job.encoding;
-#ifdef PATCHSTREAM_PNG
+#ifdef PATCHSTREAM_DEFLATE
   if (encoding.format == Format::png) return true;
 #endif
   return encoding.format == Format::jpeg && encoding.quality >= 1 && encoding.quality <= 100 &&

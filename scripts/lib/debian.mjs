@@ -25,9 +25,9 @@ export const groups = [
   { name: 'dlib', purpose: 'finds faces', tenant: 'native/dlib', packages: ['libdlib-dev'], download: '75 MB' },
   {
     name: 'image',
-    purpose: 'decodes JPEG, PNG and WebP faster',
+    purpose: 'reads and writes JPEG and PNG faster, and reads WebP faster',
     tenant: 'native/image',
-    packages: ['libjpeg62-turbo-dev', 'libpng-dev', 'libwebp-dev'],
+    packages: ['libjpeg62-turbo-dev', 'libpng-dev', 'libwebp-dev', 'libdeflate-dev'],
     download: '4 MB',
   },
   {

@@ -34,6 +34,14 @@ const codecs = [
     least: [1, 0],
     define: 'PATCHSTREAM_WEBP',
   },
+  {
+    name: 'libdeflate',
+    header: 'libdeflate.h',
+    library: 'deflate',
+    homebrew: 'libdeflate',
+    least: [1, 0],
+    define: 'PATCHSTREAM_DEFLATE',
+  },
 ];
 
 /**

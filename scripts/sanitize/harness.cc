@@ -75,6 +75,13 @@ Step stepOn(Chance& chance, int32_t source, Size from, int32_t output) {
   return step;
 }
 
+// A file is made of the last page; where nothing makes files of its format the job is refused.
+void encode(Chance& chance, Job& job) {
+  job.encoding.format = chance.oneIn(2) ? patchstream::Format::jpeg : patchstream::Format::png;
+  job.encoding.quality = static_cast<int32_t>(chance.below(102));
+  job.encoding.subsampled = chance.oneIn(2);
+}
+
 // One number of a step becomes another: what the caller's checks must refuse, or what is still sound.
 void disturb(Chance& chance, Step& step) {
   static const int32_t numbers[] = {-1, 0, 1, 2, 65535, 65536, INT32_MAX, INT32_MIN, 1000};
@@ -92,6 +99,9 @@ void disturb(Chance& chance, Step& step) {
 Answer answerOf(Outcome outcome, const Job& job) {
   switch (outcome) {
     case Outcome::done:
+      return done;
+    case Outcome::encoded:
+      if (job.encoded.size == 0) give("an empty file");
       return done;
     case Outcome::broken:
       if (job.message.empty()) give("a broken file without a message");
@@ -229,8 +239,10 @@ Answer render(patchstream::Renderer& used, const uint8_t* given, size_t length, 
   std::vector<std::unique_ptr<uint8_t[]>> outputs;
   std::vector<size_t> lengths;
   const uint32_t steps = 1 + (chance.oneIn(3) ? chance.below(3) : 0);
+  const bool encodes = chance.oneIn(4);
+  if (encodes) encode(chance, job);
   for (uint32_t i = 0; i < steps; i++) {
-    const bool shown = i + 1 == steps || chance.oneIn(2);
+    const bool shown = !encodes && (i + 1 == steps || chance.oneIn(2));
     const int32_t source = i > 0 && !chance.oneIn(4) ? static_cast<int32_t>(chance.below(i)) : -1;
     const Size from = source < 0 ? upright : Size{job.steps[source].pageWidth, job.steps[source].pageHeight};
     Step step = stepOn(chance, source, from, shown ? static_cast<int32_t>(outputs.size()) : -1);

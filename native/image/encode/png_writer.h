@@ -1,41 +1,42 @@
 #pragma once
 
-#ifdef PATCHSTREAM_PNG
+#ifdef PATCHSTREAM_DEFLATE
 
 #include <atomic>
-#include <csetjmp>
 #include <cstddef>
+#include <cstdint>
+#include <memory>
 
-#include <png.h>
+#include <libdeflate.h>
 
 #include "answer.h"
 #include "encode/bytes.h"
 #include "encode/encoding.h"
+#include "pixels/buffer.h"
 
 namespace patchstream {
 
-// Makes PNGs with libpng, fast ones: each pixel is predicted by Paeth's filter, and of what is left only runs are looked for (zlib's level 1, RLE). Of
-// photographs of 256 px that takes half the time of zlib's level 6 without filters, which is what sharp does, and 30 to 40 % less room.
+// Makes PNGs with libdeflate at its fastest level: of each row the pixels themselves, or what is left of them when Paeth's filter has predicted them, whichever
+// is nearer to zero. libdeflate packs a picture in one call, in half the time of zlib's fastest level for photographs and a quarter for digits.
 class PngWriter {
  public:
+  // Bytes of a picture at most: what is larger is left to another, since all of it must be in memory, and one call cannot be stopped.
+  static constexpr size_t mostBytes = size_t{64} << 20;
+
   // Writes the page to `file`, which is empty afterwards unless all went well. As soon as `stop` is true, it ends as `stopped`.
   Answer write(const Page& page, const std::atomic<bool>& stop, Bytes& file);
 
-  const char* reason() const { return message_; }
+  // Gives back what is kept for the next picture where it is more than `most` bytes.
+  void trim(size_t most) { rows_.trim(most); }
 
  private:
-  [[noreturn]] static void fail(png_structp png, png_const_charp message);
-  static void append(png_structp png, png_bytep bytes, size_t count);
-  static png_voidp allocate(png_structp png, png_alloc_size_t bytes);
-  Answer compress(const Page& page, const std::atomic<bool>& stop);
+  struct Free {
+    void operator()(libdeflate_compressor* compressor) const { libdeflate_free_compressor(compressor); }
+  };
 
-  png_structp png_ = nullptr;
-  png_infop info_ = nullptr;
-  Bytes* file_ = nullptr;
-  // Whether memory could not be had.
-  bool short_ = false;
-  std::jmp_buf jump_;
-  char message_[200] = "";
+  std::unique_ptr<libdeflate_compressor, Free> compressor_;
+  // The filtered rows, each behind the number of its filter.
+  Buffer rows_;
 };
 
 }  // namespace patchstream

@@ -1,5 +1,5 @@
 import { type Absent, isAbsent } from '../../native.ts';
-import { aboutRenderer, formatNames, type NativeRenderer } from '../../vision/render/native.ts';
+import { aboutRenderer, type NativeRenderer } from '../../vision/render/native.ts';
 import type { Finding } from './finding.ts';
 
 const build = 'npx patchstream doctor --build';
@@ -25,24 +25,25 @@ export function rendererFinding(
     const log = native.found === 'its addon is not built' ? '' : 'native/image/build/build.log has all of it; then: ';
     return { ...finding, fix: `three times as fast: ${log}${build}` };
   }
-  const packages = 'apt-get install --no-install-recommends g++ libjpeg62-turbo-dev libpng-dev libwebp-dev';
+  const packages =
+    'apt-get install --no-install-recommends g++ libjpeg62-turbo-dev libpng-dev libwebp-dev libdeflate-dev';
   const own = `LIBJPEG=/path/to/libjpeg-turbo ${build}`;
   const fix = platform === 'linux' ? `${packages} (Debian; Ubuntu: libjpeg-turbo8-dev), then ${build}; or ${own}` : own;
   return { ...finding, found: `${finding.found}; ${reason}`, fix: `three times as fast: ${fix}` };
 }
 
-/** Libraries that the addon is built without, and that it decodes more formats with. */
+/** Libraries that the addon may be built without, and what it does itself with them. */
 const codecs = [
-  { format: 'png', debian: 'libpng-dev', name: 'libpng' },
-  { format: 'webp', debian: 'libwebp-dev', name: 'libwebp' },
+  { name: 'libpng', what: 'reads PNG', isThere: (native: NativeRenderer) => native.formats.has('png') },
+  { name: 'libwebp', what: 'reads WebP', isThere: (native: NativeRenderer) => native.formats.has('webp') },
+  { name: 'libdeflate', what: 'writes PNG', isThere: (native: NativeRenderer) => native.encodes('png') !== undefined },
 ] as const;
 
-function missingCodecs({ formats }: NativeRenderer, platform: NodeJS.Platform): string | undefined {
-  const missing = codecs.filter(({ format }) => !formats.has(format));
+function missingCodecs(native: NativeRenderer, platform: NodeJS.Platform): string | undefined {
+  const missing = codecs.filter(({ isThere }) => !isThere(native));
   if (missing.length === 0) return undefined;
-  const pictures = missing.map(({ format }) => formatNames[format]).join(' and ');
-  const packages = missing.map(({ debian, name }) => (platform === 'linux' ? debian : name)).join(' ');
+  const packages = missing.map(({ name }) => (platform === 'linux' ? `${name}-dev` : name)).join(' ');
   const install =
     platform === 'linux' ? `apt-get install --no-install-recommends ${packages} (Debian)` : `install ${packages}`;
-  return `${pictures} rendered faster: ${install}, then ${build}`;
+  return `what ${missing.map(({ what }) => what).join(', ')} faster: ${install}, then ${build}`;
 }

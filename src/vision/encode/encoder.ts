@@ -40,7 +40,8 @@ export function encoderOf(format: EncodedFormat): Encoder {
   if (isAbsent(native) || name === undefined) return sharpEncoder;
   return {
     name,
-    perThread: queuedPerThread(native),
+    // A small picture is made in less time than it takes to wake a thread: twice as many as are only rendered keep both threads and this one at work.
+    perThread: 2 * queuedPerThread(native),
     encode(picture, encoding) {
       if (Math.max(picture.width, picture.height) > longestSides[format]) return sharpEncoder.encode(picture, encoding);
       const packed = packedOf(encoding);

@@ -112,19 +112,19 @@ export class NativeRenderer {
   }
 
   about(): { readonly libraries: readonly string[]; readonly vectors: string } {
-    const { version, png, webp, vectors } = this.#pool.addon.info();
+    const { version, png, webp, deflate, vectors } = this.#pool.addon.info();
     const parts = [Math.floor(version / 1e6), Math.floor(version / 1e3) % 1e3, version % 1e3];
     const libraries = [`libjpeg-turbo ${parts.join('.')}`];
     if (png !== '') libraries.push(`libpng ${png}`);
     if (webp !== '') libraries.push(`libwebp ${webp}`);
+    if (deflate !== '') libraries.push(`libdeflate ${deflate}`);
     return { libraries, vectors };
   }
 
-  /** The libraries that make files of a format, which decide their bytes; nothing where the addon makes none. */
+  /** The library that makes files of a format, which decides their bytes; nothing where the addon makes none. */
   encodes(format: Format): string | undefined {
-    const { png, zlib } = this.#pool.addon.info();
-    if (format === 'jpeg') return this.about().libraries[0];
-    return format === 'png' && png !== '' ? `libpng ${png}, zlib ${zlib}` : undefined;
+    const library = format === 'jpeg' ? 'libjpeg' : format === 'png' ? 'libdeflate' : undefined;
+    return library && this.about().libraries.find((name) => name.startsWith(library));
   }
 
   /** How many threads render. */
@@ -301,7 +301,7 @@ export function rendererOver(pool: NativePool | Absent): NativeRenderer | Absent
   return { found: 'its addon was built for another version of patchstream', remedy: 'npx patchstream doctor --build' };
 }
 
-/** Which renderer this machine has, for people: `native/image (libjpeg-turbo 2.1.5, libpng 1.6.39, libwebp 1.2.4, avx2): JPEG, PNG, WebP and raw pixels; sharp: the rest`. */
+/** Which renderer this machine has, for people: `native/image (libjpeg-turbo 2.1.5, libpng 1.6.39, libwebp 1.2.4, libdeflate 1.14, avx2): JPEG, PNG, WebP and raw pixels; sharp: the rest`. */
 export function aboutRenderer(native: NativeRenderer | Absent = nativeRenderer()): string {
   if (isAbsent(native)) return `sharp: everything, since ${native.found}`;
   const { libraries, vectors } = native.about();

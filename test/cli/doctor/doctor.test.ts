@@ -73,15 +73,17 @@ t.test('the torch backend that is not there: why, and the command', (t) => {
 t.test('the renderer: which, why, and what mends it', (t) => {
   const about = () => ({ libraries: ['libjpeg-turbo 2.1.5'], vectors: 'avx2' });
   const formats = new Set(['jpeg', 'png', 'webp']);
-  const native = { formats, about } as unknown as NativeRenderer;
+  const encodes = () => 'libdeflate 1.14';
+  const native = { formats, about, encodes } as unknown as NativeRenderer;
   const missing = () => t.fail('nobody asks for what is there');
   t.same(rendererFinding(native, missing as never), {
     what: 'renderer',
     found: 'native/image (libjpeg-turbo 2.1.5, avx2): JPEG, PNG, WebP and raw pixels; sharp: the rest',
     ok: true,
   });
-  const withoutPng = { formats: new Set(['jpeg']), about } as unknown as NativeRenderer;
-  const fix = /^PNG and WebP rendered faster: .*libpng-dev libwebp-dev .* doctor --build$/;
+  const withoutPng = { formats: new Set(['jpeg']), about, encodes: () => undefined } as unknown as NativeRenderer;
+  const fix =
+    /^what reads PNG, reads WebP, writes PNG faster: .*libpng-dev libwebp-dev libdeflate-dev .* doctor --build$/;
   t.match(rendererFinding(withoutPng, missing as never, 'linux'), { ok: true, fix });
   const asked = { found: 'PATCHSTREAM_RENDERER=sharp asks for it', remedy: 'unset PATCHSTREAM_RENDERER' };
   t.match(rendererFinding(asked, missing as never), {

@@ -25,6 +25,7 @@ class FakeAddon {
   listens = 0;
   png = '1.6.39';
   webp = '1.2.4';
+  deflate = '1.14';
   /** What is thrown where a batch has a job of this number of outputs. */
   refuse: { readonly outputs: number; readonly error: Error } | undefined;
   ended!: (outcomes: Int32Array, count: number, said?: Said) => void;
@@ -54,7 +55,7 @@ class FakeAddon {
   }
 
   info() {
-    return { version: 2_001_005, png: this.png, zlib: '1.3', webp: this.webp, vectors: 'avx2' as const };
+    return { version: 2_001_005, png: this.png, webp: this.webp, deflate: this.deflate, vectors: 'avx2' as const };
   }
 
   /** Ends jobs: [id, outcome], with the messages of those that are broken and the files of those that are encoded. */
@@ -419,16 +420,17 @@ t.test('what it says of itself', (t) => {
   const { addon, native } = renderer();
   t.same(
     [addon.threads, native.about()],
-    [3, { libraries: ['libjpeg-turbo 2.1.5', 'libpng 1.6.39', 'libwebp 1.2.4'], vectors: 'avx2' }],
+    [3, { libraries: ['libjpeg-turbo 2.1.5', 'libpng 1.6.39', 'libwebp 1.2.4', 'libdeflate 1.14'], vectors: 'avx2' }],
   );
   native.setThreads(7);
   t.equal(addon.threads, 7);
   const all =
-    'native/image (libjpeg-turbo 2.1.5, libpng 1.6.39, libwebp 1.2.4, avx2): JPEG, PNG, WebP and raw pixels; sharp: the rest';
+    'native/image (libjpeg-turbo 2.1.5, libpng 1.6.39, libwebp 1.2.4, libdeflate 1.14, avx2): JPEG, PNG, WebP and raw pixels; sharp: the rest';
   t.equal(aboutRenderer(native), all);
   const bare = new FakeAddon();
   bare.png = '';
   bare.webp = '';
+  bare.deflate = '';
   const without = new NativeRenderer(new NativePool(bare as unknown as ImageAddon, 3));
   t.equal(aboutRenderer(without), 'native/image (libjpeg-turbo 2.1.5, avx2): JPEG and raw pixels; sharp: the rest');
   t.equal(aboutRenderer({ found: 'it is not built', remedy: '' }), 'sharp: everything, since it is not built');
