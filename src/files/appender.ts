@@ -22,6 +22,7 @@ export class Appender {
     this.#bytes += text.length;
     if (this.#next === undefined) {
       this.#next = this.#busy.then(() => this.#take());
+      // Who added hears of it; what comes behind is tried anew.
       this.#busy = this.#next.catch(() => undefined);
     }
     return this.#next;

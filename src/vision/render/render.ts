@@ -2,10 +2,11 @@ import { fail } from '../../errors.ts';
 import { isAbsent } from '../../native.ts';
 import type { LazyPicture, Pixels } from '../geometry.ts';
 import { rgbToGrey } from '../pixels.ts';
-import { nativeRenderer, type Place, type Rendering } from './native.ts';
+import { nativeRenderer } from './native.ts';
 import { renderWithSharp } from './sharp.ts';
+import type { Place, Rendering } from './waiting.ts';
 
-export type { Place, Rendering } from './native.ts';
+export type { Place, Rendering } from './waiting.ts';
 
 /** Renders `picture` into `out`, uint8 RGB [height, width, 3]. @throws PICTURE_ROOM, PICTURE_BROKEN, PICTURE_MEMORY, PICTURE_REFUSED */
 export function render(picture: LazyPicture, out: Uint8Array): Promise<void> {

@@ -5,9 +5,10 @@ import type { Format } from '../headers/formats.ts';
 import { decodeStrictly, type FailOn } from '../headers/jpeg-strict.ts';
 import { cropPixels, greyToRgb, layOn, mirrorPixels, padPixels } from '../pixels.ts';
 import { enlarge } from './enlarge.ts';
-import type { Place, Rendering } from './native.ts';
+
 import { lyingBox, uprightPixels } from './orientation.ts';
 import { type Drawn, drawnFrom, warpPixels } from './turn.ts';
+import type { Place, Rendering } from './waiting.ts';
 
 /**
  * Renders several pictures of one sample with sharp, which can all that pictures describe; pixels are made in memory of their own and copied to

@@ -7,13 +7,12 @@ import {
   isRenderable,
   NativeRenderer,
   nativeRenderer,
-  type Place,
-  type Rendering,
   refusal,
   rendererOver,
   setRenderThreads,
 } from '../../../src/vision/render/native.ts';
 import { planOf, stepInts, writeStep } from '../../../src/vision/render/plan.ts';
+import type { Place, Rendering } from '../../../src/vision/render/waiting.ts';
 
 type Said = readonly (string | Uint8Array | undefined)[];
 
