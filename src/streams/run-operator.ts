@@ -168,8 +168,7 @@ export function runOperator(
           }
         }
         if (!sourceEnded || queue.length > 0 || subscriber.closed) return;
-        if (holds === 0) input.complete();
-        else pending.feed(() => input.complete());
+        pending.feed(() => input.complete());
       };
 
       /** Ends the turns of all that have come out, in the order in which they did, and lets the next ones in. */
