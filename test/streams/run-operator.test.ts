@@ -189,6 +189,19 @@ t.test('M2: where nothing can be known the run ends after ten time-outs, and say
   t.end();
 });
 
+t.test('what comes out after its time-out is the failure of that sample, and of no other', (t) => {
+  const late: Link = (scheduler) =>
+    operator(
+      mergeMap((sample: Sample) => timer(sample.position % 5 === 2 ? 8000 : 10, scheduler).pipe(map(() => sample))),
+      { holds: 3, name: 'late', timeout: 5 },
+    );
+  const { error, broken, failures, completed, keys } = tryChain([late], { count: 40, permits: 16 });
+  t.same({ error, broken, completed }, { error: undefined, broken: [], completed: true });
+  t.equal(failures.length, 8);
+  t.equal(keys.length, 32);
+  t.end();
+});
+
 /** Runs an operator in real time, its output in order. @returns the positions that come out. */
 async function positionsOf(t: Test, op: Op, holds: number, count = 60): Promise<number[]> {
   const permits = new Permits(16);
