@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { firstLine, messageOf } from './errors.ts';
 import { prepareThreads } from './library-threads.ts';
 import { computeThreads } from './machine.ts';
+import type { ReadingAddon } from './native-reading.ts';
 import { jsonOf, systemCode, textOf } from './whole-file.ts';
 
 /** Why an addon cannot be had, in words for a user, and the command that mends it. */
@@ -108,7 +109,7 @@ export type Said = string | Uint8Array | undefined;
  * The functions of `native/image/addon.cc`, as they are. Loaded once in each thread, which has threads of its own that render. A mistake of the
  * caller is thrown; what is wrong with a picture is told by its outcome.
  */
-export interface ImageAddon {
+export interface ImageAddon extends ReadingAddon {
   /**
    * Comes first, once. `ended` hears of jobs that have ended, many at a time: [id, outcome (`imageOutcomes`), size of the file that was read] of each, in the
    * first `count` ints of an array that is used again for the next message, and in their order the messages of those that are broken and the files of those that
@@ -140,7 +141,7 @@ export interface ImageAddon {
   /**
    * Starts a job for each file: reads what lies at the path whole into its room, a Uint8Array, where that needs no waiting for a disk. The outcome is
    * `read`, with its size; or `unread` where it must be read another way, with its size (at most 2³¹ − 1) where a room does not have a byte more than the
-   * file, else 0.
+   * file, else 0; or `late`, which is `unread` where opening the file has waited for a disk.
    */
   readFiles(ids: Int32Array, paths: readonly string[], rooms: readonly Uint8Array[]): void;
   /**
@@ -216,7 +217,7 @@ export const dlibOutcomes = { done: 0, cancelled: 1, memory: 2, failed: 3, model
 export const imageKinds = { jpeg: 0, grey: 1, rgb: 2, png: 5, webp: 6 } as const;
 export const imageOutcomes = {
   ...{ done: 0, broken: 1, foreign: 2, cancelled: 3, memory: 4 },
-  ...{ read: 5, unread: 6, encoded: 7 },
+  ...{ read: 5, unread: 6, encoded: 7, late: 8 },
 } as const;
 
 const require = createRequire(import.meta.url);

@@ -38,12 +38,20 @@ class Delivery {
 
   // In the JavaScript thread.
   void opened(size_t jobs) {
-    if (open_ == 0 && jobs > 0) napi_ref_threadsafe_function(env_, message_);
+    if (open_ == dropped_ && jobs > 0) napi_ref_threadsafe_function(env_, message_);
     open_ += jobs;
   }
-  void closed(size_t jobs) {
+  // Nobody waits for so many of those that are open: they keep the program alive no more.
+  void dropped(size_t jobs) {
+    dropped_ += jobs;
+    if (open_ == dropped_ && jobs > 0) napi_unref_threadsafe_function(env_, message_);
+  }
+  // So many have come, `dropped` of which nobody waits for.
+  void closed(size_t jobs, size_t dropped = 0) {
+    const bool kept = open_ > dropped_;
     open_ -= jobs;
-    if (open_ == 0 && jobs > 0) napi_unref_threadsafe_function(env_, message_);
+    dropped_ -= dropped;
+    if (kept && open_ == dropped_) napi_unref_threadsafe_function(env_, message_);
   }
 
   // Adds jobs that have ended, for which there is room (see `reserve`), and sends a message when there are `enough()`, unless one is on its way. It is asked
@@ -85,6 +93,7 @@ class Delivery {
   napi_threadsafe_function message_ = nullptr;
   // Of the JavaScript thread alone.
   size_t open_ = 0;
+  size_t dropped_ = 0;
   std::vector<Job*> taken_;
 
   std::mutex mutex_;

@@ -1,6 +1,7 @@
 #include "files.h"
 
 #include "crc32.h"
+#include "descriptor.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -12,6 +13,7 @@
 #endif
 
 #include <cerrno>
+#include <chrono>
 
 namespace patchstream {
 
@@ -19,17 +21,9 @@ namespace patchstream {
 
 namespace {
 
-class Descriptor {
- public:
-  // Without waiting for a writer, where the path names a pipe: that is then seen not to be a file.
-  explicit Descriptor(const std::string& path) : number(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (number >= 0) close(number);
-  }
-  const int number;
-};
+// Opening a file whose folder lies in memory takes microseconds, and a thread may have to wait some milliseconds for a core. Longer than that, it has waited for a
+// disk or a network.
+constexpr std::chrono::milliseconds slowOpen{5};
 
 // Whether the file system has nothing but memory. Such a one does not know RWF_NOWAIT, and never waits.
 bool isMemory(int file) {
@@ -49,9 +43,12 @@ ssize_t readAtOnce(int file, uint8_t* to, size_t length, int64_t offset) {
 Outcome readFile(Job& job) {
   job.size = 0;
   if (job.path.find('\0') != std::string::npos || job.cancelled()) return Outcome::unread;
+  const auto began = std::chrono::steady_clock::now();
   const Descriptor file(job.path);
   struct stat about {};
-  if (file.number < 0 || fstat(file.number, &about) != 0 || !S_ISREG(about.st_mode) || about.st_size <= 0) return Outcome::unread;
+  const bool opened = file.number >= 0 && fstat(file.number, &about) == 0;
+  if (std::chrono::steady_clock::now() - began > slowOpen) return Outcome::late;
+  if (!opened || !S_ISREG(about.st_mode) || about.st_size <= 0) return Outcome::unread;
   const auto size = static_cast<size_t>(about.st_size);
   if (size >= job.outputLength) {
     job.size = size;

@@ -18,6 +18,7 @@ export const run: Command = {
     set: setOption,
     seed: { type: 'string', value: 'number', about: 'The seed of all chance; short for --set seed=number.' },
     threads: { type: 'string', value: 'number', about: 'Loader threads; short for --set threads=number.' },
+    reads: { type: 'string', value: 'number', about: 'Reads in flight; short for --set reads=number.' },
     fresh: { type: 'boolean', about: 'Start anew, whatever an earlier run has left.' },
     part: {
       type: 'string',
@@ -81,7 +82,7 @@ function watchOf(given: Given): Pick<RunOptions, 'watch'> {
 }
 
 function setsOf(given: Given): string[] {
-  const short = ['seed', 'threads'].flatMap((name) => {
+  const short = ['seed', 'threads', 'reads'].flatMap((name) => {
     const value = given.text(name);
     return value === undefined ? [] : [`${name}=${value}`];
   });

@@ -4,6 +4,7 @@ import { fail, messageOf, PatchstreamError } from '../errors.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import { nameText } from './name-text.ts';
 import { mostAtOnce, nativeFiles } from './native/files.ts';
+import { nativeReads } from './native/reads.ts';
 import { kindOf, only, systemCode } from './system.ts';
 
 /** Room for what a file holds that says it is empty, as those of /proc and of some file systems over a network do. */
@@ -25,16 +26,17 @@ export interface ReadOptions {
  */
 export function readWhole(path: string | Buffer, name: string, options: ReadOptions): Promise<Uint8Array> {
   const alone = () => readAlone(path, name, options);
+  if (typeof path !== 'string') return alone();
   const { memory } = options;
-  const native = typeof path === 'string' && memory && nativeFiles()?.read(path, options, memory, alone);
-  return native || alone();
+  const waiting = () => nativeReads()?.file(path, options, alone) ?? alone();
+  return (memory && nativeFiles()?.read(path, options, memory, waiting)) ?? waiting();
 }
 
 /** A pipe in the place of a file must not be waited for. */
 const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0);
 
 /**
- * Reads a file by Node. Only what may wait for a disk or a network goes to its threads, as plain callbacks: a small file is two trips there and a
+ * Reads a file by Node: without native/image, and where something is wrong with it, which is told here in full. Only what may wait for a disk or a network goes to its threads, as plain callbacks: a small file is two trips there and a
  * third of what a file handle's promises cost (opening, asking the size, reading, closing).
  */
 function readAlone(

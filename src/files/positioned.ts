@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { fail, messageOf } from '../errors.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import { nativeFrames } from './native/frames.ts';
+import { nativeReads } from './native/reads.ts';
 
 /** Bytes that can be read at any place: of a file, or behind http. */
 export interface Positioned {
@@ -73,8 +74,9 @@ export class FilePool {
       signal?.throwIfAborted();
       const entry = take();
       try {
-        return await readAt(await entry.opening, place);
+        return await readAt(await entry.opening, place, signal);
       } catch (cause) {
+        if (signal?.aborted) throw signal.reason;
         return refuse(name, messageOf(cause), cause);
       } finally {
         this.#let(entry);
@@ -162,8 +164,22 @@ function release(file: Promise<number>): void {
   );
 }
 
+/**
+ * By threads that read, and by Node where these are not there, or where something is wrong. A read that is aborted may still be under way when its file is
+ * closed: then it brings what nobody looks at.
+ */
+function readAt(file: number, place: Place, signal: AbortSignal | undefined): Promise<Buffer> {
+  const { offset, length, memory } = place;
+  const alone = () => readAlone(file, place);
+  return (
+    nativeReads()
+      ?.piece(file, offset, length, { signal, memory })
+      .then((bytes) => bytes ?? alone()) ?? alone()
+  );
+}
+
 /** Plain callbacks: a file handle's promises cost three times as much. */
-function readAt(file: number, { offset, length, memory }: Place): Promise<Buffer> {
+function readAlone(file: number, { offset, length, memory }: Place): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const bytes = memory ? Buffer.from(memory.take(length).buffer, 0, length) : Buffer.allocUnsafeSlow(length);
     let got = 0;

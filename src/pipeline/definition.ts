@@ -26,6 +26,7 @@ export interface Definition<S = unknown> {
   readonly output: string;
   readonly permits?: number;
   readonly threads?: number | 'auto';
+  readonly reads?: number | 'auto';
   readonly cells?: number;
   /** The file it was read from, absolute. */
   readonly file?: string;
@@ -65,6 +66,7 @@ export interface Rest {
   readonly output?: string;
   readonly permits?: number;
   readonly threads?: number | 'auto';
+  readonly reads?: number | 'auto';
   readonly cells?: number;
 }
 
@@ -101,10 +103,10 @@ export function define(
   place: Pick<Definition, 'file' | 'base' | 'origin' | 'uses' | 'registry'> = { base: process.cwd() },
 ): Definition {
   for (const stage of parts.stages as readonly unknown[]) refuseBare(stage);
-  const { source, stages, sink, train, evaluate, track, seed = standard.seed, permits, threads, cells } = parts;
+  const { source, stages, sink, train, evaluate, track, seed = standard.seed, permits, threads, reads, cells } = parts;
   const name = parts.name ?? standard.name(place.file);
   const output = parts.output === undefined ? standard.output(name) : placeOf(parts.output, place.base);
-  const rest = { sink, train, evaluate, track, permits, threads, cells };
+  const rest = { sink, train, evaluate, track, permits, threads, reads, cells };
   const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
   const definition = Object.freeze({
     name,

@@ -297,7 +297,7 @@ function now(): string {
 
 /** A resolved pipeline without what decides its speed alone, and who listens. */
 function decidingOf(resolved: unknown): unknown {
-  const { permits: _p, threads: _t, track: _r, ...rest } = resolved as Readonly<Record<string, unknown>>;
+  const { permits: _p, threads: _t, reads: _d, track: _r, ...rest } = resolved as Readonly<Record<string, unknown>>;
   return rest;
 }
 

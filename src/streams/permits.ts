@@ -15,7 +15,7 @@ export type End = (typeof ends)[number];
  * chain, not even rxjs' own, can hold more samples than `capacity`.
  */
 export class Permits {
-  readonly capacity: number;
+  #capacity: number;
   #issued = 0;
   #returned = 0;
   /** Those in flight, in the order in which they were taken. */
@@ -33,8 +33,20 @@ export class Permits {
 
   /** @param now the time in milliseconds; a scheduler's in tests. */
   constructor(capacity: number, now: () => number = () => awake.now()) {
-    this.capacity = capacity;
+    this.#capacity = capacity;
     this.#now = now;
+  }
+
+  /** Samples that may be in flight. */
+  get capacity(): number {
+    return this.#capacity;
+  }
+
+  /** So many samples may be in flight from now on. Where there are more, none is read until enough have come back. */
+  allow(capacity: number): void {
+    const isMore = capacity > this.#capacity;
+    this.#capacity = capacity;
+    if (isMore) for (const wake of this.#waiters) wake();
   }
 
   get issued(): number {
@@ -50,7 +62,7 @@ export class Permits {
     return this.#issued - this.#returned;
   }
 
-  /** The most samples that were in flight at a time; never above `capacity`. */
+  /** The most samples that were in flight at a time; never above what `capacity` was at that time. */
   get most(): number {
     return this.#most;
   }

@@ -36,7 +36,8 @@ t.test('a file of the size it says is one read', async (t) => {
     reads++;
     real(...args);
   });
-  t.equal((await readWhole(path, 'a', { maxBytes })).length, 5000);
+  // By its bytes, which Node alone reads.
+  t.equal((await readWhole(Buffer.from(path), 'a', { maxBytes })).length, 5000);
   t.equal(reads, 1);
 });
 

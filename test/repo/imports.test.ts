@@ -13,6 +13,7 @@ const everywhere = [
   'library-threads.ts',
   'machine.ts',
   'random.ts',
+  'native-reading.ts',
   'native.ts',
   'native-pool.ts',
   'worker-thread.ts',

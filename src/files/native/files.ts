@@ -9,30 +9,54 @@ export const mostAtOnce = 2 ** 22;
 /** Rooms grow to what files have needed, up to this; for a larger file its size is asked first. */
 const mostUsual = 2 ** 20;
 
-/** The most reads that are left to Node before it is tried again. */
+/** The most reads that are left to others before it is tried again. */
 const longestRest = 1024;
 
 /**
  * Whether a read is worth trying. Where files do not lie in memory, most tries are in vain: after each that fails behind another, twice as many reads are not
- * tried. One that fails among others that do not, as where the system has given some pages away, tells nothing of the next.
+ * tried, and then one alone: where that waits for a disk, a thread that renders waits with it. One that fails among others that do not, as where the system has given some pages away, tells nothing of the next.
  */
 export class Trials {
   #resting = 0;
   #rest = 0;
+  /** One is tried, after some that were not. */
+  #isTrying = false;
 
+  /** Whoever tries it says how it ended. */
   isDue(): boolean {
-    return this.#resting === 0 || this.#resting-- === 0;
+    if (this.#rest === 0) return true;
+    if (this.#isTrying || this.#resting-- > 0) return false;
+    this.#isTrying = true;
+    return true;
   }
 
   succeeded(): void {
+    this.#isTrying = false;
     this.#rest = 0;
   }
 
+  /** It tells nothing of the others. */
+  ended(): void {
+    this.#isTrying = false;
+    this.#resting = 0;
+  }
+
+  /** It has waited for a disk, and a thread that renders with it: that is to happen seldom. */
+  late(): void {
+    this.#isTrying = false;
+    this.#rest = Math.min(Math.max(4 * this.#rest, 64), longestRest);
+    this.#resting = this.#rest;
+  }
+
   failed(): void {
+    this.#isTrying = false;
     this.#resting = this.#rest;
     this.#rest = Math.min(2 * this.#rest + 1, longestRest);
   }
 }
+
+/** Reads of this thread that had nothing to wait for: files and frames that lay in the system's memory. */
+export const readsAtOnce = { count: 0 };
 
 /** No memory or no thread could be had for the addon's work: the other way says so, if it does not go better there. What else the addon throws is a mistake of ours. */
 export function isShort(error: unknown): boolean {
@@ -80,7 +104,7 @@ class Wanted implements PoolJob {
 
 /**
  * Reads files that lie in the system's memory, as those of every epoch but the first do where there is enough of it: by the threads that render, which are
- * awake, many with one call and one message. What would wait for a disk is left to Node's threads.
+ * awake, many with one call and one message. What would wait for a disk is left to threads that read (`reads.ts`).
  */
 class NativeFiles {
   readonly #pool: NativePool;
@@ -130,6 +154,7 @@ class NativeFiles {
       this.#pool.addon.readFiles(ids, paths, rooms);
     } catch (error) {
       for (const id of ids) this.#pool.close(id);
+      this.#trials.failed();
       for (const { otherwise, resolve } of files) resolve(isShort(error) ? otherwise() : Promise.reject(error));
     }
   };
@@ -139,7 +164,10 @@ class NativeFiles {
     const { room, memory, otherwise, resolve } = wanted;
     const { maxBytes, signal } = wanted.limits;
     const isRead = outcome === imageOutcomes.read;
-    if (isRead) this.#trials.succeeded();
+    if (isRead) {
+      this.#trials.succeeded();
+      readsAtOnce.count++;
+    }
     if (isRead && size <= maxBytes && !signal?.aborted) {
       resolve(new Uint8Array(room.buffer, 0, size));
       return;
@@ -152,7 +180,9 @@ class NativeFiles {
       this.#gather(wanted);
       return;
     }
-    if (!isRead && !isTooLarge) this.#trials.failed();
+    if (outcome === imageOutcomes.late) this.#trials.late();
+    else if (!isRead && !isTooLarge) this.#trials.failed();
+    else if (!isRead) this.#trials.ended();
     resolve(otherwise());
   }
 }

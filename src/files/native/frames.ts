@@ -1,7 +1,7 @@
 import { imageOutcomes, isAbsent } from '../../native.ts';
 import { type NativePool, nativePool, type PoolJob } from '../../native-pool.ts';
 import type { BufferPool } from '../buffer-pool.ts';
-import { isShort, mostAtOnce, Trials } from './files.ts';
+import { isShort, mostAtOnce, readsAtOnce, Trials } from './files.ts';
 
 /** A frame at the addon, or on its way there. */
 class Wanted implements PoolJob {
@@ -31,6 +31,7 @@ class Wanted implements PoolJob {
     const { length, room, memory, resolve } = this;
     if (outcome === imageOutcomes.read) {
       this.#trials.succeeded();
+      readsAtOnce.count++;
       resolve(Buffer.from(room.buffer, room.byteOffset, length));
       return;
     }
@@ -80,6 +81,7 @@ class NativeFrames {
       this.#pool.addon.readFrames(ids, places, rooms);
     } catch (error) {
       for (const id of ids) this.#pool.close(id);
+      this.#trials.failed();
       for (const { resolve, reject } of frames) {
         if (isShort(error)) resolve(undefined);
         else reject(error);

@@ -14,11 +14,19 @@ export const settings = z.strictObject({
     .min(1)
     .max(1_000_000)
     .optional()
-    .describe('Most samples in flight. Default: 4 × threads, at least 32.'),
+    .describe(
+      'Most samples in flight. Default: 4 × threads, at least 32, and more while reads take long, as far as their files take no more than a sixteenth of the memory or 256 MiB.',
+    ),
   threads: z
     .union([z.literal('auto'), z.int().min(1).max(1024)])
     .optional()
     .describe('Loader threads. Default, `auto`: one per core, and in a training as many as keep the trainer busy.'),
+  reads: z
+    .union([z.literal('auto'), z.int().min(1).max(1024)])
+    .optional()
+    .describe(
+      'Reads of the source in flight. Default, `auto`: twice the threads, at least 8, and as many more as keep the renderer fed where reads wait for a disk or a network.',
+    ),
   cells: z
     .int()
     .min(2)

@@ -35,6 +35,10 @@ export interface Capacity {
   /** The most threads that a training may try, where it chooses them itself. */
   readonly mostThreads?: number;
   readonly permits: number;
+  /** The most permits, which a run takes where reads take long and there is memory for the files. */
+  readonly mostPermits: number;
+  /** Reads in flight, as set; absent where the run chooses. */
+  readonly reads?: number;
   /** The least permits with which the chain can run: threads + Σ (holds + 1) over the stages that hold. */
   readonly needed: number;
   /** As set; absent where the run chooses. */
@@ -70,18 +74,23 @@ export function resolvePipeline(definition: Definition, registry: Registry, { en
 }
 
 function checkSettings(definition: Definition, problems: Problems): void {
-  const { name, seed, output, permits, threads, cells } = definition;
-  const own = Object.entries({ name, seed, output, permits, threads, cells }).filter(
+  const { name, seed, output, permits, threads, reads, cells } = definition;
+  const own = Object.entries({ name, seed, output, permits, threads, reads, cells }).filter(
     ([, value]) => value !== undefined,
   );
   for (const { error, path } of parseOptions(settings, Object.fromEntries(own), 'a pipeline').problems)
     problems.add(error, path);
 }
 
+/** Where reads take seconds, more samples in flight than that are none that memory would hold. */
+const ampleRead = 16_384;
+
 function capacityOf(definition: Definition, stages: readonly ResolvedStage[]): Capacity {
   const threads = typeof definition.threads === 'number' ? definition.threads : coreCount();
   const needed = threads + stages.reduce((sum, { holds }) => sum + (holds > 0 ? holds + 1 : 0), 0);
-  const permits = typeof definition.permits === 'number' ? definition.permits : Math.max(32, 4 * threads, needed);
+  const reads = typeof definition.reads === 'number' ? definition.reads : undefined;
+  const most = Math.max(32, 4 * threads, needed, reads === undefined ? 0 : reads + 4 * threads);
+  const permits = typeof definition.permits === 'number' ? definition.permits : most;
   const { cells, train } = definition;
   // Every thread wants a permit, and twice the cores is as much as waiting for disks can need.
   const mostThreads = Math.max(1, Math.min(Math.max(4, 2 * threads), permits - (needed - threads)));
@@ -89,6 +98,8 @@ function capacityOf(definition: Definition, stages: readonly ResolvedStage[]): C
     threads,
     ...(train !== undefined && typeof definition.threads !== 'number' && { mostThreads }),
     permits,
+    mostPermits: typeof definition.permits === 'number' ? permits : Math.max(permits, ampleRead),
+    ...(reads !== undefined && { reads }),
     needed,
     ...(cells !== undefined && { cells }),
   };

@@ -84,6 +84,7 @@ function wholeJson({ definition, source, stages, sink, train, evaluate, track, c
     ...(track && { track: track.map(({ name, options }) => ({ [name]: options })) }),
     permits: capacity.permits,
     threads: capacity.threads,
+    ...(capacity.reads !== undefined && { reads: capacity.reads }),
   };
 }
 

@@ -8,12 +8,15 @@ import { clockOf } from '../../streams/feed.ts';
 import { gate } from '../../streams/gate.ts';
 import { StageMeter, type StageStats } from '../../streams/meter.ts';
 import { inOrder } from '../../streams/ordered/in-order.ts';
+import { isPromise } from '../../streams/ordered/map-ordered.ts';
 import { order } from '../../streams/ordered/order.ts';
 import { type Carried, Permits } from '../../streams/permits.ts';
+import type { ReadAhead } from '../../streams/read-ahead.ts';
 import { runOperator } from '../../streams/run-operator.ts';
 import { runStage } from '../../streams/run-stage.ts';
 import { Drop, type Sample } from '../../streams/sample.ts';
 import type { StagePolicy, Work } from '../../streams/stage.ts';
+import { bytesHeld, readingOf } from './reading.ts';
 
 const defaultTimeoutSeconds = 60;
 
@@ -25,6 +28,10 @@ export interface LoaderOptions {
   readonly stages: readonly ResolvedStage[];
   readonly threads: Threads;
   readonly permits: number;
+  /** The most samples in flight, where more than `permits` help since reads take long. Default: no more. */
+  readonly mostPermits?: number | undefined;
+  /** Reads in flight. Default: as many as the reads need by the time that they take. */
+  readonly reads?: number | undefined;
   readonly shuffle: boolean;
   /** First and one past the last position; where positions become known while it runs, how far it may go by now. */
   readonly start?: number;
@@ -55,6 +62,8 @@ export interface Loader {
   /** The same in the order of positions, which is what batchers and sinks want. */
   readonly ordered: Observable<Carried>;
   readonly permits: Permits;
+  /** The reads of the source that wait for something. */
+  readonly reads: ReadAhead['reads'];
   /** One entry per stage, the source first. */
   stats(): StageStats[];
   /**
@@ -107,15 +116,33 @@ export function loader(source: OpenSource<Fields | Drop>, options: LoaderOptions
   // Only where nothing of the chain keeps a sample, and its end says when it is rendered.
   const retains = stages.some(({ definition }) => definition?.retainsInput !== false);
   let memory: BufferPool | undefined;
-  const read = ({ key, position, epoch, index }: Ticket): Sample | Drop | Promise<Sample | Drop> => {
-    const fields = source.read(index, signal, memory);
+  const read = ({ key, position, epoch, index }: Ticket): Sample | Drop | PromiseLike<Sample | Drop> => {
+    const fields: Fields | Drop | PromiseLike<Fields | Drop> = source.read(index, signal, memory);
     const join = (fields: Fields | Drop) =>
       fields instanceof Drop ? fields : Object.assign({ key, position, epoch }, fields);
-    return fields instanceof Promise ? fields.then(join) : join(fields);
+    if (!isPromise(fields)) return join(fields);
+    const started = ahead.started();
+    return fields.then(
+      (fields) => {
+        ahead.ended(started, bytesHeld(fields));
+        return join(fields);
+      },
+      (error: unknown) => {
+        ahead.ended(started, 0);
+        throw error;
+      },
+    );
   };
 
-  // Reading waits for disks, not for cores: more at a time than there are threads.
-  const reading = around('source', {}, times(threads, 2, 8));
+  // Reading waits for disks, not for cores: more at a time than there are threads, and as many more as that takes.
+  const { ahead, places } = readingOf(
+    permits,
+    times(threads, 2, 8),
+    options,
+    clockOf(scheduler),
+    () => reading.meter.out + lost(reading.meter) - permits.returned,
+  );
+  const reading: StageRuntime = around('source', {}, places);
   let samples: Observable<Carried> = gate(permits, ticket, { start, end, scheduler }).pipe(
     runStage((sample) => read(sample as Ticket), reading),
   );
@@ -140,7 +167,23 @@ export function loader(source: OpenSource<Fields | Drop>, options: LoaderOptions
     if (!retains) memory ??= new BufferPool();
     return memory;
   };
-  return { samples, ordered, permits, ending, recycle, stats: () => meters.map((meter) => meter.stats()) };
+  const stats = () => meters.map((meter) => meter.stats());
+  return {
+    samples,
+    ordered,
+    permits,
+    get reads() {
+      return ahead.reads;
+    },
+    ending,
+    recycle,
+    stats,
+  };
+}
+
+/** Samples that ended in a stage. */
+function lost({ failures, drops }: StageMeter): number {
+  return [...drops.values()].reduce((sum, count) => sum + count, failures);
 }
 
 /** So many times the threads, and no less than `least`. */

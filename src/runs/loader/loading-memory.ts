@@ -4,17 +4,18 @@ import type { OpenSource } from '../../sources/source.ts';
 import { pictureFormats } from '../../vision/headers/formats.ts';
 import { openPicture } from '../../vision/open.ts';
 import { Picture } from '../../vision/picture.ts';
+import { readAheadBytes } from './reading.ts';
 
 /** Samples that are looked at, at equal distances in the listing. */
 const looked = 8;
 
 /**
- * Bytes that the loader may take, by some of its pictures: a file for each permit, and decoded pixels for each thread. Nothing where the process may use the whole
+ * Bytes that the loader may take, by some of its pictures: a file for each permit, as many as may be read ahead, and decoded pixels for each thread. Nothing where the process may use the whole
  * memory of its machine: then nobody asks.
  */
 export async function loadingBytes(
   source: Pick<OpenSource, 'count' | 'read'>,
-  { permits, threads }: Resolved['capacity'],
+  { permits, mostPermits, threads }: Pick<Resolved['capacity'], 'permits' | 'mostPermits' | 'threads'>,
   signal: AbortSignal,
   { memory, whole } = machine(),
 ): Promise<number | undefined> {
@@ -27,7 +28,8 @@ export async function loadingBytes(
     file = Math.max(file, found.file);
     pixels = Math.max(pixels, found.pixels);
   }
-  return permits * file + threads * pixels;
+  const files = Math.max(permits * file, Math.min(mostPermits * file, readAheadBytes({ memory })));
+  return files + threads * pixels;
 }
 
 async function sizesOf(source: Pick<OpenSource, 'read'>, index: number, signal: AbortSignal) {

@@ -98,13 +98,17 @@ export async function openLoader(resolved: Readable, options: OpenOptions = {}):
   const again = total === Number.POSITIVE_INFINITY && Number.isFinite(source.count);
   // Counted by permits: what a stage or the end of the chain still holds is on its way.
   const reached = () => running.permits.reached;
-  const read = again ? endingIdlePasses(source, capacity.permits, reached) : source;
+  const read = again
+    ? endingIdlePasses(source, () => Math.max(capacity.permits, running.permits.most), reached)
+    : source;
   const running = loader(read, {
     seed: definition.seed,
     base: definition.base,
     stages,
     threads: options.threads ?? capacity.threads,
     permits: capacity.permits,
+    mostPermits: capacity.mostPermits,
+    reads: capacity.reads,
     shuffle,
     start,
     end: total,

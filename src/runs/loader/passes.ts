@@ -10,13 +10,12 @@ import type { Drop } from '../../streams/sample.ts';
  */
 export function endingIdlePasses(
   source: OpenSource<Fields | Drop>,
-  permits: number,
+  permits: () => number,
   out: () => number,
 ): OpenSource<Fields | Drop> {
-  const most = 2 * source.count + permits;
   let [reads, before] = [0, 0];
   const read: typeof source.read = (...asked) => {
-    if (++reads > most) {
+    if (++reads > 2 * source.count + permits()) {
       const now = out();
       if (now === before) {
         const first = 'none came through in two passes over the source';

@@ -120,7 +120,7 @@ function progressScalars({ imagesPerSecond, samples, failures, queues = {} }: Pr
 
 /** The options of a pipeline, one by one: `train.model.lomar.size`. Not how many work at a time. */
 export function hparamsOf({ pipeline }: Pick<Started, 'pipeline'>): Record<string, number | string | boolean> {
-  const { permits: _p, threads: _t, track: _r, environment: _e, ...options } = pipeline;
+  const { permits: _p, threads: _t, reads: _d, track: _r, environment: _e, ...options } = pipeline;
   const flat: Record<string, number | string | boolean> = {};
   const walk = (value: unknown, path: string) => {
     if (typeof value === 'number' || typeof value === 'string' || typeof value === 'boolean') flat[path] = value;

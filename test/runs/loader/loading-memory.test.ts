@@ -6,7 +6,7 @@ import { gradient, jpeg } from '../../kit/pictures/pictures.ts';
 
 const MiB = 2 ** 20;
 const { signal } = new AbortController();
-const capacity = { permits: 32, threads: 8 } as Parameters<typeof loadingBytes>[1];
+const capacity = { permits: 32, mostPermits: 32, threads: 8 };
 const container = { cores: 8, memory: 1024 * MiB, free: 0, whole: { cores: 64, memory: 65_536 * MiB } };
 
 t.test('C1: what the loader may take follows from its threads, its permits and the size of photos', async (t) => {

@@ -19,7 +19,11 @@ t.test('L13: two passes that bring nothing through end the run; as long as somet
   const source = new Numbers();
   const signal = new AbortController().signal;
   let out = 0;
-  const read = endingIdlePasses(source, 3, () => out);
+  const read = endingIdlePasses(
+    source,
+    () => 3,
+    () => out,
+  );
   t.equal(read.count, 5);
   t.equal(read.key(2), '2');
   for (let i = 0; i < 100; i++) {
