@@ -2,7 +2,7 @@
 export interface ReadingAddon {
   /**
    * Comes before `read`, once: reading has threads of its own, which may wait for disks, one for each read that has begun. `ended` hears of reads as `open`'s
-   * does of jobs: [id, size, or -1 where it must be read another way] of each. An id is in use until `takeRead`.
+   * does of jobs: [id, size, or -1 where it must be read another way, 1 where it had nothing to wait for] of each. An id is in use until `takeRead`.
    */
   openReaders(ended: (outcomes: Int32Array, count: number) => void): void;
   /**

@@ -141,7 +141,7 @@ export interface ImageAddon extends ReadingAddon {
   /**
    * Starts a job for each file: reads what lies at the path whole into its room, a Uint8Array, where that needs no waiting for a disk. The outcome is
    * `read`, with its size; or `unread` where it must be read another way, with its size (at most 2³¹ − 1) where a room does not have a byte more than the
-   * file, else 0; or `late`, which is `unread` where opening the file has waited for a disk.
+   * file, else 0.
    */
   readFiles(ids: Int32Array, paths: readonly string[], rooms: readonly Uint8Array[]): void;
   /**
@@ -217,7 +217,7 @@ export const dlibOutcomes = { done: 0, cancelled: 1, memory: 2, failed: 3, model
 export const imageKinds = { jpeg: 0, grey: 1, rgb: 2, png: 5, webp: 6 } as const;
 export const imageOutcomes = {
   ...{ done: 0, broken: 1, foreign: 2, cancelled: 3, memory: 4 },
-  ...{ read: 5, unread: 6, encoded: 7, late: 8 },
+  ...{ read: 5, unread: 6, encoded: 7 },
 } as const;
 
 const require = createRequire(import.meta.url);

@@ -5,13 +5,12 @@
 #include <string>
 #include <vector>
 
-#include "arguments.h"
 #include "crc32.h"
 #include "decode/png.h"
 #include "decode/webp.h"
+#include "environment.h"
 #include "pixels/resize.h"
-#include "pool.h"
-#include "readers.h"
+#include "reading/calls.h"
 #include "records.h"
 #include "sound.h"
 
@@ -20,27 +19,6 @@
 namespace patchstream {
 
 namespace {
-
-// All that one JavaScript thread has of the renderer.
-struct Environment {
-  std::unique_ptr<Pool> pool;
-  std::unique_ptr<Readers> readers;
-  // Used again by every call.
-  std::vector<Job*> jobs;
-  std::vector<size_t> lengths;
-  // Of the JavaScript thread, for records.
-  Renderer renderer;
-  Job records;
-};
-
-struct Rendering {
-  using State = Environment;
-  static constexpr size_t arguments = 3;
-  static constexpr const char* code = "RENDER";
-  static Thrown thrown() noexcept { return whatWasThrown(); }
-};
-
-using Arguments = ArgumentsOf<Rendering>;
 
 Pool& poolOf(const Arguments& given) {
   check(given.state.pool != nullptr, "open comes first");
@@ -210,64 +188,6 @@ napi_value listen(const Arguments& given) {
 // setThreads(count).
 napi_value setThreads(const Arguments& given) {
   poolOf(given).setThreads(given.integer(0));
-  return nullptr;
-}
-
-Readers& readersOf(const Arguments& given) {
-  check(given.state.readers != nullptr, "openReaders comes first");
-  return *given.state.readers;
-}
-
-// openReaders(callback): see Readers::deliver.
-napi_value openReaders(const Arguments& given) {
-  check(given.state.readers == nullptr, "openReaders comes once");
-  given.state.readers = std::make_unique<Readers>(given.env, given.values[0]);
-  return nullptr;
-}
-
-// read(ids, places, paths): a read for each id. Of each place: the descriptor, the offset and the length; where there is a path, the descriptor is -1, and the length
-// the most that the file may have.
-napi_value readWaiting(const Arguments& given) {
-  Readers& readers = readersOf(given);
-  const TypedArray ids = given.array(0, napi_int32_array, "an Int32Array is needed");
-  const TypedArray places = given.array(1, napi_float64_array, "a Float64Array is needed");
-  check(places.length == 3 * ids.length, "three numbers of each place are needed");
-  const auto* place = static_cast<const double*>(places.data);
-  std::vector<std::shared_ptr<Read>> reads;
-  for (uint32_t i = 0; i < ids.length; i++, place += 3) {
-    auto read = std::make_shared<Read>();
-    read->id = static_cast<const int32_t*>(ids.data)[i];
-    check(read->id >= 0 && read->id < (1 << 20), "the id is out of range");
-    check(place[1] >= 0 && place[1] <= static_cast<double>(int64_t{1} << 53) && place[2] >= 0 && place[2] < INT32_MAX, "a place is out of range");
-    read->descriptor = static_cast<int32_t>(place[0]);
-    read->offset = static_cast<int64_t>(place[1]);
-    read->length = static_cast<size_t>(place[2]);
-    if (read->descriptor < 0) {
-      textAt(given.env, given.values[2], i, read->path);
-      check(!read->path.empty() && read->path.find('\0') == std::string::npos, "a path is needed");
-    }
-    reads.push_back(std::move(read));
-  }
-  readers.submit(std::move(reads));
-  return nullptr;
-}
-
-// takeRead(id, room) -> whether it is in the room now; without a room it is thrown away. The id is free again.
-napi_value takeRead(const Arguments& given) {
-  const bool wanted = given.isGiven(1);
-  const TypedArray room = wanted ? given.array(1, napi_uint8_array, "a Uint8Array is needed") : TypedArray{};
-  return jsBoolean(given.env, readersOf(given).take(given.integer(0), wanted ? static_cast<uint8_t*>(room.data) : nullptr, room.length));
-}
-
-// cancelRead(id): nobody waits for it any more.
-napi_value cancelRead(const Arguments& given) {
-  readersOf(given).cancel(given.integer(0));
-  return nullptr;
-}
-
-// listenReaders(): as listen.
-napi_value listenReaders(const Arguments& given) {
-  readersOf(given).listen();
   return nullptr;
 }
 

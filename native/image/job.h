@@ -83,8 +83,6 @@ enum class Outcome : int32_t {
   unread = 6,
   // Of a picture that was to become a file.
   encoded = 7,
-  // As unread; and opening it alone has waited for a disk.
-  late = 8,
 };
 
 // All renderings of one sample, done one after another by one thread.

@@ -4,7 +4,7 @@
 #include <exception>
 #include <new>
 
-#include "files.h"
+#include "reading/files.h"
 #include "render.h"
 
 namespace patchstream {

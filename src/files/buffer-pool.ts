@@ -1,5 +1,5 @@
 /** What is smaller gets as much, so that files of nearly one size share their memory. */
-const least = 2 ** 16;
+const least = 2 ** 14;
 
 /** What is larger is given away for good: a run in which such files are rare would keep memory that it hardly uses. */
 const most = 2 ** 24;
@@ -20,14 +20,13 @@ class Lent extends ArrayBuffer {
  * Whoever takes memory gives it back once nothing reads it any more, or keeps it and says nothing.
  */
 export class BufferPool {
-  /** Free memory by its size, a power of two. */
+  /** Free memory by its size: powers of two, and quarters between them. */
   readonly #free = new Map<number, Lent[]>();
 
   /** Room for at least so many bytes. What is in it is left over from others. */
   take(bytes: number): Uint8Array {
     if (bytes > most) return Buffer.allocUnsafeSlow(bytes);
-    let size = least;
-    while (size < bytes) size *= 2;
+    const size = sizeFor(bytes);
     const memory = this.#free.get(size)?.pop() ?? new Lent(this, size);
     memory.isTaken = true;
     return new Uint8Array(memory);
@@ -41,4 +40,10 @@ export class BufferPool {
     if (free === undefined) this.#free.set(buffer.byteLength, [buffer]);
     else free.push(buffer);
   }
+}
+
+function sizeFor(bytes: number): number {
+  if (bytes <= least) return least;
+  const quarter = 2 ** (29 - Math.clz32(bytes - 1));
+  return Math.ceil(bytes / quarter) * quarter;
 }

@@ -59,9 +59,12 @@ export class StageMeter implements Watch {
   readonly #began: number;
   readonly #now: () => number;
   readonly #latency: RecordableHistogram = createHistogram();
+  readonly #also: ((milliseconds: number) => void) | undefined;
 
-  constructor(stage: string, scheduler: SchedulerLike = asyncScheduler) {
+  /** @param also called for each work that has ended, except for those that passed. */
+  constructor(stage: string, scheduler: SchedulerLike = asyncScheduler, also?: (milliseconds: number) => void) {
     this.stage = stage;
+    this.#also = also;
     this.#now = clockOf(scheduler);
     this.#began = this.#changed = this.#now();
   }
@@ -72,6 +75,17 @@ export class StageMeter implements Watch {
 
   get waiting(): number {
     return this.#waiting;
+  }
+
+  get running(): number {
+    return this.#running;
+  }
+
+  /** Samples that have ended in the stage. */
+  get lost(): number {
+    let sum = this.failures;
+    for (const count of this.drops.values()) sum += count;
+    return sum;
   }
 
   arrived(): void {
@@ -88,6 +102,7 @@ export class StageMeter implements Watch {
     this.#running--;
     this.#busy += milliseconds;
     this.#latency.record(Math.max(1, Math.round(milliseconds * 1e6)));
+    this.#also?.(milliseconds);
   }
 
   passing(): boolean {

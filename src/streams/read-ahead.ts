@@ -2,113 +2,101 @@ import { BehaviorSubject } from 'rxjs';
 import type { Permits } from './permits.ts';
 import { firstReads, nextReads, type ReadBounds, type ReadsInFlight } from './reads-in-flight.ts';
 
-/** Reads after which it is looked whether they wait for anything, while they did not; and the fewest of a round. */
-const leastRound = 16;
+/** What a round takes at least: in fewer reads, or less time, chance decides. */
+const least = { reads: 16, ms: 20 };
 
-/**
- * Measures the reads of a run, and says how many may be in flight: `places`. The permits follow. While reads have nothing to wait for it only counts, since the
- * clock would cost more than the rest.
- */
+/** What is to be known of a run whose reads are counted. */
+export interface ReadingRun {
+  readonly permits: Permits;
+  /** Reads that are in flight. */
+  running(): number;
+  /** Samples that have left the source and are not at their end. */
+  behind(): number;
+  /** Reads that had nothing to wait for, so far. */
+  atOnce(): number;
+  /** The time in milliseconds. */
+  now(): number;
+}
+
+/** Counts the reads of a run, and says how many may be in flight: `places`. The permits follow. Reads that have nothing to wait for change nothing. */
 export class ReadAhead {
   readonly places: BehaviorSubject<number>;
-  readonly #permits: Permits;
+  readonly #run: ReadingRun;
   readonly #bounds: ReadBounds;
-  readonly #now: () => number;
-  readonly #behind: () => number;
-  readonly #atOnce: () => number;
   #state: ReadsInFlight;
-  #running = 0;
-  /** Whether times are measured. */
-  #isTimed = false;
-  /** Of the round that is under way. */
+  /** Reads that have ended in this round, and sums, extremes and counts of before it. */
   #ended = 0;
-  #bytes = 0;
-  #area = 0;
+  #running = 0;
+  #milliseconds = 0;
   #longest = 0;
   #backlog = Number.POSITIVE_INFINITY;
+  #began: number;
   #returned = 0;
-  #began = 0;
-  #changed = 0;
-  #quick: number;
+  #atOnce: number;
+  /** Of all samples that are known. */
+  #bytes = 0;
+  #held = 0;
 
-  /** @param now milliseconds. @param behind samples that have left the source and are not at their end. @param atOnce reads that had nothing to wait for, so far. */
-  constructor(
-    permits: Permits,
-    bounds: ReadBounds,
-    now: () => number,
-    behind: () => number,
-    atOnce: () => number = () => 0,
-  ) {
-    this.#permits = permits;
+  constructor(run: ReadingRun, bounds: ReadBounds) {
+    this.#run = run;
     this.#bounds = bounds;
-    this.#now = now;
-    this.#behind = behind;
-    this.#atOnce = atOnce;
-    this.#quick = atOnce();
+    this.#began = run.now();
+    this.#atOnce = run.atOnce();
     this.#state = firstReads(bounds);
     this.places = new BehaviorSubject(this.#state.reads);
   }
 
-  /** Reads that are in flight, how many may be, and whether more would bring no more pictures. */
-  get reads(): { readonly inFlight: number; readonly places: number; readonly isSaturated: boolean } {
-    return { inFlight: this.#running, places: this.#state.reads, isSaturated: this.#state.isSaturated };
+  /** Whether more reads in flight have brought no more pictures when that was tried. */
+  get isSaturated(): boolean {
+    return this.#state.isSaturated;
   }
 
-  /** A read has begun. Returns its time, where times are measured, which `ended` is to be told. */
-  started(): number | undefined {
-    const time = this.#isTimed ? this.#count() : undefined;
-    this.#running++;
-    return time;
+  /** A read has ended, well or not, after so many milliseconds. */
+  ended(milliseconds: number): void {
+    this.#running += this.#run.running() + 1;
+    this.#milliseconds += milliseconds;
+    if (milliseconds > this.#longest) this.#longest = milliseconds;
+    const behind = this.#run.behind();
+    if (behind < this.#backlog) this.#backlog = behind;
+    if (++this.#ended >= this.#state.reads && this.#ended % least.reads === 0) this.#judge();
   }
 
-  /** A read has ended, well or not, and holds so many bytes. */
-  ended(started: number | undefined, bytes: number): void {
-    if (this.#isTimed) {
-      const now = this.#count();
-      this.#backlog = Math.min(this.#backlog, this.#behind());
-      if (started !== undefined && now - started > this.#longest) this.#longest = now - started;
-    }
-    this.#running--;
+  /** A sample that was read holds so many bytes. */
+  holds(bytes: number): void {
     this.#bytes += bytes;
-    if (++this.#ended >= this.#round) this.#judge();
-  }
-
-  get #round(): number {
-    return Math.max(leastRound, this.#state.reads);
-  }
-
-  #count(): number {
-    const now = this.#now();
-    this.#area += this.#running * (now - this.#changed);
-    this.#changed = now;
-    return now;
+    this.#held++;
   }
 
   #judge(): void {
-    const quick = this.#atOnce();
-    const atOnce = 2 * (quick - this.#quick) >= this.#ended;
-    const elapsed = this.#changed - this.#began;
-    if (this.#isTimed && elapsed > 0) {
-      const round = {
-        running: this.#area / elapsed,
+    const now = this.#run.now();
+    const elapsed = now - this.#began;
+    const atOnce = this.#run.atOnce();
+    const isAtOnce = 2 * (atOnce - this.#atOnce) >= this.#ended;
+    if (elapsed < least.ms) return;
+    const { returned } = this.#run.permits;
+    const before = this.#state;
+    this.#state = nextReads(
+      before,
+      {
+        ended: this.#ended,
+        running: this.#running / this.#ended,
         readRate: (1000 * this.#ended) / elapsed,
-        rate: (1000 * (this.#permits.returned - this.#returned)) / elapsed,
+        rate: (1000 * (returned - this.#returned)) / elapsed,
         backlog: this.#backlog,
+        meanMs: this.#milliseconds / this.#ended,
         longestMs: this.#longest,
-        bytes: this.#bytes / this.#ended,
-        atOnce,
-      };
-      this.#state = nextReads(this.#state, round, this.#bounds);
-    }
-    const { reads, permits } = this.#state;
-    const isFirst = reads === this.#bounds.leastReads && permits === this.#bounds.leastPermits;
-    this.#isTimed = !atOnce || !isFirst;
-    this.#quick = quick;
-    this.#ended = this.#bytes = this.#area = this.#longest = 0;
+        bytes: this.#held > 0 ? this.#bytes / this.#held : 0,
+        atOnce: isAtOnce,
+      },
+      this.#bounds,
+    );
+    this.#ended = this.#running = this.#milliseconds = this.#longest = 0;
     this.#backlog = Number.POSITIVE_INFINITY;
-    this.#returned = this.#permits.returned;
-    if (this.#isTimed) this.#began = this.#changed = this.#now();
-    if (reads !== this.places.value) this.places.next(reads);
-    this.#permits.allow(permits);
+    this.#began = now;
+    this.#returned = returned;
+    this.#atOnce = atOnce;
+    const { reads, permits } = this.#state;
+    if (reads !== before.reads) this.places.next(reads);
+    if (permits !== before.permits) this.#run.permits.allow(permits);
   }
 }

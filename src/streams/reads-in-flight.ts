@@ -1,6 +1,8 @@
 /** What was measured while so many reads as are in flight have ended. */
 export interface ReadRound {
-  /** Reads that were in flight, in the mean over the round. */
+  /** Reads that have ended. */
+  readonly ended: number;
+  /** Reads that were in flight, in the mean. */
   readonly running: number;
   /** Reads that have ended, a second. */
   readonly readRate: number;
@@ -11,7 +13,8 @@ export interface ReadRound {
    * in between, or while all waited for one.
    */
   readonly backlog: number;
-  /** Milliseconds of the slowest read. */
+  /** Milliseconds of a read, in the mean, and of the slowest. */
+  readonly meanMs: number;
   readonly longestMs: number;
   /** Bytes that a sample holds when it is read, in the mean. */
   readonly bytes: number;
@@ -42,25 +45,31 @@ export interface ReadsInFlight {
   /** Full rounds until growing is tried again, and how many it will be the next time. */
   readonly rest: number;
   readonly patience: number;
-  /** Of the last rounds. */
-  readonly rounds: readonly Pick<ReadRound, 'rate' | 'longestMs'>[];
+  /** The most samples a second, and the mean and the longest read, of late: what was long ago counts less. */
+  readonly rate: number;
+  readonly meanMs: number;
+  readonly longestMs: number;
 }
 
 /** Places are full when this share of them is taken in the mean. */
 const full = 0.85;
 /** What comes behind the source is fed when this share of the permits that there are at least is behind it. */
 const fed = 0.25;
+/** Samples come to their end as fast as they are read, but for this share; otherwise all wait for one, and further reads would bring nothing. */
+const flows = 0.75;
 /** More than what Little's law asks for, since neither reads nor pictures come evenly. */
 const headroom = 1.25;
 /** Growing was worth it where the rate has grown by this share of what the places have. */
 const worthwhile = 0.25;
-/** Rounds that are remembered: a slow read may come in one of many. */
-const remembered = 32;
+/** After so many reads, the mean of before counts half; the extremes, one of which may come in thousands. */
+const halving = { mean: 1024, extremes: 16_384 };
+const firstPatience = 4;
 const longestPatience = 64;
 
 export function firstReads({ leastReads, leastPermits }: ReadBounds): ReadsInFlight {
-  const fresh = { isSaturated: false, settles: false, rest: 0, patience: 4, rounds: [] };
-  return { reads: leastReads, permits: leastPermits, ...fresh };
+  const unknown = { rate: 0, meanMs: 0, longestMs: 0 };
+  const fresh = { isSaturated: false, settles: false, rest: 0, patience: firstPatience };
+  return { reads: leastReads, permits: leastPermits, ...fresh, ...unknown };
 }
 
 /**
@@ -71,47 +80,60 @@ export function firstReads({ leastReads, leastPermits }: ReadBounds): ReadsInFli
  * memory for their files.
  */
 export function nextReads(state: ReadsInFlight, round: ReadRound, bounds: ReadBounds): ReadsInFlight {
-  const rounds = [...state.rounds, { rate: round.rate, longestMs: round.longestMs }].slice(-remembered);
-  const { reads, ...rest } = placesAfter({ ...state, rounds }, round, bounds);
-  const kept = Math.min(bounds.mostReads, Math.max(bounds.leastReads, reads));
-  return { ...rest, reads: kept, permits: permitsAfter(state.permits, kept, rounds, round, bounds) };
+  const known = knownAfter(state, round);
+  const next = placesAfter({ ...state, ...known }, round, bounds);
+  const reads = Math.min(bounds.mostReads, Math.max(bounds.leastReads, next.reads));
+  // Those that are in flight at the least have their permits.
+  const further = Math.ceil(Math.max(reads, (headroom * known.rate * known.longestMs) / 1000)) - bounds.leastReads;
+  return { ...next, reads, permits: permitsAfter(state.permits, further, round, bounds) };
+}
+
+function knownAfter(
+  { rate, meanMs, longestMs }: ReadsInFlight,
+  round: ReadRound,
+): Pick<ReadsInFlight, 'rate' | 'meanMs' | 'longestMs'> {
+  if (round.atOnce) return { rate: 0, meanMs: 0, longestMs: 0 };
+  const fading = 0.5 ** (round.ended / halving.extremes);
+  const weight = meanMs === 0 ? 1 : 1 - 0.5 ** (round.ended / halving.mean);
+  return {
+    rate: Math.max(round.rate, fading * rate),
+    meanMs: meanMs + weight * (round.meanMs - meanMs),
+    longestMs: Math.max(round.longestMs, fading * longestMs),
+  };
 }
 
 function placesAfter(state: ReadsInFlight, round: ReadRound, bounds: ReadBounds): ReadsInFlight {
-  const { reads, before } = state;
+  const { before, ...others } = state;
+  const { reads } = state;
   const { running, rate, readRate, atOnce } = round;
   if (state.settles) return { ...state, settles: false };
-  if (atOnce || running < full * reads || round.backlog > fed * bounds.leastPermits) {
-    const { before: _, ...others } = state;
-    const isFed = round.backlog > fed * bounds.leastPermits;
-    // While all wait for one sample nothing comes to its end, and reading goes on all the same.
-    const used = isFed ? running * Math.min(1, rate / readRate) : running;
-    const needed = atOnce ? bounds.leastReads : Math.max(bounds.leastReads, Math.ceil(headroom * used));
-    return { ...others, isSaturated: false, rest: 0, patience: 4, reads: shrunk(reads, needed) };
+  const isFed = round.backlog > fed * bounds.leastPermits;
+  if (atOnce || isFed || running < full * reads) {
+    // A few slow reads hold places for long, more of them at one time than at another: the mean says how many there are to be.
+    const used = isFed ? (state.rate * state.meanMs) / 1000 : running;
+    const needed = atOnce ? 0 : Math.ceil(headroom * used);
+    const kept = isFed ? Math.max(needed, shrunk(reads, needed)) : shrunk(reads, needed);
+    return { ...others, isSaturated: false, rest: 0, patience: firstPatience, reads: kept };
   }
   if (before !== undefined && readRate / before.readRate - 1 < worthwhile * (reads / before.reads - 1)) {
-    const { before: _, ...others } = state;
     const patience = Math.min(2 * state.patience, longestPatience);
     return { ...others, isSaturated: true, reads: before.reads, settles: true, rest: state.patience, patience };
   }
   if (state.rest > 0) return { ...state, rest: state.rest - 1 };
   const more = Math.min(bounds.mostReads, reads < 32 ? 4 * reads : 2 * reads);
-  if (more <= reads) return state;
+  if (more <= reads || rate < flows * readRate) return others;
   return { ...state, isSaturated: false, reads: more, settles: true, before: { reads, readRate } };
 }
 
 function permitsAfter(
   permits: number,
-  reads: number,
-  rounds: ReadsInFlight['rounds'],
-  { bytes, atOnce }: ReadRound,
+  further: number,
+  { bytes }: ReadRound,
   { leastPermits, mostPermits, mostBytes }: ReadBounds,
 ): number {
-  const rate = Math.max(...rounds.map(({ rate }) => rate));
-  const longest = Math.max(...rounds.map(({ longestMs }) => longestMs));
-  const wanted = atOnce ? leastPermits : leastPermits + Math.ceil(Math.max(reads, (headroom * rate * longest) / 1000));
   const inMemory = bytes > 0 ? Math.floor(mostBytes / bytes) : mostPermits;
   const most = Math.max(leastPermits, Math.min(mostPermits, inMemory));
+  const wanted = leastPermits + Math.max(0, further);
   return Math.min(most, wanted < permits ? shrunk(permits, wanted) : wanted);
 }
 

@@ -28,9 +28,11 @@ function roundOf(
   const isFed = rate === rendered;
   const running = isFed ? Math.min(reads, (rate * readMs) / 1000) : reads;
   return {
+    ended: Math.max(16, reads),
     running,
     rate,
     readRate: rate,
+    meanMs: readMs,
     longestMs: more.longestMs ?? readMs,
     backlog: isFed ? 20 : 0,
     bytes,
@@ -61,7 +63,7 @@ t.test(
 t.test('they go when reads are quick again, or have nothing to wait for', (t) => {
   const slow = after(14, { readMs: 200 });
   t.ok(slow.reads > 200);
-  t.equal(after(60, { readMs: 1 }, slow).reads, 8);
+  t.equal(after(200, { readMs: 1 }, slow).reads, 8);
   let state = slow;
   for (let i = 0; i < 80; i++)
     state = nextReads(state, { ...roundOf(state.reads, { readMs: 1 }), atOnce: true }, bounds);

@@ -2,61 +2,13 @@ import { imageOutcomes, isAbsent } from '../../native.ts';
 import { type NativePool, nativePool, type PoolJob } from '../../native-pool.ts';
 import type { BufferPool } from '../buffer-pool.ts';
 import { systemCode } from '../system.ts';
+import { readsAtOnce, trials } from './trials.ts';
 
 /** Larger files are read in pieces, so that an abort is heard between them. */
 export const mostAtOnce = 2 ** 22;
 
 /** Rooms grow to what files have needed, up to this; for a larger file its size is asked first. */
 const mostUsual = 2 ** 20;
-
-/** The most reads that are left to others before it is tried again. */
-const longestRest = 1024;
-
-/**
- * Whether a read is worth trying. Where files do not lie in memory, most tries are in vain: after each that fails behind another, twice as many reads are not
- * tried, and then one alone: where that waits for a disk, a thread that renders waits with it. One that fails among others that do not, as where the system has given some pages away, tells nothing of the next.
- */
-export class Trials {
-  #resting = 0;
-  #rest = 0;
-  /** One is tried, after some that were not. */
-  #isTrying = false;
-
-  /** Whoever tries it says how it ended. */
-  isDue(): boolean {
-    if (this.#rest === 0) return true;
-    if (this.#isTrying || this.#resting-- > 0) return false;
-    this.#isTrying = true;
-    return true;
-  }
-
-  succeeded(): void {
-    this.#isTrying = false;
-    this.#rest = 0;
-  }
-
-  /** It tells nothing of the others. */
-  ended(): void {
-    this.#isTrying = false;
-    this.#resting = 0;
-  }
-
-  /** It has waited for a disk, and a thread that renders with it: that is to happen seldom. */
-  late(): void {
-    this.#isTrying = false;
-    this.#rest = Math.min(Math.max(4 * this.#rest, 64), longestRest);
-    this.#resting = this.#rest;
-  }
-
-  failed(): void {
-    this.#isTrying = false;
-    this.#resting = this.#rest;
-    this.#rest = Math.min(2 * this.#rest + 1, longestRest);
-  }
-}
-
-/** Reads of this thread that had nothing to wait for: files and frames that lay in the system's memory. */
-export const readsAtOnce = { count: 0 };
 
 /** No memory or no thread could be had for the addon's work: the other way says so, if it does not go better there. What else the addon throws is a mistake of ours. */
 export function isShort(error: unknown): boolean {
@@ -111,7 +63,6 @@ class NativeFiles {
   #gathered: Wanted[] = [];
   /** Room for a file whose size is not known yet. */
   #usual = 2 ** 16;
-  readonly #trials = new Trials();
 
   constructor(pool: NativePool) {
     this.#pool = pool;
@@ -127,7 +78,7 @@ class NativeFiles {
     memory: BufferPool,
     otherwise: () => Promise<Uint8Array>,
   ): Promise<Uint8Array> | undefined {
-    if (!this.#trials.isDue()) return undefined;
+    if (!trials.files.isDue()) return undefined;
     return new Promise((resolve) => {
       this.#gather(new Wanted(this, path, limits, memory, memory.take(this.#usual), otherwise, resolve));
     });
@@ -154,7 +105,6 @@ class NativeFiles {
       this.#pool.addon.readFiles(ids, paths, rooms);
     } catch (error) {
       for (const id of ids) this.#pool.close(id);
-      this.#trials.failed();
       for (const { otherwise, resolve } of files) resolve(isShort(error) ? otherwise() : Promise.reject(error));
     }
   };
@@ -164,10 +114,7 @@ class NativeFiles {
     const { room, memory, otherwise, resolve } = wanted;
     const { maxBytes, signal } = wanted.limits;
     const isRead = outcome === imageOutcomes.read;
-    if (isRead) {
-      this.#trials.succeeded();
-      readsAtOnce.count++;
-    }
+    if (isRead) readsAtOnce.count++;
     if (isRead && size <= maxBytes && !signal?.aborted) {
       resolve(new Uint8Array(room.buffer, 0, size));
       return;
@@ -180,9 +127,7 @@ class NativeFiles {
       this.#gather(wanted);
       return;
     }
-    if (outcome === imageOutcomes.late) this.#trials.late();
-    else if (!isRead && !isTooLarge) this.#trials.failed();
-    else if (!isRead) this.#trials.ended();
+    if (!isRead && !isTooLarge) trials.files.failed();
     resolve(otherwise());
   }
 }

@@ -1,7 +1,8 @@
 import { imageOutcomes, isAbsent } from '../../native.ts';
 import { type NativePool, nativePool, type PoolJob } from '../../native-pool.ts';
 import type { BufferPool } from '../buffer-pool.ts';
-import { isShort, mostAtOnce, readsAtOnce, Trials } from './files.ts';
+import { isShort, mostAtOnce } from './files.ts';
+import { readsAtOnce, trials } from './trials.ts';
 
 /** A frame at the addon, or on its way there. */
 class Wanted implements PoolJob {
@@ -10,16 +11,13 @@ class Wanted implements PoolJob {
   readonly room: Uint8Array;
   readonly resolve: (bytes: Buffer | undefined) => void;
   readonly reject: (error: unknown) => void;
-  readonly #trials: Trials;
 
   constructor(
-    trials: Trials,
     length: number,
     memory: BufferPool,
     resolve: (bytes: Buffer | undefined) => void,
     reject: (error: unknown) => void,
   ) {
-    this.#trials = trials;
     this.length = length;
     this.memory = memory;
     this.room = memory.take(length);
@@ -30,12 +28,11 @@ class Wanted implements PoolJob {
   ended(outcome: number): void {
     const { length, room, memory, resolve } = this;
     if (outcome === imageOutcomes.read) {
-      this.#trials.succeeded();
       readsAtOnce.count++;
       resolve(Buffer.from(room.buffer, room.byteOffset, length));
       return;
     }
-    this.#trials.failed();
+    trials.frames.failed();
     memory.giveBack(room);
     resolve(undefined);
   }
@@ -44,7 +41,6 @@ class Wanted implements PoolJob {
 /** Reads frames that lie in the system's memory and compares their checksums, as NativeFiles reads files. */
 class NativeFrames {
   readonly #pool: NativePool;
-  readonly #trials = new Trials();
   #gathered: Wanted[] = [];
   /** Of those gathered: the file's descriptor, the offset and the length of each. */
   #places: number[] = [];
@@ -58,10 +54,10 @@ class NativeFrames {
    * in memory that `memory` has lent; nothing where it must be read, or judged, another way.
    */
   read(file: number, offset: number, length: number, memory: BufferPool): Promise<Buffer | undefined> | undefined {
-    if (length > mostAtOnce || !this.#trials.isDue()) return undefined;
+    if (length > mostAtOnce || !trials.frames.isDue()) return undefined;
     return new Promise((resolve, reject) => {
       if (this.#gathered.length === 0) process.nextTick(this.#start);
-      this.#gathered.push(new Wanted(this.#trials, length, memory, resolve, reject));
+      this.#gathered.push(new Wanted(length, memory, resolve, reject));
       this.#places.push(file, offset, length);
     });
   }
@@ -81,7 +77,6 @@ class NativeFrames {
       this.#pool.addon.readFrames(ids, places, rooms);
     } catch (error) {
       for (const id of ids) this.#pool.close(id);
-      this.#trials.failed();
       for (const { resolve, reject } of frames) {
         if (isShort(error)) resolve(undefined);
         else reject(error);

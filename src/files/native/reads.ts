@@ -1,6 +1,7 @@
 import { type ImageAddon, imageAddon, isAbsent } from '../../native.ts';
 import type { BufferPool } from '../buffer-pool.ts';
 import { isShort } from './files.ts';
+import { trials } from './trials.ts';
 
 /** Larger files are read by Node, in pieces and into memory of their own at once. */
 const mostBytes = 2 ** 26;
@@ -123,11 +124,13 @@ class NativeReads {
 
   readonly #ended = (outcomes: Int32Array, count: number) => {
     setImmediate(this.#listen);
-    for (let at = 0; at < count; at += 2) {
+    for (let at = 0; at < count; at += 3) {
       const id = outcomes[at]!;
       const size = outcomes[at + 1]!;
       const wanted = this.#open[id]!;
       this.#close(wanted);
+      const { files, frames } = trials;
+      ('path' in wanted.place ? files : frames).heard(outcomes[at + 2] === 1);
       if (wanted.isGone || size < 0) {
         this.#addon.takeRead(id);
         if (!wanted.isGone) wanted.resolve(undefined);

@@ -15,7 +15,7 @@ export const settings = z.strictObject({
     .max(1_000_000)
     .optional()
     .describe(
-      'Most samples in flight. Default: 4 × threads, at least 32, and more while reads take long, as far as their files take no more than a sixteenth of the memory or 256 MiB.',
+      'Most samples in flight. Default: 4 × threads, at least 32, and more while reads take long, as far as their files take no more than a sixteenth of the memory or 192 MiB.',
     ),
   threads: z
     .union([z.literal('auto'), z.int().min(1).max(1024)])
@@ -25,7 +25,7 @@ export const settings = z.strictObject({
     .union([z.literal('auto'), z.int().min(1).max(1024)])
     .optional()
     .describe(
-      'Reads of the source in flight. Default, `auto`: twice the threads, at least 8, and as many more as keep the renderer fed where reads wait for a disk or a network.',
+      'Reads of the source in flight. Default, `auto`: twice the threads, at least 8, and as many more, up to 256, as keep the renderer fed where reads wait for a disk or a network.',
     ),
   cells: z
     .int()

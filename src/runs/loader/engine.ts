@@ -62,8 +62,8 @@ export interface Loader {
   /** The same in the order of positions, which is what batchers and sinks want. */
   readonly ordered: Observable<Carried>;
   readonly permits: Permits;
-  /** The reads of the source that wait for something. */
-  readonly reads: ReadAhead['reads'];
+  /** How many reads of the source may be in flight. */
+  readonly ahead: ReadAhead;
   /** One entry per stage, the source first. */
   stats(): StageStats[];
   /**
@@ -94,8 +94,13 @@ export function loader(source: OpenSource<Fields | Drop>, options: LoaderOptions
   const permits = new Permits(options.permits, clockOf(scheduler));
   const meters: StageMeter[] = [];
 
-  const around = (id: string, policy: StagePolicy = {}, places: Threads = threads): StageRuntime => {
-    const meter = new StageMeter(`${meters.length}:${id}`, scheduler);
+  const around = (
+    id: string,
+    policy: StagePolicy = {},
+    places: Threads = threads,
+    ended?: (milliseconds: number) => void,
+  ): StageRuntime => {
+    const meter = new StageMeter(`${meters.length}:${id}`, scheduler, ended);
     meters.push(meter);
     const max = (policy.maxFailures ?? defaultMaxFailures) as MaxFailures;
     return {
@@ -118,31 +123,22 @@ export function loader(source: OpenSource<Fields | Drop>, options: LoaderOptions
   let memory: BufferPool | undefined;
   const read = ({ key, position, epoch, index }: Ticket): Sample | Drop | PromiseLike<Sample | Drop> => {
     const fields: Fields | Drop | PromiseLike<Fields | Drop> = source.read(index, signal, memory);
-    const join = (fields: Fields | Drop) =>
-      fields instanceof Drop ? fields : Object.assign({ key, position, epoch }, fields);
-    if (!isPromise(fields)) return join(fields);
-    const started = ahead.started();
-    return fields.then(
-      (fields) => {
-        ahead.ended(started, bytesHeld(fields));
-        return join(fields);
-      },
-      (error: unknown) => {
-        ahead.ended(started, 0);
-        throw error;
-      },
-    );
+    const join = (fields: Fields | Drop) => {
+      if (fields instanceof Drop) return fields;
+      ahead.holds(bytesHeld(fields));
+      return Object.assign({ key, position, epoch }, fields);
+    };
+    return isPromise(fields) ? fields.then(join) : join(fields);
   };
 
   // Reading waits for disks, not for cores: more at a time than there are threads, and as many more as that takes.
-  const { ahead, places } = readingOf(
+  const { ahead, places } = readingOf(times(threads, 2, 8), options, {
     permits,
-    times(threads, 2, 8),
-    options,
-    clockOf(scheduler),
-    () => reading.meter.out + lost(reading.meter) - permits.returned,
-  );
-  const reading: StageRuntime = around('source', {}, places);
+    running: () => reading.meter.running,
+    behind: () => reading.meter.out + reading.meter.lost - permits.returned,
+    now: clockOf(scheduler),
+  });
+  const reading = around('source', {}, places, (milliseconds) => ahead.ended(milliseconds));
   let samples: Observable<Carried> = gate(permits, ticket, { start, end, scheduler }).pipe(
     runStage((sample) => read(sample as Ticket), reading),
   );
@@ -167,23 +163,7 @@ export function loader(source: OpenSource<Fields | Drop>, options: LoaderOptions
     if (!retains) memory ??= new BufferPool();
     return memory;
   };
-  const stats = () => meters.map((meter) => meter.stats());
-  return {
-    samples,
-    ordered,
-    permits,
-    get reads() {
-      return ahead.reads;
-    },
-    ending,
-    recycle,
-    stats,
-  };
-}
-
-/** Samples that ended in a stage. */
-function lost({ failures, drops }: StageMeter): number {
-  return [...drops.values()].reduce((sum, count) => sum + count, failures);
+  return { samples, ordered, permits, ahead, ending, recycle, stats: () => meters.map((meter) => meter.stats()) };
 }
 
 /** So many times the threads, and no less than `least`. */

@@ -1,14 +1,13 @@
 import { combineLatest, distinctUntilChanged, map, type Observable } from 'rxjs';
-import { readsAtOnce } from '../../files/native/files.ts';
+import { readsAtOnce } from '../../files/native/trials.ts';
 import { type Machine, machine } from '../../machine.ts';
 import type { Fields } from '../../sources/source.ts';
-import type { Permits } from '../../streams/permits.ts';
-import { ReadAhead } from '../../streams/read-ahead.ts';
+import { ReadAhead, type ReadingRun } from '../../streams/read-ahead.ts';
 import type { Drop } from '../../streams/sample.ts';
 import { Picture } from '../../vision/picture.ts';
 
-/** No more reads than that are in flight, nor has the addon more threads. */
-const mostReads = 1024;
+/** Unless the pipeline says more: each is a thread, and most disks can do no more at a time. */
+const mostReads = 256;
 
 /** How far reading may go. */
 export interface ReadingOptions {
@@ -21,28 +20,26 @@ export interface ReadingOptions {
   readonly mostBytes?: number;
 }
 
-/** Bytes of files that a run may hold so that a slow read does not stop it: a sixteenth of the memory, and no more than 256 MiB. */
+/** Bytes of files that a run may hold so that a slow read does not stop it: a sixteenth of the memory, and no more than 192 MiB. */
 export function readAheadBytes({ memory }: Pick<Machine, 'memory'> = machine()): number {
-  return Math.min(2 ** 28, Math.floor(memory / 16));
+  return Math.min(192 * 2 ** 20, Math.floor(memory / 16));
 }
 
 /** The reads of a run, and how many places the source has: at least `places`, which follow the threads, and more where reads take long. */
 export function readingOf(
-  permits: Permits,
   places: number | Observable<number>,
-  options: ReadingOptions,
-  now: () => number,
-  behind: () => number,
+  { reads, permits, mostPermits = permits, mostBytes = readAheadBytes() }: ReadingOptions,
+  run: Omit<ReadingRun, 'atOnce'>,
 ): { readonly ahead: ReadAhead; readonly places: Observable<number> } {
-  const { reads, mostPermits = options.permits, mostBytes = readAheadBytes() } = options;
+  const leastReads = reads ?? (typeof places === 'number' ? places : 8);
   const bounds = {
-    leastReads: reads ?? (typeof places === 'number' ? places : 8),
-    mostReads: reads ?? mostReads,
-    leastPermits: options.permits,
+    leastReads,
+    mostReads: reads ?? Math.max(leastReads, mostReads),
+    leastPermits: permits,
     mostPermits,
     mostBytes,
   };
-  const ahead = new ReadAhead(permits, bounds, now, behind, () => readsAtOnce.count);
+  const ahead = new ReadAhead({ ...run, atOnce: () => readsAtOnce.count }, bounds);
   if (reads !== undefined || typeof places === 'number') return { ahead, places: ahead.places };
   const most = combineLatest([places, ahead.places]).pipe(map(([least, more]) => Math.max(least, more)));
   return { ahead, places: most.pipe(distinctUntilChanged()) };

@@ -88,7 +88,7 @@ t.test('each refusal says what was found and what to write', (t) => {
     'train.=1': `'train.=1'. ${how}`,
     use: `'use'. ${how}`,
     'use=x':
-      '`use`. It may begin with source, stages, sink, train, evaluate, track, name, seed, output, permits, threads, cells.',
+      '`use`. It may begin with source, stages, sink, train, evaluate, track, name, seed, output, permits, threads, reads, cells.',
     'sead=x': '`sead`. Did you mean `seed`?',
     'track=[]': '`track` as a whole. Set one of its options: `track.name.option=value`. `track=null` takes it out.',
     'track.board=1':
@@ -96,7 +96,7 @@ t.test('each refusal says what was found and what to write', (t) => {
     'track.bord.port=1': '`bord` in `track`. Did you mean `board`?',
     'track.prometheus.port=1': '`prometheus` in `track`. It has 0 to 0, board.',
     'extends=x':
-      '`extends`. It may begin with source, stages, sink, train, evaluate, track, name, seed, output, permits, threads, cells.',
+      '`extends`. It may begin with source, stages, sink, train, evaluate, track, name, seed, output, permits, threads, reads, cells.',
     'sink=images': '`sink` as a whole. Set one of its options: `sink.option=value`. `sink=null` takes it out.',
     'source=x': '`source` as a whole. Set one of its options: `source.option=value`.',
     'evaluate.knn.on={a: b}': '`evaluate.knn.on` as a whole. Set one of its options: `evaluate.knn.on.option=value`.',

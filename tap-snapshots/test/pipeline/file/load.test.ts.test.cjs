@@ -29,7 +29,7 @@ SET_PATH: --set stages=[]: \`--set\` must name an option as path=value; got \`st
 SET_PATH: --set train.model={lomar: tiny}: \`--set\` must name an option as path=value; got \`train.model\` as a whole. Set one of its options: \`train.model.option=value\`.
 SET_PATH: --set evaluate.knn.stages=[{resize: 8}]: \`--set\` must name an option as path=value; got \`evaluate.knn.stages\` as a whole. Set one of its options: \`evaluate.knn.stages.option=value\`.
 SET_PATH: --set train.batch.size=3: \`--set\` must name an option as path=value; got \`size\` below \`train.batch\`, which is no map. Set \`train.batch\` itself.
-SET_PATH: --set __proto__.x=1: \`--set\` must name an option as path=value; got \`__proto__\`. It may begin with source, stages, sink, train, evaluate, track, name, seed, output, permits, threads, cells.
+SET_PATH: --set __proto__.x=1: \`--set\` must name an option as path=value; got \`__proto__\`. It may begin with source, stages, sink, train, evaluate, track, name, seed, output, permits, threads, reads, cells.
 SET_PATH: --set train.__proto__.x=1: \`--set\` must name an option as path=value; got \`__proto__\`. Name an option.
 SET_PATH: --set seed=[1: \`--set\` must name an option as path=value; got '[1'. The value must be YAML: Flow sequence must end with a ]. Quote it.
 OPTION_UNKNOWN: --set stages.mask.ratoi=1, stage mask: stage mask has no option \`ratoi\`. Did you mean \`ratio\`?

@@ -28,6 +28,8 @@ struct Read {
   std::unique_ptr<uint8_t[]> bytes;
   size_t size = 0;
   bool whole = false;
+  // It lay in the system's memory.
+  bool atOnce = false;
 
   // Nobody wants it any more: a piece that has not begun is not read.
   std::atomic<bool> unwanted{false};

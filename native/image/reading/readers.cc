@@ -1,10 +1,11 @@
-#include "readers.h"
+#include "reading/readers.h"
 
 #include <dlfcn.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
@@ -14,7 +15,7 @@
 #include <system_error>
 #include <thread>
 
-#include "descriptor.h"
+#include "reading/descriptor.h"
 
 namespace patchstream {
 
@@ -25,12 +26,15 @@ constexpr size_t mostThreads = 1024;
 constexpr std::chrono::seconds restBeforeEnd{10};
 // Large files are read in pieces: between two it is seen that nobody waits any more.
 constexpr size_t pieceBytes = size_t{4} << 20;
-// Of each read in a message: id, and its size or -1.
-constexpr size_t outcomeInts = 2;
+// Of each read in a message: id, its size or -1, and 1 where it had nothing to wait for.
+constexpr size_t outcomeInts = 3;
 constexpr size_t messageReads = 1024;
 
-// Reads `length` bytes, fewer where the file ends. False: an error, or nobody waits.
-bool fill(Read& read, int file, int64_t offset, size_t length) {
+// Reads `length` bytes, fewer where the file ends, which is at `expected`. False: an error, or nobody waits.
+bool fill(Read& read, int file, int64_t offset, size_t length, size_t expected) {
+  read.size = static_cast<size_t>(std::max<ssize_t>(0, readAtOnce(file, read.bytes.get(), length, offset)));
+  read.atOnce = read.size >= expected;
+  if (read.atOnce) return true;
   while (read.size < length && !read.unwanted) {
     const size_t room = std::min(length - read.size, pieceBytes);
     const ssize_t got = pread(file, read.bytes.get() + read.size, room, offset + static_cast<int64_t>(read.size));
@@ -54,11 +58,11 @@ bool readFile(Read& read) {
   if (file.number < 0 || read.unwanted || fstat(file.number, &about) != 0 || !S_ISREG(about.st_mode) || about.st_size <= 0) return false;
   const auto size = static_cast<size_t>(about.st_size);
   // Room for a byte more than the file says it has: a read that does not fill it has seen the end.
-  return size <= read.length && allot(read, size + 1) && fill(read, file.number, 0, size + 1) && read.size == size;
+  return size <= read.length && allot(read, size + 1) && fill(read, file.number, 0, size + 1, size) && read.size == size;
 }
 
 bool readPiece(Read& read) {
-  return allot(read, std::max<size_t>(read.length, 1)) && fill(read, read.descriptor, read.offset, read.length) && read.size == read.length;
+  return allot(read, std::max<size_t>(read.length, 1)) && fill(read, read.descriptor, read.offset, read.length, read.length) && read.size == read.length;
 }
 
 void readNow(Read& read) {
@@ -118,7 +122,7 @@ struct Readers::Shared {
       lock.unlock();
       readNow(*read);
       lock.lock();
-      if (!closed) done.add(std::vector<Read*>{read.get()});
+      if (!closed) done.add(std::array<Read*, 1>{read.get()});
     }
     threads--;
   }
@@ -208,7 +212,7 @@ bool Readers::take(int32_t id, uint8_t* room, size_t length) {
 
 void Readers::listen() { shared_->done.listen(); }
 
-// Calls JavaScript with (outcomes, count): [id, size or -1] of every read that has ended, in the first `count` ints of an array that is used again.
+// Calls JavaScript with (outcomes, count): [id, size or -1, whether it had nothing to wait for] of every read that has ended, in the first `count` ints of an array that is used again.
 void Readers::deliver(napi_env env, napi_value callback, void* context, void*) {
   if (env == nullptr) return;
   auto* self = static_cast<Readers*>(context);
@@ -226,6 +230,7 @@ void Readers::hand(napi_env env, napi_value callback, const std::vector<Read*>& 
     const Read& read = *ended[i];
     *number++ = read.id;
     *number++ = read.whole ? static_cast<int32_t>(read.size) : -1;
+    *number++ = read.atOnce ? 1 : 0;
   }
   napi_value receiver;
   napi_value outcomes = nullptr;
