@@ -1,7 +1,7 @@
 import { type ImageAddon, imageAddon, isAbsent } from '../../native.ts';
 import type { BufferPool } from '../buffer-pool.ts';
 import { isShort } from './files.ts';
-import { trials } from './trials.ts';
+import { readsAtOnce, trials } from './trials.ts';
 
 /** Larger files are read by Node, in pieces and into memory of their own at once. */
 const mostBytes = 2 ** 26;
@@ -130,7 +130,9 @@ class NativeReads {
       const wanted = this.#open[id]!;
       this.#close(wanted);
       const { files, frames } = trials;
-      ('path' in wanted.place ? files : frames).heard(outcomes[at + 2] === 1);
+      const atOnce = outcomes[at + 2] === 1;
+      if (atOnce) readsAtOnce.count++;
+      ('path' in wanted.place ? files : frames).heard(atOnce);
       if (wanted.isGone || size < 0) {
         this.#addon.takeRead(id);
         if (!wanted.isGone) wanted.resolve(undefined);

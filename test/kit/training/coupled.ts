@@ -85,6 +85,8 @@ export async function coupled(plan: Coupled, tuner?: Tuner): Promise<CoupledResu
     seed: 1,
     stages,
     threads,
+    // As many as the disk of the plan can do at a time.
+    reads: Math.max(8, 2 * plan.threads),
     permits: plan.permits,
     shuffle: false,
     end: source.count,
