@@ -25,11 +25,16 @@ export interface ReadOptions {
  * it is aborted.
  */
 export function readWhole(path: string | Buffer, name: string, options: ReadOptions): Promise<Uint8Array> {
-  const alone = () => readAlone(path, name, options);
-  if (typeof path !== 'string') return alone();
+  if (typeof path !== 'string') return readAlone(path, name, options);
   const { memory } = options;
-  const waiting = () => nativeReads()?.file(path, options, alone) ?? alone();
+  const waiting = () => readWaiting(path, name, options);
   return (memory && nativeFiles()?.read(path, options, memory, waiting)) ?? waiting();
+}
+
+/** By threads that may wait for a disk. */
+function readWaiting(path: string, name: string, options: ReadOptions): Promise<Uint8Array> {
+  const alone = () => readAlone(path, name, options);
+  return nativeReads()?.file(path, options, alone) ?? alone();
 }
 
 /** A pipe in the place of a file must not be waited for. */

@@ -2,8 +2,8 @@ import { BehaviorSubject } from 'rxjs';
 import type { Permits } from './permits.ts';
 import { firstReads, nextReads, type ReadBounds, type ReadsInFlight } from './reads-in-flight.ts';
 
-/** What a round takes at least: in fewer reads, or less time, chance decides. */
-const least = { reads: 16, ms: 20 };
+/** What a round takes at least: in fewer reads, or less time, chance decides. And the reads of one in which they are only counted. */
+const least = { reads: 16, ms: 20, counted: 64 };
 
 /** What is to be known of a run whose reads are counted. */
 export interface ReadingRun {
@@ -24,6 +24,7 @@ export class ReadAhead {
   readonly #run: ReadingRun;
   readonly #bounds: ReadBounds;
   #state: ReadsInFlight;
+  #isMeasured = true;
   /** Reads that have ended in this round, and sums, extremes and counts of before it. */
   #ended = 0;
   #running = 0;
@@ -51,8 +52,17 @@ export class ReadAhead {
     return this.#state.isSaturated;
   }
 
+  /** Whether reads wait for something, or it is not known yet: otherwise they are only counted, since to measure them would cost more than the rest. */
+  get isMeasured(): boolean {
+    return this.#isMeasured;
+  }
+
   /** A read has ended, well or not, after so many milliseconds. */
   ended(milliseconds: number): void {
+    if (!this.#isMeasured) {
+      if (++this.#ended === least.counted) this.#count();
+      return;
+    }
     this.#running += this.#run.running() + 1;
     this.#milliseconds += milliseconds;
     if (milliseconds > this.#longest) this.#longest = milliseconds;
@@ -67,13 +77,20 @@ export class ReadAhead {
     this.#held++;
   }
 
+  /** Whether most reads of the round had nothing to wait for. */
+  #wereAtOnce(): boolean {
+    return 2 * (this.#run.atOnce() - this.#atOnce) >= this.#ended;
+  }
+
+  #count(): void {
+    this.#isMeasured = !this.#wereAtOnce();
+    this.#begin(this.#run.now());
+  }
+
   #judge(): void {
     const now = this.#run.now();
     const elapsed = now - this.#began;
-    const atOnce = this.#run.atOnce();
-    const isAtOnce = 2 * (atOnce - this.#atOnce) >= this.#ended;
     if (elapsed < least.ms) return;
-    const { returned } = this.#run.permits;
     const before = this.#state;
     this.#state = nextReads(
       before,
@@ -81,22 +98,28 @@ export class ReadAhead {
         ended: this.#ended,
         running: this.#running / this.#ended,
         readRate: (1000 * this.#ended) / elapsed,
-        rate: (1000 * (returned - this.#returned)) / elapsed,
+        rate: (1000 * (this.#run.permits.returned - this.#returned)) / elapsed,
         backlog: this.#backlog,
         meanMs: this.#milliseconds / this.#ended,
         longestMs: this.#longest,
         bytes: this.#held > 0 ? this.#bytes / this.#held : 0,
-        atOnce: isAtOnce,
+        atOnce: this.#wereAtOnce(),
       },
       this.#bounds,
     );
+    const { reads, permits } = this.#state;
+    const isLeast = reads === this.#bounds.leastReads && permits === this.#bounds.leastPermits;
+    this.#isMeasured = !(isLeast && this.#wereAtOnce());
+    this.#begin(now);
+    if (reads !== before.reads) this.places.next(reads);
+    if (permits !== before.permits) this.#run.permits.allow(permits);
+  }
+
+  #begin(now: number): void {
     this.#ended = this.#running = this.#milliseconds = this.#longest = 0;
     this.#backlog = Number.POSITIVE_INFINITY;
     this.#began = now;
-    this.#returned = returned;
-    this.#atOnce = atOnce;
-    const { reads, permits } = this.#state;
-    if (reads !== before.reads) this.places.next(reads);
-    if (permits !== before.permits) this.#run.permits.allow(permits);
+    this.#returned = this.#run.permits.returned;
+    this.#atOnce = this.#run.atOnce();
   }
 }

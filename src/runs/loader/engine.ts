@@ -125,7 +125,7 @@ export function loader(source: OpenSource<Fields | Drop>, options: LoaderOptions
     const fields: Fields | Drop | PromiseLike<Fields | Drop> = source.read(index, signal, memory);
     const join = (fields: Fields | Drop) => {
       if (fields instanceof Drop) return fields;
-      ahead.holds(bytesHeld(fields));
+      if (ahead.isMeasured) ahead.holds(bytesHeld(fields));
       return Object.assign({ key, position, epoch }, fields);
     };
     return isPromise(fields) ? fields.then(join) : join(fields);
