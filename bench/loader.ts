@@ -4,7 +4,8 @@
  * DataLoader, libjpeg-turbo, NumPy, torch, Pillow, OpenCV and sharp, each at its best setting on the same files and all cores, in turns.
  * The last column says how the other side ran and how far the pixels are, on average, from Pillow's antialiased bicubic on the same boxes:
  * a row of ours that differs by more than 2 of 255 is refused, and so is each way of the others; the fastest of those that are left is measured.
- * Arguments choose: `npm run bench -- loader torchvision digits`.
+ * PNGs and WebPs, beside torchvision's `decode_image` (of bench/peers/requirements) and bare sharp, are `png` and `webp`, or `'png 1024'`.
+ * Arguments choose: `npm run bench -- loader torchvision digits png`.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -13,6 +14,7 @@ import { openPicture } from '../src/vision/open.ts';
 import { Bench, cores, photos } from './loader/bench.ts';
 import { againstCopyAndResize, processesFor } from './loader/copy-and-resize.ts';
 import { makeLarge, makeRecords } from './loader/files.ts';
+import { formatRows, formats } from './loader/formats.ts';
 import { naiveSharp, sharpFile, sharpLarge, tfjsData, withSharpThreads } from './loader/others.ts';
 import {
   batch,
@@ -44,7 +46,7 @@ const largeCount = 48;
 const passes = 4;
 
 /** The rows, by the argument that chooses them. Each answers its row, or throws for a peer that is not there. */
-const rows: Readonly<Record<string, (bench: Bench) => Promise<Row>>> = {
+const rows: Readonly<Record<string, (bench: Bench) => Promise<Row | Row[]>>> = {
   torchvision: againstTorchvision,
   bare: againstBare,
   files: fromFilesAgainstBare,
@@ -54,19 +56,27 @@ const rows: Readonly<Record<string, (bench: Bench) => Promise<Row>>> = {
   '12MP': againstReducedDecoding,
   naive: againstNaiveSharp,
   'tfjs-data': againstTfjsData,
+  ...Object.fromEntries(Object.keys(formats).map((name) => [name, (bench: Bench) => formatRows(bench, name)])),
 };
 
+/** Arguments that choose several rows. */
+const groups = ['png', 'webp'];
+
 export async function run(args: readonly string[] = []): Promise<{ rows: Row[]; notes: string[] }> {
-  refuseUnknown(args, Object.keys(rows));
+  const names = Object.keys(rows);
+  refuseUnknown(args, names, groups);
+  const chosen = args.flatMap((arg) =>
+    groups.includes(arg) ? names.filter((name) => name.startsWith(`${arg} `)) : [arg],
+  );
   const bench = new Bench();
   const done: Row[] = [];
   try {
     for (const [name, row] of Object.entries(rows)) {
-      if (!isWanted(name, Object.keys(rows), args)) continue;
+      if (!isWanted(name, names, chosen)) continue;
       try {
-        done.push(await row(bench));
+        done.push(...[await row(bench)].flat());
       } catch (error) {
-        if (args.includes(name)) throw error;
+        if (chosen.includes(name)) throw error;
         bench.notes.push(`Without ${name}: ${error instanceof Error ? error.message.split('\n')[0] : error}`);
       }
     }

@@ -25,7 +25,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const native = join(root, 'native', 'image');
 const here = join(root, 'scripts', 'sanitize');
 /** What knows JavaScript and threads; the rest is plain functions. */
-const doors = ['addon.cc', 'pool.cc'];
+const doors = ['addon.cc', 'pool.cc', 'calls.cc', 'readers.cc'];
 const flags = [...sanitizing, '-std=c++17', `-I${native}`, `-I${here}`];
 // An allocation that cannot be is answered as the system would answer it: the renderer must bear that.
 const environment = {

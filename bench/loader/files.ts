@@ -33,6 +33,37 @@ export async function makePhotos(folder: string, count: number): Promise<readonl
   return names;
 }
 
+/** Photographs of other formats and sizes: squares of `side` px, `across` × `across` photographs each. */
+export interface Squares {
+  readonly format: 'png' | 'webp';
+  readonly side: number;
+  readonly across: number;
+  readonly count: number;
+}
+
+/** PNGs as libpng writes them by itself (a filter for each row, level 6), or lossy WebPs of quality 80. Answers their names. */
+export async function makeSquares(
+  folder: string,
+  { format, side, across, count }: Squares,
+): Promise<readonly string[]> {
+  mkdirSync(folder, { recursive: true });
+  const sources = fixturePhotos();
+  const names: string[] = [];
+  for (let i = 0; i < count; i++) {
+    const name = `photo-${String(i).padStart(4, '0')}.${format}`;
+    const mosaic = await tile(
+      sources,
+      { width: side, height: side, across, down: across },
+      new Random(4, name, 'bench'),
+    );
+    const file =
+      format === 'png' ? mosaic.png({ adaptiveFiltering: true, compressionLevel: 6 }) : mosaic.webp({ quality: 80 });
+    writeFileSync(join(folder, name), await file.toBuffer());
+    names.push(name);
+  }
+  return names;
+}
+
 /** A JPEG of 4,000 × 3,000 px at quality 90: 12 × 12 photographs. */
 export async function makeLarge(path: string): Promise<void> {
   const mosaic = await tile(

@@ -68,7 +68,12 @@ interface Named {
   readonly picture: Picture;
 }
 
-function extractAndResize(bytes: Uint8Array, [left, top, width, height, mirrored]: Cut): Promise<Buffer> {
-  const pipeline = sharp(bytes).extract({ left, top, width, height }).resize(side, side, { fit: 'fill' });
+/** A box of a file, brought to a square of `size` px. */
+export function extractAndResize(
+  bytes: Uint8Array,
+  [left, top, width, height, mirrored]: Cut,
+  size = side,
+): Promise<Buffer> {
+  const pipeline = sharp(bytes).extract({ left, top, width, height }).resize(size, size, { fit: 'fill' });
   return (mirrored ? pipeline.flop() : pipeline).raw().toBuffer();
 }

@@ -31,10 +31,10 @@ export const batch = 64;
 /** Pictures that wait at the renderer at a time; it has enough to do, and its memory stays small. */
 const inFlight = 64;
 
-/** The chain of the comparison: the augmentation of MAE and LoMaR. */
-export function cropped(source: string | Source<Sample & { readonly bytes: Uint8Array }>) {
+/** The chain of the comparison: the augmentation of MAE and LoMaR, to squares of `size` px. */
+export function cropped(source: string | Source<Sample & { readonly bytes: Uint8Array }>, size = side) {
   const folder = typeof source === 'string' ? imageFolder(source) : source;
-  return pipeline(folder, decode(), randomResizedCrop({ size: side }), randomFlip());
+  return pipeline(folder, decode(), randomResizedCrop({ size }), randomFlip());
 }
 
 /** A source of files that lie in memory. */
@@ -75,9 +75,9 @@ export async function croppedCells(source: Parameters<typeof cropped>[0], epochs
 }
 
 /** The pictures that the chain renders, their files in memory. */
-export async function croppedPictures(folder: string): Promise<{ key: string; picture: Picture }[]> {
+export async function croppedPictures(folder: string, size = side): Promise<{ key: string; picture: Picture }[]> {
   const pictures: { key: string; picture: Picture }[] = [];
-  for await (const { key, picture } of cropped(folder).samples()) pictures.push({ key, picture });
+  for await (const { key, picture } of cropped(folder, size).samples()) pictures.push({ key, picture });
   return pictures;
 }
 

@@ -14,6 +14,7 @@ import { digest, readIfThere } from './stamp.mjs';
  * @property {string} homebrew the name of its formula
  * @property {readonly number[]} least the oldest version that serves
  * @property {string} define the macro that says that it is there
+ * @property {string} [needed] a library that it is linked with and that is called as well, where it is there
  */
 
 /** @type {readonly Codec[]} */
@@ -25,6 +26,7 @@ const codecs = [
     homebrew: 'libpng',
     least: [1, 6],
     define: 'PATCHSTREAM_PNG',
+    needed: 'z',
   },
   {
     name: 'libwebp',
@@ -73,7 +75,7 @@ export function findImage(wish, machine) {
  * @param {string} wish
  * @param {import('./libtorch.mjs').Machine} machine
  */
-function codecAt({ header, library, homebrew, least, define }, wish, machine) {
+function codecAt({ header, library, homebrew, least, define, needed }, wish, machine) {
   for (const prefix of [...(wish === '' ? [] : [wish]), ...prefixesOf(homebrew, machine)]) {
     if (!existsSync(join(prefix, 'include', header))) continue;
     const version = libraryFolders(prefix, machine.arch)
@@ -82,7 +84,9 @@ function codecAt({ header, library, homebrew, least, define }, wish, machine) {
     if (version === undefined || isOlder(version, least)) continue;
     const found = libraryIn(library, prefix, version, machine);
     if (typeof found === 'string') continue;
-    return { ...found, version, compile: [`-D${define}`, ...found.compile] };
+    const more = needed === undefined ? undefined : libraryIn(needed, prefix, version, machine);
+    const link = more === undefined || typeof more === 'string' ? found.link : [...found.link, `-l${needed}`];
+    return { ...found, version, compile: [`-D${define}`, ...found.compile], link };
   }
   return undefined;
 }

@@ -187,7 +187,7 @@ const msPerImage = ({ ms, images }: Answer) => Number(ms) / Number(images);
 
 async function openOurs(folder: string, from: 'jpeg' | 'raw', views: boolean): Promise<Side> {
   const { side } = await Side.start(ourSide('loading/our-loader'));
-  await side.ask({ open: { folder, setting: { from, views } } });
+  await side.ask({ open: { folder, setting: { from: from === 'raw' ? 'raw' : 'files', views } } });
   return side;
 }
 
@@ -225,11 +225,13 @@ function boxOf(bench: Bench, { key, picture }: { key: string; picture: Picture }
   return [join(bench.photos, key), ...cutOf(picture)];
 }
 
-async function differenceOf(items: readonly unknown[], out: string): Promise<number> {
+/** How far pixels of `items`, squares of `size` px in the file `out`, are from Pillow's, on average, of 255. */
+export async function differenceOf(items: readonly unknown[], out: string, size = 224): Promise<number> {
   const found: Found<{ python: string }> = pythonOf('torch');
   if ('missing' in found) throw new Error(`Pillow, which pixels are compared with, is not here: ${found.missing}`);
   const script = fileURLToPath(new URL('streams/pillow_pixels.py', import.meta.url));
-  const { side } = await Side.start({ command: found.python, args: ['-B', script] });
+  const environment = { SIDE: String(size) };
+  const { side } = await Side.start({ command: found.python, args: ['-B', script], environment });
   try {
     return Number((await side.ask({ items, out })).mean);
   } finally {

@@ -6,13 +6,14 @@ type Request =
   | {
       readonly open: {
         readonly folder: string;
-        readonly setting: { readonly from: 'jpeg' | 'raw'; readonly views: boolean };
+        readonly setting: { readonly from: 'files' | 'raw'; readonly views: boolean; readonly size?: number };
       };
     }
   | { readonly turn: { readonly skip: number; readonly batches: number } };
 
 const many = 1 << 16;
 
+let size = side;
 let stream:
   | AsyncIterator<{
       readonly fields: { readonly picture: { readonly dtype: string; readonly shape: readonly number[] } };
@@ -27,11 +28,12 @@ export async function answer(request: Request): Promise<object> {
   if ('open' in request) {
     const { folder, setting } = request.open;
     await stream?.return?.();
+    size = setting.size ?? side;
     const options = { shuffle: true, epochs: many, views: setting.views };
     const batches =
-      setting.from === 'jpeg'
-        ? cropped(folder).batches(batch, options)
-        : pipeline(shards(folder), randomResizedCrop({ size: side }), randomFlip()).batches(batch, options);
+      setting.from === 'files'
+        ? cropped(folder, size).batches(batch, options)
+        : pipeline(shards(folder), randomResizedCrop({ size }), randomFlip()).batches(batch, options);
     stream = batches[Symbol.asyncIterator]();
     return {};
   }
@@ -48,6 +50,6 @@ async function next(): Promise<void> {
   }>;
   if (done) throw new Error('The stream ended.');
   const { dtype, shape } = value.fields.picture;
-  const expected = [batch, side, side, 3];
+  const expected = [batch, size, size, 3];
   if (dtype !== 'uint8' || shape.join() !== expected.join()) throw new Error(`A batch of ${dtype} ${shape}.`);
 }

@@ -10,6 +10,7 @@
 #include <png.h>
 
 #include "answer.h"
+#include "decode/png_rows.h"
 #include "decode/region.h"
 #include "pixels/buffer.h"
 
@@ -18,6 +19,8 @@ namespace patchstream {
 // Decodes PNGs by libpng, picture after picture: all colour types and depths, interlaced or not. Palettes become RGB, fewer than 8 bits of grey are spread
 // over 0 to 255, of 16 bits the upper 8 are kept, and what is transparent (an alpha channel, tRNS) is laid on a colour. gAMA and other hints at how to show a
 // picture are not read.
+//
+// Most photographs are read by png_rows.h, without libpng but for the header; what that cannot read, or finds anything wrong with, libpng reads from its first row.
 //
 // On Linux libpng unpacks by the zlib inside Node, which Node exports and the loader finds before Debian's (all functions of it, so that nothing is mixed).
 //
@@ -42,7 +45,12 @@ class PngReader {
   // Gives back the memory of the picture, however far it was read.
   void close();
   // Gives back what is kept for the next picture where it is more than `most` bytes.
-  void trim(size_t most) { rows_.trim(most); }
+  void trim(size_t most) {
+    rows_.trim(most);
+#ifdef PATCHSTREAM_PNG_ROWS
+    plain_.trim(most);
+#endif
+  }
 
   const char* reason() const { return message_; }
 
@@ -52,6 +60,16 @@ class PngReader {
   static void give(png_structp png, png_bytep into, size_t count);
   static png_voidp allocate(png_structp png, png_alloc_size_t bytes);
   [[noreturn]] void leave(Answer why);
+  // Says in `region` where the pixels come to lie in `into`: the first of them.
+  static uint8_t* shape(int32_t left, int32_t top, int32_t right, int32_t bottom, int32_t channels, Buffer& into, Region& region);
+  // Writes a row of `channels` where it belongs.
+  static void lay(const uint8_t* row, int32_t channels, int32_t background, const Region& region, uint8_t* to);
+#ifdef PATCHSTREAM_PNG_ROWS
+  // Reads without libpng. `broken`: libpng is to try; `at_` is where it was.
+  Answer readPlain(int32_t background, int32_t channels, const Region& region, uint8_t* out);
+  // How many channels a picture has that is plain enough, else 0.
+  int32_t plainChannels() const;
+#endif
   // Passes over the whole width: libpng needs what earlier passes have put into a row.
   void readPasses(int32_t passes, int32_t top, int32_t bottom, int32_t high, uint8_t* rows, size_t rowBytes);
 
@@ -62,6 +80,9 @@ class PngReader {
   const std::atomic<bool>* stop_ = nullptr;
   // A row, or all that are wanted of an interlaced picture.
   Buffer rows_;
+#ifdef PATCHSTREAM_PNG_ROWS
+  PngRows plain_;
+#endif
   bool short_ = false;
   // Of the function that is jumped to.
   Answer answer_ = Answer::well;

@@ -62,9 +62,11 @@ const Passes portablePasses{vertical, horizontal};
 
 const Passes& passes() {
   static const Passes* const fastest = avx2Passes() == nullptr ? &portablePasses : avx2Passes();
-  return onlyPortable.load(std::memory_order_relaxed) ? portablePasses : *fastest;
+  return arePassesPortable() ? portablePasses : *fastest;
 }
 
 void usePortablePasses(bool portable) { onlyPortable = portable; }
+
+bool arePassesPortable() { return onlyPortable.load(std::memory_order_relaxed); }
 
 }  // namespace patchstream

@@ -23,7 +23,8 @@ extern const Passes portablePasses;
 const Passes* avx2Passes();
 // The fastest this machine has.
 const Passes& passes();
-// For comparisons: takes the portable ones, until called with false.
+// For comparisons: takes the portable ones, until called with false; decoders that have a plain form take it as well.
 void usePortablePasses(bool portable);
+bool arePassesPortable();
 
 }  // namespace patchstream

@@ -16,6 +16,7 @@ import {
   pngRows,
   pngSamples,
   pngSignature,
+  resum,
   type Samples,
 } from '../../kit/pictures/png.ts';
 import { bySharp, natively } from '../../kit/pictures/renderers.ts';
@@ -168,6 +169,53 @@ t.test('rows of a PNG below those that are wanted are not read: damage there is 
   const expected = pngPixels({ ...tall, height: 50 }, samples, background);
   const found = (await natively(upper)).data;
   t.ok(found.every((value, i) => value === expected[((20 + Math.floor(i / 30)) * 16 + 3) * 3 + (i % 30)]));
+});
+
+/** A picture by libpng alone, where `addon` would read most of them without it. */
+async function byLibpng<T>(work: () => Promise<T>): Promise<T> {
+  if (isAbsent(addon)) throw new Error(addon.found);
+  addon.setPortable(1);
+  try {
+    return await work();
+  } finally {
+    addon.setPortable(0);
+  }
+}
+
+const plainKinds = ([0, 2, 4, 6] as const).map((type) => ({ width: 180, height: 400, type, depth: 8 }) as const);
+
+t.test('large PNGs without a palette: the same pixels without libpng, whole and cut', { skip }, async (t) => {
+  for (const kind of plainKinds) {
+    const samples = pngSamples(kind, random);
+    for (const most of [700, 2 ** 20]) {
+      const whole = await open(pngOf(kind, samples, most));
+      const box = { left: 1 + random.integer(90), top: random.integer(300), width: 60, height: 100 };
+      for (const picture of [whole, whole.crop(box), whole.crop({ ...box, top: 300 })]) {
+        const found = (await natively(picture)).data;
+        t.ok(Buffer.from(found).equals((await byLibpng(() => natively(picture))).data), `${nameOf(kind)}, ${most}`);
+        if (picture === whole) t.ok(Buffer.from(found).equals(pngPixels(kind, samples, background)));
+      }
+    }
+  }
+});
+
+t.test('damage is judged alike with and without libpng, in words too', { skip }, async (t) => {
+  const counts = { pixels: 0, broken: 0 };
+  const files = plainKinds.map((kind) => pngOf({ ...kind, height: 40 }, pngSamples(kind, random), 3000));
+  for (let i = 0; i < 400; i++) {
+    const bytes = Buffer.from(files[i % files.length]!);
+    for (let times = 1 + random.integer(2); times > 0; times--)
+      bytes[41 + random.integer(bytes.length - 41)]! ^= 1 << random.integer(8);
+    const cut = random.integer(3) > 0 ? bytes : bytes.subarray(0, 60 + random.integer(bytes.length - 60));
+    const whole = await open(i % 2 === 0 ? cut : resum(cut));
+    const picture =
+      random.integer(2) > 0 ? whole : whole.crop({ left: 3, top: 2, width: 9, height: 1 + random.integer(30) });
+    const result = () => natively(picture).then(({ data }) => Buffer.from(data).toString('latin1'), String);
+    const [found, expected] = [await result(), await byLibpng(result)];
+    if (found !== expected) t.equal(found, expected, `file ${i}`);
+    counts[found.startsWith('PatchstreamError') ? 'broken' : 'pixels']++;
+  }
+  t.ok(counts.pixels > 40 && counts.broken > 150, `${counts.pixels} rendered, ${counts.broken} refused`);
 });
 
 t.test('a PNG whose header announces more than it may is refused, and nothing is decoded', async (t) => {

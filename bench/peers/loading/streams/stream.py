@@ -2,7 +2,7 @@
 
 Each line on stdin is a request in JSON, each line on stdout its answer; the first line is the hello, with versions and the settings to try.
 {"open": {"files", "folder", "setting"}}: opens the stream over the files, shuffled, again and again: random resized crops (scale 0.2 to 1, ratio
-    3/4 to 4/3) to 224 px, half of them mirrored, in batches of 64 that are uint8 and hold what one image of 224 x 224 x 3 holds each.
+    3/4 to 4/3) to 224 px, or what SIDE says, half of them mirrored, in batches of 64 that are uint8 and hold what one image of 224 x 224 x 3 holds each.
 {"turn": {"skip", "batches"}}: takes `skip` batches, then so many on the clock: {"ms", "images"}. What was made ahead is used up by those skipped.
 {"pixels": {"items": [[file, left, top, width, height, mirrored]], "out"}}: the boxes, rendered as the stream renders, uint8 [n, 224, 224, 3] in `out`.
 """
@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 
-SIDE, BATCH = 224, 64
+SIDE, BATCH = int(os.environ.get("SIDE", "224")), 64
 SCALE, RATIO = (0.2, 1.0), (3 / 4, 4 / 3)
 # More than any bench takes: a stream over the files again and again.
 MANY = 1 << 22

@@ -1,4 +1,4 @@
-"""torchvision's DataLoader: `decode_jpeg` and v2 on tensors, or Pillow and v2, as `how` of the settings says (see stream.py)."""
+"""torchvision's DataLoader: `decode_jpeg` or `decode_image` and v2 on tensors, or Pillow and v2, as HOW says (see stream.py)."""
 import os
 import warnings
 
@@ -6,7 +6,7 @@ import numpy as np
 import PIL.Image
 import torch
 import torchvision
-from torchvision.io import ImageReadMode, decode_jpeg, read_file
+from torchvision.io import ImageReadMode, decode_image, decode_jpeg, read_file
 from torchvision.transforms import InterpolationMode, v2
 
 from stream import BATCH, MANY, RATIO, SCALE, SIDE, cores, serve, worker_counts
@@ -19,6 +19,10 @@ def tensor(path):
     return decode_jpeg(read_file(path), ImageReadMode.RGB)
 
 
+def any_tensor(path):
+    return decode_image(read_file(path), ImageReadMode.RGB)
+
+
 def pillow(path):
     with open(path, "rb") as file:
         return PIL.Image.open(file).convert("RGB")
@@ -27,6 +31,7 @@ def pillow(path):
 CUT = v2.RandomResizedCrop(SIDE, SCALE, RATIO, InterpolationMode.BICUBIC, antialias=True)
 WAYS = {
     "decode_jpeg + v2": (tensor, v2.Compose([CUT, v2.RandomHorizontalFlip()])),
+    "decode_image + v2": (any_tensor, v2.Compose([CUT, v2.RandomHorizontalFlip()])),
     "Pillow + v2": (pillow, v2.Compose([CUT, v2.RandomHorizontalFlip(), v2.PILToTensor()])),
 }
 
@@ -60,5 +65,6 @@ def render(path, left, top, width, height):
 
 
 if __name__ == "__main__":
-    settings = [{"workers": workers, "ahead": 2} for workers in worker_counts(cores() + 1, 2 * cores())]
+    counts = worker_counts(0, 2 * cores()) if how == "decode_image + v2" else worker_counts(cores() + 1, 2 * cores())
+    settings = [{"workers": workers, "ahead": 2} for workers in counts]
     serve({"version": f"torchvision {torchvision.__version__}, torch {torch.__version__}", "settings": settings}, open_stream, render)
