@@ -153,6 +153,7 @@ function loaderBound(facts: BalanceFacts, shares: Shares): Finding {
     load: 0,
     meanWaiting: 0,
     mean: 0,
+    p99: 0,
     concurrency: 1,
     busyMs: 0,
     elapsedMs: 1,
@@ -165,11 +166,12 @@ interface Slow {
   readonly load: number;
   readonly meanWaiting: number;
   readonly mean: number;
+  readonly p99: number;
   readonly concurrency: number;
 }
 
 function slowStage(
-  { name, load, meanWaiting, mean, concurrency }: Slow,
+  { name, load, meanWaiting, mean, p99, concurrency }: Slow,
   { all, cores, shares, next }: { all: number; cores: number; shares: Shares; next: number },
 ): Finding {
   const evidence = `${name} takes ${milliseconds(mean)} a sample, has ${percent(load)} of its ${counted(concurrency, 'place')} taken, and ${meanWaiting.toFixed(1)} samples wait in front of it on the average.`;
@@ -177,7 +179,8 @@ function slowStage(
   const idle = shares.cores < 0.85 * cores;
   if (name === 'source') {
     const helps = 'A faster disk or a local copy would help, or shards, which are read in large pieces';
-    return { cause: 'source', stage: name, knob: 'source', gain, what: 'reading the source', helps, evidence };
+    const reads = `A read takes ${milliseconds(mean)}, 99 of 100 at most ${milliseconds(p99)}; ${(load * concurrency).toFixed(1)} are in flight on the average, of ${concurrency} that may be: as many as bring more, unless \`reads\` says fewer.`;
+    return { cause: 'source', stage: name, knob: 'source', gain, what: 'reading the source', helps, evidence: reads };
   }
   if (name === 'render') {
     const helps = idle

@@ -28,7 +28,9 @@ for (const [name, { plan, cause, stage, knob, better }] of Object.entries(plante
 t.test('where the trainer has the thread of the loader, that is the bottleneck, not what waits for it', async (t) => {
   const { rows, stats } = await coupled({ ...plain, sourceMs: 60 });
   const facts = { rows, stats, batch: plain.batch, cores: 8, permits: 32, onCores: true };
-  t.equal(explainBalance(facts)!.cause, 'source');
+  const slow = explainBalance(facts)!;
+  t.equal(slow.cause, 'source');
+  t.match(slow.evidence, /^A read takes [\d.]+ ms, 99 of 100 at most [\d.]+ ms; [\d.]+ are in flight/);
   const { cause, knob, gain, sentence, utilisation } = explainBalance({ ...facts, onLoaderThread: true })!;
   t.match({ cause, knob }, { cause: 'thread', knob: 'train.thread' });
   t.match(sentence, /^The loader is the bottleneck \(it takes turns .* `thread: worker` would help/);
