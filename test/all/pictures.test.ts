@@ -6,6 +6,7 @@ import { openPicture } from '../../src/vision/open.ts';
 import { renderPixels } from '../../src/vision/render/render.ts';
 import { noisy } from '../kit/pictures/pictures.ts';
 import { pngKinds, pngOf, pngSamples, resum } from '../kit/pictures/png.ts';
+import { bySharp, natively } from '../kit/pictures/renderers.ts';
 
 const random = new Random(11, 'mutations', 'pictures');
 const mebibytes = () => process.memoryUsage().rss / 2 ** 20;
@@ -80,3 +81,32 @@ t.test('10,000 mutated WebPs: pixels or an error of the catalogue, bounded memor
   t.comment(`${pixels} rendered, ${refused} refused, ${Math.round(grown)} MiB more`);
   t.ok(pixels > 500 && refused > 2000 && grown < 150);
 });
+
+t.test(
+  '3,000 random crops of PNGs and WebPs: the same pixels by both renderers, of lossy WebPs within 1 of 255',
+  async (t) => {
+    const photo = sharp('fixtures/photos/ajanta-cave.jpg').resize(190, 143);
+    const files: { readonly bytes: Buffer; readonly most: number }[] = Array.from(pngKinds(61, 47, random), (kind) => ({
+      bytes: pngOf(kind, pngSamples(kind, random)),
+      most: 0,
+    }));
+    files.push({ bytes: await photo.clone().png({ progressive: true }).toBuffer(), most: 0 });
+    files.push({ bytes: await photo.clone().ensureAlpha(0.6).png().toBuffer(), most: 0 });
+    files.push({ bytes: await photo.clone().webp({ lossless: true }).toBuffer(), most: 0 });
+    for (const quality of [20, 60, 95])
+      files.push({ bytes: await photo.clone().webp({ quality }).toBuffer(), most: 1 });
+    const wrong: string[] = [];
+    for (let i = 0; i < 3000; i++) {
+      const { bytes, most } = files[i % files.length]!;
+      const whole = await openPicture(bytes);
+      const [width, height] = [1 + random.integer(whole.width), 1 + random.integer(whole.height)];
+      const [left, top] = [random.integer(whole.width - width + 1), random.integer(whole.height - height + 1)];
+      const crop = whole.crop({ left, top, width, height });
+      const [ours, theirs] = [(await natively(crop)).data, (await bySharp(crop)).data];
+      const difference = ours.reduce((largest, value, at) => Math.max(largest, Math.abs(value - theirs[at]!)), 0);
+      if (difference > most)
+        wrong.push(`file ${i % files.length}, ${width} × ${height} at ${left}, ${top}: ${difference}`);
+    }
+    t.same(wrong, []);
+  },
+);

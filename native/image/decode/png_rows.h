@@ -16,8 +16,8 @@
 
 namespace patchstream {
 
-// Unpacks the rows of the plainest PNGs, of 8 bits a channel, not interlaced, and without a palette: what most photographs are. About twice as fast as libpng, whose
-// filters have no vector code on x86-64 as Debian builds it, and which asks zlib for one row at a time.
+// Unpacks the rows of the plainest PNGs, of 8 bits a channel, not interlaced, and without a palette: what most photographs are. About 1.6 times as fast for pictures of
+// 256 and 1,024 px as libpng, whose filters have no vector code on x86-64 as Debian builds it, and which asks zlib for one row at a time.
 //
 // It judges nothing: where anything is not as it should be, it ends, and libpng says what is wrong with the file, or that nothing is.
 class PngRows {
