@@ -26,10 +26,18 @@ const waits: Readonly<Record<string, Wait>> = {
 
 /** Every photograph is there so many times. */
 const times = 4;
-const rounds = 3;
-/** Batches of 64: until a side has found its pace, and on the clock. Theirs have it at once. */
+const rounds = 2;
+interface Turn {
+  readonly skip: number;
+  readonly batches: number;
+}
+
+/** Batches of 64: until a side has found its pace, and on the clock. Ours has few ahead; theirs has its pace at once, but each worker makes some ahead, which are used up first. */
 const ourTurn = { skip: 48, batches: 48 };
-const theirTurn = { skip: 8, batches: 16 };
+function theirTurn({ workers = 0, ahead = 0 }: Setting): Turn {
+  const made = Number(workers) * (Number(ahead) + 1);
+  return { skip: Math.max(8, made), batches: Math.max(16, Math.ceil((2 * made) / 3)) };
+}
 
 interface Peer {
   readonly name: string;
@@ -114,10 +122,10 @@ async function rowsOf({ what, wait, folder, files }: Cell): Promise<Row[]> {
     const command = { command: found.python, args: ['-B', path], environment: { HOW: how } };
     const tried: { setting: Setting; rate: number }[] = [];
     for (const setting of settings[wait.ms < 20 ? 0 : 1]) {
-      tried.push({ setting, rate: await rateOf(command, { folder, files, setting }, theirTurn) });
+      tried.push({ setting, rate: await rateOf(command, { folder, files, setting }, theirTurn(setting)) });
     }
     const { setting } = tried.sort((a, b) => b.rate - a.rate)[0]!;
-    best.push({ name, setting, rate: () => rateOf(command, { folder, files, setting }, theirTurn) });
+    best.push({ name, setting, rate: () => rateOf(command, { folder, files, setting }, theirTurn(setting)) });
   }
   const rates: { ours: number; theirs: number[] }[] = [];
   for (let round = 0; round < rounds; round++) {
@@ -137,7 +145,7 @@ async function rowsOf({ what, wait, folder, files }: Cell): Promise<Row[]> {
 }
 
 /** Images a second of a side that is started for it. */
-async function rateOf(command: SideCommand, open: object, turn: typeof ourTurn): Promise<number> {
+async function rateOf(command: SideCommand, open: object, turn: Turn): Promise<number> {
   const { side } = await Side.start(command);
   try {
     await side.ask({ open });
