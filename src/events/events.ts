@@ -145,6 +145,8 @@ export interface Bottleneck {
   readonly stats: readonly StageStats[];
   /** Milliseconds per step by micro-batch, as far as they were timed. */
   readonly costs: Readonly<Record<number, number>>;
+  /** Samples that may be in flight now: more than the pipeline says where reads take long. */
+  readonly permits: number;
   /** Absent before there are steps enough to judge. */
   readonly explanation?: Explanation;
 }

@@ -41,8 +41,8 @@ function readWaiting(path: string, name: string, options: ReadOptions): Promise<
 const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0);
 
 /**
- * Reads a file by Node: without native/image, and where something is wrong with it, which is told here in full. Only what may wait for a disk or a network goes to its threads, as plain callbacks: a small file is two trips there and a
- * third of what a file handle's promises cost (opening, asking the size, reading, closing).
+ * Reads a file by Node: without native/image, and where something is wrong with it, which is told here in full. Only what may wait for a disk or a network goes to
+ * its threads, as plain callbacks: a small file is two trips there and a third of what a file handle's promises cost (opening, asking the size, reading, closing).
  */
 function readAlone(
   path: string | Buffer,

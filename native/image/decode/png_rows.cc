@@ -37,7 +37,8 @@ bool PngRows::open(const uint8_t* at, const uint8_t* end, size_t rowBytes, size_
   odd_ = false;
   // The window that the stream itself names, as libpng does.
   if (!ready_ && inflateInit2(&stream_, 0) != Z_OK) return false;
-  if (ready_ && inflateReset(&stream_) != Z_OK) return false;
+  // And for each anew: zlib would keep that of the first.
+  if (ready_ && inflateReset2(&stream_, 0) != Z_OK) return false;
   ready_ = true;
   stream_.avail_in = 0;
   capacity_ = std::max<size_t>(1, leastStored / (rowBytes + 1)) * (rowBytes + 1);

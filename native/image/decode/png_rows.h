@@ -6,7 +6,6 @@
 #if defined(PATCHSTREAM_PNG) && defined(PATCHSTREAM_UNFILTER) && __has_include(<zlib.h>)
 #define PATCHSTREAM_PNG_ROWS
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 

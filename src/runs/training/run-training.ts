@@ -140,12 +140,12 @@ async function trainOn(
   const progress = new TrainingProgress(events, {
     training,
     facts: {
-      permits: resolved.capacity.permits,
       cores: machine().cores,
       onLoaderThread: train.thread === 'main',
       tunes: train.microBatch === 'auto',
     },
     stats: () => opened?.loader.stats() ?? [],
+    permits: () => opened?.loader.permits.capacity ?? resolved.capacity.permits,
     samples: () => opened && { ...opened.loader.permits.ended, passedOver: countOf(opened.source.passedOver ?? []) },
     costs: () => tuning.costs,
   });

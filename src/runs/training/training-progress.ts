@@ -14,8 +14,10 @@ const statsEveryMs = 30_000;
 /** What a training says of itself when it is asked. */
 export interface TrainingLook {
   readonly training: Pick<StartedTraining, 'step' | 'total' | 'batch' | 'onCores'>;
-  readonly facts: Pick<BalanceFacts, 'permits' | 'cores' | 'onLoaderThread' | 'tunes'>;
+  readonly facts: Pick<BalanceFacts, 'cores' | 'onLoaderThread' | 'tunes'>;
   stats(): readonly StageStats[];
+  /** Samples that may be in flight now. */
+  permits(): number;
   samples(): SampleCounts | undefined;
   /** Milliseconds per step by micro-batch, as far as they were timed. */
   costs(): Readonly<Record<number, number>>;
@@ -60,10 +62,10 @@ export class TrainingProgress {
   }
 
   #explain(): void {
-    const { training, facts, stats: statsNow, costs: costsNow } = this.#look;
-    const [stats, costs] = [statsNow(), costsNow()];
+    const { training, facts, stats: statsNow, costs: costsNow, permits: permitsNow } = this.#look;
+    const [stats, costs, permits] = [statsNow(), costsNow(), permitsNow()];
     const { batch, onCores } = training;
-    const explanation = explainBalance({ ...facts, rows: this.#recent, stats, costs, batch, onCores });
-    this.#events.emit({ type: 'bottleneck', stats, costs, ...(explanation && { explanation }) });
+    const explanation = explainBalance({ ...facts, rows: this.#recent, stats, costs, permits, batch, onCores });
+    this.#events.emit({ type: 'bottleneck', stats, costs, permits, ...(explanation && { explanation }) });
   }
 }

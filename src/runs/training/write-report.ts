@@ -26,8 +26,8 @@ interface ReportContext extends Omit<ReportOptions, 'events'> {
   readonly seconds: number;
   readonly end: LoopEnd;
   readonly training: StartedTraining;
-  /** What the stages have done, and milliseconds per step by micro-batch, as far as they were timed. */
-  readonly bottleneck: Pick<Bottleneck, 'stats' | 'costs'>;
+  /** What was last said of what sets the pace. */
+  readonly bottleneck: Pick<Bottleneck, 'stats' | 'costs' | 'permits'>;
 }
 
 /** Hears of a training what its report shows. */
@@ -35,11 +35,12 @@ export class TrainingReport {
   readonly #resolved: Resolved;
   readonly #options: ReportOptions;
   #training: StartedTraining | undefined;
-  #bottleneck: Pick<Bottleneck, 'stats' | 'costs'> = { stats: [], costs: {} };
+  #bottleneck: ReportContext['bottleneck'];
 
   constructor(resolved: Resolved, options: ReportOptions) {
     this.#resolved = resolved;
     this.#options = options;
+    this.#bottleneck = { stats: [], costs: {}, permits: resolved.capacity.permits };
     options.events.on('started', ({ training }) => {
       this.#training = training;
     });
@@ -72,7 +73,7 @@ async function writeReport(resolved: Resolved, context: ReportContext) {
     stats: bottleneck.stats,
     costs: bottleneck.costs,
     batch: train!.batch,
-    permits: resolved.capacity.permits,
+    permits: bottleneck.permits,
     cores: coreCount(),
     onCores: training.onCores,
     onLoaderThread: train!.thread === 'main',
