@@ -15,10 +15,13 @@ import {
   lastValueFrom,
   map,
   mergeMap,
+  type Observable,
   type OperatorFunction,
   of,
   type SchedulerLike,
+  Subject,
   sampleTime,
+  takeUntil,
   tap,
   throttleTime,
   timer,
@@ -200,6 +203,30 @@ t.test('what comes out after its time-out is the failure of that sample, and of 
   t.equal(failures.length, 8);
   t.equal(keys.length, 32);
   t.end();
+});
+
+t.test('what comes out in the very moment of its time-out is in time', (t) => {
+  const exact: Link = (scheduler) => operator(delay<Sample>(5000, scheduler), { holds: 2, name: 'exact', timeout: 5 });
+  const { error, broken, failures, keys } = tryChain([exact], { count: 20, permits: 16 });
+  t.same({ error, broken, failures, out: keys.length }, { error: undefined, broken: [], failures: [], out: 20 });
+  t.end();
+});
+
+t.test('cancelled by the operator itself while it is fed: every permit comes back', (t) => {
+  for (const holds of [0, 2]) {
+    const permits = new Permits(16);
+    const op = (source: Observable<Sample>) => source.pipe(tap(({ position }) => position === 3 && cancelled.next()));
+    const cancelled = new Subject<void>();
+    const budget = new Budget('op', 0, () => {});
+    const runs = gate<Sample>(permits, (position) => ({ key: `s${position}`, position, epoch: 0 }), { end: 10 }).pipe(
+      runOperator(op, { id: 'op', holds, timeoutSeconds: 5, budget, meter: new StageMeter('op') }),
+      takeUntil(cancelled),
+    );
+    runs.subscribe(({ permit }) => permit.return('delivered'));
+    if (holds === 0) t.equal(permits.open, 0);
+    else setImmediate(() => t.equal(permits.open, 0));
+  }
+  setImmediate(() => t.end());
 });
 
 /** Runs an operator in real time, its output in order. @returns the positions that come out. */
