@@ -287,7 +287,7 @@ export function runOperator(
         closing?.unsubscribe();
         pending.close();
         // A guest that answers at once and is being fed right now is let go by the feeding itself.
-        const rest = feeding && holds === 0 ? inside.slice(0, -1) : inside;
+        const rest = feeding && holds === 0 ? [] : inside;
         const how = isThrough ? 'dropped' : undefined;
         for (const { carried } of rest) carried.permit.return(how);
         for (const carried of queue) carried.permit.return(how);

@@ -26,6 +26,7 @@ import {
   throttleTime,
   timer,
   toArray,
+  VirtualTimeScheduler,
 } from 'rxjs';
 import t, { type Test } from 'tap';
 import { Budget } from '../../src/streams/failures.ts';
@@ -209,6 +210,21 @@ t.test('what comes out in the very moment of its time-out is in time', (t) => {
   const exact: Link = (scheduler) => operator(delay<Sample>(5000, scheduler), { holds: 2, name: 'exact', timeout: 5 });
   const { error, broken, failures, keys } = tryChain([exact], { count: 20, permits: 16 });
   t.same({ error, broken, failures, out: keys.length }, { error: undefined, broken: [], failures: [], out: 20 });
+  t.end();
+});
+
+t.test('an operator has worked on a sample from when it was fed until it has come out', (t) => {
+  const scheduler = new VirtualTimeScheduler();
+  scheduler.frame = 1000;
+  const permits = new Permits(16, () => scheduler.now());
+  const meter = new StageMeter('op', scheduler);
+  const budget = new Budget('op', 0, () => {});
+  gate<Sample>(permits, (position) => ({ key: `s${position}`, position, epoch: 0 }), { end: 6, scheduler })
+    .pipe(runOperator(delay(10, scheduler), { id: 'op', holds: 2, timeoutSeconds: 5, budget, meter, scheduler }))
+    .subscribe(({ permit }) => permit.return('delivered'));
+  scheduler.flush();
+  const { out, busyMs } = meter.stats();
+  t.same({ out, busyMs }, { out: 6, busyMs: 60 });
   t.end();
 });
 
