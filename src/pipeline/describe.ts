@@ -94,14 +94,14 @@ function link(kind: Link['kind'], id: string, options: unknown, spec?: Spec): Li
 
 /** `uint8 [64, 64, 3]`; of a picture without a size `of its own size`. */
 export function fieldText(field: FieldSpec, spec: Spec): string {
-  if (field === 'bytes') return '';
+  if (field === 'bytes' || field === 'text') return '';
   const known = numbersOf(field, spec);
   return known ? `${known.dtype} [${known.shape.join(', ')}]` : 'of its own size';
 }
 
 /** A field as it lies in a cell; undefined while it has no fixed size. */
 function numbersOf(field: FieldSpec, spec: Spec): Numbers | undefined {
-  if (field === 'bytes') return undefined;
+  if (field === 'bytes' || field === 'text') return undefined;
   if (typeof field === 'object' && 'dtype' in field) return field;
   const size = field === 'picture' ? spec.size : field.picture;
   return size ? { dtype: 'uint8', shape: [...size, 3] } : undefined;

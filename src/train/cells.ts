@@ -37,7 +37,8 @@ export function cellLayout(model: { name: string; fields: readonly string[] }, s
   const fields = model.fields.map((name): CellField => {
     const missing = (needs: string, stage: string) => fail('TRAIN_SPEC', { model: model.name, needs, stage });
     const known = spec.fields[name];
-    if (known === undefined || known === 'bytes') throw missing(`the field ${name}`, stageFor(name));
+    if (known === undefined || known === 'bytes' || known === 'text')
+      throw missing(`the field ${name}`, stageFor(name));
     const numbers = numbersOf(known, spec);
     if (numbers === undefined) throw missing('pictures of one size', 'resize or random-resized-crop');
     const field = { name, dtype: numbers.dtype, shape: numbers.shape, offset: at };
@@ -48,7 +49,7 @@ export function cellLayout(model: { name: string; fields: readonly string[] }, s
 }
 
 /** What a field is in a cell: a picture is its bytes; undefined where its size is not fixed. */
-function numbersOf(field: Exclude<FieldSpec, 'bytes'>, spec: Spec): Numbers | undefined {
+function numbersOf(field: Exclude<FieldSpec, 'bytes' | 'text'>, spec: Spec): Numbers | undefined {
   if (field !== 'picture' && 'dtype' in field) return field;
   const size = field === 'picture' ? spec.size : field.picture;
   return size ? { dtype: 'uint8', shape: [...size, 3] } : undefined;

@@ -20,9 +20,19 @@ export interface Spec {
 
 /**
  * A field of a sample: fixed-size numbers; `picture`, rendered to uint8 [H, W, 3] with the spec's `size`; a picture with a size of its
- * own (`lr`); or bytes of any length (never in a batch).
+ * own (`lr`); or bytes of any length, or text, one or a list of them (neither ever in a batch).
  */
-export type FieldSpec = Numbers | 'picture' | OwnPicture | 'bytes';
+export type FieldSpec = Numbers | 'picture' | OwnPicture | 'bytes' | 'text';
+
+/** What a trained model has made a field of: fields of another origin are no likeness of these. */
+export interface Origin {
+  /** The run, checkpoint or file of weights, as it was written or as an absolute path. */
+  readonly from: string;
+  /** What became of the model's answer: of vectors `mean`, `cls` or `patches`. */
+  readonly pool?: string;
+  /** A digest of model, weights and `pool`. */
+  readonly fingerprint: string;
+}
 
 /** A picture of [height, width] pixels, whatever the spec's `size`; null where the size is not known (after an open stage). */
 export interface OwnPicture {
@@ -32,4 +42,6 @@ export interface OwnPicture {
 export interface Numbers {
   readonly dtype: 'uint8' | 'int32' | 'float32';
   readonly shape: readonly number[];
+  /** Of numbers that a trained model has made. */
+  readonly origin?: Origin;
 }

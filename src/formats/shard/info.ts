@@ -19,7 +19,7 @@ const info = z.looseObject({
     .record(
       z.string(),
       z.union([
-        z.enum(['picture', 'bytes']),
+        z.enum(['picture', 'bytes', 'text']),
         z.looseObject({ dtype: z.string(), shape: sides }),
         z.looseObject({ picture: sides.nullable() }),
       ]),

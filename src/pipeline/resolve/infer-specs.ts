@@ -182,6 +182,7 @@ export function looseFields(
       return [fail('FIELD_MISSING', { owner, field, fields: fieldList(spec), advice })];
     }
     if (known === 'bytes') return [fail('FIELD_LOOSE', { field, advice: 'Put `decode` and `resize` before it.' })];
+    if (known === 'text') return [fail('FIELD_LOOSE', { field, advice: 'Text does not go into a batch.' })];
     const size =
       known === 'picture' ? spec.size : typeof known === 'object' && 'picture' in known ? known.picture : 'fixed';
     if (!size) {

@@ -77,7 +77,7 @@ export function checkFields(sample: Sample, spec: Spec): void {
   if (spec.open) return;
   for (const [name, known] of Object.entries(spec.fields)) {
     const value = (sample as Sample & Record<string, unknown>)[name];
-    if (known === 'bytes') continue;
+    if (known === 'bytes' || known === 'text') continue;
     if (typeof known === 'object' && 'dtype' in known) {
       fieldBytesOf(value, { name, ...known, offset: 0 });
       continue;
