@@ -1,6 +1,7 @@
 import { counted } from '../counts.ts';
 import type { StageStats } from '../streams/meter.ts';
 import type { Measures } from '../train/metrics.ts';
+import { type Reading, readingText, readRemedyText } from './reading.ts';
 import { type BalanceFacts, over, percent, type Shares, sharesOf, sum, unnoticed } from './shares.ts';
 
 /** The part that sets the pace. */
@@ -101,7 +102,7 @@ function takingTurns({ wait }: Shares): Finding {
 
 /** The trainer waits: some part of the loader is too slow, or is not allowed to be faster. */
 function loaderBound(facts: BalanceFacts, shares: Shares): Finding {
-  const { stats, permits, cores } = facts;
+  const { stats, permits, cores, reading } = facts;
   const all = 1 / (1 - shares.wait);
   const stages = stats.map((each) => ({ ...each, name: nameOf(each), load: loadOf(each) }));
   const failed = stats.reduce((sum, { failures }) => sum + failures, 0) / Math.max(1, stats[0]?.in ?? 0);
@@ -122,7 +123,8 @@ function loaderBound(facts: BalanceFacts, shares: Shares): Finding {
     undefined,
   );
   const full = stages.filter(({ load }) => load > saturated).sort((a, b) => b.meanWaiting - a.meanWaiting)[0];
-  if (full !== undefined) return slowStage(full, { all, cores, shares, next: nextLimit(stages, full.name, all) });
+  if (full !== undefined)
+    return slowStage(full, { all, cores, shares, reading, next: nextLimit(stages, full.name, all) });
   const render = stages.find(({ name }) => name === 'render');
   const inside = stages.reduce(
     (sum, { meanWaiting, busyMs, elapsedMs }) => sum + meanWaiting + over(busyMs, elapsedMs),
@@ -158,7 +160,7 @@ function loaderBound(facts: BalanceFacts, shares: Shares): Finding {
     busyMs: 0,
     elapsedMs: 1,
   };
-  return slowStage(slow, { all, cores, shares, next: all });
+  return slowStage(slow, { all, cores, shares, reading, next: all });
 }
 
 interface Slow {
@@ -170,17 +172,29 @@ interface Slow {
   readonly concurrency: number;
 }
 
+interface SlowContext {
+  readonly all: number;
+  readonly cores: number;
+  readonly shares: Shares;
+  readonly reading: Reading | undefined;
+  readonly next: number;
+}
+
 function slowStage(
   { name, load, meanWaiting, mean, p99, concurrency }: Slow,
-  { all, cores, shares, next }: { all: number; cores: number; shares: Shares; next: number },
+  { all, cores, shares, reading, next }: SlowContext,
 ): Finding {
   const evidence = `${name} takes ${milliseconds(mean)} a sample, has ${percent(load)} of its ${counted(concurrency, 'place')} taken, and ${meanWaiting.toFixed(1)} samples wait in front of it on the average.`;
   const gain = Math.min(all, next);
   const idle = shares.cores < 0.85 * cores;
   if (name === 'source') {
-    const helps = 'A faster disk or a local copy would help, or shards, which are read in large pieces';
-    const reads = `A read takes ${milliseconds(mean)}, 99 of 100 at most ${milliseconds(p99)}; ${(load * concurrency).toFixed(1)} are in flight on the average, of ${concurrency} that may be: as many as bring more, unless \`reads\` says fewer.`;
-    return { cause: 'source', stage: name, knob: 'source', gain, what: 'reading the source', helps, evidence: reads };
+    const helps = reading === undefined ? 'A faster disk or a local copy would help' : readRemedyText(reading);
+    const reads =
+      reading === undefined
+        ? `A read takes ${milliseconds(mean)}, 99 of 100 at most ${milliseconds(p99)}; ${(load * concurrency).toFixed(1)} are in flight on the average, of ${concurrency} that may be.`
+        : readingText(reading);
+    const knob = reading?.helps === 'reads' || reading?.helps === 'permits' ? reading.helps : 'source';
+    return { cause: 'source', stage: name, knob, gain, what: 'reading the source', helps, evidence: reads };
   }
   if (name === 'render') {
     const helps = idle

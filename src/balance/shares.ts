@@ -1,12 +1,15 @@
 import { percentOf } from '../counts.ts';
 import type { StageStats } from '../streams/meter.ts';
 import type { Measures } from '../train/metrics.ts';
+import type { Reading } from './reading.ts';
 
 /** What is known of a training, from its files or while it runs. */
 export interface BalanceFacts {
   readonly rows: readonly Measures[];
   /** What every stage did, the source first; none where the run was killed before it said. */
   readonly stats: readonly StageStats[];
+  /** How its reads go, where that is known. */
+  readonly reading?: Reading;
   readonly batch: number;
   /** Cores of the machine. */
   readonly cores: number;

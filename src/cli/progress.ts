@@ -1,3 +1,4 @@
+import { readingWords } from '../balance/reading.ts';
 import { counted, percentOf } from '../counts.ts';
 import { printable } from '../errors.ts';
 import type { Progress, RunEvent, RunSummary } from '../events/events.ts';
@@ -111,9 +112,11 @@ export function progressText({
   secondsLeft,
   waiting,
   balance,
+  reading,
   failures,
   values,
 }: Progress): string {
+  const disk = reading && readingWords(reading);
   const share = total ? `${Math.floor(percentOf(ended, total))}%  ` : '';
   const parts = [
     `${share}${done}${total === undefined ? '' : `/${total}`}`,
@@ -123,6 +126,7 @@ export function progressText({
     ...(secondsLeft === undefined ? [] : [`${durationText(secondsLeft)} left`]),
     ...(waiting === undefined ? [] : [`${waiting.permits} wait for ${printable(waiting.stage.replace(/^\d+:/, ''))}`]),
     ...(balance === undefined ? [] : [balanceText(balance)]),
+    ...(disk === undefined ? [] : [disk]),
     ...(failures > 0 ? [`${failures} failed`] : []),
   ];
   return parts.join('  ');

@@ -1,4 +1,5 @@
 import type { Explanation } from '../balance/bottleneck.ts';
+import type { Reading } from '../balance/reading.ts';
 import type { Decision } from '../balance/tuner.ts';
 import type { PassedOverRow } from '../files/passed-over.ts';
 import type { Machine } from '../machine.ts';
@@ -88,6 +89,8 @@ export interface Progress {
   readonly waiting?: { readonly stage: string; readonly permits: number };
   /** Which side of a training sets the pace by its last steps, and the share of the time in which the trainer works, 0 to 1. */
   readonly balance?: { readonly bottleneck: 'loader' | 'trainer'; readonly busy: number };
+  /** How long reads take, how many are in flight, and whether samples wait for them; absent before enough have ended. */
+  readonly reading?: Reading;
   /** Failures in all stages; a sample that became many may have several. */
   readonly failures: number;
   /** How the samples that this run has read have ended so far, and how many names the source has passed over. */
@@ -139,15 +142,17 @@ export interface TuningDecision extends Decision {
   readonly type: 'tuning';
 }
 
-/** What the stages of a training have done so far, and what sets its pace: twice a minute, and when its last step has ended. */
+/** What the stages of a run have done so far, and what sets its pace: twice a minute, and when its last sample or step has ended. */
 export interface Bottleneck {
   readonly type: 'bottleneck';
   readonly stats: readonly StageStats[];
-  /** Milliseconds per step by micro-batch, as far as they were timed. */
+  /** Milliseconds per step by micro-batch, as far as they were timed; of a training. */
   readonly costs: Readonly<Record<number, number>>;
   /** Samples that may be in flight now: more than the pipeline says where reads take long. */
   readonly permits: number;
-  /** Absent before there are steps enough to judge. */
+  /** How long reads take, and whether samples wait for them; absent before enough have ended. */
+  readonly reading?: Reading;
+  /** Of a training; absent before there are steps enough to judge. */
   readonly explanation?: Explanation;
 }
 

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Explanation, explainBalance } from '../balance/bottleneck.ts';
+import type { Reading } from '../balance/reading.ts';
 import type { BalanceFacts } from '../balance/shares.ts';
 import type { Decision } from '../balance/tuner.ts';
 import { counted } from '../counts.ts';
@@ -20,6 +21,8 @@ export interface Inspection {
   /** The tuner's last word. */
   readonly tuned?: Decision;
   readonly stats: readonly StageStats[];
+  /** How its reads went. */
+  readonly reading?: Reading;
   /** Lines of `events.jsonl` that are no rows of JSON. */
   readonly unreadable?: number;
 }
@@ -40,13 +43,14 @@ export async function inspectRun(folder: string): Promise<Inspection> {
   const events = lastRun(entered);
   const { batch, thread, microBatch } = pipeline.train;
   const machine = last<Partial<MachineRow>>(events, 'machine');
-  const end = last<{ readonly how: string; readonly stats: readonly StageStats[] }>(events, 'end');
+  const end = last<StatsRow & { readonly how: string }>(events, 'end');
   const tuned = last<Decision>(events, 'balance');
   // What was entered as the last step ended: by the run's end the loader may have stood still for long.
-  const stats = (last<{ readonly stats: readonly StageStats[] }>(events, 'stats') ?? end)?.stats ?? [];
+  const { stats = [], reading } = last<StatsRow>(events, 'stats') ?? end ?? {};
   const facts: BalanceFacts = {
     rows,
     stats: stats.filter(isWhole),
+    ...(reading && { reading }),
     batch,
     permits: pipeline.permits,
     cores: machine?.cores ?? 1,
@@ -60,6 +64,7 @@ export async function inspectRun(folder: string): Promise<Inspection> {
     name: pipeline.name,
     steps: rows.length,
     stats: facts.stats,
+    ...(reading && { reading }),
     ...(end && { ended: end.how }),
     ...(explanation && { explanation }),
     ...(tuned && { tuned }),
@@ -93,27 +98,32 @@ function parsed(text: string, folder: string): PipelineJson {
   throw fail('RUN_FOLDER', { found: 'a pipeline.json that describes no training' }, { where: folder });
 }
 
+export interface StatsRow {
+  readonly stats?: readonly StageStats[];
+  readonly reading?: Reading;
+}
+
 type Row = Readonly<Record<string, unknown>>;
 
 /** Rows that can be read, and how many lines cannot: a last one that is not ended is being written, or was cut by a kill, and is neither. */
-function rowsOf(text: string): { readonly rows: readonly Row[]; readonly unreadable: number } {
+export function rowsOf(text: string): { readonly rows: readonly Row[]; readonly unreadable: number } {
   const lines = text.split('\n').slice(0, -1);
   const rows = lines.map(jsonOf).filter((row): row is Row => typeof row === 'object' && row !== null);
   return { rows, unreadable: lines.length - rows.length };
 }
 
 /** A folder may hold the events of several runs: the last start begins the one that is looked at. */
-function lastRun(events: readonly Row[]): readonly Row[] {
+export function lastRun(events: readonly Row[]): readonly Row[] {
   const start = events.findLastIndex(({ event }) => event === 'start');
   return events.slice(Math.max(0, start));
 }
 
-function last<T>(events: readonly Row[], name: string): T | undefined {
+export function last<T>(events: readonly Row[], name: string): T | undefined {
   return events.findLast(({ event }) => event === name) as T | undefined;
 }
 
 /** Statistics with all that is looked at: those of earlier versions had less. */
-function isWhole(stats: StageStats): boolean {
+export function isWhole(stats: StageStats): boolean {
   const { stage, busyMs, elapsedMs, concurrency, meanWaiting, mean, p10 } = stats;
   return typeof stage === 'string' && [busyMs, elapsedMs, concurrency, meanWaiting, mean, p10].every(Number.isFinite);
 }

@@ -13,6 +13,7 @@ export interface Look {
   readonly stats: readonly StageStats[];
   readonly values?: Record<string, number>;
   readonly balance?: Progress['balance'] | undefined;
+  readonly reading?: Progress['reading'] | undefined;
   readonly samples?: Progress['samples'] | undefined;
 }
 
@@ -29,7 +30,7 @@ export class ProgressTicker {
    */
   constructor(emit: (event: EventOf<'progress'>) => void, look: () => Look, { perDone = 1, before = 0 } = {}) {
     this.#emit = () => {
-      const { done, ended = done, records, total, stats, values, balance, samples } = look();
+      const { done, ended = done, records, total, stats, values, balance, reading, samples } = look();
       const seconds = (awake.now() - this.#began) / 1000;
       const rate = seconds > 0 ? (ended - before) / seconds : 0;
       const known = total !== undefined && Number.isFinite(total);
@@ -51,6 +52,7 @@ export class ProgressTicker {
         ...(stats.length > 0 && { queues: Object.fromEntries(stats.map(({ stage, waiting }) => [stage, waiting])) }),
         ...(values && { values }),
         ...(balance && { balance }),
+        ...(reading && { reading }),
       } satisfies Progress);
     };
     this.#timer = setInterval(this.#emit, everyMs);

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { tap } from 'rxjs';
 import { type AwakeTimer, awake } from '../awake-clock.ts';
+import { explainJob } from '../balance/explain-job.ts';
+import type { Reading } from '../balance/reading.ts';
 import { PatchstreamError } from '../errors.ts';
 import type { RunSummary, Sum } from '../events/events.ts';
 import { type Notice, notice, noticeText } from '../events/notices.ts';
@@ -21,10 +23,12 @@ import type { Drop, Sample } from '../streams/sample.ts';
 import { cancelled } from './cancelled.ts';
 import type { RunContext } from './context.ts';
 import { failureOf, startedOf } from './events/make-events.ts';
+import { JobProgress } from './job-progress.ts';
 import { checkFields } from './loader/layout.ts';
 import { type Opened, openLoader, openSource } from './loader/open.ts';
+import { readingNow } from './loader/reading.ts';
 import { filesOfSource } from './loader/source-files.ts';
-import { lossLines, ProgressTicker, totals } from './progress.ts';
+import { lossLines, totals } from './progress.ts';
 import { checkSum, type Earlier, earlierOf, sayPassedOver, sumLines, sumOfJob } from './sum.ts';
 import { onProgress, Watch } from './watch.ts';
 
@@ -110,12 +114,19 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
     const lost = lossLines(stats, join(folder.path, 'quarantine.jsonl'));
     const empty = emptyNotices(job, source).map(noticeText);
     const lines = [...empty, ...closed.lines, ...lost, ...sumLines(sum!, source.passedOver)];
+    lines.push(...slowLines(stats, readingNow(opened.loader.ahead, source, resolved.definition)));
     return { lines, files: closed.files, done: samples + stats.at(-1)!.out, sum: sum!, seconds, ...totals(stats) };
   } finally {
     context.account = { stats: opened?.loader.stats() ?? [], ...(sum && { sum }) };
     await watch?.close();
     await (opened?.close() ?? source?.close?.());
   }
+}
+
+/** Where the disk has set the pace: what would help. */
+function slowLines(stats: readonly StageStats[], reading: Reading | undefined): string[] {
+  const found = explainJob(stats, reading);
+  return found?.stage === 'source' && reading !== undefined ? [`${found.sentence} ${found.evidence}`] : [];
 }
 
 /** A part of a job may have nothing to do, where there are more parts than samples. */
@@ -147,12 +158,12 @@ interface Written {
 
 /** Takes all samples to the sink. */
 async function write(
-  { loader, total }: Opened,
-  { sink: target, spec }: Resolved,
+  { loader, total, source }: Opened,
+  { sink: target, spec, definition }: Resolved,
   sink: OpenSink,
   {
     signal,
-    events: { emit },
+    events,
     written,
     watch,
     passedOver,
@@ -165,15 +176,20 @@ async function write(
   const { permits } = loader;
   const underWay = new Set<Promise<unknown>>();
   let position = -1;
-  const ticker = new ProgressTicker(watch === undefined ? emit : onProgress(emit), () => ({
-    // A sample is done when nothing of it is under way: records are counted beside.
-    done: permits.ended.delivered,
-    ended: ends.reduce((sum, end) => sum + permits.ended[end], 0),
-    ...(written.records !== permits.ended.delivered && { records: written.records }),
-    total,
-    stats: loader.stats(),
-    samples: { ...permits.ended, passedOver },
-  }));
+  const look = {
+    done: () => ({
+      // A sample is done when nothing of it is under way: records are counted beside.
+      done: permits.ended.delivered,
+      ended: ends.reduce((sum, end) => sum + permits.ended[end], 0),
+      ...(written.records !== permits.ended.delivered && { records: written.records }),
+      total,
+      samples: { ...permits.ended, passedOver },
+    }),
+    stats: () => loader.stats(),
+    reading: () => readingNow(loader.ahead, source, definition),
+    permits: () => permits.capacity,
+  };
+  const progress = new JobProgress(events, look, watch && onProgress);
   try {
     const writing = drain({
       write: async (sample) => {
@@ -199,7 +215,7 @@ async function write(
     const all = loader.ordered.pipe(writing, counting);
     for await (const _ of iterate(all, watch === undefined ? signal : undefined));
   } finally {
-    ticker.stop();
+    progress.stop();
     // What a run that has failed still writes must not appear when its folder is another's.
     await ended(underWay);
   }

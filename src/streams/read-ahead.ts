@@ -1,6 +1,7 @@
 import { BehaviorSubject } from 'rxjs';
 import type { Permits } from './permits.ts';
-import { firstReads, nextReads, type ReadBounds, type ReadsInFlight } from './reads-in-flight.ts';
+import { type ReadPace, ReadTimes } from './read-pace.ts';
+import { firstReads, isFed, nextReads, type ReadBounds, type ReadsInFlight, slowStateOf } from './reads-in-flight.ts';
 
 /** What a round takes at least: in fewer reads, or less time, chance decides. And the reads of one in which they are only counted. */
 const least = { reads: 16, ms: 20, counted: 64 };
@@ -37,24 +38,29 @@ export class ReadAhead {
   /** Of all samples that are known. */
   #bytes = 0;
   #held = 0;
+  readonly #times = new ReadTimes();
+  /** When the last read ended, and sums over the time of the round: while all wait for one read none ends, which counts. */
+  #last: number;
+  #runningArea = 0;
+  #starvedMs = 0;
 
   constructor(run: ReadingRun, bounds: ReadBounds) {
     this.#run = run;
     this.#bounds = bounds;
-    this.#began = run.now();
+    this.#began = this.#last = run.now();
     this.#atOnce = run.atOnce();
     this.#state = firstReads(bounds);
     this.places = new BehaviorSubject(this.#state.reads);
   }
 
-  /** Whether more reads in flight have brought no more pictures when that was tried. */
-  get isSaturated(): boolean {
-    return this.#state.isSaturated;
-  }
-
   /** Whether reads wait for something, or it is not known yet: otherwise they are only counted, since to measure them would cost more than the rest. */
   get isMeasured(): boolean {
     return this.#isMeasured;
+  }
+
+  /** How reading goes of late; nothing before enough reads have ended. */
+  pace(): ReadPace | undefined {
+    return this.#times.pace();
   }
 
   /** A read has ended, well or not, after so many milliseconds. */
@@ -63,12 +69,18 @@ export class ReadAhead {
       if (++this.#ended === least.counted) this.#count();
       return;
     }
-    this.#running += this.#run.running() + 1;
-    this.#milliseconds += milliseconds;
-    if (milliseconds > this.#longest) this.#longest = milliseconds;
+    const running = this.#run.running() + 1;
     const behind = this.#run.behind();
+    const now = this.#run.now();
+    this.#running += running;
+    this.#runningArea += running * (now - this.#last);
+    if (!isFed(behind, this.#bounds)) this.#starvedMs += now - this.#last;
+    this.#last = now;
+    this.#milliseconds += milliseconds;
+    this.#times.add(milliseconds);
+    if (milliseconds > this.#longest) this.#longest = milliseconds;
     if (behind < this.#backlog) this.#backlog = behind;
-    if (++this.#ended >= this.#state.reads && this.#ended % least.reads === 0) this.#judge();
+    if (++this.#ended >= this.#state.reads && this.#ended % least.reads === 0) this.#judge(now);
   }
 
   /** A sample that was read holds so many bytes. */
@@ -83,30 +95,39 @@ export class ReadAhead {
   }
 
   #count(): void {
+    const now = this.#run.now();
     this.#isMeasured = !this.#wereAtOnce();
-    this.#begin(this.#run.now());
+    const round = { milliseconds: now - this.#began, starvedMs: 0, inFlight: 0, bytesPerSecond: 0 };
+    this.#times.round({ ...round, state: 'atOnce', places: this.#state.reads });
+    this.#begin(now);
   }
 
-  #judge(): void {
-    const now = this.#run.now();
+  #judge(now: number): void {
     const elapsed = now - this.#began;
     if (elapsed < least.ms) return;
     const before = this.#state;
-    this.#state = nextReads(
-      before,
-      {
-        ended: this.#ended,
-        running: this.#running / this.#ended,
-        readRate: (1000 * this.#ended) / elapsed,
-        rate: (1000 * (this.#run.permits.returned - this.#returned)) / elapsed,
-        backlog: this.#backlog,
-        meanMs: this.#milliseconds / this.#ended,
-        longestMs: this.#longest,
-        bytes: this.#held > 0 ? this.#bytes / this.#held : 0,
-        atOnce: this.#wereAtOnce(),
-      },
-      this.#bounds,
-    );
+    const round = {
+      ended: this.#ended,
+      running: this.#running / this.#ended,
+      readRate: (1000 * this.#ended) / elapsed,
+      rate: (1000 * (this.#run.permits.returned - this.#returned)) / elapsed,
+      backlog: this.#backlog,
+      meanMs: this.#milliseconds / this.#ended,
+      longestMs: this.#longest,
+      bytes: this.#held > 0 ? this.#bytes / this.#held : 0,
+      atOnce: this.#wereAtOnce(),
+    };
+    this.#state = nextReads(before, round, this.#bounds);
+    const inFlight = this.#runningArea / elapsed;
+    const isStarved = this.#starvedMs > elapsed / 4;
+    this.#times.round({
+      state: round.atOnce ? 'atOnce' : isStarved ? slowStateOf(before, inFlight, this.#bounds) : 'fed',
+      milliseconds: elapsed,
+      starvedMs: round.atOnce ? 0 : this.#starvedMs,
+      inFlight,
+      places: before.reads,
+      bytesPerSecond: round.bytes * round.readRate,
+    });
     const { reads, permits } = this.#state;
     const isLeast = reads === this.#bounds.leastReads && permits === this.#bounds.leastPermits;
     this.#isMeasured = !(isLeast && this.#wereAtOnce());
@@ -118,7 +139,8 @@ export class ReadAhead {
   #begin(now: number): void {
     this.#ended = this.#running = this.#milliseconds = this.#longest = 0;
     this.#backlog = Number.POSITIVE_INFINITY;
-    this.#began = now;
+    this.#runningArea = this.#starvedMs = 0;
+    this.#began = this.#last = now;
     this.#returned = this.#run.permits.returned;
     this.#atOnce = this.#run.atOnce();
   }

@@ -1,3 +1,5 @@
+import type { ReadState } from './read-pace.ts';
+
 /** What was measured while so many reads as are in flight have ended. */
 export interface ReadRound {
   /** Reads that have ended. */
@@ -88,6 +90,23 @@ export function nextReads(state: ReadsInFlight, round: ReadRound, bounds: ReadBo
   return { ...next, reads, permits: permitsAfter(state.permits, further, round, bounds) };
 }
 
+/** Whether what comes behind the source has enough to do with so many samples. */
+export function isFed(backlog: number, { leastPermits }: Pick<ReadBounds, 'leastPermits'>): boolean {
+  return backlog > fed * leastPermits;
+}
+
+/** Why samples were waited for, while so many reads were in flight in the mean. */
+export function slowStateOf(
+  { reads, permits, isSaturated, patience }: ReadsInFlight,
+  inFlight: number,
+  { mostReads }: Pick<ReadBounds, 'mostReads'>,
+): ReadState {
+  if (inFlight >= full * permits) return 'permits';
+  if (inFlight < full * reads) return 'ordered';
+  if (isSaturated || patience > firstPatience) return 'saturated';
+  return reads < mostReads ? 'growing' : 'full';
+}
+
 function knownAfter(
   { rate, meanMs, longestMs }: ReadsInFlight,
   round: ReadRound,
@@ -107,12 +126,12 @@ function placesAfter(state: ReadsInFlight, round: ReadRound, bounds: ReadBounds)
   const { reads } = state;
   const { running, rate, readRate, atOnce } = round;
   if (state.settles) return { ...state, settles: false };
-  const isFed = round.backlog > fed * bounds.leastPermits;
-  if (atOnce || isFed || running < full * reads) {
+  const hasBacklog = isFed(round.backlog, bounds);
+  if (atOnce || hasBacklog || running < full * reads) {
     // A few slow reads hold places for long, more of them at one time than at another: the mean says how many there are to be.
-    const used = isFed ? (state.rate * state.meanMs) / 1000 : running;
+    const used = hasBacklog ? (state.rate * state.meanMs) / 1000 : running;
     const needed = atOnce ? 0 : Math.ceil(headroom * used);
-    const kept = isFed ? Math.max(needed, shrunk(reads, needed)) : shrunk(reads, needed);
+    const kept = hasBacklog ? Math.max(needed, shrunk(reads, needed)) : shrunk(reads, needed);
     return { ...others, isSaturated: false, rest: 0, patience: firstPatience, reads: kept };
   }
   if (before !== undefined && readRate / before.readRate - 1 < worthwhile * (reads / before.reads - 1)) {

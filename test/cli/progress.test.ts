@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { Reading } from '../../src/balance/reading.ts';
 import { barText, durationText, progressText, viewOf } from '../../src/cli/progress.ts';
 import type { Progress } from '../../src/events/events.ts';
 
@@ -15,6 +16,12 @@ const half: Progress = {
 
 t.test('a line of progress', async (t) => {
   t.equal(progressText(half), '50%  50/100  loss 0.1235  812 images/s  1 min 15 s left  12 wait for resize  2 failed');
+  const reading: Reading = {
+    ...{ state: 'saturated', medianMs: 41.2, p99Ms: 60, inFlight: 63.6, places: 64, bytesPerSecond: 1e6 },
+    ...{ slowShare: 1, helps: 'shards' },
+  };
+  t.match(progressText({ ...half, reading }), /reading is the bottleneck: 41 ms a read, 64 of 64 in flight, shards/);
+  t.equal(progressText({ ...half, reading: { ...reading, state: 'fed' } }), progressText(half));
   const faces = {
     type: 'progress',
     done: 5,

@@ -63,7 +63,11 @@ t.test('a job writes pictures in order, a manifest, a sheet, and what happened',
   t.equal(events.filter(({ type }) => type === 'failure').length, broken.length);
   const last = events.filter((event) => event.type === 'progress').at(-1);
   t.match(last, { done: 20, total: 25, failures: 5 });
-  t.match(rowsOf(join(output, 'events.jsonl')), [{ event: 'start' }, { event: 'end', how: 'completed' }]);
+  t.match(rowsOf(join(output, 'events.jsonl')), [
+    { event: 'start' },
+    { event: 'stats' },
+    { event: 'end', how: 'completed' },
+  ]);
   t.match(JSON.parse(readFileSync(join(output, 'pipeline.json'), 'utf8')), {
     stages: [{ decode: {} }, { resize: { size: 32 } }],
   });

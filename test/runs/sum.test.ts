@@ -92,7 +92,12 @@ t.test('L9: what is passed over is said at the start, in the summary and in even
     .split('\n')
     .slice(0, -1)
     .map((row) => JSON.parse(row));
-  t.match(rows, [{ event: 'start' }, { event: 'passedOver', count: 2 }, { event: 'end', sum: { ...sum } }]);
+  t.match(rows, [
+    { event: 'start' },
+    { event: 'passedOver', count: 2 },
+    { event: 'stats' },
+    { event: 'end', sum: { ...sum } },
+  ]);
 });
 
 t.test('a job that is cancelled says what it has not reached; one that goes on counts all of it', async (t) => {

@@ -3,18 +3,25 @@ import { fail } from '../../errors.ts';
 import { type Command, onlyWord } from '../command.ts';
 import { checkpointInspection } from './checkpoint.ts';
 import type { Inspection } from './inspection.ts';
+import { jobInspection } from './job.ts';
 import { runInspection } from './run.ts';
 import { shardInspection } from './shards.ts';
 import { tarInspection } from './tar.ts';
 
 /** Every kind; the first that knows a path shows it. */
-const inspections: readonly Inspection[] = [runInspection, checkpointInspection, shardInspection, tarInspection];
+const inspections: readonly Inspection[] = [
+  runInspection,
+  checkpointInspection,
+  shardInspection,
+  tarInspection,
+  jobInspection,
+];
 
 /** `patchstream inspect <path>` */
 export const inspect: Command = {
   name: 'inspect',
   usage: '<path>',
-  summary: `Look into ${inspections.map(({ what }) => what).join(', or ')}: what it holds, what made it, and with --verify whether it is whole; of a training, what sets its pace.`,
+  summary: `Look into ${inspections.map(({ what }) => what).join(', or ')}: what it holds, what made it, and with --verify whether it is whole; of a training or a job, what sets its pace.`,
   options: {
     verify: {
       type: 'boolean',

@@ -27,7 +27,7 @@ export function logOf(folder: Pick<RunFolder, 'record' | 'quarantine'>): (event:
         break;
       }
       case 'bottleneck':
-        folder.record('stats', { stats: event.stats });
+        folder.record('stats', { stats: event.stats, ...(event.reading && { reading: event.reading }) });
         break;
       case 'failure':
         folder.quarantine(event);

@@ -1,7 +1,8 @@
 import { combineLatest, distinctUntilChanged, map, type Observable } from 'rxjs';
+import { judgeReading, type Reading } from '../../balance/reading.ts';
 import { readsAtOnce } from '../../files/native/trials.ts';
 import { type Machine, machine } from '../../machine.ts';
-import type { Fields } from '../../sources/source.ts';
+import type { Fields, OpenSource } from '../../sources/source.ts';
 import { ReadAhead, type ReadingRun } from '../../streams/read-ahead.ts';
 import type { Drop } from '../../streams/sample.ts';
 import { Picture } from '../../vision/picture.ts';
@@ -43,6 +44,17 @@ export function readingOf(
   if (reads !== undefined || typeof places === 'number') return { ahead, places: ahead.places };
   const most = combineLatest([places, ahead.places]).pipe(map(([least, more]) => Math.max(least, more)));
   return { ahead, places: most.pipe(distinctUntilChanged()) };
+}
+
+/** How the reads of a run go, and what would help; nothing before enough have ended. */
+export function readingNow(
+  ahead: Pick<ReadAhead, 'pace'>,
+  { file }: Pick<OpenSource, 'file'>,
+  { reads, permits }: { readonly reads?: unknown; readonly permits?: unknown },
+): Reading | undefined {
+  const pace = ahead.pace();
+  const given = (value: unknown) => (typeof value === 'number' ? value : undefined);
+  return pace && judgeReading(pace, { hasFiles: file !== undefined, reads: given(reads), permits: given(permits) });
 }
 
 /** Bytes of memory that a sample keeps from being used otherwise. */

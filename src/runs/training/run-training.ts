@@ -21,6 +21,7 @@ import { failureOf, startedOf } from '../events/make-events.ts';
 import type { Threads } from '../loader/engine.ts';
 import { loadingBytes } from '../loader/loading-memory.ts';
 import { type Opened, openLoader, openSource } from '../loader/open.ts';
+import { readingNow } from '../loader/reading.ts';
 import { rendering } from '../loader/rendering.ts';
 import { filesOfSource } from '../loader/source-files.ts';
 import { lossLines, totals } from '../progress.ts';
@@ -146,6 +147,7 @@ async function trainOn(
     },
     stats: () => opened?.loader.stats() ?? [],
     permits: () => opened?.loader.permits.capacity ?? resolved.capacity.permits,
+    reading: () => opened && readingNow(opened.loader.ahead, opened.source, resolved.definition),
     samples: () => opened && { ...opened.loader.permits.ended, passedOver: countOf(opened.source.passedOver ?? []) },
     costs: () => tuning.costs,
   });

@@ -1,4 +1,5 @@
 import { balanceOf, explainBalance } from '../../balance/bottleneck.ts';
+import type { Reading } from '../../balance/reading.ts';
 import type { BalanceFacts } from '../../balance/shares.ts';
 import type { SampleCounts, StartedTraining } from '../../events/events.ts';
 import type { StageStats } from '../../streams/meter.ts';
@@ -18,6 +19,8 @@ export interface TrainingLook {
   stats(): readonly StageStats[];
   /** Samples that may be in flight now. */
   permits(): number;
+  /** How reading goes; nothing before enough reads have ended. */
+  reading?(): Reading | undefined;
   samples(): SampleCounts | undefined;
   /** Milliseconds per step by micro-batch, as far as they were timed. */
   costs(): Readonly<Record<number, number>>;
@@ -46,6 +49,7 @@ export class TrainingProgress {
         total,
         stats: look.stats(),
         samples: look.samples(),
+        reading: look.reading?.(),
         balance: balanceOf(this.#recent, batch),
         ...(last && { values: { loss: last.loss, lr: last.lr } }),
       };
@@ -65,7 +69,18 @@ export class TrainingProgress {
     const { training, facts, stats: statsNow, costs: costsNow, permits: permitsNow } = this.#look;
     const [stats, costs, permits] = [statsNow(), costsNow(), permitsNow()];
     const { batch, onCores } = training;
-    const explanation = explainBalance({ ...facts, rows: this.#recent, stats, costs, permits, batch, onCores });
-    this.#events.emit({ type: 'bottleneck', stats, costs, permits, ...(explanation && { explanation }) });
+    const reading = this.#look.reading?.();
+    const read = reading && { reading };
+    const explanation = explainBalance({
+      ...facts,
+      rows: this.#recent,
+      stats,
+      costs,
+      permits,
+      batch,
+      onCores,
+      ...read,
+    });
+    this.#events.emit({ type: 'bottleneck', stats, costs, permits, ...read, ...(explanation && { explanation }) });
   }
 }

@@ -27,7 +27,7 @@ interface ReportContext extends Omit<ReportOptions, 'events'> {
   readonly end: LoopEnd;
   readonly training: StartedTraining;
   /** What was last said of what sets the pace. */
-  readonly bottleneck: Pick<Bottleneck, 'stats' | 'costs' | 'permits'>;
+  readonly bottleneck: Pick<Bottleneck, 'stats' | 'costs' | 'permits' | 'reading'>;
 }
 
 /** Hears of a training what its report shows. */
@@ -72,6 +72,7 @@ async function writeReport(resolved: Resolved, context: ReportContext) {
     rows,
     stats: bottleneck.stats,
     costs: bottleneck.costs,
+    ...(bottleneck.reading && { reading: bottleneck.reading }),
     batch: train!.batch,
     permits: bottleneck.permits,
     cores: coreCount(),

@@ -4,6 +4,7 @@ import t from 'tap';
 import { lomar } from '../../../src/models/index.ts';
 import { definePipeline, pipeline } from '../../../src/runs/loader/define.ts';
 import { run } from '../../../src/runs/run.ts';
+import { toJsonl } from '../../../src/sinks/index.ts';
 import { imageFolder } from '../../../src/sources/index.ts';
 import { decode, mask, randomResizedCrop, windows } from '../../../src/stages/index.ts';
 import { pictureFolder } from '../../kit/files/folder.ts';
@@ -107,4 +108,38 @@ t.test('what is no training is told of', async (t) => {
   rmSync(join(root, 'half', 'pipeline.json'));
   t.match(await patchstream(['inspect', join(root, 'half')]), { code: 1, err: /RUN_FOLDER/ });
   t.match(await patchstream(['inspect']), { code: 2 });
+});
+
+t.test('a job is inspected as well: what sets its pace, and how its reads went', async (t) => {
+  const root = t.testdir();
+  await pictureFolder(join(root, 'photos'), 6);
+  const output = join(root, 'job');
+  await run(
+    definePipeline({
+      name: 'small',
+      source: imageFolder(join(root, 'photos')),
+      stages: [decode()],
+      sink: toJsonl(),
+      output,
+    }),
+  );
+  const { out, code } = await patchstream(['inspect', output]);
+  t.equal(code, 0);
+  t.match(out, /^small: a job, 6 samples done, completed\. The (sink|stage) \S+.* sets the pace\. /);
+  const stats = [
+    { stage: '0:source', in: 9, out: 5, busyMs: 9, elapsedMs: 10, concurrency: 1, meanWaiting: 0, mean: 1, p10: 1 },
+  ];
+  const reading = {
+    ...{ state: 'full', medianMs: 200, p99Ms: 210, inFlight: 256, places: 256, bytesPerSecond: 0 },
+    ...{ slowShare: 0.97, slowState: 'full', helps: 'shards' },
+  };
+  writeFileSync(join(output, 'events.jsonl'), jsonl([{ event: 'start' }, { event: 'stats', stats, reading }]));
+  t.match(
+    (await patchstream(['inspect', output])).out,
+    /5 samples done, running, or was killed\. Reading from the disk or network sets the pace: for 97 % .*Shards would help.* 200 ms, 99 of 100 at most 210 ms; 256\.0 are in flight/,
+  );
+  t.match(JSON.parse((await patchstream(['inspect', output, '--json'])).out), {
+    reading,
+    explanation: { stage: 'source' },
+  });
 });

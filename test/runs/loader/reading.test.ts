@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
+import { judgeReading } from '../../../src/balance/reading.ts';
 import { loader } from '../../../src/runs/loader/engine.ts';
 import { bytesHeld } from '../../../src/runs/loader/reading.ts';
 import type { OpenSource } from '../../../src/sources/source.ts';
@@ -15,21 +16,30 @@ interface Run {
   readonly renderMs?: number;
   readonly reads?: number;
   readonly mostPermits?: number;
+  readonly permits?: number;
+  /** Reads a second that the source can do; as many as there are in flight otherwise. */
+  readonly mostRate?: number;
   /** When the run is left, in milliseconds. */
   readonly until?: number;
 }
 
 /** A run from a slow source through a renderer of one place, in virtual time. */
-function run({ count, readMs, renderMs = 1, reads, mostPermits = 16_384, until }: Run) {
+function run({ count, readMs, renderMs = 1, reads, permits: least = 32, mostPermits = 16_384, mostRate, until }: Run) {
   const scheduler = virtualTime();
   scheduler.maxFrames = Number.POSITIVE_INFINITY;
   const failures: Failure[] = [];
   let [inFlight, mostInFlight] = [0, 0];
   const bytes = new Uint8Array(1000);
+  /** When a source of a limited rate has done all that it was asked. */
+  let free = 0;
   const read = (index: number) => {
-    const time = readMs(index);
+    let time = readMs(index);
     mostInFlight = Math.max(mostInFlight, ++inFlight);
     if (time === undefined) return never();
+    if (mostRate !== undefined) {
+      free = Math.max(free + 1000 / mostRate, scheduler.now());
+      time += free - scheduler.now();
+    }
     return after(scheduler, time, () => {
       inFlight--;
       return { bytes };
@@ -41,7 +51,7 @@ function run({ count, readMs, renderMs = 1, reads, mostPermits = 16_384, until }
     stages: [],
     threads: 1,
     reads,
-    permits: 32,
+    permits: least,
     mostPermits,
     shuffle: false,
     end: count,
@@ -113,6 +123,30 @@ t.test('whatever reads take: order, permits, and nothing open at the end, also o
     t.strictSame(keys, keysOf(keys.length));
   });
   fc.assert(property, { numRuns: 40, seed: 18 });
+  t.end();
+});
+
+t.test('what stalls is said: the disk, and why, or what comes behind it', (t) => {
+  const paceOf = (plan: Run, terms = { hasFiles: true }) => {
+    const { ahead } = run({ until: 20_000, ...plan });
+    return judgeReading(ahead.pace()!, { ...plan, ...terms });
+  };
+  const count = 100_000;
+  const fed = paceOf({ count, readMs: () => 20 });
+  t.match(fed, { state: 'fed', medianMs: 20, p99Ms: 20, helps: undefined });
+  t.ok(fed.slowShare < 0.1 && fed.inFlight >= 15, `${fed.slowShare}, ${fed.inFlight} in flight`);
+  const most = paceOf({ count, readMs: () => 600 });
+  t.match(most, { state: 'full', places: 256, helps: 'shards' }, '600 in flight are wanted');
+  t.ok(Math.abs(most.bytesPerSecond - 256_000 / 0.6) < 60_000, String(most.bytesPerSecond));
+  t.equal(paceOf({ count, readMs: () => 600 }, { hasFiles: false }).helps, 'disk');
+  const limited = paceOf({ count, readMs: () => 10, mostRate: 300 });
+  t.match(limited, { state: 'saturated', helps: 'shards' });
+  t.ok(limited.slowShare > 0.9, String(limited.slowShare));
+  t.match(paceOf({ count, readMs: () => 40, reads: 3 }), { state: 'full', places: 3, helps: 'reads' });
+  t.match(paceOf({ count, readMs: () => 40, permits: 8, mostPermits: 8 }), { state: 'permits', helps: 'permits' });
+  const late = { count, readMs: (index: number) => (index % 300 === 77 ? 2000 : 5), permits: 64, mostPermits: 64 };
+  t.match(paceOf(late), { state: 'ordered', helps: 'permits', medianMs: 5 });
+  t.equal(run({ count: 3, readMs: () => 1 }).ahead.pace(), undefined, 'too few to say');
   t.end();
 });
 
