@@ -21,6 +21,7 @@ export type {
 export { type Notice, type NoticeCode, noticeCatalogue, noticeText } from './events/notices.ts';
 export type { BufferPool } from './files/buffer-pool.ts';
 export { pathOption } from './files/path-option.ts';
+export { embed, predict } from './inference/index.ts';
 export { defineMeasure, type MeasureContext, type MeasureDefinition, type Measured } from './measures/define.ts';
 export { classify, knn, linear, reconstruction } from './measures/index.ts';
 export { defineModel, type ModelDefinition, type ModelTools } from './models/define.ts';

@@ -32,6 +32,23 @@ export const trainErrors = {
     'a checkpoint must be written whole; got: {found}. Make room, or choose another `output`; the run resumes from its last checkpoint.',
   WEIGHTS_BROKEN:
     'weights must be a .safetensors file, or the folder of a checkpoint or of a run that has one; got: {found}. Look at the path.',
+  TRAINED_MISSING:
+    '`from` must be a run, a checkpoint or a file of weights; nothing is at {path}. Train the model first, or name another.',
+  TRAINED_NONE:
+    'a trained model must lie in the folder; {path} has no checkpoint and no model.safetensors. Run its pipeline first, or name another folder.',
+  TRAINED_UNKNOWN:
+    'weights must say which pictures they know, to be used; these do not: an earlier version has written them, or another program. Begin a run with them (`init`), and name that run.',
+  TRAINED_CHANGED: 'weights must stay as they are while a run uses them; these were written anew. Run again.',
+  EMBED_MODEL:
+    '`embed` needs a model with an encoder of whole pictures; {model} has none. Name the run that trained the encoder, or use `predict`.',
+  PREDICT_MODEL:
+    '`predict` needs a model that distinguishes classes, such as `classifier`; {model} does not. Fine-tune it first, or use `embed`.',
+  PREDICT_LABEL:
+    '`predict` adds the field `label`; the samples have one. Leave the labels of the source out, or measure the model with `evaluate`.',
+  INFERENCE_SIZE:
+    'pictures must be of the size that the model was trained on, {expected}, or have no size yet, so that they are cut as those were; got {found}. Leave `resize` out.',
+  MODEL_THREAD:
+    'the thread of the trained model must answer until the run has ended; it ended with {found}. Run again.',
   WEIGHTS_FOREIGN:
     'weights must be of the model that the pipeline describes, {expected}; these are of {found}. Name the pipeline that trained them.',
   WEIGHTS_MISMATCH:

@@ -16,6 +16,12 @@ export interface StageContext {
   readonly signal: AbortSignal;
 }
 
+/** Where a chain is checked. */
+export interface StagePlace {
+  /** Relative paths among the options start here. */
+  readonly base: string;
+}
+
 /** One kind of stage: what it is called, what its options are, what it does to the spec, and its work. A plain value; nothing happens when it is made. */
 export interface StageDefinition<Options = unknown, In = never, Out = unknown> {
   /** As in pipeline files: kebab-case. */
@@ -44,15 +50,17 @@ export interface StageDefinition<Options = unknown, In = never, Out = unknown> {
    * that one is ready when another has ended.
    */
   readonly perThread?: number;
+  /** How many samples are worked on at a time, however many threads there are: of a stage that gathers them. In the place of `perThread`. */
+  atATime?(options: Options): number;
   /**
    * The stage that takes this one's place in evaluation, where pictures are not changed at random; null where nothing takes it. A random
    * stage without this function stays as it is (`windows`, `mask`): evaluation gives it a fixed seed.
    */
   evalVariant?(options: Options): { readonly name: string; readonly options: unknown } | null;
-  /** Rules across options and with the incoming spec. Called with parsed options; opens nothing. */
-  check?(options: Options, spec: Spec): Iterable<ValidationIssue>;
+  /** Rules across options and with the incoming spec. Called with parsed options; opens no data. */
+  check?(options: Options, spec: Spec, place: StagePlace): Iterable<ValidationIssue>;
   /** The spec after the stage. Called only when `check` found nothing. */
-  output(spec: Spec, options: Options): Spec;
+  output(spec: Spec, options: Options, place: StagePlace): Spec;
   /** The work, bound to its options. `spec` is the spec before the stage; where `spec.open`, sizes are to be taken from the sample. */
   run(options: Options, spec: Spec, context: StageContext): (sample: In, random: Random) => Out;
 }

@@ -1,5 +1,6 @@
 import type { NamedModel } from '../models/index.ts';
 import { type Length, type Schedule, type ScheduleOptions, schedule } from './schedule.ts';
+import type { TrainedOn } from './weights/trained-on.ts';
 
 /** A model by its name and options, and what the chain before it makes: enough to build it in any thread. */
 export interface ModelPlan extends NamedModel {
@@ -61,6 +62,8 @@ export interface TrainDefinition {
   readonly decides?: unknown;
   /** The names of the classes by their ranks, of a model that is trained on labels. A checkpoint that was trained on others is refused. */
   readonly classNames?: Optional<readonly string[]>;
+  /** What a checkpoint says of its use, for those who predict with it. */
+  readonly trained?: Optional<TrainedOn>;
   /** Bytes that the loader may take beside the trainer, where they are known. */
   readonly loadingBytes?: Optional<number>;
 }

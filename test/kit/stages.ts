@@ -22,12 +22,13 @@ export function stageOf<Input, Options, In, Out>(
 ) {
   const definition = factory.definition as unknown as StageDefinition<unknown, Sample, unknown>;
   const options = definition.options.parse(written);
+  const place = { base: process.cwd() };
   const work = () => definition.run(options, spec, { id: definition.name, seed, base: process.cwd(), signal });
   return {
-    codes: [...(definition.check?.(options, spec) ?? [])].map(({ error }) => error.code),
-    messages: [...(definition.check?.(options, spec) ?? [])].map(({ error }) => error.message),
+    codes: [...(definition.check?.(options, spec, place) ?? [])].map(({ error }) => error.code),
+    messages: [...(definition.check?.(options, spec, place) ?? [])].map(({ error }) => error.message),
     get output() {
-      return definition.output(spec, options);
+      return definition.output(spec, options, place);
     },
     get evalVariant() {
       return definition.evalVariant?.(options);

@@ -83,7 +83,7 @@ interface Training {
 
 /** Parses `evaluate` and brings the short form into the full one; stages are training's, with their deterministic twins. */
 export function checkEvaluate(
-  { evaluate }: Definition,
+  { evaluate, base }: Definition,
   training: Training,
   registry: Registry,
   problems: Problems,
@@ -97,7 +97,7 @@ export function checkEvaluate(
     const every = mapAt(whole.every, ['evaluate', 'every'], '', problems.silent());
     if (every !== undefined) oneOf(every, ['steps', 'epochs'], ['evaluate', 'every'], problems);
   }
-  const reader: Reader = { evaluate, training, registry, problems };
+  const reader: Reader = { base, evaluate, training, registry, problems };
   const counts = new Map<string, number>();
   const measures = written(whole, registry, problems).flatMap((one) => {
     const { name } = one.definition;
@@ -120,6 +120,7 @@ function refuseSecond(measures: readonly ResolvedMeasure[], problems: Problems):
 }
 
 interface Reader {
+  readonly base: string;
   readonly evaluate: Evaluate;
   readonly training: Training;
   readonly registry: Registry;
@@ -239,16 +240,22 @@ function chainOf(source: ResolvedSource, own: unknown, path: Path, reader: Reade
   // Twins repeat what was said of the training stages; only stages written here are told about here.
   const heard = given === undefined ? problems.silent() : problems;
   const at = own === undefined ? ['evaluate', 'stages'] : [...path, 'stages'];
-  const folded = inferSpecs(stages, source.spec, at, registry, heard);
+  const folded = inferSpecs(stages, source.spec, at, registry, heard, reader);
   // Unless they were right behind the other source.
   const sound = training.stages.every(({ after }) => !after.open);
   if (given === undefined && sound) for (const { error } of heard.list) problems.add(error, path, { key: true });
   return { source, stages: folded, spec: folded.at(-1)?.after ?? source.spec };
 }
 
+/** What a stage is in evaluation, by name and options; undefined where it stays as it is, null where nothing takes its place. */
+export function evaluationVariant({ definition, options }: ResolvedStage) {
+  return options === undefined ? undefined : definition?.evalVariant?.(options);
+}
+
 /** The stage in evaluation: itself, its deterministic variant, or none where nothing takes its place. */
-function variantOf({ stage, definition, options }: ResolvedStage, registry: Registry): Stage[] {
-  const variant = options === undefined ? undefined : definition?.evalVariant?.(options);
+function variantOf(resolved: ResolvedStage, registry: Registry): Stage[] {
+  const { stage } = resolved;
+  const variant = evaluationVariant(resolved);
   if (variant === null) return [];
   const other = variant && registry.stages.get(variant.name);
   if (variant === undefined || other === undefined) return [{ stage }];

@@ -1,4 +1,5 @@
 import { fail, messageOf, type PatchstreamError } from '../../errors.ts';
+import type { StagePlace } from '../../stages/stage.ts';
 import type { Stage, StageKind, StagePolicy } from '../../streams/stage.ts';
 import type { Spec } from '../../vision/spec.ts';
 import type { Path } from '../file/locate.ts';
@@ -37,6 +38,7 @@ export function inferSpecs(
   path: Path,
   registry: Registry,
   problems: Problems,
+  place: StagePlace = { base: process.cwd() },
 ): ResolvedStage[] {
   const kinds = stages.map(({ stage }) => stage);
   const ids = stageIds(kinds);
@@ -66,8 +68,9 @@ export function inferSpecs(
     const definition = stage.definition as AnyStage;
     const options = parseNamed(definition.options, stage.options, { ...named, also: policyNames }, problems);
     const giver = (field: string) => giverOf(field, later.slice(index + 1), registry);
-    const sound = options !== undefined && checkStage({ definition, options, spec: before, id, at, giver, problems });
-    spec = sound ? specAfter(definition, options, before, id, at, problems) : { ...before, open: true };
+    const sound =
+      options !== undefined && checkStage({ definition, options, spec: before, id, at, giver, problems, place });
+    spec = sound ? specAfter(definition, options, before, { id, at, problems, place }) : { ...before, open: true };
     return { ...common, options, definition, after: spec };
   });
 }
@@ -82,10 +85,11 @@ interface Checking {
   readonly at: Path;
   readonly giver: (field: string) => string | undefined;
   readonly problems: Problems;
+  readonly place: StagePlace;
 }
 
 /** True when the stage found nothing wrong with its options and with what it is given. */
-function checkStage({ definition, options, spec, id, at, giver, problems }: Checking): boolean {
+function checkStage({ definition, options, spec, id, at, giver, problems, place }: Checking): boolean {
   const who = `stage ${id}`;
   const before = problems.list.length;
   for (const field of spec.open ? [] : definition.needs.filter((need) => !(need in spec.fields))) {
@@ -95,13 +99,18 @@ function checkStage({ definition, options, spec, id, at, giver, problems }: Chec
   }
   // A stage that lacks a field cannot judge shapes; its options are still judged, as behind an open spec.
   const seen: Spec = problems.list.length > before ? { ...spec, open: true } : spec;
-  addIssues(() => definition.check?.(options, seen), { at, owner: who, who }, problems);
+  addIssues(() => definition.check?.(options, seen, place), { at, owner: who, who }, problems);
   return problems.list.length === before;
 }
 
-function specAfter(definition: AnyStage, options: unknown, spec: Spec, id: string, at: Path, problems: Problems): Spec {
+function specAfter(
+  definition: AnyStage,
+  options: unknown,
+  spec: Spec,
+  { id, at, problems, place }: Pick<Checking, 'id' | 'at' | 'problems' | 'place'>,
+): Spec {
   try {
-    const after = definition.output(spec, options);
+    const after = definition.output(spec, options, place);
     if (typeof after?.fields !== 'object') throw new TypeError('its `output` gives no spec');
     return spec.open ? { ...after, open: true } : after;
   } catch (cause) {
@@ -129,7 +138,7 @@ function laterFields(kinds: readonly StageKind[]): { name: string; fields: reado
 function given(definition: AnyStage, options: unknown): string[] {
   try {
     const parsed = definition.options.safeParse(options);
-    return parsed.success ? Object.keys(definition.output(wide, parsed.data).fields) : [];
+    return parsed.success ? Object.keys(definition.output(wide, parsed.data, { base: process.cwd() }).fields) : [];
   } catch {
     // Whatever the user's code throws for a spec that is none of its chain: this only looks for a suggestion, and `inferSpecs` tells what it throws for its own.
     return [];

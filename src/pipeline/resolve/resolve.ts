@@ -56,7 +56,7 @@ export function resolvePipeline(definition: Definition, registry: Registry, { en
   if (ends) checkEnds(definition, problems);
   const source = checkSource(definition.source, ['source'], problems);
   const start = source?.spec ?? openSpec;
-  const stages = inferSpecs(definition.stages, start, ['stages'], registry, problems);
+  const stages = inferSpecs(definition.stages, start, ['stages'], registry, problems, definition);
   const spec = stages.at(-1)?.after ?? start;
   const capacity = capacityOf(definition, stages);
   checkCapacity(definition, capacity, problems);
@@ -89,7 +89,12 @@ function capacityOf(definition: Definition, stages: readonly ResolvedStage[]): C
   const threads = typeof definition.threads === 'number' ? definition.threads : coreCount();
   const needed = threads + stages.reduce((sum, { holds }) => sum + (holds > 0 ? holds + 1 : 0), 0);
   const reads = typeof definition.reads === 'number' ? definition.reads : undefined;
-  const most = Math.max(32, 4 * threads, needed, reads === undefined ? 0 : reads + 4 * threads);
+  // What a stage gathers lies in it beside what the threads work on.
+  const gathered = stages.reduce((sum, { definition, options, policy }) => {
+    const places = options === undefined ? undefined : definition?.atATime?.(options);
+    return sum + (places === undefined ? 0 : (policy.concurrency ?? places));
+  }, 0);
+  const most = Math.max(32, 4 * threads + gathered, needed, reads === undefined ? 0 : reads + 4 * threads + gathered);
   const permits = typeof definition.permits === 'number' ? definition.permits : most;
   const { cells, train } = definition;
   // Every thread wants a permit, and twice the cores is as much as waiting for disks can need.

@@ -151,7 +151,8 @@ export function loader(source: OpenSource<Fields | Drop>, options: LoaderOptions
       stage.kind === 'each' ? stage.work : definition!.run(own, before, { id, seed, base, signal })
     ) as Work<Sample, Sample>;
     const drawn = (sample: Sample) => work(sample, new Random(seed, id, sample.key, sample.epoch));
-    samples = samples.pipe(runStage(drawn, around(id, policy, times(threads, definition?.perThread ?? 1))));
+    const places = definition?.atATime?.(own) ?? times(threads, definition?.perThread ?? 1);
+    samples = samples.pipe(runStage(drawn, around(id, policy, places)));
   }
   const ordered = samples.pipe(inOrder(permits, start));
   const ending = (id: string, perThread = 1) => {

@@ -2,9 +2,12 @@ import { resolve } from 'node:path';
 import { isNamed, networkOf } from '../../models/index.ts';
 import type { Model } from '../../models/model.ts';
 import { redactValue, sealed } from '../../pipeline/file/redact.ts';
+import { evaluationVariant } from '../../pipeline/resolve/evaluate.ts';
+import type { ResolvedStage } from '../../pipeline/resolve/infer-specs.ts';
 import type { Resolved } from '../../pipeline/resolve/resolve.ts';
 import { decisiveJson, trueJson } from '../../pipeline/resolve/resolved-json.ts';
 import type { ModelPlan, TrainDefinition } from '../../train/definition.ts';
+import type { StageInFile, TrainedOn } from '../../train/weights/trained-on.ts';
 
 /** The model of a training, to be built in any thread. */
 export function modelPlan({ definition, train, spec }: Resolved): ModelPlan {
@@ -23,6 +26,26 @@ export async function ownModel({ train, spec }: Resolved): Promise<Model | undef
   return isNamed(definition) ? undefined : networkOf(definition, options, spec);
 }
 
+/** What a checkpoint of this training says of its use. Stages that only the training needs (`windows`, `mask`, `downsample`) are no part of it. */
+function trainedOn({ definition, stages, train, spec }: Resolved): TrainedOn {
+  const { name, options, definition: model } = train!.model;
+  const own = model.fields.filter((field) => !['picture', 'label'].includes(field));
+  const used = stages.filter(
+    ({ before, after }) => !own.some((field) => field in after.fields && !(field in before.fields)),
+  );
+  const isNamed = used.every(({ stage }) => stage.kind === 'defined');
+  const trained: TrainedOn = {
+    model: { name, options, spec, ...(model.module !== undefined && { module: model.module }) },
+    stages: isNamed ? used.flatMap(inEvaluation) : null,
+  };
+  return redactValue(trained, definition.origin?.secrets ?? []) as TrainedOn;
+}
+
+function inEvaluation(stage: ResolvedStage): StageInFile[] {
+  const variant = evaluationVariant(stage);
+  return variant === null ? [] : [variant ?? { name: stage.name, options: stage.options }];
+}
+
 /** What the trainer's thread is told of a pipeline. */
 export function trainDefinition(
   resolved: Resolved,
@@ -37,6 +60,7 @@ export function trainDefinition(
     // Names of labels that are not trained on may change.
     classNames: model.definition.fields.includes('label') ? run.classNames : undefined,
     model: modelPlan(resolved),
+    trained: trainedOn(resolved),
     batch,
     dropLast,
     seed: resolved.definition.seed,

@@ -19,6 +19,7 @@ import {
   pruneCheckpoints,
   removeCheckpoint,
 } from './checkpoint-names.ts';
+import { trainedKey } from './trained-on.ts';
 
 export { checkpointName, checkpointNames };
 
@@ -68,6 +69,8 @@ export interface ToSave {
   readonly optimizer: ReadonlyMap<string, FloatTensor | LateTensor>;
   /** What the weights are of, as text; written into the model's file, for those who read it elsewhere. */
   readonly about?: string;
+  /** How they are used: `TrainedOn`, as text. */
+  readonly trained?: string;
 }
 
 const parts = ['model.safetensors', 'optimizer.safetensors'] as const;
@@ -96,7 +99,7 @@ export async function saveCheckpoint(
   }
 }
 
-async function writeCheckpoint(folder: string, { state, model, optimizer, about }: ToSave): Promise<string> {
+async function writeCheckpoint(folder: string, { state, model, optimizer, about, trained }: ToSave): Promise<string> {
   // Not the run's own folder: one that is gone is not made anew.
   await mkdir(folder).catch(unless('EEXIST'));
   await clearLeftovers(folder);
@@ -106,7 +109,11 @@ async function writeCheckpoint(folder: string, { state, model, optimizer, about 
   const digests = {
     'model.safetensors': await writeParts(
       join(temporary, 'model.safetensors'),
-      safetensorsParts(model, { format: 'pt', ...(about !== undefined && { [aboutKey]: about }) }),
+      safetensorsParts(model, {
+        format: 'pt',
+        ...(about !== undefined && { [aboutKey]: about }),
+        ...(trained !== undefined && { [trainedKey]: trained }),
+      }),
     ),
     'optimizer.safetensors': await writeParts(join(temporary, 'optimizer.safetensors'), safetensorsParts(optimizer)),
   };

@@ -30,6 +30,7 @@ import {
   saveCheckpoint,
 } from '../weights/checkpoint.ts';
 import { removeCheckpoints } from '../weights/checkpoint-names.ts';
+import { trainedText } from '../weights/trained-on.ts';
 import { loadCheckpoint, loadInitial, loadParams, modelTensors, optimizerTensors } from '../weights/weights.ts';
 import { readTrained, readWeights, type TrainedWeights } from '../weights/weights-file.ts';
 
@@ -121,6 +122,7 @@ export async function openSession(definition: TrainDefinition, options: SessionO
         model: modelTensors(model, params),
         optimizer: optimizerTensors(model, state),
         about: aboutModel(definition.model),
+        ...(definition.trained && { trained: trainedText({ ...definition.trained, classNames }) }),
       };
       guard.check();
       const path = await saveCheckpoint(checkpoints, whole, checkpoint.keep, held);

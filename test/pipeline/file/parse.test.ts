@@ -186,7 +186,7 @@ t.test('a stand-in takes any options and leaves the spec open', async (t) => {
     ['y', '?'],
   );
   const [{ definition: stage }] = stages as [(typeof stages)[0]];
-  t.same(stage.output({ fields: { a: 'bytes' }, size: [2, 3] }, {}), {
+  t.same(stage.output({ fields: { a: 'bytes' }, size: [2, 3] }, {}, { base: '' }), {
     fields: { a: 'bytes' },
     size: [2, 3],
     open: true,

@@ -1,0 +1,74 @@
+import { z } from 'zod';
+import { fail } from '../errors.ts';
+import { abilities } from '../measures/define.ts';
+import type { WithPicture } from '../stages/size.ts';
+import { defineStage } from '../stages/stage.ts';
+import type { Sample } from '../streams/sample.ts';
+import type { Numbers } from '../vision/spec.ts';
+import { checkInference, inferenceOptions, inferenceOutput, inferenceStage, inferenceWork } from './stage.ts';
+import { fingerprintOf, type Trained } from './trained.ts';
+
+const pools = ['mean', 'cls', 'patches'] as const;
+type Pool = (typeof pools)[number];
+
+/** A picture's features: float32 [D], or [n, D] row by row for each of its patches. */
+export interface WithEmbedding {
+  readonly embedding: Float32Array;
+}
+
+/**
+ * Turns pictures into vectors by an encoder that was trained here: tokens after its last normalisation, their mean over the patches, the cls token, or each patch's.
+ * A picture of another size is cut as those that the encoder was trained on. A sample's vector is the same, byte for byte, whichever samples are beside it, on one
+ * backend, number of threads and kind of processor; elsewhere within 1e-6.
+ * A sample fails with FEATURE_NOT_A_NUMBER, PICTURE_BROKEN, PICTURE_MEMORY; errors of model and backend end the run.
+ */
+export const embed = defineStage({
+  ...inferenceStage,
+  name: 'embed',
+  summary: 'Turns the picture into a vector, by an encoder that was trained before.',
+  options: z.strictObject({
+    ...inferenceOptions,
+    pool: z
+      .enum(pools)
+      .default('mean')
+      .describe("What the vector is: the mean over the patches' tokens, the cls token, or each patch's token."),
+  }),
+  check: (options, spec, place) =>
+    checkInference(options, spec, place, ({ definition, model, where }) =>
+      definition === undefined || abilities.encodes.isDefined(definition)
+        ? undefined
+        : fail('EMBED_MODEL', { model: model.name }, { where }),
+    ),
+  output: (spec, options, place) =>
+    inferenceOutput(options, spec, place, (trained) => {
+      const embedding = vectorsOf(trained, options.pool);
+      return embedding && { embedding };
+    }),
+  run(options, _, context) {
+    const { ask } = inferenceWork(options, () => ({ kind: 'embed', pool: options.pool }), context);
+    return async (sample: Sample & WithPicture): Promise<Sample & WithPicture & WithEmbedding> => {
+      const { values } = await ask(sample);
+      return { ...sample, embedding: values };
+    };
+  },
+});
+
+/** The vectors of a model of ours: D as its definition says it, and n patches of its grid. */
+function vectorsOf(trained: Trained, pool: Pool): Numbers | undefined {
+  const { definition, model, size } = trained;
+  const width = definition?.work?.(definition.options.parse(model.options), model.spec)?.width;
+  const patch = patchOf(trained);
+  if (width === undefined || patch === undefined) return undefined;
+  const shape = pool === 'patches' ? [(size[0] / patch) * (size[1] / patch), width] : [width];
+  return {
+    dtype: 'float32',
+    shape,
+    origin: { from: trained.from, pool, fingerprint: fingerprintOf(trained, pool) },
+  };
+}
+
+/** The side of a patch: of the chain's grid, or as the model's options say. */
+function patchOf({ model: { spec, options } }: Trained): number | undefined {
+  const { patch = spec.grid?.patch } = options as { readonly patch?: number };
+  return patch;
+}

@@ -1,0 +1,71 @@
+import type { MessagePort } from 'node:worker_threads';
+import * as tf from '../backends/tf.ts';
+import { upload } from '../backends/upload.ts';
+import { fail } from '../errors.ts';
+import { isClassifier, isEncoder, type Model } from '../models/model.ts';
+import { readTrained } from '../train/weights/weights-file.ts';
+import { packError } from '../train/worker/protocol.ts';
+import { type OpenModel, openModel } from '../train/worker/session.ts';
+import { likeliest } from './likeliest.ts';
+import type { FromInference, InferenceSetup, Rows, Task, ToInference } from './protocol.ts';
+
+/** The side of a trained model that computes, in a thread of its own: opens it, and answers each batch by its rows. What is thrown is sent. */
+export async function serve(port: MessagePort, setup: InferenceSetup): Promise<void> {
+  const say = (message: FromInference, memory: ArrayBuffer[] = []) => port.postMessage(message, memory);
+  // Batches that come while the model is opened wait.
+  let last: Promise<void> = Promise.resolve();
+  const opening = openTrained(setup);
+  opening.catch((error: unknown) => say({ type: 'error', error: packError(error) }));
+  port.on('message', ({ buffer }: ToInference) => {
+    last = last.then(async () => {
+      const rows = await rowsOf(await opening, buffer, setup);
+      say(
+        { type: 'rows', rows },
+        [rows.values, rows.classes].flatMap((each) => (each ? [each.buffer as ArrayBuffer] : [])),
+      );
+    });
+    last.catch((error: unknown) => say({ type: 'error', error: packError(error) }));
+  });
+}
+
+async function openTrained({ where, digest, model }: InferenceSetup): Promise<OpenModel> {
+  const notes: string[] = [];
+  const { model: stored, state } = await readTrained(where, (text) => notes.push(text));
+  const found = state?.digests['model.safetensors'];
+  if (found !== undefined && found !== digest) throw fail('TRAINED_CHANGED', {}, { where });
+  return openModel(model, { stored, where, classNames: state?.classNames });
+}
+
+async function rowsOf({ model, params }: OpenModel, buffer: number, setup: InferenceSetup): Promise<Rows> {
+  const { memory, batch, size, task } = setup;
+  const [height, width] = size;
+  const bytes = batch * height * width * 3;
+  const data = new Uint8Array(memory, buffer * bytes, bytes);
+  const picture = upload({ dtype: 'uint8', shape: [batch, height, width, 3], data });
+  const answer = tf.tidy(() => answerOf(model, task, { params, picture }));
+  picture.dispose();
+  try {
+    // A copy: what a backend gives may be its own memory.
+    const values = Float32Array.from((await answer.data()) as Float32Array);
+    return task.kind === 'embed' ? { values } : likeliest(values, batch, task.top);
+  } finally {
+    answer.dispose();
+  }
+}
+
+/** Vectors [N, D] or [N, n, D], or scores of classes [N, C]. */
+function answerOf(
+  model: Model,
+  task: Task,
+  { params, picture }: { readonly params: OpenModel['params']; readonly picture: tf.Tensor },
+): tf.Tensor {
+  if (task.kind === 'predict') {
+    if (!isClassifier(model)) throw fail('PREDICT_MODEL', { model: model.name });
+    return model.classify(params, { picture });
+  }
+  if (!isEncoder(model)) throw fail('EMBED_MODEL', { model: model.name });
+  const tokens = model.encode(params, { picture });
+  if (task.pool === 'cls') return tokens.slice([0, 0, 0], [-1, 1, -1]).squeeze([1]);
+  const patches = tokens.slice([0, 1, 0], [-1, -1, -1]);
+  return task.pool === 'mean' ? patches.mean(1) : patches;
+}

@@ -1,0 +1,153 @@
+import { type AwakeTimer, awake } from '../awake-clock.ts';
+
+/** A batch that is on its way: `count` of its slots hold samples. */
+export interface SlottedBatch {
+  /** Which of the buffers it lies in. */
+  readonly buffer: number;
+  readonly count: number;
+}
+
+export interface SlottedOptions<Rows> {
+  /** Slots of a batch. */
+  readonly size: number;
+  readonly buffers: number;
+  /** How many batches may be computed or wait for that. */
+  readonly ahead: number;
+  /** Computes a batch. What it gives is every sample's, which takes its row. */
+  compute(batch: SlottedBatch): Promise<Rows>;
+  /** Calls `ring` after so many milliseconds; tests give their own. */
+  timer?(milliseconds: number, ring: () => void): Pick<AwakeTimer, 'refresh' | 'clear'>;
+}
+
+/** Milliseconds without a new sample after which a batch goes that is not full, where nothing else is computed. */
+export const idleMs = 100;
+
+interface Open<Rows> {
+  readonly buffer: number;
+  /** By slot: true where a sample has it. */
+  readonly taken: boolean[];
+  count: number;
+  filling: number;
+  readonly rows: Promise<Rows>;
+  settle(rows: Promise<Rows>): void;
+}
+
+/**
+ * Gathers samples into batches in which each has a slot that depends on the sample alone. A row of a matrix product depends in its last bits on the height of the
+ * product and on its place in it, not on the other rows: so what becomes of a sample is the same whichever others are beside it, and a batch may go at any
+ * time, with holes where samples failed or are still to come.
+ */
+export class SlottedBatches<Rows> {
+  readonly #options: SlottedOptions<Rows>;
+  readonly #free: number[];
+  #open: Open<Rows>[] = [];
+  #computing = 0;
+  #waiting: (() => void)[] = [];
+  #idle: Pick<AwakeTimer, 'refresh' | 'clear'> | undefined;
+
+  constructor(options: SlottedOptions<Rows>) {
+    this.#options = options;
+    this.#free = Array.from({ length: options.buffers }, (_, i) => options.buffers - 1 - i);
+  }
+
+  /**
+   * Has a sample filled into its slot of a batch, and waits for what is computed of that.
+   *
+   * @param fill writes the sample at its slot of the buffer; where it fails the slot stays empty.
+   */
+  async rows(slot: number, fill: (buffer: number) => Promise<void>): Promise<Rows> {
+    let batch = this.#with(slot);
+    while (batch === undefined) {
+      this.#advance();
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      batch = this.#with(slot);
+    }
+    batch.taken[slot] = true;
+    batch.filling += 1;
+    this.#idle?.refresh();
+    try {
+      await fill(batch.buffer);
+      batch.count += 1;
+    } catch (error) {
+      batch.taken[slot] = false;
+      throw error;
+    } finally {
+      batch.filling -= 1;
+      this.#advance();
+    }
+    return batch.rows;
+  }
+
+  /** Nothing more comes, and nothing is waited for. */
+  close(): void {
+    this.#idle?.clear();
+    this.#idle = undefined;
+  }
+
+  /** The first batch in which the slot is free; a new one where a buffer is. */
+  #with(slot: number): Open<Rows> | undefined {
+    const found = this.#open.find(({ taken }) => !taken[slot]);
+    if (found !== undefined) return found;
+    const buffer = this.#free.pop();
+    if (buffer === undefined) return undefined;
+    let settle!: (rows: Promise<Rows>) => void;
+    const rows = new Promise<Rows>((resolve) => {
+      settle = resolve;
+    });
+    // A batch whose samples have all failed is waited for by nobody.
+    rows.catch(() => {});
+    const batch: Open<Rows> = {
+      buffer,
+      taken: new Array(this.#options.size).fill(false),
+      count: 0,
+      filling: 0,
+      rows,
+      settle,
+    };
+    this.#open.push(batch);
+    return batch;
+  }
+
+  #advance(isIdle = false): void {
+    const { size, ahead } = this.#options;
+    while (this.#computing < ahead) {
+      // One whose samples have all failed waits for others.
+      const [first, second] = this.#open.filter(({ count, filling }) => count + filling > 0);
+      if (first === undefined || first.filling > 0) break;
+      const taken = second?.taken.filter(Boolean).length ?? 0;
+      const isDue =
+        first.count === size || taken * 2 >= size || (this.#free.length === 0 && this.#waiting.length > 0) || isIdle;
+      if (!isDue) break;
+      isIdle = false;
+      this.#send(first);
+    }
+    this.#watchIdle();
+  }
+
+  /** Where something waits and nothing is computed, it goes when no other comes. */
+  #watchIdle(): void {
+    const waits = this.#computing === 0 && this.#open.some(({ count }) => count > 0);
+    if (waits && this.#idle === undefined) {
+      const { timer = (ms: number, ring: () => void) => awake.timer(ms, ring) } = this.#options;
+      this.#idle = timer(idleMs, () => {
+        this.#idle = undefined;
+        this.#advance(true);
+      });
+    } else if (!waits) this.close();
+  }
+
+  #send(batch: Open<Rows>): void {
+    this.#open = this.#open.filter((one) => one !== batch);
+    this.#computing += 1;
+    const { buffer, count } = batch;
+    const rows = this.#options.compute({ buffer, count });
+    batch.settle(rows);
+    const done = () => {
+      this.#computing -= 1;
+      this.#free.push(buffer);
+      for (const wake of this.#waiting.splice(0)) wake();
+      this.#advance();
+    };
+    rows.then(done, done);
+  }
+}

@@ -1,0 +1,146 @@
+import { z } from 'zod';
+import { fail, PatchstreamError, type ValidationIssue } from '../errors.ts';
+import { pathOption } from '../files/path-option.ts';
+import { stages as ownStages } from '../stages/index.ts';
+import type { WithPicture } from '../stages/size.ts';
+import type { StageContext, StageDefinition, StagePlace } from '../stages/stage.ts';
+import type { Sample } from '../streams/sample.ts';
+import type { Picture } from '../vision/picture.ts';
+import type { Spec } from '../vision/spec.ts';
+import type { Task } from './protocol.ts';
+import { findTrained, foundTrained, type Trained } from './trained.ts';
+import { buffers, TrainedThread } from './trained-thread.ts';
+
+/** What both stages that use a trained model are told. */
+export const inferenceOptions = {
+  from: pathOption().describe("The trained model: a run's folder, a checkpoint's, or a file of weights of one."),
+  batch: z
+    .int()
+    .min(1)
+    .max(1024)
+    .default(32)
+    .describe('How many pictures the model computes at a time. Results depend on it in their last bits.'),
+  backend: z.enum(['auto', 'tensorflow', 'torch', 'wasm']).default('auto').describe('Where tensors are computed.'),
+  device: z
+    .string()
+    .regex(/^(auto|cpu|mps|cuda(:\d+)?)$/, 'auto, cpu, mps, cuda or cuda:<number>')
+    .default('auto')
+    .describe('The device: auto, cpu, cuda:0, cuda:1, mps.'),
+};
+
+/** As a stage is defined: where the model is computed decides nothing, and pictures are kept until their batch goes. */
+export const inferenceStage = {
+  shorthand: 'from',
+  policies: ['backend', 'device'],
+  needs: ['picture'],
+  atATime: ({ batch }: InferenceOptions) => buffers * batch,
+} as const;
+
+export interface InferenceOptions {
+  readonly from: string;
+  readonly batch: number;
+  readonly backend: 'auto' | 'tensorflow' | 'torch' | 'wasm';
+  readonly device: string;
+}
+
+/**
+ * What is wrong with the model or with the pictures that it is given. A model that is not there yet is none of these: a pipeline may be written before its run has
+ * trained.
+ */
+export function* checkInference(
+  { from }: InferenceOptions,
+  spec: Spec,
+  { base }: StagePlace,
+  refuses: (trained: Trained) => PatchstreamError | undefined,
+): Iterable<ValidationIssue> {
+  let trained: Trained | undefined;
+  try {
+    trained = findTrained(from, base);
+  } catch (error) {
+    if (!(error instanceof PatchstreamError)) throw error;
+    yield { option: 'from', error };
+  }
+  if (trained === undefined) return;
+  const refused = refuses(trained);
+  if (refused !== undefined) yield { option: 'from', error: refused };
+  const { size } = trained;
+  if (spec.size !== undefined && !spec.open && (spec.size[0] !== size[0] || spec.size[1] !== size[1])) {
+    const text = ([height, width]: readonly [number, number]) => `${width}×${height} px`;
+    yield { error: fail('INFERENCE_SIZE', { expected: text(size), found: text(spec.size) }, { where: trained.where }) };
+  }
+}
+
+/** The spec behind the stage; open where the model is not there yet, or is the user's own. */
+export function inferenceOutput(
+  { from }: InferenceOptions,
+  spec: Spec,
+  { base }: StagePlace,
+  fieldsOf: (trained: Trained) => Spec['fields'] | undefined,
+): Spec {
+  const trained = findTrained(from, base);
+  const fields = trained && fieldsOf(trained);
+  return fields === undefined ? { ...spec, open: true } : { ...spec, fields: { ...spec.fields, ...fields } };
+}
+
+/**
+ * The work of a stage: gives a picture the cut that the model was trained on, unless it has its size, and asks the model.
+ *
+ * @throws TRAINED_MISSING and what `findTrained` throws; what `TrainedThread.row` throws.
+ */
+export function inferenceWork(
+  { from, batch, backend, device }: InferenceOptions,
+  task: (trained: Trained) => Task,
+  { base, signal }: StageContext,
+) {
+  const trained = foundTrained(from, base);
+  const { name, options, spec, module } = trained.model;
+  const thread = new TrainedThread(
+    {
+      task: task(trained),
+      ...{ where: trained.where, digest: trained.digest, batch, size: trained.size },
+      model: { model: { name, options, spec, ...(module !== undefined && { module }) }, backend, device },
+    },
+    signal,
+  );
+  const cut = cutOf(trained);
+  const ask = (sample: Sample & WithPicture) => thread.row(cut(sample.picture), slotOf(sample, batch));
+  return { trained, ask };
+}
+
+/**
+ * The slot of a sample in its batch: its position, and for one that is part of another, whose key ends in `/2`, further on, so that those of one picture fall into
+ * one batch. A pure function of the sample.
+ */
+export function slotOf({ position, key }: Sample, batch: number): number {
+  const part = Number(/\/(\d{1,9})$/.exec(key)?.[1] ?? 1);
+  return (position + 7 * (part - 1) + 7 * batch) % batch;
+}
+
+/**
+ * Makes of a picture of any size one that the model knows: by the stages at the end of its chain that describe a picture anew by its size alone, as `resize` and
+ * `center-crop`; where there are none, by resizing. What stood before them (`face-crop`) belongs into the pipeline.
+ */
+export function cutOf({ stages, size }: Pick<Trained, 'stages' | 'size'>): (picture: Picture) => Picture {
+  const [height, width] = size;
+  const isSized = (picture: Picture) => picture.width === width && picture.height === height;
+  const works = cutStages(stages).map(({ definition, options }) => definition.run(options, { fields: {} }, nowhere));
+  return (picture) => {
+    if (isSized(picture)) return picture;
+    let sample = { key: '', position: 0, epoch: 0, picture };
+    for (const work of works) sample = (work as (one: typeof sample) => typeof sample)(sample);
+    return isSized(sample.picture) ? sample.picture : sample.picture.resize({ width, height });
+  };
+}
+
+function cutStages(stages: Trained['stages']) {
+  const known = new Map(ownStages.map(({ definition }) => [definition.name, definition as unknown as StageDefinition]));
+  const all = (stages ?? []).map(({ name, options }) => ({ definition: known.get(name), options }));
+  const last = all.findLastIndex(({ definition }) => definition?.uniform !== true);
+  return all.slice(last + 1).map(({ definition, options }) => ({
+    definition: definition!,
+    options: definition!.options.parse(options),
+  }));
+}
+
+/** These stages draw nothing and read nothing. */
+const nowhere: StageContext = { id: 'cut', seed: 0, base: '', signal: new AbortController().signal };

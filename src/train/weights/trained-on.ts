@@ -1,0 +1,57 @@
+import { z } from 'zod';
+import type { Spec } from '../../vision/spec.ts';
+
+/** The name under which a model's file says how it is used: what a picture goes through before it, and the names of its classes. */
+export const trainedKey = 'patchstream.trained';
+
+/** What weights need to be used: the model, the pictures that it knows, and what its answers mean. Pixels are normalised by the model itself. */
+export interface TrainedOn {
+  readonly model: {
+    readonly name: string;
+    readonly options: unknown;
+    /** At the end of the chain that it was trained on; `size` is that of its pictures. */
+    readonly spec: Spec;
+    /** The file of the module that exports the model; none for ours. */
+    readonly module?: string | undefined;
+  };
+  /** What its pictures went through, as evaluation has it: nothing random. Null where a function of a program is among it. */
+  readonly stages: readonly StageInFile[] | null;
+  /** The names of the classes by their ranks, where the source had names. */
+  readonly classNames?: readonly string[] | undefined;
+}
+
+/** A stage by its name and options. */
+export interface StageInFile {
+  readonly name: string;
+  readonly options: unknown;
+}
+
+const form = z.looseObject({
+  model: z.looseObject({
+    name: z.string(),
+    options: z.unknown(),
+    spec: z.looseObject({ fields: z.record(z.string(), z.unknown()) }),
+    module: z.string().optional(),
+  }),
+  stages: z.array(z.looseObject({ name: z.string(), options: z.unknown() })).nullable(),
+  classNames: z.array(z.string()).optional(),
+});
+
+/** As a text for the metadata of a file. */
+export function trainedText(trained: TrainedOn): string {
+  return JSON.stringify(trained);
+}
+
+/** What the metadata of a file say; undefined where they say nothing, or something of another form. */
+export function parseTrained(metadata: Readonly<Record<string, string>>): TrainedOn | undefined {
+  const text = metadata[trainedKey];
+  if (text === undefined) return undefined;
+  try {
+    const { success, data } = form.safeParse(JSON.parse(text));
+    return success ? (data as unknown as TrainedOn) : undefined;
+  } catch (error) {
+    // Text that is not JSON says nothing that we know.
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
