@@ -11,12 +11,15 @@ import { inspect } from './inspect/inspect.ts';
 import { enduring, hangupsIgnored } from './outputs.ts';
 import { profile } from './profile.ts';
 import { run } from './run.ts';
+import { embed, predict } from './use.ts';
 
 /** Every verb, in the order of the help. */
 export const commands: readonly Command[] = [
   run,
   evaluate,
   reconstruct,
+  predict,
+  embed,
   inspect,
   exportWeights,
   check,

@@ -1,12 +1,46 @@
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
+import type { Definition } from '../pipeline/definition.ts';
 import { parsePart } from '../pipeline/part.ts';
+import type { Registry } from '../pipeline/registry.ts';
 import { type RunOptions, run as runPipeline } from '../runs/run.ts';
 import { problemLines } from './check.ts';
-import { type Command, exits, type Given, onlyWord, type Signal, setOption, type Terminal } from './command.ts';
+import {
+  type Command,
+  type CommandOption,
+  exits,
+  type Given,
+  onlyWord,
+  type Signal,
+  setOption,
+  type Terminal,
+} from './command.ts';
 import { endNow, StillWatch } from './ending.ts';
 import { hangupsIgnored } from './outputs.ts';
 import { viewOf } from './progress.ts';
 import { readPipeline } from './read.ts';
+
+/** The options of every verb that runs a job. */
+export const jobOptions = {
+  threads: { type: 'string', value: 'number', about: 'Loader threads; short for --set threads=number.' },
+  reads: { type: 'string', value: 'number', about: 'Reads in flight; short for --set reads=number.' },
+  fresh: { type: 'boolean', about: 'Start anew, whatever an earlier run has left.' },
+  part: {
+    type: 'string',
+    value: 'i/n',
+    about:
+      'Process part i of n of a job, while other machines process the rest; auto/n takes i from a Kubernetes indexed job or a Slurm array.',
+  },
+  watch: {
+    type: 'boolean',
+    about: 'Keep a job running: take the files that arrive in the folder of its source, until it is stopped.',
+  },
+  idle: {
+    type: 'string',
+    value: 'seconds',
+    about: 'With --watch: close a shard after so long without a new sample. Default 30.',
+  },
+  json: { type: 'boolean', about: 'Print events as JSON, one per line.' },
+} as const satisfies Readonly<Record<string, CommandOption>>;
 
 /** `patchstream run <pipeline>` */
 export const run: Command = {
@@ -17,58 +51,52 @@ export const run: Command = {
   options: {
     set: setOption,
     seed: { type: 'string', value: 'number', about: 'The seed of all chance; short for --set seed=number.' },
-    threads: { type: 'string', value: 'number', about: 'Loader threads; short for --set threads=number.' },
-    reads: { type: 'string', value: 'number', about: 'Reads in flight; short for --set reads=number.' },
-    fresh: { type: 'boolean', about: 'Start anew, whatever an earlier run has left.' },
-    part: {
-      type: 'string',
-      value: 'i/n',
-      about:
-        'Process part i of n of a job, while other machines process the rest; auto/n takes i from a Kubernetes indexed job or a Slurm array.',
-    },
-    watch: {
-      type: 'boolean',
-      about: 'Keep a job running: take the files that arrive in the folder of its source, until it is stopped.',
-    },
-    idle: {
-      type: 'string',
-      value: 'seconds',
-      about: 'With --watch: close a shard after so long without a new sample. Default 30.',
-    },
-    json: { type: 'boolean', about: 'Print events as JSON, one per line.' },
+    ...jobOptions,
   },
   async run(given, terminal) {
-    const { stdout, stderr, env } = terminal;
     const file = onlyWord(run, given);
     const { resolved, registry, problems } = await readPipeline(file, setsOf(given), terminal);
-    for (const line of problemLines(problems)) stderr.write(`${line}\n`);
+    for (const line of problemLines(problems)) terminal.stderr.write(`${line}\n`);
     if (resolved === undefined || problems.length > 0) return exits.usage;
-    const { definition } = resolved;
-    const written = given.text('part');
-    const part = written === undefined ? undefined : parsePart(written, env);
-    const view = viewOf({ out: stdout, log: stderr, json: given.flag('json') });
-    const stop = signals(terminal, (text) => stderr.write(`\n${text}\n`));
-    try {
-      const options = {
-        registry,
-        signal: stop.signal,
-        fresh: given.flag('fresh'),
-        onEvent: view,
-        ...(part && { part }),
-        ...watchOf(given),
-      };
-      await runPipeline(definition, options);
-      // Only what is watched ends well by a signal.
-      return stop.received() === undefined ? exits.ok : exits[stop.received()!];
-    } catch (error) {
-      if (given.flag('json')) stdout.write(`${JSON.stringify({ type: 'error', ...errorJson(error) })}\n`);
-      stderr.write(`${messageOf(error)}\n`);
-      return stop.received() ? exits[stop.received()!] : exits.failed;
-    } finally {
-      stop.forget();
-    }
+    return runShown(resolved.definition, given, terminal, registry);
   },
 };
+
+/**
+ * Runs a pipeline, shows its events, and ends well by a signal. @param given may hold `part`, `watch`, `idle`, `fresh` and `json`, as `run` has them.
+ * @returns the exit code.
+ */
+export async function runShown(
+  definition: Definition,
+  given: Given,
+  terminal: Terminal,
+  registry: Registry,
+): Promise<number> {
+  const { stdout, stderr, env } = terminal;
+  const written = given.text('part');
+  const part = written === undefined ? undefined : parsePart(written, env);
+  const view = viewOf({ out: stdout, log: stderr, json: given.flag('json') });
+  const stop = signals(terminal, (text) => stderr.write(`\n${text}\n`));
+  try {
+    const options = {
+      registry,
+      signal: stop.signal,
+      fresh: given.flag('fresh'),
+      onEvent: view,
+      ...(part && { part }),
+      ...watchOf(given),
+    };
+    await runPipeline(definition, options);
+    // Only what is watched ends well by a signal.
+    return stop.received() === undefined ? exits.ok : exits[stop.received()!];
+  } catch (error) {
+    if (given.flag('json')) stdout.write(`${JSON.stringify({ type: 'error', ...errorJson(error) })}\n`);
+    stderr.write(`${messageOf(error)}\n`);
+    return stop.received() ? exits[stop.received()!] : exits.failed;
+  } finally {
+    stop.forget();
+  }
+}
 
 /** @throws WATCH_IDLE */
 function watchOf(given: Given): Pick<RunOptions, 'watch'> {

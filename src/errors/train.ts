@@ -39,6 +39,9 @@ export const trainErrors = {
   TRAINED_UNKNOWN:
     'weights must say which pictures they know, to be used; these do not: an earlier version has written them, or another program. Begin a run with them (`init`), and name that run.',
   TRAINED_CHANGED: 'weights must stay as they are while a run uses them; these were written anew. Run again.',
+  TRAINED_STAGES:
+    'the pictures of a training must be made by stages that are known here, for others to be made alike; this one has {found}. Write a pipeline file with the stages, `use:` and `embed` or `predict`.',
+  EMBED_PICTURE: 'a picture must give a vector; {found}. Name another picture.',
   EMBED_MODEL:
     '`embed` needs a model with an encoder of whole pictures; {model} has none. Name the run that trained the encoder, or use `predict`.',
   PREDICT_MODEL:

@@ -1,0 +1,168 @@
+import { createReadStream } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { counted } from '../counts.ts';
+import { fail, printable } from '../errors.ts';
+import { embed as embedStage, predict as predictStage } from '../inference/index.ts';
+import { photoStages } from '../inference/photos.ts';
+import type { WithPrediction } from '../inference/predict.ts';
+import { foundTrained } from '../inference/trained.ts';
+import { builtin } from '../pipeline/builtin.ts';
+import { check } from '../pipeline/check.ts';
+import { type Definition, define } from '../pipeline/definition.ts';
+import { parsePart, partFolder } from '../pipeline/part.ts';
+import type { Sink } from '../sinks/sink.ts';
+import { imageFolder } from '../sources/index.ts';
+import type { Stage } from '../streams/stage.ts';
+import { problemLines } from './check.ts';
+import { type Command, type CommandOption, exits, type Given, type Terminal } from './command.ts';
+import { jobOptions, runShown } from './run.ts';
+
+const shared = {
+  output: { type: 'string', value: 'folder', about: 'The folder to write; a job that was stopped resumes in it.' },
+  batch: { type: 'string', value: 'number', about: 'How many pictures the model computes at a time. Default 32.' },
+  ...jobOptions,
+} as const satisfies Readonly<Record<string, CommandOption>>;
+
+/** `patchstream predict <run> <photos>` */
+export const predict: Command = {
+  name: 'predict',
+  usage: '<run> <photos>',
+  works: true,
+  summary: 'Name the classes of the pictures in a folder, by a classifier that was trained before.',
+  options: {
+    top: { type: 'string', value: 'number', about: 'How many of the likeliest classes are named. Default 1.' },
+    format: formatOption(['jsonl', 'parquet']),
+    ...shared,
+  },
+  async run(given, terminal) {
+    const [from, photos] = twoWords(predict, given);
+    const options = { from, ...countOf(given, 'top'), ...countOf(given, 'batch') };
+    const output = resolve(given.text('output') ?? join('predictions', basename(photos)));
+    const format = formatOf(predict, given, ['jsonl', 'parquet']);
+    const code = await use(from, photos, predictStage(options), { given, terminal, output, format });
+    if (code === exits.ok && format === 'jsonl' && !given.flag('json'))
+      await printPredictions(folderOf(output, given, terminal), terminal);
+    return code;
+  },
+};
+
+/** `patchstream embed <run> <photos>` */
+export const embed: Command = {
+  name: 'embed',
+  usage: '<run> <photos>',
+  works: true,
+  summary: 'Turn the pictures in a folder into vectors, by an encoder that was trained before.',
+  options: {
+    pool: {
+      type: 'string',
+      value: 'name',
+      about: "What a vector is: `mean` over the patches' tokens (the default), `cls`, or `patches`.",
+    },
+    format: formatOption(['parquet', 'npy', 'jsonl']),
+    ...shared,
+  },
+  async run(given, terminal) {
+    const [from, photos] = twoWords(embed, given);
+    const pool = given.text('pool') as 'mean' | undefined;
+    const options = { from, ...(pool !== undefined && { pool }), ...countOf(given, 'batch') };
+    const output = resolve(given.text('output') ?? join('vectors', basename(photos)));
+    const format = formatOf(embed, given, ['parquet', 'npy', 'jsonl']);
+    return use(from, photos, embedStage(options), { given, terminal, output, format });
+  },
+};
+
+interface Using {
+  readonly given: Given;
+  readonly terminal: Terminal;
+  /** The job's folder, absolute. */
+  readonly output: string;
+  readonly format: string;
+}
+
+/** Runs the pipeline of the verb: the folder's pictures, brought to where the model takes them. @returns the exit code. */
+async function use(from: string, photos: string, last: Stage, { given, terminal, output, format }: Using) {
+  const trained = foundTrained(from, process.cwd());
+  const definition: Definition = define({
+    name: 'pictures',
+    source: imageFolder({ path: resolve(photos) }),
+    stages: [...photoStages(trained, builtin.stages), last],
+    sink: sinkNamed(format),
+    output,
+    ...countOf(given, 'threads'),
+    ...countOf(given, 'reads'),
+  });
+  const problems = check(definition, builtin);
+  for (const line of problemLines(problems)) terminal.stderr.write(`${line}\n`);
+  return problems.length > 0 ? exits.usage : runShown(definition, given, terminal, builtin);
+}
+
+function sinkNamed(name: string): Sink {
+  return { sink: { name, options: {}, definition: builtin.sinks.get(name)! } };
+}
+
+function formatOption(formats: readonly [string, ...string[]]): CommandOption {
+  const [first, ...others] = formats;
+  return { type: 'string', value: 'name', about: `What is written: ${first} (the default), ${others.join(' or ')}.` };
+}
+
+/** @throws ARGUMENT */
+function formatOf({ name }: Command, given: Given, formats: readonly [string, ...string[]]): string {
+  const format = given.text('format') ?? formats[0];
+  if (formats.includes(format)) return format;
+  const advice = `It must be one of ${formats.join(', ')}.`;
+  throw fail('ARGUMENT', { command: `patchstream ${name}`, found: `--format ${format}`, advice });
+}
+
+/** The number of an option, under its name; what is none is for `check` to refuse. */
+function countOf<Name extends string>(given: Given, name: Name): { [_ in Name]?: number } {
+  const text = given.text(name);
+  return (text === undefined ? {} : { [name]: text.trim() === '' ? text : Number(text) }) as { [_ in Name]?: number };
+}
+
+/** @throws ARGUMENT unless there are two words. */
+function twoWords({ name, usage }: Command, { words }: Given): [string, string] {
+  const [first, second, ...more] = words;
+  if (first !== undefined && second !== undefined && more.length === 0) return [first, second];
+  const advice = `Write \`patchstream ${name} ${usage}\`.`;
+  throw fail('ARGUMENT', { command: `patchstream ${name}`, found: words.join(' ') || 'nothing', advice });
+}
+
+/** Where the run's own files lie. */
+function folderOf(output: string, given: Given, { env }: Terminal): string {
+  const part = given.text('part');
+  return part === undefined ? output : join(output, partFolder(parsePart(part, env)));
+}
+
+/** Pictures that are printed one by one. */
+const most = 20;
+
+/** The first pictures with their classes, and how many there are of each class, from the files that were written. */
+async function printPredictions(folder: string, { stdout }: Terminal): Promise<void> {
+  const files = (await readdir(join(folder, 'jsonl'))).filter((name) => name.endsWith('.jsonl')).sort();
+  const rows: string[][] = [];
+  const counts = new Map<string, number>();
+  let all = 0;
+  for (const file of files) {
+    for await (const line of createInterface({ input: createReadStream(join(folder, 'jsonl', file)) })) {
+      const { key, label, probability } = JSON.parse(line) as WithPrediction & { readonly key: string };
+      all += 1;
+      counts.set(label[0]!, (counts.get(label[0]!) ?? 0) + 1);
+      if (rows.length < most)
+        rows.push([printable(key), ...label.map((name, i) => `${printable(name)} ${probability[i]!.toFixed(2)}`)]);
+    }
+  }
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  for (const row of rows)
+    stdout.write(
+      `${row
+        .map((text, i) => text.padEnd(widths[i]!))
+        .join('  ')
+        .trimEnd()}\n`,
+    );
+  if (all > rows.length)
+    stdout.write(`… and ${counted(all - rows.length, 'picture')} more in ${join(folder, 'jsonl')}\n`);
+  const classes = [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
+  if (all > 0) stdout.write(`${classes.map(([name, count]) => `${printable(name)}: ${count}`).join(', ')}\n`);
+}
