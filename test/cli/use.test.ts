@@ -1,0 +1,133 @@
+import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { labelledFolder, pictureFolder, writeFiles } from '../kit/files/folder.ts';
+import { patchstream } from '../kit/runs/terminal.ts';
+
+const trainings = {
+  'encoder.yaml': `
+name: encoder
+seed: 3
+source: { image-folder: { path: photos } }
+stages:
+  - decode
+  - random-resized-crop: 16
+  - windows: { patch: 8, size: 2, views: 1 }
+  - mask: 0.5
+train:
+  model: { lomar: { width: 16, depth: 1, heads: 2, target: pixels } }
+  batch: 4
+  steps: 1
+  thread: main
+  backend: wasm
+output: encoder
+`,
+  'classifier.yaml': `
+name: classifier
+seed: 3
+source: { image-folder: { path: classes, labels: true } }
+stages: [decode, { resize: 16 }]
+train:
+  model: { classifier: { encoder: mae, width: 16, depth: 1, heads: 2, patch: 8, classes: 3 } }
+  batch: 8
+  steps: 12
+  thread: main
+  backend: wasm
+  optimizer: { adamw: { lr: 2.0e-2 } }
+output: classifier
+`,
+};
+
+/** A folder with both runs, and 20 photographs of which three are broken. */
+async function trained(t: Test): Promise<string> {
+  const root = t.testdir(trainings);
+  await pictureFolder(join(root, 'photos'), 20);
+  await labelledFolder(join(root, 'classes'), 8);
+  for (const name of Object.keys(trainings)) t.match(await patchstream(['run', join(root, name)]), { code: 0 });
+  const bytes = readFileSync(join(root, 'photos', '00004.jpg'));
+  writeFiles(join(root, 'photos'), {
+    '00003.jpg': bytes.subarray(0, bytes.length >> 1),
+    '00009.jpg': 'no picture',
+    '00019.jpg': '',
+  });
+  return root;
+}
+
+/** Of both tests: training costs most of their time. */
+const runs = trained(t);
+
+const linesIn = (folder: string) =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith('.jsonl'))
+    .sort()
+    .flatMap((name) => readFileSync(join(folder, name), 'utf8').trim().split('\n'))
+    .map((line) => JSON.parse(line) as Record<string, unknown> & { key: string; embedding: number[] });
+
+t.test('photographs become vectors and labels by a verb each; broken ones are counted', async (t) => {
+  const root = await trained(t);
+  const at = (...names: string[]) => join(root, ...names);
+
+  const words = ['embed', at('encoder'), at('photos'), '--format', 'jsonl'];
+  const told = await patchstream([...words, '--output', at('whole')]);
+  t.match(told, { code: 0, out: /17 lines in/ }, told.err);
+  const whole = linesIn(at('whole', 'jsonl'));
+  t.equal(whole.length, 17);
+  t.ok(whole.every(({ embedding }) => embedding.length === 16 && embedding.every(Number.isFinite)));
+  t.ok(new Set(whole.map(({ embedding }) => JSON.stringify(embedding))).size > 3, 'pictures differ');
+
+  // Labels of pictures that it was trained on, from a folder without labels.
+  for (const name of ['a/0', 'b/0', 'c/0']) copyFileSync(at('classes', `${name}.png`), at('photos', `${name[0]}.png`));
+  const named = await patchstream(['predict', at('classifier'), at('photos'), '--top', '2', '--output', at('named')]);
+  t.match(named, { code: 0 }, named.err);
+  for (const name of ['a', 'b', 'c']) t.match(named.out, new RegExp(`^${name}\\.png +[abc] 0\\.\\d\\d`, 'm'));
+  const rows = linesIn(at('named', 'jsonl'));
+  t.equal(rows.length, 20);
+  for (const { label, probability, class: rank } of rows) {
+    t.equal((label as string[]).length, 2);
+    const [most, next] = probability as [number, number];
+    t.ok(most >= next && most + next <= 1.000001);
+    t.same(
+      (rank as number[]).map((one) => 'abc'[one]),
+      label,
+    );
+  }
+  const again = await patchstream(['predict', at('classifier'), at('photos'), '--top', '2', '--output', at('named')]);
+  t.match(again, { code: 0, out: /^a\.png +a/m }, 'what is there is printed again');
+});
+
+t.test('what does not fit is refused: file, expectation, remedy; nothing is written', async (t) => {
+  const root = await runs;
+  const at = (...names: string[]) => join(root, ...names);
+  const out = ['--output', at('out')];
+  const refused = async (words: string[], code: number, err: RegExp) => {
+    t.match(await patchstream([...words, ...out]), { code, err });
+    // The folder of a job is there once it has begun to look for its data.
+    t.notOk(existsSync(at('out', 'jsonl')), words.join(' '));
+  };
+  await refused(['predict', at('encoder'), at('photos')], 2, /PREDICT_MODEL/);
+  await refused(['embed', at('classifier'), at('photos'), '--format', 'jsonl'], 2, /EMBED_MODEL/);
+  await refused(['embed', at('nowhere'), at('photos')], 1, /^TRAINED_MISSING/);
+  await refused(['embed', at('photos'), at('photos')], 1, /^TRAINED_NONE/);
+  await refused(['embed', at('encoder'), at('nowhere'), '--format', 'jsonl'], 1, /^FOLDER_MISSING/);
+  await refused(['embed', at('encoder')], 2, /^ARGUMENT/);
+  await refused(['embed', at('encoder'), at('photos'), '--format', 'csv'], 2, /^ARGUMENT.*parquet/);
+  await refused(['predict', at('classifier'), at('photos'), '--top', 'many'], 2, /top/);
+  await refused(['embed', at('encoder'), at('photos'), '--pool', 'max', '--format', 'jsonl'], 2, /pool/);
+  writeFiles(root, { 'broken.safetensors': 'no tensors' });
+  await refused(['embed', at('broken.safetensors'), at('photos')], 1, /^WEIGHTS_BROKEN.*broken\.safetensors/);
+
+  const yaml = (stages: string, source = 'image-folder: photos') => {
+    writeFileSync(at('x.yaml'), `name: x\nsource: { ${source} }\nstages: [${stages}]\nsink: jsonl\noutput: out\n`);
+    return ['check', at('x.yaml')];
+  };
+  const checked = async (words: string[], pattern: RegExp) =>
+    t.match(await patchstream(words), { code: 2, err: pattern }, String(pattern));
+  await checked(yaml('decode, { resize: 20 }, { embed: encoder }'), /16×16 px.*20×20 px.*INFERENCE_SIZE/s);
+  await checked(
+    yaml('decode, { predict: classifier }', 'image-folder: { path: classes, labels: true }'),
+    /PREDICT_LABEL/,
+  );
+  await checked(yaml('{ embed: encoder }'), /FIELD_MISSING/);
+  t.match(await patchstream(yaml('decode, { embed: later }')), { code: 0 }, 'a run that is still to be trained');
+  t.match(await patchstream(['run', at('x.yaml')]), { code: 1, err: /TRAINED_MISSING/ });
+});
