@@ -34,6 +34,7 @@ export type { Definition } from './pipeline/definition.ts';
 export type { Problem } from './pipeline/problem.ts';
 export { createRegistry, type Registry } from './pipeline/registry.ts';
 export { Random } from './random.ts';
+export { embedPictures } from './runs/embed-pictures.ts';
 export type { Batch, BatchOptions } from './runs/loader/batches.ts';
 export { definePipeline, type Pipeline, pipeline } from './runs/loader/define.ts';
 export type { OpenOptions } from './runs/loader/open.ts';

@@ -31,6 +31,8 @@ defineTracker
 downsample
 drop
 each
+embed
+embedPictures
 expw
 faceCrop
 fail
@@ -47,6 +49,7 @@ noticeText
 operator
 pathOption
 pipeline
+predict
 prometheus
 randomFlip
 randomResizedCrop
