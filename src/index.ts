@@ -59,6 +59,7 @@ export {
   downsample,
   faceCrop,
   mask,
+  perceptualHash,
   randomFlip,
   randomResizedCrop,
   resize,

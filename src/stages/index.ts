@@ -4,6 +4,7 @@ import { decode } from './decode.ts';
 import { downsample } from './downsample.ts';
 import { faceCrop } from './face-crop.ts';
 import { mask } from './mask.ts';
+import { perceptualHash } from './perceptual-hash.ts';
 import { randomFlip } from './random-flip.ts';
 import { randomResizedCrop } from './random-resized-crop.ts';
 import { resize } from './resize.ts';
@@ -21,6 +22,19 @@ export const stages = [
   downsample,
   windows,
   mask,
+  perceptualHash,
 ] as const;
 
-export { centerCrop, cropBox, decode, downsample, faceCrop, mask, randomFlip, randomResizedCrop, resize, windows };
+export {
+  centerCrop,
+  cropBox,
+  decode,
+  downsample,
+  faceCrop,
+  mask,
+  perceptualHash,
+  randomFlip,
+  randomResizedCrop,
+  resize,
+  windows,
+};

@@ -48,6 +48,7 @@ noticeCatalogue
 noticeText
 operator
 pathOption
+perceptualHash
 pipeline
 predict
 prometheus
