@@ -120,10 +120,11 @@ export interface ImageAddon extends ReadingAddon {
   /**
    * Starts the jobs in the first `count` ints. Of each: id, kind (`imageKinds`), width and height as stored, EXIF's orientation, the background of what is
    * transparent (0xRRGGBB), the number of outputs, the number of steps, the file that the last step's page becomes (0: none; 2: PNG; 1: JPEG, with the
-   * quality in the next byte, and then 1 for 4:4:4), and the ints of every step (native/image/job.h). `arrays` has its bytes and then its outputs, which may lie in a
+   * quality in the next byte, and then 1 for 4:4:4; in the byte after that 1 where it is to be written to the next of `paths`, as a file that is not there yet), and the ints of every step (native/image/job.h). `arrays` has its bytes and then its outputs, which may lie in a
    * SharedArrayBuffer and are kept alive until the job has ended. A job that makes a file has no outputs.
+   * Where it was written, its outcome is `written`, and its size the microseconds which that took; where it could not be, it is handed over as any other.
    */
-  submit(ints: Int32Array, count: number, arrays: readonly Uint8Array[]): void;
+  submit(ints: Int32Array, count: number, arrays: readonly Uint8Array[], paths?: readonly string[]): void;
   /**
    * Starts a job for each frame, in an open file: reads it into its room, where that needs no waiting for a disk, and compares its first four bytes with the
    * CRC-32 of the others. The outcome is `read`, or `unread` where it must be read another way, and judged. `places` has the file's descriptor, the frame's
@@ -217,7 +218,7 @@ export const dlibOutcomes = { done: 0, cancelled: 1, memory: 2, failed: 3, model
 export const imageKinds = { jpeg: 0, grey: 1, rgb: 2, png: 5, webp: 6 } as const;
 export const imageOutcomes = {
   ...{ done: 0, broken: 1, foreign: 2, cancelled: 3, memory: 4 },
-  ...{ read: 5, unread: 6, encoded: 7 },
+  ...{ read: 5, unread: 6, encoded: 7, written: 8 },
 } as const;
 
 const require = createRequire(import.meta.url);

@@ -46,17 +46,18 @@ napi_value open(const Arguments& given) {
   return nullptr;
 }
 
-// How JavaScript packs it: the format, the quality, and 1 for colour at its full size, a byte each from the lowest.
+// How JavaScript packs it: the format, the quality, 1 for colour at its full size, and 1 for a file that is to be written, a byte each from the lowest.
 Encoding encodingOf(int32_t packed) {
   Encoding encoding;
   encoding.format = static_cast<Format>(packed & 255);
   encoding.quality = (packed >> 8) & 255;
   encoding.subsampled = ((packed >> 16) & 255) == 0;
+  encoding.kept = ((packed >> 24) & 255) != 0;
   return encoding;
 }
 
-// submit(ints, count, arrays). Of each job: id, kind, width, height, orientation, background, outputs, steps, its encoding, and the ints of every step (job.h); in arrays its
-// bytes and then its outputs.
+// submit(ints, count, arrays, paths). Of each job: id, kind, width, height, orientation, background, outputs, steps, its encoding, and the ints of every step (job.h); in arrays its
+// bytes and then its outputs; in paths that of its file, where that is to be written.
 napi_value submit(const Arguments& given) {
   Pool& pool = poolOf(given);
   const TypedArray ints = given.array(0, napi_int32_array, "an Int32Array is needed");
@@ -66,6 +67,7 @@ napi_value submit(const Arguments& given) {
   std::vector<Job*>& jobs = given.state.jobs;
   jobs.clear();
   uint32_t array = 0;
+  uint32_t path = 0;
   while (numbers.at < numbers.end) {
     const int32_t* head = numbers.next(headInts);
     Job& job = jobAt(pool, head[0]);
@@ -89,6 +91,8 @@ napi_value submit(const Arguments& given) {
     }
     check(head[7] > 0 && head[7] < 1024, "the number of steps is out of range");
     job.encoding = encodingOf(head[8]);
+    check(!job.encoding.kept || job.encoding.format != Format::none, "only a file can be written");
+    if (job.encoding.kept) textAt(given.env, given.values[3], path++, job.path);
     job.steps.resize(head[7]);
     for (Step& step : job.steps) std::memcpy(&step, numbers.next(stepInts), sizeof step);
     // Encoding a pixel takes about as long as decoding one.

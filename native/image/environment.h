@@ -26,7 +26,7 @@ struct Environment {
 
 struct Rendering {
   using State = Environment;
-  static constexpr size_t arguments = 3;
+  static constexpr size_t arguments = 4;
   static constexpr const char* code = "RENDER";
   static Thrown thrown() noexcept { return whatWasThrown(); }
 };

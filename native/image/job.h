@@ -81,8 +81,9 @@ enum class Outcome : int32_t {
   // Of files: read, or to be read another way.
   read = 5,
   unread = 6,
-  // Of a picture that was to become a file.
+  // Of a picture that was to become a file: its bytes are there; or it is written already, in so many microseconds as the size says.
   encoded = 7,
+  written = 8,
 };
 
 // All renderings of one sample, done one after another by one thread.
@@ -103,7 +104,7 @@ struct Job {
   // The file that the page of the last step becomes, if one is wanted; a job that makes one has no outputs.
   Encoding encoding;
   Bytes encoded;
-  // Of a file: where it lies, the bytes of its room (the one output), and of itself.
+  // Of a file: where it lies, or is to lie, the bytes of its room (the one output), and of itself.
   std::string path;
   size_t outputLength = 0;
   size_t size = 0;

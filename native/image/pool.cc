@@ -1,9 +1,11 @@
 #include "pool.h"
 
 #include <algorithm>
+#include <chrono>
 #include <exception>
 #include <new>
 
+#include "encode/new_file.h"
 #include "reading/files.h"
 #include "render.h"
 
@@ -15,10 +17,20 @@ namespace {
 // once for all of them.
 constexpr size_t handful = size_t{64} << 10;
 
-// Of each job in a message: id, outcome, and of a file its bytes, or as many as an int32 can say.
+// Of each job in a message: id, outcome, and of a file that was read its bytes, of one that was written the microseconds, or as many as an int32 can say.
 constexpr size_t outcomeInts = 3;
 // Jobs in a message at most; of more there are several.
 constexpr size_t messageJobs = 1024;
+
+// Writes the file that the job has made to its path. Where that fails, its bytes go to JavaScript as those of any other, and it says why.
+void keep(Job& job) {
+  using clock = std::chrono::steady_clock;
+  const clock::time_point begun = clock::now();
+  if (!writeNew(job.path, job.encoded.data(), job.encoded.size)) return;
+  job.encoded.clear();
+  job.outcome = Outcome::written;
+  job.size = static_cast<size_t>(std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - begun).count());
+}
 
 }  // namespace
 
@@ -129,6 +141,7 @@ void Pool::render(std::optional<Renderer>& renderer, Job& job) noexcept {
   try {
     if (!renderer.has_value()) renderer.emplace();
     renderer->run(job);
+    if (job.outcome == Outcome::encoded && job.encoding.kept) keep(job);
   } catch (...) {
     job.outcome = Outcome::memory;
   }

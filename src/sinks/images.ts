@@ -48,7 +48,7 @@ export const images = defineSink({
     let committed = 0;
 
     const sink: OpenSink<Written> = {
-      perThread: encoder.perThread,
+      perThread: 2 * encoder.perThread,
       async write(sample) {
         const { key, position } = sample;
         if (!pictures) {
@@ -59,7 +59,12 @@ export const images = defineSink({
         const { width, height } = picture;
         const file = `images/${fileName(key, position)}.${format === 'png' ? 'png' : 'jpg'}`;
         const line = plainJson(sample, { position, key, file, width, height });
-        await files.write(file, await encoder.encode(picture, { format, quality }));
+        const encoding = { format, quality } as const;
+        await files.write(file, (path) =>
+          path === undefined || encoder.encodeTo === undefined
+            ? encoder.encode(picture, encoding)
+            : encoder.encodeTo(picture, encoding, path),
+        );
         const shown = await contact?.row(sample);
         return { line, ...(shown && { shown }) };
       },

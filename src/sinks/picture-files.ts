@@ -4,6 +4,7 @@ import { fail, type PatchstreamError } from '../errors.ts';
 import { Appender } from '../files/appender.ts';
 import { RunLock } from '../files/run-lock.ts';
 import { cannotWrite, discard, systemCode, temporaryEnding, writeWhole } from '../whole-file.ts';
+import { DirectWrites } from './direct-writes.ts';
 import { OwnRecord } from './durable/owned.ts';
 import type { Job } from './sink.ts';
 
@@ -37,6 +38,7 @@ export class PictureFiles {
   #begun: Promise<void> | undefined;
   #manifest: FileHandle | undefined;
   readonly #lines = new Appender((text) => this.#append(text));
+  readonly #direct = new DirectWrites();
   /** Of a line that nobody waits for. */
   #failure: unknown;
 
@@ -81,24 +83,17 @@ export class PictureFiles {
     }
   }
 
-  /** A picture, `images/<name>`. */
-  async write(file: string, bytes: Uint8Array): Promise<void> {
+  /**
+   * A picture, `images/<name>`, of the bytes that `make` gives. Where it is given a path, it may write them there itself, and gives the microseconds that it
+   * took.
+   */
+  async write(file: string, make: (path?: string) => Promise<Uint8Array | number>): Promise<void> {
     const path = join(this.#folder, file);
     await this.#begin();
     await this.#record.add({ file }, { sync: false });
-    let made = false;
-    try {
-      const handle = await open(path, 'wx');
-      made = true;
-      try {
-        await handle.writeFile(bytes);
-      } finally {
-        await handle.close();
-      }
-    } catch (error) {
-      if (made) await discard(path);
-      throw made ? cannotWrite(path, error) : taken(path, error);
-    }
+    const made = await make(this.#direct.isDue() ? path : undefined);
+    if (typeof made === 'number') this.#direct.took(made);
+    else await writeNew(path, made);
   }
 
   /** A line of the manifest, which is written soon: what goes wrong then is thrown by the next line, or at the end. */
@@ -155,6 +150,22 @@ export class PictureFiles {
     } catch (error) {
       throw cannotWrite(this.#folder, error);
     }
+  }
+}
+
+async function writeNew(path: string, bytes: Uint8Array): Promise<void> {
+  let made = false;
+  try {
+    const handle = await open(path, 'wx');
+    made = true;
+    try {
+      await handle.writeFile(bytes);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (made) await discard(path);
+    throw made ? cannotWrite(path, error) : taken(path, error);
   }
 }
 

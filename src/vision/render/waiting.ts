@@ -27,6 +27,8 @@ export interface Encoded {
   readonly grey: boolean;
   /** As `ImageAddon.submit` has it. */
   readonly encoding: number;
+  /** Where the file is to be written, which is not there yet. */
+  readonly path?: string | undefined;
 }
 
 /** A sample at the addon, or on its way there. */
@@ -35,13 +37,14 @@ export class Waiting implements PoolJob {
   readonly plan: Plan;
   readonly place: Place | undefined;
   readonly encoding: number;
+  readonly path: string | undefined;
   readonly #otherwise: () => Promise<unknown>;
   readonly #resolve: (done?: unknown) => void;
   readonly reject: (error: unknown) => void;
   id = 0;
 
   constructor(
-    { renderings, plan, place, encoding = 0, otherwise }: Rendered,
+    { renderings, plan, place, encoding = 0, path, otherwise }: Rendered,
     resolve: (done?: unknown) => void,
     reject: (error: unknown) => void,
   ) {
@@ -49,6 +52,7 @@ export class Waiting implements PoolJob {
     this.plan = plan;
     this.place = place;
     this.encoding = encoding;
+    this.path = path;
     this.#otherwise = otherwise;
     this.#resolve = resolve;
     this.reject = reject;
@@ -59,9 +63,10 @@ export class Waiting implements PoolJob {
     this.#resolve();
   }
 
-  ended(outcome: number, _: number, message: string, made?: Uint8Array): void {
+  ended(outcome: number, size: number, message: string, made?: Uint8Array): void {
     this.place?.whenFreed(undefined);
     if (made !== undefined) this.#resolve(made);
+    else if (outcome === imageOutcomes.written) this.#resolve(size);
     else if (outcome === imageOutcomes.foreign) this.#resolve(this.#otherwise());
     else if (outcome === imageOutcomes.broken) this.reject(fail('PICTURE_BROKEN', { reason: message }));
     else if (outcome === imageOutcomes.memory || outcome === imageOutcomes.encoded)
@@ -76,6 +81,7 @@ export interface Rendered {
   readonly plan: Plan;
   readonly place: Place | undefined;
   readonly encoding?: number;
+  readonly path?: string | undefined;
   /** Does what the addon leaves to another. */
   readonly otherwise: () => Promise<unknown>;
 }

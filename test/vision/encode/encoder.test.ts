@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import sharp from 'sharp';
@@ -167,3 +167,52 @@ t.test('an encoder is found again by its name', (t) => {
   t.equal(encoderOf('webp'), sharpEncoder);
   t.end();
 });
+
+t.test(
+  'a file is written where it is made: the same bytes, never over another, and handed over where it cannot be',
+  { skip },
+  async (t) => {
+    const folder = t.testdir({ there: 'somebody else’s' });
+    const picture = uneven(30, 20, 3);
+    for (const format of ['jpeg', 'png'] as const) {
+      const encoder = encoderOf(format);
+      if (encoder.encodeTo === undefined) continue;
+      const encoding = { format, quality: 90 };
+      const bytes = await encoder.encode(picture, encoding);
+      const path = join(folder, `new.${format}`);
+      t.type(await encoder.encodeTo(picture, encoding, path), 'number');
+      t.ok(readFileSync(path).equals(bytes), format);
+      for (const no of [
+        join(folder, 'there'),
+        join(folder, 'nowhere', 'a'),
+        `${folder}/nul\0`,
+        `${folder}/${'x'.repeat(5000)}`,
+      ])
+        t.same(await encoder.encodeTo(picture, encoding, no), bytes);
+      const many = await Promise.all(
+        Array.from({ length: 40 }, (_, i) =>
+          i % 3 === 0
+            ? encoder.encode(picture, encoding)
+            : encoder.encodeTo!(picture, encoding, join(folder, `${i}.${format}`)),
+        ),
+      );
+      for (const [i, made] of many.entries()) {
+        const written = i % 3 === 0 ? made : typeof made === 'number' && readFileSync(join(folder, `${i}.${format}`));
+        t.same(written, bytes, `${i}, among others`);
+      }
+      await t.rejects(
+        encoder.encodeTo(await openPicture(damaged(bytes)), { format, quality: 80 }, join(folder, 'no')),
+        {
+          code: 'PICTURE_BROKEN',
+        },
+      );
+    }
+    t.equal(readFileSync(join(folder, 'there'), 'utf8'), 'somebody else’s');
+    t.notOk(existsSync(join(folder, 'no')));
+  },
+);
+
+/** A file whose last third is missing. */
+function damaged(bytes: Uint8Array): Uint8Array {
+  return bytes.subarray(0, Math.floor((2 * bytes.length) / 3));
+}
