@@ -4,6 +4,7 @@ import { check } from './check.ts';
 import { type Command, exits, helpOf, parseGiven, type Terminal } from './command.ts';
 import { describe } from './describe.ts';
 import { doctor } from './doctor/doctor.ts';
+import { duplicates } from './duplicates/duplicates.ts';
 import { evaluate, reconstruct } from './evaluate.ts';
 import { exportWeights } from './export.ts';
 import { hiding } from './hidden.ts';
@@ -20,6 +21,7 @@ export const commands: readonly Command[] = [
   reconstruct,
   predict,
   embed,
+  duplicates,
   inspect,
   exportWeights,
   check,

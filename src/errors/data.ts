@@ -26,6 +26,8 @@ export const dataErrors = {
     '`{stage}` must get pictures of one size; got pictures of any size. Put `resize`, `center-crop` or `random-resized-crop` before it.',
   STAGE_ORDER:
     '`{stage}` must come before {later}, which rely on the picture as it is there; got it after. Move it up.',
+  DUPLICATES_ROW:
+    'a line of the sink duplicates must be a picture and those that it looks like, as the sink writes it; line {line} is {found}. Restore the file, or start over with --fresh.',
   RANGE_ORDER: '`{option}` must be [low, high] with low at most high; got [{low}, {high}]. Swap the two.',
   PICTURE_SQUARE:
     'the picture must be square to be cut into a grid of patches; got {width}×{height} px. Resize or crop it to one side.',

@@ -79,7 +79,7 @@ export const streamsErrors = {
   WATCH_SOURCE:
     'only a folder of pictures, without `labels` and `repeat`, is watched for what arrives; got {found}. Leave `--watch` out, or take the source image-folder.',
   WATCH_SINK:
-    'only a job whose sink is shards, webdataset or jsonl can be watched, and not in parts; got {found}. Leave `--watch` out, or take another sink.',
+    'only a job whose sink is shards, webdataset, jsonl or duplicates can be watched, and not in parts; got {found}. Leave `--watch` out, or take another sink.',
   WATCH_IDLE:
     '`--idle` must be a number of seconds above 0, and needs `--watch`; got {found}. Write `--watch --idle 30`.',
   WATCH_ARRIVALS:

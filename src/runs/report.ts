@@ -1,5 +1,5 @@
 import { percentOf } from '../counts.ts';
-import { printable } from '../errors.ts';
+import { escapeHtml, htmlText, imageTag } from '../html.ts';
 import type { MeasureTable } from '../measures/define.ts';
 import type { Measures } from '../train/metrics.ts';
 
@@ -36,15 +36,6 @@ export interface ReportSection {
   readonly picture?: { readonly png: Uint8Array; readonly alt: string; readonly about?: string };
 }
 
-/** Text made safe to stand in a page, inside an element or an attribute in double quotes; line ends stay. */
-export function escapeHtml(value: string): string {
-  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
-  return value
-    .split('\n')
-    .map((line) => printable(line).replace(/[&<>"']/g, (char) => entities[char]!))
-    .join('\n');
-}
-
 /**
  * `report.html`: one file that holds all of a run (numbers, pictures, the pipeline), opens anywhere, and asks nothing of the network:
  * images are data inside it, and its policy forbids scripts and requests.
@@ -62,28 +53,7 @@ export function reportHtml(content: ReportContent): string {
     '<h2>Pipeline</h2>',
     `<pre>${escapeHtml(pipeline)}</pre>`,
   ];
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width">
-<title>${escapeHtml(name)} · patchstream</title>
-<style>
-body { font: 15px/1.5 sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; background: #fff; }
-h1, h2 { font-weight: 600; line-height: 1.2; }
-table { border-collapse: collapse; margin: 1rem 0; }
-td, th { text-align: left; padding: 0.2rem 1.2rem 0.2rem 0; border-bottom: 1px solid #ddd; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
-img { max-width: 100%; height: auto; }
-pre { background: #f5f5f5; padding: 1rem; overflow: auto; }
-</style>
-</head>
-<body>
-${parts.join('\n')}
-</body>
-</html>
-`;
+  return htmlText(name, parts);
 }
 
 function summary(content: ReportContent): [string, string][] {
@@ -159,7 +129,7 @@ function stepTable(rows: readonly Measures[]): string {
 }
 
 function image(alt: string, type: string, bytes: Buffer): string {
-  return `<p><img alt="${escapeHtml(alt)}" src="data:${type};base64,${bytes.toString('base64')}"></p>`;
+  return `<p>${imageTag(alt, type, bytes)}</p>`;
 }
 
 function short(value: number): string {

@@ -163,7 +163,7 @@ function watchingOf(watch: RunOptions['watch']): Watching | undefined {
 /** What a kill must not lose is gone on with. */
 function checkWatch({ sink, source, train }: Resolved, part: Part | undefined): void {
   if (part !== undefined) throw fail('WATCH_SINK', { found: `part ${part.index} of ${part.of}` });
-  if (!sink?.definition.parts) {
+  if (!sink?.definition.parts && !sink?.definition.watched) {
     throw fail('WATCH_SINK', { found: train === undefined ? `the sink ${sink?.name}` : 'a training' });
   }
   if (source?.definition.watch === undefined) throw fail('WATCH_SOURCE', { found: source?.name ?? 'no source' });

@@ -73,6 +73,8 @@ export interface SinkDefinition<Options = unknown> {
   readonly shorthand?: string;
   /** True when several runs may write the parts of one job side by side. */
   readonly parts?: boolean;
+  /** True when a job that ends in it can be watched, though it is not done in parts: its files are resumed with. Those with `parts` can be. */
+  readonly watched?: boolean;
   check?(options: Options, spec: Spec): Iterable<ValidationIssue>;
   /** The folders that it writes to, absolute, where they are not the run's own: no source may lie in one of them, and none in a source. */
   writes?(options: Options, place: Pick<SinkContext, 'base' | 'output'>): readonly string[];

@@ -13,7 +13,8 @@ import { defineStage } from './stage.ts';
 export const perceptualHash = defineStage({
   name: 'perceptual-hash',
   summary: 'Adds a perceptual hash of the picture, and the thumbnail that near-duplicates are found by.',
-  options: z.strictObject({}),
+  // Of no options zod makes a type that refuses also those that every stage has.
+  options: z.strictObject({}) as z.ZodType<Record<never, never>, Record<never, never>>,
   needs: ['picture'],
   retainsInput: false,
   // The picture is rendered by threads of its own, where others wait meanwhile.

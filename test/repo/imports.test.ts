@@ -10,6 +10,7 @@ const everywhere = [
   'counts.ts',
   'errors.ts',
   'errors',
+  'html.ts',
   'library-threads.ts',
   'machine.ts',
   'random.ts',

@@ -1,6 +1,7 @@
 import t from 'tap';
+import { escapeHtml } from '../../src/html.ts';
 import { errorTable } from '../../src/measures/reconstruction/texts.ts';
-import { escapeHtml, reportHtml } from '../../src/runs/report.ts';
+import { reportHtml } from '../../src/runs/report.ts';
 import type { Measures } from '../../src/train/metrics.ts';
 import { lossChart } from '../../src/vision/draw/chart.ts';
 

@@ -4,12 +4,13 @@ import { fail, type PatchstreamError } from '../../errors.ts';
 import { inTurns } from '../../files/many-files.ts';
 import { RunLock } from '../../files/run-lock.ts';
 import { TemporaryFile } from '../../files/temporary-file.ts';
-import { type Origin, originEnding, readOrigin, writeOrigin } from '../../formats/part-origin.ts';
+import { type Origin, readOrigin, writeOrigin } from '../../formats/part-origin.ts';
 import { isSame } from '../../formats/shard/parts.ts';
 import type { Encoder } from '../../vision/encode/encoder.ts';
 import type { EncodedFormat } from '../../vision/encode/encoding.ts';
-import { cannotWrite, temporaryEnding } from '../../whole-file.ts';
+import { cannotWrite } from '../../whole-file.ts';
 import type { Job, OpenSink } from '../sink.ts';
+import { fileName, originName, ownStem, sortNames, wholeName } from './file-names.ts';
 import { Ledger, type LedgerFile } from './ledger.ts';
 
 /** Where a file of a job begins. */
@@ -120,6 +121,11 @@ export class RollingFiles<W extends Entry> {
     return this.#ledger.encoder;
   }
 
+  /** The files that are finished, one after the other. */
+  get paths(): readonly string[] {
+    return this.#files.map(({ file }) => join(this.#options.folder, file));
+  }
+
   /** As a sink has it. */
   get resumed(): Required<NonNullable<OpenSink['resumed']>> {
     const sum = (of: (file: LedgerFile) => number) => this.#files.reduce((sum, file) => sum + of(file), 0);
@@ -180,7 +186,7 @@ export class RollingFiles<W extends Entry> {
       await this.#ledger.close();
       await this.#lock.release();
     }
-    return { files: this.#files.map(({ file }) => join(this.#options.folder, file)), samples: this.resumed.samples };
+    return { files: this.paths, samples: this.resumed.samples };
   }
 
   /** The run is sure to begin: what does not count goes. */
@@ -240,60 +246,6 @@ interface Current<W extends Entry> {
   samples: number;
   sources: number;
   broken: number;
-}
-
-interface Named {
-  readonly stem: string;
-  readonly ending: string;
-  readonly job: Job;
-}
-
-function fileName(named: Named, number: number): string {
-  return `${ownStem(named)}-${String(number).padStart(5, '0')}${named.ending}`;
-}
-
-/** What the names of a run begin with: those of each part with another. */
-function ownStem({ stem, job: { part } }: Named): string {
-  return part === undefined ? stem : `${stem}-${String(part.index).padStart(String(part.of).length, '0')}of${part.of}`;
-}
-
-/** Where a part says of which job it is. */
-function originName(named: Named): string {
-  return `${ownStem(named)}${named.ending}${originEnding}`;
-}
-
-/** Parts the files of this run from what it left half-written, and from one that belongs neither to it nor to the other parts of its job. */
-function sortNames(names: readonly string[], options: Named) {
-  const { stem, ending, job } = options;
-  const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  const anyPart = job.part === undefined ? '' : `(\\d+)of${job.part.of}-`;
-  const pattern = new RegExp(`^${escaped(stem)}-${anyPart}(\\d{5,})${escaped(ending)}$`);
-  const origin = new RegExp(`^${escaped(stem)}-\\d+of${job.part?.of}${escaped(`${ending}${originEnding}`)}$`);
-  const ours = (name: string) => {
-    const number = pattern.exec(name)?.at(-1);
-    return number !== undefined && fileName(options, Number(number)) === name;
-  };
-  const others = new Map<string, string>();
-  for (const name of names) {
-    const part = pattern.exec(name)?.at(-2);
-    if (job.part !== undefined && part !== undefined && Number(part) !== job.part.index) others.set(part, name);
-  }
-  return {
-    own: names.filter(ours).sort(),
-    /** One of each other part. */
-    others: [...others.values()],
-    origins: job.part === undefined ? [] : names.filter((name) => origin.test(name) && name !== originName(options)),
-    /** What says of which job this part is. */
-    origin: job.part === undefined ? [] : names.filter((name) => name === originName(options)),
-    temporary: names.filter((name) => name.endsWith(temporaryEnding) && ours(wholeName(name))),
-    // Also what is another name only where capitals count.
-    foreign: names.find((name) => name.toLowerCase().endsWith(ending.toLowerCase()) && !pattern.test(name)),
-  };
-}
-
-/** The name of a file that is written under a temporary one. */
-function wholeName(name: string): string {
-  return name.endsWith(temporaryEnding) ? name.slice(0, -temporaryEnding.length) : name;
 }
 
 /** Holds what other parts have written to the recipe and the source of this one. @throws SHARDS_OTHER */

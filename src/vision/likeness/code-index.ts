@@ -1,72 +1,81 @@
-import { doubled } from './doubled.ts';
 import { ones } from './perceptual-hash.ts';
 
-/** Bits in which codes that are found may differ, at most. */
-export const codeRadius = 11;
-
-/** A code of 64 bits is four pieces of 16. If two codes differ in at most 11 bits, one of their pieces differs in at most 2. */
+/** A code of 64 bits is four pieces of 16. Where two codes differ in at most 11 bits, one of their pieces differs in at most 2; where in at most 19, in at most 4. */
 const pieces = 4;
+const values = 65536;
 
-/** All words of 16 bits with at most two ones. */
-const near: readonly number[] = [
-  0,
-  ...singles(),
-  ...singles().flatMap((a) =>
-    singles()
-      .filter((b) => b > a)
-      .map((b) => a | b),
-  ),
-];
+/** Bits in which codes that are found may differ, and the words of 16 bits with as many ones as one of their pieces then has at most. */
+export type Radius = 11 | 19;
+const nearBy: Readonly<Record<Radius, Uint16Array>> = { 11: wordsWith(2), 19: wordsWith(4) };
 
-function singles(): number[] {
-  return Array.from({ length: 16 }, (_, i) => 1 << i);
+function wordsWith(most: number): Uint16Array {
+  const all = Array.from({ length: values }, (_, word) => word);
+  return Uint16Array.from(all.filter((word) => ones(word) <= most));
 }
 
+/** Codes in a block: each list is a chain of blocks, so that most of it is read one after the other. */
+const blockCodes = 7;
+/** The number of the next block, and of each code its two words and its value. */
+const blockWords = 1 + 3 * blockCodes;
+const blocksPerPage = 4096;
+
 /**
- * Codes of 64 bits, of which all within `codeRadius` bits of another are found without a look at most others: those that agree in one of four pieces but for
- * two bits are in one of 137 lists. Takes 24 bytes for each code.
+ * Codes of 64 bits, each with a value, of which all that differ from another in a few bits are found without a look at most others: they are in 137 or 2,517 of the 65,536
+ * lists of one of four pieces. Takes 50 bytes for each code.
  * Source: M. Norouzi, A. Punjani, D. Fleet, "Fast search in Hamming space with multi-index hashing", CVPR 2012.
  */
 export class CodeIndex {
-  #count = 0;
-  #codes = new Uint32Array(2048);
-  /** The entry that was added before to the same list of each piece, plus 1; 0 at its end. */
-  #before = new Int32Array(4096);
-  readonly #latest = new Int32Array(pieces * 65536);
+  readonly #pages: Uint32Array[] = [];
+  /** Blocks that are in use; their numbers start at 1. */
+  #blocks = 0;
+  /** The first block of each list, which is the one that is filled; 0 where there is none. */
+  readonly #first = new Uint32Array(pieces * values);
+  /** Codes in the first block of each list. */
+  readonly #filled = new Uint8Array(pieces * values);
 
-  get count(): number {
-    return this.#count;
-  }
-
-  /** Adds a code; it is entry number `count`. */
-  add(low: number, high: number): void {
-    if (2 * this.#count === this.#codes.length) {
-      this.#codes = doubled(this.#codes);
-      this.#before = doubled(this.#before);
-    }
-    const entry = this.#count++;
-    this.#codes[2 * entry] = low;
-    this.#codes[2 * entry + 1] = high;
+  /** @param value an integer below 2³². */
+  add(low: number, high: number, value: number): void {
     for (let piece = 0; piece < pieces; piece++) {
-      const list = piece * 65536 + pieceOf(low, high, piece);
-      this.#before[pieces * entry + piece] = this.#latest[list]!;
-      this.#latest[list] = entry + 1;
+      const list = piece * values + pieceOf(low, high, piece);
+      if (this.#first[list] === 0 || this.#filled[list] === blockCodes) this.#prepend(list);
+      const block = this.#first[list]! - 1;
+      const page = this.#pages[Math.floor(block / blocksPerPage)]!;
+      const at = (block % blocksPerPage) * blockWords + 1 + 3 * this.#filled[list]!++;
+      page[at] = low;
+      page[at + 1] = high;
+      page[at + 2] = value;
     }
   }
 
-  /** Calls `found` for each entry within the radius with the bits in which it differs; for an entry up to four times. */
-  near(low: number, high: number, found: (entry: number, bits: number) => void): void {
-    const [codes, before, latest] = [this.#codes, this.#before, this.#latest];
+  /** Calls `found` for each code within the radius with its value and the bits in which it differs; for a code up to four times. */
+  near(low: number, high: number, radius: Radius, found: (value: number, bits: number) => void): void {
+    const [pages, first, filled, near] = [this.#pages, this.#first, this.#filled, nearBy[radius]];
     for (let piece = 0; piece < pieces; piece++) {
       const own = pieceOf(low, high, piece);
       for (let i = 0; i < near.length; i++) {
-        for (let at = latest[piece * 65536 + (own ^ near[i]!)]!; at > 0; at = before[pieces * (at - 1) + piece]!) {
-          const entry = at - 1;
-          const bits = ones(codes[2 * entry]! ^ low) + ones(codes[2 * entry + 1]! ^ high);
-          if (bits <= codeRadius) found(entry, bits);
+        const list = piece * values + (own ^ near[i]!);
+        let count = filled[list]!;
+        if (count === 0) continue;
+        for (let block = first[list]!; block > 0; count = blockCodes) {
+          const page = pages[((block - 1) / blocksPerPage) | 0]!;
+          const start = ((block - 1) % blocksPerPage) * blockWords;
+          const end = start + 1 + 3 * count;
+          for (let at = start + 1; at < end; at += 3) {
+            const bits = ones(page[at]! ^ low) + ones(page[at + 1]! ^ high);
+            if (bits <= radius) found(page[at + 2]!, bits);
+          }
+          block = page[start]!;
         }
       }
     }
+  }
+
+  #prepend(list: number): void {
+    const block = this.#blocks++;
+    if (block % blocksPerPage === 0) this.#pages.push(new Uint32Array(blocksPerPage * blockWords));
+    this.#pages.at(-1)![(block % blocksPerPage) * blockWords] = this.#first[list]!;
+    this.#first[list] = block + 1;
+    this.#filled[list] = 0;
   }
 }
 

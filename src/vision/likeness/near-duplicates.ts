@@ -1,11 +1,11 @@
 import { CodeIndex } from './code-index.ts';
-import { CosineTransform, noiseOf, type Part, thumbnailSide, wholePart } from './cosine-transform.ts';
-import { doubled } from './doubled.ts';
+import { CosineTransform, type Part, thumbnailSide, wholePart } from './cosine-transform.ts';
 import { codesOf, type PartCodes, parts } from './parts.ts';
-import { differingBits, signsOf } from './perceptual-hash.ts';
-import { PlainPictures } from './plain-pictures.ts';
+import { differingBits, hashBytes, perceptualHash, signsOf, zero } from './perceptual-hash.ts';
+import { isPlain, PlainPictures } from './plain-pictures.ts';
 import { register, type Wanted } from './registration.ts';
-import { shapeOf } from './shape.ts';
+import { Rows } from './rows.ts';
+import { likenessOf, shapeOf } from './shape.ts';
 
 /** An earlier picture that one looks like. */
 export interface NearDuplicate {
@@ -28,34 +28,40 @@ interface Candidate {
   readonly mirrored: boolean;
 }
 
-const thumbnailBytes = thumbnailSide ** 2;
-const coarseLength = 64;
+/** How alike near-duplicates are. */
+export interface Bounds {
+  /** Pictures that show the same as they are: the bits of 255 in which their hashes may differ. */
+  readonly within: number;
+  /** Mirror images, and pictures of which one shows a part of the other: their likeness at least. */
+  readonly above: number;
+}
 
 /**
- * Finds near-duplicates among pictures that come one after the other: each is compared with all before it.
+ * Finds near-duplicates among pictures that come one after the other: each is compared with all before it. Two pictures are near-duplicates
  *
- * Two pictures are near-duplicates if one shows what a part of the other shows, mirrored or not: if its code differs in at most 11 of 63 bits from that of one of the
- * other's `parts`, and it is at least as alike as is asked for once it is laid over the other (`register`), from the part with the nearest code, the first of several.
- * All pairs of which this holds are found. Parts without content are not looked at; pictures without content are compared among each other
- * (`PlainPictures`). Takes about 3.5 KB for each picture.
+ * 1. as they are, if their hashes differ in at most `within` bits of 255, and of these the 63 of their codes in at most 19;
+ * 2. if one shows a part of the other, or of its mirror image: if its code differs in at most 11 bits of 63 from that of one of the other's `parts`, and their likeness is at least
+ *    `above` when it is laid over the other (`register`) from the part with the nearest code, the first of several. Parts without content are not looked at.
+ * 3. if both are of one colour, and of the same (`PlainPictures`).
+ *
+ * All pairs of which this holds are found. Takes about 5.5 KB for each picture.
  */
 export class NearDuplicates {
-  readonly #above: number;
+  readonly #bounds: Bounds;
   #count = 0;
-  #thumbnails = new Uint8Array(64 * thumbnailBytes);
+  readonly #thumbnails = new Rows(thumbnailSide ** 2, (length) => new Uint8Array(length));
+  readonly #hashes = new Rows(hashBytes, (length) => new Uint8Array(length));
   /** The shapes of whole pictures by coarse frequencies. */
-  #coarse = new Float32Array(64 * coarseLength);
+  readonly #coarse = new Rows(64, (length) => new Float32Array(length));
   readonly #plain = new PlainPictures();
+  /** Whole pictures with content, and those without, which are no part of others. */
   readonly #wholes = new CodeIndex();
-  /** The picture of each entry of `#wholes`. */
-  #pictureOf = new Float64Array(64);
+  readonly #faint = new CodeIndex();
+  /** Values are picture · parts + part. */
   readonly #parts = new CodeIndex();
-  /** The picture and part of each entry of `#parts`: picture · parts + part. */
-  #partOf = new Float64Array(4096);
 
-  /** @param above how alike near-duplicates are at least, 0 to 1. */
-  constructor(above: number) {
-    this.#above = above;
+  constructor(bounds: Bounds) {
+    this.#bounds = bounds;
   }
 
   get count(): number {
@@ -65,7 +71,7 @@ export class NearDuplicates {
   /** Compares a picture with all before it, and keeps it. @param thumbnail uint8 [32, 32], copied. @returns what it looks like, in the order of `other`. */
   add(thumbnail: Uint8Array): NearDuplicate[] {
     const codes = codesOf(thumbnail);
-    const found = codes.content[0] ? this.#compare(thumbnail, codes) : this.#comparePlain(thumbnail);
+    const found = isPlain(thumbnail) ? this.#comparePlain(thumbnail) : this.#compare(thumbnail, codes);
     this.#keep(thumbnail, codes);
     return found;
   }
@@ -77,11 +83,34 @@ export class NearDuplicates {
 
   #comparePlain(thumbnail: Uint8Array): NearDuplicate[] {
     return this.#plain
-      .like(thumbnail, (picture) => this.#thumbnailOf(picture))
+      .like(thumbnail, (picture) => this.#thumbnails.at(picture))
       .map((other) => ({ other, likeness: 1, bits: 0, mirrored: false }));
   }
 
   #compare(thumbnail: Uint8Array, codes: PartCodes): NearDuplicate[] {
+    const found = this.#same(thumbnail, codes);
+    if (codes.content[0]) this.#partsOf(thumbnail, codes, found);
+    return [...found.values()].sort((a, b) => a.other - b.other);
+  }
+
+  /** Those that show the same as they are. */
+  #same(thumbnail: Uint8Array, { plain }: PartCodes): Map<number, NearDuplicate> {
+    const hash = perceptualHash(thumbnail);
+    const transform = new CosineTransform(thumbnail, 16);
+    const found = new Map<number, NearDuplicate>();
+    for (const index of [this.#wholes, this.#faint]) {
+      index.near(plain[0]!, plain[1]!, 19, (other) => {
+        const bits = differingBits(hash, this.#hashes.at(other));
+        if (bits > this.#bounds.within || found.has(other)) return;
+        const likeness = likenessOf(transform, wholePart, shapeOf(this.#thumbnails.at(other), 16, false));
+        found.set(other, { other, likeness, bits, mirrored: false });
+      });
+    }
+    return found;
+  }
+
+  /** Adds those of which one shows a part of the other. */
+  #partsOf(thumbnail: Uint8Array, codes: PartCodes, found: Map<number, NearDuplicate>): void {
     const inThis = this.#wholesIn(codes);
     const inOthers = this.#partsLike(codes);
     const [own, mirrored] = [false, true].map((mirrored) => ({
@@ -89,16 +118,16 @@ export class NearDuplicates {
       mirrored,
       coarse: shapeOf(thumbnail, 8, mirrored),
     })) as [Wanted, Wanted];
-    const others = [...new Set([...inThis.keys(), ...inOthers.keys()])].sort((a, b) => a - b);
-    return others.flatMap((other) => {
+    for (const other of new Set([...inThis.keys(), ...inOthers.keys()])) {
+      if (found.has(other)) continue;
       const [here, there] = [inThis.get(other), inOthers.get(other)];
       const fits = [
         here && this.#fit(thumbnail, here, this.#wanted(other, here.mirrored), { other, of: 'this' }),
-        there && this.#fit(this.#thumbnailOf(other), there, there.mirrored ? mirrored : own, { other, of: 'other' }),
+        there && this.#fit(this.#thumbnails.at(other), there, there.mirrored ? mirrored : own, { other, of: 'other' }),
       ].filter((fit) => fit !== undefined);
       const best = fits.sort((a, b) => b.likeness - a.likeness)[0];
-      return best === undefined ? [] : [best];
-    });
+      if (best !== undefined) found.set(other, best);
+    }
   }
 
   /** The earlier pictures that parts of this one may show. */
@@ -108,8 +137,8 @@ export class NearDuplicates {
       if (!content[part]) continue;
       for (const isMirrored of [false, true]) {
         const codes = isMirrored ? mirrored : plain;
-        this.#wholes.near(codes[2 * part]!, codes[2 * part + 1]!, (entry, bits) =>
-          nearest(found, this.#pictureOf[entry]!, { bits, part, mirrored: isMirrored }),
+        this.#wholes.near(codes[2 * part]!, codes[2 * part + 1]!, 11, (picture, bits) =>
+          nearest(found, picture, { bits, part, mirrored: isMirrored }),
         );
       }
     }
@@ -121,8 +150,7 @@ export class NearDuplicates {
     const found = new Map<number, Candidate>();
     for (const isMirrored of [false, true]) {
       const codes = isMirrored ? mirrored : plain;
-      this.#parts.near(codes[0]!, codes[1]!, (entry, bits) => {
-        const at = this.#partOf[entry]!;
+      this.#parts.near(codes[0]!, codes[1]!, 11, (at, bits) => {
         const picture = Math.floor(at / parts.length);
         nearest(found, picture, { bits, part: at - picture * parts.length, mirrored: isMirrored });
       });
@@ -137,46 +165,35 @@ export class NearDuplicates {
     { other, of }: { readonly other: number; readonly of: 'this' | 'other' },
   ): NearDuplicate | undefined {
     const found = register(container, parts[index]!, wanted);
-    if (found === undefined || found.likeness < this.#above) return undefined;
+    if (found === undefined || found.likeness < this.#bounds.above) return undefined;
     const { part, likeness } = found;
     const hashes = [
-      signsOf(new CosineTransform(container, 16).of(part), noiseOf(part), false),
-      signsOf(new CosineTransform(wanted.thumbnail, 16).of(wholePart), noiseOf(wholePart), mirrored),
+      signsOf(new CosineTransform(container, 16).of(part), zero, false),
+      signsOf(new CosineTransform(wanted.thumbnail, 16).of(wholePart), zero, mirrored),
     ] as const;
     return { other, likeness, bits: differingBits(...hashes), mirrored, ...(!isWhole(part) && { crop: { of, part } }) };
   }
 
   #wanted(picture: number, mirrored: boolean): Wanted {
-    const kept = this.#coarse.subarray(picture * coarseLength, (picture + 1) * coarseLength);
-    const coarse = Float64Array.from(kept, (value, i) => (mirrored && (i & 1) === 1 ? -value : value));
-    return { thumbnail: this.#thumbnailOf(picture), mirrored, coarse };
+    const coarse = Float64Array.from(this.#coarse.at(picture), (value, i) =>
+      mirrored && (i & 1) === 1 ? -value : value,
+    );
+    return { thumbnail: this.#thumbnails.at(picture), mirrored, coarse };
   }
 
   #keep(thumbnail: Uint8Array, { plain, content }: PartCodes): void {
     const picture = this.#count++;
-    if (this.#count * thumbnailBytes > this.#thumbnails.length) {
-      this.#thumbnails = doubled(this.#thumbnails);
-      this.#coarse = doubled(this.#coarse);
-    }
-    this.#thumbnails.set(thumbnail, picture * thumbnailBytes);
-    if (!content[0]) {
+    this.#thumbnails.add(thumbnail);
+    this.#coarse.add(shapeOf(thumbnail, 8, false));
+    this.#hashes.add(perceptualHash(thumbnail));
+    if (isPlain(thumbnail)) {
       this.#plain.add(picture, thumbnail);
       return;
     }
-    this.#coarse.set(shapeOf(thumbnail, 8, false), picture * coarseLength);
-    if (this.#wholes.count === this.#pictureOf.length) this.#pictureOf = doubled(this.#pictureOf);
-    this.#pictureOf[this.#wholes.count] = picture;
-    this.#wholes.add(plain[0]!, plain[1]!);
+    (content[0] ? this.#wholes : this.#faint).add(plain[0]!, plain[1]!, picture);
     for (let part = 1; part < parts.length; part++) {
-      if (!content[part]) continue;
-      if (this.#parts.count === this.#partOf.length) this.#partOf = doubled(this.#partOf);
-      this.#partOf[this.#parts.count] = picture * parts.length + part;
-      this.#parts.add(plain[2 * part]!, plain[2 * part + 1]!);
+      if (content[part]) this.#parts.add(plain[2 * part]!, plain[2 * part + 1]!, picture * parts.length + part);
     }
-  }
-
-  #thumbnailOf(picture: number): Uint8Array {
-    return this.#thumbnails.subarray(picture * thumbnailBytes, (picture + 1) * thumbnailBytes);
   }
 }
 

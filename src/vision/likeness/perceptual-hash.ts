@@ -1,4 +1,4 @@
-import { CosineTransform, noiseOf, wholePart } from './cosine-transform.ts';
+import { CosineTransform, wholePart } from './cosine-transform.ts';
 
 /** Bytes of a hash: 256 bits, the first of which is always 0. */
 export const hashBytes = 32;
@@ -12,8 +12,11 @@ export const hashBytes = 32;
  * Facebook, "The TMK+PDQF video-hashing algorithm and the PDQ image-hashing algorithm", 2019 (16 × 16 frequencies, mirrored ones by their signs).
  */
 export function perceptualHash(thumbnail: Uint8Array): Uint8Array {
-  return signsOf(new CosineTransform(thumbnail, 16).of(wholePart), noiseOf(wholePart), false);
+  return signsOf(new CosineTransform(thumbnail, 16).of(wholePart), zero, false);
 }
+
+/** Rounding makes of what is zero less than this. */
+export const zero = 1e-6;
 
 /** The signs of coefficients, 8 to a byte; of those of the mirrored picture, if it is `mirrored`. What is no larger than `noise` is not above zero. */
 export function signsOf(coefficients: Float64Array, noise: number, mirrored: boolean): Uint8Array {
@@ -28,7 +31,9 @@ export function signsOf(coefficients: Float64Array, noise: number, mirrored: boo
 
 /** How many bits of two hashes differ. */
 export function differingBits(a: Uint8Array, b: Uint8Array): number {
-  return a.reduce((sum, byte, i) => sum + ones(byte ^ b[i]!), 0);
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += ones(a[i]! ^ b[i]!);
+  return sum;
 }
 
 /** The ones of a word of 32 bits. */

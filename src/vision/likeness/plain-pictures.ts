@@ -1,7 +1,17 @@
 /** By how many grey levels thumbnails of the same may differ. */
 const tolerance = 2;
 
-/** Pictures without content: empty pages, black frames, a clear sky. One is like another where no value of their thumbnails differs by more than two grey levels. */
+/** Whether all values of a thumbnail are the same, but for as much. */
+export function isPlain(thumbnail: Uint8Array): boolean {
+  let [least, most] = [255, 0];
+  for (const value of thumbnail) {
+    least = Math.min(least, value);
+    most = Math.max(most, value);
+  }
+  return most - least <= 2 * tolerance;
+}
+
+/** Pictures of one colour: empty pages, black frames. One is like another where no value of their thumbnails differs by more than two grey levels. */
 export class PlainPictures {
   /** By their mean, which can differ by no more either. */
   readonly #byMean = new Map<number, number[]>();

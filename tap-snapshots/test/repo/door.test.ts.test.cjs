@@ -30,6 +30,7 @@ defineStage
 defineTracker
 downsample
 drop
+duplicates
 each
 embed
 embedPictures

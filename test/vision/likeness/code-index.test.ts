@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { CodeIndex, codeRadius } from '../../../src/vision/likeness/code-index.ts';
+import { CodeIndex } from '../../../src/vision/likeness/code-index.ts';
 
 /** The ones of a word, bit by bit. */
 const onesOf = (word: number) =>
@@ -8,7 +8,7 @@ const onesOf = (word: number) =>
 
 const code = fc.tuple(fc.integer({ min: 0, max: 2 ** 32 - 1 }), fc.integer({ min: 0, max: 2 ** 32 - 1 }));
 /** A code with some bits of it changed. */
-const flips = fc.uniqueArray(fc.integer({ min: 0, max: 63 }), { maxLength: 14 });
+const flips = fc.uniqueArray(fc.integer({ min: 0, max: 63 }), { maxLength: 22 });
 
 function flipped([low, high]: readonly [number, number], bits: readonly number[]): [number, number] {
   const words = Uint32Array.of(low, high);
@@ -18,28 +18,37 @@ function flipped([low, high]: readonly [number, number], bits: readonly number[]
 
 t.test('all codes within the radius are found, and no others, as a look at each would', (t) => {
   fc.assert(
-    fc.property(code, fc.array(flips, { maxLength: 40 }), (wanted, changes) => {
-      const index = new CodeIndex();
-      const codes = changes.map((bits) => flipped(wanted, bits));
-      for (const [low, high] of codes) index.add(low, high);
-      const found = new Map<number, number>();
-      index.near(...wanted, (entry, bits) => found.set(entry, bits));
-      const expected = codes.flatMap(([low, high], entry) => {
-        const bits = onesOf(low ^ wanted[0]) + onesOf(high ^ wanted[1]);
-        return bits <= codeRadius ? [[entry, bits]] : [];
-      });
-      return JSON.stringify([...found].sort(([a], [b]) => a - b)) === JSON.stringify(expected);
-    }),
+    fc.property(
+      code,
+      fc.array(flips, { maxLength: 40 }),
+      fc.constantFrom(11 as const, 19 as const),
+      (wanted, changes, radius) => {
+        const index = new CodeIndex();
+        const codes = changes.map((bits) => flipped(wanted, bits));
+        for (const [i, [low, high]] of codes.entries()) index.add(low, high, i);
+        const found = new Map<number, number>();
+        index.near(...wanted, radius, (entry, bits) => found.set(entry, bits));
+        const expected = codes.flatMap(([low, high], entry) => {
+          const bits = onesOf(low ^ wanted[0]) + onesOf(high ^ wanted[1]);
+          return bits <= radius ? [[entry, bits]] : [];
+        });
+        return JSON.stringify([...found].sort(([a], [b]) => a - b)) === JSON.stringify(expected);
+      },
+    ),
     { numRuns: 200 },
   );
   t.end();
 });
 
-t.test('it grows', async (t) => {
+t.test('lists grow over many blocks, pages too', async (t) => {
   const index = new CodeIndex();
-  for (let i = 0; i < 3000; i++) index.add(i, ~i);
-  t.equal(index.count, 3000);
+  for (let i = 0; i < 3000; i++) index.add(i, ~i, i);
   const found: number[] = [];
-  index.near(2999, ~2999, (entry, bits) => bits === 0 && found.push(entry));
+  index.near(2999, ~2999, 11, (entry, bits) => bits === 0 && found.push(entry));
   t.same([...new Set(found)], [2999]);
+  const all = new CodeIndex();
+  for (let i = 0; i < 40_000; i++) all.add(7, 7, i);
+  let calls = 0;
+  all.near(7, 7, 19, () => calls++);
+  t.equal(calls, 4 * 40_000);
 });

@@ -16,6 +16,8 @@ const photos = readdirSync(folder)
   .slice(0, 60)
   .map((name) => readFileSync(join(folder, name)));
 
+const bounds = { within: 56, above: 0.97 };
+
 async function thumbnailOf(from: Uint8Array | Picture): Promise<Uint8Array> {
   const picture = from instanceof Picture ? from : await openPicture(from);
   return renderGrey(picture.resize({ width: 32, height: 32, fit: 'fill', kernel: 'bilinear' }));
@@ -23,7 +25,7 @@ async function thumbnailOf(from: Uint8Array | Picture): Promise<Uint8Array> {
 
 /** What each photo of `some` becomes is looked for among all photos. */
 async function findsOf(some: readonly Buffer[], change: (photo: Buffer) => Promise<Uint8Array | Picture>) {
-  const finder = new NearDuplicates(0.95);
+  const finder = new NearDuplicates(bounds);
   for (const photo of photos) finder.add(await thumbnailOf(photo));
   const found = [];
   for (const photo of some) found.push(finder.add(await thumbnailOf(await change(photo))));
@@ -33,7 +35,7 @@ async function findsOf(some: readonly Buffer[], change: (photo: Buffer) => Promi
 const some = photos.slice(0, 12);
 
 t.test('no two photographs of the fixtures are near-duplicates', async (t) => {
-  const finder = new NearDuplicates(0.9);
+  const finder = new NearDuplicates({ within: 72, above: 0.9 });
   for (const photo of photos) t.same(finder.add(await thumbnailOf(photo)), []);
   t.equal(finder.count, photos.length);
 });
@@ -47,7 +49,7 @@ t.test('a smaller, a brighter and a compressed copy are found, as a whole', asyn
   for (const change of changes) {
     const { own, found } = await findsOf(some, change);
     t.equal(own, some.length);
-    t.ok(found.flat().every(({ mirrored, likeness }) => !mirrored && likeness > 0.95));
+    t.ok(found.flat().every(({ mirrored, likeness }) => !mirrored && likeness > 0.9));
   }
 });
 
@@ -75,7 +77,7 @@ t.test('crops are found, and where they lie', async (t) => {
 });
 
 t.test('a strip of the full height is found, also where the whole comes later', async (t) => {
-  const finder = new NearDuplicates(0.95);
+  const finder = new NearDuplicates(bounds);
   const strip = async (photo: Buffer) => {
     const picture = await openPicture(photo);
     const width = Math.round(picture.width * 0.75);
@@ -89,7 +91,7 @@ t.test('a strip of the full height is found, also where the whole comes later', 
 });
 
 t.test('pictures without content are like those of the same colour alone', async (t) => {
-  const finder = new NearDuplicates(0.95);
+  const finder = new NearDuplicates(bounds);
   const plain = (value: number) =>
     thumbnailOf(rawPicture({ data: new Uint8Array(48 * 48).fill(value), width: 48, height: 48, channels: 1 }));
   for (const photo of some) finder.add(await thumbnailOf(photo));
@@ -100,7 +102,7 @@ t.test('pictures without content are like those of the same colour alone', async
 });
 
 t.test('what was kept without being compared is found as what was', async (t) => {
-  const [added, kept] = [new NearDuplicates(0.95), new NearDuplicates(0.95)];
+  const [added, kept] = [new NearDuplicates(bounds), new NearDuplicates(bounds)];
   for (const photo of some) {
     const thumbnail = await thumbnailOf(photo);
     added.add(thumbnail);

@@ -1,0 +1,127 @@
+import { readdir } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { counted } from '../../counts.ts';
+import { printable } from '../../errors.ts';
+import { builtin } from '../../pipeline/builtin.ts';
+import { check } from '../../pipeline/check.ts';
+import { type Definition, define } from '../../pipeline/definition.ts';
+import { type GroupedPicture, Groups, howLike, summaryOf } from '../../sinks/duplicates/groups.ts';
+import { readRows } from '../../sinks/duplicates/row.ts';
+import { duplicates as duplicatesSink } from '../../sinks/index.ts';
+import { imageFolder } from '../../sources/index.ts';
+import { decode, perceptualHash } from '../../stages/index.ts';
+import { jsonOf, textOf } from '../../whole-file.ts';
+import { problemLines } from '../check.ts';
+import { type Command, exits, type Given, onlyWord, type Terminal } from '../command.ts';
+import { jobOptions, runShown } from '../run.ts';
+import { writeSheet } from './sheet.ts';
+
+const { part: _, ...options } = jobOptions;
+
+/** `patchstream duplicates <photos>` */
+export const duplicates: Command = {
+  name: 'duplicates',
+  usage: '<photos>',
+  works: true,
+  summary: 'Find near-duplicates among the pictures in a folder, without a model: copies, crops and mirror images.',
+  options: {
+    within: {
+      type: 'string',
+      value: 'bits',
+      about: 'Bits of 255 in which the hashes of pictures as they are may differ, 0 to 96. Default 56.',
+    },
+    above: {
+      type: 'string',
+      value: 'likeness',
+      about: 'How alike crops and mirror images are at least, 0.9 to 1. Default 0.97.',
+    },
+    sheet: { type: 'string', value: 'file.html', about: 'Write a page that shows the groups.' },
+    output: {
+      type: 'string',
+      value: 'folder',
+      about:
+        'The folder to write; a job that was stopped resumes in it. Named in place of <photos>, its groups are printed again.',
+    },
+    ...options,
+  },
+  async run(given, terminal) {
+    const word = onlyWord(duplicates, given);
+    const earlier = photosOf(word);
+    const output =
+      earlier === undefined ? resolve(given.text('output') ?? join('duplicates', basename(resolve(word)))) : word;
+    const code = earlier === undefined ? await find(word, output, given, terminal) : exits.ok;
+    if (code !== exits.ok) return code;
+    const groups = new Groups();
+    for await (const row of readRows(await filesOf(join(output, 'duplicates')))) groups.add(row);
+    show(groups, given, terminal);
+    const sheet = given.text('sheet');
+    if (sheet !== undefined) {
+      await writeSheet(sheet, earlier ?? resolve(word), { pictures: groups.pictures, groups: groups.list() });
+      if (!given.flag('json')) terminal.stdout.write(`${sheet}\n`);
+    }
+    return exits.ok;
+  },
+};
+
+/** The photos of an earlier job of this verb, if the folder is that of one. */
+function photosOf(folder: string): string | undefined {
+  const pipeline = jsonOf(textOf(join(folder, 'pipeline.json')) ?? '') as Partial<EarlierJob> | undefined;
+  const path = pipeline?.source?.['image-folder']?.path;
+  return pipeline?.sink?.duplicates === undefined || typeof path !== 'string' ? undefined : path;
+}
+
+interface EarlierJob {
+  readonly source: { readonly 'image-folder'?: { readonly path?: unknown } };
+  readonly sink: { readonly duplicates?: unknown };
+}
+
+async function find(photos: string, output: string, given: Given, terminal: Terminal): Promise<number> {
+  const { within, above, ...run } = numbersOf(given, ['within', 'above', 'threads', 'reads']);
+  const definition: Definition = define({
+    name: 'pictures',
+    source: imageFolder({ path: resolve(photos) }),
+    // Broken pictures are counted.
+    stages: [decode({ maxFailures: '100%' }), perceptualHash({ maxFailures: '100%' })],
+    sink: duplicatesSink({ ...(within !== undefined && { within }), ...(above !== undefined && { above }) }),
+    output,
+    ...run,
+  });
+  const problems = check(definition, builtin);
+  for (const line of problemLines(problems)) terminal.stderr.write(`${line}\n`);
+  return problems.length > 0 ? exits.usage : runShown(definition, given, terminal, builtin);
+}
+
+/** Options by their names; what is no number is for `check` to refuse. */
+function numbersOf(given: Given, names: readonly string[]): Record<string, number> {
+  const entries = names.flatMap((name) => {
+    const text = given.text(name);
+    return text === undefined ? [] : [[name, text.trim() === '' ? Number.NaN : Number(text)] as const];
+  });
+  return Object.fromEntries(entries);
+}
+
+async function filesOf(folder: string): Promise<string[]> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.jsonl'));
+  return names.sort().map((name) => join(folder, name));
+}
+
+/** Groups that are printed. */
+const most = 20;
+
+function show(groups: Groups, given: Given, { stdout }: Terminal): void {
+  const list = groups.list();
+  if (given.flag('json')) {
+    stdout.write(`${JSON.stringify({ type: 'duplicates', pictures: groups.pictures, groups: list })}\n`);
+    return;
+  }
+  for (const [i, { pictures }] of list.slice(0, most).entries()) {
+    const lines = pictures.map((picture, j) => (j === 0 ? printable(picture.key) : lineOf(picture)));
+    stdout.write(`${String(i + 1).padStart(3)}  ${lines.join('\n     ')}\n`);
+  }
+  if (list.length > most) stdout.write(`… and ${counted(list.length - most, 'group')} more\n`);
+  stdout.write(`${summaryOf(groups.pictures, list)}\n`);
+}
+
+function lineOf(picture: GroupedPicture): string {
+  return `${printable(picture.key)}  ${howLike(picture)}`;
+}

@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { photosWithCopies } from '../../kit/pictures/near-duplicates.ts';
+import { patchstream } from '../../kit/runs/terminal.ts';
+
+t.test('duplicates of a folder: groups, JSON, a page, and again from the output', async (t) => {
+  const root = t.testdir({});
+  const [photos, output, sheet] = ['photos', 'out', 'sheet.html'].map((name) => join(root, name)) as [
+    string,
+    string,
+    string,
+  ];
+  await photosWithCopies(photos, 6);
+  const { code, out } = await patchstream(['duplicates', photos, '--output', output, '--sheet', sheet]);
+  t.equal(code, 0);
+  t.match(out, /1 failed/);
+  t.match(
+    out,
+    / {2}1 {2}a-01\.jpg\n {5}b-crop\.jpg {2}[01]\.\d\d, a crop of .*\n {5}z-mirror\.jpg {2}[01]\.\d\d, like a-01\.jpg, mirrored\n/,
+  );
+  t.match(out, /2 groups of near-duplicates, 5 of 9 pictures\n/);
+  const page = readFileSync(sheet, 'utf8');
+  t.equal(page.match(/<figure><img [^>]*src="data:image\/jpeg;base64,/g)?.length, 5);
+  const again = await patchstream(['duplicates', output, '--json']);
+  t.match(JSON.parse(again.out), {
+    type: 'duplicates',
+    pictures: 9,
+    groups: [
+      { pictures: [{ key: 'a-01.jpg' }, { key: 'b-crop.jpg' }, { key: 'z-mirror.jpg' }] },
+      { pictures: [{}, {}] },
+    ],
+  });
+});
+
+t.test('what is no number or no folder is refused', async (t) => {
+  const root = t.testdir({});
+  t.match(await patchstream(['duplicates', root, '--within', 'few', '--output', join(root, 'o')]), { code: 2 });
+  t.match(await patchstream(['duplicates', join(root, 'none'), '--output', `${root}-o`]), {
+    code: 1,
+    err: /FOLDER_MISSING/,
+  });
+  t.match(await patchstream(['duplicates']), { code: 2, err: /ARGUMENT/ });
+});
