@@ -21,17 +21,23 @@ interface Texts {
 }
 
 /** Values and texts of a measure that gives accuracies among classes: `top1`, `top5`, `resolution`, and `largest` where it is known. */
-export function accuracies({ what, heading, about }: Texts): Pick<MeasureDefinition, 'values' | 'format' | 'report'> {
+export function accuracies({
+  what,
+  heading,
+  about,
+}: Texts): Pick<MeasureDefinition, 'values' | 'format' | 'brief' | 'report'> {
   const title = ({ id, numbers }: Shown) => `${what} at ${numbers.resolution}${id.includes('#') ? ` (${id})` : ''}`;
+  // `k-NN accuracy at 8×8: 71.2 % before, 83.4 % after; the largest class has 10.0 % (k 20; 10,000 pictures, answers from 60,000)`
+  const brief = (shown: Shown) => {
+    const { numbers, before } = shown;
+    const [start, now] = [before, numbers].map((found) => found && percent(Number(found.top1)));
+    const values = start === undefined ? now : `${start} before, ${now} after`;
+    return `${title(shown)}: ${values}${largestText(numbers)} (${about(numbers)})`;
+  };
   return {
     values: { top1: { title: 'top-1', text: percent }, top5: { title: 'top-5', text: percent } },
-    // `k-NN accuracy at 8×8: 71.2 % before, 83.4 % after; the largest class has 10.0 % (k 20; 10,000 pictures, answers from 60,000)`
-    format(shown) {
-      const { numbers, before } = shown;
-      const [start, now] = [before, numbers].map((found) => found && percent(Number(found.top1)));
-      const values = start === undefined ? now : `${start} before, ${now} after`;
-      return [`${title(shown)}: ${values}${largestText(numbers)} (${about(numbers)})`];
-    },
+    format: (shown) => [brief(shown), ...shown.notes],
+    brief,
     report: { heading, title, about: ({ numbers }) => `${about(numbers)}${largestText(numbers)}` },
   };
 }
@@ -51,8 +57,15 @@ export function picturesText({ images, of }: Numbers): string {
 export function answersText(numbers: Numbers): string {
   const [count, of] = [Number(numbers.against), Number(numbers.againstOf)];
   const share = count === of ? numberText(count) : `${numberText(count)} of ${numberText(of)}`;
-  const same = numbers.same ? ': the same pictures, each of which knows itself, so this says nothing of others' : '';
-  return `${picturesText(numbers)}, answers from ${share}${same}`;
+  return `${picturesText(numbers)}, answers from ${share}${numbers.same ? ', the same pictures' : ''}`;
+}
+
+/** A warning where the pictures that are asked about are those that answer. */
+export function sameNotes(id: string, { same }: Numbers): string[] {
+  if (!same) return [];
+  return [
+    `Warning: ${id} asks about the very pictures that answer, each of which knows itself: this accuracy says nothing of other pictures. Name others in \`on\` or \`reference\`.`,
+  ];
 }
 
 /** How many classes labels have, and the share of the most frequent. */

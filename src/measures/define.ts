@@ -30,6 +30,8 @@ export interface Measured {
   readonly numbers: Numbers;
   /** What a reader of the numbers must know. */
   readonly notes?: readonly string[];
+  /** Tables that the report shows besides, of what was measured at the end. */
+  readonly tables?: readonly MeasureTable[];
   /** A PNG file, drawn where someone looks at it. Of a measure with `picture`. */
   readonly draw?: () => Promise<Uint8Array>;
 }
@@ -85,6 +87,8 @@ export interface OpenData {
   /** Samples of the pass, of as many as there are. */
   readonly count: number;
   readonly of: number;
+  /** The names of the classes, where the source knows them. */
+  readonly classNames?: readonly string[];
   /** The fields that the measure reads; their memory may be used again once the next batch is asked for. */
   readonly batches: AsyncIterable<{ readonly keys: readonly string[]; readonly fields: HostBatch }>;
 }

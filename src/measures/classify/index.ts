@@ -15,10 +15,19 @@ export const classify = defineMeasure({
     heading: 'Classes',
     about: (numbers) => `among the first five ${percent(Number(numbers.top5))}; ${picturesText(numbers)}`,
   }),
+  picture: {
+    title: 'worst answers',
+    alt: 'The pictures of which the model thought their class least likely',
+    about: 'The pictures of the table above in its order, row by row.',
+  },
   async run({ model, params, data: { on } }) {
     const { classAccuracy } = await import('./class-accuracy.ts');
-    const { batches, of } = await on.open();
-    const { classes, largest, images, ...accuracy } = await classAccuracy({ model, params, batches });
-    return { numbers: { ...accuracy, resolution: on.resolution, classes, largest, images, of } };
+    const { batches, of, classNames } = await on.open();
+    const { top1, top5, classes, largest, images, answers, worst } = await classAccuracy({ model, params, batches });
+    return {
+      numbers: { top1, top5, resolution: on.resolution, classes, largest, images, of },
+      tables: [...answers.tables(classNames), worst.table(classNames)],
+      draw: async () => (await import('./figure.ts')).worstFigure(worst.list),
+    };
   },
 });

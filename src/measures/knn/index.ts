@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { fail } from '../../errors.ts';
-import { accuracies, answersText, pool } from '../accuracy.ts';
+import { accuracies, answersText, pool, sameNotes } from '../accuracy.ts';
 import { defineMeasure } from '../define.ts';
 
 /** Accuracy of the votes of the most similar labelled pictures, by frozen features. */
@@ -39,7 +39,8 @@ export const knn = defineMeasure({
     const [{ featureSets }, { knnAccuracy }] = await Promise.all([import('../features.ts'), import('./neighbours.ts')]);
     const { sets, about } = await featureSets(context);
     const { k } = context.options;
-    return { numbers: { k, ...(await knnAccuracy({ ...sets, ...context.options })), ...about } };
+    const accuracy = await knnAccuracy({ ...sets, ...context.options });
+    return { numbers: { k, ...accuracy, ...about }, notes: sameNotes('k-NN', about) };
   },
 });
 

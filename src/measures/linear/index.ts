@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { accuracies, answersText, pool } from '../accuracy.ts';
+import { accuracies, answersText, pool, sameNotes } from '../accuracy.ts';
 import { defineMeasure } from '../define.ts';
 
 /** Accuracy of a linear classifier that learns from frozen features of labelled pictures. */
@@ -26,6 +26,7 @@ export const linear = defineMeasure({
     const [{ featureSets }, { linearProbe }] = await Promise.all([import('../features.ts'), import('./probe.ts')]);
     const { sets, about } = await featureSets(context);
     const { options, seed } = context;
-    return { numbers: { ...(await linearProbe({ ...sets, ...options, seed })), ...about } };
+    const accuracy = await linearProbe({ ...sets, ...options, seed });
+    return { numbers: { ...accuracy, ...about }, notes: sameNotes('the linear probe', about) };
   },
 });

@@ -84,7 +84,13 @@ function dataOf(
         opened.push(one);
         classes.set(which, one.whole.classNames);
         refuseClasses(measure.definition, classes, trained);
-        return { batches: one.batches as AsyncIterable<Batched>, count: one.source.count, of: one.whole.count };
+        const { source, whole } = one;
+        return {
+          batches: one.batches as AsyncIterable<Batched>,
+          count: source.count,
+          of: whole.count,
+          ...(whole.classNames && { classNames: whole.classNames }),
+        };
       },
     };
     return [which, data];

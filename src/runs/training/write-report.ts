@@ -118,7 +118,7 @@ async function heldOut(resolved: Resolved, { folder, end, history }: ReportConte
   const sections: ReportSection[] = [];
   for (const result of results) {
     const { definition, id } = result.measure;
-    const tables = definition.report?.tables?.(shownOf(result, before)) ?? [];
+    const tables = [...(definition.report?.tables?.(shownOf(result, before)) ?? []), ...(result.tables ?? [])];
     const png = definition.picture && (await result.draw?.());
     sections.push({ tables, notes: result.notes ?? [], ...(png && { picture: { ...definition.picture!, png } }) });
     if (png === undefined) continue;

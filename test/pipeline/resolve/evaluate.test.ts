@@ -125,8 +125,12 @@ t.test(
       lines.filter((line) => line.startsWith('k-NN')),
       [
         /after; the largest class has 50\.0 % \(k 3; 4 pictures, answers from 12\)$/,
-        /100\.0 % after; the largest class has 33\.3 % \(k 1; .* answers from 12: the same pictures, each of which knows itself/,
+        /100\.0 % after; the largest class has 33\.3 % \(k 1; .* answers from 12, the same pictures/,
       ],
+    );
+    t.equal(
+      lines.filter((line) => line.startsWith('Warning: k-NN asks about the very pictures that answer')).length,
+      1,
     );
   },
 );

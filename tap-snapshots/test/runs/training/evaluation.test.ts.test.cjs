@@ -40,6 +40,36 @@ Accuracy at 16×16: 33.3 %; the largest class has 33.3 % (among the first five 1
 
 <p>Accuracy at 16×16: among the first five 100.0 %; 6 pictures; the largest class has 33.3 %.</p>
 
+<h2>Each class</h2>
+<table>
+<tr><th></th><th class="number">pictures</th><th class="number">found</th><th class="number">right, of those named so</th></tr>
+<tr><th>b</th><td class="number">2</td><td class="number">0.0 %</td><td class="number">–</td></tr>
+<tr><th>c</th><td class="number">2</td><td class="number">0.0 %</td><td class="number">–</td></tr>
+<tr><th>a</th><td class="number">2</td><td class="number">100.0 %</td><td class="number">33.3 %</td></tr></table>
+
+<h2>Which class was taken for which</h2>
+<table>
+<tr><th>class</th><th class="number">a</th><th class="number">b</th><th class="number">c</th></tr>
+<tr><th>a</th><td class="number">2</td><td class="number">0</td><td class="number">0</td></tr>
+<tr><th>b</th><td class="number">2</td><td class="number">0</td><td class="number">0</td></tr>
+<tr><th>c</th><td class="number">2</td><td class="number">0</td><td class="number">0</td></tr></table>
+
+<p>Rows are the classes of the pictures, columns the answers of the model.</p>
+
+<h2>The worst answers</h2>
+<table>
+<tr><th>picture</th><th class="number">class</th><th class="number">probability</th><th class="number">answer</th><th class="number">probability</th></tr>
+<tr><th>c/0.png</th><td class="number">c</td><td class="number">0.33</td><td class="number">a</td><td class="number">0.33</td></tr>
+<tr><th>c/1.png</th><td class="number">c</td><td class="number">0.33</td><td class="number">a</td><td class="number">0.33</td></tr>
+<tr><th>b/0.png</th><td class="number">b</td><td class="number">0.33</td><td class="number">a</td><td class="number">0.33</td></tr>
+<tr><th>b/1.png</th><td class="number">b</td><td class="number">0.33</td><td class="number">a</td><td class="number">0.33</td></tr>
+<tr><th>a/1.png</th><td class="number">a</td><td class="number">0.33</td><td class="number">a</td><td class="number">0.33</td></tr>
+<tr><th>a/0.png</th><td class="number">a</td><td class="number">0.33</td><td class="number">a</td><td class="number">0.33</td></tr></table>
+
+<p><img alt="The pictures of which the model thought their class least likely" src="data:image/png;base64"></p>
+
+<p>The pictures of the table above in its order, row by row.</p>
+
 ----
 Accuracy at 16×16: 33.3 %; the largest class has 33.3 % (among the first five 100.0 %; 6 pictures)
 
@@ -183,9 +213,9 @@ evaluate
 exports[`test/runs/training/evaluation.test.ts > TAP > the full form: the same measure twice, at the end alone > must match snapshot 1`] = `
 
 k-NN accuracy at 16×16: 100.0 %; the largest class has 33.3 % (k 1; 6 pictures, answers from 12)
-k-NN accuracy at 16×16 (knn#2): 100.0 %; the largest class has 33.3 % (k 2; 6 pictures, answers from 6: the same pictures, each of which knows itself, so this says nothing of others)
+k-NN accuracy at 16×16 (knn#2): 100.0 %; the largest class has 33.3 % (k 2; 6 pictures, answers from 6, the same pictures)
 ----
-{"step":1,"epoch":0.17,"digest":"…","features":[{"id":"knn","kind":"knn","k":1,"top1":1,"top5":1,"resolution":"16×16","classes":3,"largest":0.33,"images":6,"of":6,"against":12,"againstOf":12},{"id":"knn#2","kind":"knn","k":2,"top1":1,"top5":1,"resolution":"16×16","classes":3,"largest":0.33,"same":true,"images":6,"of":6,"against":6,"againstOf":6}]}
+{"step":1,"epoch":0.17,"digest":"…","features":[{"id":"knn","kind":"knn","k":1,"top1":1,"top5":1,"resolution":"16×16","classes":3,"largest":0.33,"images":6,"of":6,"against":12,"againstOf":12},{"id":"knn#2","kind":"knn","k":2,"top1":1,"top5":1,"resolution":"16×16","classes":3,"largest":0.33,"same":true,"images":6,"of":6,"against":6,"againstOf":6,"notes":["Warning: k-NN asks about the very pictures that answer, each of which knows itself: this accuracy says nothing of other pictures. Name others in \`on\` or \`reference\`."]}]}
 
 ----
 {
@@ -220,7 +250,10 @@ k-NN accuracy at 16×16 (knn#2): 100.0 %; the largest class has 33.3 % (k 2; 6 p
     },
     "top5": {
       "end": 1
-    }
+    },
+    "notes": [
+      "Warning: k-NN asks about the very pictures that answer, each of which knows itself: this accuracy says nothing of other pictures. Name others in \`on\` or \`reference\`."
+    ]
   }
 }
 
@@ -232,14 +265,17 @@ k-NN accuracy at 16×16 (knn#2): 100.0 %; the largest class has 33.3 % (k 2; 6 p
 <tr><th>k-NN accuracy at 16×16</th><td class="number"></td><td class="number">100.0 %</td><td class="number"></td><td class="number">100.0 %</td></tr>
 <tr><th>k-NN accuracy at 16×16 (knn#2)</th><td class="number"></td><td class="number">100.0 %</td><td class="number"></td><td class="number">100.0 %</td></tr></table>
 
-<p>k-NN accuracy at 16×16: k 1; 6 pictures, answers from 12; the largest class has 33.3 %. k-NN accuracy at 16×16 (knn#2): k 2; 6 pictures, answers from 6: the same pictures, each of which knows itself, so this says nothing of others; the largest class has 33.3 %.</p>
+<p>k-NN accuracy at 16×16: k 1; 6 pictures, answers from 12; the largest class has 33.3 %. k-NN accuracy at 16×16 (knn#2): k 2; 6 pictures, answers from 6, the same pictures; the largest class has 33.3 %.</p>
+
+<p>Warning: k-NN asks about the very pictures that answer, each of which knows itself: this accuracy says nothing of other pictures. Name others in \`on\` or \`reference\`.</p>
 
 ----
 k-NN accuracy at 16×16: 100.0 %; the largest class has 33.3 % (k 1; 6 pictures, answers from 12)
-k-NN accuracy at 16×16 (knn#2): 100.0 %; the largest class has 33.3 % (k 2; 6 pictures, answers from 6: the same pictures, each of which knows itself, so this says nothing of others)
+k-NN accuracy at 16×16 (knn#2): 100.0 %; the largest class has 33.3 % (k 2; 6 pictures, answers from 6, the same pictures)
+Warning: k-NN asks about the very pictures that answer, each of which knows itself: this accuracy says nothing of other pictures. Name others in \`on\` or \`reference\`.
 
 ----
-{"knn":{"k":1,"top1":1,"top5":1,"resolution":"16×16","classes":3,"largest":0.33,"images":6,"of":6,"against":12,"againstOf":12},"knn#2":{"k":2,"top1":1,"top5":1,"resolution":"16×16","classes":3,"largest":0.33,"same":true,"images":6,"of":6,"against":6,"againstOf":6},"sums":[{"place":"evaluate.knn.reference","sum":{"listed":12,"delivered":12,"failed":0,"dropped":0,"passedOver":0,"notReached":0},"passedOver":[]},{"place":"evaluate.knn.on","sum":{"listed":6,"delivered":6,"failed":0,"dropped":0,"passedOver":0,"notReached":0},"passedOver":[]},{"place":"evaluate.knn#2.reference","sum":{"listed":6,"delivered":6,"failed":0,"dropped":0,"passedOver":0,"notReached":0},"passedOver":[]},{"place":"evaluate.knn#2.on","sum":{"listed":6,"delivered":6,"failed":0,"dropped":0,"passedOver":0,"notReached":0},"passedOver":[]}]}
+{"knn":{"k":1,"top1":1,"top5":1,"resolution":"16×16","classes":3,"largest":0.33,"images":6,"of":6,"against":12,"againstOf":12},"knn#2":{"k":2,"top1":1,"top5":1,"resolution":"16×16","classes":3,"largest":0.33,"same":true,"images":6,"of":6,"against":6,"againstOf":6,"notes":["Warning: k-NN asks about the very pictures that answer, each of which knows itself: this accuracy says nothing of other pictures. Name others in \`on\` or \`reference\`."]},"sums":[{"place":"evaluate.knn.reference","sum":{"listed":12,"delivered":12,"failed":0,"dropped":0,"passedOver":0,"notReached":0},"passedOver":[]},{"place":"evaluate.knn.on","sum":{"listed":6,"delivered":6,"failed":0,"dropped":0,"passedOver":0,"notReached":0},"passedOver":[]},{"place":"evaluate.knn#2.reference","sum":{"listed":6,"delivered":6,"failed":0,"dropped":0,"passedOver":0,"notReached":0},"passedOver":[]},{"place":"evaluate.knn#2.on","sum":{"listed":6,"delivered":6,"failed":0,"dropped":0,"passedOver":0,"notReached":0},"passedOver":[]}]}
 
 ----
 evaluate
