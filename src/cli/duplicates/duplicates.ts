@@ -28,7 +28,7 @@ export const duplicates: Command = {
     within: {
       type: 'string',
       value: 'bits',
-      about: 'Bits of 255 in which the hashes of pictures as they are may differ, 0 to 96. Default 56.',
+      about: 'Bits of 255 in which the hashes of pictures as they are may differ, 0 to 96. Default 60.',
     },
     above: {
       type: 'string',

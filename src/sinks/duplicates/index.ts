@@ -48,7 +48,7 @@ export const duplicates = defineSink({
       .int()
       .min(0)
       .max(96)
-      .default(56)
+      .default(60)
       .describe('Of pictures as they are: in how many bits of 255 their hashes may differ; 0 is the same hash.'),
     ...rollingOptions('duplicates', 'a file'),
   }),
