@@ -9,6 +9,8 @@ export interface Wait {
   readonly ms: number;
   readonly every?: number;
   readonly longer?: number;
+  /** Nothing of a file that stays open is kept in memory, as where files are larger than that. */
+  readonly keepsNothing?: boolean;
 }
 
 /** A folder that shows another one, read-only, and has whoever reads wait. */
@@ -37,10 +39,9 @@ export function compileSlowFolder(folder: string): string {
 export async function openSlowFolder(program: string, from: string, at: string, wait: Wait): Promise<SlowFolder> {
   mkdirSync(at, { recursive: true });
   const before = statSync(at).dev;
-  const times = wait.every === undefined ? [] : [String(wait.every), String(wait.longer)];
-  const child: ChildProcess = spawn(program, [from, at, String(wait.ms), ...times], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
+  const { ms, every = 0, longer = 0, keepsNothing = false } = wait;
+  const numbers = [ms, every, longer, keepsNothing ? 0 : 1].map(String);
+  const child: ChildProcess = spawn(program, [from, at, ...numbers], { stdio: ['ignore', 'ignore', 'inherit'] });
   while (statSync(at).dev === before) {
     if (child.exitCode !== null) throw new Error(`${at} may not be mounted here.`);
     await pause(50);

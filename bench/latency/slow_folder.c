@@ -1,5 +1,6 @@
-// A folder that shows another, read-only, and waits in every open and every read, as a disk behind a network does: slow FOLDER MOUNT MILLISECONDS [EVERY LONGER].
-// One open in EVERY takes LONGER milliseconds, chosen by the file's name and so the same for whoever reads.
+// A folder that shows another, read-only, and waits in every open and every read, as a disk behind a network does: slow FOLDER MOUNT MILLISECONDS EVERY LONGER KEEPS.
+// One open in EVERY (0: none) takes LONGER milliseconds, chosen by the file's name and so the same for whoever reads. KEEPS 0: nothing of an open file stays in the
+// system's memory, as where the files are larger than that.
 #define FUSE_USE_VERSION 312
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -14,7 +15,7 @@
 #include <unistd.h>
 
 static const char *root;
-static long milliseconds, every, longer;
+static long milliseconds, every, longer, keeps;
 
 static void wait_for(long time) {
   const struct timespec span = {time / 1000, time % 1000 * 1000000};
@@ -72,6 +73,7 @@ static int open_file(const char *path, struct fuse_file_info *file) {
   const int number = open(real_path(path, room), O_RDONLY);
   if (number < 0) return -errno;
   file->fh = (uint64_t)number;
+  file->direct_io = !keeps;
   return 0;
 }
 
@@ -89,11 +91,12 @@ static int close_file(const char *path, struct fuse_file_info *file) {
 }
 
 int main(int count, char **words) {
-  if (count < 4) return 2;
+  if (count < 7) return 2;
   root = realpath(words[1], NULL);
   milliseconds = atol(words[3]);
-  every = count > 5 ? atol(words[4]) : 0;
-  longer = count > 5 ? atol(words[5]) : 0;
+  every = atol(words[4]);
+  longer = atol(words[5]);
+  keeps = atol(words[6]);
   const struct fuse_operations operations = {.init = begin, .getattr = look, .readdir = list_path, .opendir = open_folder, .open = open_file, .read = read_file, .release = close_file};
   char *given[] = {words[0], "-f", "-o", "ro,max_threads=1200,max_idle_threads=1200", words[2], NULL};
   return fuse_main(5, given, &operations, NULL);

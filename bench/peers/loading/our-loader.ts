@@ -1,15 +1,18 @@
-import { pipeline, randomFlip, randomResizedCrop, shards } from '../../../src/index.ts';
+import { pipeline, randomFlip, randomResizedCrop, shards, webdataset } from '../../../src/index.ts';
 import { batch, cropped, side } from '../../loader/ours.ts';
 
 /** The protocol of streams/stream.py: an endless stream of batches, a turn at a time. */
 type Request =
   | {
       readonly open: {
-        readonly folder: string;
-        readonly setting: { readonly from: 'files' | 'raw'; readonly views: boolean; readonly size?: number };
+        readonly folder: string | string[];
+        /** `raw`: shards, of pixels or of files. `folder` may also be the addresses of tars. */
+        readonly setting: { readonly from: From; readonly views: boolean; readonly size?: number };
       };
     }
   | { readonly turn: { readonly skip: number; readonly batches: number } };
+
+type From = 'files' | 'raw' | 'tars';
 
 const many = 1 << 16;
 
@@ -30,10 +33,7 @@ export async function answer(request: Request): Promise<object> {
     await stream?.return?.();
     size = setting.size ?? side;
     const options = { shuffle: true, epochs: many, views: setting.views };
-    const batches =
-      setting.from === 'files'
-        ? cropped(folder, size).batches(batch, options)
-        : pipeline(shards(folder), randomResizedCrop({ size }), randomFlip()).batches(batch, options);
+    const batches = chainOf(folder, setting.from).batches(batch, options);
     stream = batches[Symbol.asyncIterator]();
     return {};
   }
@@ -42,6 +42,12 @@ export async function answer(request: Request): Promise<object> {
   const begun = performance.now();
   for (let i = 0; i < batches; i++) await next();
   return { ms: performance.now() - begun, images: batches * batch };
+}
+
+function chainOf(folder: string | string[], from: From) {
+  if (from === 'tars') return cropped(webdataset({ path: folder }), size);
+  if (from === 'files') return cropped(String(folder), size);
+  return pipeline(shards(String(folder)), randomResizedCrop({ size }), randomFlip());
 }
 
 async function next(): Promise<void> {
