@@ -159,7 +159,7 @@ export interface ImageAddon extends ReadingAddon {
   readonly crc32?: (bytes: Uint8Array, before: number, slower: number) => number;
   /** How many ways `crc32` has. */
   readonly crc32Ways?: () => number;
-  /** For comparisons: 1 takes the plain form of the vector code, and libpng alone for PNGs, in the whole process; 0 ends that. */
+  /** For comparisons: 1 takes the plain form of the vector code, libpng alone for PNGs, and libjpeg's own tables for JPEGs, in the whole process; 0 ends that. */
   setPortable(on: number): void;
   info(): {
     /** Of libjpeg-turbo: 2001005 is 2.1.5. */

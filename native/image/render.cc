@@ -123,6 +123,7 @@ void Renderer::run(Job& job) {
 #ifdef PATCHSTREAM_WEBP
   webp_.trim(keptBytes);
 #endif
+  if (jpegWriter_.has_value()) jpegWriter_->trim(keptBytes);
 #ifdef PATCHSTREAM_DEFLATE
   pngWriter_.trim(keptBytes);
 #endif

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { counted } from '../counts.ts';
 import { fail } from '../errors.ts';
-import { blockBytes, padded, tarEnd, tarFile } from '../formats/tar/entries.ts';
+import { blockBytes, padded } from '../formats/tar/entries.ts';
 import { memberKey } from '../formats/tar/names.ts';
+import { TarPieces, tarEnd } from '../formats/tar/write.ts';
 import { formatEndings, sniff } from '../vision/headers/formats.ts';
 import { type Entry, type Form, RollingFiles } from './durable/rotating-files.ts';
 import { rollingFolder, rollingOptions } from './durable/rotating-options.ts';
@@ -91,6 +92,7 @@ export const toWebdataset = defineSink({
 class TarForm implements Form<Written> {
   #position = -1;
   #part = 0;
+  readonly #pieces = new TarPieces();
 
   head(): readonly Uint8Array[] {
     return [];
@@ -101,7 +103,7 @@ class TarForm implements Form<Written> {
     this.#part = position === this.#position ? this.#part + 1 : 0;
     this.#position = position;
     const name = memberKey(key, position, this.#part);
-    return members.flatMap(([ending, bytes]) => tarFile(`${name}.${ending}`, bytes));
+    return this.#pieces.of(members.map(([ending, bytes]) => [`${name}.${ending}`, bytes]));
   }
 
   tail(): readonly Uint8Array[] {

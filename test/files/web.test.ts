@@ -2,8 +2,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
 import { openWeb } from '../../src/files/web.ts';
-import { tarEnd, tarFile } from '../../src/formats/tar/entries.ts';
+import { tarEnd } from '../../src/formats/tar/write.ts';
 import { webdataset } from '../../src/sources/webdataset.ts';
+import { tarFile } from '../kit/files/tars.ts';
 import { openSource } from '../kit/runs/jobs.ts';
 
 const file = Buffer.from(Array.from({ length: 300_000 }, (_, i) => i % 251));

@@ -5,12 +5,12 @@ import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { Header, Pax } from 'tar';
 import type { PatchstreamError } from '../../src/errors.ts';
-import { tarEnd, tarFile } from '../../src/formats/tar/entries.ts';
 import { indexTar } from '../../src/formats/tar/samples.ts';
+import { tarEnd } from '../../src/formats/tar/write.ts';
 import { toWebdataset } from '../../src/sinks/to-webdataset.ts';
 import { webdataset } from '../../src/sources/webdataset.ts';
 import { each } from '../../src/streams/stage.ts';
-import { mendTar, tarSeeds } from '../kit/files/tars.ts';
+import { mendTar, tarFile, tarSeeds } from '../kit/files/tars.ts';
 import { gradient, jpeg } from '../kit/pictures/pictures.ts';
 import { filesOf, openSource, runNumbered } from '../kit/runs/jobs.ts';
 

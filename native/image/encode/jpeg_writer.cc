@@ -5,6 +5,8 @@
 
 #include <jerror.h>
 
+#include "pixels/resize.h"
+
 // As in decode/jpeg.cc: libjpeg reports an error by a jump, and no object with a destructor may live in a frame that is jumped over.
 
 namespace patchstream {
@@ -57,27 +59,60 @@ Answer JpegWriter::write(const Page& page, const Encoding& encoding, const std::
   destination_.file = &file;
   destination_.next_output_byte = file.data();
   destination_.free_in_buffer = file.capacity();
-  const Answer answer = compress(page, encoding, stop);
-  if (answer == Answer::well) {
-    file.size = file.capacity() - destination_.free_in_buffer;
-  } else {
+  // Large pictures are left to libjpeg, which may use a file for what is between.
+  const bool ours = !arePassesPortable() && int64_t{page.width} * page.height <= OwnTables::mostPixels;
+  Answer answer = compress(page, encoding, !ours, stop);
+  file.size = file.capacity() - destination_.free_in_buffer;
+  if (answer == Answer::well && ours) {
+    try {
+      if (!tables_.apply({page.width, page.height, page.channels, encoding.subsampled}, file)) answer = again(page, encoding, stop, file);
+    } catch (const std::bad_alloc&) {
+      answer = Answer::memory;
+    }
+  }
+  if (answer != Answer::well) {
     jpeg_abort_compress(&info_);
     file.clear();
   }
   return answer;
 }
 
-Answer JpegWriter::compress(const Page& page, const Encoding& encoding, const std::atomic<bool>& stop) {
+// By libjpeg alone.
+Answer JpegWriter::again(const Page& page, const Encoding& encoding, const std::atomic<bool>& stop, Bytes& file) {
+  destination_.next_output_byte = file.data();
+  destination_.free_in_buffer = file.capacity();
+  const Answer answer = compress(page, encoding, true, stop);
+  file.size = file.capacity() - destination_.free_in_buffer;
+  return answer;
+}
+
+void JpegWriter::resetTables() {
+  for (int32_t i = 0; i < pairs; i++) {
+    JHUFF_TBL* const tables[] = {info_.dc_huff_tbl_ptrs[i], info_.ac_huff_tbl_ptrs[i]};
+    for (int32_t k = 0; k < 2; k++) {
+      if (hasStandard_) {
+        *tables[k] = standard_[2 * i + k];
+      } else {
+        standard_[2 * i + k] = *tables[k];
+      }
+    }
+  }
+  hasStandard_ = true;
+}
+
+Answer JpegWriter::compress(const Page& page, const Encoding& encoding, bool optimise, const std::atomic<bool>& stop) {
   if (setjmp(error_.jump) != 0) return error_.answer;
   info_.image_width = page.width;
   info_.image_height = page.height;
   info_.input_components = page.channels;
   info_.in_color_space = page.channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
+  // The first time, its tables are the standard's.
   jpeg_set_defaults(&info_);
+  resetTables();
   jpeg_set_quality(&info_, encoding.quality, TRUE);
   // Sharp writes none either; three components are YCbCr without it.
   info_.write_JFIF_header = FALSE;
-  info_.optimize_coding = TRUE;
+  info_.optimize_coding = optimise ? TRUE : FALSE;
   info_.dct_method = JDCT_ISLOW;
   if (page.channels == 3) {
     info_.comp_info[0].h_samp_factor = encoding.subsampled ? 2 : 1;

@@ -10,11 +10,12 @@
 #include "answer.h"
 #include "encode/bytes.h"
 #include "encode/encoding.h"
+#include "encode/own_tables.h"
 
 namespace patchstream {
 
 // One compressor of libjpeg-turbo, used for picture after picture. It writes baseline JPEGs with Huffman tables of their own (about 5 % smaller than with the
-// standard's), and the slow, exact cosine transform: what sharp's defaults are. The bytes depend on the pixels, the options and the library alone.
+// standard's; see own_tables.h), and the slow, exact cosine transform: what sharp's defaults are. The bytes depend on the pixels, the options and the library alone.
 class JpegWriter {
  public:
   // libjpeg's limit.
@@ -27,6 +28,9 @@ class JpegWriter {
 
   // Writes the page to `file`, which is empty afterwards unless all went well. As soon as `stop` is true, it ends as `stopped`.
   Answer write(const Page& page, const Encoding& encoding, const std::atomic<bool>& stop, Bytes& file);
+
+  // Gives back what is kept for the next picture where it is more than `most` bytes.
+  void trim(size_t most) { tables_.trim(most); }
 
   const char* reason() const { return error_.message; }
 
@@ -42,11 +46,21 @@ class JpegWriter {
 
   static void fail(j_common_ptr info);
   static boolean more(j_compress_ptr info);
-  Answer compress(const Page& page, const Encoding& encoding, const std::atomic<bool>& stop);
+  Answer again(const Page& page, const Encoding& encoding, const std::atomic<bool>& stop, Bytes& file);
+  // @param optimise whether libjpeg is to find tables of the picture's own.
+  Answer compress(const Page& page, const Encoding& encoding, bool optimise, const std::atomic<bool>& stop);
 
   jpeg_compress_struct info_{};
   Destination destination_{};
+  // Puts the standard's tables in the place of those that libjpeg has found for an earlier picture, which it keeps.
+  void resetTables();
+
   Errors error_{};
+  OwnTables tables_;
+  // Classes and numbers of tables that are used.
+  static constexpr int32_t pairs = 2;
+  bool hasStandard_ = false;
+  JHUFF_TBL standard_[2 * pairs]{};
 };
 
 }  // namespace patchstream

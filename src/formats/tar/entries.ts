@@ -168,15 +168,3 @@ function refusePacked(block: Buffer, name: string): void {
   const packed = packedBytes(block);
   if (packed !== undefined && !isTar(block)) throw fail('TAR_PACKED', { found: packed.what }, { where: name });
 }
-
-/** A file as it lies in a tar: header, bytes, and zeros up to the next block. Of no time and no owner, so that the same files make the same tar. */
-export function tarFile(name: string, bytes: Uint8Array): Uint8Array[] {
-  const header = new Header({ path: name, size: bytes.length, mode: 0o644, mtime: new Date(0), type: 'File' });
-  const block = Buffer.alloc(blockBytes);
-  header.encode(block);
-  const rest = padded(bytes.length) - bytes.length;
-  return rest === 0 ? [block, bytes] : [block, bytes, new Uint8Array(rest)];
-}
-
-/** What a tar ends with. */
-export const tarEnd: Uint8Array = new Uint8Array(2 * blockBytes);

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunEvent } from '../../../src/events/events.ts';
 import { countOf } from '../../../src/files/passed-over.ts';
-import { tarEnd, tarFile } from '../../../src/formats/tar/entries.ts';
+import { tarEnd } from '../../../src/formats/tar/write.ts';
 import { Random } from '../../../src/random.ts';
 import { definePipeline } from '../../../src/runs/loader/define.ts';
 import { run } from '../../../src/runs/run.ts';
@@ -15,7 +15,7 @@ import { webdataset } from '../../../src/sources/webdataset.ts';
 import { decode } from '../../../src/stages/index.ts';
 import { gradient, jpeg } from '../pictures/pictures.ts';
 import { openSource } from '../runs/jobs.ts';
-import { entry } from './tars.ts';
+import { entry, tarFile } from './tars.ts';
 
 /** Pieces that names are made of: what file systems, shells, terminals and formats take for something else. */
 const pieces: readonly (string | readonly number[])[] = [

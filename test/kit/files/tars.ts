@@ -1,7 +1,11 @@
 import { Pax } from 'tar';
-import { blockBytes, padded, tarEnd, tarFile } from '../../../src/formats/tar/entries.ts';
+import { blockBytes, padded } from '../../../src/formats/tar/entries.ts';
+import { TarPieces, tarEnd } from '../../../src/formats/tar/write.ts';
 
 const nothing: Buffer = Buffer.alloc(0);
+
+/** A file of a tar as we write it. */
+export const tarFile = (name: string, bytes: Uint8Array): readonly Uint8Array[] => new TarPieces().of([[name, bytes]]);
 
 /** One entry of a tar, of any type. */
 export function entry(
