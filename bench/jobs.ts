@@ -1,7 +1,7 @@
 /**
  * How fast are files of pictures made of files of pictures? Photographs as JPEG of 256 px beside OpenCV in processes of its own, as img2dataset has it; 10,000 pictures of 100 px and
  * 100,000 digits as PNG beside Pillow. Each at the best of its settings, with as many processes as are best; each side stands still while another has its turn, and ratios are medians of rounds.
- * Files lie in memory on both sides. Then the same photographs only rendered, into batches, to see what making files costs. Arguments choose: `npm run bench -- jobs digits`.
+ * Files lie in memory on both sides. Then the same photographs only rendered, into batches, to see what making files costs. Arguments choose: `npm run bench -- jobs digits files`.
  */
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -49,7 +49,7 @@ const quality = 90;
 const rounds = { rounds: 5, deadline: Number.POSITIVE_INFINITY };
 
 export async function run(args: readonly string[] = []): Promise<{ rows: Row[]; notes: string[] }> {
-  refuseUnknown(args, Object.keys(works));
+  refuseUnknown(args, Object.keys(works), outs);
   const found = pythonOf('pictures');
   if ('missing' in found) throw new Error(found.missing);
   const bench = new Bench();
@@ -61,7 +61,8 @@ export async function run(args: readonly string[] = []): Promise<{ rows: Row[]; 
     for (const [name, work] of Object.entries(works)) {
       if (!isWanted(name, Object.keys(works), args)) continue;
       const settings = (hello.settings as Record<string, Setting[]>)[work.peer]!;
-      for await (const row of rowsOf(name, work, { bench, ours, theirs, settings })) {
+      const wanted = outs.filter((out) => isWanted(out, outs, args));
+      for await (const row of rowsOf(name, work, { bench, ours, theirs, settings, wanted })) {
         console.error(`${row.what}: ${row.ratio.toFixed(2)}`);
         rows.push(row);
       }
@@ -79,9 +80,14 @@ interface Sides {
   readonly ours: Side;
   readonly theirs: Side;
   readonly settings: readonly Setting[];
+  readonly wanted: readonly (typeof outs)[number][];
 }
 
-async function* rowsOf(name: string, work: Work, { bench, ours, theirs, settings }: Sides): AsyncGenerator<Row> {
+async function* rowsOf(
+  name: string,
+  work: Work,
+  { bench, ours, theirs, settings, wanted }: Sides,
+): AsyncGenerator<Row> {
   const { format, size, peer } = work;
   const material = await work.make(bench);
   const to = join(bench.folder, 'made');
@@ -95,7 +101,7 @@ async function* rowsOf(name: string, work: Work, { bench, ours, theirs, settings
     }
   };
   const perSecond = (ms: number) => 1000 / ms;
-  for (const out of outs) {
+  for (const out of wanted) {
     const others = (setting: Setting) =>
       timed(theirs, material.theirs, { out: out === 'files' ? out : 'tars', setting });
     const setting = await bestSetting(settings, others);
@@ -113,7 +119,7 @@ async function* rowsOf(name: string, work: Work, { bench, ours, theirs, settings
       more: `${peer}: ${describeSetting(setting)}`,
     };
   }
-  if (peer !== 'opencv') return;
+  if (peer !== 'opencv' || !wanted.includes('shards')) return;
   const ms = await takeTurns(
     {
       ours: () => timed(ours, material.ours, { out: 'shards' }),
