@@ -22,6 +22,7 @@ const manifests = {
   pictures: { file: 'pictures' },
   tensorflow: { file: 'tensorflow-2.21' },
   grain: { file: 'grain-0.2' },
+  onnx: { file: 'onnx' },
   spdl: { file: 'spdl-0.8', debian: { programs: ['ffmpeg'], packages: 'ffmpeg' } },
 } as const;
 
@@ -40,8 +41,8 @@ function install(name: Environment): Found<{ python: string }> {
   const { file, ...rest } = manifests[name];
   const lacking = 'debian' in rest ? missingOfDebian(rest.debian) : undefined;
   if (lacking !== undefined) return { missing: lacking };
-  if (name !== 'ffcv') return installVenv(manifest(file), machine);
-  // FFCV's own torch would be a second one of gigabytes.
+  if (name !== 'ffcv' && name !== 'onnx') return installVenv(manifest(file), machine);
+  // A torch of their own would be a second one of gigabytes.
   const torch = pythonOf('torch');
   return 'missing' in torch ? torch : installVenv(manifest(file), machine, { on: torch.python });
 }

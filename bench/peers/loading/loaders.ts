@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { decode, definePipeline, imageFolder, resize, run as runPipeline, toShards } from '../../../src/index.ts';
 import type { Picture } from '../../../src/vision/picture.ts';
 import type { Bench } from '../../loader/bench.ts';
@@ -193,9 +193,10 @@ async function openOurs(folder: string, from: 'jpeg' | 'raw', views: boolean): P
 
 /** One of our own sides, in the tree whose engine it is to compute with. */
 export function ourSide(module: string, tree?: string) {
-  const script =
-    tree === undefined ? fileURLToPath(new URL('../serve.mjs', import.meta.url)) : join(tree, 'bench/peers/serve.mjs');
-  return { command: process.execPath, args: [script, module] };
+  const root = tree ?? fileURLToPath(new URL('../../..', import.meta.url));
+  // By Node's own option, so that threads of the side load TypeScript too.
+  const loaded = ['--import', pathToFileURL(join(root, 'scripts/lib/typescript.mjs')).href];
+  return { command: process.execPath, args: [...loaded, join(root, 'bench/peers/serve.mjs'), module] };
 }
 
 let boxes: Promise<readonly unknown[]> | undefined;
