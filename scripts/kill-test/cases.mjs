@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -70,6 +71,41 @@ sink: { ${sink} }
     ),
 });
 
+/** Vectors of photographs, by an encoder that is trained once for all kills. @param {string} name @param {string} sink @returns {Case} */
+const vectors = (name, sink) => ({
+  name,
+  missing: () => undefined,
+  prepare: (folder) => {
+    const trained = join(dirname(folder), 'trained');
+    if (!existsSync(trained)) train(dirname(folder), trained);
+    writeFileSync(
+      join(folder, 'pipeline.yaml'),
+      `
+name: vectors
+source: { image-folder: { path: '${photos}', repeat: 3 } }
+stages: [decode, { embed: { from: '${trained}', batch: 16 } }]
+sink: { ${sink} }
+`,
+    );
+  },
+});
+
+/** @param {string} folder @param {string} output */
+function train(folder, output) {
+  const file = join(folder, 'encoder.yaml');
+  writeFileSync(
+    file,
+    `
+name: encoder
+source: { image-folder: { path: '${photos}' } }
+stages: [decode, { resize: 32 }, { mask: { ratio: 0.5, patch: 8 } }]
+train: { model: { mae: { size: nano } }, batch: 8, steps: 2 }
+output: '${output}'
+`,
+  );
+  execFileSync(process.execPath, [join(root, 'bin', 'patchstream.mjs'), 'run', file], { stdio: 'ignore' });
+}
+
 /** Photographs that arrive at once, each under a temporary name first. @param {string} folder @param {number} n */
 function arrive(folder, n) {
   const names = readdirSync(photos).filter((_, i) => i % arrivals === n);
@@ -124,5 +160,6 @@ export const cases = [
   training('wasm', undefined),
   faces('faces-shards', 'shards: { shardBytes: 12000 }'),
   faces('faces-tars', 'webdataset: { shardBytes: 12000 }'),
+  vectors('vectors-lines', 'jsonl: { shardBytes: 60000 }'),
   watched,
 ];

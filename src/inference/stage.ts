@@ -33,6 +33,7 @@ export const inferenceStage = {
   shorthand: 'from',
   policies: ['backend', 'device'],
   needs: ['picture'],
+  reads: ({ from }: InferenceOptions) => [from],
   atATime: ({ batch }: InferenceOptions) => buffers * batch,
 } as const;
 

@@ -57,6 +57,8 @@ export interface StageDefinition<Options = unknown, In = never, Out = unknown> {
    * stage without this function stays as it is (`windows`, `mask`): evaluation gives it a fixed seed.
    */
   evalVariant?(options: Options): { readonly name: string; readonly options: unknown } | null;
+  /** Every folder and file that it reads beside its samples, as written in its options. */
+  reads?(options: Options): readonly string[];
   /** Rules across options and with the incoming spec. Called with parsed options; opens no data. */
   check?(options: Options, spec: Spec, place: StagePlace): Iterable<ValidationIssue>;
   /** The spec after the stage. Called only when `check` found nothing. */

@@ -158,3 +158,18 @@ t.test('a checkpoint that was changed ends the run before anything is written', 
   const words = ['embed', at('encoder'), at('photos'), '--format', 'jsonl', ...out];
   t.match(await patchstream(words), { code: 1, err: /CHECKPOINT_BROKEN/ });
 });
+
+t.test('faces to expressions: the file that is shipped names every face of its photographs', async (t) => {
+  const root = await runs;
+  const words = ['run', 'pipelines/faces-expression.yaml', '--set', `output=${join(root, 'faces')}`];
+  const made = await patchstream([...words, '--set', `stages.predict.from=${join(root, 'classifier')}`]);
+  t.match(made, { code: 0 }, made.err);
+  const rows = linesIn(join(root, 'faces', 'jsonl'));
+  t.ok(rows.length >= 20, `${rows.length} faces`);
+  for (const { key, box, label, probability } of rows) {
+    t.match(key, /\.jpg\/\d+$/);
+    t.equal((box as number[]).length, 4);
+    t.same([...(label as string[])].sort(), ['a', 'b', 'c']);
+    t.ok(Math.abs((probability as number[]).reduce((sum, one) => sum + one, 0) - 1) < 1e-5);
+  }
+});

@@ -9,9 +9,13 @@ import type { Resolved } from './resolve.ts';
  * The folders and files that a pipeline reads and that are not there, each once, as they are shown to people: no problem of the pipeline, which may be
  * checked where its data are not, but one of its run. Looks whether they exist, and at nothing in them.
  */
-export function missingFolders({ definition, source, evaluate }: Resolved): string[] {
+export function missingFolders({ definition, source, stages, train, evaluate }: Resolved): string[] {
   const measured = evaluate?.measures.flatMap(({ data }) => Object.values(data).map((chain) => chain.source));
-  const paths = [source, ...(measured ?? [])].flatMap((one) => (one === undefined ? [] : pathsOf(one)));
+  const paths = [
+    ...[source, ...(measured ?? [])].flatMap((one) => (one === undefined ? [] : pathsOf(one))),
+    ...stages.flatMap((stage) => stage.definition?.reads?.(stage.options) ?? []),
+    ...(train?.init === undefined ? [] : [train.init]),
+  ];
   const absent = [...new Set(paths.map((path) => resolve(definition.base, path)))].filter((path) => !existsSync(path));
   return absent.map((path) => redact(shownFile(path), definition.origin?.secrets ?? []));
 }

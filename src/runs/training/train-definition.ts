@@ -26,19 +26,30 @@ export async function ownModel({ train, spec }: Resolved): Promise<Model | undef
   return isNamed(definition) ? undefined : networkOf(definition, options, spec);
 }
 
-/** What a checkpoint of this training says of its use. Stages that only the training needs (`windows`, `mask`, `downsample`) are no part of it. */
-function trainedOn({ definition, stages, train, spec }: Resolved): TrainedOn {
+/**
+ * What a checkpoint of this training says of its use: its pictures go through what those of its evaluation go through, else through its own stages without what is random. Stages that only
+ * the training needs (`windows`, `mask`, `downsample`) are no part of it.
+ */
+function trainedOn(resolved: Resolved): TrainedOn {
+  const { definition, train, spec } = resolved;
   const { name, options, definition: model } = train!.model;
   const own = model.fields.filter((field) => !['picture', 'label'].includes(field));
-  const used = stages.filter(
-    ({ before, after }) => !own.some((field) => field in after.fields && !(field in before.fields)),
-  );
+  const adds = ({ before, after }: ResolvedStage) =>
+    own.some((field) => field in after.fields && !(field in before.fields));
+  const used = (measuredStages(resolved) ?? resolved.stages).filter((stage) => !adds(stage));
   const isNamed = used.every(({ stage }) => stage.kind === 'defined');
   const trained: TrainedOn = {
     model: { name, options, spec, ...(model.module !== undefined && { module: model.module }) },
     stages: isNamed ? used.flatMap(inEvaluation) : null,
   };
   return redactValue(trained, definition.origin?.secrets ?? []) as TrainedOn;
+}
+
+/** The stages of a measure of whole pictures, where these have the size of the training's. */
+function measuredStages({ evaluate, spec }: Resolved): readonly ResolvedStage[] | undefined {
+  const chain = evaluate?.measures.find(({ definition }) => definition.labels)?.data.on;
+  const isAlike = chain?.spec.size?.[0] === spec.size?.[0] && chain?.spec.size?.[1] === spec.size?.[1];
+  return isAlike ? chain?.stages : undefined;
 }
 
 function inEvaluation(stage: ResolvedStage): StageInFile[] {
