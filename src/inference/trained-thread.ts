@@ -1,5 +1,6 @@
 import type { Worker } from 'node:worker_threads';
 import { fail, messageOf } from '../errors.ts';
+import { prepareThreads } from '../library-threads.ts';
 import { unpackError } from '../train/worker/protocol.ts';
 import type { Picture } from '../vision/picture.ts';
 import { renderAll } from '../vision/render/render.ts';
@@ -19,6 +20,8 @@ export class TrainedThread {
   /** Who waits for the rows of a batch, in the order in which these were sent. */
   #asked: { resolve(rows: Rows): void; reject(error: unknown): void }[] = [];
   #failure: unknown;
+  /** Libraries are loaded, or never will be. */
+  #loaded = () => {};
 
   /** @param signal ends the thread. */
   constructor(setup: Omit<InferenceSetup, 'memory'>, signal: AbortSignal) {
@@ -65,6 +68,13 @@ export class TrainedThread {
   }
 
   #start(): Worker {
+    // The thread could not do it, and it loads libraries when it opens the model.
+    const loaded = prepareThreads();
+    let isLoading = true;
+    this.#loaded = () => {
+      if (isLoading) loaded();
+      isLoading = false;
+    };
     // From sources under a loader of TypeScript (tests) the entry is the source; Node hands the loader on to workers.
     const entry = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
     const worker = startWorker('the trained model', new URL(entry, import.meta.url), {
@@ -72,6 +82,7 @@ export class TrainedThread {
       workerData: { ...this.#setup, memory: this.#memory.buffer as SharedArrayBuffer } satisfies InferenceSetup,
     });
     worker.on('message', (message: FromInference) => {
+      this.#loaded();
       if (message.type === 'error') return this.#fail(ending(unpackError(message.error)));
       this.#asked.shift()?.resolve(message.rows);
       if (this.#asked.length === 0) worker.unref();
@@ -85,6 +96,7 @@ export class TrainedThread {
 
   /** No sample can be answered any more. */
   #fail(error: unknown): void {
+    this.#loaded();
     this.#failure ??= error;
     for (const { reject } of this.#asked.splice(0)) reject(this.#failure);
     this.#worker?.unref();
