@@ -20,6 +20,7 @@ const manifests = {
   },
   dali: { file: 'dali-2.4' },
   pictures: { file: 'pictures' },
+  duplicates: { file: 'duplicates' },
   tensorflow: { file: 'tensorflow-2.21' },
   grain: { file: 'grain-0.2' },
   onnx: { file: 'onnx' },
@@ -41,8 +42,8 @@ function install(name: Environment): Found<{ python: string }> {
   const { file, ...rest } = manifests[name];
   const lacking = 'debian' in rest ? missingOfDebian(rest.debian) : undefined;
   if (lacking !== undefined) return { missing: lacking };
-  if (name !== 'ffcv' && name !== 'onnx') return installVenv(manifest(file), machine);
   // A torch of their own would be a second one of gigabytes.
+  if (name !== 'ffcv' && name !== 'onnx' && name !== 'duplicates') return installVenv(manifest(file), machine);
   const torch = pythonOf('torch');
   return 'missing' in torch ? torch : installVenv(manifest(file), machine, { on: torch.python });
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -119,6 +119,35 @@ function arrive(folder, n) {
 
 const arrivals = 6;
 
+/** The same under two names each. @param {string} folder @param {number} n */
+function arriveTwice(folder, n) {
+  arrive(folder, n);
+  const to = join(folder, 'photos');
+  for (const name of readdirSync(to).filter((name) => !name.startsWith('copy-'))) {
+    if (existsSync(join(to, `copy-${name}`))) continue;
+    copyFileSync(join(to, name), join(to, `${name}.part`));
+    renameSync(join(to, `${name}.part`), join(to, `copy-${name}`));
+  }
+}
+
+/** Which pictures look like which: what arrives first is chance, and so is which of two is compared with the other. @param {string} output */
+async function pairs(output) {
+  const folder = join(output, 'duplicates');
+  const found = new Map();
+  for (const name of readdirSync(folder).filter((name) => name.endsWith('.jsonl'))) {
+    for (const line of readFileSync(join(folder, name), 'utf8').trimEnd().split('\n')) {
+      const { key, like } = JSON.parse(line);
+      for (const what of [
+        key,
+        ...like.map((/** @type {{ key: string }} */ other) => [key, other.key].sort().join(' and ')),
+      ]) {
+        found.set(found.has(what) ? `${what} again` : what, Buffer.alloc(0));
+      }
+    }
+  }
+  return found;
+}
+
 /** Every record of the shards in `output`, by its key: what arrives when is chance, so that files differ. @param {string} output */
 async function records(output) {
   const { pipeline, shards } = await import(pathToFileURL(join(root, 'dist', 'index.js')).href);
@@ -155,6 +184,42 @@ sink: { shards: { shardBytes: 20000 } }
   contents: records,
 };
 
+/** Each photograph is there three times. @type {Case} */
+const duplicates = {
+  name: 'duplicates',
+  missing: () => undefined,
+  prepare: (folder) =>
+    writeFileSync(
+      join(folder, 'pipeline.yaml'),
+      `
+name: duplicates
+source: { image-folder: { path: '${photos}', repeat: 3 } }
+stages: [decode, perceptual-hash]
+sink: { duplicates: { shardBytes: 40000 } }
+`,
+    ),
+};
+
+/** @type {Case} */
+const duplicatesWatched = {
+  ...watched,
+  name: 'duplicates-watched',
+  prepare: (folder) => {
+    mkdirSync(join(folder, 'photos'), { recursive: true });
+    writeFileSync(
+      join(folder, 'pipeline.yaml'),
+      `
+name: duplicates
+source: { image-folder: { path: ./photos } }
+stages: [decode, perceptual-hash]
+sink: { duplicates: { shardBytes: 40000 } }
+`,
+    );
+  },
+  arrive: arriveTwice,
+  contents: pairs,
+};
+
 export const cases = [
   training('torch', 'torch'),
   training('wasm', undefined),
@@ -162,4 +227,6 @@ export const cases = [
   faces('faces-tars', 'webdataset: { shardBytes: 12000 }'),
   vectors('vectors-lines', 'jsonl: { shardBytes: 60000 }'),
   watched,
+  duplicates,
+  duplicatesWatched,
 ];

@@ -13,34 +13,43 @@ function wordsWith(most: number): Uint16Array {
   return Uint16Array.from(all.filter((word) => ones(word) <= most));
 }
 
-/** Codes in a block: each list is a chain of blocks, so that most of it is read one after the other. */
-const blockCodes = 7;
-/** The number of the next block, and of each code its two words and its value. */
-const blockWords = 1 + 3 * blockCodes;
-const blocksPerPage = 4096;
+/** 4,096 blocks a page. */
+const pageBits = 12;
+const placeInPage = (1 << pageBits) - 1;
 
 /**
  * Codes of 64 bits, each with a value, of which all that differ from another in a few bits are found without a look at most others: they are in 137 or 2,517 of the 65,536
- * lists of one of four pieces. Takes 50 bytes for each code.
+ * lists of one of four pieces. Takes about 50 bytes for each code.
  * Source: M. Norouzi, A. Punjani, D. Fleet, "Fast search in Hamming space with multi-index hashing", CVPR 2012.
  */
 export class CodeIndex {
-  readonly #pages: Uint32Array[] = [];
+  /** Codes in a block: each list is a chain of blocks, so that most of a long one is read one after the other. */
+  readonly #blockCodes: number;
+  /** The number of the next block, and of each code its two words and its value. */
+  readonly #blockWords: number;
+  /** Signed: numbers of 32 bits without a sign are slow where they are many. */
+  readonly #pages: Int32Array[] = [];
   /** Blocks that are in use; their numbers start at 1. */
   #blocks = 0;
   /** The first block of each list, which is the one that is filled; 0 where there is none. */
-  readonly #first = new Uint32Array(pieces * values);
+  readonly #first = new Int32Array(pieces * values);
   /** Codes in the first block of each list. */
   readonly #filled = new Uint8Array(pieces * values);
 
-  /** @param value an integer below 2³². */
+  /** @param blockCodes 1 where lists are short. */
+  constructor(blockCodes: 1 | 7) {
+    this.#blockCodes = blockCodes;
+    this.#blockWords = 1 + 3 * blockCodes;
+  }
+
+  /** @param value an integer from 0 to 2³¹ − 1. */
   add(low: number, high: number, value: number): void {
     for (let piece = 0; piece < pieces; piece++) {
       const list = piece * values + pieceOf(low, high, piece);
-      if (this.#first[list] === 0 || this.#filled[list] === blockCodes) this.#prepend(list);
+      if (this.#first[list] === 0 || this.#filled[list] === this.#blockCodes) this.#prepend(list);
       const block = this.#first[list]! - 1;
-      const page = this.#pages[Math.floor(block / blocksPerPage)]!;
-      const at = (block % blocksPerPage) * blockWords + 1 + 3 * this.#filled[list]!++;
+      const page = this.#pages[block >> pageBits]!;
+      const at = (block & placeInPage) * this.#blockWords + 1 + 3 * this.#filled[list]!++;
       page[at] = low;
       page[at + 1] = high;
       page[at + 2] = value;
@@ -50,6 +59,7 @@ export class CodeIndex {
   /** Calls `found` for each code within the radius with its value and the bits in which it differs; for a code up to four times. */
   near(low: number, high: number, radius: Radius, found: (value: number, bits: number) => void): void {
     const [pages, first, filled, near] = [this.#pages, this.#first, this.#filled, nearBy[radius]];
+    const [blockCodes, blockWords] = [this.#blockCodes, this.#blockWords];
     for (let piece = 0; piece < pieces; piece++) {
       const own = pieceOf(low, high, piece);
       for (let i = 0; i < near.length; i++) {
@@ -57,8 +67,8 @@ export class CodeIndex {
         let count = filled[list]!;
         if (count === 0) continue;
         for (let block = first[list]!; block > 0; count = blockCodes) {
-          const page = pages[((block - 1) / blocksPerPage) | 0]!;
-          const start = ((block - 1) % blocksPerPage) * blockWords;
+          const page = pages[(block - 1) >> pageBits]!;
+          const start = ((block - 1) & placeInPage) * blockWords;
           const end = start + 1 + 3 * count;
           for (let at = start + 1; at < end; at += 3) {
             const bits = ones(page[at]! ^ low) + ones(page[at + 1]! ^ high);
@@ -72,8 +82,8 @@ export class CodeIndex {
 
   #prepend(list: number): void {
     const block = this.#blocks++;
-    if (block % blocksPerPage === 0) this.#pages.push(new Uint32Array(blocksPerPage * blockWords));
-    this.#pages.at(-1)![(block % blocksPerPage) * blockWords] = this.#first[list]!;
+    if ((block & placeInPage) === 0) this.#pages.push(new Int32Array((placeInPage + 1) * this.#blockWords));
+    this.#pages.at(-1)![(block & placeInPage) * this.#blockWords] = this.#first[list]!;
     this.#first[list] = block + 1;
     this.#filled[list] = 0;
   }

@@ -55,10 +55,10 @@ export class NearDuplicates {
   readonly #coarse = new Rows(64, (length) => new Float32Array(length));
   readonly #plain = new PlainPictures();
   /** Whole pictures with content, and those without, which are no part of others. */
-  readonly #wholes = new CodeIndex();
-  readonly #faint = new CodeIndex();
+  readonly #wholes = new CodeIndex(1);
+  readonly #faint = new CodeIndex(1);
   /** Values are picture · parts + part. */
-  readonly #parts = new CodeIndex();
+  readonly #parts = new CodeIndex(7);
 
   constructor(bounds: Bounds) {
     this.#bounds = bounds;

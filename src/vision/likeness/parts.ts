@@ -31,9 +31,9 @@ const leastContent = 32;
 /** What a picture is found by. */
 export interface PartCodes {
   /** The signs of 8 × 8 coefficients of part p: words 2p and 2p + 1. */
-  readonly plain: Uint32Array;
+  readonly plain: Int32Array;
   /** The same of the picture mirrored. */
-  readonly mirrored: Uint32Array;
+  readonly mirrored: Int32Array;
   /** Of each part: whether it has content. Areas of one colour look like all others. */
   readonly content: readonly boolean[];
 }
@@ -49,5 +49,5 @@ export function codesOf(thumbnail: Uint8Array): PartCodes {
     mirrored.set(signsOf(coefficients, noise, true), 8 * p);
     return coefficients.reduce((sum, value, i) => sum + (i > 0 && Math.abs(value) > noise ? 1 : 0), 0) >= leastContent;
   });
-  return { plain: new Uint32Array(plain.buffer), mirrored: new Uint32Array(mirrored.buffer), content };
+  return { plain: new Int32Array(plain.buffer), mirrored: new Int32Array(mirrored.buffer), content };
 }

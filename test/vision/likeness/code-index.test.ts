@@ -23,7 +23,7 @@ t.test('all codes within the radius are found, and no others, as a look at each 
       fc.array(flips, { maxLength: 40 }),
       fc.constantFrom(11 as const, 19 as const),
       (wanted, changes, radius) => {
-        const index = new CodeIndex();
+        const index = new CodeIndex(7);
         const codes = changes.map((bits) => flipped(wanted, bits));
         for (const [i, [low, high]] of codes.entries()) index.add(low, high, i);
         const found = new Map<number, number>();
@@ -41,12 +41,12 @@ t.test('all codes within the radius are found, and no others, as a look at each 
 });
 
 t.test('lists grow over many blocks, pages too', async (t) => {
-  const index = new CodeIndex();
+  const index = new CodeIndex(7);
   for (let i = 0; i < 3000; i++) index.add(i, ~i, i);
   const found: number[] = [];
   index.near(2999, ~2999, 11, (entry, bits) => bits === 0 && found.push(entry));
   t.same([...new Set(found)], [2999]);
-  const all = new CodeIndex();
+  const all = new CodeIndex(7);
   for (let i = 0; i < 40_000; i++) all.add(7, 7, i);
   let calls = 0;
   all.near(7, 7, 19, () => calls++);
