@@ -39,7 +39,7 @@ export type { Batch, BatchOptions } from './runs/loader/batches.ts';
 export { definePipeline, type Pipeline, pipeline } from './runs/loader/define.ts';
 export type { OpenOptions } from './runs/loader/open.ts';
 export { type RunOptions, run } from './runs/run.ts';
-export { duplicates, images, toJsonl, toShards, toWebdataset } from './sinks/index.ts';
+export { duplicates, images, toJsonl, toNpy, toParquet, toShards, toWebdataset } from './sinks/index.ts';
 export { defineSink, type OpenSink, type Sink, type SinkContext, type SinkDefinition } from './sinks/sink.ts';
 export { expw, idx, imageFolder, shards, svhn, webdataset } from './sources/index.ts';
 export {

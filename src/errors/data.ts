@@ -95,6 +95,20 @@ export const dataErrors = {
     'a resumed job must make its pictures with the encoder that it was begun with, {expected}; this machine has {found}. Install that version and run `npx patchstream doctor --build`, or start over with --fresh.',
   RECORD_FIELD:
     'a field of a record must be a picture, numbers, text, true, false or lists and maps of these; {field} is {found}. Drop it in an `each`, or make it one of these.',
+  NPY_FIELD:
+    'an array of vectors must get {expected} of every sample, as `{field}`; got {found}. Drop the sample in an `each`, or look at the stage that gives the field.',
+  VECTORS_NONE:
+    "{path} must hold vectors, the field `{field}` in files of parquet, npy, jsonl or shards: a job's output folder, a folder of such files, or one of them; got {found}. Name what `patchstream embed` has written.",
+  VECTORS_BROKEN:
+    'a file of vectors must be as a job writes it; got, {place}: {found}. Copy it again, or write it again with `patchstream embed`.',
+  VECTORS_MIXED:
+    'the files of a set of vectors must be of one model: {what}; got {found}. Move the files of other jobs away.',
+  VECTORS_OTHER:
+    'vectors that are compared must be of one model, here of {expected}; got those of {found}. Embed the photos with the model of the set (`--from`), or the set anew with `patchstream embed`.',
+  VECTORS_MODEL:
+    'a photo must be embedded by the model of the vectors; these do not name theirs. Name the run with `--from`, or ask by a key of the set: `key:KEY`.',
+  VECTORS_KEY:
+    'a question `key:KEY` must name a vector of the set; got {key}, which is no key there. Keys are paths as they stand in the set, from the folder of the pictures on.',
   RECORD_LARGE: 'a record must have at most {limit}; got {found}. {advice}',
   RECORD_NOTHING:
     'a record must be made of a picture or of a file; got samples with {fields}. Put a source of pictures before it.',

@@ -62,6 +62,17 @@ export class TemporaryFile {
     }
   }
 
+  /** Puts bytes in the place of the first ones. */
+  async replaceHead(bytes: Uint8Array): Promise<void> {
+    await this.#flush();
+    try {
+      for (let at = 0; at < bytes.length; )
+        at += (await this.#handle.write(bytes, at, bytes.length - at, at)).bytesWritten;
+    } catch (error) {
+      throw cannotWrite(this.#path, error);
+    }
+  }
+
   async finish(): Promise<void> {
     await this.#flush();
     try {

@@ -22,7 +22,8 @@ export function plainJson(
   return `{${values.join(',')}}`;
 }
 
-function jsonOf(field: string, value: unknown): string | undefined {
+/** The JSON of a field; nothing where it has none, as functions. @throws RECORD_FIELD */
+export function jsonOf(field: string, value: unknown): string | undefined {
   try {
     return JSON.stringify(plain(value));
   } catch (cause) {

@@ -6,11 +6,18 @@ import type { Job } from '../sink.ts';
 export interface Named {
   readonly stem: string;
   readonly ending: string;
+  /** How the files beside these end. */
+  readonly beside?: string;
   readonly job: Job;
 }
 
 export function fileName(named: Named, number: number): string {
   return `${ownStem(named)}-${String(number).padStart(5, '0')}${named.ending}`;
+}
+
+/** The name of the file beside that of a number; it is written and removed with it. */
+export function besideName(named: Named, number: number): string {
+  return fileName({ ...named, ending: named.beside ?? named.ending }, number);
 }
 
 /** What the names of a run begin with: those of each part with another. */
@@ -25,7 +32,7 @@ export function originName(named: Named): string {
 
 /** Parts the files of this run from what it left half-written, and from one that belongs neither to it nor to the other parts of its job. */
 export function sortNames(names: readonly string[], options: Named) {
-  const { stem, ending, job } = options;
+  const { stem, ending, beside, job } = options;
   const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
   const anyPart = job.part === undefined ? '' : `(\\d+)of${job.part.of}-`;
   const pattern = new RegExp(`^${escaped(stem)}-${anyPart}(\\d{5,})${escaped(ending)}$`);
@@ -34,6 +41,9 @@ export function sortNames(names: readonly string[], options: Named) {
     const number = pattern.exec(name)?.at(-1);
     return number !== undefined && fileName(options, Number(number)) === name;
   };
+  // Also one beside them, under the name of its file.
+  const isOurs = (name: string) =>
+    ours(name) || (beside !== undefined && name.endsWith(beside) && ours(`${name.slice(0, -beside.length)}${ending}`));
   const others = new Map<string, string>();
   for (const name of names) {
     const part = pattern.exec(name)?.at(-2);
@@ -46,7 +56,9 @@ export function sortNames(names: readonly string[], options: Named) {
     origins: job.part === undefined ? [] : names.filter((name) => origin.test(name) && name !== originName(options)),
     /** What says of which job this part is. */
     origin: job.part === undefined ? [] : names.filter((name) => name === originName(options)),
-    temporary: names.filter((name) => name.endsWith(temporaryEnding) && ours(wholeName(name))),
+    temporary: names.filter((name) => name.endsWith(temporaryEnding) && isOurs(wholeName(name))),
+    /** Those that lie beside files of this run. */
+    beside: beside === undefined ? [] : names.filter((name) => name.endsWith(beside) && isOurs(name)),
     // Also what is another name only where capitals count.
     foreign: names.find((name) => name.toLowerCase().endsWith(ending.toLowerCase()) && !pattern.test(name)),
   };

@@ -9,6 +9,8 @@ import { OwnRecord, recordName } from './owned.ts';
 export interface LedgerFile {
   readonly file: string;
   readonly bytes: number;
+  /** The file that lies beside it, where there is one. */
+  readonly beside?: { readonly file: string; readonly bytes: number };
   /** Its positions, the first it may have and one past the last. */
   readonly from: number;
   readonly to: number;
@@ -72,7 +74,8 @@ export class Ledger {
     const files: LedgerFile[] = [];
     for (const row of record.rows as LedgerFile[]) {
       if ('begun' in row) continue;
-      if (sizes.get(row.file) !== row.bytes || row.from !== (files.at(-1)?.to ?? job.from)) break;
+      if (![row, ...(row.beside ? [row.beside] : [])].every(({ file, bytes }) => sizes.get(file) === bytes)) break;
+      if (row.from !== (files.at(-1)?.to ?? job.from)) break;
       files.push(row);
     }
     const encoder = encodes && (files.length > 0 ? encoderAgain(before.encoder, encodes, folder) : encoderOf(encodes));

@@ -127,10 +127,14 @@ function noRecord(path: string) {
   return fail('SHARDS_OTHER', slots, { where: dirname(path) });
 }
 
-/** Of a finished file its name; of one that was about to be made its name too. */
+/** Of a finished file its name, and that of the one beside it; of one that was about to be made its name too. */
 function nameIn(row: unknown): string[] {
-  const { file, begun } = (row ?? {}) as { readonly file?: unknown; readonly begun?: unknown };
-  return [file, begun].filter((name) => typeof name === 'string');
+  const { file, begun, beside } = (row ?? {}) as {
+    readonly file?: unknown;
+    readonly begun?: unknown;
+    readonly beside?: { readonly file?: unknown } | null;
+  };
+  return [file, begun, beside?.file].filter((name) => typeof name === 'string');
 }
 
 /** The lines of a file of JSON up to the first that is not whole. */

@@ -10,7 +10,7 @@ import type { Encoder } from '../../vision/encode/encoder.ts';
 import type { EncodedFormat } from '../../vision/encode/encoding.ts';
 import { cannotWrite } from '../../whole-file.ts';
 import type { Job, OpenSink } from '../sink.ts';
-import { fileName, originName, ownStem, sortNames, wholeName } from './file-names.ts';
+import { besideName, fileName, originName, ownStem, sortNames, wholeName } from './file-names.ts';
 import { Ledger, type LedgerFile } from './ledger.ts';
 
 /** Where a file of a job begins. */
@@ -37,6 +37,11 @@ export interface Form<W extends Entry> {
   isFull?(written: W): boolean;
   /** @param at bytes so far. @param to one past the last position that is in the file. */
   tail(at: number, to: number): readonly Uint8Array[];
+  /** What takes the place of the first bytes in the end, where they count what comes after them. */
+  finalHead?(): Uint8Array;
+  /** What is written to the file beside, in a run that has such: what it begins with, and what each sample adds. */
+  besideHead?(): Uint8Array;
+  besideEntry?(written: W): Uint8Array;
 }
 
 export interface RollingOptions<W extends Entry> {
@@ -46,6 +51,8 @@ export interface RollingOptions<W extends Entry> {
   /** What the names begin with, and their ending: `faces`, `.shard`. */
   readonly stem: string;
   readonly ending: string;
+  /** The ending of a second file that lies beside each, of the same name: it is whole before the first has its name. */
+  readonly beside?: string;
   /** A file is closed before it has more bytes than this, unless the parts of one sample alone have. */
   readonly limit: number;
   readonly job: Job;
@@ -94,16 +101,24 @@ export class RollingFiles<W extends Entry> {
       await mkdir(folder, { recursive: true });
       // The run's own folder does not tell: another one may have the same target.
       lock = await RunLock.take(join(folder, `${ownStem(options)}${options.ending}.lock`), folder);
-      const { own, others, origins, origin: said, temporary, foreign } = sortNames(await readdir(folder), options);
+      const {
+        own,
+        others,
+        origins,
+        origin: said,
+        temporary,
+        beside,
+        foreign,
+      } = sortNames(await readdir(folder), options);
       if (foreign !== undefined) throw isOther(folder, foreign, false);
       // Begun anew are all parts, one after the other.
       const { origin } = options;
       if (!job.fresh) await checkParts(origin === undefined ? origins : others, origin ?? readOrigin, options);
       const sizes = new Map<string, number>();
-      for (const name of own) sizes.set(name, (await stat(join(folder, name))).size);
+      for (const name of [...own, ...beside]) sizes.set(name, (await stat(join(folder, name))).size);
       const ledger = await Ledger.open({ folder: output, target: folder, encodes: options.encodes }, job, sizes);
-      const kept = new Set(ledger.files.map(({ file }) => file));
-      const more = own.filter((name) => !kept.has(name));
+      const kept = new Set(ledger.files.flatMap(({ file, beside }) => [file, beside?.file]));
+      const more = [...own, ...beside].filter((name) => !kept.has(name));
       // Without a line of the ledger they are somebody's work, whatever they are called.
       const nobodys = [...more, ...temporary, ...said].find((name) => !ledger.names(wholeName(name)));
       if (nobodys !== undefined) throw isOther(folder, nobodys, false);
@@ -158,6 +173,7 @@ export class RollingFiles<W extends Entry> {
     this.#current ??= await this.#begin(position);
     const { file, form } = this.#current;
     await file.write(form.entry(written, file.bytes));
+    await this.#current.beside?.write([form.besideEntry!(written)]);
     if (this.#current.position !== position) {
       this.#leave(this.#current);
       this.#current.sources++;
@@ -183,6 +199,7 @@ export class RollingFiles<W extends Entry> {
       if (complete && this.#current !== undefined) await this.#finish();
     } finally {
       await this.#current?.file.abandon();
+      await this.#current?.beside?.abandon();
       await this.#ledger.close();
       await this.#lock.release();
     }
@@ -211,13 +228,29 @@ export class RollingFiles<W extends Entry> {
     const name = fileName(this.#options, start.number);
     await this.#ledger.begun(name);
     const file = await TemporaryFile.open(join(this.#options.folder, name));
+    let beside: TemporaryFile | undefined;
     try {
       await file.write(form.head());
+      beside = await this.#beginBeside(start.number, form);
     } catch (error) {
       await file.abandon();
       throw error;
     }
-    return { file, form, from: start.from, position, samples: 0, sources: 1, broken: 0 };
+    return { file, ...(beside && { beside }), form, from: start.from, position, samples: 0, sources: 1, broken: 0 };
+  }
+
+  async #beginBeside(number: number, form: Form<W>): Promise<TemporaryFile | undefined> {
+    if (this.#options.beside === undefined) return undefined;
+    const name = besideName(this.#options, number);
+    await this.#ledger.begun(name);
+    const file = await TemporaryFile.open(join(this.#options.folder, name));
+    try {
+      await file.write([form.besideHead!()]);
+    } catch (error) {
+      await file.abandon();
+      throw error;
+    }
+    return file;
   }
 
   /** No sample of its position will come any more: what has failed of it is known. */
@@ -227,12 +260,19 @@ export class RollingFiles<W extends Entry> {
 
   async #finish(to = this.#current!.position + 1): Promise<void> {
     this.#leave(this.#current!);
-    const { file, form, from, samples, sources, broken } = this.#current!;
+    const { file, beside, form, from, samples, sources, broken } = this.#current!;
     await file.write(form.tail(file.bytes, to));
+    const head = form.finalHead?.();
+    if (head !== undefined) await file.replaceHead(head);
+    await beside?.finish();
     await file.finish();
     this.#current = undefined;
-    const name = fileName(this.#options, this.#files.length);
-    const row = { file: name, bytes: file.bytes, from, to, samples, sources, ...(broken > 0 && { broken }) };
+    const number = this.#files.length;
+    const row = {
+      ...{ file: fileName(this.#options, number), bytes: file.bytes, from, to, samples, sources },
+      ...(beside && { beside: { file: besideName(this.#options, number), bytes: beside.bytes } }),
+      ...(broken > 0 && { broken }),
+    };
     await this.#ledger.add(row);
     this.#files.push(row);
   }
@@ -240,6 +280,7 @@ export class RollingFiles<W extends Entry> {
 
 interface Current<W extends Entry> {
   readonly file: TemporaryFile;
+  readonly beside?: TemporaryFile;
   readonly form: Form<W>;
   readonly from: number;
   position: number;

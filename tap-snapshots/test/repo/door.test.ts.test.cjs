@@ -64,6 +64,8 @@ srmaeWith
 svhn
 tensorboard
 toJsonl
+toNpy
+toParquet
 toShards
 toWebdataset
 type Batch
