@@ -21,6 +21,8 @@ export type {
 export { type Notice, type NoticeCode, noticeCatalogue, noticeText } from './events/notices.ts';
 export type { BufferPool } from './files/buffer-pool.ts';
 export { pathOption } from './files/path-option.ts';
+export { openVectors } from './formats/vectors/open.ts';
+export type { VectorBatch, VectorSet } from './formats/vectors/vector-set.ts';
 export { embed, predict } from './inference/index.ts';
 export { defineMeasure, type MeasureContext, type MeasureDefinition, type Measured } from './measures/define.ts';
 export { classify, knn, linear, reconstruction } from './measures/index.ts';
@@ -39,6 +41,8 @@ export type { Batch, BatchOptions } from './runs/loader/batches.ts';
 export { definePipeline, type Pipeline, pipeline } from './runs/loader/define.ts';
 export type { OpenOptions } from './runs/loader/open.ts';
 export { type RunOptions, run } from './runs/run.ts';
+export type { Neighbour, Questions } from './runs/search/nearest.ts';
+export { type SearchResult, searchVectors } from './runs/search/search.ts';
 export { duplicates, images, toJsonl, toNpy, toParquet, toShards, toWebdataset } from './sinks/index.ts';
 export { defineSink, type OpenSink, type Sink, type SinkContext, type SinkDefinition } from './sinks/sink.ts';
 export { expw, idx, imageFolder, shards, svhn, webdataset } from './sources/index.ts';

@@ -12,6 +12,7 @@ import { inspect } from './inspect/inspect.ts';
 import { enduring, hangupsIgnored } from './outputs.ts';
 import { profile } from './profile.ts';
 import { run } from './run.ts';
+import { search } from './search/search.ts';
 import { embed, predict } from './use.ts';
 
 /** Every verb, in the order of the help. */
@@ -21,6 +22,7 @@ export const commands: readonly Command[] = [
   reconstruct,
   predict,
   embed,
+  search,
   duplicates,
   inspect,
   exportWeights,

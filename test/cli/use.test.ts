@@ -1,8 +1,11 @@
 import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { toParquet } from '../../src/sinks/to-parquet.ts';
 import { labelledFolder, pictureFolder, writeFiles } from '../kit/files/folder.ts';
+import { runNumbered } from '../kit/runs/jobs.ts';
 import { patchstream } from '../kit/runs/terminal.ts';
+import { vectors } from '../kit/vectors.ts';
 
 const trainings = {
   'encoder.yaml': `
@@ -74,6 +77,26 @@ t.test('photographs become vectors and labels by a verb each; broken ones are co
   t.equal(whole.length, 17);
   t.ok(whole.every(({ embedding }) => embedding.length === 16 && embedding.every(Number.isFinite)));
   t.ok(new Set(whole.map(({ embedding }) => JSON.stringify(embedding))).size > 3, 'pictures differ');
+
+  // What looks like a photo: first of all itself.
+  t.match(await patchstream([...words.slice(0, 3), '--output', at('table')]), { code: 0, out: /17 rows in/ });
+  const sheet = ['--sheet', at('neighbours.html')];
+  const found = await patchstream(['search', at('table'), at('photos', '00002.jpg'), '--json', '--top', '4', ...sheet]);
+  t.equal(found.code, 0, found.err);
+  const { count, answers } = JSON.parse(found.out);
+  t.same([count, answers[0].neighbours[0].key], [17, '00002.jpg']);
+  t.ok(answers[0].neighbours[0].distance < 1e-6);
+  t.equal(readFileSync(at('neighbours.html'), 'utf8').split('data:image/jpeg').length, 6, 'photos are found again');
+  // Lines do not name their model; the job's own folder does.
+  const broken = await patchstream(['search', at('whole'), at('photos', '00009.jpg')]);
+  t.match(broken, { code: 1, err: /^EMBED_PICTURE.*00009\.jpg/ });
+  // Of another model, and of as many numbers.
+  await runNumbered(at('other'), toParquet(), { count: 3, stages: [vectors({ width: 16 })] });
+  t.match(await patchstream(['search', at('other'), at('photos', '00002.jpg'), '--from', at('encoder')]), {
+    code: 1,
+    err: /^VECTORS_OTHER.*here of f00d \(\.\/runs\/a\); got those of [0-9a-f]{16} \(/,
+    out: '',
+  });
 
   // Labels of pictures that it was trained on, from a folder without labels.
   for (const name of ['a/0', 'b/0', 'c/0']) copyFileSync(at('classes', `${name}.png`), at('photos', `${name[0]}.png`));

@@ -1,9 +1,16 @@
 import t from 'tap';
 import { mutate } from '../kit/pictures/mutations.ts';
+import { mutateVectors } from '../kit/vector-mutations.ts';
 
 t.test('400 mutated shards and tars: errors of the catalogue, and nothing outside the target', async (t) => {
   const { strange, stray, refused, failed, read } = await mutate(t.testdir({}), 400);
   t.same(strange, []);
   t.same(stray, []);
   t.ok(refused > 40 && failed > 10 && read > 200, `${refused} refused, ${failed} samples failed, ${read} read`);
+});
+
+t.test('250 mutated files of vectors: errors of the catalogue, or vectors that are whole', async (t) => {
+  const { strange, refused, read } = await mutateVectors(t.testdir({}), 250);
+  t.same(strange, []);
+  t.ok(refused > 50 && read > 20, `${refused} refused, ${read} read`);
 });

@@ -1,12 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { counted } from '../../counts.ts';
-import { PatchstreamError } from '../../errors.ts';
 import { escapeHtml, htmlText, imageTag } from '../../html.ts';
 import { type Group, type GroupedPicture, howLike, summaryOf } from '../../sinks/duplicates/groups.ts';
-import { encoderOf } from '../../vision/encode/encoder.ts';
-import { openPicture } from '../../vision/open.ts';
-import { systemCode, writeWhole } from '../../whole-file.ts';
+import { thumbnailOf } from '../../vision/draw/thumbnail.ts';
+import { writeWhole } from '../../whole-file.ts';
 
 /** Pictures of a page: more make it too large to be opened. */
 const most = 2000;
@@ -37,23 +34,8 @@ export async function writeSheet(
 }
 
 async function figure(photos: string, picture: GroupedPicture, isFirst: boolean): Promise<string> {
-  const small = await smallOf(join(photos, picture.key));
+  const small = await thumbnailOf(join(photos, picture.key), side);
   const image = small === undefined ? '' : imageTag(picture.key, 'image/jpeg', small);
   const about = isFirst ? '' : `<br>${escapeHtml(howLike(picture))}`;
   return `<figure>${image}<figcaption>${escapeHtml(picture.key)}${about}</figcaption></figure>`;
-}
-
-/** A small JPEG of a file, if it can still be read. */
-async function smallOf(path: string): Promise<Uint8Array | undefined> {
-  try {
-    const picture = await openPicture(await readFile(path));
-    const scale = Math.min(1, side / Math.max(picture.width, picture.height));
-    const [width, height] = [picture.width, picture.height].map((length) => Math.max(1, Math.round(length * scale)));
-    const small = picture.resize({ width: width!, height: height!, fit: 'fill' });
-    return await encoderOf('jpeg').encode(small, { format: 'jpeg', quality: 80 });
-  } catch (error) {
-    // A file that is gone or another by now; all else is an error of ours.
-    if (error instanceof PatchstreamError || systemCode(error) !== undefined) return undefined;
-    throw error;
-  }
 }

@@ -47,6 +47,7 @@ mae
 mask
 noticeCatalogue
 noticeText
+openVectors
 operator
 pathOption
 perceptualHash
@@ -58,6 +59,7 @@ randomResizedCrop
 reconstruction
 resize
 run
+searchVectors
 shards
 srmae
 srmaeWith
@@ -91,6 +93,7 @@ type Measured
 type Model
 type ModelDefinition
 type ModelTools
+type Neighbour
 type Notice
 type NoticeCode
 type NoticeGiven
@@ -102,6 +105,7 @@ type Pipeline
 type Pixels
 type Problem
 type Progress
+type Questions
 type RandomSource
 type Registry
 type RunEvent
@@ -109,6 +113,7 @@ type RunOptions
 type RunSummary
 type Sample
 type SampleFailure
+type SearchResult
 type Sink
 type SinkContext
 type SinkDefinition
@@ -131,6 +136,8 @@ type Tracker
 type TrackerDefinition
 type TuningDecision
 type ValidationIssue
+type VectorBatch
+type VectorSet
 type WatchedSource
 webdataset
 windows

@@ -4,6 +4,8 @@ import { z } from 'zod';
 import { definePipeline } from '../../../src/runs/loader/define.ts';
 import { type RunOptions, run } from '../../../src/runs/run.ts';
 import type { Sink } from '../../../src/sinks/sink.ts';
+import { toNpy } from '../../../src/sinks/to-npy.ts';
+import { toParquet } from '../../../src/sinks/to-parquet.ts';
 import { toShards } from '../../../src/sinks/to-shards.ts';
 import type { OpenSource, SourceDefinition } from '../../../src/sources/source.ts';
 import { defineSource } from '../../../src/sources/source.ts';
@@ -11,6 +13,7 @@ import { defineStage } from '../../../src/stages/stage.ts';
 import type { Sample } from '../../../src/streams/sample.ts';
 import type { Stage } from '../../../src/streams/stage.ts';
 import { rawPicture } from '../../../src/vision/picture.ts';
+import { vectors } from '../vectors.ts';
 
 /** Raw pictures of no file: sample i is [8, 8, 3], all of its values i mod 251, with label i mod 10. */
 export const numbered = defineSource({
@@ -62,13 +65,21 @@ const parts = defineStage({
     },
 });
 
+/** The sinks of jobs that are killed, by their names, which are those of their folders: a file holds a few samples. */
+const killedSinks = {
+  shards: () => toShards({ shardBytes: 4000 }),
+  parquet: () => toParquet({ shardBytes: 700 }),
+  npy: () => toNpy({ shardBytes: 400 }),
+};
+export type KilledSink = keyof typeof killedSinks;
+
 /**
- * The job that is killed and begun again: every sample becomes none, one or two, every eleventh fails, and a shard holds a few.
+ * The job that is killed and begun again: every sample becomes none, one or two, every eleventh fails, and a file holds a few.
  */
-export function runKilled(output: string, count: number, options: RunOptions = {}) {
-  return runNumbered(output, toShards({ shardBytes: 4000 }), {
+export function runKilled(output: string, count: number, options: RunOptions = {}, sink: KilledSink = 'shards') {
+  return runNumbered(output, killedSinks[sink](), {
     count,
-    stages: [parts({ maxFailures: '50%' })],
+    stages: [parts({ maxFailures: '50%' }), ...(sink === 'shards' ? [] : [vectors()])],
     ...options,
   });
 }

@@ -2,8 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import { openVectors } from '../../../src/formats/vectors/open.ts';
 import { shards } from '../../../src/sources/shards.ts';
-import { filesOf, openSource, runKilled } from './jobs.ts';
+import { filesOf, type KilledSink, openSource, runKilled } from './jobs.ts';
 import { saying } from './said.ts';
 
 /** Where a job is killed, and how often it comes there. */
@@ -63,5 +64,30 @@ export async function killedAt(t: Test, points: readonly (readonly [string, numb
     // A shard that has its name and is not yet entered is written again; all others are kept.
     const kept = point === 'shard named' || point.startsWith('shard to be entered') || point.endsWith('in part');
     t.equal(lines.length > 0, before.length > (kept ? 1 : 0), `${point}: ${lines}`);
+  }
+}
+
+/** The same of a sink of vectors, whose files may have others beside them. */
+export async function vectorsKilledAt(
+  t: Test,
+  sink: KilledSink,
+  points: readonly (readonly [string, number])[],
+): Promise<void> {
+  const count = 60;
+  const folder = t.testdir({});
+  const undisturbed = join(folder, 'undisturbed');
+  const { done } = await runKilled(undisturbed, count, {}, sink);
+  const expected = filesOf(join(undisturbed, sink));
+  let rows = 0;
+  for await (const { keys } of (await openVectors(undisturbed)).batches()) rows += keys.length;
+  t.equal(rows, done);
+  for (const [point, nth] of points) {
+    const output = join(folder, `${point}-${nth}`.replaceAll(' ', '-'));
+    const args = ['test/kit/runs/killed.mjs', point, String(nth), output, String(count), sink];
+    const child = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    t.equal(child.signal, 'SIGKILL', `${point}, ${nth}: ${child.stderr.slice(-500)}`);
+    t.equal((await runKilled(output, count, {}, sink)).done, done, 'those of the first run are counted');
+    t.same(filesOf(join(output, sink)), expected, `${point}, ${nth}`);
+    t.same(quarantined(output), quarantined(undisturbed), 'each failure once');
   }
 }

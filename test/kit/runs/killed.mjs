@@ -5,7 +5,11 @@ import fs from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { createJiti } from 'jiti';
 
-const [point, nth, output, count] = process.argv.slice(2);
+const [point, nth, output, count, sink = 'shards'] = process.argv.slice(2);
+/** Files of the sink, and those that lie beside arrays, count as shards. @param {string | undefined} path */
+const isShard = (path) => path !== undefined && /\.(shard|parquet|npy)$|-\d{5}\.jsonl$/.test(path);
+/** @param {object} handle */
+const isOpenShard = (handle) => paths.get(handle)?.endsWith('.tmp') && isShard(paths.get(handle)?.slice(0, -4));
 let seen = 0;
 /** @param {string} name */
 const at = (name) => {
@@ -19,12 +23,12 @@ const paths = new WeakMap();
 const opened = async (path, flags) => {
   const handle = await open(path, flags);
   paths.set(handle, path);
-  if (path.endsWith('.shard.tmp')) at('shard opened');
+  if (isOpenShard(handle)) at('shard opened');
   return handle;
 };
 /** @param {string} from @param {string} to */
 const renamed = async (from, to) => {
-  const what = to.endsWith('.shard') ? 'shard' : to.endsWith('finished.json') ? 'run' : 'other';
+  const what = isShard(to) ? 'shard' : to.endsWith('finished.json') ? 'run' : 'other';
   at(`${what} to be named`);
   await rename(from, to);
   at(`${what} named`);
@@ -39,14 +43,14 @@ const { sync, write, writeFile } = prototype;
 Object.assign(prototype, {
   /** @this {import('node:fs/promises').FileHandle} @param {unknown[]} rest */
   async write(...rest) {
-    if (paths.get(this)?.endsWith('.shard.tmp')) at('shard to be written');
+    if (isOpenShard(this)) at('shard to be written');
     const result = await write.apply(this, rest);
-    if (paths.get(this)?.endsWith('.shard.tmp')) at('shard written in part');
+    if (isOpenShard(this)) at('shard written in part');
     return result;
   },
   /** @this {import('node:fs/promises').FileHandle} */
   async sync() {
-    if (paths.get(this)?.endsWith('.shard.tmp')) at('shard to be synced');
+    if (isOpenShard(this)) at('shard to be synced');
     return sync.call(this);
   },
   /** @this {import('node:fs/promises').FileHandle} @param {string} text */
@@ -64,4 +68,4 @@ Object.assign(prototype, {
 
 /** @type {typeof import('./jobs.ts')} */
 const { runKilled } = await createJiti(import.meta.url).import('./jobs.ts');
-await runKilled(String(output), Number(count));
+await runKilled(String(output), Number(count), {}, /** @type {import('./jobs.ts').KilledSink} */ (sink));
