@@ -1,18 +1,22 @@
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { counted } from '../../counts.ts';
-import { printable } from '../../errors.ts';
+import { fail, printable } from '../../errors.ts';
+import { openVectors } from '../../formats/vectors/open.ts';
 import { builtin } from '../../pipeline/builtin.ts';
 import { check } from '../../pipeline/check.ts';
 import { type Definition, define } from '../../pipeline/definition.ts';
-import { type GroupedPicture, Groups, howLike, summaryOf } from '../../sinks/duplicates/groups.ts';
+import { jobOf } from '../../runs/search/questions.ts';
+import { similarVectors } from '../../runs/search/similar.ts';
+import { type Group, type GroupedPicture, Groups, howLike, summaryOf } from '../../sinks/duplicates/groups.ts';
 import { readRows } from '../../sinks/duplicates/row.ts';
 import { duplicates as duplicatesSink } from '../../sinks/index.ts';
 import { imageFolder } from '../../sources/index.ts';
 import { decode, perceptualHash } from '../../stages/index.ts';
 import { jsonOf, textOf } from '../../whole-file.ts';
 import { problemLines } from '../check.ts';
-import { type Command, exits, type Given, onlyWord, type Terminal } from '../command.ts';
+import { type Command, exits, type Given, type Output, onlyWord, type Terminal } from '../command.ts';
 import { jobOptions, runShown } from '../run.ts';
 import { writeSheet } from './sheet.ts';
 
@@ -21,9 +25,10 @@ const { part: _, ...options } = jobOptions;
 /** `patchstream duplicates <photos>` */
 export const duplicates: Command = {
   name: 'duplicates',
-  usage: '<photos>',
+  usage: '<photos or vectors>',
   works: true,
-  summary: 'Find near-duplicates among the pictures in a folder, without a model: copies, crops and mirror images.',
+  summary:
+    'Find near-duplicates: copies, crops and mirror images among the pictures in a folder, without a model; or vectors that are nearly the same.',
   options: {
     within: {
       type: 'string',
@@ -33,7 +38,8 @@ export const duplicates: Command = {
     above: {
       type: 'string',
       value: 'likeness',
-      about: 'How alike crops and mirror images are at least, 0.9 to 1. Default 0.97.',
+      about:
+        'How alike crops and mirror images are at least, 0.9 to 1, default 0.97; of vectors their cosine, default 0.9.',
     },
     sheet: { type: 'string', value: 'file.html', about: 'Write a page that shows the groups.' },
     output: {
@@ -47,21 +53,38 @@ export const duplicates: Command = {
   async run(given, terminal) {
     const word = onlyWord(duplicates, given);
     const earlier = photosOf(word);
+    if (earlier === undefined && isVectors(word)) return ofVectors(word, given, terminal);
     const output =
       earlier === undefined ? resolve(given.text('output') ?? join('duplicates', basename(resolve(word)))) : word;
     const code = earlier === undefined ? await find(word, output, given, terminal) : exits.ok;
     if (code !== exits.ok) return code;
     const groups = new Groups();
     for await (const row of readRows(await filesOf(join(output, 'duplicates')))) groups.add(row);
-    show(groups, given, terminal);
-    const sheet = given.text('sheet');
-    if (sheet !== undefined) {
-      await writeSheet(sheet, earlier ?? resolve(word), { pictures: groups.pictures, groups: groups.list() });
-      if (!given.flag('json')) terminal.stdout.write(`${sheet}\n`);
-    }
+    await report(groups, earlier ?? resolve(word), given, terminal);
     return exits.ok;
   },
 };
+
+/** Whether a path is a file of vectors, or a folder with such files or of a job that has written some. */
+function isVectors(path: string): boolean {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (!found?.isDirectory()) return found !== undefined;
+  const hasFolder = ['parquet', 'npy', 'shards', 'jsonl'].some((name) => existsSync(join(path, name)));
+  const isJob = existsSync(join(path, 'pipeline.json')) && hasFolder;
+  return isJob || readdirSync(path).some((name) => /\.(parquet|npy|shard)$/.test(name));
+}
+
+/** @throws ARGUMENT, VECTORS_NONE and what reading the set throws */
+async function ofVectors(path: string, given: Given, terminal: Terminal): Promise<number> {
+  const above = Number(given.text('above') ?? 0.9);
+  if (!(above > 0 && above <= 1)) {
+    const advice = 'The cosine of vectors is asked for: a number above 0, at most 1.';
+    throw fail('ARGUMENT', { command: 'patchstream duplicates', found: `--above ${given.text('above')}`, advice });
+  }
+  const groups = await similarVectors(await openVectors(path), above);
+  await report(groups, jobOf(path).photos, given, terminal);
+  return exits.ok;
+}
 
 /** The photos of an earlier job of this verb, if the folder is that of one. */
 function photosOf(folder: string): string | undefined {
@@ -108,18 +131,27 @@ async function filesOf(folder: string): Promise<string[]> {
 /** Groups that are printed. */
 const most = 20;
 
-function show(groups: Groups, given: Given, { stdout }: Terminal): void {
+/** Prints the groups, and writes the page. @param photos the folder that keys start at, where it is known. */
+async function report(groups: Groups, photos: string | undefined, given: Given, { stdout }: Terminal): Promise<void> {
   const list = groups.list();
   if (given.flag('json')) {
     stdout.write(`${JSON.stringify({ type: 'duplicates', pictures: groups.pictures, groups: list })}\n`);
-    return;
+  } else {
+    print(groups.pictures, list, stdout);
   }
-  for (const [i, { pictures }] of list.slice(0, most).entries()) {
-    const lines = pictures.map((picture, j) => (j === 0 ? printable(picture.key) : lineOf(picture)));
+  const sheet = given.text('sheet');
+  if (sheet === undefined) return;
+  await writeSheet(sheet, photos ?? '.', { pictures: groups.pictures, groups: list });
+  if (!given.flag('json')) stdout.write(`${sheet}\n`);
+}
+
+function print(pictures: number, list: readonly Group[], stdout: Output): void {
+  for (const [i, group] of list.slice(0, most).entries()) {
+    const lines = group.pictures.map((picture, j) => (j === 0 ? printable(picture.key) : lineOf(picture)));
     stdout.write(`${String(i + 1).padStart(3)}  ${lines.join('\n     ')}\n`);
   }
   if (list.length > most) stdout.write(`… and ${counted(list.length - most, 'group')} more\n`);
-  stdout.write(`${summaryOf(groups.pictures, list)}\n`);
+  stdout.write(`${summaryOf(pictures, list)}\n`);
 }
 
 function lineOf(picture: GroupedPicture): string {

@@ -10,8 +10,11 @@ export interface Group {
 export interface GroupedPicture {
   readonly key: string;
   /** Which picture of the group it is most like; of equal ones the one that was found first. */
-  readonly nearest: Omit<LikeRow, 'position'>;
+  readonly nearest: Omit<Like, 'position'>;
 }
+
+/** An earlier picture that one looks like; of vectors there are no bits. */
+export type Like = Omit<LikeRow, 'bits'> & { readonly bits?: number };
 
 /**
  * Puts pictures that look like each other into groups: any two of a group are joined by a chain of near-duplicates. Pictures must come in the order of their positions; groups are
@@ -29,14 +32,24 @@ export class Groups {
 
   add({ key, position, like }: Pick<PictureRow, 'key' | 'position' | 'like'>): void {
     this.#pictures++;
-    for (const { position: before, ...one } of like) {
-      const [earlier, later] = [this.#member(one.key, before), this.#member(key, position)];
-      // Flat trees: the earlier root stays, so that each group is known by its first picture.
-      const [a, b] = [rootOf(earlier), rootOf(later)].sort(byPosition) as [Member, Member];
-      if (a !== b) b.parent = a;
-      earlier.nearest = nearer(earlier.nearest, { ...one, key });
-      later.nearest = nearer(later.nearest, one);
-    }
+    for (const one of like) this.join({ key, position }, one);
+  }
+
+  /** Counts pictures, of which only the pairs are joined. */
+  see(pictures: number): void {
+    this.#pictures += pictures;
+  }
+
+  /** Two pictures are alike. @param before the earlier one of them. */
+  join({ key, position }: Pick<PictureRow, 'key' | 'position'>, before: Like): void {
+    const { position: place, ...one } = before;
+    const [earlier, later] = [this.#member(one.key, place), this.#member(key, position)];
+    if (earlier === later) return;
+    // The earlier root stays, so that each group is known by its first picture.
+    const [a, b] = [rootOf(earlier), rootOf(later)].sort(byPosition) as [Member, Member];
+    if (a !== b) b.parent = a;
+    earlier.nearest = nearer(earlier.nearest, { ...one, key });
+    later.nearest = nearer(later.nearest, one);
   }
 
   /** The groups by now. */

@@ -55,7 +55,7 @@ patchstream: image patches, streamed
   predict <run> <photos>            Name the classes of the pictures in a folder, by a classifier that was trained before.
   embed <run> <photos>              Turn the pictures in a folder into vectors, by an encoder that was trained before.
   search <vectors> <photo…>         Find the pictures whose vectors are nearest to that of a photo, by cosine; \`key:KEY\` asks by a vector of the set.
-  duplicates <photos>               Find near-duplicates among the pictures in a folder, without a model: copies, crops and mirror images.
+  duplicates <photos or vectors>    Find near-duplicates: copies, crops and mirror images among the pictures in a folder, without a model; or vectors that are nearly the same.
   inspect <path>                    Look into the folder of a training, or the folder of a checkpoint, or a shard, or a folder of shards, or a tar, or the folder of a job: what it holds, what made it, and with --verify whether it is whole; of a training or a job, what sets its pace.
   export <run, checkpoint or file>  Write a model's weights as one safetensors file with timm's names.
   check <pipeline>…                 Say everything that is wrong with pipeline files, with line and column. Opens no data, but says which folders and files are not there.

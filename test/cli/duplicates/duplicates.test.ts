@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { toJsonl } from '../../../src/sinks/to-jsonl.ts';
 import { photosWithCopies } from '../../kit/pictures/near-duplicates.ts';
+import { runNumbered } from '../../kit/runs/jobs.ts';
 import { patchstream } from '../../kit/runs/terminal.ts';
+import { vectors } from '../../kit/vectors.ts';
 
 t.test('duplicates of a folder: groups, JSON, a page, and again from the output', async (t) => {
   const root = t.testdir({});
@@ -41,4 +44,22 @@ t.test('what is no number or no folder is refused', async (t) => {
     err: /FOLDER_MISSING/,
   });
   t.match(await patchstream(['duplicates']), { code: 2, err: /ARGUMENT/ });
+});
+
+t.test('duplicates of the vectors that a job has written, by their cosine', async (t) => {
+  const root = t.testdir({});
+  await runNumbered(join(root, 'job'), toJsonl(), { count: 40, stages: [vectors({ width: 4 })] });
+  const { code, out } = await patchstream(['duplicates', join(root, 'job'), '--above', '0.99999', '--json']);
+  t.equal(code, 0);
+  const { pictures, groups } = JSON.parse(out);
+  t.equal(pictures, 40);
+  const found = groups.flatMap(
+    (group: { pictures: { key: string; nearest: { likeness: number } }[] }) => group.pictures,
+  );
+  t.ok(found.every(({ nearest }: { nearest: { likeness: number } }) => nearest.likeness >= 0.99999));
+  for (const above of ['0', 'much']) {
+    t.match(await patchstream(['duplicates', join(root, 'job'), '--above', above]), { code: 2, err: /ARGUMENT/ });
+  }
+  const file = join(root, 'job/jsonl/job-00000.jsonl');
+  t.match(await patchstream(['duplicates', file, '--above', '0.5']), { code: 0, out: / of 40 pictures\n/ });
 });
