@@ -1,5 +1,6 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { parquetMetadata, parquetReadObjects } from 'hyparquet';
 import t from 'tap';
 import { z } from 'zod';
@@ -152,3 +153,31 @@ t.test('files are resumed and are the same; parts lie together; what has no JSON
   const { done, failures } = await runNumbered(join(output, 'big'), toParquet(), { count: 4, stages: [big] });
   t.same([done, failures], [3, 1]);
 });
+
+t.test(
+  'lists of float32 of any length, empty and missing ones among other columns, come back number by number',
+  async (t) => {
+    const lists = fc.array(fc.option(fc.float32Array({ maxLength: 5 }), { nil: undefined }), {
+      minLength: 1,
+      maxLength: 30,
+    });
+    await fc.assert(
+      fc.asyncProperty(lists, lists, async (one, two) => {
+        const list = { dtype: 'float32', shape: [5] } as const;
+        const spec: Spec = { fields: { n: { dtype: 'int32', shape: [] }, a: list, text: 'text', b: list } };
+        const form = new ParquetForm({ spec, limit: 2 ** 40, metadata: {} });
+        const count = Math.min(one.length, two.length);
+        const fields = Array.from({ length: count }, (_, i) => ({ n: i, a: one[i], text: `${i}`, b: two[i] }));
+        // Several row groups.
+        const pieces = fields.map((fields, i) => form.entry({ key: `${i}`, position: i, fields, bytes: 2 ** 20 }));
+        const file = new Uint8Array(Buffer.concat([...pieces.flat(), ...form.tail()])).buffer;
+        const rows = await parquetReadObjects({ file });
+        t.same(
+          rows.map(({ n, a, text, b }) => ({ n, a, text, b })),
+          fields.map(({ n, a, text, b }) => ({ n, a: a ? [...a] : null, text: [text], b: b ? [...b] : null })),
+        );
+      }),
+      { numRuns: 60 },
+    );
+  },
+);

@@ -2,13 +2,19 @@ import type { SchemaElement } from 'hyparquet';
 import type { ColumnSource } from 'hyparquet-writer';
 import type { FieldSpec, Spec } from '../../vision/spec.ts';
 import { jsonOf } from '../plain-fields.ts';
-import { cellOf, declaredKind, joinKinds, type Kind, kindOf, misfit, schemaOf } from './kinds.ts';
+import { cellOf, declaredKind, isVector, joinKinds, type Kind, kindOf, misfit, schemaOf } from './kinds.ts';
 
 /** A sample as it waits to be written. */
 export interface Row {
   readonly key: string;
   readonly position: number;
   readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** A column of lists of float32. */
+export interface VectorColumn {
+  readonly name: string;
+  readonly vectors: readonly (Float32Array | null)[];
 }
 
 /** Fields that get a column because samples have them; those beyond go to `other`. */
@@ -62,7 +68,7 @@ export class Columns {
   }
 
   /** Rows as columns of a row group. */
-  data(rows: readonly Row[]): ColumnSource[] {
+  data(rows: readonly Row[]): readonly (ColumnSource | VectorColumn)[] {
     const rest = rows.map(() => [] as string[]);
     const columns = [...this.#kinds].map(([name, kind]) => {
       const data = rows.map(({ fields }, i) => {
@@ -71,7 +77,7 @@ export class Columns {
         rest[i]!.push(name);
         return null;
       });
-      return { name, data, ...storage(kind) };
+      return isVector(kind) ? { name, vectors: data as VectorColumn['vectors'] } : { name, data, ...storage(kind) };
     });
     for (const [i, { fields }] of rows.entries())
       rest[i]!.push(...Object.keys(fields).filter((name) => !this.#kinds.has(name)));
@@ -88,8 +94,8 @@ export class Columns {
 
 /** Digits of vectors hardly repeat: a dictionary, a packer and a least number would cost time and save nothing. */
 function storage(kind: Kind): Partial<ColumnSource> {
-  const isVector = kind.of === 'numbers' && kind.rank > 0 && kind.dtype.startsWith('float');
-  return isVector ? { encoding: 'PLAIN', codec: 'UNCOMPRESSED', statistics: false } : {};
+  const isFloats = kind.of === 'numbers' && kind.rank > 0 && kind.dtype.startsWith('float');
+  return isFloats ? { encoding: 'PLAIN', codec: 'UNCOMPRESSED', statistics: false } : {};
 }
 
 function declared(known: FieldSpec): Kind | undefined {

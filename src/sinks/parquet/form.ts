@@ -1,7 +1,8 @@
-import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
+import { ByteWriter, type ColumnSource, ParquetWriter } from 'hyparquet-writer';
 import type { Spec } from '../../vision/spec.ts';
 import type { Entry, Form } from '../durable/rotating-files.ts';
-import { Columns, type Row } from './columns.ts';
+import { Columns, type Row, type VectorColumn } from './columns.ts';
+import { writeVectors } from './vector-chunk.ts';
 
 export type ParquetRow = Row & Entry;
 
@@ -59,7 +60,7 @@ export class ParquetForm implements Form<ParquetRow> {
     const rows = this.#rows;
     this.#file ??= this.#begin(rows);
     const { columns, writer } = this.#file;
-    writer.write({ columnData: columns.data(rows), rowGroupSize: rows.length });
+    writeGroup(writer, this.#bytes, columns.data(rows), rows.length);
     this.#rows = [];
     this.#waiting = 0;
     return [this.#taken()];
@@ -82,5 +83,26 @@ export class ParquetForm implements Form<ParquetRow> {
     const taken = this.#bytes.getBytes().slice();
     this.#bytes.index = 0;
     return taken;
+  }
+}
+
+/** Writes a row group: columns of lists of float32 by ourselves, after the others, and listed among them in the schema's order. */
+function writeGroup(
+  writer: ParquetWriter,
+  bytes: ByteWriter,
+  columns: readonly (ColumnSource | VectorColumn)[],
+  rows: number,
+): void {
+  const columnData = columns.filter((column) => 'data' in column);
+  writer.write({ columnData, rowGroupSize: rows });
+  const group = writer.row_groups.at(-1)!;
+  for (const [at, column] of columns.entries()) {
+    if (!('vectors' in column)) continue;
+    const chunk = writeVectors(bytes, column.name, column.vectors);
+    // Each column has one leaf.
+    group.columns.splice(at, 0, chunk);
+    const { total_compressed_size: size } = chunk.meta_data!;
+    group.total_byte_size += size;
+    group.total_compressed_size = (group.total_compressed_size ?? 0n) + size;
   }
 }

@@ -74,6 +74,11 @@ export function joinKinds(one: Kind | undefined, other: Kind | undefined): Kind 
   return both.includes('text') && both.includes('texts') ? { of: 'texts' } : { of: 'json' };
 }
 
+/** Lists of float32, whose cells are arrays as they are in memory. */
+export function isVector(kind: Kind): boolean {
+  return kind.of === 'numbers' && kind.dtype === 'float32' && kind.rank === 1;
+}
+
 /** The kind of a field of which the chain says what it is. */
 export function declaredKind({ dtype, shape }: Numbers): Kind {
   return { of: 'numbers', dtype, shape, rank: shape.length };
@@ -95,11 +100,17 @@ function isText(value: unknown): value is string {
   return typeof value === 'string' && !/\p{Surrogate}/u.test(value);
 }
 
-function numbersCell(value: unknown, { dtype, shape, rank }: Kind & { of: 'numbers' }): unknown {
-  if (rank === 0) return typeof value === 'number' && holds(dtype, value) ? value : misfit;
+function numbersCell(value: unknown, kind: Kind & { of: 'numbers' }): unknown {
+  const { dtype, shape, rank } = kind;
+  const isDeclared = shape !== null;
+  if (rank === 0) return typeof value === 'number' && holds(dtype, value, isDeclared) ? value : misfit;
   if (!isNumberList(value)) return misfit;
+  if (isVector(kind)) {
+    if (value instanceof Float32Array) return value;
+    return Array.from(value).every((one) => holds(dtype, one, isDeclared)) ? Float32Array.from(value) : misfit;
+  }
   const flat = Array.from(value);
-  if (!isExactly(value, dtype) && !flat.every((one) => holds(dtype, one))) return misfit;
+  if (!isExactly(value, dtype) && !flat.every((one) => holds(dtype, one, isDeclared))) return misfit;
   if (rank === 1) return flat;
   if (shape === null || flat.length !== shape.reduce((product, side) => product * side, 1)) return misfit;
   return nested(flat, shape);
@@ -119,11 +130,11 @@ function isExactly(value: unknown, dtype: Dtype): boolean {
   return dtype === 'float64' || isSmallIntegers(value) || value instanceof Uint8Array;
 }
 
-/** What is no number of the type would be another one in the file; of float32, digits that it has not are left out as they are in a batch. */
-function holds(dtype: Dtype, value: number): boolean {
+/** Whether a number can be told from the file again; what is declared as float32 has no more digits than that wherever it goes. */
+function holds(dtype: Dtype, value: number, isDeclared: boolean): boolean {
   if (dtype === 'uint8') return Number.isInteger(value) && value >= 0 && value < 256;
   if (dtype === 'int32') return (value | 0) === value;
-  return true;
+  return dtype === 'float64' || isDeclared || Object.is(Math.fround(value), value);
 }
 
 function nested(flat: readonly number[], [, ...inner]: readonly number[]): unknown[] {
