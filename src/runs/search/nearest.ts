@@ -87,15 +87,17 @@ export class Nearest {
     products: Float32Array,
     error: number,
   ): void {
-    const least = this.#least;
     const count = this.#count;
+    // What a product must reach to be looked at, as far as it may be off; renewed where a neighbour was found.
+    const least = this.#least.map((similarity) => similarity - error);
     for (let row = 0, at = 0; row < keys.length; row++) {
       const length = lengths[row]!;
-      const isPlain = length > shortest && length < longest;
+      const plain = length > shortest && length < longest ? length : Number.NaN;
       for (let q = 0; q < count; q++, at++) {
         // Turned round, so that what is no number is looked at.
-        if (isPlain && products[at]! < (least[q]! - error) * length) continue;
+        if (products[at]! < least[q]! * plain) continue;
         this.#compare(q, row, keys[row]!, values, length);
+        least[q] = this.#least[q]! - error;
       }
     }
   }

@@ -6,7 +6,7 @@ import { backendProduct } from './product.ts';
 /** Multiplications that are done here before a backend is loaded for the rest: about half a second. */
 const alone = 4e8;
 /** Vectors of about so many bytes are multiplied at a time. */
-const blockBytes = 16 * 2 ** 20;
+export const blockBytes = 16 * 2 ** 20;
 
 export interface SearchResult {
   /** Vectors in the set. */
