@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { counted } from '../counts.ts';
@@ -15,6 +15,7 @@ import { parsePart, partFolder } from '../pipeline/part.ts';
 import type { Sink } from '../sinks/sink.ts';
 import { imageFolder } from '../sources/index.ts';
 import type { Stage } from '../streams/stage.ts';
+import { jsonOf, unlessGone } from '../whole-file.ts';
 import { problemLines } from './check.ts';
 import { type Command, type CommandOption, exits, type Given, type Terminal } from './command.ts';
 import { jobOptions, runShown } from './run.ts';
@@ -39,7 +40,7 @@ export const predict: Command = {
   async run(given, terminal) {
     const [from, photos] = twoWords(predict, given);
     const options = { from, ...countOf(given, 'top'), ...countOf(given, 'batch') };
-    const output = resolve(given.text('output') ?? join('predictions', basename(photos)));
+    const output = outputOf('predictions', given, from, photos);
     const format = formatOf(predict, given, ['jsonl', 'parquet']);
     const code = await use(from, photos, predictStage(options), { given, terminal, output, format });
     if (code === exits.ok && format === 'jsonl' && !given.flag('json'))
@@ -67,11 +68,16 @@ export const embed: Command = {
     const [from, photos] = twoWords(embed, given);
     const pool = given.text('pool') as 'mean' | undefined;
     const options = { from, ...(pool !== undefined && { pool }), ...countOf(given, 'batch') };
-    const output = resolve(given.text('output') ?? join('vectors', basename(photos)));
+    const output = outputOf('vectors', given, from, photos);
     const format = formatOf(embed, given, ['parquet', 'npy', 'jsonl']);
     return use(from, photos, embedStage(options), { given, terminal, output, format });
   },
 };
+
+/** A folder for each model and folder of pictures: results of one are not those of another. */
+function outputOf(what: string, given: Given, from: string, photos: string): string {
+  return resolve(given.text('output') ?? join(what, basename(resolve(from)), basename(resolve(photos))));
+}
 
 interface Using {
   readonly given: Given;
@@ -95,7 +101,26 @@ async function use(from: string, photos: string, last: Stage, { given, terminal,
   });
   const problems = check(definition, builtin);
   for (const line of problemLines(problems)) terminal.stderr.write(`${line}\n`);
-  return problems.length > 0 ? exits.usage : runShown(definition, given, terminal, builtin);
+  if (problems.length > 0) return exits.usage;
+  if (!given.flag('fresh')) await sayArrived(definition, photos, terminal);
+  return runShown(definition, given, terminal, builtin);
+}
+
+/** A job that is done is not done again: what has come into its folder since is said. */
+async function sayArrived({ output }: Definition, photos: string, { stderr }: Terminal): Promise<void> {
+  const text = await readFile(join(output, 'finished.json'), 'utf8').catch(unlessGone);
+  const { summary } = (jsonOf(text ?? '') ?? {}) as {
+    readonly summary?: { readonly sum?: { readonly listed: number } };
+  };
+  const before = summary?.sum?.listed;
+  if (before === undefined) return;
+  const signal = new AbortController().signal;
+  const { definition, options } = imageFolder({ path: resolve(photos) }).source;
+  const { count } = await definition.open(definition.options.parse(options), { base: '', signal, progress: () => {} });
+  if (count === before) return;
+  stderr.write(
+    `${printable(photos)} has ${counted(count, 'picture')} now, and had ${before.toLocaleString('en')} when ${printable(output)} was made: --fresh does all of them, --output another folder.\n`,
+  );
 }
 
 function sinkNamed(name: string): Sink {

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { tryNames } from '../kit/files/names.ts';
 import { mutate } from '../kit/pictures/mutations.ts';
+import { mutateVectors } from '../kit/vector-mutations.ts';
 
 t.test(
   '10,000 mutated shards and tars: errors of the catalogue, bounded memory, nothing outside the target',
@@ -22,5 +23,16 @@ t.test(
     t.same(wrong.slice(0, 20), []);
     t.comment(`${read} read, ${passedOver} passed over`);
     t.ok(read > 5000 && passedOver > 5000);
+  },
+);
+
+t.test(
+  '10,000 mutated files of vectors: errors of the catalogue, or vectors that are whole; bounded memory',
+  async (t) => {
+    const { strange, refused, read, grown } = await mutateVectors(t.testdir({}), 10_000);
+    t.same(strange, []);
+    t.comment(`${refused} refused, ${read} read, ${Math.round(grown)} MiB more`);
+    t.ok(refused > 2000 && read > 1000);
+    t.ok(grown < 300, `${Math.round(grown)} MiB more`);
   },
 );

@@ -1,4 +1,12 @@
-import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetRead } from 'hyparquet';
+import {
+  type AsyncBuffer,
+  type ColumnChunk,
+  type FileMetaData,
+  parquetMetadataAsync,
+  parquetRead,
+  parquetSchema,
+  type SchemaTree,
+} from 'hyparquet';
 import { counted } from '../../counts.ts';
 import type { FilePool, PooledFile } from '../../files/positioned.ts';
 import { jsonOf } from '../../whole-file.ts';
@@ -16,7 +24,8 @@ export async function openParquet(pool: FilePool, path: string, field: string): 
   const names = topColumns(metadata);
   for (const name of ['key', field])
     if (!names.includes(name)) throw broken(path, 'in its schema', `no column ${name} among ${names.join(', ')}`);
-  const groups = groupsOf(metadata, path, field, file.byteLength);
+  const leaves = leavesOf(metadata, path, ['key', field]);
+  const groups = sound(() => groupsOf(metadata, path, leaves, file.byteLength), path, 'in its row groups');
   const said = metadata.key_value_metadata?.find(({ key }) => key === 'patchstream')?.value;
   const { fields } = (jsonOf(said ?? '') ?? {}) as { readonly fields?: Record<string, { readonly origin?: unknown }> };
   const origin = originIn(fields?.[field]?.origin);
@@ -45,6 +54,8 @@ export async function openParquet(pool: FilePool, path: string, field: string): 
 interface Group {
   readonly from: number;
   readonly to: number;
+  /** By the name of its column. */
+  readonly chunks: ReadonlyMap<string, ColumnChunk>;
 }
 
 interface Reading {
@@ -57,9 +68,11 @@ interface Reading {
 function bufferOf(file: PooledFile): AsyncBuffer {
   return {
     byteLength: file.size,
-    async slice(start, end = file.size) {
-      const bytes = await file.read(start, Math.min(end, file.size) - start);
-      return new Uint8Array(bytes).buffer;
+    slice(start, end = file.size) {
+      // Thrown at once: the reader asks for some places ahead, and would not hear of what becomes of them.
+      if (!(start >= 0 && start <= end && start <= file.size))
+        throw new Error(`bytes ${start} to ${end} of ${file.size}`);
+      return file.read(start, Math.min(end, file.size) - start).then((bytes) => new Uint8Array(bytes).buffer);
     },
   };
 }
@@ -79,47 +92,88 @@ function topColumns({ schema }: FileMetaData): string[] {
   return names;
 }
 
-/** The row groups, looked at before any memory is taken for them. */
-function groupsOf({ row_groups }: FileMetaData, path: string, field: string, size: number): Group[] {
+/** The one column of values below each of the names, as `path_in_schema` has it. */
+function leavesOf(metadata: FileMetaData, path: string, names: readonly string[]): ReadonlyMap<string, string> {
+  const tree = sound(() => parquetSchema(metadata), path, 'in its schema');
+  return new Map(
+    names.map((name) => {
+      let at: SchemaTree | undefined = tree.children.find((child) => child.element.name === name);
+      while (at !== undefined && at.children.length > 0) at = at.children.length === 1 ? at.children[0] : undefined;
+      if (at === undefined) throw broken(path, 'in its schema', `${name}, which is more than one column of values`);
+      return [name, at.path.join('.')];
+    }),
+  );
+}
+
+/** What is found of a part of the metadata, of which a damaged file may have anything. @throws VECTORS_BROKEN */
+function sound<T>(find: () => T, path: string, place: string): T {
+  try {
+    return find();
+  } catch (error) {
+    throw asBroken(path, place, error);
+  }
+}
+
+/**
+ * The row groups, looked at before any memory is taken for them. Each must have the columns that are read, once each and under their names of the schema: where the reader finds that out
+ * itself it has begun to read others, whose failure nobody hears.
+ */
+function groupsOf(
+  { row_groups }: FileMetaData,
+  path: string,
+  leaves: ReadonlyMap<string, string>,
+  size: number,
+): Group[] {
   let to = 0;
   return row_groups.flatMap(({ num_rows, columns }, i) => {
     const from = to;
     to += Number(num_rows);
     const place = `row group ${i}`;
     if (!Number.isSafeInteger(to) || to < from) throw broken(path, place, `${num_rows} rows`);
-    for (const { meta_data } of columns) {
-      if (meta_data === undefined || !['key', field].includes(meta_data.path_in_schema[0] ?? '')) continue;
-      const { num_values, total_compressed_size, total_uncompressed_size, data_page_offset } = meta_data;
-      if (
-        data_page_offset < 0n ||
-        data_page_offset + total_compressed_size > BigInt(size) ||
-        total_compressed_size < 0n
-      )
-        throw broken(path, place, `values at byte ${data_page_offset}, beyond the end`);
+    const read = columns.filter(({ meta_data }) => leaves.has(meta_data?.path_in_schema[0] ?? ''));
+    const found = read.map(({ meta_data }) => meta_data!.path_in_schema.join('.')).sort();
+    if (found.join() !== [...leaves.values()].sort().join())
+      throw broken(path, place, `the columns ${found.join(', ') || 'of none'}, not ${[...leaves.values()].join(', ')}`);
+    for (const { meta_data } of read) {
+      const { num_values, total_compressed_size, total_uncompressed_size } = meta_data!;
+      const { data_page_offset, dictionary_page_offset = data_page_offset } = meta_data!;
+      for (const begin of [data_page_offset, dictionary_page_offset]) {
+        if (begin < 0n || total_compressed_size < 0n || begin + total_compressed_size > BigInt(size))
+          throw broken(path, place, `values at byte ${begin}, beyond the end`);
+      }
       if (num_values > mostNumbers || num_rows > mostNumbers || total_uncompressed_size > 2n ** 30n) {
         const found = `${counted(Number(num_values), 'number')}, which are read at once; at most ${mostNumbers} are`;
         throw broken(path, place, `${found}. Write it with smaller row groups`);
       }
     }
-    return to === from ? [] : [{ from, to }];
+    const chunks = new Map(read.map((column) => [column.meta_data!.path_in_schema[0]!, withoutIndexes(column)]));
+    return to === from ? [] : [{ from, to, chunks }];
   });
 }
 
+/** Indexes of pages and statistics are not needed, and may lead anywhere. */
+function withoutIndexes({ file_offset, meta_data }: ColumnChunk): ColumnChunk {
+  const { statistics: _s, bloom_filter_offset: _o, bloom_filter_length: _l, ...needed } = meta_data!;
+  return { file_offset, meta_data: needed };
+}
+
 /** The keys and vectors of a group, as lists of equal length. */
-async function readGroup({ file, metadata, path, field }: Reading, { from, to }: Group) {
+async function readGroup({ file, metadata, path, field }: Reading, { from, to, chunks }: Group) {
   const columns: Record<string, unknown[]> = { key: [], [field]: [] };
   try {
-    await parquetRead({
-      file,
-      metadata,
-      columns: ['key', field],
-      rowStart: from,
-      rowEnd: to,
-      onChunk: ({ columnName, columnData, rowStart }) => {
-        const column = columns[columnName]!;
-        for (let i = 0; i < columnData.length; i++) column[rowStart - from + i] = columnData[i];
-      },
-    });
+    // One at a time, of a file that has nothing else: of two that are read together the failure of the second leaves the first unheard.
+    for (const [name, column] of Object.entries(columns)) {
+      const num_rows = BigInt(to - from);
+      const group = { columns: [chunks.get(name)!], num_rows, total_byte_size: 0n };
+      await parquetRead({
+        file,
+        metadata: { ...metadata, num_rows, row_groups: [group] },
+        columns: [name],
+        onChunk: ({ columnData, rowStart }) => {
+          for (let i = 0; i < columnData.length; i++) column[rowStart + i] = columnData[i];
+        },
+      });
+    }
   } catch (error) {
     throw asBroken(path, `rows ${from} to ${to}`, error);
   }
