@@ -3,10 +3,11 @@ import type { Rows } from './protocol.ts';
 /**
  * The likeliest classes of each row, the first of equal ones first, by softmax over all. Of a row that is not finite all are NaN.
  *
- * @param scores float32 [rows, classes]. @returns `values`, the probabilities, float32 [rows, top], and `classes`, int32 [rows, top].
+ * @param scores float32 [rows, classes]. @param most how many of the classes; all where there are fewer. @returns `values`, the probabilities, float32 [rows, top], and `classes`, int32 [rows, top].
  */
-export function likeliest(scores: Float32Array, rows: number, top: number): Rows & { readonly classes: Int32Array } {
+export function likeliest(scores: Float32Array, rows: number, most: number): Rows & { readonly classes: Int32Array } {
   const count = scores.length / rows;
+  const top = Math.min(most, count);
   const values = new Float32Array(rows * top);
   const classes = new Int32Array(rows * top);
   const order = Array.from({ length: count }, (_, i) => i);

@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import type { MessagePort } from 'node:worker_threads';
 import * as tf from '../backends/tf.ts';
 import { upload } from '../backends/upload.ts';
 import { fail } from '../errors.ts';
+import { openSafetensors } from '../formats/safetensors.ts';
 import { isClassifier, isEncoder, type Model } from '../models/model.ts';
 import { readTrained } from '../train/weights/weights-file.ts';
 import { packError } from '../train/worker/protocol.ts';
@@ -31,9 +33,17 @@ export async function serve(port: MessagePort, setup: InferenceSetup): Promise<v
 async function openTrained({ where, digest, model }: InferenceSetup): Promise<OpenModel> {
   const notes: string[] = [];
   const { model: stored, state } = await readTrained(where, (text) => notes.push(text));
-  const found = state?.digests['model.safetensors'];
-  if (found !== undefined && found !== digest) throw fail('TRAINED_CHANGED', {}, { where });
-  return openModel(model, { stored, where, classNames: state?.classNames });
+  const found = state?.digests['model.safetensors'] ?? (await digestOf(where));
+  if (found !== digest) throw fail('TRAINED_CHANGED', {}, { where });
+  // The model was read from the same file: what it says of itself beside that may lack values of the environment.
+  return openModel(model, { stored: { ...stored, metadata: {} }, where, classNames: state?.classNames });
+}
+
+/** Of a file of weights that no checkpoint vouches for. */
+async function digestOf(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const piece of openSafetensors(file).pieces()) hash.update(piece);
+  return hash.digest('hex');
 }
 
 async function rowsOf({ model, params }: OpenModel, buffer: number, setup: InferenceSetup): Promise<Rows> {

@@ -58,8 +58,9 @@ export class SlottedBatches<Rows> {
   async rows(slot: number, fill: (buffer: number) => Promise<void>): Promise<Rows> {
     let batch = this.#with(slot);
     while (batch === undefined) {
+      const freed = new Promise<void>((resolve) => this.#waiting.push(resolve));
       this.#advance();
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      await freed;
       batch = this.#with(slot);
     }
     batch.taken[slot] = true;

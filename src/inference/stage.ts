@@ -109,12 +109,16 @@ export function inferenceWork(
 }
 
 /**
- * The slot of a sample in its batch: its position, and for one that is part of another, whose key ends in `/2`, further on, so that those of one picture fall into
- * one batch. A pure function of the sample.
+ * The slot of a sample in its batch: its position, and for one that is part of another, whose key ends in `/2`, somewhere else by that number, so that those of one picture fall into one
+ * batch. A pure function of the sample.
  */
 export function slotOf({ position, key }: Sample, batch: number): number {
-  const part = Number(/\/(\d{1,9})$/.exec(key)?.[1] ?? 1);
-  return (position + 7 * (part - 1) + 7 * batch) % batch;
+  const part = Number(/\/([1-9]\d{0,8})$/.exec(key)?.[1] ?? 1);
+  if (part === 1) return position % batch;
+  // The first steps of murmur3's mixing: numbers in a row go to places that do not follow one another.
+  let mixed = Math.imul(part, 0xcc9e2d51);
+  mixed = Math.imul(mixed ^ (mixed >>> 15), 0x1b873593);
+  return (position + ((mixed ^ (mixed >>> 13)) >>> 0)) % batch;
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Worker } from 'node:worker_threads';
-import { fail, messageOf } from '../errors.ts';
+import { fail, messageOf, PatchstreamError } from '../errors.ts';
 import { prepareThreads } from '../library-threads.ts';
 import { unpackError } from '../train/worker/protocol.ts';
 import type { Picture } from '../vision/picture.ts';
@@ -83,7 +83,7 @@ export class TrainedThread {
     });
     worker.on('message', (message: FromInference) => {
       this.#loaded();
-      if (message.type === 'error') return this.#fail(ending(unpackError(message.error)));
+      if (message.type === 'error') return this.#fail(ending(unpackError(message.error), this.#setup.where));
       this.#asked.shift()?.resolve(message.rows);
       if (this.#asked.length === 0) worker.unref();
     });
@@ -110,9 +110,11 @@ export class TrainedThread {
   }
 }
 
-/** What a model cannot do for one picture it cannot do for any. */
-function ending(error: Error): Error {
-  return Object.assign(error, { ends: true });
+/** What a model cannot do for one picture it cannot do for any: the run ends, and no picture is to blame. */
+function ending(error: Error, where: string): Error {
+  if (!(error instanceof PatchstreamError))
+    return fail('MODEL_THREAD', { found: messageOf(error) }, { where, cause: error, ends: true });
+  return new PatchstreamError(error.code, error.text, error.where, error.cause, true);
 }
 
 function rowOf<A extends Float32Array | Int32Array>(rows: A, slot: number, batch: number): A {

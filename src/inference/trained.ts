@@ -33,7 +33,7 @@ export interface Trained extends TrainedOn {
 export function findTrained(from: string, base: string): Trained | undefined {
   const path = resolve(base, from);
   if (!existsSync(path)) return undefined;
-  const { where, file, digest } = place(path);
+  const { where, file, digest } = readable(path);
   const { mtimeMs, size: bytes } = statSync(file);
   const known = seen.get(file);
   if (known?.mtimeMs === mtimeMs && known.bytes === bytes && known.trained.digest === (digest ?? known.trained.digest))
@@ -64,6 +64,16 @@ export function foundTrained(from: string, base: string): Trained {
   return trained;
 }
 
+/** What a system says of a path is said with the path. */
+function readable(path: string): Place {
+  try {
+    return place(path);
+  } catch (cause) {
+    if (cause instanceof PatchstreamError) throw cause;
+    throw fail('FILE_UNREADABLE', { file: path, reason: messageOf(cause) }, { cause });
+  }
+}
+
 interface Place {
   /** What is read: the folder of a checkpoint, else the file. */
   readonly where: string;
@@ -72,12 +82,14 @@ interface Place {
 }
 
 function place(path: string): Place {
-  if (!statSync(path).isDirectory()) return { where: path, file: path };
+  const about = statSync(path);
+  if (about.isFile()) return { where: path, file: path };
+  if (!about.isDirectory()) throw fail('WEIGHTS_BROKEN', { found: 'neither a file nor a folder' }, { where: path });
   const checkpoints = checkpointFolder(path);
   if (existsSync(checkpoints)) {
     const newest = readdirSync(checkpoints)
       .filter((name) => namePattern.test(name))
-      .sort()
+      .sort((a, b) => Number(namePattern.exec(a)![1]) - Number(namePattern.exec(b)![1]))
       .at(-1);
     if (newest === undefined) throw fail('TRAINED_NONE', { path });
     return inCheckpoint(join(checkpoints, newest));

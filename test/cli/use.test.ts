@@ -32,7 +32,7 @@ source: { image-folder: { path: classes, labels: true } }
 stages: [decode, { resize: 16 }]
 train:
   model: { classifier: { encoder: mae, width: 16, depth: 1, heads: 2, patch: 8, classes: 3 } }
-  batch: 8
+  batch: "\${B}" # a value of the environment that others among the options have too
   steps: 12
   thread: main
   backend: wasm
@@ -46,7 +46,8 @@ async function trained(t: Test): Promise<string> {
   const root = t.testdir(trainings);
   await pictureFolder(join(root, 'photos'), 20);
   await labelledFolder(join(root, 'classes'), 8);
-  for (const name of Object.keys(trainings)) t.match(await patchstream(['run', join(root, name)]), { code: 0 });
+  for (const name of Object.keys(trainings))
+    t.match(await patchstream(['run', join(root, name)], { env: { B: '16' } }), { code: 0 });
   const bytes = readFileSync(join(root, 'photos', '00004.jpg'));
   writeFiles(join(root, 'photos'), {
     '00003.jpg': bytes.subarray(0, bytes.length >> 1),

@@ -30,3 +30,10 @@ t.test('a row that is not finite has no probability; the others have', (t) => {
   t.ok(Math.abs(values[1]! - 1 / (1 + Math.exp(-1))) < 1e-6);
   t.end();
 });
+
+t.test('where more classes are asked for than there are, all are given', (t) => {
+  const { values, classes } = likeliest(Float32Array.of(1, 3, 2), 1, 5);
+  t.same(Array.from(classes), [1, 2, 0]);
+  t.equal(values.length, 3);
+  t.end();
+});

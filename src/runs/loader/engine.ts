@@ -19,6 +19,8 @@ import type { StagePolicy, Work } from '../../streams/stage.ts';
 import { bytesHeld, readingOf } from './reading.ts';
 
 const defaultTimeoutSeconds = 60;
+/** Of a stage that gathers samples. */
+const gatheringTimeoutSeconds = 3600;
 
 /** Loader threads: so many, or a number that changes while the run goes. */
 export type Threads = number | Observable<number>;
@@ -151,8 +153,11 @@ export function loader(source: OpenSource<Fields | Drop>, options: LoaderOptions
       stage.kind === 'each' ? stage.work : definition!.run(own, before, { id, seed, base, signal })
     ) as Work<Sample, Sample>;
     const drawn = (sample: Sample) => work(sample, new Random(seed, id, sample.key, sample.epoch));
-    const places = definition?.atATime?.(own) ?? times(threads, definition?.perThread ?? 1);
-    samples = samples.pipe(runStage(drawn, around(id, policy, places)));
+    const gathered = definition?.atATime?.(own);
+    // A sample waits for the batches before it, which take as long as the model is large.
+    const timing = gathered === undefined ? policy : { timeout: gatheringTimeoutSeconds, ...policy };
+    const places = gathered ?? times(threads, definition?.perThread ?? 1);
+    samples = samples.pipe(runStage(drawn, around(id, timing, places)));
   }
   const ordered = samples.pipe(inOrder(permits, start));
   const ending = (id: string, perThread = 1) => {

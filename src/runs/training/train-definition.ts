@@ -1,7 +1,9 @@
 import { resolve } from 'node:path';
+import type { z } from 'zod';
 import { isNamed, networkOf } from '../../models/index.ts';
 import type { Model } from '../../models/model.ts';
 import { redactValue, sealed } from '../../pipeline/file/redact.ts';
+import { jsonSchema } from '../../pipeline/options.ts';
 import { evaluationVariant } from '../../pipeline/resolve/evaluate.ts';
 import type { ResolvedStage } from '../../pipeline/resolve/infer-specs.ts';
 import type { Resolved } from '../../pipeline/resolve/resolve.ts';
@@ -38,11 +40,36 @@ function trainedOn(resolved: Resolved): TrainedOn {
     own.some((field) => field in after.fields && !(field in before.fields));
   const used = (measuredStages(resolved) ?? resolved.stages).filter((stage) => !adds(stage));
   const isNamed = used.every(({ stage }) => stage.kind === 'defined');
-  const trained: TrainedOn = {
-    model: { name, options, spec, ...(model.module !== undefined && { module: model.module }) },
-    stages: isNamed ? used.flatMap(inEvaluation) : null,
+  const secrets = definition.origin?.secrets ?? [];
+  const safe = (value: unknown, schema: z.ZodType) => withPublic(value, redactValue(value, secrets), schema);
+  return {
+    model: {
+      name,
+      options: safe(options, model.options),
+      spec,
+      ...(model.module !== undefined && { module: model.module }),
+    },
+    stages: isNamed
+      ? used.flatMap((stage) =>
+          inEvaluation(stage).map((one) => ({ ...one, options: safe(one.options, stage.definition!.options) })),
+        )
+      : null,
   };
-  return redactValue(trained, definition.origin?.secrets ?? []) as TrainedOn;
+}
+
+/** Numbers, yes and no, and the words that a schema lists are no secrets, though a variable of the environment may have the same value: without them nobody could use the weights. */
+function withPublic(value: unknown, redacted: unknown, schema: z.ZodType): unknown {
+  const words = JSON.stringify(jsonSchema(schema));
+  const walk = (own: unknown, safe: unknown): unknown => {
+    if (typeof own === 'string') return words.includes(JSON.stringify(own)) ? own : safe;
+    if (typeof own !== 'object' || own === null) return own;
+    if (Array.isArray(own)) return own.map((item, i) => walk(item, (safe as readonly unknown[])?.[i]));
+    const entries = Object.entries(own);
+    return Object.fromEntries(
+      entries.map(([key, item]) => [key, walk(item, (safe as Record<string, unknown>)?.[key])]),
+    );
+  };
+  return walk(value, redacted);
 }
 
 /** The stages of a measure of whole pictures, where these have the size of the training's. */
