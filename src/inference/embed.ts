@@ -5,7 +5,14 @@ import type { WithPicture } from '../stages/size.ts';
 import { defineStage } from '../stages/stage.ts';
 import type { Sample } from '../streams/sample.ts';
 import type { Numbers } from '../vision/spec.ts';
-import { checkInference, inferenceOptions, inferenceOutput, inferenceStage, inferenceWork } from './stage.ts';
+import {
+  checkInference,
+  inferenceIdentity,
+  inferenceOptions,
+  inferenceOutput,
+  inferenceStage,
+  inferenceWork,
+} from './stage.ts';
 import { fingerprintOf, type Trained } from './trained.ts';
 
 const pools = ['mean', 'cls', 'patches'] as const;
@@ -33,6 +40,7 @@ export const embed = defineStage({
       .default('mean')
       .describe("What the vector is: the mean over the patches' tokens, the cls token, or each patch's token."),
   }),
+  identity: (options, place) => inferenceIdentity(options, place, options.pool),
   check: (options, spec, place) =>
     checkInference(options, spec, place, ({ definition, model, where }) =>
       definition === undefined || abilities.encodes.isDefined(definition)
@@ -45,7 +53,7 @@ export const embed = defineStage({
       return embedding && { embedding };
     }),
   run(options, _, context) {
-    const { ask } = inferenceWork(options, () => ({ kind: 'embed', pool: options.pool }), context);
+    const { ask } = inferenceWork(options, () => ({ kind: 'embed', pool: options.pool }), context, options.pool);
     return async (sample: Sample & WithPicture): Promise<Sample & WithPicture & WithEmbedding> => {
       const { values } = await ask(sample);
       return { ...sample, embedding: values };

@@ -4,7 +4,14 @@ import { abilities } from '../measures/define.ts';
 import type { WithPicture } from '../stages/size.ts';
 import { defineStage } from '../stages/stage.ts';
 import type { Sample } from '../streams/sample.ts';
-import { checkInference, inferenceOptions, inferenceOutput, inferenceStage, inferenceWork } from './stage.ts';
+import {
+  checkInference,
+  inferenceIdentity,
+  inferenceOptions,
+  inferenceOutput,
+  inferenceStage,
+  inferenceWork,
+} from './stage.ts';
 import { fingerprintOf, type Trained } from './trained.ts';
 
 /** The likeliest classes of a picture, the likeliest first. */
@@ -35,6 +42,7 @@ export const predict = defineStage({
       .default(1)
       .describe('How many of the likeliest classes are named, at most as many as there are.'),
   }),
+  identity: (options, place) => inferenceIdentity(options, place, 'classes'),
   *check(options, spec, place) {
     if (spec.fields.label !== undefined && !spec.open) yield { error: fail('PREDICT_LABEL', {}) };
     yield* checkInference(options, spec, place, ({ definition, model, where }) =>
@@ -56,6 +64,7 @@ export const predict = defineStage({
       options,
       (found) => ({ kind: 'predict', top: Math.min(options.top, classesOf(found) ?? options.top) }),
       context,
+      'classes',
     );
     const names = trained.classNames;
     return async (sample: Sample & WithPicture): Promise<Sample & WithPicture & WithPrediction> => {

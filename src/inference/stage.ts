@@ -8,7 +8,7 @@ import type { Sample } from '../streams/sample.ts';
 import type { Picture } from '../vision/picture.ts';
 import type { Spec } from '../vision/spec.ts';
 import type { Task } from './protocol.ts';
-import { findTrained, foundTrained, type Trained } from './trained.ts';
+import { findTrained, fingerprintOf, foundTrained, type Trained } from './trained.ts';
 import { buffers, TrainedThread } from './trained-thread.ts';
 
 /** What both stages that use a trained model are told. */
@@ -71,6 +71,12 @@ export function* checkInference(
   }
 }
 
+/** The model that lies there, and what is made with it; nothing where none is there yet. @param made the pool, or `classes`. */
+export function inferenceIdentity({ from }: InferenceOptions, { base }: StagePlace, made: string): readonly string[] {
+  const trained = findTrained(from, base);
+  return trained === undefined ? [] : [fingerprintOf(trained, made)];
+}
+
 /** The spec behind the stage; open where the model is not there yet, or is the user's own. */
 export function inferenceOutput(
   { from }: InferenceOptions,
@@ -86,14 +92,19 @@ export function inferenceOutput(
 /**
  * The work of a stage: gives a picture the cut that the model was trained on, unless it has its size, and asks the model.
  *
- * @throws TRAINED_MISSING and what `findTrained` throws; what `TrainedThread.row` throws.
+ * @param made as `inferenceIdentity` has it.
+ * @throws TRAINED_MISSING, TRAINED_CHANGED and what `findTrained` throws; what `TrainedThread.row` throws.
  */
 export function inferenceWork(
   { from, batch, backend, device }: InferenceOptions,
   task: (trained: Trained) => Task,
-  { base, signal }: StageContext,
+  { base, signal, identity }: StageContext,
+  made: string,
 ) {
   const trained = foundTrained(from, base);
+  // Results are said to be of the model that was there when the chain was checked.
+  if (identity?.[0] !== undefined && identity[0] !== fingerprintOf(trained, made))
+    throw fail('TRAINED_CHANGED', {}, { where: trained.where });
   const { name, options, spec, module } = trained.model;
   const thread = new TrainedThread(
     {

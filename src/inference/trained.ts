@@ -17,6 +17,8 @@ export interface Trained extends TrainedOn {
   readonly where: string;
   /** A digest of the weights. */
   readonly digest: string;
+  /** A digest of the user's module that has the model. */
+  readonly code?: string | undefined;
   /** The model's definition; undefined where a module of the user's has it. */
   readonly definition: ModelDefinition | undefined;
   /** [height, width] of the pictures that it knows. */
@@ -37,7 +39,7 @@ export function findTrained(from: string, base: string): Trained | undefined {
   const { mtimeMs, size: bytes } = statSync(file);
   const known = seen.get(file);
   if (known?.mtimeMs === mtimeMs && known.bytes === bytes && known.trained.digest === (digest ?? known.trained.digest))
-    return { ...known.trained, from: path };
+    return { ...known.trained, from: path, where, ...codeOf(known.trained) };
   const about = parseTrained(metadataOf(file));
   if (about?.model.spec.size === undefined) throw fail('TRAINED_UNKNOWN', {}, { where: file });
   const definition =
@@ -51,7 +53,12 @@ export function findTrained(from: string, base: string): Trained | undefined {
     size: about.model.spec.size,
   };
   seen.set(file, { mtimeMs, bytes, trained });
-  return trained;
+  return { ...trained, ...codeOf(trained) };
+}
+
+/** The text of a user's module is part of the model: it may change without the weights. One that is not there is said where the model is built. */
+function codeOf({ model: { module } }: TrainedOn): Pick<Trained, 'code'> {
+  return module === undefined || !existsSync(module) ? {} : { code: digestOf(module) };
 }
 
 /** What was read of files: the digest of a large one takes long. */
@@ -141,8 +148,8 @@ function digestOf(path: string): string {
 }
 
 /** A digest of model and weights, and of what becomes of the answer: values of equal fingerprints may be compared. */
-export function fingerprintOf({ model, digest }: Trained, pool: string): string {
+export function fingerprintOf({ model, digest, code }: Trained, pool: string): string {
   const { name, options, spec } = model;
-  const decisive = JSON.stringify([name, options, spec.grid?.patch, spec.size, digest, pool]);
+  const decisive = JSON.stringify([name, options, spec.grid?.patch, spec.size, digest, code, pool]);
   return createHash('sha256').update(decisive).digest('hex').slice(0, 16);
 }

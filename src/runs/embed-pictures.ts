@@ -4,7 +4,7 @@ import { fail, messageOf } from '../errors.ts';
 import type { WithEmbedding } from '../inference/embed.ts';
 import { embed } from '../inference/index.ts';
 import { photoStages } from '../inference/photos.ts';
-import { fingerprintOf, foundTrained } from '../inference/trained.ts';
+import { foundTrained } from '../inference/trained.ts';
 import { builtin } from '../pipeline/builtin.ts';
 import { soundPipeline } from '../pipeline/check.ts';
 import { define } from '../pipeline/definition.ts';
@@ -65,7 +65,7 @@ export async function embedPictures({ from, pool, paths, signal }: PicturesToEmb
   const width = rows.get(0)?.length ?? 0;
   const values = new Float32Array(paths.length * width);
   for (const [i, row] of rows) values.set(row, i * width);
-  return { width, values, fingerprint: fingerprintOf(trained, pool) };
+  return { width, values, fingerprint: resolved.stages.at(-1)!.identity![0]! };
 }
 
 /** Files as a source, in the order in which they are named. */

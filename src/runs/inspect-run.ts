@@ -112,10 +112,12 @@ export function rowsOf(text: string): { readonly rows: readonly Row[]; readonly 
   return { rows, unreadable: lines.length - rows.length };
 }
 
-/** A folder may hold the events of several runs: the last start begins the one that is looked at. */
+/** A folder may hold the events of several runs: the last start begins the one that is looked at, and its end is the first. A later one is of a run that was refused and never began. */
 export function lastRun(events: readonly Row[]): readonly Row[] {
   const start = events.findLastIndex(({ event }) => event === 'start');
-  return events.slice(Math.max(0, start));
+  const run = events.slice(Math.max(0, start));
+  const end = run.findIndex(({ event }) => event === 'end');
+  return end < 0 ? run : run.slice(0, end + 1);
 }
 
 export function last<T>(events: readonly Row[], name: string): T | undefined {

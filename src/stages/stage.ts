@@ -12,6 +12,8 @@ export interface StageContext {
   readonly seed: number;
   /** Relative paths among the options start here: the folder of the pipeline file, or the working directory. */
   readonly base: string;
+  /** What `identity` has given when the chain was checked. */
+  readonly identity?: readonly string[] | undefined;
   /** Ends the run: work that waits or takes long may stop then. What comes of it is not used. */
   readonly signal: AbortSignal;
 }
@@ -59,6 +61,8 @@ export interface StageDefinition<Options = unknown, In = never, Out = unknown> {
   evalVariant?(options: Options): { readonly name: string; readonly options: unknown } | null;
   /** Every folder and file that it reads beside its samples, as written in its options. */
   reads?(options: Options): readonly string[];
+  /** What lies at the paths among its options, by digests that change with it: a job of other ones is another job. Called where `check` found nothing. */
+  identity?(options: Options, place: StagePlace): readonly string[];
   /** Rules across options and with the incoming spec. Called with parsed options; opens no data. */
   check?(options: Options, spec: Spec, place: StagePlace): Iterable<ValidationIssue>;
   /** The spec after the stage. Called only when `check` found nothing. */

@@ -149,6 +149,12 @@ t.test('a checkpoint that was changed ends the run before anything is written', 
   const root = await runs;
   const at = (...names: string[]) => join(root, ...names);
   const out = ['--output', at('out')];
+  // The same path, another model: what a finished job has written is not taken for its.
+  const retrained = ['run', join(root, 'encoder.yaml'), '--fresh', '--set', 'train.steps=2'];
+  t.match(await patchstream(retrained), { code: 0 });
+  const again = ['embed', at('encoder'), at('photos'), '--format', 'jsonl', '--output', at('whole')];
+  t.match(await patchstream(again), { code: 1, err: /^SHARDS_OTHER/m });
+
   // A checkpoint whose weights are not those of its state ends the run.
   const [checkpoint] = readdirSync(at('encoder', 'checkpoints'));
   const weights = at('encoder', 'checkpoints', checkpoint!, 'model.safetensors');

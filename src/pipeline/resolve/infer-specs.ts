@@ -21,6 +21,8 @@ export interface ResolvedStage {
   readonly options: unknown;
   /** Of a defined stage. */
   readonly definition?: AnyStage;
+  /** What lies at the paths among its options, where it says so. */
+  readonly identity?: readonly string[];
   /** How many samples it may keep back. */
   readonly holds: number;
   /** The spec in front of it and behind it. */
@@ -71,7 +73,8 @@ export function inferSpecs(
     const sound =
       options !== undefined && checkStage({ definition, options, spec: before, id, at, giver, problems, place });
     spec = sound ? specAfter(definition, options, before, { id, at, problems, place }) : { ...before, open: true };
-    return { ...common, options, definition, after: spec };
+    const identity = sound ? definition.identity?.(options, place) : undefined;
+    return { ...common, options, definition, ...(identity && { identity }), after: spec };
   });
 }
 

@@ -41,17 +41,8 @@ function deciding({ definition, options }: WithPolicies): unknown {
 }
 
 function decidingStage(stage: ResolvedStage): Record<string, unknown> {
-  const origins = fingerprints(stage);
-  return { ...stageJson({ ...stage, policy: {}, options: deciding(stage) }), ...(origins.length > 0 && { origins }) };
-}
-
-/** Which trained models a stage uses: under the same path may lie another one tomorrow. */
-function fingerprints({ before, after }: ResolvedStage): string[] {
-  return Object.entries(after.fields).flatMap(([name, field]) => {
-    if (typeof field !== 'object' || !('dtype' in field) || field.origin === undefined) return [];
-    const earlier = before.fields[name];
-    return earlier === field ? [] : [`${name} ${field.origin.fingerprint}`];
-  });
+  const { identity = [] } = stage;
+  return { ...stageJson({ ...stage, policy: {}, options: deciding(stage) }), ...(identity.length > 0 && { identity }) };
 }
 
 interface WithPolicies {

@@ -144,13 +144,13 @@ export function loader(source: OpenSource<Fields | Drop>, options: LoaderOptions
   let samples: Observable<Carried> = gate(permits, ticket, { start, end, scheduler }).pipe(
     runStage((sample) => read(sample as Ticket), reading),
   );
-  for (const { id, stage, policy, options: own, definition, before } of stages) {
+  for (const { id, stage, policy, options: own, definition, before, identity } of stages) {
     if (stage.kind === 'operator') {
       samples = samples.pipe(runOperator(stage.operator, { ...around(id, policy), holds: stage.holds }));
       continue;
     }
     const work = (
-      stage.kind === 'each' ? stage.work : definition!.run(own, before, { id, seed, base, signal })
+      stage.kind === 'each' ? stage.work : definition!.run(own, before, { id, seed, base, signal, identity })
     ) as Work<Sample, Sample>;
     const drawn = (sample: Sample) => work(sample, new Random(seed, id, sample.key, sample.epoch));
     const gathered = definition?.atATime?.(own);
