@@ -150,9 +150,10 @@ t.test('a checkpoint that was changed ends the run before anything is written', 
   const at = (...names: string[]) => join(root, ...names);
   const out = ['--output', at('out')];
   // The same path, another model: what a finished job has written is not taken for its.
+  const again = ['embed', at('encoder'), at('photos'), '--format', 'jsonl', '--output', at('before')];
+  t.match(await patchstream(again), { code: 0 });
   const retrained = ['run', join(root, 'encoder.yaml'), '--fresh', '--set', 'train.steps=2'];
   t.match(await patchstream(retrained), { code: 0 });
-  const again = ['embed', at('encoder'), at('photos'), '--format', 'jsonl', '--output', at('whole')];
   t.match(await patchstream(again), { code: 1, err: /^SHARDS_OTHER/m });
 
   // A checkpoint whose weights are not those of its state ends the run.
