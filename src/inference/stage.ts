@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { deviceOptions } from '../backends/device.options.ts';
 import { fail, PatchstreamError, type ValidationIssue } from '../errors.ts';
 import { pathOption } from '../files/path-option.ts';
 import { stages as ownStages } from '../stages/index.ts';
@@ -20,12 +21,7 @@ export const inferenceOptions = {
     .max(1024)
     .default(32)
     .describe('How many pictures the model computes at a time. Results depend on it in their last bits.'),
-  backend: z.enum(['auto', 'tensorflow', 'torch', 'wasm']).default('auto').describe('Where tensors are computed.'),
-  device: z
-    .string()
-    .regex(/^(auto|cpu|mps|cuda(:\d+)?)$/, 'auto, cpu, mps, cuda or cuda:<number>')
-    .default('auto')
-    .describe('The device: auto, cpu, cuda:0, cuda:1, mps.'),
+  ...deviceOptions,
 };
 
 /** As a stage is defined: where the model is computed decides nothing, and pictures are kept until their batch goes. */

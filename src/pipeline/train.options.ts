@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { deviceOptions } from '../backends/device.options.ts';
 import { pathOption } from '../files/path-option.ts';
 
 const adamw = z
@@ -77,12 +78,7 @@ export const trainOptions = z.strictObject({
     .boolean()
     .default(false)
     .describe('End each epoch at its last full batch, as the papers do; otherwise batches cross epochs.'),
-  backend: z.enum(['auto', 'tensorflow', 'torch', 'wasm']).default('auto').describe('Where tensors are computed.'),
-  device: z
-    .string()
-    .regex(/^(auto|cpu|mps|cuda(:\d+)?)$/, 'auto, cpu, mps, cuda or cuda:<number>')
-    .default('auto')
-    .describe('The device: auto, cpu, cuda:0, cuda:1, mps.'),
+  ...deviceOptions,
   onNotANumber: z
     .enum(['stop', 'skip'])
     .default('stop')

@@ -1,20 +1,10 @@
 import { z } from 'zod';
 import { counted } from '../counts.ts';
-import { type Entry, type Form, RollingFiles } from './durable/rotating-files.ts';
+import { jsonLine, type Line, lineForm } from './durable/lines.ts';
+import { RollingFiles } from './durable/rotating-files.ts';
 import { rollingFolder, rollingOptions } from './durable/rotating-options.ts';
 import { plainJson } from './plain-fields.ts';
 import { defineSink, type OpenSink } from './sink.ts';
-
-interface Written extends Entry {
-  readonly line: Uint8Array;
-}
-
-/** A file of lines needs nothing around them. */
-const form: Form<Written> = {
-  head: () => [],
-  entry: ({ line }) => [line],
-  tail: () => [],
-};
 
 /**
  * A line of JSON for each sample: key, position, and every field but pictures and bytes. `jsonl/<name>-00000.jsonl`; a job that was killed goes on
@@ -31,20 +21,19 @@ export const toJsonl = defineSink({
   async open({ path, shardBytes }, context) {
     const { own, name, job } = context;
     const folder = rollingFolder('jsonl', path, context);
-    const files = await RollingFiles.open<Written>({
+    const files = await RollingFiles.open<Line>({
       folder,
       output: own,
       stem: name,
       ending: '.jsonl',
       limit: shardBytes,
       job,
-      form: () => form,
+      form: () => lineForm,
     });
-    const sink: OpenSink<Written> = {
+    const sink: OpenSink<Line> = {
       resumed: files.resumed,
       async write(sample) {
-        const line = Buffer.from(`${plainJson(sample)}\n`);
-        return { position: sample.position, line, bytes: line.length };
+        return jsonLine(sample.position, plainJson(sample));
       },
       commit: (written) => files.add(written),
       flush: (to) => files.flush(to),

@@ -1,74 +1,18 @@
-import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { toParquet } from '../../src/sinks/to-parquet.ts';
-import { labelledFolder, pictureFolder, writeFiles } from '../kit/files/folder.ts';
+import { writeFiles } from '../kit/files/folder.ts';
 import { runNumbered } from '../kit/runs/jobs.ts';
 import { patchstream } from '../kit/runs/terminal.ts';
+import { linesIn, trainedRuns } from '../kit/training/trained-runs.ts';
 import { vectors } from '../kit/vectors.ts';
 
-const trainings = {
-  'encoder.yaml': `
-name: encoder
-seed: 3
-source: { image-folder: { path: photos } }
-stages:
-  - decode
-  - random-resized-crop: 16
-  - windows: { patch: 8, size: 2, views: 1 }
-  - mask: 0.5
-train:
-  model: { lomar: { width: 16, depth: 1, heads: 2, target: pixels } }
-  batch: 4
-  steps: 1
-  thread: main
-  backend: wasm
-output: encoder
-`,
-  'classifier.yaml': `
-name: classifier
-seed: 3
-source: { image-folder: { path: classes, labels: true } }
-stages: [decode, { resize: 16 }]
-train:
-  model: { classifier: { encoder: mae, width: 16, depth: 1, heads: 2, patch: 8, classes: 3 } }
-  batch: "\${B}" # a value of the environment that others among the options have too
-  steps: 12
-  thread: main
-  backend: wasm
-  optimizer: { adamw: { lr: 2.0e-2 } }
-output: classifier
-`,
-};
-
-/** A folder with both runs, and 20 photographs of which three are broken. */
-async function trained(t: Test): Promise<string> {
-  const root = t.testdir(trainings);
-  await pictureFolder(join(root, 'photos'), 20);
-  await labelledFolder(join(root, 'classes'), 8);
-  for (const name of Object.keys(trainings))
-    t.match(await patchstream(['run', join(root, name)], { env: { B: '16' } }), { code: 0 });
-  const bytes = readFileSync(join(root, 'photos', '00004.jpg'));
-  writeFiles(join(root, 'photos'), {
-    '00003.jpg': bytes.subarray(0, bytes.length >> 1),
-    '00009.jpg': 'no picture',
-    '00019.jpg': '',
-  });
-  return root;
-}
-
 /** Of both tests: training costs most of their time. */
-const runs = trained(t);
-
-const linesIn = (folder: string) =>
-  readdirSync(folder)
-    .filter((name) => name.endsWith('.jsonl'))
-    .sort()
-    .flatMap((name) => readFileSync(join(folder, name), 'utf8').trim().split('\n'))
-    .map((line) => JSON.parse(line) as Record<string, unknown> & { key: string; embedding: number[] });
+const runs = trainedRuns(t, 12);
 
 t.test('photographs become vectors and labels by a verb each; broken ones are counted', async (t) => {
-  const root = await trained(t);
+  const root = await runs;
   const at = (...names: string[]) => join(root, ...names);
 
   const words = ['embed', at('encoder'), at('photos'), '--format', 'jsonl'];

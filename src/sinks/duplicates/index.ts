@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { fail } from '../../errors.ts';
 import { thumbnailSide } from '../../vision/likeness/cosine-transform.ts';
 import { type Bounds, NearDuplicates } from '../../vision/likeness/near-duplicates.ts';
-import { type Entry, type Form, RollingFiles } from '../durable/rotating-files.ts';
+import { jsonLine, type Line, lineForm } from '../durable/lines.ts';
+import { RollingFiles } from '../durable/rotating-files.ts';
 import { rollingFolder, rollingOptions } from '../durable/rotating-options.ts';
 import { defineSink, type OpenSink } from '../sink.ts';
 import { Groups, summaryOf } from './groups.ts';
@@ -14,17 +15,6 @@ interface Compared {
   readonly position: number;
   readonly thumbnail: Uint8Array;
 }
-
-interface Line extends Entry {
-  readonly line: Uint8Array;
-}
-
-/** A file of lines needs nothing around them. */
-const form: Form<Line> = {
-  head: () => [],
-  entry: ({ line }) => [line],
-  tail: () => [],
-};
 
 /**
  * Compares each picture with all before it, by the field `thumbnail` of the stage `perceptual-hash`, and writes a line of JSON for it with those that it looks like:
@@ -69,7 +59,7 @@ export const duplicates = defineSink({
       ending: '.jsonl',
       limit: shardBytes,
       job,
-      form: () => form,
+      form: () => lineForm,
     });
     const known = await Known.read(files.paths, { above, within }).catch(async (error) => {
       await files.close(false);
@@ -85,8 +75,7 @@ export const duplicates = defineSink({
         throw fail('FIELD_SHAPE', { field: 'thumbnail', expected, found: String(thumbnail).slice(0, 20) });
       },
       commit(compared) {
-        const line = Buffer.from(`${JSON.stringify(known.add(compared))}\n`);
-        return files.add({ position: compared.position, line, bytes: line.length });
+        return files.add(jsonLine(compared.position, JSON.stringify(known.add(compared))));
       },
       flush: (to) => files.flush(to),
       async close(complete) {
