@@ -24,18 +24,17 @@ const block = Math.floor(blockBytes / 4 / width);
 export async function run(): Promise<{ rows: Row[]; notes: string[] }> {
   const rows = unitVectors('rows', count);
   const questions = unitVectors('questions', asked);
-  const lengths = lengthsOf(rows, width);
   const nearest = () => new Nearest({ width, values: questions }, top);
   const product = await backendProduct(nearest().columns(), asked);
   const keys = Array.from({ length: count }, (_, i) => `photos/${i}.jpg`);
   let found: ReturnType<Nearest['found']> = [];
-  const search = (known: boolean) => () =>
+  const search = () =>
     timed(async () => {
       const search = nearest();
       for (let at = 0; at < count; at += block) {
         const values = rows.subarray(at * width, (at + block) * width);
         const batch = { keys: keys.slice(at, at + block), values };
-        await search.add(batch, product, known ? lengths.subarray(at, at + block) : undefined);
+        await search.add(batch, product);
       }
       found = search.found();
     });
@@ -55,8 +54,7 @@ export async function run(): Promise<{ rows: Row[]; notes: string[] }> {
     done.push({ ...row, what, unit: 'questions/s' });
   };
   try {
-    await add('beside one product and a partial sort, lengths of the rows known', search(true), bare);
-    await add('beside one product and a partial sort', search(false), bare);
+    await add('beside one product and a partial sort', search, bare);
     const numpy = await numpyPeer(rows, questions).catch(
       (error: Error) => void notes.push(`Without NumPy: ${error.message}`),
     );
@@ -65,7 +63,7 @@ export async function run(): Promise<{ rows: Row[]; notes: string[] }> {
         const { first } = await numpy.turn();
         const same = found.filter(([best], q) => best?.row === first[q]).length;
         notes.push(`NumPy ${numpy.version}: the nearest is the same for ${same} of ${asked} questions.`);
-        await add('beside NumPy', search(true), async () => (await numpy.turn()).ms);
+        await add('beside NumPy', search, async () => (await numpy.turn()).ms);
       } finally {
         numpy.close();
       }

@@ -19,12 +19,17 @@ export interface Questions {
 }
 
 /**
- * Multiplies rows [n, D] by columns [D, Q], which stay the same, to [n, Q], in float32. `error` is how far a product of rows and columns of length one may
- * be off.
+ * Multiplies rows [n, D] by columns [D, Q], which stay the same, to [n, Q], and takes the rows' lengths [n], all in float32. `error` is how far a product of rows
+ * and columns of length one may be off, and a length of one.
  */
 export interface Product {
   readonly error: number;
-  multiply(rows: Float32Array, count: number): Promise<Float32Array>;
+  multiply(rows: Float32Array, count: number): Promise<Products>;
+}
+
+export interface Products {
+  readonly products: Float32Array;
+  readonly lengths: Float32Array;
 }
 
 /** Lengths whose squares float32 can hold; beyond them, similarities are computed by themselves. */
@@ -67,37 +72,35 @@ export class Nearest {
     return columns;
   }
 
-  /** Compares some more vectors, by a product where there is one. @param lengths of them, where they are known. */
-  async add({ keys, values }: VectorBatch, product?: Product, lengths?: Float64Array): Promise<void> {
-    const long = lengths ?? lengthsOf(values, this.#questions.width);
-    if (product === undefined) this.#compareAll(keys, values, long);
-    else this.#compareLikely(keys, values, long, await product.multiply(values, keys.length), product.error);
+  /** Compares some more vectors, by a product where there is one. */
+  async add({ keys, values }: VectorBatch, product?: Product): Promise<void> {
+    if (product === undefined) this.#compareAll(keys, values);
+    else this.#compareLikely(keys, values, await product.multiply(values, keys.length), product.error);
     this.#rows += keys.length;
   }
 
-  #compareAll(keys: readonly string[], values: Float32Array, lengths: Float64Array): void {
+  #compareAll(keys: readonly string[], values: Float32Array): void {
+    const lengths = lengthsOf(values, this.#questions.width);
     for (let row = 0; row < keys.length; row++)
       for (let q = 0; q < this.#count; q++) this.#compare(q, row, keys[row]!, values, lengths[row]!);
   }
 
-  #compareLikely(
-    keys: readonly string[],
-    values: Float32Array,
-    lengths: Float64Array,
-    products: Float32Array,
-    error: number,
-  ): void {
+  #compareLikely(keys: readonly string[], values: Float32Array, { products, lengths }: Products, error: number): void {
     const count = this.#count;
-    // What a product must reach to be looked at, as far as it may be off; renewed where a neighbour was found.
-    const least = this.#least.map((similarity) => similarity - error);
+    const { width } = this.#questions;
+    // What a product must reach to be looked at, as far as it and the length may be off; renewed where a neighbour was found.
+    const off = 2.5 * error;
+    const least = this.#least.map((similarity) => similarity - off);
     for (let row = 0, at = 0; row < keys.length; row++) {
       const length = lengths[row]!;
       const plain = length > shortest && length < longest ? length : Number.NaN;
+      let exact: number | undefined;
       for (let q = 0; q < count; q++, at++) {
         // Turned round, so that what is no number is looked at.
         if (products[at]! < least[q]! * plain) continue;
-        this.#compare(q, row, keys[row]!, values, length);
-        least[q] = this.#least[q]! - error;
+        exact ??= lengthsOf(values.subarray(row * width, (row + 1) * width), width)[0]!;
+        this.#compare(q, row, keys[row]!, values, exact);
+        least[q] = this.#least[q]! - off;
       }
     }
   }

@@ -23,14 +23,15 @@ export async function backendProduct(
     backend: `${backend} on ${device}`,
     error: 2 ** -digits * (width + 16),
     async multiply(rows, n) {
-      const product = tf.tidy(() => {
+      const made = tf.tidy(() => {
         const left = upload({ dtype: 'float32', shape: [n, width], data: rows }) as typeof right;
-        return tf.matMul(left, right);
+        return [tf.matMul(left, right), left.square().sum(1).sqrt()] as const;
       });
       try {
-        return (await product.data()) as Float32Array;
+        const [products, lengths] = (await Promise.all(made.map((x) => x.data()))) as Float32Array[];
+        return { products: products!, lengths: lengths! };
       } finally {
-        product.dispose();
+        tf.dispose(made as unknown as (typeof made)[number][]);
       }
     },
     close: () => right.dispose(),

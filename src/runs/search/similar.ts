@@ -88,7 +88,7 @@ async function compareBlock(
         const rows = Math.min(slice, keys.length - at);
         const some = values.slice(at * width, (at + rows) * width);
         const others = lengthsOf(some, width);
-        const products = await product?.multiply(some, rows);
+        const products = (await product?.multiply(some, rows))?.products;
         for (let i = 0; i < rows; i++) {
           const place = row + at + i;
           const least =

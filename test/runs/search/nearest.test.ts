@@ -12,6 +12,7 @@ function roughProduct(columns: Float32Array, width: number, error: number): Prod
     error: error + 2 ** -24 * (width + 16),
     async multiply(rows, n) {
       const products = new Float32Array(n * count);
+      const lengths = new Float32Array(n);
       for (let row = 0; row < n; row++)
         for (let q = 0; q < count; q++) {
           let sum = 0;
@@ -21,8 +22,9 @@ function roughProduct(columns: Float32Array, width: number, error: number): Prod
             length += rows[row * width + i]! ** 2;
           }
           products[row * count + q] = sum + ((row + q) % 3 === 0 ? -error : error) * Math.sqrt(length);
+          lengths[row] = Math.sqrt(length) * (row % 2 === 0 ? 1 - error : 1 + error);
         }
-      return products;
+      return { products, lengths };
     },
   };
 }
