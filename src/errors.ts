@@ -19,8 +19,11 @@ type SlotNames<T extends string> = T extends `${string}{${infer Name}}${infer Re
       | SlotNames<Rest>
   : never;
 
-/** `{limit}`; `{limit:byte}` or `{n:patch/patches}` for a number with what it counts. */
-const slot = /\{(\w+)(?::(\w+)(?:\/(\w+))?)?\}/g;
+/** `{limit}`; `{limit:byte}` or `{n:patch/patches}` for a number with what it counts. With the full stop behind it, where one ends the sentence. */
+const slot = /\{(\w+)(?::(\w+)(?:\/(\w+))?)?\}(\.(?=\s|$))?/g;
+
+/** A text that ends a sentence by itself, as the message of another error does. */
+const sentenceEnd = /[\p{L}\p{N})\]'"`\u201d][.!?]$|\u2026$/u;
 
 /** The values that fill a template. */
 export type SlotsOf<Template extends string> = { [K in SlotNames<Template>]: string | number };
@@ -63,14 +66,14 @@ export function fail<C extends ErrorCode>(
   return new PatchstreamError(code, text, where === undefined ? undefined : printable(where), cause, ends);
 }
 
-/** A template with its slots filled; the values are escaped by `printable`. */
+/** A template with its slots filled; the values are escaped by `printable`. A value that is a sentence keeps its own end: one full stop, never two. */
 export function filled(template: string, values: Readonly<Record<string, string | number>>): string {
-  const text = template.replace(slot, (whole, name: string, one?: string, many?: string) => {
+  const text = template.replace(slot, (whole, name: string, one?: string, many?: string, stop = '') => {
     const value = values[name];
     if (value === undefined) return whole;
-    if (one === undefined) return printable(String(value));
-    if (typeof value === 'number') return counted(value, one, many);
-    return `${printable(value)} ${value === '1' ? one : (many ?? `${one}s`)}`;
+    if (one === undefined) return `${printable(String(value))}${sentenceEnd.test(String(value)) ? '' : stop}`;
+    if (typeof value === 'number') return `${counted(value, one, many)}${stop}`;
+    return `${printable(value)} ${value === '1' ? one : (many ?? `${one}s`)}${stop}`;
   });
   return text.trim();
 }

@@ -1,7 +1,17 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { counted, percentOf } from '../src/counts.ts';
-import { catalogue, type ErrorCode, fail, messageOf, nearest, PatchstreamError, printable } from '../src/errors.ts';
+import {
+  catalogue,
+  type ErrorCode,
+  fail,
+  filled,
+  messageOf,
+  nearest,
+  PatchstreamError,
+  printable,
+} from '../src/errors.ts';
+import { noticeCatalogue } from '../src/events/notices.ts';
 
 t.test('an error says code, place, rule and finding, and keeps its cause', (t) => {
   const cause = new Error('below');
@@ -69,5 +79,20 @@ t.test('M9: numbers with what they count, and shares, for any counts', (t) => {
     }),
   );
   t.equal(percentOf(1, 4), 25, 'N4');
+  t.end();
+});
+
+t.test('no message of the catalogues has two full stops, blanks or no end of a sentence, whatever fills it', (t) => {
+  const all = { ...catalogue, ...noticeCatalogue };
+  for (const [code, message] of Object.entries(all)) {
+    const names = [...message.matchAll(/\{(\w+)(?::[\w/]+)?\}/g)].map(([, name]) => name!);
+    for (const value of ['a sentence of another error. Do this.', 'what?', 'x (of y).', 'cut off…', '`name`.']) {
+      const text = filled(message, Object.fromEntries(names.map((name) => [name, value])));
+      t.notMatch(text.replaceAll('...', ''), /[.!?…]\./, `${code}: ${text}`);
+    }
+  }
+  t.equal(filled('got {found}. {advice}', { found: 'a.txt', advice: 'Go.' }), 'got a.txt. Go.');
+  t.equal(filled('got {found}. Go.', { found: '..' }), 'got ... Go.', 'a path is no sentence');
+  t.equal(filled('at {path}.tmp, {path}.', { path: 'No.' }), 'at No..tmp, No.');
   t.end();
 });

@@ -32,12 +32,16 @@ export const trainErrors = {
     'a checkpoint must be written whole; got: {found}. Make room, or choose another `output`; the run resumes from its last checkpoint.',
   WEIGHTS_BROKEN:
     'weights must be a .safetensors file, or the folder of a checkpoint or of a run that has one; got: {found}. Look at the path.',
-  TRAINED_MISSING:
-    '`from` must be a run, a checkpoint or a file of weights; nothing is at {path}. Train the model first, or name another.',
+  WEIGHTS_MISSING:
+    'weights to begin with must be a .safetensors file, a checkpoint or a run; nothing is at {path}. {advice}',
+  WEIGHTS_PIPELINE: 'weights must be a run, a checkpoint or a .safetensors file; {path} is a pipeline file. {advice}',
+  TRAINED_MISSING: 'a trained model must be a run, a checkpoint or a file of weights; nothing is at {path}. {advice}',
   TRAINED_NONE:
     'a trained model must lie in the folder; {path} has no checkpoint and no model.safetensors. Run its pipeline first, or name another folder.',
   TRAINED_UNKNOWN:
     'weights must say which pictures they know, to be used; these do not: an earlier version has written them, or another program. Begin a run with them (`init`), and name that run.',
+  TRAINED_OPTION:
+    'weights must say how they are used in a form that this version knows; of what these say, `{option}` is another: {found}. Use the version of patchstream that trained them, take an older checkpoint, or train again.',
   TRAINED_CHANGED: 'weights must stay as they are while a run uses them; these were written anew. Run again.',
   TRAINED_STAGES:
     'the pictures of a training must be made by stages that are known here, for others to be made alike; this one has {found}. Write a pipeline file with the stages, `use:` and `embed` or `predict`.',
@@ -50,6 +54,8 @@ export const trainErrors = {
     '`predict` adds the field `label`; the samples have one. Leave the labels of the source out, or measure the model with `evaluate`.',
   INFERENCE_SIZE:
     'pictures must be of the size that the model was trained on, {expected}, or have no size yet, so that they are cut as those were; got {found}. Leave `resize` out.',
+  INFERENCE_MEMORY:
+    'what a model is asked at a time must fit {limit:byte}; with `batch: {batch}` and pictures of {size} it takes {needed:byte}. Set `batch: {suggestion}`, or less.',
   MODEL_THREAD:
     'the thread of the trained model must answer until the run has ended; it ended with {found}. Run again.',
   WEIGHTS_FOREIGN:

@@ -4,7 +4,6 @@ import { abilities } from '../measures/define.ts';
 import type { WithPicture } from '../stages/size.ts';
 import { defineStage } from '../stages/stage.ts';
 import type { Sample } from '../streams/sample.ts';
-import type { Numbers } from '../vision/spec.ts';
 import {
   checkInference,
   inferenceIdentity,
@@ -13,7 +12,7 @@ import {
   inferenceStage,
   inferenceWork,
 } from './stage.ts';
-import { fingerprintOf, type Trained } from './trained.ts';
+import type { Trained } from './trained.ts';
 
 const pools = ['mean', 'cls', 'patches'] as const;
 type Pool = (typeof pools)[number];
@@ -48,9 +47,13 @@ export const embed = defineStage({
         : fail('EMBED_MODEL', { model: model.name }, { where }),
     ),
   output: (spec, options, place) =>
-    inferenceOutput(options, spec, place, (trained) => {
-      const embedding = vectorsOf(trained, options.pool);
-      return embedding && { embedding };
+    inferenceOutput(options, spec, place, {
+      field: 'embedding',
+      pool: options.pool,
+      fieldsOf: (trained, origin) => {
+        const shape = shapeOf(trained, options.pool);
+        return shape && { embedding: { dtype: 'float32', shape, origin } };
+      },
     }),
   run(options, _, context) {
     const { ask } = inferenceWork(options, () => ({ kind: 'embed', pool: options.pool }), context, options.pool);
@@ -61,18 +64,13 @@ export const embed = defineStage({
   },
 });
 
-/** The vectors of a model of ours: D as its definition says it, and n patches of its grid. */
-function vectorsOf(trained: Trained, pool: Pool): Numbers | undefined {
+/** The shape of the vectors of a model of ours: D as its definition says it, and n patches of its grid. */
+function shapeOf(trained: Trained, pool: Pool): number[] | undefined {
   const { definition, model, size } = trained;
   const width = definition?.work?.(definition.options.parse(model.options), model.spec)?.width;
   const patch = patchOf(trained);
   if (width === undefined || patch === undefined) return undefined;
-  const shape = pool === 'patches' ? [(size[0] / patch) * (size[1] / patch), width] : [width];
-  return {
-    dtype: 'float32',
-    shape,
-    origin: { from: trained.from, pool, fingerprint: fingerprintOf(trained, pool) },
-  };
+  return pool === 'patches' ? [(size[0] / patch) * (size[1] / patch), width] : [width];
 }
 
 /** The side of a patch: of the chain's grid, or as the model's options say. */

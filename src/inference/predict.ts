@@ -12,7 +12,7 @@ import {
   inferenceStage,
   inferenceWork,
 } from './stage.ts';
-import { fingerprintOf, type Trained } from './trained.ts';
+import type { Trained } from './trained.ts';
 
 /** The likeliest classes of a picture, the likeliest first. */
 export interface WithPrediction {
@@ -52,12 +52,14 @@ export const predict = defineStage({
     );
   },
   output: (spec, options, place) =>
-    inferenceOutput(options, spec, place, (trained) => {
-      const count = classesOf(trained);
-      if (count === undefined) return undefined;
-      const shape = [Math.min(options.top, count)];
-      const origin = { from: trained.from, fingerprint: fingerprintOf(trained, 'classes') };
-      return { class: { dtype: 'int32', shape }, label: 'text', probability: { dtype: 'float32', shape, origin } };
+    inferenceOutput(options, spec, place, {
+      field: 'probability',
+      fieldsOf: (trained, origin) => {
+        const count = classesOf(trained);
+        if (count === undefined) return undefined;
+        const shape = [Math.min(options.top, count)];
+        return { class: { dtype: 'int32', shape }, label: 'text', probability: { dtype: 'float32', shape, origin } };
+      },
     }),
   run(options, _, context) {
     const { trained, ask } = inferenceWork(

@@ -1,4 +1,5 @@
 import { type AwakeTimer, awake } from '../awake-clock.ts';
+import type { Supply } from '../stages/stage.ts';
 
 /** A batch that is on its way: `count` of its slots hold samples. */
 export interface SlottedBatch {
@@ -15,11 +16,13 @@ export interface SlottedOptions<Rows> {
   readonly ahead: number;
   /** Computes a batch. What it gives is every sample's, which takes its row. */
   compute(batch: SlottedBatch): Promise<Rows>;
+  /** What else may come, where that is known: where nothing can, a batch goes at once. */
+  readonly supply?: Supply | undefined;
   /** Calls `ring` after so many milliseconds; tests give their own. */
   timer?(milliseconds: number, ring: () => void): Pick<AwakeTimer, 'refresh' | 'clear'>;
 }
 
-/** Milliseconds without a new sample after which a batch goes that is not full, where nothing else is computed. */
+/** Milliseconds without a new sample after which a batch goes that is not full, where nothing else is computed and it is not known whether more can come. */
 export const idleMs = 100;
 
 interface Open<Rows> {
@@ -44,10 +47,13 @@ export class SlottedBatches<Rows> {
   #computing = 0;
   #waiting: (() => void)[] = [];
   #idle: Pick<AwakeTimer, 'refresh' | 'clear'> | undefined;
+  #looks = false;
+  #isClosed = false;
 
   constructor(options: SlottedOptions<Rows>) {
     this.#options = options;
     this.#free = Array.from({ length: options.buffers }, (_, i) => options.buffers - 1 - i);
+    options.supply?.onChange(() => this.#lookAround());
   }
 
   /**
@@ -81,6 +87,11 @@ export class SlottedBatches<Rows> {
 
   /** Nothing more comes, and nothing is waited for. */
   close(): void {
+    this.#isClosed = true;
+    this.#rest();
+  }
+
+  #rest(): void {
     this.#idle?.clear();
     this.#idle = undefined;
   }
@@ -125,16 +136,34 @@ export class SlottedBatches<Rows> {
     this.#watchIdle();
   }
 
-  /** Where something waits and nothing is computed, it goes when no other comes. */
+  get #waits(): boolean {
+    return this.#computing === 0 && this.#open.some(({ count }) => count > 0);
+  }
+
+  /** Where something waits and nothing is computed, it goes when no other can come, or none comes. */
   #watchIdle(): void {
-    const waits = this.#computing === 0 && this.#open.some(({ count }) => count > 0);
-    if (waits && this.#idle === undefined) {
-      const { timer = (ms: number, ring: () => void) => awake.timer(ms, ring) } = this.#options;
-      this.#idle = timer(idleMs, () => {
-        this.#idle = undefined;
-        this.#advance(true);
-      });
-    } else if (!waits) this.close();
+    if (this.#isClosed || !this.#waits) {
+      this.#rest();
+      return;
+    }
+    this.#lookAround();
+    if (this.#idle !== undefined) return;
+    const { timer = (ms: number, ring: () => void) => awake.timer(ms, ring) } = this.#options;
+    this.#idle = timer(idleMs, () => {
+      this.#idle = undefined;
+      this.#advance(true);
+    });
+  }
+
+  /** Once what happens now has had its effects: a permit that comes back may have brought another sample on its way. */
+  #lookAround(): void {
+    const { supply } = this.#options;
+    if (supply === undefined || this.#looks || !this.#waits) return;
+    this.#looks = true;
+    setImmediate(() => {
+      this.#looks = false;
+      if (!this.#isClosed && this.#waits && supply.isDry()) this.#advance(true);
+    });
   }
 
   #send(batch: Open<Rows>): void {

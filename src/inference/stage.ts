@@ -7,10 +7,10 @@ import type { WithPicture } from '../stages/size.ts';
 import type { StageContext, StageDefinition, StagePlace } from '../stages/stage.ts';
 import type { Sample } from '../streams/sample.ts';
 import type { Picture } from '../vision/picture.ts';
-import type { Spec } from '../vision/spec.ts';
+import type { Origin, Spec } from '../vision/spec.ts';
 import type { Task } from './protocol.ts';
 import { findTrained, fingerprintOf, foundTrained, type Trained } from './trained.ts';
-import { buffers, TrainedThread } from './trained-thread.ts';
+import { batchTooLarge, buffers, TrainedThread } from './trained-thread.ts';
 
 /** What both stages that use a trained model are told. */
 export const inferenceOptions = {
@@ -45,7 +45,7 @@ export interface InferenceOptions {
  * trained.
  */
 export function* checkInference(
-  { from }: InferenceOptions,
+  { from, batch }: InferenceOptions,
   spec: Spec,
   { base }: StagePlace,
   refuses: (trained: Trained) => PatchstreamError | undefined,
@@ -61,6 +61,8 @@ export function* checkInference(
   const refused = refuses(trained);
   if (refused !== undefined) yield { option: 'from', error: refused };
   const { size } = trained;
+  const tooLarge = batchTooLarge(batch, size);
+  if (tooLarge !== undefined) yield { option: 'batch', error: tooLarge };
   if (spec.size !== undefined && !spec.open && (spec.size[0] !== size[0] || spec.size[1] !== size[1])) {
     const text = ([height, width]: readonly [number, number]) => `${width}×${height} px`;
     yield { error: fail('INFERENCE_SIZE', { expected: text(size), found: text(spec.size) }, { where: trained.where }) };
@@ -73,16 +75,32 @@ export function inferenceIdentity({ from }: InferenceOptions, { base }: StagePla
   return trained === undefined ? [] : [fingerprintOf(trained, made)];
 }
 
-/** The spec behind the stage; open where the model is not there yet, or is the user's own. */
+/**
+ * The spec behind the stage; open where the model is not there yet, or is the user's own: of that it is known where the field comes from, and not its shape.
+ *
+ * @param field that of the numbers. @param pool what they are of the model's answer; none for classes.
+ */
 export function inferenceOutput(
   { from }: InferenceOptions,
   spec: Spec,
   { base }: StagePlace,
-  fieldsOf: (trained: Trained) => Spec['fields'] | undefined,
+  {
+    field,
+    pool,
+    fieldsOf,
+  }: {
+    readonly field: string;
+    readonly pool?: string;
+    fieldsOf(trained: Trained, origin: Origin): Spec['fields'] | undefined;
+  },
 ): Spec {
   const trained = findTrained(from, base);
-  const fields = trained && fieldsOf(trained);
-  return fields === undefined ? { ...spec, open: true } : { ...spec, fields: { ...spec.fields, ...fields } };
+  if (trained === undefined) return { ...spec, open: true };
+  const fingerprint = fingerprintOf(trained, pool ?? 'classes');
+  const origin = { from: trained.from, ...(pool !== undefined && { pool }), fingerprint };
+  const fields = fieldsOf(trained, origin);
+  if (fields !== undefined) return { ...spec, fields: { ...spec.fields, ...fields } };
+  return { ...spec, open: true, origins: { ...spec.origins, [field]: origin } };
 }
 
 /**
@@ -94,13 +112,14 @@ export function inferenceOutput(
 export function inferenceWork(
   { from, batch, backend, device }: InferenceOptions,
   task: (trained: Trained) => Task,
-  { base, signal, identity }: StageContext,
+  { base, signal, identity, note, supply }: StageContext,
   made: string,
 ) {
   const trained = foundTrained(from, base);
   // Results are said to be of the model that was there when the chain was checked.
   if (identity?.[0] !== undefined && identity[0] !== fingerprintOf(trained, made))
     throw fail('TRAINED_CHANGED', {}, { where: trained.where });
+  for (const text of trained.notes) note?.(text);
   const { name, options, spec, module } = trained.model;
   const thread = new TrainedThread(
     {
@@ -109,6 +128,7 @@ export function inferenceWork(
       model: { model: { name, options, spec, ...(module !== undefined && { module }) }, backend, device },
     },
     signal,
+    supply,
   );
   const cut = cutOf(trained);
   const ask = (sample: Sample & WithPicture) => thread.row(cut(sample.picture), slotOf(sample, batch));

@@ -1,6 +1,7 @@
 import type { Worker } from 'node:worker_threads';
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
 import { prepareThreads } from '../library-threads.ts';
+import type { Supply } from '../stages/stage.ts';
 import { unpackError } from '../train/worker/protocol.ts';
 import type { Picture } from '../vision/picture.ts';
 import { renderAll } from '../vision/render/render.ts';
@@ -10,6 +11,8 @@ import { SlottedBatches } from './slotted-batches.ts';
 
 /** One batch is computed, the next lies ready, and one or two are filled. */
 export const buffers = 4;
+/** Bytes that all batches may take together. */
+const mostBytes = 2 ** 31;
 
 /** A trained model in a thread of its own, as a stage asks it: picture by picture. The thread starts with the first picture. */
 export class TrainedThread {
@@ -23,15 +26,16 @@ export class TrainedThread {
   /** Libraries are loaded, or never will be. */
   #loaded = () => {};
 
-  /** @param signal ends the thread. */
-  constructor(setup: Omit<InferenceSetup, 'memory'>, signal: AbortSignal) {
+  /** @param signal ends the thread. @param supply what else may come. @throws INFERENCE_MEMORY */
+  constructor(setup: Omit<InferenceSetup, 'memory'>, signal: AbortSignal, supply?: Supply) {
     this.#setup = setup;
-    const { batch, size } = setup;
-    this.#memory = new Uint8Array(new SharedArrayBuffer(buffers * batch * size[0] * size[1] * 3));
+    const { batch } = setup;
+    this.#memory = new Uint8Array(memoryOf(setup));
     this.#batches = new SlottedBatches({
       size: batch,
       buffers,
       ahead: 2,
+      supply,
       compute: ({ buffer }) => this.#compute(buffer),
     });
     signal.addEventListener('abort', () => void this.#end(), { once: true });
@@ -108,6 +112,36 @@ export class TrainedThread {
     this.#fail(this.#failure);
     await this.#worker?.terminate();
   }
+}
+
+/** Shared memory for the batches. */
+function memoryOf({ batch, size }: Pick<InferenceSetup, 'batch' | 'size'>): SharedArrayBuffer {
+  const tooLarge = batchTooLarge(batch, size);
+  if (tooLarge !== undefined) throw tooLarge;
+  try {
+    return new SharedArrayBuffer(batchBytes(batch, size));
+  } catch (cause) {
+    // What the system says where a process has no room for it.
+    if (!(cause instanceof RangeError)) throw cause;
+    throw batchTooLarge(batch, size, batchBytes(batch, size) / 2) ?? cause;
+  }
+}
+
+/** Bytes of all batches that are under way. */
+function batchBytes(batch: number, [height, width]: readonly [number, number]): number {
+  return buffers * batch * height * width * 3;
+}
+
+/** The error of batches that do not fit `limit` bytes; nothing where they do. */
+export function batchTooLarge(
+  batch: number,
+  size: readonly [number, number],
+  limit = mostBytes,
+): PatchstreamError | undefined {
+  const needed = batchBytes(batch, size);
+  if (needed <= limit) return undefined;
+  const suggestion = Math.max(1, Math.floor(limit / batchBytes(1, size)));
+  return fail('INFERENCE_MEMORY', { batch, size: `${size[1]}×${size[0]} px`, needed, limit, suggestion });
 }
 
 /** What a model cannot do for one picture it cannot do for any: the run ends, and no picture is to blame. */

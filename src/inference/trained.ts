@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
 import { openSafetensors } from '../formats/safetensors.ts';
 import type { ModelDefinition } from '../models/define.ts';
 import { models } from '../models/index.ts';
-import { checkpointFolder } from '../train/weights/checkpoint.ts';
-import { namePattern } from '../train/weights/checkpoint-names.ts';
-import { parseTrained, type TrainedOn } from '../train/weights/trained-on.ts';
+import { stages as ownStages } from '../stages/index.ts';
+import { insteadOf } from '../train/weights/no-weights.ts';
+import { checkOptions, parseTrained, type TrainedOn } from '../train/weights/trained-on.ts';
+import { digestOf, placeOf } from './trained-place.ts';
 
 /** What was trained, found under a path, before its weights are read. */
 export interface Trained extends TrainedOn {
@@ -23,27 +24,34 @@ export interface Trained extends TrainedOn {
   readonly definition: ModelDefinition | undefined;
   /** [height, width] of the pictures that it knows. */
   readonly size: readonly [number, number];
+  /** What its user should know: checkpoints that were passed over, a run that has not come to its end. */
+  readonly notes: readonly string[];
 }
 
 /**
- * Finds what lies under a path: a run's folder, whose newest checkpoint is meant, a checkpoint's, or a file of weights. Reads heads of files, and of weights that no
- * checkpoint vouches for all bytes once. Synchronous: the specs of a chain hang on it.
+ * Finds what lies under a path: a run's folder, whose newest whole checkpoint is meant, a checkpoint's, or a file of weights. Reads all bytes once where a checkpoint
+ * may be passed over for an older one, or no checkpoint vouches for the weights, else heads of files. Synchronous: the specs of a chain hang on it.
  *
  * @returns undefined where nothing lies there yet.
- * @throws TRAINED_NONE, TRAINED_UNKNOWN, WEIGHTS_BROKEN
+ * @throws TRAINED_NONE, TRAINED_UNKNOWN, TRAINED_OPTION, WEIGHTS_PIPELINE, WEIGHTS_BROKEN, CHECKPOINT_BROKEN
  */
 export function findTrained(from: string, base: string): Trained | undefined {
   const path = resolve(base, from);
   if (!existsSync(path)) return undefined;
-  const { where, file, digest } = readable(path);
+  const { where, file, digest, notes = [] } = placeOf(path);
   const { mtimeMs, size: bytes } = statSync(file);
   const known = seen.get(file);
   if (known?.mtimeMs === mtimeMs && known.bytes === bytes && known.trained.digest === (digest ?? known.trained.digest))
-    return { ...known.trained, from: path, where, ...codeOf(known.trained) };
-  const about = parseTrained(metadataOf(file));
+    return { ...known.trained, from: path, where, notes, ...codeOf(known.trained) };
+  const about = parseTrained(metadataOf(file), file);
   if (about?.model.spec.size === undefined) throw fail('TRAINED_UNKNOWN', {}, { where: file });
   const definition =
     about.model.module === undefined ? models.find(({ name }) => name === about.model.name) : undefined;
+  if (definition !== undefined) checkOptions('model.options', definition.options, about.model.options, file);
+  for (const [i, { name, options }] of (about.stages ?? []).entries()) {
+    const stage = ownStages.find(({ definition }) => definition.name === name)?.definition;
+    if (stage !== undefined) checkOptions(`stages.${i}.${name}`, stage.options, options, file);
+  }
   const trained = {
     ...about,
     from: path,
@@ -51,6 +59,7 @@ export function findTrained(from: string, base: string): Trained | undefined {
     digest: digest ?? digestOf(file),
     definition,
     size: about.model.spec.size,
+    notes,
   };
   seen.set(file, { mtimeMs, bytes, trained });
   return { ...trained, ...codeOf(trained) };
@@ -67,62 +76,11 @@ const seen = new Map<string, { readonly mtimeMs: number; readonly bytes: number;
 /** As `findTrained`, where it is needed now. @throws TRAINED_MISSING too. */
 export function foundTrained(from: string, base: string): Trained {
   const trained = findTrained(from, base);
-  if (trained === undefined) throw fail('TRAINED_MISSING', { path: resolve(base, from) });
+  if (trained === undefined) {
+    const path = resolve(base, from);
+    throw fail('TRAINED_MISSING', { path, advice: insteadOf(path, base) });
+  }
   return trained;
-}
-
-/** What a system says of a path is said with the path. */
-function readable(path: string): Place {
-  try {
-    return place(path);
-  } catch (cause) {
-    if (cause instanceof PatchstreamError) throw cause;
-    throw fail('FILE_UNREADABLE', { file: path, reason: messageOf(cause) }, { cause });
-  }
-}
-
-interface Place {
-  /** What is read: the folder of a checkpoint, else the file. */
-  readonly where: string;
-  readonly file: string;
-  readonly digest?: string | undefined;
-}
-
-function place(path: string): Place {
-  const about = statSync(path);
-  if (about.isFile()) return { where: path, file: path };
-  if (!about.isDirectory()) throw fail('WEIGHTS_BROKEN', { found: 'neither a file nor a folder' }, { where: path });
-  const checkpoints = checkpointFolder(path);
-  if (existsSync(checkpoints)) {
-    const newest = readdirSync(checkpoints)
-      .filter((name) => namePattern.test(name))
-      .sort((a, b) => Number(namePattern.exec(a)![1]) - Number(namePattern.exec(b)![1]))
-      .at(-1);
-    if (newest === undefined) throw fail('TRAINED_NONE', { path });
-    return inCheckpoint(join(checkpoints, newest));
-  }
-  if (existsSync(join(path, 'model.safetensors'))) return inCheckpoint(path);
-  throw fail('TRAINED_NONE', { path });
-}
-
-function inCheckpoint(where: string): Place {
-  const file = join(where, 'model.safetensors');
-  if (!existsSync(file)) throw fail('WEIGHTS_BROKEN', { found: 'no model.safetensors in it' }, { where });
-  const state = join(where, 'state.json');
-  // A folder with the file alone is no checkpoint.
-  return existsSync(state) ? { where, file, digest: digestIn(state) } : { where: file, file };
-}
-
-/** The digest of the weights that a checkpoint's state names; it is compared with the file when that is read. */
-function digestIn(state: string): string {
-  try {
-    const { digests } = JSON.parse(readFileSync(state, 'utf8')) as { digests?: Record<string, unknown> };
-    const digest = digests?.['model.safetensors'];
-    if (typeof digest === 'string') return digest;
-    throw new Error('it has no digest of model.safetensors');
-  } catch (cause) {
-    throw fail('CHECKPOINT_BROKEN', { found: `state.json: ${messageOf(cause)}` }, { where: state, cause });
-  }
 }
 
 function metadataOf(file: string): Readonly<Record<string, string>> {
@@ -132,19 +90,6 @@ function metadataOf(file: string): Readonly<Record<string, string>> {
     if (cause instanceof PatchstreamError && cause.code === 'WEIGHTS_BROKEN') throw cause;
     throw fail('WEIGHTS_BROKEN', { found: messageOf(cause) }, { where: file, cause });
   }
-}
-
-function digestOf(path: string): string {
-  const hash = createHash('sha256');
-  const file = openSync(path, 'r');
-  try {
-    const piece = new Uint8Array(1 << 20);
-    for (let count = readSync(file, piece); count > 0; count = readSync(file, piece))
-      hash.update(piece.subarray(0, count));
-  } finally {
-    closeSync(file);
-  }
-  return hash.digest('hex');
 }
 
 /** A digest of model and weights, and of what becomes of the answer: values of equal fingerprints may be compared. */

@@ -133,7 +133,8 @@ class NpyForm implements Form<Written> {
 
   besideHead(): Uint8Array {
     const known = this.#spec.fields[this.#field];
-    const origin = known !== undefined && isVector(known) ? known.origin : undefined;
+    const shaped = known !== undefined && isVector(known) ? known.origin : undefined;
+    const origin = shaped ?? this.#spec.origins?.[this.#field];
     return Buffer.from(`${JSON.stringify({ vectors: { field: this.#field, ...(origin && { origin }) } })}\n`);
   }
 

@@ -3,7 +3,6 @@ import { counted } from '../counts.ts';
 import type { Fields } from '../sources/source.ts';
 import type { Sample } from '../streams/sample.ts';
 import { Picture } from '../vision/picture.ts';
-import type { Spec } from '../vision/spec.ts';
 import { RollingFiles } from './durable/rotating-files.ts';
 import { rollingFolder, rollingOptions } from './durable/rotating-options.ts';
 import { ParquetForm, type ParquetRow } from './parquet/form.ts';
@@ -57,10 +56,10 @@ export const toParquet = defineSink({
 
 /** What is the same in all files of a job. */
 function descriptionOf({ name, spec, classNames, job }: SinkContext): object {
-  const fields: Spec['fields'] = spec.fields;
+  const origins = Object.entries(spec.origins ?? {}).map(([field, origin]) => [field, { origin }]);
   return {
     name: (job.recipe.pipeline as { readonly name?: string }).name ?? name,
-    fields,
+    fields: { ...spec.fields, ...Object.fromEntries(origins) },
     ...(classNames && { classes: classNames }),
   };
 }

@@ -166,6 +166,7 @@ function infoOf({ name, spec, classNames, job }: SinkContext, { number, from }: 
     recipe,
     source,
     ...(!spec.open && { fields: spec.fields }),
+    ...(spec.origins && { origins: spec.origins }),
     ...(spec.size && { size: spec.size }),
     ...(classNames && { classes: classNames }),
     versions,

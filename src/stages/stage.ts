@@ -16,6 +16,18 @@ export interface StageContext {
   readonly identity?: readonly string[] | undefined;
   /** Ends the run: work that waits or takes long may stop then. What comes of it is not used. */
   readonly signal: AbortSignal;
+  /** Tells the run's user something, in a sentence, while the stage is bound. Nobody hears it where nothing is run. */
+  readonly note?: ((text: string) => void) | undefined;
+  /** Of a stage that gathers samples: what else may come to it. */
+  readonly supply?: Supply | undefined;
+}
+
+/** What may come to a stage that gathers samples. */
+export interface Supply {
+  /** True where no further sample can come before one of those that the stage has was let go: none is on its way to it, and none can be read or begun. */
+  isDry(): boolean;
+  /** Calls `listener` whenever that may have become true. It lasts as long as the run. */
+  onChange(listener: () => void): void;
 }
 
 /** Where a chain is checked. */

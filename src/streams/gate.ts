@@ -5,12 +5,18 @@ import { whole } from './permits.ts';
 /** So many samples go out in one turn of the event loop before timers, signals and files have theirs. */
 const burst = 1024;
 
+/** How a gate stands. */
+export interface GateState {
+  /** Whether all tickets are out that there are by now. */
+  isEmpty: boolean;
+}
+
 /**
  * Where a run begins: `ticket(position)` for one position after the other, each as soon as there is a permit for it. Completes when
  * the last ticket (position `end − 1`) is out, without needing another permit. Unsubscribing stops it at once; it holds no permit of its own.
  *
  * @param end one past the last position, or how far it may go by now: then it waits there for more, and its completion is the end of the tickets,
- * also of those that might have gone out.
+ * also of those that might have gone out. @param state is kept up to date.
  */
 export function gate<S>(
   permits: Permits,
@@ -19,6 +25,7 @@ export function gate<S>(
     start = 0,
     end = Number.POSITIVE_INFINITY as number | Observable<number>,
     scheduler = asyncScheduler as SchedulerLike,
+    state = { isEmpty: false } as GateState,
   } = {},
 ): Observable<Carried<S>> {
   return new Observable((subscriber) => {
@@ -67,6 +74,7 @@ export function gate<S>(
         subscriber.next({ sample, permit, part: whole });
       }
       pumping = false;
+      state.isEmpty = position >= known;
     };
 
     subscriber.add(permits.onFree(pump));

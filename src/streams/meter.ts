@@ -81,6 +81,10 @@ export class StageMeter implements Watch {
     return this.#running;
   }
 
+  get concurrency(): number {
+    return this.#concurrency;
+  }
+
   /** Samples that have ended in the stage. */
   get lost(): number {
     let sum = this.failures;

@@ -30,11 +30,20 @@ export class Permits {
   #waited = 0;
 
   readonly #now: () => number;
+  readonly #hasRoom: (open: number) => boolean;
 
-  /** @param now the time in milliseconds; a scheduler's in tests. */
-  constructor(capacity: number, now: () => number = () => awake.now()) {
+  /**
+   * @param now the time in milliseconds; a scheduler's in tests. @param hasRoom whether one sample more than so many may be in flight, by what those hold; `wake` says
+   * that there may be room again.
+   */
+  constructor(
+    capacity: number,
+    now: () => number = () => awake.now(),
+    hasRoom: (open: number) => boolean = () => true,
+  ) {
     this.#capacity = capacity;
     this.#now = now;
+    this.#hasRoom = hasRoom;
   }
 
   /** Samples that may be in flight. */
@@ -46,7 +55,17 @@ export class Permits {
   allow(capacity: number): void {
     const isMore = capacity > this.#capacity;
     this.#capacity = capacity;
-    if (isMore) for (const wake of this.#waiters) wake();
+    if (isMore) this.wake();
+  }
+
+  /** Calls those who wait for a permit. */
+  wake(): void {
+    for (const wake of this.#waiters) wake();
+  }
+
+  /** Whether no sample can be read before another has ended. */
+  get areOut(): boolean {
+    return this.open >= this.#capacity || !this.#hasRoom(this.open);
   }
 
   get issued(): number {
@@ -84,7 +103,7 @@ export class Permits {
 
   /** A permit for the sample at `position`, or nothing when all are out. */
   take(position: number): Permit | undefined {
-    if (this.open >= this.capacity) {
+    if (this.areOut) {
       this.#refusedSince ??= this.#now();
       return undefined;
     }
@@ -104,7 +123,7 @@ export class Permits {
    * this is the oldest. @param arrived the last position that has come as far as this sample.
    */
   blocks(permit: Permit, arrived: number): boolean {
-    if (this.open < this.capacity || this.#out.values().next().value !== permit) return false;
+    if (!this.areOut || this.#out.values().next().value !== permit) return false;
     for (const { position } of this.#out) if (position > arrived) return false;
     return true;
   }
@@ -129,7 +148,7 @@ export class Permits {
       if (permit.end !== undefined) this.#ended[permit.end]++;
     }
     for (const watch of this.#watchers) watch(permit);
-    if (permit.shares === 0) for (const wake of this.#waiters) wake();
+    if (permit.shares === 0) this.wake();
   }
 
   /** For permits only: a sample that had been delivered has ended otherwise. */

@@ -14,6 +14,8 @@ export interface Spec {
   readonly classes?: number;
   /** The formats that the source lets through where they are more than JPEG, PNG and WebP; `decode` follows it. */
   readonly formats?: readonly Format[];
+  /** What trained models have made fields of whose shapes are not known (`open`). */
+  readonly origins?: Readonly<Record<string, Origin>>;
   /** True after a stage whose effect is not known (`each`, `operator`): sizes are then taken from the samples, and shape checks are silent. */
   readonly open?: true;
 }

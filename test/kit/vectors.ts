@@ -23,3 +23,15 @@ export const vectors = defineStage({
     ({ width }) =>
     (sample: { readonly position: number }) => ({ ...sample, embedding: vectorOf(sample.position, width) }),
 });
+
+/** The same as of a model whose vectors have a shape that is not known before. */
+export const openVectorsStage = defineStage({
+  name: 'open-vectors',
+  summary: 'Adds vectors.',
+  options: z.strictObject({ width: z.int().default(3) }),
+  needs: [],
+  output: (spec: Spec): Spec => ({ ...spec, open: true, origins: { embedding: origin } }),
+  run:
+    ({ width }) =>
+    (sample: { readonly position: number }) => ({ ...sample, embedding: vectorOf(sample.position, width) }),
+});

@@ -26,6 +26,10 @@ const info = z.looseObject({
     )
     .optional()
     .describe('The fields of its records, where the chain that made them says so.'),
+  origins: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe('Which trained models have made fields whose shapes the chain does not say.'),
   size: sides.optional(),
   classes: z.array(z.string()).optional(),
   versions: z.record(z.string(), z.string()),

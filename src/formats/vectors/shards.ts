@@ -16,7 +16,9 @@ export async function openShardVectors(pool: FilePool, path: string, field: stri
   };
   const known = shard.info?.fields;
   const said = known !== undefined && Object.hasOwn(known, field) ? known[field] : undefined;
-  const origin = typeof said === 'object' && 'origin' in said ? originIn(said.origin) : undefined;
+  const { origins = {} } = shard.info ?? {};
+  const shapeless = Object.hasOwn(origins, field) ? origins[field] : undefined;
+  const origin = originIn(typeof said === 'object' && 'origin' in said ? said.origin : shapeless);
   const width = count === 0 ? undefined : (await numbersOf(0)).data.length;
   async function* batches(signal?: AbortSignal): AsyncGenerator<VectorBatch> {
     if (width === undefined) return;

@@ -41,6 +41,8 @@ export interface Capacity {
   readonly reads?: number;
   /** The least permits with which the chain can run: threads + Σ (holds + 1) over the stages that hold. */
   readonly needed: number;
+  /** Samples that stages may gather, of the permits that a run chooses. */
+  readonly gathered: number;
   /** As set; absent where the run chooses. */
   readonly cells?: number;
 }
@@ -106,6 +108,7 @@ function capacityOf(definition: Definition, stages: readonly ResolvedStage[]): C
     mostPermits: typeof definition.permits === 'number' ? permits : Math.max(permits, ampleRead),
     ...(reads !== undefined && { reads }),
     needed,
+    gathered,
     ...(cells !== undefined && { cells }),
   };
 }

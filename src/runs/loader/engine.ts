@@ -16,7 +16,9 @@ import { runOperator } from '../../streams/run-operator.ts';
 import { runStage } from '../../streams/run-stage.ts';
 import { Drop, type Sample } from '../../streams/sample.ts';
 import type { StagePolicy, Work } from '../../streams/stage.ts';
+import { HeldBytes, type HeldBytesOptions } from './held-bytes.ts';
 import { bytesHeld, readingOf } from './reading.ts';
+import { supplyOf } from './supply.ts';
 
 const defaultTimeoutSeconds = 60;
 /** Of a stage that gathers samples. */
@@ -39,12 +41,16 @@ export interface LoaderOptions {
   readonly start?: number;
   readonly end: number | Observable<number>;
   readonly onFailure: (failure: Failure) => void;
+  /** Hears what stages have to say when they are bound. */
+  readonly onNote?: ((text: string) => void) | undefined;
   /** What an earlier run has met in front of `start`: budgets are of both. */
   readonly before?: Before | undefined;
   readonly signal: AbortSignal;
   /** Where relative paths among the options of stages start. Default: the working directory. */
   readonly base?: string;
   readonly scheduler?: SchedulerLike;
+  /** Where a stage gathers samples: how many bytes of files may be in flight, and how many samples whatever they hold. */
+  readonly gathered?: HeldBytesOptions | undefined;
 }
 
 /** What is put around one stage: its identity, concurrency, time-out, failures and meter. */
@@ -93,7 +99,13 @@ interface Ticket extends Sample {
 export function loader(source: OpenSource<Fields | Drop>, options: LoaderOptions): Loader {
   const { seed, stages, threads, shuffle, start = 0, end, onFailure, signal, scheduler = asyncScheduler } = options;
   const { base = process.cwd() } = options;
-  const permits = new Permits(options.permits, clockOf(scheduler));
+  const weight = options.gathered && new HeldBytes(options.gathered);
+  const permits = new Permits(options.permits, clockOf(scheduler), weight && ((open) => weight.hasRoom(open)));
+  if (weight !== undefined)
+    permits.onShare((permit) => {
+      if (permit.shares === 0) weight.let(permit.position);
+    });
+  const gateState = { isEmpty: false };
   const meters: StageMeter[] = [];
 
   const around = (
@@ -128,6 +140,7 @@ export function loader(source: OpenSource<Fields | Drop>, options: LoaderOptions
     const join = (fields: Fields | Drop) => {
       if (fields instanceof Drop) return fields;
       if (ahead.isMeasured) ahead.holds(bytesHeld(fields));
+      if (weight?.holds(position, bytesHeld(fields))) permits.wake();
       return Object.assign({ key, position, epoch }, fields);
     };
     return isPromise(fields) ? fields.then(join) : join(fields);
@@ -141,23 +154,34 @@ export function loader(source: OpenSource<Fields | Drop>, options: LoaderOptions
     now: clockOf(scheduler),
   });
   const reading = around('source', {}, places, (milliseconds) => ahead.ended(milliseconds));
-  let samples: Observable<Carried> = gate(permits, ticket, { start, end, scheduler }).pipe(
+  let samples: Observable<Carried> = gate(permits, ticket, { start, end, scheduler, state: gateState }).pipe(
     runStage((sample) => read(sample as Ticket), reading),
   );
+  // What operators of the user's hold cannot be seen.
+  let hidden = false;
   for (const { id, stage, policy, options: own, definition, before, identity } of stages) {
     if (stage.kind === 'operator') {
+      hidden = true;
       samples = samples.pipe(runOperator(stage.operator, { ...around(id, policy), holds: stage.holds }));
       continue;
     }
-    const work = (
-      stage.kind === 'each' ? stage.work : definition!.run(own, before, { id, seed, base, signal, identity })
-    ) as Work<Sample, Sample>;
-    const drawn = (sample: Sample) => work(sample, new Random(seed, id, sample.key, sample.epoch));
     const gathered = definition?.atATime?.(own);
     // A sample waits for the batches before it, which take as long as the model is large.
     const timing = gathered === undefined ? policy : { timeout: gatheringTimeoutSeconds, ...policy };
     const places = gathered ?? times(threads, definition?.perThread ?? 1);
-    samples = samples.pipe(runStage(drawn, around(id, timing, places)));
+    const inFront = [...meters];
+    const runtime = around(id, timing, places);
+    const supply =
+      gathered === undefined
+        ? undefined
+        : supplyOf(permits, { gate: gateState, before: inFront, own: runtime.meter, hidden });
+    const work = (
+      stage.kind === 'each'
+        ? stage.work
+        : definition!.run(own, before, { id, seed, base, signal, identity, note: options.onNote, supply })
+    ) as Work<Sample, Sample>;
+    const drawn = (sample: Sample) => work(sample, new Random(seed, id, sample.key, sample.epoch));
+    samples = samples.pipe(runStage(drawn, runtime));
   }
   const ordered = samples.pipe(inOrder(permits, start));
   const ending = (id: string, perThread = 1) => {

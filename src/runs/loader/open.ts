@@ -9,6 +9,7 @@ import type { Spec } from '../../vision/spec.ts';
 import { cancelled } from '../cancelled.ts';
 import { type Loader, loader, type Threads } from './engine.ts';
 import { endingIdlePasses } from './passes.ts';
+import { gatheredBytes } from './reading.ts';
 import { type RecordRun, recordRun } from './records.ts';
 
 /** What of a run is not in its definition. */
@@ -109,11 +110,16 @@ export async function openLoader(resolved: Readable, options: OpenOptions = {}):
     permits: capacity.permits,
     mostPermits: capacity.mostPermits,
     reads: capacity.reads,
+    ...(capacity.gathered > 0 &&
+      typeof definition.permits !== 'number' && {
+        gathered: { most: gatheredBytes(), free: capacity.permits - capacity.gathered },
+      }),
     shuffle,
     start,
     end: total,
     signal,
     before,
+    onNote: options.onLine,
     onFailure: (failure) => {
       if (first.length < 3) first.push(failure);
       onFailure?.(failure);

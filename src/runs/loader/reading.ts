@@ -26,6 +26,11 @@ export function readAheadBytes({ memory }: Pick<Machine, 'memory'> = machine()):
   return Math.min(192 * 2 ** 20, Math.floor(memory / 16));
 }
 
+/** Bytes of files that a run may hold whose stages gather samples: an eighth of the memory, and no more than 1 GiB. */
+export function gatheredBytes({ memory }: Pick<Machine, 'memory'> = machine()): number {
+  return Math.min(2 ** 30, Math.floor(memory / 8));
+}
+
 /** The reads of a run, and how many places the source has: at least `places`, which follow the threads, and more where reads take long. */
 export function readingOf(
   places: number | Observable<number>,

@@ -73,7 +73,8 @@ export interface ToSave {
   readonly trained?: string;
 }
 
-const parts = ['model.safetensors', 'optimizer.safetensors'] as const;
+/** The files beside `state.json`. */
+export const parts = ['model.safetensors', 'optimizer.safetensors'] as const;
 
 /**
  * Saves a checkpoint under `folder` (`…/checkpoints`): written under a temporary name, brought to the disk, renamed; then all but the last
@@ -205,13 +206,13 @@ export async function checkpointAt(path: string): Promise<string | undefined> {
   }
 }
 
-const otherDigest = 'its digest is not the one in state.json';
+export const otherDigest = 'its digest is not the one in state.json';
 
 /** What the system answers of a file that is not there, or no longer as it was written. */
 const lost = ['ENOENT', 'ENOTDIR', 'EISDIR', 'EIO'];
 
 /** Any other error of the system, as of a file that this user may not read, says nothing of a checkpoint, which may be whole: no older one is taken for it. */
-function broken(path: string, part: string, cause: unknown) {
+export function broken(path: string, part: string, cause: unknown) {
   const code = systemCode(cause) ?? '';
   const reason = messageOf(cause);
   if (/^E[A-Z0-9]+$/.test(code) && !lost.includes(code)) {
@@ -239,7 +240,8 @@ export async function readState(path: string): Promise<CheckpointState> {
   }
 }
 
-function stateOf(value: unknown): CheckpointState {
+/** `state.json` as it was parsed, compared with its digest. Throws a plain error that says what is wrong. */
+export function stateOf(value: unknown): CheckpointState {
   const state = value as Partial<CheckpointState> | null;
   if (state?.format !== 1 && state?.format !== 2)
     throw new Error(`format must be 1 or 2, got ${String(state?.format)}`);

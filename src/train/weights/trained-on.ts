@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { fail } from '../../errors.ts';
 import type { Spec } from '../../vision/spec.ts';
+import { jsonOf } from '../../whole-file.ts';
 
 /** The name under which a model's file says how it is used: what a picture goes through before it, and the names of its classes. */
 export const trainedKey = 'patchstream.trained';
@@ -42,16 +44,20 @@ export function trainedText(trained: TrainedOn): string {
   return JSON.stringify(trained);
 }
 
-/** What the metadata of a file say; undefined where they say nothing, or something of another form. */
-export function parseTrained(metadata: Readonly<Record<string, string>>): TrainedOn | undefined {
+/** What the metadata of a file say; undefined where they say nothing. @throws TRAINED_OPTION where it has another form */
+export function parseTrained(metadata: Readonly<Record<string, string>>, where: string): TrainedOn | undefined {
   const text = metadata[trainedKey];
   if (text === undefined) return undefined;
-  try {
-    const { success, data } = form.safeParse(JSON.parse(text));
-    return success ? (data as unknown as TrainedOn) : undefined;
-  } catch (error) {
-    // Text that is not JSON says nothing that we know.
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+  const value = jsonOf(text);
+  if (value === undefined) throw fail('TRAINED_OPTION', { option: trainedKey, found: 'no JSON' }, { where });
+  checkOptions('', form, value, where);
+  return value as TrainedOn;
+}
+
+/** @param owner what the options are of, before their own path. @throws TRAINED_OPTION for the first that is not as it is written */
+export function checkOptions(owner: string, schema: z.ZodType, options: unknown, where: string): void {
+  const [issue] = schema.safeParse(options).error?.issues ?? [];
+  if (issue === undefined) return;
+  const option = [owner, ...issue.path.map(String)].filter((part) => part !== '').join('.') || trainedKey;
+  throw fail('TRAINED_OPTION', { option, found: issue.message }, { where });
 }

@@ -9,7 +9,7 @@ import { toNpy } from '../../../src/sinks/to-npy.ts';
 import { toParquet } from '../../../src/sinks/to-parquet.ts';
 import { toShards } from '../../../src/sinks/to-shards.ts';
 import { runNumbered } from '../../kit/runs/jobs.ts';
-import { origin, vectorOf, vectors } from '../../kit/vectors.ts';
+import { openVectorsStage, origin, vectorOf, vectors } from '../../kit/vectors.ts';
 
 async function all(path: string) {
   const set = await openVectors(path);
@@ -47,6 +47,14 @@ t.test('vectors that a job has written are read back, from its folder, that of t
       t.same(found, name === 'jsonl' ? undefined : origin);
     }
     t.equal((await all(join(folder, name, `job-00000${ending}`))).keys[0], 'n/0.png');
+  }
+});
+
+t.test('the model is known of vectors whose shape no chain has said', async (t) => {
+  const output = t.testdir({});
+  for (const [name, sink] of sinks.slice(0, 3)) {
+    await runNumbered(join(output, name), sink, { count: 3, stages: [openVectorsStage()] });
+    t.same((await all(join(output, name))).origin, origin, name);
   }
 });
 

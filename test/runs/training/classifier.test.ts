@@ -201,7 +201,7 @@ output: before
   );
   writeFiles(root, { 'p.yaml': text({ train: 'steps: 2\n  init: nowhere', output: 'other' }) });
   const none = await checkFile(join(root, 'p.yaml'), { registry: builtin });
-  await t.rejects(run(none.resolved!.definition), /WEIGHTS_BROKEN: .*nowhere.*the folder of a checkpoint or of a run/);
+  await t.rejects(run(none.resolved!.definition), /WEIGHTS_MISSING: .*nothing is at .*nowhere/);
 });
 
 t.test('classes that the source and the model do not share', async (t) => {

@@ -324,7 +324,7 @@ t.test('tensors and model are freed once, when it is closed or when it cannot be
     await t.rejects(openSession(definition, { model }), { code });
     t.same([tensors(), freed()], [before, 1], code);
   };
-  await refused(definitionOf(join(folder, 'second'), { init: join(folder, 'nowhere') }), 'WEIGHTS_BROKEN');
+  await refused(definitionOf(join(folder, 'second'), { init: join(folder, 'nowhere') }), 'WEIGHTS_MISSING');
   const other = t.testdir({ 'metrics.jsonl': {} });
   await refused(definitionOf(other), 'FILE_WRITE');
 });

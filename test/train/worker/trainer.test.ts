@@ -146,7 +146,7 @@ t.test('weights can come from a file', async (t) => {
   const init = join(folders.main, 'checkpoints/step-00000008');
   const ran = await run(smallDefinition(t.testdir(), { init, length: { steps: 1 } }));
   t.not(ran.rows[0]!.paramNorm, whole.rows[0]!.paramNorm);
-  await t.rejects(run(smallDefinition(t.testdir({ sub: {} }), { init: '/nowhere' })), { code: 'WEIGHTS_BROKEN' });
+  await t.rejects(run(smallDefinition(t.testdir({ sub: {} }), { init: '/nowhere' })), { code: 'WEIGHTS_MISSING' });
 });
 
 t.test('errors cross threads with code and message', async (t) => {
