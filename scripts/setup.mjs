@@ -3,7 +3,7 @@
  * part of Node, says what it will install and how to undo it before it does, and is done in a moment when nothing is to do.
  *
  * `PATCHSTREAM_SETUP=minimal` takes npm packages alone; `=bench` adds PyTorch to measure against. `LIBTORCH` is a folder of libtorch, or a python whose
- * torch is taken. `node scripts/setup.mjs --again` tries the optional parts anew.
+ * torch is taken; `LIBTENSORFLOW` one of TensorFlow, for the user's own tfjs-node. `node scripts/setup.mjs --again` tries the optional parts anew.
  */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -14,6 +14,7 @@ import { installGroups, wantedGroups } from './lib/debian.mjs';
 import { isMain } from './lib/main.mjs';
 import { run, start } from './lib/runner.mjs';
 import { digest, readIfThere, readStamp, writeStamp } from './lib/stamp.mjs';
+import { buildTfjsNode, tfjsNodes } from './lib/tfjs-node.mjs';
 
 const here = dirname(dirname(fileURLToPath(import.meta.url)));
 const leastNode = /** @type {const} */ ([20, 15]);
@@ -167,12 +168,7 @@ function isInstalled(root) {
  * @param {string} root
  */
 export function onlyWasm(root) {
-  const faster = [
-    'native/torch/build/torch.node',
-    'node_modules/@tensorflow/tfjs-node',
-    'node_modules/@tensorflow/tfjs-node-gpu',
-  ];
-  return !faster.some((name) => existsSync(join(root, name)));
+  return !existsSync(join(root, 'native/torch/build/torch.node')) && !tfjsNodes(root).some(({ there }) => there);
 }
 
 if (isMain(import.meta.url)) {
@@ -189,7 +185,11 @@ if (isMain(import.meta.url)) {
     runner: run,
     say,
     build: (root) => build(root),
-    addons: (root) => buildAddons(root, { env, platform, runner: run, start, say, again }),
+    async addons(root) {
+      const surroundings = { env, platform, runner: run, start, say, again };
+      await buildAddons(root, surroundings);
+      await buildTfjsNode(root, surroundings);
+    },
     again,
   });
 }

@@ -348,7 +348,7 @@ const missingObjects = (plan) => objectsOf(plan).filter(({ object }) => !existsS
  *
  * @param {string} root
  */
-function nodeHeaders(root) {
+export function nodeHeaders(root) {
   try {
     return join(createRequire(join(root, 'package.json')).resolve('node-api-headers/package.json'), '..', 'include');
   } catch {
@@ -430,7 +430,7 @@ export async function machineAt(root) {
 const counted = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
 /** @param {import('./runner.mjs').Answer} answer */
-function firstError({ stdout, stderr, status }) {
+export function firstError({ stdout, stderr, status }) {
   const lines = `${stderr}\n${stdout}`.split('\n').map((line) => line.trim());
   const error = [/\berror: /i, /undefined reference|cannot find|not found|Killed/].flatMap((pattern) =>
     lines.filter((line) => pattern.test(line)),

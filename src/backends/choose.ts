@@ -79,7 +79,8 @@ export async function chooseBackend(wish: BackendWish = {}, options: ChooseOptio
     throw fail('DEVICE_MISSING', { device, found });
   }
   if (backend === 'tensorflow') {
-    throw fail('BACKEND_MISSING', { backend, found: reasons.join('; '), remedy: `Run \`npm install ${cpuPackage}\`.` });
+    const remedy = 'Run `npx patchstream doctor`: it says how to install and build it.';
+    throw fail('BACKEND_MISSING', { backend, found: reasons.join('; '), remedy });
   }
   await prepareWasm(warn);
   const because = backend === 'wasm' ? 'as asked' : reasons.join('; ');
@@ -161,7 +162,11 @@ async function tryLoad(name: string, load: Load | undefined, reasons: string[]):
   } catch (error) {
     // By its text: loaders between Node and us do not all keep the code of the error.
     const absent = error instanceof Error && error.message.startsWith(`Cannot find package '${name}'`);
-    reasons.push(absent ? `${name} is not installed` : `${name} did not load (${messageOf(error)})`);
+    // The package's own text has a dozen lines about another way to build it.
+    const unbuilt =
+      error instanceof Error && /native addon module \(tfjs_binding\.node\) can ?not be found/.test(error.message);
+    const broken = unbuilt ? `the binding of ${name} is not built` : `${name} did not load (${messageOf(error)})`;
+    reasons.push(absent ? `${name} is not installed` : broken);
     return false;
   }
 }

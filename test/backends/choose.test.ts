@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import t from 'tap';
 import { type ChooseOptions, chooseBackend, type TorchFound } from '../../src/backends/choose.ts';
 import * as tf from '../../src/backends/tf.ts';
@@ -23,8 +24,11 @@ const absent = async (name: string) => {
   throw Object.assign(new Error(`Cannot find package '${name}'`), { code: 'ERR_MODULE_NOT_FOUND' });
 };
 
+const packageThere = existsSync('node_modules/@tensorflow/tfjs-node');
+
 t.test('auto falls to wasm and says why', async (t) => {
-  const choice = await chooseBackend({}, none);
+  // Where the package is installed, one that is not: else the error is Node's own.
+  const choice = await chooseBackend({}, { ...none, ...(packageThere && { load: absent }) });
   t.match(choice, { backend: 'wasm', device: 'cpu' });
   t.equal(
     choice.why,
@@ -77,7 +81,13 @@ t.test('what is asked for by name and is not there is an error', async (t) => {
   });
   await t.rejects(chooseBackend({ backend: 'tensorflow' }, { load: absent }), {
     code: 'BACKEND_MISSING',
-    message: /npm install/,
+    message: /tfjs-node is not installed\. Run `npx patchstream doctor`/,
+  });
+  const unbuilt = async () => {
+    throw new Error('The Node.js native addon module (tfjs_binding.node) can not be found at path: /a.\nPlease run');
+  };
+  await t.rejects(chooseBackend({ backend: 'tensorflow' }, { load: unbuilt }), {
+    message: /the binding of @tensorflow\/tfjs-node is not built\. Run `npx patchstream doctor`/,
   });
   await t.rejects(chooseBackend({ device: 'mps' }, { load: absent, ...none }), { code: 'DEVICE_MISSING' });
   await t.rejects(chooseBackend({ backend: 'wasm', device: 'cuda:0' }), { code: 'DEVICE_MISSING' });

@@ -232,7 +232,12 @@ t.test('npm is the one that runs us, where it says so', async (t) => {
 t.test('only wasm trains until a faster backend is there', async (t) => {
   const root = t.testdir({});
   t.equal(onlyWasm(root), true);
-  mkdirSync(join(root, 'node_modules', '@tensorflow', 'tfjs-node'), { recursive: true });
+  const folder = join(root, 'node_modules', '@tensorflow', 'tfjs-node');
+  const binary = { module_name: 'it', module_path: './lib/v{napi_build_version}', napi_versions: [3] };
+  mkdirSync(join(folder, 'lib', 'v3'), { recursive: true });
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ version: '4.22.0', binary }));
+  t.equal(onlyWasm(root), true, 'a package without its binding');
+  writeFileSync(join(folder, 'lib', 'v3', 'it.node'), '');
   t.equal(onlyWasm(root), false);
   t.end();
 });

@@ -11,6 +11,7 @@ import { type Command, exits } from '../command.ts';
 import { facesFinding, landmarksFinding } from './faces.ts';
 import type { Finding } from './finding.ts';
 import { rendererFinding } from './renderer.ts';
+import { tensorflowFinding } from './tensorflow.ts';
 import { torchFinding } from './torch.ts';
 
 /** `patchstream doctor` */
@@ -55,7 +56,7 @@ function examine(addons: Builder): Finding[] {
     ...landmarksFinding(),
     backend('wasm', '@tensorflow/tfjs-backend-wasm', 'npm install @tensorflow/tfjs-backend-wasm', true),
     torchFinding(torchAddon(), () => addons.missing('torch')),
-    tensorflow(),
+    tensorflowFinding(addons.tfjsNodes(), addons.installTfjsNode),
   ];
 }
 
@@ -82,15 +83,4 @@ function backend(what: string, name: string, fix: string, needed: boolean): Find
   const state = packageState(name);
   if ('version' in state) return { what: `backend ${what}`, found: state.version, ok: true };
   return { what: `backend ${what}`, found: state.missing, ok: !needed, fix };
-}
-
-function tensorflow(): Finding {
-  const gpu = packageState('@tensorflow/tfjs-node-gpu');
-  if ('version' in gpu) return { what: 'backend tensorflow', found: `${gpu.version} (tfjs-node-gpu)`, ok: true };
-  return backend(
-    'tensorflow',
-    '@tensorflow/tfjs-node',
-    'where torch cannot be built: npm install @tensorflow/tfjs-node, or tfjs-node-gpu with a GPU',
-    false,
-  );
 }

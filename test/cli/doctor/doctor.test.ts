@@ -2,6 +2,7 @@ import t from 'tap';
 import { packageState } from '../../../src/cli/doctor/doctor.ts';
 import { facesFinding, landmarksFinding } from '../../../src/cli/doctor/faces.ts';
 import { rendererFinding } from '../../../src/cli/doctor/renderer.ts';
+import { tensorflowFinding } from '../../../src/cli/doctor/tensorflow.ts';
 import { torchFinding } from '../../../src/cli/doctor/torch.ts';
 import type { DlibAddon, TorchAddon } from '../../../src/native.ts';
 import type { NativeRenderer } from '../../../src/vision/render/native.ts';
@@ -67,6 +68,32 @@ t.test('the torch backend that is not there: why, and the command', (t) => {
     },
   );
   t.match(torchFinding(unbuilt, () => 'no libtorch', 'darwin').fix, /^faster training: LIBTORCH=\/path/);
+  t.end();
+});
+
+t.test('the backend tensorflow: package, library and where it is from; or the commands', (t) => {
+  const [install, what] = ['npm install it', 'backend tensorflow'];
+  const node = { name: '@tensorflow/tfjs-node', version: '4.22.0', binding: '/b.node', there: true };
+  const outcome = { version: '2.21.0', place: '/site/tensorflow' };
+  const found = (...packages: Parameters<typeof tensorflowFinding>[0]) => tensorflowFinding(packages, install);
+  t.same(found({ ...node, outcome }), {
+    what,
+    found: '4.22.0 (tfjs-node), on TensorFlow 2.21.0 in /site/tensorflow',
+    ok: true,
+  });
+  t.match(found(node), { found: /tfjs-node\), with the TensorFlow that the package has downloaded$/, ok: true });
+  t.match(found(), {
+    found: /^not installed/,
+    ok: true,
+    fix: /: npm install it, then LIBTENSORFLOW=python3 .*--build/,
+  });
+  const fix = /^LIBTENSORFLOW=python3 npx patchstream doctor --build/;
+  t.match(found({ ...node, there: false }), { found: /its binding is not built$/, ok: true, fix });
+  const failed = { ...outcome, reason: 'TensorFlow 2.4.1 is too old' };
+  t.match(found({ ...node, there: false, outcome: failed }), { found: /was not built: TensorFlow 2\.4\.1 is/, fix });
+  t.match(found({ ...node, outcome, gone: true }), { found: /2\.21\.0, which is gone \(\/site\/tensorflow\)/, fix });
+  const gpu = { ...node, name: '@tensorflow/tfjs-node-gpu', there: false };
+  t.match(found(gpu, { ...node, outcome }).found, '(tfjs-node), on TensorFlow', 'the one that loads');
   t.end();
 });
 
