@@ -9,11 +9,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { decode, duplicates, imageFolder, perceptualHash } from '../src/index.ts';
 import { definePipeline } from '../src/runs/loader/define.ts';
 import { run as runPipeline } from '../src/runs/run.ts';
 import { readRows } from '../src/sinks/duplicates/row.ts';
-import { type Change, changes, makePictures, type Planted } from './duplicates/pictures.ts';
+import { type Change, changes, firstSeed, makePictures, type Planted } from './duplicates/pictures.ts';
 import { pythonOf } from './peers/installed.ts';
 import type { Row } from './peers/row.ts';
 
@@ -30,10 +31,17 @@ interface Found {
 }
 
 export async function run(args: readonly string[] = []): Promise<{ rows: Row[]; notes: string[] }> {
-  const folder = args[0] === undefined ? mkdtempSync(join(tmpdir(), 'patchstream-duplicates-')) : undefined;
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    options: { seed: { type: 'string', default: String(firstSeed) } },
+    allowPositionals: true,
+  });
+  const seed = Number(values.seed);
+  const given = positionals[0];
+  const folder = given === undefined ? mkdtempSync(join(tmpdir(), 'patchstream-duplicates-')) : undefined;
   try {
-    const pictures = args[0] ?? join(folder!, 'pictures');
-    const planted = await makePictures(pictures, { count, perChange });
+    const pictures = given ?? join(folder!, 'pictures');
+    const planted = await makePictures(pictures, { count, perChange, seed });
     const ours = await oursOf(pictures, planted);
     const python = pythonOf('duplicates');
     if ('missing' in python) return { rows: [], notes: [`Without imagehash and imagededup: ${python.missing}`] };

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { firstLine, messageOf } from './errors.ts';
 import { prepareThreads } from './library-threads.ts';
 import { computeThreads } from './machine.ts';
+import type { LikenessAddon } from './native-likeness.ts';
 import type { ReadingAddon } from './native-reading.ts';
 import { jsonOf, systemCode, textOf } from './whole-file.ts';
 
@@ -109,7 +110,7 @@ export type Said = string | Uint8Array | undefined;
  * The functions of `native/image/addon.cc`, as they are. Loaded once in each thread, which has threads of its own that render. A mistake of the
  * caller is thrown; what is wrong with a picture is told by its outcome.
  */
-export interface ImageAddon extends ReadingAddon {
+export interface ImageAddon extends ReadingAddon, LikenessAddon {
   /**
    * Comes first, once. `ended` hears of jobs that have ended, many at a time: [id, outcome (`imageOutcomes`), size of the file that was read] of each, in the
    * first `count` ints of an array that is used again for the next message, and in their order the messages of those that are broken and the files of those that

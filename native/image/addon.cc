@@ -9,6 +9,7 @@
 #include "decode/png.h"
 #include "decode/webp.h"
 #include "environment.h"
+#include "likeness/calls.h"
 #include "pixels/resize.h"
 #include "reading/calls.h"
 #include "records.h"
@@ -268,7 +269,12 @@ NAPI_MODULE_INIT() {
                   {"read", entry<readWaiting>},
                   {"takeRead", entry<takeRead>},
                   {"cancelRead", entry<cancelRead>},
-                  {"listenReaders", entry<listenReaders>}});
+                  {"listenReaders", entry<listenReaders>},
+                  {"openParts", entry<openParts>},
+                  {"partCodes", entry<partCodes>},
+                  {"newCodes", entry<newCodes>},
+                  {"addCodes", entry<addCodes>},
+                  {"nearCodes", entry<nearCodes>}});
     if (crc32Ways() > 0) addFunctions(env, exports, {{"crc32", entry<crc32Of>}, {"crc32Ways", entry<crc32WaysOf>}});
   });
 }

@@ -6,6 +6,8 @@
 
 #include "arguments.h"
 #include "job.h"
+#include "likeness/code_index.h"
+#include "likeness/codes.h"
 #include "pool.h"
 #include "reading/readers.h"
 #include "render.h"
@@ -22,11 +24,15 @@ struct Environment {
   // Of the JavaScript thread, for records.
   Renderer renderer;
   Job records;
+  // For near-duplicates.
+  Parts parts;
+  std::vector<uint64_t> codes;
+  std::vector<Found> found;
 };
 
 struct Rendering {
   using State = Environment;
-  static constexpr size_t arguments = 4;
+  static constexpr size_t arguments = 5;
   static constexpr const char* code = "RENDER";
   static Thrown thrown() noexcept { return whatWasThrown(); }
 };

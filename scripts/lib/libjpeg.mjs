@@ -50,5 +50,11 @@ function libjpegAt(prefix, machine) {
   }
   const library = libraryIn('jpeg', prefix, version, machine);
   if (typeof library === 'string') return library;
-  return { name: 'libjpeg-turbo', version, ...library, compile: ['-std=c++17', ...library.compile] };
+  // Products and sums are not joined, so that coefficients are those that JavaScript computes.
+  return {
+    name: 'libjpeg-turbo',
+    version,
+    ...library,
+    compile: ['-std=c++17', '-ffp-contract=off', ...library.compile],
+  };
 }

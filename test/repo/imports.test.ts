@@ -15,6 +15,7 @@ const everywhere = [
   'machine.ts',
   'random.ts',
   'native-reading.ts',
+  'native-likeness.ts',
   'native.ts',
   'native-pool.ts',
   'worker-thread.ts',

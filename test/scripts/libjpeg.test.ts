@@ -20,12 +20,22 @@ t.test('libjpeg-turbo in the paths of the system, and in a folder of the user', 
   const system = t.testdir({});
   t.equal(find(system), 'no libjpeg-turbo in the paths of the system');
   writeFiles(system, debian);
-  t.match(find(system), { name: 'libjpeg-turbo', version: '2.1.5', compile: ['-std=c++17'], link: [/^-L/, '-ljpeg'] });
+  t.match(find(system), {
+    name: 'libjpeg-turbo',
+    version: '2.1.5',
+    compile: ['-std=c++17', '-ffp-contract=off'],
+    link: [/^-L/, '-ljpeg'],
+  });
   const own = join(system, 'own');
   writeFiles(own, { 'include/jpeglib.h': '', 'include/jconfig.h': config('3.0.1'), 'lib/libjpeg.so': 'library' });
   const found = find(system, own);
   t.match(found, { version: '3.0.1', place: own, link: [/^-L/, '-ljpeg', `-Wl,-rpath,${join(own, 'lib')}`] });
-  t.match((found as { compile: string[] }).compile, ['-std=c++17', '-isystem', join(own, 'include')]);
+  t.match((found as { compile: string[] }).compile, [
+    '-std=c++17',
+    '-ffp-contract=off',
+    '-isystem',
+    join(own, 'include'),
+  ]);
   t.equal(find(system, '/nowhere'), 'LIBJPEG=/nowhere: no jpeglib.h in /nowhere/include');
   t.end();
 });

@@ -17,7 +17,7 @@ export const wholePart: Part = { left: 0, right: quarters, top: 0, bottom: quart
 const basisOf = new Map<number, Float64Array>();
 
 /** cos(π u t), t from 0 to 1 between two edges, as much of it as lies in each pixel: [16, thumbnailSide]. */
-function basis(from: number, to: number): Float64Array {
+export function basis(from: number, to: number): Float64Array {
   const id = idOf(from, to);
   const known = basisOf.get(id);
   if (known !== undefined) return known;

@@ -1,11 +1,11 @@
-import { CodeIndex } from './code-index.ts';
 import { CosineTransform, type Part, thumbnailSide, wholePart } from './cosine-transform.ts';
-import { codesOf, type PartCodes, parts } from './parts.ts';
-import { differingBits, hashBytes, perceptualHash, signsOf, zero } from './perceptual-hash.ts';
+import { type Codes, fastestCodes, type Lookup } from './lookup.ts';
+import { type PartCodes, parts } from './parts.ts';
+import { differingBits, hashBytes, signsOf, zero } from './perceptual-hash.ts';
 import { isPlain, PlainPictures } from './plain-pictures.ts';
 import { register, type Wanted } from './registration.ts';
 import { Rows } from './rows.ts';
-import { likenessOf, shapeOf } from './shape.ts';
+import { likenessFrom, shapeFrom, shapeOf } from './shape.ts';
 
 /** An earlier picture that one looks like. */
 export interface NearDuplicate {
@@ -26,6 +26,13 @@ interface Candidate {
   readonly bits: number;
   readonly part: number;
   readonly mirrored: boolean;
+}
+
+/** What is computed of a picture once. */
+interface Known {
+  readonly thumbnail: Uint8Array;
+  readonly hash: Uint8Array;
+  readonly codes: PartCodes;
 }
 
 /** How alike near-duplicates are. */
@@ -55,13 +62,18 @@ export class NearDuplicates {
   readonly #coarse = new Rows(64, (length) => new Float32Array(length));
   readonly #plain = new PlainPictures();
   /** Whole pictures with content, and those without, which are no part of others. */
-  readonly #wholes = new CodeIndex(1);
-  readonly #faint = new CodeIndex(1);
+  readonly #wholes: Lookup;
+  readonly #faint: Lookup;
   /** Values are picture · parts + part. */
-  readonly #parts = new CodeIndex(7);
+  readonly #parts: Lookup;
+  readonly #codes: Codes;
 
-  constructor(bounds: Bounds) {
+  constructor(bounds: Bounds, codes: Codes = fastestCodes()) {
     this.#bounds = bounds;
+    this.#codes = codes;
+    this.#wholes = codes.lookup('wholes');
+    this.#faint = codes.lookup('wholes');
+    this.#parts = codes.lookup('parts');
   }
 
   get count(): number {
@@ -70,15 +82,20 @@ export class NearDuplicates {
 
   /** Compares a picture with all before it, and keeps it. @param thumbnail uint8 [32, 32], copied. @returns what it looks like, in the order of `other`. */
   add(thumbnail: Uint8Array): NearDuplicate[] {
-    const codes = codesOf(thumbnail);
-    const found = isPlain(thumbnail) ? this.#comparePlain(thumbnail) : this.#compare(thumbnail, codes);
-    this.#keep(thumbnail, codes);
+    const known = this.#knownOf(thumbnail);
+    const found = isPlain(thumbnail) ? this.#comparePlain(thumbnail) : this.#compare(known);
+    this.#keep(known);
     return found;
   }
 
   /** Keeps a picture of which it is known what it looks like. */
   keep(thumbnail: Uint8Array): void {
-    this.#keep(thumbnail, codesOf(thumbnail));
+    this.#keep(this.#knownOf(thumbnail));
+  }
+
+  #knownOf(thumbnail: Uint8Array): Known {
+    const codes = this.#codes.of(thumbnail);
+    return { thumbnail, hash: signsOf(codes.fine, zero, false), codes };
   }
 
   #comparePlain(thumbnail: Uint8Array): NearDuplicate[] {
@@ -87,22 +104,21 @@ export class NearDuplicates {
       .map((other) => ({ other, likeness: 1, bits: 0, mirrored: false }));
   }
 
-  #compare(thumbnail: Uint8Array, codes: PartCodes): NearDuplicate[] {
-    const found = this.#same(thumbnail, codes);
-    if (codes.content[0]) this.#partsOf(thumbnail, codes, found);
+  #compare(picture: Known): NearDuplicate[] {
+    const found = this.#same(picture);
+    if (picture.codes.content[0]) this.#partsOf(picture, found);
     return [...found.values()].sort((a, b) => a.other - b.other);
   }
 
   /** Those that show the same as they are. */
-  #same(thumbnail: Uint8Array, { plain }: PartCodes): Map<number, NearDuplicate> {
-    const hash = perceptualHash(thumbnail);
-    const transform = new CosineTransform(thumbnail, 16);
+  #same({ hash, codes: { plain, fine } }: Known): Map<number, NearDuplicate> {
     const found = new Map<number, NearDuplicate>();
-    for (const index of [this.#wholes, this.#faint]) {
-      index.near(plain[0]!, plain[1]!, 19, (other) => {
+    const code = plain.subarray(0, 2);
+    for (const lookup of [this.#wholes, this.#faint]) {
+      lookup.near(code, 19, (_, other) => {
         const bits = differingBits(hash, this.#hashes.at(other));
         if (bits > this.#bounds.within || found.has(other)) return;
-        const likeness = likenessOf(transform, wholePart, shapeOf(this.#thumbnails.at(other), 16, false));
+        const likeness = likenessFrom(fine, shapeOf(this.#thumbnails.at(other), 16, false));
         found.set(other, { other, likeness, bits, mirrored: false });
       });
     }
@@ -110,13 +126,13 @@ export class NearDuplicates {
   }
 
   /** Adds those of which one shows a part of the other. */
-  #partsOf(thumbnail: Uint8Array, codes: PartCodes, found: Map<number, NearDuplicate>): void {
+  #partsOf({ thumbnail, codes }: Known, found: Map<number, NearDuplicate>): void {
     const inThis = this.#wholesIn(codes);
     const inOthers = this.#partsLike(codes);
     const [own, mirrored] = [false, true].map((mirrored) => ({
       thumbnail,
       mirrored,
-      coarse: shapeOf(thumbnail, 8, mirrored),
+      coarse: shapeFrom(codes.coarse, mirrored),
     })) as [Wanted, Wanted];
     for (const other of new Set([...inThis.keys(), ...inOthers.keys()])) {
       if (found.has(other)) continue;
@@ -133,28 +149,29 @@ export class NearDuplicates {
   /** The earlier pictures that parts of this one may show. */
   #wholesIn({ plain, mirrored, content }: PartCodes): Map<number, Candidate> {
     const found = new Map<number, Candidate>();
+    const [wanted, withContent] = [new Int32Array(4 * parts.length), new Uint8Array(parts.length)];
+    let count = 0;
     for (let part = 0; part < parts.length; part++) {
       if (!content[part]) continue;
-      for (const isMirrored of [false, true]) {
-        const codes = isMirrored ? mirrored : plain;
-        this.#wholes.near(codes[2 * part]!, codes[2 * part + 1]!, 11, (picture, bits) =>
-          nearest(found, picture, { bits, part, mirrored: isMirrored }),
-        );
+      for (const [i, codes] of [plain, mirrored].entries()) {
+        wanted[4 * count + 2 * i] = codes[2 * part]!;
+        wanted[4 * count + 2 * i + 1] = codes[2 * part + 1]!;
       }
+      withContent[count++] = part;
     }
+    this.#wholes.near(wanted.subarray(0, 4 * count), 11, (query, picture, bits) =>
+      nearest(found, picture, { bits, part: withContent[query >> 1]!, mirrored: (query & 1) === 1 }),
+    );
     return found;
   }
 
   /** The earlier pictures of which a part may show this one. */
   #partsLike({ plain, mirrored }: PartCodes): Map<number, Candidate> {
     const found = new Map<number, Candidate>();
-    for (const isMirrored of [false, true]) {
-      const codes = isMirrored ? mirrored : plain;
-      this.#parts.near(codes[0]!, codes[1]!, 11, (at, bits) => {
-        const picture = Math.floor(at / parts.length);
-        nearest(found, picture, { bits, part: at - picture * parts.length, mirrored: isMirrored });
-      });
-    }
+    this.#parts.near(Int32Array.of(plain[0]!, plain[1]!, mirrored[0]!, mirrored[1]!), 11, (query, at, bits) => {
+      const picture = Math.floor(at / parts.length);
+      nearest(found, picture, { bits, part: at - picture * parts.length, mirrored: query === 1 });
+    });
     return found;
   }
 
@@ -181,19 +198,25 @@ export class NearDuplicates {
     return { thumbnail: this.#thumbnails.at(picture), mirrored, coarse };
   }
 
-  #keep(thumbnail: Uint8Array, { plain, content }: PartCodes): void {
+  #keep({ thumbnail, hash, codes: { plain, content, coarse } }: Known): void {
     const picture = this.#count++;
     this.#thumbnails.add(thumbnail);
-    this.#coarse.add(shapeOf(thumbnail, 8, false));
-    this.#hashes.add(perceptualHash(thumbnail));
+    this.#coarse.add(shapeFrom(coarse, false));
+    this.#hashes.add(hash);
     if (isPlain(thumbnail)) {
       this.#plain.add(picture, thumbnail);
       return;
     }
-    (content[0] ? this.#wholes : this.#faint).add(plain[0]!, plain[1]!, picture);
+    (content[0] ? this.#wholes : this.#faint).add(plain.subarray(0, 2), Int32Array.of(picture));
+    const [codes, values] = [new Int32Array(2 * parts.length), new Int32Array(parts.length)];
+    let count = 0;
     for (let part = 1; part < parts.length; part++) {
-      if (content[part]) this.#parts.add(plain[2 * part]!, plain[2 * part + 1]!, picture * parts.length + part);
+      if (!content[part]) continue;
+      codes[2 * count] = plain[2 * part]!;
+      codes[2 * count + 1] = plain[2 * part + 1]!;
+      values[count++] = picture * parts.length + part;
     }
+    this.#parts.add(codes.subarray(0, 2 * count), values.subarray(0, count));
   }
 }
 

@@ -26,7 +26,7 @@ export const parts: readonly Part[] = [
 ];
 
 /** A part has content where at least so many of its 63 coefficients are more than noise. */
-const leastContent = 32;
+export const leastContent = 32;
 
 /** What a picture is found by. */
 export interface PartCodes {
@@ -34,20 +34,28 @@ export interface PartCodes {
   readonly plain: Int32Array;
   /** The same of the picture mirrored. */
   readonly mirrored: Int32Array;
-  /** Of each part: whether it has content. Areas of one colour look like all others. */
-  readonly content: readonly boolean[];
+  /** Of each part: 1 where it has content. Areas of one colour look like all others. */
+  readonly content: Uint8Array;
+  /** The 8 × 8 coefficients of the whole, and its 16 × 16. */
+  readonly coarse: Float64Array;
+  readonly fine: Float64Array;
 }
 
 /** The codes of all parts of a thumbnail, uint8 [32, 32]. */
 export function codesOf(thumbnail: Uint8Array): PartCodes {
   const transform = new CosineTransform(thumbnail, 8);
   const [plain, mirrored] = [new Uint8Array(8 * parts.length), new Uint8Array(8 * parts.length)];
-  const content = parts.map((part, p) => {
+  const content = new Uint8Array(parts.length);
+  let coarse = new Float64Array();
+  for (const [p, part] of parts.entries()) {
     const coefficients = transform.of(part);
     const noise = noiseOf(part);
     plain.set(signsOf(coefficients, noise, false), 8 * p);
     mirrored.set(signsOf(coefficients, noise, true), 8 * p);
-    return coefficients.reduce((sum, value, i) => sum + (i > 0 && Math.abs(value) > noise ? 1 : 0), 0) >= leastContent;
-  });
-  return { plain: new Int32Array(plain.buffer), mirrored: new Int32Array(mirrored.buffer), content };
+    const more = coefficients.reduce((sum, value, i) => sum + (i > 0 && Math.abs(value) > noise ? 1 : 0), 0);
+    content[p] = more >= leastContent ? 1 : 0;
+    if (p === 0) coarse = coefficients.slice();
+  }
+  const fine = new CosineTransform(thumbnail, 16).of(wholePart);
+  return { plain: new Int32Array(plain.buffer), mirrored: new Int32Array(mirrored.buffer), content, coarse, fine };
 }

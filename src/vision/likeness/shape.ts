@@ -15,7 +15,11 @@ const weightsOf = new Map(
 
 /** The shape of a whole thumbnail by 8 × 8 or 16 × 16 coefficients, that of its mirror image if it is `mirrored`. */
 export function shapeOf(thumbnail: Uint8Array, count: 8 | 16, mirrored: boolean): Shape {
-  const coefficients = new CosineTransform(thumbnail, count).of(wholePart);
+  return shapeFrom(new CosineTransform(thumbnail, count).of(wholePart), mirrored);
+}
+
+/** The same of coefficients that are known. */
+export function shapeFrom(coefficients: Float64Array, mirrored: boolean): Shape {
   const weights = weightsOf.get(coefficients.length)!;
   const weighted = coefficients.map((value, i) => (mirrored && (i & 1) === 1 ? -value : value) * weights[i]!);
   const length = Math.sqrt(weighted.reduce((sum, value) => sum + value * value, 0));
@@ -24,7 +28,11 @@ export function shapeOf(thumbnail: Uint8Array, count: 8 | 16, mirrored: boolean)
 
 /** The likeness of a part to a shape, -1 to 1. */
 export function likenessOf(transform: CosineTransform, part: Part, shape: Shape): number {
-  const coefficients = transform.of(part);
+  return likenessFrom(transform.of(part), shape);
+}
+
+/** The same of coefficients that are known. */
+export function likenessFrom(coefficients: Float64Array, shape: Shape): number {
   const weights = weightsOf.get(coefficients.length)!;
   let [product, square] = [0, 0];
   for (let i = 1; i < coefficients.length; i++) {
