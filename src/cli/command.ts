@@ -1,5 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { fail, nearest } from '../errors.ts';
+import { type ErrorCode, fail, nearest, PatchstreamError } from '../errors.ts';
 
 /** Where a verb reads and writes; a test gives its own. */
 export interface Terminal {
@@ -27,6 +27,28 @@ export interface Output {
 
 /** What a verb ends with. `unread`: what it had to say was read by nobody. */
 export const exits = { ok: 0, failed: 1, usage: 2, SIGHUP: 129, SIGINT: 130, unread: 141, SIGTERM: 143 } as const;
+
+/** What is wrong with the command line itself, whenever that is found. */
+const typed: readonly ErrorCode[] = [
+  ...(['ARGUMENT', 'PART', 'PART_SINK', 'WATCH_IDLE', 'WATCH_SINK', 'WATCH_SOURCE'] as const),
+  ...(['EVALUATE_ON', 'EVALUATE_FOLDER'] as const),
+];
+
+/** What the command line names that is not there, or is something else. In a run these are errors of its pipeline's data. */
+const named: readonly ErrorCode[] = [
+  ...(['TRAINED_MISSING', 'TRAINED_NONE', 'WEIGHTS_MISSING', 'WEIGHTS_PIPELINE', 'CHECKPOINT_NONE'] as const),
+  ...(['EMBED_MODEL', 'PREDICT_MODEL', 'VECTORS_NONE', 'VECTORS_KEY', 'VECTORS_MODEL', 'INSPECT_NOTHING'] as const),
+  ...(['FOLDER_MISSING', 'FOLDER_FILE'] as const),
+];
+
+/**
+ * The one rule of exit codes: 2 where the command must be written otherwise (the command line, the pipeline, or what the command line names is wrong, and nothing was
+ * begun), 1 where its work has failed. @param begun whether the work had begun.
+ */
+export function exitOf(error: unknown, { begun }: { readonly begun: boolean }): number {
+  if (!(error instanceof PatchstreamError)) return exits.failed;
+  return typed.includes(error.code) || (!begun && named.includes(error.code)) ? exits.usage : exits.failed;
+}
 
 /** One verb of the command line. */
 export interface Command {

@@ -59,8 +59,8 @@ export const reconstruct: Command = {
   async run(given, terminal) {
     const count = given.text('pictures') ?? '8';
     if (!/^\d+$/.test(count) || Number(count) < 1 || Number(count) > 64) {
-      terminal.stderr.write(`--pictures must be a number from 1 to 64; got ${JSON.stringify(count)}.\n`);
-      return exits.usage;
+      const slots = { command: 'patchstream reconstruct', found: `--pictures ${count}` };
+      throw fail('ARGUMENT', { ...slots, advice: 'It must be a number from 1 to 64.' });
     }
     const resolved = await resolvedOf(reconstruct, given, terminal, { restoring: true });
     if (resolved === undefined) return exits.usage;

@@ -1,7 +1,7 @@
-import { type ErrorCode, messageOf, nearest, PatchstreamError, printable } from '../errors.ts';
+import { messageOf, nearest, printable } from '../errors.ts';
 import { version } from '../pipeline/version.ts';
 import { check } from './check.ts';
-import { type Command, exits, helpOf, parseGiven, type Terminal } from './command.ts';
+import { type Command, exitOf, exits, helpOf, parseGiven, type Terminal } from './command.ts';
 import { describe } from './describe.ts';
 import { doctor } from './doctor/doctor.ts';
 import { duplicates } from './duplicates/duplicates.ts';
@@ -31,9 +31,6 @@ export const commands: readonly Command[] = [
   profile,
   doctor,
 ];
-
-/** Errors of what was typed, not of what was done. */
-const usageCodes: readonly ErrorCode[] = ['ARGUMENT', 'PART'];
 
 /**
  * The command line: runs a verb and returns the exit code. Nothing from outside reaches the terminal unescaped. A reader who leaves ends no verb: what works
@@ -88,7 +85,7 @@ async function runVerb(args: readonly string[], terminal: Terminal): Promise<num
   } catch (error) {
     shown.stderr.write(`${messageOf(error)}\n`);
     if (terminal.env.PATCHSTREAM_DEBUG && error instanceof Error) shown.stderr.write(`${error.stack}\n`);
-    return error instanceof PatchstreamError && usageCodes.includes(error.code) ? exits.usage : exits.failed;
+    return exitOf(error, { begun: false });
   }
 }
 

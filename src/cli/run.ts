@@ -7,6 +7,7 @@ import { problemLines } from './check.ts';
 import {
   type Command,
   type CommandOption,
+  exitOf,
   exits,
   type Given,
   onlyWord,
@@ -92,7 +93,7 @@ export async function runShown(
   } catch (error) {
     if (given.flag('json')) stdout.write(`${JSON.stringify({ type: 'error', ...errorJson(error) })}\n`);
     stderr.write(`${messageOf(error)}\n`);
-    return stop.received() ? exits[stop.received()!] : exits.failed;
+    return stop.received() ? exits[stop.received()!] : exitOf(error, { begun: true });
   } finally {
     stop.forget();
   }

@@ -4,6 +4,7 @@ import { basename, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { counted } from '../counts.ts';
 import { fail, printable } from '../errors.ts';
+import { checkFolder } from '../files/listing.ts';
 import { embed as embedStage, predict as predictStage } from '../inference/index.ts';
 import { photoStages } from '../inference/photos.ts';
 import type { WithPrediction } from '../inference/predict.ts';
@@ -90,6 +91,8 @@ interface Using {
 /** Runs the pipeline of the verb: the folder's pictures, brought to where the model takes them. @returns the exit code. */
 async function use(from: string, photos: string, last: Stage, { given, terminal, output, format }: Using) {
   const trained = foundTrained(from, process.cwd());
+  await checkFolder(resolve(photos));
+  await checkFolder(resolve(photos));
   const definition: Definition = define({
     name: 'pictures',
     source: imageFolder({ path: resolve(photos) }),
@@ -102,7 +105,7 @@ async function use(from: string, photos: string, last: Stage, { given, terminal,
   const problems = check(definition, builtin);
   for (const line of problemLines(problems)) terminal.stderr.write(`${line}\n`);
   if (problems.length > 0) return exits.usage;
-  if (!given.flag('fresh')) await sayArrived(definition, photos, terminal);
+  if (!given.flag('fresh') && !given.flag('watch')) await sayArrived(definition, photos, terminal);
   return runShown(definition, given, terminal, builtin);
 }
 

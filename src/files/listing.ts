@@ -55,10 +55,14 @@ export async function listFiles(
   options: ListOptions = {},
 ): Promise<Listing> {
   const walk = new Walk(root, wanted, options);
-  const top = await (options.system ?? fileSystem)
-    .stat(root, { bigint: true })
-    .catch((error: unknown) => missing(root, error));
-  if (top.isDirectory()) return walk.all();
+  await checkFolder(root, options.system);
+  return walk.all();
+}
+
+/** Looks whether a folder is there. @throws FOLDER_MISSING, FOLDER_FILE, FOLDER_UNREADABLE */
+export async function checkFolder(root: string, { stat }: Pick<FileSystem, 'stat'> = fileSystem): Promise<void> {
+  const top = await stat(root, { bigint: true }).catch((error: unknown) => missing(root, error));
+  if (top.isDirectory()) return;
   const advice = top.isFile() ? await adviceOn(root) : 'Give a folder.';
   throw fail('FOLDER_FILE', { path: root, advice });
 }

@@ -6,11 +6,11 @@ import { fail, messageOf, PatchstreamError } from '../errors.ts';
 import type { EventOf, RunSummary, SampleFailure, Sum } from '../events/events.ts';
 import { type Notice, notice } from '../events/notices.ts';
 import { RunLock } from '../files/run-lock.ts';
+import { pipelineDifference } from '../pipeline/difference.ts';
 import { filesOfJobs, filesOfRuns } from '../pipeline/file/own-files.ts';
 import { redactRow, reveal, type Secret } from '../pipeline/file/redact.ts';
 import type { Part } from '../sinks/sink.ts';
 import type { StageStats } from '../streams/meter.ts';
-import { differences } from '../train/differences.ts';
 import {
   cannotWrite,
   endLine,
@@ -44,6 +44,8 @@ export class RunFolder {
   readonly digest: string;
   /** The same without the part: equal for all parts of a job. */
   readonly job: string;
+  /** Of a run that watches its source: the digest of one that does not. */
+  readonly unwatched: string | undefined;
   readonly source: SourceRecord;
 
   /** The resolved pipeline as JSON, without secrets. */
@@ -63,7 +65,7 @@ export class RunFolder {
 
   private constructor(
     path: string,
-    digests: { digest: string; job: string },
+    digests: { digest: string; job: string; unwatched: string | undefined },
     resolved: unknown,
     secrets: readonly Secret[],
     names: readonly string[],
@@ -71,6 +73,7 @@ export class RunFolder {
     this.path = path;
     this.digest = digests.digest;
     this.job = digests.job;
+    this.unwatched = digests.unwatched;
     // As JSON has it: without what is not there.
     this.pipeline = JSON.parse(JSON.stringify(resolved)) as Readonly<Record<string, unknown>>;
     this.#names = names;
@@ -82,7 +85,7 @@ export class RunFolder {
    * Makes the folder. Nothing in it is changed before `begin`.
    *
    * @param resolved the pipeline as JSON, without secrets. @param decisive what of it decides the results, with its true values. @param part of which
-   * it is. @param secrets what must not stand in its files. @param names of all that it writes there itself.
+   * it is. @param secrets what must not stand in its files. @param names of all that it writes there itself. @param watch whether its source is watched.
    * @throws OUTPUT_FOLDER when it cannot be made.
    */
   static async open(
@@ -93,10 +96,16 @@ export class RunFolder {
       part,
       secrets = [],
       names = [...filesOfRuns, ...filesOfJobs],
-    }: { part?: Part | undefined; secrets?: readonly Secret[]; names?: readonly string[] } = {},
+      watch = false,
+    }: { watch?: boolean; part?: Part | undefined; secrets?: readonly Secret[]; names?: readonly string[] } = {},
   ): Promise<RunFolder> {
     const digestOf = (value: object) => createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16);
-    const digests = { digest: digestOf({ ...decisive, part }), job: digestOf(decisive) };
+    const watched = { ...decisive, ...(watch && { watch: true }) };
+    const digests = {
+      digest: digestOf({ ...watched, part }),
+      job: digestOf(watched),
+      unwatched: watch ? digestOf({ ...decisive, part }) : undefined,
+    };
     try {
       await mkdir(path, { recursive: true });
     } catch (cause) {
@@ -145,8 +154,14 @@ export class RunFolder {
     if (text === undefined) return undefined;
     const before = parsed<Readonly<Record<string, unknown>>>(text);
     if (before === undefined) return notice('OUTPUT_REPLACED', { folder: this.path, why: '' });
-    const different = differences(decidingOf(before), decidingOf(this.pipeline));
+    const different = pipelineDifference(before, this.pipeline);
     return different ? notice('OUTPUT_REPLACED', { folder: this.path, why: `: ${different}` }) : undefined;
+  }
+
+  /** What differs from the pipeline that has left its results here, in words; undefined where none has, or nothing that is written down differs. */
+  async difference(): Promise<string | undefined> {
+    const before = parsed<Readonly<Record<string, unknown>>>(await this.#read('pipeline.json'));
+    return before && pipelineDifference(before, this.pipeline);
   }
 
   /** Takes the folder for this process. @throws RUN_BUSY while another one that lives has it; OUTPUT_OTHER, RUN_LOCK, OUTPUT_FOLDER. */
@@ -293,12 +308,6 @@ export class RunFolder {
 
 function now(): string {
   return new Date().toISOString();
-}
-
-/** A resolved pipeline without what decides its speed alone, and who listens. */
-function decidingOf(resolved: unknown): unknown {
-  const { permits: _p, threads: _t, reads: _d, track: _r, ...rest } = resolved as Readonly<Record<string, unknown>>;
-  return rest;
 }
 
 /** The map of a file of JSON; nothing where it is none. */

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { tap } from 'rxjs';
 import { type AwakeTimer, awake } from '../awake-clock.ts';
@@ -13,6 +12,7 @@ import type { Resolved } from '../pipeline/resolve/resolve.ts';
 import { decisiveJson } from '../pipeline/resolve/resolved-json.ts';
 import { version } from '../pipeline/version.ts';
 import type { Job, OpenSink } from '../sinks/sink.ts';
+import { keysDigest } from '../sources/keys-digest.ts';
 import type { Fields, OpenSource } from '../sources/source.ts';
 import { drain } from '../streams/drain.ts';
 import type { Before } from '../streams/failures.ts';
@@ -50,7 +50,12 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
     watch = context.watch && (await Watch.open(resolved, context.watch, context));
     source = watch?.source ?? (await openSource(resolved, { signal, onLine, writes: true }));
     const failedAt = new Set<number>();
-    const job = { ...jobOf(resolved, source, context), failed: (position: number) => failedAt.has(position) };
+    const job = {
+      ...jobOf(resolved, source, context),
+      difference: await folder.difference(),
+      resumes: watch?.resumes,
+      failed: (position: number) => failedAt.has(position),
+    };
     const replaced = context.fresh ? undefined : await folder.replaces();
     const sink = await openSink(resolved, source, job, context);
     const { position, samples, sources, broken } = sink.resumed ?? {
@@ -262,18 +267,20 @@ function jobOf(resolved: Resolved, source: OpenSource<Fields | Drop>, { folder, 
     },
     ...rangeOf(source.count, part),
     ...(part && { part }),
-    source: watch ? { count: 0, keys: 'watched' } : { count: source.count, keys: keysDigest(source) },
+    source: watch ? { count: 0, keys: 'watched' } : { count: source.count, keys: sourceKeys(source) },
     fresh,
     versions: { patchstream: version() },
   };
 }
 
 /** Of the keys in listing order: positions mean the same samples only where it is the same. */
-function keysDigest(source: OpenSource<Fields | Drop>): string {
+function sourceKeys(source: OpenSource<Fields | Drop>): string {
   if (!Number.isFinite(source.count)) return 'endless';
-  const keys = createHash('sha256');
-  for (let i = 0; i < source.count; i++) keys.update(`${source.key(i)}\n`);
-  return keys.digest('hex').slice(0, 16);
+  return keysDigest(keysOf(source));
+}
+
+function* keysOf(source: OpenSource<Fields | Drop>): Generator<string> {
+  for (let i = 0; i < source.count; i++) yield source.key(i);
 }
 
 /** What cannot be written fails every sample alike: the run ends there instead of counting them. */

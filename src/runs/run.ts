@@ -5,6 +5,7 @@ import type { Finished, RunEvent, RunSummary } from '../events/events.ts';
 import { builtin } from '../pipeline/builtin.ts';
 import { soundPipeline } from '../pipeline/check.ts';
 import type { Definition } from '../pipeline/definition.ts';
+import type { Beside } from '../pipeline/difference.ts';
 import { inProse, redactProse, redactRow, type Secret } from '../pipeline/file/redact.ts';
 import { partFolder } from '../pipeline/part.ts';
 import type { Registry } from '../pipeline/registry.ts';
@@ -56,12 +57,13 @@ export async function run(definition: Definition, options: RunOptions = {}): Pro
   if (watch !== undefined) checkWatch(resolved, part);
   const { output, origin } = definition;
   const secrets = origin?.secrets ?? [];
-  const decisive = { ...trueJson(resolved), code: await codeOf(definition), ...(watch && { watch: true }) };
+  const decisive = { ...trueJson(resolved), code: await codeOf(definition) };
   const place = part ? join(output, partFolder(part)) : output;
-  const folder = await RunFolder.open(place, resolvedJson(resolved), decisive, {
+  const folder = await RunFolder.open(place, { ...resolvedJson(resolved), ...besideOf(resolved, watch) }, decisive, {
     part,
     secrets,
     names: namesOf(resolved),
+    watch: watch !== undefined,
   });
   const before = fresh || watch ? undefined : await folder.finished();
   if (before !== undefined) {
@@ -167,6 +169,14 @@ function checkWatch({ sink, source, train }: Resolved, part: Part | undefined): 
     throw fail('WATCH_SINK', { found: train === undefined ? `the sink ${sink?.name}` : 'a training' });
   }
   if (source?.definition.watch === undefined) throw fail('WATCH_SOURCE', { found: source?.name ?? 'no source' });
+}
+
+/** What makes a job another one beside its pipeline, so that a later run can say what differs. */
+function besideOf({ stages }: Resolved, watch: Watching | undefined): Beside {
+  const models = Object.fromEntries(
+    stages.flatMap(({ id, identity = [] }) => (identity.length > 0 ? [[id, identity.join()]] : [])),
+  );
+  return { ...(watch && { watch: true }), ...(Object.keys(models).length > 0 && { models }) };
 }
 
 /** What a digest of the pipeline cannot see otherwise: the text of the modules that it is written in, or that it uses. */

@@ -1,3 +1,5 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Observable, ReplaySubject } from 'rxjs';
 import { awake } from '../awake-clock.ts';
@@ -7,13 +9,16 @@ import { notice } from '../events/notices.ts';
 import { PassedOver } from '../files/passed-over.ts';
 import { writtenFolders } from '../pipeline/resolve/overlap.ts';
 import type { Resolved } from '../pipeline/resolve/resolve.ts';
-import type { OpenSink } from '../sinks/sink.ts';
-import type { Fields, OpenSource } from '../sources/source.ts';
+import { recordHead } from '../sinks/durable/owned.ts';
+import type { Job, OpenSink } from '../sinks/sink.ts';
+import { keysDigest } from '../sources/keys-digest.ts';
+import type { Fields, OpenSource, WatchedSource } from '../sources/source.ts';
 import { ArrivalLog } from '../sources/watching/arrival-log.ts';
 import { FolderPoller } from '../sources/watching/folder-poller.ts';
+import { takenBefore } from '../sources/watching/taken-before.ts';
 import type { Permits } from '../streams/permits.ts';
 import { type Drop, drop } from '../streams/sample.ts';
-import { unless } from '../whole-file.ts';
+import { unless, unlessGone } from '../whole-file.ts';
 import type { RunContext, Watching } from './context.ts';
 import type { EventHub } from './events/hub.ts';
 
@@ -36,6 +41,8 @@ export function onProgress(emit: (event: RunEvent) => void): (event: EventOf<'pr
  */
 export class Watch {
   readonly source: OpenSource<Fields | Drop>;
+  /** The same job before its source was watched, whose files are the first here. */
+  readonly resumes: Job['resumes'];
   readonly #ends = new ReplaySubject<number>(1);
   readonly #arrivals: ArrivalLog;
   readonly #newcomers: FolderPoller;
@@ -55,8 +62,10 @@ export class Watch {
     newcomers: FolderPoller,
     options: Watching,
     context: RunContext,
+    resumes: Job['resumes'],
   ) {
     this.source = source;
+    this.resumes = resumes;
     this.#arrivals = arrivals;
     this.#newcomers = newcomers;
     this.#options = options;
@@ -71,6 +80,7 @@ export class Watch {
     const written = writtenFolders(definition, { sink });
     const watched = source!.definition.watch!(source!.options, { base: definition.base, signal, progress, written });
     const arrivals = await ArrivalLog.open(folder.path, folder.digest, fresh);
+    const resumes = fresh ? undefined : await unwatched(folder, watched, arrivals);
     const newcomers = new FolderPoller(watched, arrivals);
     const open: OpenSource<Fields | Drop> = {
       count: Number.MAX_SAFE_INTEGER,
@@ -94,7 +104,7 @@ export class Watch {
     };
     // Nothing arrives at the first look; a folder that cannot be listed at all is told now.
     await newcomers.look();
-    return new Watch(open, arrivals, newcomers, options, context);
+    return new Watch(open, arrivals, newcomers, options, context, resumes);
   }
 
   /** How many files have arrived. */
@@ -170,4 +180,22 @@ export class Watch {
       return 0;
     }
   }
+}
+
+/** Takes over what a run of the same job has done that did not watch: its files become the first that have arrived. Nothing where they are not known. */
+async function unwatched(
+  { path, unwatched }: RunContext['folder'],
+  watched: WatchedSource,
+  arrivals: ArrivalLog,
+): Promise<Job['resumes']> {
+  const head = await recordHead(path);
+  if (unwatched === undefined || head?.recipe !== unwatched || head.source === undefined) return undefined;
+  const { source } = head;
+  if (arrivals.count === 0) {
+    const began = await stat(join(path, 'pipeline.json'), { bigint: true }).catch(unlessGone);
+    const taken = began && takenBefore(await watched.look(() => false), source, began.mtimeNs);
+    if (taken !== undefined) arrivals.adopt(taken);
+  }
+  const isFirst = arrivals.count >= source.count && keysDigest(arrivals.keys(source.count)) === source.keys;
+  return isFirst ? { recipe: unwatched, source } : undefined;
 }

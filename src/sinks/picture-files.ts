@@ -5,6 +5,7 @@ import { Appender } from '../files/appender.ts';
 import { RunLock } from '../files/run-lock.ts';
 import { cannotWrite, discard, systemCode, temporaryEnding, writeWhole } from '../whole-file.ts';
 import { DirectWrites } from './direct-writes.ts';
+import { isOther } from './durable/other-job.ts';
 import { OwnRecord } from './durable/owned.ts';
 import type { Job } from './sink.ts';
 
@@ -75,7 +76,9 @@ export class PictureFiles {
         ...inside.filter((name) => picture.test(name)).map((name) => `${folderName}/${name}`),
       ];
       const foreign = there.find((name) => !record.names(name) || !(own.test(name) || written.includes(name)));
-      if (foreign !== undefined) throw isForeign(folder, foreign);
+      if (foreign !== undefined) {
+        throw isOther({ folder, output: recordFolder }, `${foreign}, which no record of this run names`, false);
+      }
       return new PictureFiles(place, record, lock, there);
     } catch (error) {
       await lock?.release();
@@ -173,11 +176,6 @@ async function writeNew(path: string, bytes: Uint8Array): Promise<void> {
 function isSameName(a: string, b: string): boolean {
   const name = a.toLowerCase();
   return name === b || name === `${b}${temporaryEnding}`;
-}
-
-function isForeign(folder: string, found: string): PatchstreamError {
-  const advice = 'Choose another `path` or `output`, or move it away: --fresh does not delete it either.';
-  return fail('SHARDS_OTHER', { found: `${found}, which no record of this run names`, advice }, { where: folder });
 }
 
 /** What has come to be there meanwhile is somebody else's. */

@@ -47,6 +47,10 @@ export interface Job {
   readonly source: { readonly count: number; readonly keys: string };
   /** Whether a part of the sample at this position has failed; known once a later position is committed, or the run is complete. */
   readonly failed?: (position: number) => boolean;
+  /** What an earlier run in the run's folder had otherwise, in words, where that is known. */
+  readonly difference?: string | undefined;
+  /** The same job, run to its end before its source was watched: what that has written is of this job, as far as its source stands first in this one. */
+  readonly resumes?: { readonly recipe: string; readonly source: Job['source'] } | undefined;
   /** Begin anew, whatever an earlier run has left. */
   readonly fresh: boolean;
   readonly versions: Readonly<Record<string, string>>;

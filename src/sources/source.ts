@@ -60,6 +60,8 @@ export interface Stamp {
   readonly inode: string;
   /** When it came to be, in nanoseconds; '' where the file system does not tell. */
   readonly born: string;
+  /** When it, its name or its rights were last changed, in nanoseconds. */
+  readonly changed?: string;
 }
 
 export type Fields = Readonly<Record<string, unknown>>;

@@ -31,7 +31,7 @@ t.test('evaluate and reconstruct: a trained model, and everything that can be mi
   const file = join(root, 'tiny.yaml');
 
   const untrained = await patchstream(['evaluate', file]);
-  t.match(untrained, { code: 1, err: /^CHECKPOINT_NONE/ });
+  t.match(untrained, { code: 2, err: /^CHECKPOINT_NONE/ });
   t.match(await patchstream(['run', file]), { code: 0, out: /this model[\s\S]*report: / });
 
   const told = await patchstream(['evaluate', file]);
@@ -60,7 +60,7 @@ t.test('evaluate and reconstruct: a trained model, and everything that can be mi
   }
   t.same(readFileSync(join(root, 'run', 'reconstruction.png')), own, 'M8: the picture of the run stays');
 
-  t.match(await patchstream(['evaluate', file, '--on', join(root, 'nowhere')]), { code: 1, err: /^EVALUATE_FOLDER/ });
+  t.match(await patchstream(['evaluate', file, '--on', join(root, 'nowhere')]), { code: 2, err: /^EVALUATE_FOLDER/ });
   const picture = join(root, 'photos', '00000.jpg');
   t.match(await patchstream(['evaluate', file, '--checkpoint', picture]), { code: 1, err: /^WEIGHTS_BROKEN/ });
   const foreign = ['evaluate', file, '--set', 'train.model.lomar.target=patchNorm'];

@@ -59,8 +59,8 @@ t.test('half precision comes out as float32', async (t) => {
 
 t.test('nothing there, nothing trained, and a file that is there already', async (t) => {
   const run = t.testdir();
-  t.match(await patchstream(['export', join(run, 'none')]), { code: 1, err: /^WEIGHTS_MISSING.*nothing is at .*none/ });
-  t.match(await patchstream(['export', run]), { code: 1, err: /^CHECKPOINT_NONE/ });
+  t.match(await patchstream(['export', join(run, 'none')]), { code: 2, err: /^WEIGHTS_MISSING.*nothing is at .*none/ });
+  t.match(await patchstream(['export', run]), { code: 2, err: /^CHECKPOINT_NONE/ });
   t.match(await patchstream(['export']), { code: 2, err: /got no <run, checkpoint or file>/ });
   const path = await save(run, 1);
   const file = join(path, 'model.safetensors');

@@ -59,8 +59,16 @@ t.test('photographs become vectors and labels by a verb each; broken ones are co
       label,
     );
   }
-  const again = await patchstream(['predict', at('classifier'), at('photos'), '--top', '2', '--output', at('named')]);
+  const predicting = ['predict', at('classifier'), at('photos'), '--top', '2', '--output', at('named')];
+  const again = await patchstream(predicting);
   t.match(again, { code: 0, out: /^a\.png +a/m }, 'what is there is printed again');
+  const other = await patchstream(['predict', at('classifier'), at('photos'), '--top', '1', '--output', at('named')]);
+  t.match(other, {
+    code: 1,
+    err: /^SHARDS_OTHER.*predict\.top is 2 in it and 1 in the pipeline\. Choose another `output`/m,
+  });
+  const watched = await patchstream([...predicting, '--watch'], { during: (send) => send('SIGINT') });
+  t.match(watched, { code: 130, err: /^(?!SHARDS_OTHER)/ }, 'what is done is resumed by --watch');
 });
 
 t.test('what does not fit is refused: file, expectation, remedy; nothing is written', async (t) => {
@@ -74,9 +82,9 @@ t.test('what does not fit is refused: file, expectation, remedy; nothing is writ
   };
   await refused(['predict', at('encoder'), at('photos')], 2, /PREDICT_MODEL/);
   await refused(['embed', at('classifier'), at('photos'), '--format', 'jsonl'], 2, /EMBED_MODEL/);
-  await refused(['embed', at('nowhere'), at('photos')], 1, /^TRAINED_MISSING/);
-  await refused(['embed', at('photos'), at('photos')], 1, /^TRAINED_NONE/);
-  await refused(['embed', at('encoder'), at('nowhere'), '--format', 'jsonl'], 1, /^FOLDER_MISSING/);
+  await refused(['embed', at('nowhere'), at('photos')], 2, /^TRAINED_MISSING/);
+  await refused(['embed', at('photos'), at('photos')], 2, /^TRAINED_NONE/);
+  await refused(['embed', at('encoder'), at('nowhere'), '--format', 'jsonl'], 2, /^FOLDER_MISSING/);
   await refused(['embed', at('encoder')], 2, /^ARGUMENT/);
   await refused(['embed', at('encoder'), at('photos'), '--format', 'csv'], 2, /^ARGUMENT.*parquet/);
   await refused(['predict', at('classifier'), at('photos'), '--top', 'many'], 2, /top/);

@@ -271,6 +271,58 @@ t.test('what cannot be watched', async (t) => {
   await t.rejects(ends(imageFolder(join(root, 'none'))), { code: 'FOLDER_MISSING' });
 });
 
+t.test('a job that was run to its end goes on when it is watched, with what has arrived since', async (t) => {
+  const root = t.testdir({ photos: {} });
+  const photos = join(root, 'photos');
+  const output = join(root, 'out');
+  const job = definePipeline({
+    ...pipeline(imageFolder(photos), decode({ maxFailures: 9 }), resize(8)),
+    sink: toShards({ shardBytes: 1000 }),
+    output,
+  });
+  await pictureFolder(photos, 20);
+  writeFiles(photos, { '00005.jpg': 'no picture', 'zz.jpg': 'no picture' });
+  t.match(await run(job), { done: 19, failures: 2 });
+  const before = await keysOf(output);
+  // In front of them in the order of names.
+  await pictureFolder(join(photos, '0'), 10);
+  const first = watching(job);
+  await first.until(10);
+  t.equal(behind(first.events), 19);
+  t.match(await first.stop(), { done: 29 });
+  const keys = await keysOf(output);
+  t.same(keys.slice(0, 19), before, 'what was written stays');
+  t.same([keys.length, new Set(keys).size], [29, 29]);
+  const second = watching(job);
+  await second.heard(isWatching);
+  t.match(await second.stop(), { done: 29 });
+
+  // Where files have gone since, nobody can say which position was whose.
+  const other = { ...job, output: join(root, 'other') };
+  await run(other);
+  rmSync(join(photos, '00000.jpg'));
+  await t.rejects(watching(other).ended, { code: 'SHARDS_OTHER', message: /it was run without --watch/ });
+});
+
+t.test('a folder of another pipeline: what differs, with both values, and what to do', async (t) => {
+  const root = t.testdir({ photos: {} });
+  await pictureFolder(join(root, 'photos'), 2);
+  const job = (size: number, path?: string) =>
+    definePipeline({
+      ...pipeline(imageFolder(join(root, 'photos')), decode(), resize(size)),
+      sink: toJsonl(path === undefined ? {} : { path }),
+      output: join(root, 'out'),
+    });
+  await run(job(8));
+  await t.rejects(run(job(9)), {
+    code: 'SHARDS_OTHER',
+    message:
+      /pipeline-00000\.jsonl, which an earlier run with another pipeline has written: stages\[1\]\.resize\.size is 8 in it and 9 in the pipeline\. Choose another `output`, or start over/,
+  });
+  await run(job(8, join(root, 'aside')));
+  await t.rejects(run(job(9, join(root, 'aside'))), { code: 'SHARDS_OTHER', message: /Choose another `path`/ });
+});
+
 t.test('a list of arrivals that is lost is not made anew, but with fresh', async (t) => {
   const root = t.testdir({ photos: {} });
   await pictureFolder(join(root, 'photos'), 2);
@@ -286,7 +338,7 @@ t.test('a list of arrivals that is lost is not made anew, but with fresh', async
   rmSync(join(output, 'arrivals.jsonl'));
   await t.rejects(watching(job).ended, { code: 'WATCH_ARRIVALS' });
   // The same folder without watching is another job.
-  await t.rejects(run(job), { code: 'SHARDS_OTHER' });
+  await t.rejects(run(job), { code: 'SHARDS_OTHER', message: /it was run with --watch\. Choose another `output`, or/ });
   const abort = new AbortController();
   const summary = await run(job, {
     watch: often,

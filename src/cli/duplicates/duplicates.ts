@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { counted } from '../../counts.ts';
 import { fail, printable } from '../../errors.ts';
+import { checkFolder } from '../../files/listing.ts';
 import { openVectors } from '../../formats/vectors/open.ts';
 import { builtin } from '../../pipeline/builtin.ts';
 import { check } from '../../pipeline/check.ts';
@@ -100,6 +101,7 @@ interface EarlierJob {
 
 async function find(photos: string, output: string, given: Given, terminal: Terminal): Promise<number> {
   const { within, above, ...run } = numbersOf(given, ['within', 'above', 'threads', 'reads']);
+  await checkFolder(resolve(photos));
   const definition: Definition = define({
     name: 'pictures',
     source: imageFolder({ path: resolve(photos) }),

@@ -63,12 +63,18 @@ export class Ledger {
   ): Promise<Ledger> {
     const record = await OwnRecord.open(folder, target, job);
     const before = record.head;
-    if (job.fresh || before?.recipe !== job.recipe.digest) {
+    const text = ({ count, keys }: Job['source']) => `${counted(count, 'sample')}, keys ${keys}`;
+    const { resumes } = job;
+    const isUnwatched =
+      resumes !== undefined &&
+      before?.recipe === resumes.recipe &&
+      before.source !== undefined &&
+      text(before.source) === text(resumes.source);
+    if (job.fresh || (before?.recipe !== job.recipe.digest && !isUnwatched)) {
       return new Ledger(record, { files: [], ours: false, encoder: encodes && encoderOf(encodes) });
     }
-    const text = ({ count, keys }: Job['source']) => `${counted(count, 'sample')}, keys ${keys}`;
-    if (before.source === undefined || text(before.source) !== text(job.source)) {
-      const expected = before.source === undefined ? 'nothing' : text(before.source);
+    if (!isUnwatched && (before?.source === undefined || text(before.source) !== text(job.source))) {
+      const expected = before?.source === undefined ? 'nothing' : text(before.source);
       throw fail('SHARDS_CHANGED', { expected, found: text(job.source) }, { where: `${folder}/${recordName}` });
     }
     const files: LedgerFile[] = [];
@@ -78,7 +84,7 @@ export class Ledger {
       if (row.from !== (files.at(-1)?.to ?? job.from)) break;
       files.push(row);
     }
-    const encoder = encodes && (files.length > 0 ? encoderAgain(before.encoder, encodes, folder) : encoderOf(encodes));
+    const encoder = encodes && (files.length > 0 ? encoderAgain(before?.encoder, encodes, folder) : encoderOf(encodes));
     return new Ledger(record, { files, ours: true, encoder });
   }
 

@@ -137,6 +137,13 @@ function nameIn(row: unknown): string[] {
   return [file, begun, beside?.file].filter((name) => typeof name === 'string');
 }
 
+/** Of which job the files are that a run's folder names, if it names any. */
+export async function recordHead(folder: string): Promise<Partial<RecordHead> | undefined> {
+  const text = await readFile(join(folder, recordName), 'utf8').catch(unlessGone);
+  const [head] = wholeRows(text ?? '') as [Partial<RecordHead> | undefined];
+  return head?.format === 1 ? head : undefined;
+}
+
 /** The lines of a file of JSON up to the first that is not whole. */
 function wholeRows(text: string): unknown[] {
   const rows: unknown[] = [];

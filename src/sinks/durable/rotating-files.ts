@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fail, type PatchstreamError } from '../../errors.ts';
+import { fail } from '../../errors.ts';
 import { inTurns } from '../../files/many-files.ts';
 import { RunLock } from '../../files/run-lock.ts';
 import { TemporaryFile } from '../../files/temporary-file.ts';
@@ -12,6 +12,7 @@ import { cannotWrite } from '../../whole-file.ts';
 import type { Job, OpenSink } from '../sink.ts';
 import { besideName, fileName, originName, ownStem, sortNames, wholeName } from './file-names.ts';
 import { Ledger, type LedgerFile } from './ledger.ts';
+import { isOther, ofEarlier } from './other-job.ts';
 
 /** Where a file of a job begins. */
 export interface FileStart {
@@ -110,7 +111,7 @@ export class RollingFiles<W extends Entry> {
         beside,
         foreign,
       } = sortNames(await readdir(folder), options);
-      if (foreign !== undefined) throw isOther(folder, foreign, false);
+      if (foreign !== undefined) throw isOther(options, foreign, false);
       // Begun anew are all parts, one after the other.
       const { origin } = options;
       if (!job.fresh) await checkParts(origin === undefined ? origins : others, origin ?? readOrigin, options);
@@ -121,9 +122,9 @@ export class RollingFiles<W extends Entry> {
       const more = [...own, ...beside].filter((name) => !kept.has(name));
       // Without a line of the ledger they are somebody's work, whatever they are called.
       const nobodys = [...more, ...temporary, ...said].find((name) => !ledger.names(wholeName(name)));
-      if (nobodys !== undefined) throw isOther(folder, nobodys, false);
+      if (nobodys !== undefined) throw isOther(options, nobodys, false);
       // Renamed and not yet entered when the run was killed: they are written again. Those of another job are what it has made.
-      if (more.length > 0 && !ledger.ours && !job.fresh) throw isOther(folder, more[0]!, true);
+      if (more.length > 0 && !ledger.ours && !job.fresh) throw isOther(options, ofEarlier(more[0]!, job), true);
       return new RollingFiles(options, ledger, lock, [...temporary, ...more]);
     } catch (error) {
       await lock?.release();
@@ -293,21 +294,14 @@ interface Current<W extends Entry> {
 async function checkParts<W extends Entry>(
   others: readonly string[],
   origin: (path: string) => Promise<Origin | undefined>,
-  { folder, job }: RollingOptions<W>,
+  options: RollingOptions<W>,
 ): Promise<void> {
+  const { folder, job } = options;
   await inTurns(others, 8, async (name) => {
     const found = await origin(join(folder, name));
     if (found === undefined) return;
-    if (!isSame(found.job, job.recipe.job)) throw isOther(folder, `${name}, which was made by another recipe`, true);
+    if (!isSame(found.job, job.recipe.job)) throw isOther(options, `${name}, which was made by another recipe`, true);
     if (found.source.keys === job.source.keys && found.source.count === job.source.count) return;
-    throw isOther(folder, `${name}, which was made of another source`, true);
+    throw isOther(options, `${name}, which was made of another source`, true);
   });
-}
-
-/** @param mayGo whether --fresh would remove it. */
-function isOther(folder: string, found: string, mayGo: boolean): PatchstreamError {
-  const advice = mayGo
-    ? 'Choose another `path` or `output`, or start over, every part of it, with --fresh, which removes what the earlier job has written there.'
-    : 'Choose another `path` or `output`, or move it away: --fresh does not delete it either.';
-  return fail('SHARDS_OTHER', { found, advice }, { where: folder });
 }

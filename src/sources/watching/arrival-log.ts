@@ -49,6 +49,7 @@ export class ArrivalLog {
   /** Positions whose file was gone, or had changed, when it was read. They stay empty, also when it is there again: it then has another position. */
   readonly #gone = new Set<number>();
 
+  #adopted: readonly Row[] = [];
   readonly #limit: number;
 
   private constructor(path: string, head: Head, limit: number) {
@@ -81,10 +82,26 @@ export class ArrivalLog {
       this.#handle = await open(this.#path, this.#end === 0 ? 'w' : 'a');
       if (this.#end > 0) await this.#handle.truncate(this.#end);
       else await this.#append([this.#head]);
+      if (this.#adopted.length > 0) {
+        await this.#handle.appendFile(this.#adopted.map((row) => `${JSON.stringify(row)}\n`).join(''));
+        await this.#handle.sync();
+        this.#adopted = [];
+      }
       await syncFolder(dirname(this.#path));
     } catch (error) {
       throw cannotWrite(this.#path, error);
     }
+  }
+
+  /** Takes files for the first that have arrived: an earlier run has worked on them in this order. They are on the disk when `begin` answers. */
+  adopt(files: readonly Arrival[]): void {
+    this.#adopted = files.map(({ key, stamp }) => ({ key, file: fileOf(stamp) }));
+    for (const row of this.#adopted) this.#enter(row);
+  }
+
+  /** The keys of the first positions. */
+  keys(count: number): readonly string[] {
+    return this.#keys.slice(0, count);
   }
 
   /** How many files have a position. */

@@ -41,7 +41,8 @@ export function watchFolder(
       const found = await system.stat(pathOf(key), { bigint: true });
       const born = isBirthTold ? String(found.birthtimeNs) : '';
       // Not its device, whose number may be another when it is there again.
-      return { bytes: Number(found.size), written: String(found.mtimeNs), inode: String(found.ino), born };
+      const changed = found.ctimeNs === undefined ? {} : { changed: String(found.ctimeNs) };
+      return { bytes: Number(found.size), written: String(found.mtimeNs), inode: String(found.ino), born, ...changed };
     } catch (error) {
       if (goneCodes.includes(systemCode(error) ?? '')) return undefined;
       throw unreadable(key, messageOf(error), error);

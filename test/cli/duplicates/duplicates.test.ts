@@ -40,7 +40,7 @@ t.test('what is no number or no folder is refused', async (t) => {
   const root = t.testdir({});
   t.match(await patchstream(['duplicates', root, '--within', 'few', '--output', join(root, 'o')]), { code: 2 });
   t.match(await patchstream(['duplicates', join(root, 'none'), '--output', `${root}-o`]), {
-    code: 1,
+    code: 2,
     err: /FOLDER_MISSING/,
   });
   t.match(await patchstream(['duplicates']), { code: 2, err: /ARGUMENT/ });

@@ -102,8 +102,8 @@ t.test('what is no training is told of', async (t) => {
     other: {},
     half: { 'metrics.jsonl': '', 'pipeline.json': '{"name":"\u001b[2J"}', 'events.jsonl': '' },
   });
-  t.match(await patchstream(['inspect', join(root, 'nowhere')]), { code: 1, err: /INSPECT_NOTHING.*nothing there/ });
-  t.match(await patchstream(['inspect', join(root, 'other')]), { code: 1, err: /INSPECT_NOTHING.*a folder/ });
+  t.match(await patchstream(['inspect', join(root, 'nowhere')]), { code: 2, err: /INSPECT_NOTHING.*nothing there/ });
+  t.match(await patchstream(['inspect', join(root, 'other')]), { code: 2, err: /INSPECT_NOTHING.*a folder/ });
   t.match(await patchstream(['inspect', join(root, 'half')]), { code: 1, err: /RUN_FOLDER.*describes no training/ });
   rmSync(join(root, 'half', 'pipeline.json'));
   t.match(await patchstream(['inspect', join(root, 'half')]), { code: 1, err: /RUN_FOLDER/ });

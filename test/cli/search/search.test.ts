@@ -58,11 +58,11 @@ t.test('what cannot be asked is refused: file, expectation, remedy', async (t) =
   await refused([], 2, /^ARGUMENT.*patchstream search <vectors> <photo…>/);
   await refused([job], 2, /^ARGUMENT/);
   await refused([job, 'key:n/0.png', '--top', '0'], 2, /^ARGUMENT.*--top 0.*1 to 10000/);
-  await refused([job, 'key:n/9.png'], 1, /^VECTORS_KEY.*job.*n\/9\.png/);
-  await refused([join(output, 'nowhere'), 'key:a'], 1, /^VECTORS_NONE.*nowhere/);
-  await refused(['fixtures/photos/cat.jpg', 'key:a'], 1, /^VECTORS_NONE.*cat\.jpg/);
-  await refused([job, 'fixtures/photos/cat.jpg'], 1, /^TRAINED_MISSING.*runs\/a/);
+  await refused([job, 'key:n/9.png'], 2, /^VECTORS_KEY.*job.*n\/9\.png/);
+  await refused([join(output, 'nowhere'), 'key:a'], 2, /^VECTORS_NONE.*nowhere/);
+  await refused(['fixtures/photos/cat.jpg', 'key:a'], 2, /^VECTORS_NONE.*cat\.jpg/);
+  await refused([job, 'fixtures/photos/cat.jpg'], 2, /^TRAINED_MISSING.*runs\/a/);
   await refused([job, 'key:n/0.png', '--field', 'label'], 1, /^VECTORS_BROKEN.*no list of numbers as label/);
   writeFileSync(join(output, 'plain.jsonl'), '{"key":"a","embedding":[1,2]}\n');
-  await refused([join(output, 'plain.jsonl'), 'fixtures/photos/cat.jpg'], 1, /^VECTORS_MODEL.*--from.*key:KEY/);
+  await refused([join(output, 'plain.jsonl'), 'fixtures/photos/cat.jpg'], 2, /^VECTORS_MODEL.*--from.*key:KEY/);
 });
