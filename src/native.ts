@@ -80,8 +80,12 @@ export interface TorchAddon {
     /** How many GPUs libtorch sees. */
     readonly cudaDevices: number;
     readonly mps: boolean;
+    /** Whether the processor multiplies bfloat16 by instructions of its own. */
+    readonly bfloat16: boolean;
     readonly threads: number;
   };
+  /** Whether products and convolutions of float32 on CUDA may take factors of TF32 (1), in the whole process; not (0) when the addon starts. */
+  allowTf32(whether: 0 | 1): void;
   /** What float32 means in products, convolutions and sums, as libtorch answers; `kernels`: `own`, or `aten` by PATCHSTREAM_TORCH_KERNELS. */
   settings(): Readonly<Record<string, string>>;
 }

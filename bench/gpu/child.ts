@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { type BackendChoice, type BackendWish, chooseBackend } from '../../src/backends/choose.ts';
+import type { Precision } from '../../src/backends/torch/precision.ts';
 import type { Row } from './rows.ts';
 
 /** What the script says to its sections, by their environment. */
@@ -59,9 +60,12 @@ export function errorLine(said: string): string {
   return (lines.findLast((line) => /error/i.test(line)) ?? lines.findLast(Boolean) ?? 'nothing was said').slice(0, 300);
 }
 
-/** Makes torch on a device tfjs' current backend. */
-export function useTorch(device: string): Promise<BackendChoice> {
-  return chooseBackend({ backend: 'torch', device: device as NonNullable<BackendWish['device']> });
+/** Makes torch on a device tfjs' current backend, with products in this precision as far as it has it. */
+export function useTorch(device: string, precision: Precision = 'float32'): Promise<BackendChoice> {
+  return chooseBackend(
+    { backend: 'torch', device: device as NonNullable<BackendWish['device']>, precision },
+    { warn: () => {} },
+  );
 }
 
 /** The median of numbers. */

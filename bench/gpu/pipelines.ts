@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Precision } from '../../src/backends/torch/precision.ts';
 import { errorLine, kit, photos, shards } from './child.ts';
 
 /** What a pipeline of the kit says. */
@@ -11,6 +12,7 @@ export interface Wish {
   readonly size: string;
   readonly batch: number;
   readonly microBatch: number | 'auto';
+  readonly precision?: Precision;
   readonly steps: number;
   readonly everySteps?: number;
   /** Passes over the photographs in an epoch. */
@@ -46,7 +48,7 @@ export async function runPipeline(wish: Wish, killed?: () => boolean): Promise<v
 
 /** A pipeline file in JSON, which is YAML: the papers' chain over the photographs of the archive. */
 function pipelineText(wish: Wish, output: string): string {
-  const { name, from, model, size, batch, microBatch, steps, everySteps = steps, repeat = 64 } = wish;
+  const { name, from, model, size, batch, microBatch, precision, steps, everySteps = steps, repeat = 64 } = wish;
   const [side, patch] = kit.tiny ? [32, 8] : [224, 16];
   const mask =
     model === 'lomar'
@@ -65,7 +67,7 @@ function pipelineText(wish: Wish, output: string): string {
     ],
     train: {
       model: { [model]: { size, target: 'patchNorm', ...decoder } },
-      ...{ batch, microBatch, steps, backend: 'torch', device: kit.device },
+      ...{ batch, microBatch, steps, precision, backend: 'torch', device: kit.device },
       optimizer: { adamw: { lr: 1e-4 } },
       checkpoint: { everySteps, keep: 1 },
     },

@@ -1,3 +1,4 @@
+import type { Precision } from '../../src/backends/torch/precision.ts';
 import { models as defined } from '../../src/models/index.ts';
 import type { EncoderSize } from '../../src/models/layers/encoder.options.ts';
 import type { HostBatch } from '../../src/models/model.ts';
@@ -7,13 +8,8 @@ import { noiseBatch } from '../peers/noise.ts';
 import { type Geometry, type Plan, paper, planOf } from '../train-step/plans.ts';
 import { openTraining, type Training } from '../train-step/training.ts';
 
-/** A way to compute: what a training sets for it, and what peers call it. */
-export interface Precision {
-  readonly name: 'float32';
-}
-
-/** Every precision that the backend has. */
-export const precisions: readonly Precision[] = [{ name: 'float32' }];
+/** Every precision that the backend has, in the order of their importance: bfloat16 is how such models are trained. */
+export const precisions: readonly Precision[] = ['bfloat16', 'tf32', 'float32'];
 
 /** Small enough for a processor. */
 const tinyGeometry: Geometry = { side: 32, patch: 8, windows: { K: 3, M: 2 }, decoder: [32, 1, 2] };

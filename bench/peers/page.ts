@@ -70,15 +70,18 @@ export function chiefSection(rows: readonly PeerRow[], machine: Machine): string
   const loaders = compared.filter(({ kind }) => kind === 'loader');
   const jpeg = fastest(loaders.filter(({ peer }) => !peer.includes('raw')));
   const raw = loaders.find(({ peer }) => peer.includes('raw 256'));
-  const steps = ['lomar small', 'mae small', 'srmae small'].map((model) =>
-    bestPair(compared, model, (peer) => peer.endsWith('float32')),
+  const steps = ['bfloat16', 'float32'].flatMap((precision) =>
+    ['lomar small', 'mae small', 'srmae small'].map((model) => ({
+      precision,
+      row: bestPair(compared, model, (peer) => peer.endsWith(precision)),
+    })),
   );
   const days = unique(compared.map((row) => dayOf([row], machine))).sort();
   const lines = [
     ...(jpeg === undefined ? [] : [chiefLine('random crops from JPEGs, batches of 64 that are lent', jpeg)]),
     ...(raw === undefined ? [] : [chiefLine('random crops from raw records of 256 px', raw)]),
-    ...steps.flatMap((row) =>
-      row === undefined ? [] : [chiefLine(`one step of ${title(row.model ?? '')}, micro-batch 16, float32`, row)],
+    ...steps.flatMap(({ precision, row }) =>
+      row === undefined ? [] : [chiefLine(`one step of ${title(row.model ?? '')}, micro-batch 16, ${precision}`, row)],
     ),
   ];
   return [
@@ -86,13 +89,13 @@ export function chiefSection(rows: readonly PeerRow[], machine: Machine): string
     '| --- | --- | --- | --- |',
     ...lines,
     '',
-    `\`${command}\` repeats them; [docs/results.md](docs/results.md) has all rows, those in bfloat16 too.`,
+    `\`${command}\` repeats them; [docs/results.md](docs/results.md) has all rows.`,
   ].join('\n');
 }
 
 function chiefLine(what: string, { ours, theirs, unit, ratio, version, peer }: PeerComparison): string {
   const how = version.startsWith('PyTorch')
-    ? `${short(version)} ${peer.slice('PyTorch '.length).replace(', float32', '')}`
+    ? `${short(version)} ${peer.slice('PyTorch '.length).replace(/, \w+$/, '')}`
     : short(version);
   return `| ${what} | ${figure(ours)} ${unit} | ${figure(theirs)} ${unit}, ${how} | ${ratio.toFixed(2)} |`;
 }
@@ -118,15 +121,19 @@ function stepTable(rows: readonly PeerComparison[], machine: Machine): string[] 
   const engines = unique(rows.map(({ engine }) => engine ?? ''));
   const models = unique(rows.map(({ model }) => model ?? ''));
   const version = rows[0]?.version ?? '';
+  const own = ['float32', 'bfloat16'].flatMap((precision) => engines.map((engine) => ({ engine, precision })));
   const times = [
-    `Step, ${dayOf(rows, machine)}: milliseconds of one step of a micro-batch of 16 at 224 px (forward, backward, AdamW); ${short(version)}. bfloat16 is its autocast; ours computes in float32.`,
+    `Step, ${dayOf(rows, machine)}: milliseconds of one step of a micro-batch of 16 at 224 px (forward, backward, AdamW); ${short(version)}. bfloat16 is its autocast, and ours in bfloat16 its peer.`,
     '',
-    `| | ${engines.map((engine) => `ours, ${engine}`).join(' | ')} | ${variants.map((peer) => peer.slice('PyTorch '.length)).join(' | ')} |`,
-    `| --- |${' --- |'.repeat(engines.length + variants.length)}`,
+    `| | ${own.map(({ engine, precision }) => `ours, ${engine}, ${precision}`).join(' | ')} | ${variants.map((peer) => peer.slice('PyTorch '.length)).join(' | ')} |`,
+    `| --- |${' --- |'.repeat(own.length + variants.length)}`,
     ...models.map((model) => {
-      const own = engines.map((engine) => rows.find((row) => row.model === model && row.engine === engine)?.ours);
+      const times = own.map(
+        ({ engine, precision }) =>
+          rows.find((row) => row.model === model && row.engine === engine && row.peer.endsWith(precision))?.ours,
+      );
       const theirs = variants.map((peer) => rows.find((row) => row.model === model && row.peer === peer)?.theirs);
-      return `| ${title(model)} | ${[...own, ...theirs].map((ms) => (ms === undefined ? '' : figure(ms))).join(' | ')} |`;
+      return `| ${title(model)} | ${[...times, ...theirs].map((ms) => (ms === undefined ? '' : figure(ms))).join(' | ')} |`;
     }),
   ];
   const ratios = [

@@ -12,6 +12,7 @@
 #include "device/device.h"
 #include "device/environment.h"
 #include "device/precision.h"
+#include "fused/bfloat16.h"
 #include "program.h"
 #include "threads.h"
 #include "device/upload.h"
@@ -260,12 +261,19 @@ napi_value setDevice(const Arguments& given) {
   return nullptr;
 }
 
-// info() -> { version, cuda, cudaDevices, mps, threads }: what this libtorch is and what it sees.
+// allowTf32(whether): see precision.h.
+napi_value allowTf32(const Arguments& given) {
+  setPrecision(given.integer(0) != 0);
+  return nullptr;
+}
+
+// info() -> { version, cuda, cudaDevices, mps, bfloat16, threads }: what this libtorch is and what it sees.
 napi_value info(const Arguments& given) {
   return jsObject(given.env, {{"version", jsText(given.env, TORCH_VERSION)},
                             {"cuda", jsBoolean(given.env, at::hasCUDA())},
                             {"cudaDevices", jsNumber(given.env, cudaDevices())},
                             {"mps", jsBoolean(given.env, at::hasMPS())},
+                            {"bfloat16", jsBoolean(given.env, hostMultipliesBfloat16())},
                             {"threads", jsNumber(given.env, at::get_num_threads())}});
 }
 
@@ -277,7 +285,7 @@ NAPI_MODULE_INIT() {
   using namespace patchstream;
   return initialise<Libtorch>(env, exports, [&](Environment& state) {
     patchstream::setThreads(defaultThreads());
-    setPrecision();
+    setPrecision(false);
     state.programs = std::make_shared<Programs>();
     addFunctions(env, exports,
                  {{"open", entry<open>},
@@ -303,6 +311,7 @@ NAPI_MODULE_INIT() {
                   {"mark", entry<mark>},
                   {"between", entry<between>},
                   {"settings", entry<settings>},
+                  {"allowTf32", entry<allowTf32>},
                   {"setThreads", entry<setThreads>},
                   {"setDevice", entry<setDevice>},
                   {"info", entry<info>}});

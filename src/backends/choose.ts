@@ -2,6 +2,7 @@ import { fail, messageOf } from '../errors.ts';
 import { type Absent, isAbsent, torchAddon } from '../native.ts';
 import type { Warn } from './host/kernels.ts';
 import { type Load, loadTensorflow, prepareTensorflow, tensorflowPackages, tensorflowUsesGpu } from './tensorflow.ts';
+import { type Precision, takePrecision } from './torch/precision.ts';
 import { prepareTorch, torchDevices } from './torch/prepare.ts';
 import type { TorchDevice } from './torch/torch.ts';
 import { prepareWasm } from './wasm/wasm.ts';
@@ -10,14 +11,20 @@ import { prepareWasm } from './wasm/wasm.ts';
 export interface BackendWish {
   readonly backend?: 'auto' | 'tensorflow' | 'torch' | 'wasm';
   readonly device?: 'auto' | TorchDevice;
+  /** Default float32. */
+  readonly precision?: Precision;
 }
 
 /** What was taken, and one sentence that says which and why. It is tfjs' current backend. */
 export interface BackendChoice {
   readonly backend: 'tensorflow' | 'torch' | 'wasm';
   readonly device: TorchDevice;
+  /** What products are computed in. */
+  readonly precision: Precision;
   readonly why: string;
 }
+
+type Taken = Omit<BackendChoice, 'precision'>;
 
 /** libtorch as it is found: what it sees, the fastest device first, or why it is not there. */
 export type TorchFound = { readonly version: string; readonly devices: readonly TorchDevice[] } | Absent;
@@ -55,11 +62,21 @@ const installedTorch: NonNullable<ChooseOptions['torch']> = {
 /**
  * Chooses a backend and makes it tfjs' current one. `auto` takes the user's own tfjs-node-gpu when it is installed and sees a GPU, then torch on a
  * GPU, torch on the cpu, tfjs-node, then wasm, which every machine has. All but the last are optional and their absence is never an error unless
- * asked for by name.
+ * asked for by name. A precision that the backend has not, or that is slower there than float32, is told to `warn`, and computed in float32.
  *
  * @throws BACKEND_MISSING for a backend asked for by name that is not there, DEVICE_MISSING for such a device.
  */
 export async function chooseBackend(wish: BackendWish = {}, options: ChooseOptions = {}): Promise<BackendChoice> {
+  const taken = await takeBackend(wish, options);
+  const asked = wish.precision ?? 'float32';
+  const { precision, instead } = takePrecision(asked);
+  const { warn = console.warn } = options;
+  if (instead !== undefined) warn(`Products are computed in float32 and not in ${asked}: ${instead}.`);
+  const why = precision === 'float32' ? taken.why : taken.why.replace(/\.$/, `; products in ${precision}.`);
+  return { ...taken, precision, why };
+}
+
+async function takeBackend(wish: BackendWish, options: ChooseOptions): Promise<Taken> {
   const { backend = 'auto', device = 'auto' } = wish;
   const { load, torch = installedTorch, warn } = options;
   const named = backend === 'torch' || isNamed(device);
@@ -91,7 +108,7 @@ export async function chooseBackend(wish: BackendWish = {}, options: ChooseOptio
 const isNamed = (device: Device) => device !== 'auto' && device !== 'cpu';
 
 /** tfjs-node-gpu, when it sees a GPU. */
-async function onGpu({ device, load, warn, reasons }: Search): Promise<BackendChoice | undefined> {
+async function onGpu({ device, load, warn, reasons }: Search): Promise<Taken | undefined> {
   if (device === 'cpu') return undefined;
   if (device === 'mps') {
     reasons.push('tensorflow has no mps');
@@ -114,7 +131,7 @@ async function onGpu({ device, load, warn, reasons }: Search): Promise<BackendCh
 }
 
 /** torch on the device asked for, else on the fastest it sees. */
-async function onTorch({ device, named, torch, warn, reasons }: Search): Promise<BackendChoice | undefined> {
+async function onTorch({ device, named, torch, warn, reasons }: Search): Promise<Taken | undefined> {
   const found = torch.find();
   if (isAbsentTorch(found)) {
     reasons.push(`torch is not there: ${found.found}`);
@@ -143,7 +160,7 @@ async function onTorch({ device, named, torch, warn, reasons }: Search): Promise
 }
 
 /** tfjs-node, or tfjs-node-gpu without a GPU. */
-async function onCpu({ device, load, warn, reasons }: Search): Promise<BackendChoice | undefined> {
+async function onCpu({ device, load, warn, reasons }: Search): Promise<Taken | undefined> {
   if (isNamed(device)) return undefined;
   const gpuLoaded = reasons.includes(`${gpuPackage} sees no GPU`);
   const loaded = gpuLoaded || (await tryLoad(cpuPackage, load, reasons));

@@ -11,7 +11,8 @@ import * as tf from './tf.ts';
  *   value because both come from the same dear part, and it takes the place of x in what the gradient keeps.
  *
  * - `PatchstreamLinear`: `{ x [R, in], weight [in, out], bias? [out] }`, attribute `gelu` -> [y], with gelu [y, saved]: x·weight + bias,
- *   and its gelu when asked for. `PatchstreamLinearGrad`: `{ dy, x, weight, saved? }`, attribute `bias`, whether there was one.
+ *   and its gelu when asked for. One tensor more may follow, which takes the place of x in what the gradient keeps.
+ *   `PatchstreamLinearGrad`: `{ dy, x, weight, saved? }`, attribute `bias`, whether there was one.
  * - `PatchstreamLayerNorm`: `{ x [R, D], gain [D], bias [D] }`, attribute `eps` -> [y, mean [R], rstd [R]], rstd = 1/√(var + eps).
  *   `PatchstreamLayerNormGrad`: `{ dy, x, mean, rstd, gain }`.
  * - `PatchstreamAttention`: `{ qkv [B, T, 3hd], table? [d, buckets], bucketIds? [T, T] int32 }`, attributes `heads`, `scaled` as in

@@ -20,17 +20,20 @@ export function linear(x: tf.Tensor, weight: tf.Tensor, bias?: tf.Tensor): tf.Te
   const [inner, outer] = weight.shape as [number, number];
   const rows = x.reshape([-1, inner]);
   const inputs = bias === undefined ? [rows, weight] : [rows, weight, bias];
-  const y = withGradient(inputs, (...[a, w, b]) => ({
-    value: fusedLinear(a!, w!, b, false)?.[0] ?? composedLinear(a!, w!, b),
-    saved: [a!, w!],
-    backward: (dy, [a, w]) => {
-      const named = { dy, x: a!, weight: w! };
-      const grads = fused('PatchstreamLinearGrad', named, { bias: b !== undefined });
-      if (grads !== undefined) return grads;
-      const products = [tf.matMul(dy, w!, false, true), tf.matMul(a!, dy, true, false)];
-      return b === undefined ? products : [...products, dy.sum(0)];
-    },
-  }));
+  const y = withGradient(inputs, (...[a, w, b]) => {
+    const [value, kept = a!] = fusedLinear(a!, w!, b, false) ?? [composedLinear(a!, w!, b)];
+    return {
+      value: value!,
+      saved: [kept, w!],
+      backward: (dy, [a, w]) => {
+        const named = { dy, x: a!, weight: w! };
+        const grads = fused('PatchstreamLinearGrad', named, { bias: b !== undefined });
+        if (grads !== undefined) return grads;
+        const products = [tf.matMul(dy, w!, false, true), tf.matMul(a!, dy, true, false)];
+        return b === undefined ? products : [...products, dy.sum(0)];
+      },
+    };
+  });
   return y.reshape([...x.shape.slice(0, -1), outer]);
 }
 
@@ -44,10 +47,10 @@ export function linearGelu(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor): tf
   if (!hasFused('PatchstreamLinear')) return gelu(linear(x, weight, bias));
   const [inner, outer] = weight.shape as [number, number];
   const y = withGradient([x.reshape([-1, inner]), weight, bias] as [tf.Tensor, tf.Tensor, tf.Tensor], (a, w, b) => {
-    const [value, saved] = fusedLinear(a, w, b, true)!;
+    const [value, saved, kept = a] = fusedLinear(a, w, b, true)!;
     return {
       value: value!,
-      saved: [a, w, saved!],
+      saved: [kept, w, saved!],
       backward: (dy, [a, w, saved]) => {
         const named = { dy, x: a!, weight: w!, saved: saved! };
         return fused('PatchstreamLinearGrad', named, { bias: true })!;

@@ -12,7 +12,7 @@ export interface InferenceSetup {
   /** The checkpoint's folder or the file of weights, and the digest that its weights must have. */
   readonly where: string;
   readonly digest: string;
-  readonly model: Pick<TrainDefinition, 'model' | 'backend' | 'device'>;
+  readonly model: Pick<TrainDefinition, 'model' | 'backend' | 'device' | 'precision'>;
   /** The buffers of the batches, one behind the other: uint8 [buffers, batch, height, width, 3]. */
   readonly memory: SharedArrayBuffer;
   readonly batch: number;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { deviceOptions } from '../backends/device.options.ts';
+import type { Precision } from '../backends/torch/precision.ts';
 import { fail, PatchstreamError, type ValidationIssue } from '../errors.ts';
 import { pathOption } from '../files/path-option.ts';
 import { stages as ownStages } from '../stages/index.ts';
@@ -38,6 +39,7 @@ export interface InferenceOptions {
   readonly batch: number;
   readonly backend: 'auto' | 'tensorflow' | 'torch' | 'wasm';
   readonly device: string;
+  readonly precision: Precision;
 }
 
 /**
@@ -110,7 +112,7 @@ export function inferenceOutput(
  * @throws TRAINED_MISSING, TRAINED_CHANGED and what `findTrained` throws; what `TrainedThread.row` throws.
  */
 export function inferenceWork(
-  { from, batch, backend, device }: InferenceOptions,
+  { from, batch, backend, device, precision }: InferenceOptions,
   task: (trained: Trained) => Task,
   { base, signal, identity, note, supply }: StageContext,
   made: string,
@@ -125,7 +127,7 @@ export function inferenceWork(
     {
       task: task(trained),
       ...{ where: trained.where, digest: trained.digest, batch, size: trained.size },
-      model: { model: { name, options, spec, ...(module !== undefined && { module }) }, backend, device },
+      model: { model: { name, options, spec, ...(module !== undefined && { module }) }, backend, device, precision },
     },
     signal,
     supply,

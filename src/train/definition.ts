@@ -1,3 +1,4 @@
+import type { Precision } from '../backends/torch/precision.ts';
 import type { NamedModel } from '../models/index.ts';
 import { type Length, type Schedule, type ScheduleOptions, schedule } from './schedule.ts';
 import type { TrainedOn } from './weights/trained-on.ts';
@@ -50,6 +51,8 @@ export interface TrainDefinition {
   readonly backend: 'auto' | 'tensorflow' | 'torch' | 'wasm';
   /** auto, cpu, mps, cuda or cuda:<number>. */
   readonly device: string;
+  /** Default float32. */
+  readonly precision?: Optional<Precision>;
   /** The run's folder: `metrics.jsonl` and `checkpoints/` are written there. */
   readonly folder: string;
   /** Checkpoints of this folder are deleted and training begins anew. */

@@ -93,6 +93,16 @@ t.test('what is asked for by name and is not there is an error', async (t) => {
   await t.rejects(chooseBackend({ backend: 'wasm', device: 'cuda:0' }), { code: 'DEVICE_MISSING' });
 });
 
+t.test('a precision that a backend has not is computed in float32, and said', async (t) => {
+  const said: string[] = [];
+  const warn = (text: string) => void said.push(text);
+  t.match(await chooseBackend({ backend: 'wasm', precision: 'bfloat16' }, { warn }), { precision: 'float32' });
+  t.match(await chooseBackend({ backend: 'wasm', precision: 'float32' }, { warn }), { precision: 'float32' });
+  t.same(said, [
+    'Products are computed in float32 and not in bfloat16: the backend wasm has float32 alone; torch has more.',
+  ]);
+});
+
 t.test('wasm by name', async (t) => {
   t.match(await chooseBackend({ backend: 'wasm' }), { backend: 'wasm', why: 'wasm on the cpu: as asked.' });
 });
@@ -102,6 +112,7 @@ t.test('torch comes after the user’s own GPU and before tfjs-node, on the fast
   t.same(await chooseBackend({}, { load: absent, ...both }), {
     backend: 'torch',
     device: 'cuda:0',
+    precision: 'float32',
     why: 'torch on cuda:0: libtorch 2.9.0 is installed and sees a GPU; @tensorflow/tfjs-node-gpu is not installed.',
   });
   t.match(await chooseBackend({ device: 'cpu' }, { load: absent, ...both }), { backend: 'torch', device: 'cpu' });

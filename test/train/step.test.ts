@@ -127,6 +127,27 @@ t.test('replayed steps are equal to computed ones, bit for bit, in micro-batches
   });
 });
 
+t.test('so they are in bfloat16', skip, async (t) => {
+  await prepareTorch(testDevice);
+  torch().setThreads(1);
+  const wide = await trained(6, () => [4, 2]);
+  const backend = tf.backend() as TorchBackend;
+  backend.factors = 1;
+  t.teardown(() => {
+    backend.factors = 0;
+  });
+  await expectNoTensorLeak(t, async () => {
+    const before = torch().memory();
+    const replayed = await trained(6, () => [4, 2]);
+    const computed = await trained(6, () => [4, 2], { replay: false });
+    t.same([replayed.rows, replayed.weights, replayed.notes], [computed.rows, computed.weights, []]);
+    t.ok(replayed.computed < computed.computed);
+    t.same(torch().memory(), before);
+    t.not(replayed.rows[0]![0], wide.rows[0]![0], 'and it is another precision');
+    expectClose(t, replayed.rows.flat(), wide.rows.flat(), 1e-2);
+  });
+});
+
 t.test('replayed training is that of the composed operations', skip, async (t) => {
   await prepareTorch(testDevice);
   const fast = await trained(6, () => [2, 2]);

@@ -4,12 +4,13 @@
  */
 import { availableParallelism } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
+import type { Precision } from '../../../src/backends/torch/precision.ts';
 import type { EncoderSize } from '../../../src/models/layers/encoder.options.ts';
 import { type PythonPeer, startPython } from '../../peers/python.ts';
 import { models, type Plan } from '../../train-step/plans.ts';
 import type { Training } from '../../train-step/training.ts';
 import { digits, isTimeFor, kit, lineOf, middle, row, useTorch, whileTime } from '../child.ts';
-import { flopOf, kitPlan, openNoise } from '../settings.ts';
+import { flopOf, kitPlan, openNoise, precisions } from '../settings.ts';
 
 const [size, N]: readonly [EncoderSize, number] = kit.tiny ? ['nano', 4] : ['base', 128];
 const productSide = kit.tiny ? 512 : 8192;
@@ -47,7 +48,27 @@ interface Turns {
 
 const stepsFor = (ms: number) => Math.max(1, Math.min(20, Math.round(turnMs / ms)));
 
-async function ownTurn(training: Training, turns: Turns): Promise<void> {
+/** The same training of ours in a precision, and its turns. */
+interface Own {
+  readonly precision: Precision;
+  readonly training: Training;
+  readonly turns: Turns;
+}
+
+/** In every precision that the device has. What a training has recorded keeps its precision. */
+async function openOwn(plan: Plan): Promise<Own[]> {
+  const all: Own[] = [];
+  for (const precision of precisions) {
+    if ((await useTorch(kit.device, precision)).precision !== precision) continue;
+    const training = await openNoise(plan);
+    for (let i = 0; i < warm; i++) await training.step();
+    all.push({ precision, training, turns: { ms: [] } });
+  }
+  return all;
+}
+
+async function ownTurn({ precision, training, turns }: Own): Promise<void> {
+  await useTorch(kit.device, precision);
   let [total, steps] = [0, 0];
   while (total < turnMs && steps < 20) {
     total += await training.step();
@@ -71,13 +92,11 @@ async function compare(
   opened: ReadonlyMap<string, Opened>,
   sides: readonly Side[],
 ) {
-  const ours: Turns = { ms: [] };
+  const ours = await openOwn(plan);
   const theirs = new Map<Side, Turns>(sides.map((side) => [side, { ms: [] }]));
-  const training = await openNoise(plan);
   try {
-    for (let i = 0; i < warm; i++) await training.step();
     for (let round = 0; round < rounds && (round === 0 || isTimeFor(4)); round++) {
-      await ownTurn(training, ours);
+      for (const own of ours) await ownTurn(own);
       for (const side of sides) {
         const turns = theirs.get(side)!;
         const python = side.compiled ? opened.get(`${plan.model} ${side.precision}`)?.python : eagerPython;
@@ -94,15 +113,14 @@ async function compare(
         }
       }
     }
-    tell(plan, ours, theirs, training.told());
+    tell(plan, ours, theirs);
   } finally {
-    training.dispose();
+    for (const { training } of ours) training.dispose();
   }
 }
 
-function tell(plan: Plan, ours: Turns, theirs: ReadonlyMap<Side, Turns>, more: string): void {
+function tell(plan: Plan, ours: readonly Own[], theirs: ReadonlyMap<Side, Turns>): void {
   const what = `${plan.model} ${size} ${N}`;
-  const own = middle(ours.ms);
   const numbers = ({ ms, memoryGiB, warm }: Turns) => ({
     ms: digits(middle(ms)),
     images: digits((N * 1000) / middle(ms)),
@@ -110,13 +128,16 @@ function tell(plan: Plan, ours: Turns, theirs: ReadonlyMap<Side, Turns>, more: s
     ...(memoryGiB !== undefined && { memoryGiB: digits(memoryGiB, 3) }),
     ...(warm !== undefined && { warm: digits(warm, 2) }),
   });
-  row({ what, side: 'ours float32', ...numbers(ours), more });
+  for (const { precision, training, turns } of ours)
+    row({ what, side: `ours ${precision}`, ...numbers(turns), more: training.told() });
   for (const [side, turns] of theirs) {
     const measured = turns.ms.filter((ms) => !Number.isNaN(ms));
     if (measured.length === 0) continue;
     // The first turn of a side may still find things to set up.
     const settled = { ...turns, ms: measured.length > 1 ? measured.slice(1) : measured };
-    row({ what, side: nameOf(side), ...numbers(settled), ratio: digits(middle(settled.ms) / own, 3) });
+    const own = ours.find(({ precision }) => precision === side.precision);
+    const ratio = own && digits(middle(settled.ms) / middle(own.turns.ms), 3);
+    row({ what, side: nameOf(side), ...numbers(settled), ratio });
   }
 }
 
@@ -185,12 +206,10 @@ async function measureAll(): Promise<void> {
 async function oursAlone(): Promise<void> {
   await whileTime(models, { name: String, seconds: 5 }, async (model) => {
     const plan = kitPlan(model, size, N, kit.tiny);
-    const training = await openNoise(plan);
-    const turns: Turns = { ms: [] };
-    for (let i = 0; i < warm; i++) await training.step();
-    for (let round = 0; round < rounds; round++) await ownTurn(training, turns);
-    tell(plan, turns, new Map(), training.told());
-    training.dispose();
+    const ours = await openOwn(plan);
+    for (let round = 0; round < rounds; round++) for (const own of ours) await ownTurn(own);
+    tell(plan, ours, new Map());
+    for (const { training } of ours) training.dispose();
   });
 }
 

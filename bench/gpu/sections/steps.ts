@@ -2,11 +2,14 @@
  * How long does a training step take, and how much of the card does it use? LoMaR, MAE and SRMAE at the papers' settings, in every precision. MFU is the step's
  * FLOP, by the model's own count, over those of a large product in the same precision on the same card in the same minute.
  */
+
+import { linear } from '../../../src/backends/ops.ts';
 import * as tf from '../../../src/backends/tf.ts';
+import type { Precision } from '../../../src/backends/torch/precision.ts';
 import type { EncoderSize } from '../../../src/models/layers/encoder.options.ts';
 import { models } from '../../train-step/plans.ts';
 import { digits, isTimeFor, kit, lineOf, middle, row, useTorch, whileTime } from '../child.ts';
-import { flopOf, kitPlan, openNoise, type Precision, precisions } from '../settings.ts';
+import { flopOf, kitPlan, openNoise, precisions } from '../settings.ts';
 
 /** Sizes in the order of their importance, and micro-batches that a card of 80 GB has room for. */
 const sizes: readonly (readonly [EncoderSize, number])[] = kit.tiny
@@ -21,7 +24,7 @@ const warm = 4;
 const timed = 7;
 const productSide = kit.tiny ? 512 : 8192;
 
-/** The FLOP/s of products of float32 matrices, the best of several. */
+/** The FLOP/s of a linear layer without a bias in the precision that was taken, the best of several. */
 async function productRate(): Promise<number> {
   const [x, y] = tf.tidy(() => [
     tf.randomUniform([productSide, productSide]),
@@ -32,7 +35,7 @@ async function productRate(): Promise<number> {
     const [began, products] = [performance.now(), 4];
     const corner = tf.tidy(() => {
       let last: tf.Tensor = x!;
-      for (let i = 0; i < products; i++) last = tf.matMul(x! as tf.Tensor2D, y! as tf.Tensor2D);
+      for (let i = 0; i < products; i++) last = linear(x!, y!);
       return last.slice([0, 0], [1, 1]);
     });
     await corner.data();
@@ -63,7 +66,7 @@ async function time({ precision, model, size, N }: Case, product: number): Promi
     const rate = (N * 1000) / ms;
     row({
       what: `${model} ${size}`,
-      precision: precision.name,
+      precision,
       microBatch: N,
       ms: digits(ms),
       least: digits(Math.min(...times)),
@@ -78,20 +81,24 @@ async function time({ precision, model, size, N }: Case, product: number): Promi
   }
 }
 
-await useTorch(kit.device);
 for (const precision of precisions) {
+  const { precision: taken } = await useTorch(kit.device, precision);
+  if (taken !== precision) {
+    row({ precision, error: `${kit.device} computes it in ${taken}` });
+    continue;
+  }
   const product = await productRate();
-  row({ what: `product of ${productSide}³`, precision: precision.name, tflops: digits(product / 1e12, 3) });
+  row({ what: `product of ${productSide}³`, precision, tflops: digits(product / 1e12, 3) });
   const cases = sizes.flatMap(([size, N]) => models.map((model) => ({ precision, model, size, N })));
   await whileTime(
     cases,
-    { name: ({ model, size, N }) => `${precision.name} ${model} ${size} ${N}`, seconds: kit.tiny ? 3 : 8 },
+    { name: ({ model, size, N }) => `${precision} ${model} ${size} ${N}`, seconds: kit.tiny ? 3 : 8 },
     (each) =>
       time(each, product).catch((error: unknown) => {
         // How long something takes is no judgement: what does not run is told.
         row({
           what: `${each.model} ${each.size}`,
-          precision: precision.name,
+          precision,
           microBatch: each.N,
           error: lineOf(error),
         });

@@ -3,11 +3,15 @@ import { isAbsent, torchAddon } from '../../../src/native.ts';
 import { type Plan, planOf } from '../../train-step/plans.ts';
 import { openTraining, type Training } from '../../train-step/training.ts';
 
+const precisions = ['float32', 'bfloat16'] as const;
+type Precision = (typeof precisions)[number];
+
 type Request =
   | { readonly open: { readonly model: Plan['model']; readonly size: Plan['size']; readonly N: number } }
-  | { readonly step: number };
+  | { readonly step: number; readonly precision: Precision };
 
-let training: Training | undefined;
+/** The same training in each precision. */
+let trainings: Readonly<Partial<Record<Precision, Training>>> = {};
 
 export async function hello(): Promise<object> {
   await chooseBackend({ backend: 'torch', device: 'cpu' });
@@ -18,12 +22,17 @@ export async function hello(): Promise<object> {
 /** `{"ms"}`: the least of the steps asked for. */
 export async function answer(request: Request): Promise<object> {
   if ('open' in request) {
-    training?.dispose();
+    for (const training of Object.values(trainings)) training.dispose();
     const { model, size, N } = request.open;
-    training = await openTraining(planOf(model, size, N));
+    trainings = Object.fromEntries(
+      await Promise.all(precisions.map(async (each) => [each, await openTraining(planOf(model, size, N))] as const)),
+    );
     return {};
   }
+  const { precision: wish } = request;
+  const { precision } = await chooseBackend({ backend: 'torch', device: 'cpu', precision: wish });
+  if (precision !== wish) throw new Error(`This machine computes ${wish} in ${precision}.`);
   const times: number[] = [];
-  for (let i = 0; i < request.step; i++) times.push(await training!.step());
+  for (let i = 0; i < request.step; i++) times.push(await trainings[precision]!.step());
   return { ms: Math.min(...times) };
 }

@@ -18,6 +18,10 @@ const variants = [
 
 type Variant = (typeof variants)[number];
 
+const precisions = ['float32', 'bfloat16'] as const;
+/** Of each precision against the same. */
+const ours = (engine: string, precision: Variant['precision']) => `${engine}, ${precision}`;
+
 export const stepNames = models.flatMap((model) => sizes.map((size) => `${model} ${size}`));
 
 /** A micro-batch that keeps two cores busy. */
@@ -78,10 +82,17 @@ async function* rowsOf(name: string, { engines, python, quick, deadline, notes }
         started.push(side);
         versions[engine] = String(hello.version);
         await side.ask({ open: { model, size, N } });
-        // Steps are computed, recorded and compared with a replay before they are replayed: the fourth is the last slow one.
-        await side.ask({ step: 5 });
-        turns[engine] = () => step(side);
       });
+      const side = started.at(-1);
+      if (side === undefined || failed[engine] !== undefined) continue;
+      for (const precision of precisions) {
+        const name = ours(engine, precision);
+        await guarded(name, failed, async () => {
+          // Steps are computed, recorded and compared with a replay before they are replayed: the fourth is the last slow one.
+          await side.ask({ step: 5, precision });
+          turns[name] = () => step(side, { precision });
+        });
+      }
     }
     for (const variant of variants) {
       await guarded(variant.peer, failed, async () => {
@@ -94,13 +105,13 @@ async function* rowsOf(name: string, { engines, python, quick, deadline, notes }
     }
     const rounds = await takeTurns(turns, { rounds: quick ? 3 : 5, deadline });
     for (const [engine, reason] of Object.entries(failed))
-      if (engine in engines) notes.push(`${name} without ${engine}: ${reason}`);
-    for (const { peer } of variants) {
+      if (!variants.some(({ peer }) => peer === engine)) notes.push(`${name} without ${engine}: ${reason}`);
+    for (const { peer, precision } of variants) {
       if (failed[peer] !== undefined)
         yield { what: `step: ${name}, ${peer}`, kind: 'step', peer, missing: failed[peer] };
       for (const engine of Object.keys(engines)) {
-        const [ours, theirs] = [rounds[engine], rounds[peer]];
-        if (ours === undefined || theirs === undefined) continue;
+        const [own, theirs] = [rounds[ours(engine, precision)], rounds[peer]];
+        if (own === undefined || theirs === undefined) continue;
         yield {
           what: `step: ${name}, ${peer}, ours on ${versions[engine]}`,
           kind: 'step',
@@ -109,8 +120,8 @@ async function* rowsOf(name: string, { engines, python, quick, deadline, notes }
           peer,
           version: versions[peer]!,
           unit: 'ms',
-          ...compareRounds(ours, theirs),
-          rounds: ours.length,
+          ...compareRounds(own, theirs),
+          rounds: own.length,
           more: more[peer]!,
         };
       }
@@ -201,8 +212,8 @@ async function use(side: Side, { own, optimizer }: StepSetting): Promise<void> {
   await side.ask({ step: 1 });
 }
 
-async function step(side: Side): Promise<number> {
-  return Number((await side.ask({ step: 1 })).ms);
+async function step(side: Side, how: object = {}): Promise<number> {
+  return Number((await side.ask({ step: 1, ...how })).ms);
 }
 
 /** Takes a step of every compiled form, which leaves its kernels behind. Gives what failed. */

@@ -40,7 +40,7 @@ std::string text(at::Float32MatmulPrecision value) {
 constexpr std::array<const char*, 3> backends{"generic", "cuda", "mkldnn"};
 constexpr std::array<const char*, 4> operations{"all", "conv", "rnn", "matmul"};
 constexpr std::array<const char*, 6> precisions{"none", "ieee", "tf32", "bf16", "default", "bf16x9"};
-constexpr size_t ieee = 1;
+constexpr size_t ieee = 1, tf32OnCuda = 2;
 
 template <class Wanted, size_t count>
 Wanted valueOf(const std::array<const char*, count>& names, size_t at) {
@@ -55,12 +55,12 @@ Wanted valueOf(const std::array<const char*, count>& names, size_t at) {
 bool isThere(size_t backend, size_t operation) { return backend > 0 || operation == 0; }
 
 template <class Backend, class Operation, class Precision>
-void setFloat32(at::Context& context, void (at::Context::*set)(Backend, Operation, Precision)) {
+void setFloat32(at::Context& context, bool tf32, void (at::Context::*set)(Backend, Operation, Precision)) {
   for (size_t backend = 0; backend < backends.size(); backend++)
     for (size_t operation = 0; operation < operations.size(); operation++)
       if (isThere(backend, operation))
         (context.*set)(valueOf<std::decay_t<Backend>>(backends, backend), valueOf<std::decay_t<Operation>>(operations, operation),
-                       valueOf<std::decay_t<Precision>>(precisions, ieee));
+                       valueOf<std::decay_t<Precision>>(precisions, tf32 && backend == 1 && operation != 2 ? tf32OnCuda : ieee));
 }
 
 template <class Precision>
@@ -84,13 +84,13 @@ void readFloat32(at::Context& context, Settings& into, Precision (at::Context::*
 
 // Older releases have a switch for each library; newer ones, which warn of these, the setting above.
 template <class Context>
-auto setProducts(Context& context, int) -> decltype(setFloat32(context, &Context::setFloat32Precision)) {
-  setFloat32(context, &Context::setFloat32Precision);
+auto setProducts(Context& context, bool tf32, int) -> decltype(setFloat32(context, tf32, &Context::setFloat32Precision)) {
+  setFloat32(context, tf32, &Context::setFloat32Precision);
 }
 template <class Context>
-void setProducts(Context& context, long) {
-  context.setAllowTF32CuDNN(false);
-  context.setAllowTF32CuBLAS(false);
+void setProducts(Context& context, bool tf32, long) {
+  context.setAllowTF32CuDNN(tf32);
+  context.setAllowTF32CuBLAS(tf32);
 }
 
 template <class Context>
@@ -117,10 +117,10 @@ Function named(const char* name) {
 
 }  // namespace
 
-void setPrecision() {
+void setPrecision(bool tf32) {
   at::Context& context = at::globalContext();
   context.setFloat32MatmulPrecision("highest");
-  setProducts(context, 0);
+  setProducts(context, tf32, 0);
   PATCHSTREAM_WHERE_THERE(setAllowFP16ReductionCuBLAS(false));
   PATCHSTREAM_WHERE_THERE(setAllowBF16ReductionCuBLAS(false));
   PATCHSTREAM_WHERE_THERE(setAllowFP16AccumulationCuBLAS(false));

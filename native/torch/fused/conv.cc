@@ -21,16 +21,21 @@ at::Tensor fromFilters(const at::Tensor& weight) {
 
 }  // namespace
 
-at::Tensor conv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  return channelsLast(at::conv2d(channelsFirst(x), filters(weight), bias, 1, 1));
+at::Tensor conv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, Precision precision) {
+  if (precision == Precision::kFloat32) return channelsLast(at::conv2d(channelsFirst(x), filters(weight), bias, 1, 1));
+  const at::Tensor y = channelsLast(at::conv2d(channelsFirst(factor(x, precision)), filters(factor(weight, precision)), {}, 1, 1));
+  return bias.defined() ? y.to(at::kFloat).add_(bias) : y.to(at::kFloat);
 }
 
-ConvGrad conv3x3Grad(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, bool withBias) {
+ConvGrad conv3x3Grad(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, bool withBias, Precision precision) {
   const int64_t F = weight.size(3);
-  auto [dx, dWeight, dBias] =
-      at::convolution_backward(channelsFirst(dy), channelsFirst(x), filters(weight), {{F}}, {1, 1}, {1, 1}, {1, 1}, false,
-                               {0, 0}, 1, {true, true, withBias});
-  return {channelsLast(dx), fromFilters(dWeight), dBias};
+  const bool wide = precision == Precision::kFloat32;
+  auto [dx, dWeight, dBias] = at::convolution_backward(
+      channelsFirst(factor(dy, precision)), channelsFirst(factor(x, precision)), filters(factor(weight, precision)), {{F}}, {1, 1},
+      {1, 1}, {1, 1}, false, {0, 0}, 1, {true, true, withBias && wide});
+  if (wide) return {channelsLast(dx), fromFilters(dWeight), dBias};
+  return {channelsLast(dx).to(at::kFloat), fromFilters(dWeight).to(at::kFloat),
+          withBias ? dy.reshape({-1, F}).sum(0) : at::Tensor()};
 }
 
 }  // namespace patchstream

@@ -1,11 +1,14 @@
 // The fused forms of the operations that models are written in (src/backends/ops): plain functions over float32 tensors, forward and
 // backward. On the host they are loops of our own around oneDNN's products; elsewhere (`onHost`), ATen's operations composed. All tensors
-// that come in are dense and row-major, those that go out are new unless a function says otherwise.
+// that come in are dense and row-major, those that go out are new unless a function says otherwise. Those with a `Precision` multiply in this type; what
+// they keep for their gradients is of it as well.
 #pragma once
 
 #include <ATen/ATen.h>
 
 #include <vector>
+
+#include "fused/bfloat16.h"
 
 namespace patchstream {
 
@@ -16,17 +19,18 @@ struct Gelu {
 Gelu geluWithSlope(const at::Tensor& x);
 
 struct Linear {
-  at::Tensor y, saved;
+  at::Tensor y, saved, x;
 };
-// x·weight + bias, x [R, in], weight [in, out], bias [out] or undefined. With `withGelu`, its gelu, and `saved` what the gradient needs.
-Linear linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool withGelu);
+// x·weight + bias, x [R, in], weight [in, out], bias [out] or undefined. With `withGelu`, its gelu, and `saved` what the gradient needs. In bfloat16, `x` is x
+// in this type, which may stand for it in the gradient.
+Linear linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool withGelu, Precision precision);
 
 struct LinearGrad {
   at::Tensor dx, dWeight, dBias;
 };
 // `saved` is undefined without gelu; dBias is, without `withBias`.
 LinearGrad linearGrad(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& saved,
-                      bool withBias);
+                      bool withBias, Precision precision);
 
 struct LayerNorm {
   at::Tensor y, mean, rstd;
@@ -45,6 +49,7 @@ LayerNormGrad layerNormGrad(const at::Tensor& dy, const at::Tensor& x, const at:
 struct AttentionSetting {
   int64_t heads;
   bool scaled;
+  Precision precision;
 };
 struct Attention {
   at::Tensor y, shares;  // [B, T, heads·d], [B, heads, T, T]
@@ -63,11 +68,11 @@ at::Tensor gatherTokens(const at::Tensor& x, const at::Tensor& ids);
 at::Tensor gatherTokensGrad(const at::Tensor& dy, const at::Tensor& ids, int64_t n);
 
 // 3 × 3, stride 1, zero border: x [N, H, W, C], weight [3, 3, C, F], bias [F] or undefined.
-at::Tensor conv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
+at::Tensor conv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, Precision precision);
 struct ConvGrad {
   at::Tensor dx, dWeight, dBias;
 };
-ConvGrad conv3x3Grad(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, bool withBias);
+ConvGrad conv3x3Grad(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, bool withBias, Precision precision);
 
 // sums[i] += gradients[i], in place. An undefined gradient is left out.
 void accumulate(const std::vector<at::Tensor>& sums, const std::vector<at::Tensor>& gradients);

@@ -4,6 +4,9 @@
 #include <c10/core/GradMode.h>
 #include <dlfcn.h>
 
+#include <algorithm>
+#include <limits>
+
 #include "device/device.h"
 #include "threads.h"
 
@@ -11,28 +14,55 @@ namespace patchstream {
 
 namespace {
 
-// The function that oneDNN's C interface has had since 1.0; row-major, answers 0 when it has served.
-using DnnlSgemm = int (*)(char, char, int64_t, int64_t, int64_t, float, const float*, int64_t, const float*, int64_t,
-                          float, float*, int64_t);
+// The functions that oneDNN's C interface has had since 1.0; row-major, answer 0 when they have served.
+template <class T>
+using DnnlGemm = int (*)(char, char, int64_t, int64_t, int64_t, float, const T*, int64_t, const T*, int64_t, float, float*,
+                         int64_t);
+// MKL's, which a libtorch from PyPI holds where it hides oneDNN's: row-major is 101, a matrix as it lies 111, transposed 112.
+using MklNarrow = void (*)(int, int, int, int, int, int, float, const c10::BFloat16*, int, const c10::BFloat16*, int, float,
+                           float*, int);
 
-at::Tensor view(const Operand& x, int64_t rows, int64_t columns) {
+template <class T>
+at::Tensor view(const OperandOf<T>& x, int64_t rows, int64_t columns) {
   const auto strides = x.transposed ? std::vector<int64_t>{1, x.stride} : std::vector<int64_t>{x.stride, 1};
-  return at::from_blob(const_cast<float*>(x.data), {rows, columns}, strides, at::kFloat);
+  return at::from_blob(const_cast<T*>(x.data), {rows, columns}, strides, c10::CppTypeToScalarType<T>::value);
+}
+
+template <class T>
+bool byOneDnn(DnnlGemm<T> dnnl, int64_t m, int64_t n, int64_t k, float alpha, const OperandOf<T>& a, const OperandOf<T>& b,
+              float beta, float* c, int64_t cStride) {
+  return dnnl != nullptr && k > 0 &&
+         dnnl(a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N', m, n, k, alpha, a.data, a.stride, b.data, b.stride, beta,
+              c, cStride) == 0;
+}
+
+at::Tensor result(float* c, int64_t m, int64_t n, int64_t cStride, float beta) {
+  at::Tensor out = at::from_blob(c, {m, n}, {cStride, 1}, at::kFloat);
+  if (beta == 0) out.zero_();
+  return out;
 }
 
 }  // namespace
 
 void gemm(int64_t m, int64_t n, int64_t k, float alpha, Operand a, Operand b, float beta, float* c, int64_t cStride) {
-  static const auto dnnl = reinterpret_cast<DnnlSgemm>(dlsym(RTLD_DEFAULT, "dnnl_sgemm"));
-  if (m == 0 || n == 0) return;
-  if (dnnl != nullptr && k > 0 &&
-      dnnl(a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N', m, n, k, alpha, a.data, a.stride, b.data, b.stride, beta,
-           c, cStride) == 0)
-    return;
+  static const auto dnnl = reinterpret_cast<DnnlGemm<float>>(dlsym(RTLD_DEFAULT, "dnnl_sgemm"));
+  if (m == 0 || n == 0 || byOneDnn(dnnl, m, n, k, alpha, a, b, beta, c, cStride)) return;
   const c10::NoGradGuard plain;
-  auto out = at::from_blob(c, {m, n}, {cStride, 1}, at::kFloat);
-  if (beta == 0) out.zero_();
-  out.addmm_(view(a, m, k), view(b, k, n), beta, alpha);
+  result(c, m, n, cStride, beta).addmm_(view(a, m, k), view(b, k, n), beta, alpha);
+}
+
+void gemm(int64_t m, int64_t n, int64_t k, float alpha, NarrowOperand a, NarrowOperand b, float beta, float* c, int64_t cStride) {
+  static const auto dnnl = reinterpret_cast<DnnlGemm<c10::BFloat16>>(dlsym(RTLD_DEFAULT, "dnnl_gemm_bf16bf16f32"));
+  static const auto mkl = reinterpret_cast<MklNarrow>(dlsym(RTLD_DEFAULT, "cblas_gemm_bf16bf16f32"));
+  if (m == 0 || n == 0 || byOneDnn(dnnl, m, n, k, alpha, a, b, beta, c, cStride)) return;
+  constexpr int64_t most = std::numeric_limits<int>::max();
+  if (mkl != nullptr && k > 0 && std::max({m, n, k, a.stride, b.stride, cStride}) <= most) {
+    mkl(101, a.transposed ? 112 : 111, b.transposed ? 112 : 111, m, n, k, alpha, a.data, a.stride, b.data, b.stride, beta, c,
+        cStride);
+    return;
+  }
+  const c10::NoGradGuard plain;
+  result(c, m, n, cStride, beta).mul_(beta).add_(at::mm(view(a, m, k), view(b, k, n)), alpha);
 }
 
 at::Tensor denseProduct(const at::Tensor& a, const at::Tensor& b, bool transposeA, bool transposeB) {

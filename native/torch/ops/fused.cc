@@ -31,10 +31,17 @@ void giveAll(Call& call, std::initializer_list<at::Tensor> outputs) {
     if (output.defined()) call.give(output);
 }
 
+Precision precisionOf(Call& call) {
+  const int64_t number = call.integer();
+  TORCH_CHECK(number == 0 || number == 1, "no precision ", number);
+  return static_cast<Precision>(number);
+}
+
 AttentionSetting attentionSetting(Call& call, size_t which) {
   AttentionSetting setting;
   setting.heads = call.integer();
   setting.scaled = call.flag();
+  setting.precision = precisionOf(call);
   const at::Tensor& qkv = call.input(which);
   TORCH_CHECK(setting.heads > 0 && qkv.dim() == 3 && qkv.size(2) % (3 * setting.heads) == 0, "queries, keys and values of ", setting.heads,
               " heads cannot have the shape ", qkv.sizes());
@@ -85,21 +92,23 @@ void addFused(Operations& ops) {
     const auto [y, slope] = geluWithSlope(dense(call, 0));
     giveAll(call, {y, slope});
   });
-  // x, weight, bias? Attribute: gelu.
+  // x, weight, bias? Attributes: gelu, precision.
   ops.add("PatchstreamLinear", [](Call& call) {
     checkProduct(call.input(0), call.input(1));
     if (call.has(2)) many(call.input(2), call.input(1).size(1), "the bias");
-    const auto [y, saved] = linear(dense(call, 0), dense(call, 1), optional(call, 2), call.flag());
-    giveAll(call, {y, saved});
+    const bool gelu = call.flag();
+    const auto [y, saved, x] = linear(dense(call, 0), dense(call, 1), optional(call, 2), gelu, precisionOf(call));
+    giveAll(call, {y, saved, x});
   });
-  // dy, x, weight, saved? Attribute: bias.
+  // dy, x, weight, saved? Attributes: bias, precision.
   ops.add("PatchstreamLinearGrad", [](Call& call) {
     checkProduct(call.input(1), call.input(2));
     const std::array<int64_t, 2> shape{call.input(1).size(0), call.input(2).size(1)};
     same(call.input(0), shape, "dy");
     if (call.has(3)) same(call.input(3), shape, "saved");
+    const bool bias = call.flag();
     const auto [dx, dWeight, dBias] =
-        linearGrad(dense(call, 0), dense(call, 1), dense(call, 2), optional(call, 3), call.flag());
+        linearGrad(dense(call, 0), dense(call, 1), dense(call, 2), optional(call, 3), bias, precisionOf(call));
     giveAll(call, {dx, dWeight, dBias});
   });
   // x, gain, bias. Attribute: eps.
@@ -120,14 +129,14 @@ void addFused(Operations& ops) {
         layerNormGrad(dense(call, 0), dense(call, 1), dense(call, 2), dense(call, 3), dense(call, 4));
     giveAll(call, {dx, dGain, dBias});
   });
-  // qkv, table?, bucketIds? Attributes: heads, scaled.
+  // qkv, table?, bucketIds? Attributes: heads, scaled, precision.
   ops.add("PatchstreamAttention", [](Call& call) {
     const AttentionSetting setting = attentionSetting(call, 0);
     checkRelative(call, 1, 2, call.input(0), setting.heads);
     const auto [y, shares] = attention(dense(call, 0), optional(call, 1), optional(call, 2), setting);
     giveAll(call, {y, shares});
   });
-  // dy, qkv, y, shares, table?, bucketIds? Attributes: heads, scaled.
+  // dy, qkv, y, shares, table?, bucketIds? Attributes: heads, scaled, precision.
   ops.add("PatchstreamAttentionGrad", [](Call& call) {
     const AttentionSetting setting = attentionSetting(call, 1);
     const at::Tensor& qkv = call.input(1);
@@ -150,12 +159,13 @@ void addFused(Operations& ops) {
     TORCH_CHECK(call.input(0).size(1) == call.input(1).size(1), "dy ", call.input(0).sizes(), " for ids ", call.input(1).sizes());
     call.give(gatherTokensGrad(dense(call, 0), dense(call, 1), call.integer()));
   });
-  // x, weight, bias?
+  // x, weight, bias? Attribute: precision.
   ops.add("PatchstreamConv3x3",
-          [](Call& call) { call.give(conv3x3(dense(call, 0), dense(call, 1), optional(call, 2))); });
-  // dy, x, weight. Attribute: bias.
+          [](Call& call) { call.give(conv3x3(dense(call, 0), dense(call, 1), optional(call, 2), precisionOf(call))); });
+  // dy, x, weight. Attributes: bias, precision.
   ops.add("PatchstreamConv3x3Grad", [](Call& call) {
-    const auto [dx, dWeight, dBias] = conv3x3Grad(dense(call, 0), dense(call, 1), dense(call, 2), call.flag());
+    const bool bias = call.flag();
+    const auto [dx, dWeight, dBias] = conv3x3Grad(dense(call, 0), dense(call, 1), dense(call, 2), bias, precisionOf(call));
     giveAll(call, {dx, dWeight, dBias});
   });
   // sums…, tensors…

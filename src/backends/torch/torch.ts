@@ -28,6 +28,8 @@ const mostNumbers = 16_384;
 export class TorchBackend extends tf.KernelBackend implements Torch {
   readonly device: TorchDevice;
   readonly addon: TorchAddon;
+  /** What is recorded keeps the type that it was recorded with. */
+  factors: 0 | 1 = 0;
   readonly #ints = new Int32Array(mostInts);
   readonly #numbers = new Float64Array(mostNumbers);
   readonly #opcodes: ReadonlyMap<string, number>;

@@ -16,6 +16,7 @@ export function trueJson(resolved: Resolved) {
     thread: _t,
     backend: _b,
     device: _d,
+    precision: _p,
     onNotANumber: _n,
     ...training
   } = (train ?? {}) as Record<string, unknown>;

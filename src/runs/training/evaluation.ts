@@ -66,12 +66,12 @@ export async function evaluateModel(resolved: Resolved, options: EvaluationOptio
 
 async function openedModel(resolved: Resolved, options: EvaluationOptions): Promise<OpenModel> {
   const { definition } = resolved;
-  const { backend, device, init } = resolved.train!;
+  const { backend, device, precision, init } = resolved.train!;
   const { onLine = () => {}, fresh, checkpoint } = options;
   const weights = fresh ? undefined : (options.weights ?? checkpoint ?? (await newest(definition.output, onLine)));
   // Only here, so that jobs and checks never load tfjs.
   const { openModel, openFreshModel } = await import('../../train/worker/session.ts');
-  const plan = { model: modelPlan(resolved), backend, device };
+  const plan = { model: modelPlan(resolved), backend, device, precision };
   const own = { model: await ownModel(resolved), note: onLine };
   if (weights !== undefined) return openModel(plan, weights, own);
   const start = init === undefined ? {} : { init: resolve(definition.base, init) };

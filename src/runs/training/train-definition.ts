@@ -89,7 +89,7 @@ export function trainDefinition(
   resolved: Resolved,
   run: Pick<TrainDefinition, 'length' | 'count' | 'folder' | 'fresh' | 'classNames' | 'loadingBytes'>,
 ): TrainDefinition {
-  const { model, batch, optimizer, schedule, onNotANumber, checkpoint, backend, device, init, dropLast } =
+  const { model, batch, optimizer, schedule, onNotANumber, checkpoint, backend, device, precision, init, dropLast } =
     resolved.train!;
   const { seed, source, stages, train, environment } = decisiveJson(resolved);
   const exact = trueJson(resolved);
@@ -108,6 +108,7 @@ export function trainDefinition(
     checkpoint,
     backend,
     device,
+    precision,
     evaluate: resolved.evaluate?.every,
     init: init === undefined ? undefined : resolve(resolved.definition.base, init),
     data: { source: exact.source, stages: exact.stages, dropLast },

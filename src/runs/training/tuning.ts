@@ -160,6 +160,7 @@ function aboutRun(resolved: Resolved, { backend, device }: Pick<Ready, 'backend'
     machine: [cpus()[0]?.model, cores, Math.round(memory / 2 ** 30)],
     backend,
     device,
+    precision: train!.precision,
     model: [train!.model.name, train!.model.options, spec.size, spec.grid, spec.windows],
     batch: train!.batch,
     data: { source, stages },

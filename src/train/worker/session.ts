@@ -188,7 +188,7 @@ type ModelOptions = Pick<SessionOptions, 'model' | 'note'>;
  * @throws WEIGHTS_BROKEN, WEIGHTS_FOREIGN, CHECKPOINT_MISMATCH, and what backend and model throw.
  */
 export async function openModel(
-  definition: Pick<TrainDefinition, 'model' | 'backend' | 'device'>,
+  definition: Pick<TrainDefinition, 'model' | 'backend' | 'device' | 'precision'>,
   weights: string | StoredWeights,
   options: ModelOptions = {},
 ): Promise<OpenModel> {
@@ -206,7 +206,7 @@ async function storedIn(where: string, { note = () => {} }: ModelOptions): Promi
 
 /** The model of a definition as its training begins: fresh parameters, or those of `init`. Otherwise as `openModel`. */
 export async function openFreshModel(
-  definition: Pick<TrainDefinition, 'model' | 'backend' | 'device' | 'seed' | 'init'>,
+  definition: Pick<TrainDefinition, 'model' | 'backend' | 'device' | 'precision' | 'seed' | 'init'>,
   options: ModelOptions = {},
 ): Promise<OpenModel> {
   const { init, seed } = definition;
@@ -218,7 +218,7 @@ export async function openFreshModel(
 }
 
 async function modelWith(
-  definition: Pick<TrainDefinition, 'model' | 'backend' | 'device'>,
+  definition: Pick<TrainDefinition, 'model' | 'backend' | 'device' | 'precision'>,
   seed: number,
   { model: given, note = () => {} }: ModelOptions,
   load: (model: Model, params: OpenModel['params']) => void,
@@ -275,12 +275,12 @@ function refuseOtherClasses({ state }: TrainedWeights, where: string, classNames
 }
 
 async function takeBackend(
-  { backend, device }: Pick<TrainDefinition, 'backend' | 'device'>,
+  { backend, device, precision = 'float32' }: Pick<TrainDefinition, 'backend' | 'device' | 'precision'>,
   note: (text: string) => void,
 ): Promise<BackendChoice> {
   // The options have seen to it that it is one of these.
   const named = (device === 'cuda' ? 'cuda:0' : device) as NonNullable<BackendWish['device']>;
-  const choice = await chooseBackend({ backend, device: named }, { warn: note });
+  const choice = await chooseBackend({ backend, device: named, precision }, { warn: note });
   const few = fewThreads();
   if (few !== undefined) note(few);
   return choice;

@@ -10,7 +10,6 @@ import { sampleMasks } from '../../../src/vision/masks.ts';
 import type { Spec } from '../../../src/vision/spec.ts';
 import { smallFields, smallSpec } from '../../kit/training/train.ts';
 
-const steps = 20;
 const microBatch = 2;
 const nano = { size: 'nano', width: 16, depth: 1, heads: 2 } as const;
 const decoder = { decoderWidth: 16, decoderDepth: 1, decoderHeads: 2 };
@@ -21,13 +20,13 @@ const whole: Spec = {
   grid: { patch: 4, side: 4 },
 };
 
-interface TrainingPlan extends ModelPlan {
+export interface TrainingPlan extends ModelPlan {
   readonly title: string;
   readonly fields: (positions: readonly number[]) => HostBatch;
 }
 
 /** Every model as small as it can be and still be all of it, on the pictures of 16 px that `fieldsOf` makes. */
-const trainingPlans: readonly TrainingPlan[] = [
+export const trainingPlans: readonly TrainingPlan[] = [
   { title: 'lomar', name: 'lomar', options: { ...nano, target: 'pixels' }, spec: smallSpec, fields: smallFields },
   { title: 'mae', name: 'mae', options: { ...nano, ...decoder }, spec: whole, fields: wholeFields },
   { title: 'srmae', name: 'srmae', options: { ...nano, ...decoder }, spec: whole, fields: wholeFields },
@@ -62,7 +61,7 @@ export async function testTraining(
       const expected = await trainPlan(t, plan);
       await prepare();
       const found = await trainPlan(t, plan);
-      t.equal(found.length, steps);
+      t.equal(found.length, 20);
       for (const [i, loss] of found.entries())
         t.ok(Math.abs(loss / expected[i]! - 1) <= 1e-3, `step ${i}: loss ${loss}, there ${expected[i]}`);
       t.ok(found.at(-1)! < found[0]!, 'and it learns');
@@ -70,8 +69,8 @@ export async function testTraining(
   }
 }
 
-/** The losses of twenty steps of two micro-batches on the current backend. Nothing is left behind. */
-async function trainPlan(t: Test, plan: TrainingPlan): Promise<number[]> {
+/** The losses of so many steps of two micro-batches on the current backend. Nothing is left behind. */
+export async function trainPlan(t: Test, plan: TrainingPlan, steps = 20, lr = 3e-3): Promise<number[]> {
   const before = tf.memory().numTensors;
   const model = await buildModel(plan);
   const params = model.init((name) => new Random(7, 'init', name));
@@ -88,7 +87,7 @@ async function trainPlan(t: Test, plan: TrainingPlan): Promise<number[]> {
     const { loss, finite } = await step.measure();
     t.ok(finite, 'loss and gradient are numbers');
     losses.push(loss);
-    step.update(3e-3);
+    step.update(lr);
     step.clear();
   }
   step.dispose();

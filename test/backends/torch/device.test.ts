@@ -66,12 +66,17 @@ t.test('no operation takes the memory of a device for the host’s', skip, async
   const [x, rows, weight, bias] = [float(2, 3, 12), float(6, 12), float(12, 8), float(8)];
   const [ids, table, buckets] = [whole(2, 2), float(2, 5), whole(3, 3)];
   run('PatchstreamGelu', [x]);
-  run('PatchstreamLinear', [rows, weight, bias], [1]);
-  run('PatchstreamLinearGrad', [float(6, 8), rows, weight, float(6, 8)], [1]);
+  for (const factors of [0, 1]) {
+    run('PatchstreamLinear', [rows, weight, bias], [1, factors]);
+    run('PatchstreamLinearGrad', [float(6, 8), rows, weight, float(6, 8)], [1, factors]);
+  }
   run('PatchstreamLayerNorm', [rows, float(12), float(12)], [1e-6]);
   run('PatchstreamLayerNormGrad', [rows, rows, float(6), float(6), float(12)]);
-  run('PatchstreamAttention', [x, table, buckets], [2, 1]);
-  run('PatchstreamAttentionGrad', [float(2, 3, 4), x, float(2, 3, 4), float(2, 2, 3, 3), table, buckets], [2, 1]);
+  for (const factors of [0, 1]) {
+    run('PatchstreamAttention', [x, table, buckets], [2, 1, factors]);
+    const [dy, y, shares] = [float(2, 3, 4), float(2, 3, 4), float(2, 2, 3, 3)];
+    run('PatchstreamAttentionGrad', [dy, x, y, shares, table, buckets], [2, 1, factors]);
+  }
   run('PatchstreamGatherTokens', [x, ids]);
   run('PatchstreamGatherTokensGrad', [float(2, 2, 12), ids], [3]);
   run('PatchstreamAccumulate', [float(4), float(4)]);

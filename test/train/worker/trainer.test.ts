@@ -7,6 +7,7 @@ import type { TrainDefinition } from '../../../src/train/definition.ts';
 import type { LoopEnd } from '../../../src/train/loop.ts';
 import { type Measures, readMetrics } from '../../../src/train/metrics.ts';
 import { startTrainer, type TrainerOptions } from '../../../src/train/worker/trainer.ts';
+import { withoutTorch } from '../../kit/training/torch.ts';
 import { linearModel, SmallLoader, smallDefinition } from '../../kit/training/train.ts';
 
 interface Ran {
@@ -112,6 +113,21 @@ for (const stopAfter of [1, 3, 5]) {
     t.same([found.model, found.optimizer], [expected.model, expected.optimizer]);
   });
 }
+
+t.test('stopped in bfloat16 and started again: bit for bit the same', { skip: withoutTorch }, async (t) => {
+  const inBfloat16 = (folder: string) =>
+    smallDefinition(folder, { backend: 'torch', device: 'cpu', precision: 'bfloat16' });
+  const [once, twice] = [t.testdir(), t.testdir({ twice: {} })];
+  const [left, right] = [join(once, 'once'), join(twice, 'twice')];
+  const undisturbed = await run(inBfloat16(left));
+  const first = await run(inBfloat16(right), { stopAfter: 3 });
+  t.match(first.end, { ended: 'stopped' });
+  const second = await run(inBfloat16(right));
+  t.equal(second.from, first.end.step);
+  t.same(losses(second), losses(undisturbed));
+  const [found, expected] = [await weights(right), await weights(left)];
+  t.same([found.model, found.optimizer], [expected.model, expected.optimizer]);
+});
 
 t.test('killed without a word between checkpoints: rows after the checkpoint are cut and made again', async (t) => {
   const folder = t.testdir();

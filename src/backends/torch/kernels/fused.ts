@@ -5,10 +5,10 @@ import { flag, type KernelTable, kernel, list, listsOf } from './kernel.ts';
 export const fusedKernels: KernelTable = {
   PatchstreamGelu: kernel((torch, { x }) => torch.all('PatchstreamGelu', [x])),
   PatchstreamLinear: kernel<{ gelu: boolean }>((torch, { x, weight, bias }, { gelu }) =>
-    torch.all('PatchstreamLinear', [x, weight, bias], [flag(gelu)]),
+    torch.all('PatchstreamLinear', [x, weight, bias], [flag(gelu), torch.factors]),
   ),
   PatchstreamLinearGrad: kernel<{ bias: boolean }>((torch, { dy, x, weight, saved }, { bias }) =>
-    torch.all('PatchstreamLinearGrad', [dy, x, weight, saved], [flag(bias)]),
+    torch.all('PatchstreamLinearGrad', [dy, x, weight, saved], [flag(bias), torch.factors]),
   ),
   PatchstreamLayerNorm: kernel<{ eps: number }>((torch, { x, gain, bias }, { eps }) =>
     torch.all('PatchstreamLayerNorm', [x, gain, bias], [eps]),
@@ -18,19 +18,25 @@ export const fusedKernels: KernelTable = {
   ),
   PatchstreamAttention: kernel<{ heads: number; scaled: boolean }>(
     (torch, { qkv, table, bucketIds }, { heads, scaled }) =>
-      torch.all('PatchstreamAttention', [qkv, table, bucketIds], [heads, flag(scaled)]),
+      torch.all('PatchstreamAttention', [qkv, table, bucketIds], [heads, flag(scaled), torch.factors]),
   ),
   PatchstreamAttentionGrad: kernel<{ heads: number; scaled: boolean }>(
     (torch, { dy, qkv, y, saved, table, bucketIds }, { heads, scaled }) =>
-      torch.all('PatchstreamAttentionGrad', [dy, qkv, y, saved, table, bucketIds], [heads, flag(scaled)]),
+      torch.all(
+        'PatchstreamAttentionGrad',
+        [dy, qkv, y, saved, table, bucketIds],
+        [heads, flag(scaled), torch.factors],
+      ),
   ),
   PatchstreamGatherTokens: kernel((torch, { x, ids }) => torch.all('PatchstreamGatherTokens', [x, ids])),
   PatchstreamGatherTokensGrad: kernel<{ n: number }>((torch, { dy, ids }, { n }) =>
     torch.all('PatchstreamGatherTokensGrad', [dy, ids], [n]),
   ),
-  PatchstreamConv3x3: kernel((torch, { x, weight, bias }) => torch.all('PatchstreamConv3x3', [x, weight, bias])),
+  PatchstreamConv3x3: kernel((torch, { x, weight, bias }) =>
+    torch.all('PatchstreamConv3x3', [x, weight, bias], [torch.factors]),
+  ),
   PatchstreamConv3x3Grad: kernel<{ bias: boolean }>((torch, { dy, x, weight }, { bias }) =>
-    torch.all('PatchstreamConv3x3Grad', [dy, x, weight], [flag(bias)]),
+    torch.all('PatchstreamConv3x3Grad', [dy, x, weight], [flag(bias), torch.factors]),
   ),
   PatchstreamAccumulate: kernel((torch, lists) => torch.lists('PatchstreamAccumulate', listsOf(lists))),
   PatchstreamNorms: kernel((torch, lists) => torch.lists('PatchstreamNorms', listsOf(lists))),

@@ -2,6 +2,8 @@ import type * as tf from '../../tf.ts';
 
 /** What a kernel has of the backend. */
 export interface Torch {
+  /** The type of the factors in the products of the models' own kernels, by its number in native/torch: 0 float32, 1 bfloat16. */
+  readonly factors: 0 | 1;
   /** Runs an operation of native/torch and gives its first output, which the caller owns. Attributes in the order that the operation reads them. */
   one(operation: string, inputs: readonly (tf.TensorInfo | undefined)[], attributes?: readonly number[]): tf.TensorInfo;
   /** The same with all outputs. */
