@@ -1,8 +1,9 @@
 /**
- * `npm run test:engines [-- debian 2.11 newest] [own aten] [suites parity]`: native/torch against each libtorch that it is meant for. PyPI's are installed into
+ * `npm run test:engines [-- debian 2.11 newest tensorflow] [own aten] [suites parity]`: native/torch against each libtorch that it is meant for, and tfjs-node on the TensorFlow of pip. PyPI's are installed into
  * environments of their own in the user's cache folder (6 GB each; pinned in test/engines and bench/peers/requirements), Debian's by apt (libtorch-dev, and python3-torch, 30 MB more).
  * For each, in a copy of the tree beside them: the addon compiles without a warning and loads; with loops of our own, and with PATCHSTREAM_TORCH_KERNELS=aten, which has ATen compute
  * as on a GPU, the tests of the backend pass, twenty steps of every model among them, and prediction, loss and gradients agree with that PyTorch's (parity).
+ * `tensorflow`: the binding of tfjs-node is built with PyPI's TensorFlow, and on Node 20 and 24 the backends' suites pass and the quickstart learns as on torch (test/all/tensorflow.test.ts).
  * Words choose. The last line is `N passed, N failed`; an engine that cannot be had has failed, with the reason.
  */
 import { readFileSync, rmSync } from 'node:fs';
@@ -13,6 +14,7 @@ import { engineTree } from './lib/engine.mjs';
 import { isMain } from './lib/main.mjs';
 import { run, start } from './lib/runner.mjs';
 import { filesBelow } from './lib/stamp.mjs';
+import { nodeOf, tensorflowTree } from './lib/tensorflow-engine.mjs';
 import { installVenv } from './lib/venv.mjs';
 
 const here = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -29,6 +31,12 @@ export const engines = [
   { name: '2.11', manifest: 'test/engines/torch-2.11.txt' },
   { name: 'newest', manifest: 'bench/peers/requirements/torch-2.15.txt' },
 ];
+/** TensorFlow, below tfjs-node. */
+const tensorflow = {
+  name: 'tensorflow',
+  manifest: 'bench/peers/requirements/tensorflow-2.21.txt',
+  nodes: ['20', '24'],
+};
 /** @type {import('./lib/debian.mjs').Group} */
 const debian = {
   name: 'engine',
@@ -45,6 +53,14 @@ const isSuite = (/** @type {string} */ name) =>
   /^test\/backends\/(torch\/[\w/-]+|fused|replay|upload|training)(\.suite)?\.test\.ts$/.test(name) ||
   name === 'test/train/step.test.ts';
 
+/** Tests of tfjs-node's backend, and of models on every backend. */
+const tensorflowTests = [
+  'test/backends/tensorflow.test.ts',
+  'test/backends/tensorflow.suite.test.ts',
+  'test/backends/training.suite.test.ts',
+  'test/all/tensorflow.test.ts',
+];
+
 /**
  * @typedef {object} Surroundings
  * @property {import('./lib/runner.mjs').Runner} runner
@@ -52,6 +68,8 @@ const isSuite = (/** @type {string} */ name) =>
  * @property {(name: string, libtorch: string) => Promise<{ tree: string } | { missing: string }>} treeWith a copy of the tree whose addon is built with the libtorch that is named
  * @property {(manifest: string) => { python: string } | { missing: string }} install
  * @property {() => void} installDebian
+ * @property {(python: string) => Promise<{ tree: string, library: string } | { missing: string }>} tensorflowTree a copy of the tree with tfjs-node on the TensorFlow of a python
+ * @property {(version: string) => { node: string } | { missing: string }} nodeOf
  */
 
 /**
@@ -62,13 +80,10 @@ const isSuite = (/** @type {string} */ name) =>
  * @param {Surroundings} surroundings
  */
 export async function testEngines(root, words, surroundings) {
-  const unknown = words.filter(
-    (word) => ![...engines.map(({ name }) => name), ...kernels, ...parts].some((name) => name === word),
-  );
-  if (unknown.length > 0)
-    throw new Error(
-      `${unknown.join(', ')}: choose among ${[...engines.map(({ name }) => name), ...kernels, ...parts].join(', ')}`,
-    );
+  const all = [...engines.map(({ name }) => name), tensorflow.name];
+  const known = [...all, ...kernels, ...parts];
+  const unknown = words.filter((word) => !known.includes(word));
+  if (unknown.length > 0) throw new Error(`${unknown.join(', ')}: choose among ${known.join(', ')}`);
   /** @type {<T extends string>(all: readonly T[]) => readonly T[]} */
   const chosen = (all) => (all.some((name) => words.includes(name)) ? all.filter((name) => words.includes(name)) : all);
   const totals = { passed: 0, failed: 0 };
@@ -82,7 +97,7 @@ export async function testEngines(root, words, surroundings) {
     surroundings.say(failure === undefined ? `  passed  ${what}${told}` : `  FAILED  ${what}: ${failure}`);
     return failure === undefined;
   };
-  const names = chosen(engines.map(({ name }) => name));
+  const names = chosen(all);
   for (const engine of engines.filter(({ name }) => names.includes(name))) {
     surroundings.say(engine.name);
     const python = pythonOf(engine, root, surroundings);
@@ -113,7 +128,39 @@ export async function testEngines(root, words, surroundings) {
       }
     }
   }
+  // It has no kernels of ours to choose.
+  if (words.length === 0 || words.includes(tensorflow.name)) await testTensorflow(root, surroundings, check);
   return totals;
+}
+
+/**
+ * @param {string} root
+ * @param {Surroundings} surroundings
+ * @param {(what: string, failure: string | undefined, told?: string) => boolean} check
+ */
+async function testTensorflow(root, surroundings, check) {
+  surroundings.say(tensorflow.name);
+  const installed = surroundings.install(join(root, tensorflow.manifest));
+  const made = 'missing' in installed ? installed : await surroundings.tensorflowTree(installed.python);
+  if ('missing' in made) {
+    check('the binding of tfjs-node builds and loads', made.missing);
+    return;
+  }
+  check(`the binding of tfjs-node builds and loads: ${made.library}`, undefined);
+  for (const version of tensorflow.nodes) {
+    const found = surroundings.nodeOf(version);
+    if ('missing' in found) {
+      check(`suites on Node ${version}`, found.missing);
+      continue;
+    }
+    const args = ['scripts/test.mjs', '--slow', ...tensorflowTests];
+    const env = { TF_CPP_MIN_LOG_LEVEL: '2' };
+    const answer = surroundings.runner(found.node, args, { cwd: made.tree, env });
+    const summary = summaryOf(answer);
+    // Tests of a backend that does not start are skipped, everywhere but here.
+    const skipped = / skipped$/.test(summary) ? summary : undefined;
+    check(`suites on Node ${version}`, answer.status === 0 ? skipped : failureOf(answer), `: ${summary}`);
+  }
 }
 
 /**
@@ -197,6 +244,8 @@ if (isMain(import.meta.url)) {
     say,
     treeWith: (name, libtorch) => engineTree(here, name, libtorch, { env, platform, runner: run, start, say }),
     install: (manifest) => installVenv(manifest, { runner: run, say, env }),
+    tensorflowTree: (python) => tensorflowTree(here, python, { env, platform, runner: run, start, say }),
+    nodeOf: (version) => nodeOf(version, { env, platform, runner: run, say }),
     installDebian: () => installGroups([debian], { platform, uid: process.getuid?.() ?? -1, runner: run, say }),
   });
   console.log(`\n${passed} passed, ${failed} failed`);

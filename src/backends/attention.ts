@@ -99,7 +99,7 @@ function composedForward(
   let logits = tf.matMul(q.mul(scale), k, false, true);
   if (table !== undefined && relative !== undefined) {
     // [hB·T, d]·[d, buckets] -> [hB, T, T]
-    const perBucket = tf.matMul(q.reshape([-1, d]).mul(tableScale), table);
+    const perBucket = tf.matMul(times(q.reshape([-1, d]), tableScale), table);
     logits = logits.add(toKeys(perBucket, relative.buckets.oneHot(), sizes));
   }
   const shares = tf.softmax(logits);
@@ -121,7 +121,7 @@ function composedForward(
       const dk = tf.matMul(dLogits, q, true, false).mul(scale);
       const dTable: tf.Tensor[] = [];
       if (table !== undefined && relative !== undefined) {
-        const dPerBucket = toBuckets(dLogits, relative.buckets.oneHot()).mul(tableScale);
+        const dPerBucket = times(toBuckets(dLogits, relative.buckets.oneHot()), tableScale);
         dq = dq.add(tf.matMul(dPerBucket, table, false, true).reshape(dq.shape));
         dTable.push(tf.matMul(q.reshape([-1, d]), dPerBucket, true, false));
       }
@@ -131,6 +131,9 @@ function composedForward(
     },
   };
 }
+
+/** A multiplication by one would be a pass through all values. */
+const times = (x: tf.Tensor, factor: number) => (factor === 1 ? x : x.mul(factor));
 
 interface Sizes {
   readonly B: number;

@@ -14,7 +14,7 @@ import * as tf from './tf.ts';
  *   and its gelu when asked for. One tensor more may follow, which takes the place of x in what the gradient keeps.
  *   `PatchstreamLinearGrad`: `{ dy, x, weight, saved? }`, attribute `bias`, whether there was one.
  * - `PatchstreamLayerNorm`: `{ x [R, D], gain [D], bias [D] }`, attribute `eps` -> [y, mean [R], rstd [R]], rstd = 1/√(var + eps).
- *   `PatchstreamLayerNormGrad`: `{ dy, x, mean, rstd, gain }`.
+ *   `PatchstreamLayerNormGrad`: `{ dy, x, mean, rstd, gain }`. Only it reads `mean` and `rstd`, so a backend may put something else there.
  * - `PatchstreamAttention`: `{ qkv [B, T, 3hd], table? [d, buckets], bucketIds? [T, T] int32 }`, attributes `heads`, `scaled` as in
  *   `attention.ts` -> [y, saved]. `PatchstreamAttentionGrad`: `{ dy, qkv, y, saved, table?, bucketIds? }`, the same attributes ->
  *   [dqkv], with a table [dqkv, dTable].
@@ -22,12 +22,12 @@ import * as tf from './tf.ts';
  * - `PatchstreamConv3x3`: `{ x NHWC, weight [3, 3, C, F], bias? [F] }` -> [y]. `PatchstreamConv3x3Grad`: `{ dy, x, weight }`,
  *   attribute `bias`, whether there was one.
  *
- * Those of a training step take lists of tensors, and change tensors in place, which nobody else may hold:
+ * Those of a training step take lists of tensors, and change tensors in place, or replace their values; nobody else may hold those:
  *
  * - `PatchstreamAccumulate`: sums, tensors, as many of each -> nothing. Each sum grows by its tensor.
- * - `PatchstreamNorms`: any lists -> [squares], the sum of squares of each tensor, float32 [count], added up in float64.
- * - `PatchstreamAdamW`: parameters, gradients, firsts, seconds -> nothing, by attributes `AdamWStep` with `scale` and `decays`; the
- *   gradients are zero afterwards.
+ * - `PatchstreamNorms`: any lists -> [squares], the sum of squares of each tensor, float32 [count]; torch adds up in float64.
+ * - `PatchstreamAdamW`: parameters, gradients, firsts, seconds -> nothing, by attributes `AdamWStep` with `scale` and `decays`; where the
+ *   backend has `PatchstreamAccumulate` and `PatchstreamZero` too, the gradients are zero afterwards.
  * - `PatchstreamZero`: any lists -> nothing. All become zero.
  */
 export type FusedKernel =

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { prepareThreads } from '../library-threads.ts';
 import { registerHostKernels, type Warn } from './host/kernels.ts';
+import { registerTensorflowKernels } from './tensorflow/kernels.ts';
 import * as tf from './tf.ts';
 
 /** The packages of tfjs over TensorFlow's C library. Optional, and the user's own: they are never installed for them. */
@@ -24,6 +25,9 @@ export async function loadTensorflow(name: string, load: Load = (name) => import
 export async function prepareTensorflow(warn: Warn = console.warn): Promise<boolean> {
   if (!(await tf.setBackend('tensorflow'))) return false;
   registerHostKernels('tensorflow', warn);
+  // Another backend of that name has no operations to call.
+  if ('binding' in tf.backend() && tf.getKernel('PatchstreamLinear', 'tensorflow') === undefined)
+    registerTensorflowKernels();
   return true;
 }
 

@@ -114,10 +114,8 @@ export function adamwUpdate(
   second: readonly tf.Variable[],
   { scale, decays, ...step }: AdamWUpdate,
 ): boolean {
-  if (updatesInPlace()) {
-    fused('PatchstreamAdamW', [parameters, gradients, first, second], { scale, decays, ...step });
-    return true;
-  }
+  const lists = [parameters, gradients, first, second];
+  if (fused('PatchstreamAdamW', lists, { scale, decays, ...step }) !== undefined) return updatesInPlace();
   for (const [i, parameter] of parameters.entries()) {
     tf.tidy(() => {
       const gradient = scale === 1 ? gradients[i]! : gradients[i]!.mul(scale);

@@ -13,13 +13,16 @@ interface Scene {
   readonly log?: string;
   readonly built?: boolean;
   readonly parity?: Answer;
+  /** The Node that cannot be had, and what the tests of tfjs-node say at their end. */
+  readonly withoutNode?: string;
+  readonly ending?: string;
 }
 
 /** Runs the script on a tree of a few files; compilers, pip and tests are made up. */
 async function perform(
   t: Test,
   words: readonly string[],
-  { missing = {}, log = '', built = true, parity }: Scene = {},
+  { missing = {}, log = '', built = true, parity, withoutNode, ending = '' }: Scene = {},
 ) {
   const root = t.testdir({});
   const lines: string[] = [];
@@ -27,6 +30,9 @@ async function perform(
   const totals = await testEngines(root, words, {
     say: (line) => lines.push(line),
     installDebian: () => lines.push('apt'),
+    nodeOf: (version) => (version === withoutNode ? { missing: 'npm has none' } : { node: `node-${version}` }),
+    tensorflowTree: async (python) =>
+      built ? { tree: root, library: `TensorFlow of ${python}` } : { missing: 'the binding was not built' },
     install: (manifest) => {
       const name = Object.keys(missing).find((part) => manifest.includes(part));
       return name === undefined
@@ -52,6 +58,7 @@ async function perform(
       if (line.includes('import torch'))
         return missing.debian === undefined ? ok() : { status: 1, stdout: '', stderr: '' };
       calls.push({ line, kernels: env.PATCHSTREAM_TORCH_KERNELS, python: env.PYTHON });
+      if (line.startsWith('node-')) return ok(`7 passed, 0 failed${ending}\n`);
       if (line.includes('parity')) return parity ?? ok('torch lomar: loss  1.0e-7  1e-4\n');
       return ok('12 passed, 0 failed\n');
     },
@@ -60,7 +67,7 @@ async function perform(
 }
 
 t.test('every engine is built once, and tested with both kinds of kernels', async (t) => {
-  const { totals, lines, calls, root } = await perform(t, []);
+  const { totals, lines, calls, root } = await perform(t, ['debian', '2.11', 'newest']);
   t.same(totals, { passed: 3 * (2 + 2 * 2), failed: 0 });
   t.equal(calls.length, 12);
   t.same([...new Set(calls.map(({ kernels }) => kernels))], [undefined, 'aten']);
@@ -72,11 +79,33 @@ t.test('every engine is built once, and tested with both kinds of kernels', asyn
   t.ok(existsSync(join(root, 'torch-2.15')), 'in a tree that other uses of this libtorch share');
 });
 
+t.test('tfjs-node on the TensorFlow of pip, on two Nodes; what is skipped has failed', async (t) => {
+  const { totals, lines, calls } = await perform(t, ['tensorflow']);
+  t.same(totals, { passed: 3, failed: 0 });
+  t.match(calls, [
+    { line: /^node-20 scripts\/test\.mjs --slow .*tensorflow\.suite\.test\.ts.* test\/all\/tensorflow\.test\.ts$/ },
+    { line: /^node-24 / },
+  ]);
+  t.match(lines, [
+    'tensorflow',
+    /builds and loads: TensorFlow of python of .*tensorflow-2\.21/,
+    /on Node 20: 7 passed/,
+    /24/,
+  ]);
+  for (const name of calls[0]!.line.split(' ').slice(3))
+    t.ok(existsSync(new URL(`../../${name}`, import.meta.url)), name);
+  const skipped = await perform(t, ['tensorflow'], { ending: ', 4 skipped', withoutNode: '24' });
+  t.same(skipped.totals, { passed: 1, failed: 2 });
+  t.match(skipped.lines.join('\n'), /FAILED {2}suites on Node 20: 7 passed, 0 failed, 4 skipped.*24: npm has none/s);
+  t.match((await perform(t, ['tensorflow'], { built: false })).totals, { passed: 0, failed: 1 });
+  t.match((await perform(t, ['tensorflow'], { missing: { 'tensorflow-2.21': 'no pip' } })).totals, { failed: 1 });
+});
+
 t.test('words choose engines, kernels and parts', async (t) => {
   const { totals, calls } = await perform(t, ['2.11', 'aten', 'parity']);
   t.same(totals, { passed: 3, failed: 0 });
   t.match(calls, [{ line: /bench\/run\.mjs parity torch$/, kernels: 'aten', python: /torch-2\.11/ }]);
-  await t.rejects(perform(t, ['3.0']), { message: /3\.0: choose among debian, 2\.11, newest, own, aten/ });
+  await t.rejects(perform(t, ['3.0']), { message: /3\.0: choose among debian, 2\.11, newest, tensorflow, own, aten/ });
 });
 
 t.test('what cannot be had, a warning and a difference are failures that say why', async (t) => {
