@@ -226,6 +226,8 @@ export const cases = [
   faces('faces-shards', 'shards: { shardBytes: 12000 }'),
   faces('faces-tars', 'webdataset: { shardBytes: 12000 }'),
   vectors('vectors-lines', 'jsonl: { shardBytes: 60000 }'),
+  vectors('vectors-tables', 'parquet: { shardBytes: 60000 }'),
+  vectors('vectors-arrays', 'npy: { shardBytes: 60000 }'),
   watched,
   duplicates,
   duplicatesWatched,

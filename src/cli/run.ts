@@ -127,7 +127,7 @@ function errorJson(error: unknown): Record<string, unknown> {
  * The first signal asks the run to end well, the second ends the process, and so does a process that stands still after the first. A terminal that closes may say so several times: that asks once, and not at all
  * where hang-ups were ignored at the start.
  */
-function signals(terminal: Terminal, say: (text: string) => void) {
+export function signals(terminal: Terminal, say: (text: string) => void) {
   const controller = new AbortController();
   let received: Signal | undefined;
   let rest = () => {};

@@ -109,6 +109,10 @@ export const dataErrors = {
     'a photo must be embedded by the model of the vectors; these do not name theirs. Name the run with `--from`, or ask by a key of the set: `key:KEY`.',
   VECTORS_KEY:
     'a question `key:KEY` must name a vector of the set; got {key}, which is no key there. Keys are paths as they stand in the set, from the folder of the pictures on.',
+  COMPARED_OTHER:
+    'the folder must be that of the same comparison: {expected}; got {found}. Name another --output, or start over with --fresh.',
+  COMPARED_CHANGED:
+    'vectors that were compared must still come first, as they were: {rows} of them; got {found}. Restore them, or start over with --fresh.',
   RECORD_LARGE: 'a record must have at most {limit}; got {found}. {advice}',
   RECORD_NOTHING:
     'a record must be made of a picture or of a file; got samples with {fields}. Put a source of pictures before it.',

@@ -1,15 +1,12 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { counted } from '../../counts.ts';
-import { fail, printable } from '../../errors.ts';
+import { printable } from '../../errors.ts';
 import { checkFolder } from '../../files/listing.ts';
-import { openVectors } from '../../formats/vectors/open.ts';
 import { builtin } from '../../pipeline/builtin.ts';
 import { check } from '../../pipeline/check.ts';
 import { type Definition, define } from '../../pipeline/definition.ts';
-import { jobOf } from '../../runs/search/questions.ts';
-import { similarVectors } from '../../runs/search/similar.ts';
+import { comparedGroups } from '../../runs/search/compared.ts';
 import { type Group, type GroupedPicture, Groups, howLike, summaryOf } from '../../sinks/duplicates/groups.ts';
 import { readRows } from '../../sinks/duplicates/row.ts';
 import { duplicates as duplicatesSink } from '../../sinks/index.ts';
@@ -20,6 +17,7 @@ import { problemLines } from '../check.ts';
 import { type Command, exits, type Given, type Output, onlyWord, type Terminal } from '../command.ts';
 import { jobOptions, runShown } from '../run.ts';
 import { writeSheet } from './sheet.ts';
+import { isVectors, ofVectors } from './vectors.ts';
 
 const { part: _, ...options } = jobOptions;
 
@@ -47,14 +45,23 @@ export const duplicates: Command = {
       type: 'string',
       value: 'folder',
       about:
-        'The folder to write; a job that was stopped resumes in it. Named in place of <photos>, its groups are printed again.',
+        'The folder to write; a job that was stopped resumes in it. Named in place of <photos>, its groups are printed again. With vectors: what was compared is kept there, and only new ones are compared later.',
     },
     ...options,
   },
   async run(given, terminal) {
     const word = onlyWord(duplicates, given);
+    const compared = await comparedGroups(word);
+    if (compared !== undefined) {
+      await report(compared, undefined, given, terminal);
+      return exits.ok;
+    }
     const earlier = photosOf(word);
-    if (earlier === undefined && isVectors(word)) return ofVectors(word, given, terminal);
+    if (earlier === undefined && isVectors(word)) {
+      const { groups, photos, code } = await ofVectors(word, given, terminal);
+      await report(groups, photos, given, terminal);
+      return code;
+    }
     const output =
       earlier === undefined ? resolve(given.text('output') ?? join('duplicates', basename(resolve(word)))) : word;
     const code = earlier === undefined ? await find(word, output, given, terminal) : exits.ok;
@@ -65,27 +72,6 @@ export const duplicates: Command = {
     return exits.ok;
   },
 };
-
-/** Whether a path is a file of vectors, or a folder with such files or of a job that has written some. */
-function isVectors(path: string): boolean {
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (!found?.isDirectory()) return found !== undefined;
-  const hasFolder = ['parquet', 'npy', 'shards', 'jsonl'].some((name) => existsSync(join(path, name)));
-  const isJob = existsSync(join(path, 'pipeline.json')) && hasFolder;
-  return isJob || readdirSync(path).some((name) => /\.(parquet|npy|shard)$/.test(name));
-}
-
-/** @throws ARGUMENT, VECTORS_NONE and what reading the set throws */
-async function ofVectors(path: string, given: Given, terminal: Terminal): Promise<number> {
-  const above = Number(given.text('above') ?? 0.9);
-  if (!(above > 0 && above <= 1)) {
-    const advice = 'The cosine of vectors is asked for: a number above 0, at most 1.';
-    throw fail('ARGUMENT', { command: 'patchstream duplicates', found: `--above ${given.text('above')}`, advice });
-  }
-  const groups = await similarVectors(await openVectors(path), above);
-  await report(groups, jobOf(path).photos, given, terminal);
-  return exits.ok;
-}
 
 /** The photos of an earlier job of this verb, if the folder is that of one. */
 function photosOf(folder: string): string | undefined {

@@ -9,7 +9,7 @@ export interface Group {
 
 export interface GroupedPicture {
   readonly key: string;
-  /** Which picture of the group it is most like; of equal ones the one that was found first. */
+  /** Which picture of the group it is most like; of equal ones the first picture. */
   readonly nearest: Omit<Like, 'position'>;
 }
 
@@ -40,16 +40,21 @@ export class Groups {
     this.#pictures += pictures;
   }
 
-  /** Two pictures are alike. @param before the earlier one of them. */
-  join({ key, position }: Pick<PictureRow, 'key' | 'position'>, before: Like): void {
+  /**
+   * Two pictures are alike. The groups do not depend on the order of calls.
+   *
+   * @param before the earlier one of them. @returns whether this has changed the groups.
+   */
+  join({ key, position }: Pick<PictureRow, 'key' | 'position'>, before: Like): boolean {
     const { position: place, ...one } = before;
     const [earlier, later] = [this.#member(one.key, place), this.#member(key, position)];
-    if (earlier === later) return;
+    if (earlier === later) return false;
     // The earlier root stays, so that each group is known by its first picture.
     const [a, b] = [rootOf(earlier), rootOf(later)].sort(byPosition) as [Member, Member];
     if (a !== b) b.parent = a;
-    earlier.nearest = nearer(earlier.nearest, { ...one, key });
-    later.nearest = nearer(later.nearest, one);
+    const forEarlier = approach(earlier, { ...one, key }, position);
+    const forLater = approach(later, one, place);
+    return a !== b || forEarlier || forLater;
   }
 
   /** The groups by now. */
@@ -69,7 +74,7 @@ export class Groups {
   #member(key: string, position: number): Member {
     const known = this.#members.get(key);
     if (known !== undefined) return known;
-    const made: Member = { key, position, parent: undefined, nearest: undefined };
+    const made: Member = { key, position, parent: undefined, nearest: undefined, nearestAt: 0 };
     this.#members.set(key, made);
     return made;
   }
@@ -80,6 +85,8 @@ interface Member {
   readonly position: number;
   parent: Member | undefined;
   nearest: GroupedPicture['nearest'] | undefined;
+  /** The position of the nearest. */
+  nearestAt: number;
 }
 
 function rootOf(member: Member): Member {
@@ -95,10 +102,18 @@ function byPosition(a: Member, b: Member): number {
   return a.position - b.position || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
 }
 
-type Nearest = GroupedPicture['nearest'];
-
-function nearer(known: Nearest | undefined, found: Nearest): Nearest {
-  return known === undefined || found.likeness > known.likeness ? found : known;
+/** Takes what is nearer than the nearest one so far; of equal ones the first picture is. @returns whether it was taken. */
+function approach(member: Member, found: GroupedPicture['nearest'], position: number): boolean {
+  const { nearest, nearestAt } = member;
+  const isNearer =
+    nearest === undefined ||
+    found.likeness > nearest.likeness ||
+    (found.likeness === nearest.likeness && position < nearestAt);
+  if (isNearer) {
+    member.nearest = found;
+    member.nearestAt = position;
+  }
+  return isNearer;
 }
 
 /** `2 groups of near-duplicates, 5 of 100 pictures` */

@@ -62,4 +62,10 @@ t.test('duplicates of the vectors that a job has written, by their cosine', asyn
   }
   const file = join(root, 'job/jsonl/job-00000.jsonl');
   t.match(await patchstream(['duplicates', file, '--above', '0.5']), { code: 0, out: / of 40 pictures\n/ });
+  // What was compared is kept, and its groups are printed again.
+  const kept = ['duplicates', join(root, 'job'), '--above', '0.99999', '--json', '--output', join(root, 'kept')];
+  t.equal((await patchstream(kept)).out, out);
+  t.equal((await patchstream(kept)).out, out);
+  t.equal((await patchstream(['duplicates', join(root, 'kept'), '--json'])).out, out);
+  t.match(await patchstream(kept.with(3, '0.9')), { code: 1, err: /COMPARED_OTHER/ });
 });
