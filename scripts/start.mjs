@@ -25,9 +25,17 @@ process.argv.splice(
   ...process.argv.slice(2),
 );
 await import(pathToFileURL(join(root, 'bin', 'patchstream.mjs')).href);
-if (process.exitCode === 0 && process.argv.includes(shortened[1] ?? '')) {
+const isShort = process.argv.includes(shortened[1] ?? '');
+if (process.exitCode === 0 && isShort) {
   console.log(
     `That was the short form for wasm, 200 of 900 steps. The whole of it takes eight minutes or more:\n  node bin/patchstream.mjs run ${quickstart}\nIt is faster on libtorch; node bin/patchstream.mjs doctor says how to get it.`,
+  );
+}
+
+if (process.exitCode === 0 && !process.argv.includes('--json')) {
+  const made = isShort ? shortened[3]?.replace('output=', '') : 'runs/lomar-quickstart';
+  console.log(
+    `Next: make vectors of photographs with it, then look for what is like one of them (docs/use.md):\n  npx patchstream embed ${made} fixtures/photos`,
   );
 }
 

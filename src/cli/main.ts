@@ -13,7 +13,7 @@ import { enduring, hangupsIgnored } from './outputs.ts';
 import { profile } from './profile.ts';
 import { run } from './run.ts';
 import { search } from './search/search.ts';
-import { embed, predict } from './use.ts';
+import { embed, predict } from './use/use.ts';
 
 /** Every verb, in the order of the help. */
 export const commands: readonly Command[] = [

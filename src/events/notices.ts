@@ -15,6 +15,10 @@ export const noticeCatalogue = {
   WATCH_WAITING: 'cannot be looked at now: {found}',
   // A training
   MODEL_THREAD: 'A model that was made in this program trains in its thread.',
+  CLASSES_UNUSED:
+    'The model distinguishes {classes:class/classes}, of which the source has {found}: {names}. No picture is of the others: set `classes` of the model to {found}.',
+  CLASSES_EMPTY:
+    'No picture of the source is of {names}, which the model distinguishes all the same. Delete the empty folders, or put pictures there.',
   MICRO_BATCH: 'Micro-batch {reason}',
   MICRO_BATCH_KNOWN: 'Micro-batch {microBatch} of {batch}: an earlier run has found it.',
   // What parts of a run say in their own words

@@ -72,7 +72,7 @@ export const imageFolder = defineSource({
     return {
       count: files.length * repeat,
       passedOver,
-      ...(classes === undefined ? {} : { classNames: classes.names }),
+      ...(classes && { classNames: classes.names, classCounts: countsOf(classes, files, repeat) }),
       key(index) {
         const file = files[index % files.length]!;
         return repeat === 1 ? file : `${file}#${Math.floor(index / files.length)}`;
@@ -106,6 +106,12 @@ interface Classes {
   readonly names: readonly string[];
   /** The rank of a file's class. */
   rank(file: string): number;
+}
+
+function countsOf({ names, rank }: Classes, files: readonly string[], repeat: number): number[] {
+  const counts = names.map(() => 0);
+  for (const file of files) counts[rank(file)]! += repeat;
+  return counts;
 }
 
 /**

@@ -11,6 +11,8 @@ export interface OpenSource<F extends Fields | Drop = Fields> {
   readonly count: number;
   /** Names of the classes, when the samples have labels. */
   readonly classNames?: readonly string[];
+  /** How many samples of each class an epoch has, where that is known before they are read. */
+  readonly classCounts?: readonly number[];
   /** What was seen and is no sample, by reason: with the samples that is all that there is. */
   readonly passedOver?: readonly PassedOverRow[];
   /** The key of sample `index`, without reading it. */

@@ -120,7 +120,12 @@ async function filesOf(folder: string): Promise<string[]> {
 const most = 20;
 
 /** Prints the groups, and writes the page. @param photos the folder that keys start at, where it is known. */
-async function report(groups: Groups, photos: string | undefined, given: Given, { stdout }: Terminal): Promise<void> {
+async function report(
+  groups: Groups,
+  photos: string | undefined,
+  given: Given,
+  { stdout, stderr }: Terminal,
+): Promise<void> {
   const list = groups.list();
   if (given.flag('json')) {
     stdout.write(`${JSON.stringify({ type: 'duplicates', pictures: groups.pictures, groups: list })}\n`);
@@ -129,7 +134,8 @@ async function report(groups: Groups, photos: string | undefined, given: Given, 
   }
   const sheet = given.text('sheet');
   if (sheet === undefined) return;
-  await writeSheet(sheet, photos ?? '.', { pictures: groups.pictures, groups: list });
+  const missing = await writeSheet(sheet, photos ?? '.', { pictures: groups.pictures, groups: list });
+  for (const line of missing) stderr.write(`${printable(line)}\n`);
   if (!given.flag('json')) stdout.write(`${sheet}\n`);
 }
 

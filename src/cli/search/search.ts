@@ -30,7 +30,7 @@ export const search: Command = {
     },
     field: { type: 'string', value: 'name', about: 'The field of the vectors. Default embedding.' },
   },
-  async run(given, { stdout }) {
+  async run(given, { stdout, stderr }) {
     const [path, ...words] = given.words;
     if (path === undefined || words.length === 0) throw argument(given.words.join(' ') || 'nothing', usageAdvice);
     const top = topOf(given);
@@ -55,11 +55,8 @@ export const search: Command = {
       if (!question.startsWith('key:')) return resolve(question);
       return photos === undefined ? undefined : join(photos, question.slice('key:'.length));
     };
-    await writeSheet(
-      sheet,
-      photos,
-      answers.map((answer) => ({ ...answer, file: fileOf(answer.question) })),
-    );
+    const pictured = answers.map((answer) => ({ ...answer, file: fileOf(answer.question) }));
+    for (const line of await writeSheet(sheet, photos, pictured)) stderr.write(`${printable(line)}\n`);
     if (!given.flag('json')) stdout.write(`${sheet}\n`);
     return exits.ok;
   },

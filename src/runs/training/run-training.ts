@@ -31,7 +31,7 @@ import { EvaluationHistory } from './evaluation-history.ts';
 import { type Fed, feedTrainer } from './feed-trainer.ts';
 import { heldOutLines } from './held-out.ts';
 import { ownModel, trainDefinition } from './train-definition.ts';
-import { planOf, type TrainingPlan } from './training-plan.ts';
+import { classNotices, planOf, type TrainingPlan } from './training-plan.ts';
 import { TrainingProgress } from './training-progress.ts';
 import { Tuning } from './tuning.ts';
 import { TrainingReport } from './write-report.ts';
@@ -65,6 +65,7 @@ export async function runTraining(resolved: Resolved, context: RunContext): Prom
       const what = await folder.source.change(files, { resumed: start > 0 });
       if (what !== undefined) events.notice(notice('SOURCE_CHANGED', { what }));
       sayPassedOver(reading.source, events);
+      for (const one of classNotices(plan, reading.source)) events.notice(one);
       for (const { places, rows } of heldOut) sayPassedOver({ passedOver: rows }, events, places);
       opened = await openLoader(resolved, { ...reading, start, threads });
       return opened;

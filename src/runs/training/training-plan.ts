@@ -1,4 +1,5 @@
 import { fail } from '../../errors.ts';
+import { type Notice, notice } from '../../events/notices.ts';
 import type { ResolvedTrain } from '../../pipeline/resolve/outputs.ts';
 import type { Resolved } from '../../pipeline/resolve/resolve.ts';
 import type { OpenSource } from '../../sources/source.ts';
@@ -44,6 +45,26 @@ export function planOf(resolved: Resolved, { count, classNames }: OpenSource): T
   }
   const epochs = train.epochs!;
   return { ...fixed, epochs, length: { epochs }, total: stepsIn(epochs, count, train) };
+}
+
+/** So many names of classes are shown. */
+const named = 5;
+
+/** Classes that the model distinguishes and of which there is no picture: it would never answer them, and its probabilities make room for them. */
+export function classNotices(
+  { train }: Pick<TrainingPlan, 'train'>,
+  { classNames, classCounts }: Pick<OpenSource, 'classNames' | 'classCounts'>,
+): Notice[] {
+  const classes = train.model.definition.classes?.(train.model.options);
+  if (classes === undefined || classNames === undefined) return [];
+  const list = (names: readonly string[]) =>
+    `${names.slice(0, named).join(', ')}${names.length > named ? `, and ${names.length - named} more` : ''}`;
+  const empty = classNames.filter((_, rank) => classCounts?.[rank] === 0);
+  const unused = { classes, found: classNames.length, names: list(classNames) };
+  return [
+    ...(classNames.length < classes ? [notice('CLASSES_UNUSED', unused)] : []),
+    ...(empty.length > 0 ? [notice('CLASSES_EMPTY', { names: list(empty) })] : []),
+  ];
 }
 
 /** What could never have a step is refused before a trainer is made. @throws TRAIN_TOO_FEW */

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { RunEvent } from '../../../src/events/events.ts';
@@ -214,6 +214,19 @@ t.test('classes that the source and the model do not share', async (t) => {
     run(resolved!.definition),
     /LABEL_CLASSES: .*a class for each of the 3 of the source; it has 2.*`classes` of the model to 3/,
   );
+  const lines: string[] = [];
+  writeFiles(root, {
+    'p.yaml': text({ train: 'steps: 1', evaluate: 'classify: { on: train }' }).replace('classes: 3', 'classes: 5'),
+  });
+  mkdirSync(join(root, 'train', 'empty'));
+  const wide = await checkFile(join(root, 'p.yaml'), { registry: builtin });
+  await run(wide.resolved!.definition, { fresh: true, onEvent: saying(lines) });
+  t.match(
+    lines.join('\n'),
+    /distinguishes 5 classes, of which the source has 4: a, b, c, empty\..*`classes` of the model to 4/,
+  );
+  t.match(lines.join('\n'), /No picture of the source is of empty, which/);
+  rmSync(join(root, 'train', 'empty'), { recursive: true });
   await labelledFolder(join(root, 'other', 'z'), 1);
   const elsewhere = await sound(root, { train: 'steps: 2', evaluate: 'classify: { on: other }' });
   await t.rejects(run(elsewhere.resolved.definition), { code: 'CLASSES_DIFFER' });

@@ -1,12 +1,12 @@
-import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { toParquet } from '../../src/sinks/to-parquet.ts';
-import { writeFiles } from '../kit/files/folder.ts';
-import { runNumbered } from '../kit/runs/jobs.ts';
-import { patchstream } from '../kit/runs/terminal.ts';
-import { linesIn, trainedRuns } from '../kit/training/trained-runs.ts';
-import { vectors } from '../kit/vectors.ts';
+import { toParquet } from '../../../src/sinks/to-parquet.ts';
+import { writeFiles } from '../../kit/files/folder.ts';
+import { runNumbered } from '../../kit/runs/jobs.ts';
+import { patchstream } from '../../kit/runs/terminal.ts';
+import { linesIn, trainedRuns } from '../../kit/training/trained-runs.ts';
+import { vectors } from '../../kit/vectors.ts';
 
 /** Of both tests: training costs most of their time. */
 const runs = trainedRuns(t, 12);
@@ -45,7 +45,12 @@ t.test('photographs become vectors and labels by a verb each; broken ones are co
 
   // Labels of pictures that it was trained on, from a folder without labels.
   for (const name of ['a/0', 'b/0', 'c/0']) copyFileSync(at('classes', `${name}.png`), at('photos', `${name[0]}.png`));
-  const named = await patchstream(['predict', at('classifier'), at('photos'), '--top', '2', '--output', at('named')]);
+  const classSheet = ['--sheet', at('classes.html')];
+  const predicted = ['predict', at('classifier'), at('photos'), '--top', '2', '--output', at('named'), ...classSheet];
+  const named = await patchstream(predicted);
+  const page = readFileSync(at('classes.html'), 'utf8');
+  t.equal(page.split('data:image/jpeg').length, 21, 'a picture for each');
+  t.match(page, /<h2>a: \d+<\/h2>/);
   t.match(named, { code: 0 }, named.err);
   for (const name of ['a', 'b', 'c']) t.match(named.out, new RegExp(`^${name}\\.png +[abc] 0\\.\\d\\d`, 'm'));
   const rows = linesIn(at('named', 'jsonl'));
@@ -59,6 +64,13 @@ t.test('photographs become vectors and labels by a verb each; broken ones are co
       label,
     );
   }
+  rmSync(at('photos', 'a.png'));
+  const without = await patchstream(predicted);
+  t.match(without, { code: 0, err: /The page is without 1 picture that cannot be read: a\.png\./ });
+  const parquet = [...classSheet, '--format', 'parquet'];
+  const misfit = await patchstream(['predict', at('classifier'), at('photos'), ...parquet, '--output', at('p')]);
+  t.match(misfit, { code: 2, err: /^ARGUMENT.*--sheet with --format parquet.*Leave --format out/ });
+  copyFileSync(at('classes', 'a/0.png'), at('photos', 'a.png'));
   const predicting = ['predict', at('classifier'), at('photos'), '--top', '2', '--output', at('named')];
   const again = await patchstream(predicting);
   t.match(again, { code: 0, out: /^a\.png +a/m }, 'what is there is printed again');

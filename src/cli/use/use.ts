@@ -1,25 +1,23 @@
-import { createReadStream } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
-import { counted } from '../counts.ts';
-import { fail, printable } from '../errors.ts';
-import { checkFolder } from '../files/listing.ts';
-import { embed as embedStage, predict as predictStage } from '../inference/index.ts';
-import { photoStages } from '../inference/photos.ts';
-import type { WithPrediction } from '../inference/predict.ts';
-import { foundTrained } from '../inference/trained.ts';
-import { builtin } from '../pipeline/builtin.ts';
-import { check } from '../pipeline/check.ts';
-import { type Definition, define } from '../pipeline/definition.ts';
-import { parsePart, partFolder } from '../pipeline/part.ts';
-import type { Sink } from '../sinks/sink.ts';
-import { imageFolder } from '../sources/index.ts';
-import type { Stage } from '../streams/stage.ts';
-import { jsonOf, unlessGone } from '../whole-file.ts';
-import { problemLines } from './check.ts';
-import { type Command, type CommandOption, exits, type Given, type Terminal } from './command.ts';
-import { jobOptions, runShown } from './run.ts';
+import { counted } from '../../counts.ts';
+import { fail, printable } from '../../errors.ts';
+import { checkFolder } from '../../files/listing.ts';
+import { embed as embedStage, predict as predictStage } from '../../inference/index.ts';
+import { photoStages } from '../../inference/photos.ts';
+import { foundTrained } from '../../inference/trained.ts';
+import { builtin } from '../../pipeline/builtin.ts';
+import { check } from '../../pipeline/check.ts';
+import { type Definition, define } from '../../pipeline/definition.ts';
+import { parsePart, partFolder } from '../../pipeline/part.ts';
+import type { Sink } from '../../sinks/sink.ts';
+import { imageFolder } from '../../sources/index.ts';
+import type { Stage } from '../../streams/stage.ts';
+import { jsonOf, unlessGone } from '../../whole-file.ts';
+import { problemLines } from '../check.ts';
+import { type Command, type CommandOption, exits, type Given, type Terminal } from '../command.ts';
+import { jobOptions, runShown } from '../run.ts';
+import { predictionLines, readPredictions, writePredictionSheet } from './predictions.ts';
 
 const shared = {
   output: { type: 'string', value: 'folder', about: 'The folder to write; a job that was stopped resumes in it.' },
@@ -36,6 +34,7 @@ export const predict: Command = {
   options: {
     top: { type: 'string', value: 'number', about: 'How many of the likeliest classes are named. Default 1.' },
     format: formatOption(['jsonl', 'parquet']),
+    sheet: { type: 'string', value: 'file.html', about: 'Write a page that shows the pictures of each class.' },
     ...shared,
   },
   async run(given, terminal) {
@@ -43,9 +42,21 @@ export const predict: Command = {
     const options = { from, ...countOf(given, 'top'), ...countOf(given, 'batch') };
     const output = outputOf('predictions', given, from, photos);
     const format = formatOf(predict, given, ['jsonl', 'parquet']);
+    const sheet = given.text('sheet');
+    if (sheet !== undefined && format !== 'jsonl') {
+      const found = `--sheet with --format ${format}`;
+      throw fail('ARGUMENT', { command: 'patchstream predict', found, advice: 'Leave --format out.' });
+    }
     const code = await use(from, photos, predictStage(options), { given, terminal, output, format });
-    if (code === exits.ok && format === 'jsonl' && !given.flag('json'))
-      await printPredictions(folderOf(output, given, terminal), terminal);
+    if (code !== exits.ok || format !== 'jsonl') return code;
+    const folder = join(folderOf(output, given, terminal), 'jsonl');
+    const predictions = await readPredictions(folder);
+    if (!given.flag('json'))
+      for (const line of predictionLines(predictions, folder)) terminal.stdout.write(`${line}\n`);
+    if (sheet === undefined) return code;
+    for (const line of await writePredictionSheet(sheet, resolve(photos), predictions))
+      terminal.stderr.write(`${printable(line)}\n`);
+    if (!given.flag('json')) terminal.stdout.write(`${sheet}\n`);
     return code;
   },
 };
@@ -161,36 +172,4 @@ function twoWords({ name, usage }: Command, { words }: Given): [string, string] 
 function folderOf(output: string, given: Given, { env }: Terminal): string {
   const part = given.text('part');
   return part === undefined ? output : join(output, partFolder(parsePart(part, env)));
-}
-
-/** Pictures that are printed one by one. */
-const most = 20;
-
-/** The first pictures with their classes, and how many there are of each class, from the files that were written. */
-async function printPredictions(folder: string, { stdout }: Terminal): Promise<void> {
-  const files = (await readdir(join(folder, 'jsonl'))).filter((name) => name.endsWith('.jsonl')).sort();
-  const rows: string[][] = [];
-  const counts = new Map<string, number>();
-  let all = 0;
-  for (const file of files) {
-    for await (const line of createInterface({ input: createReadStream(join(folder, 'jsonl', file)) })) {
-      const { key, label, probability } = JSON.parse(line) as WithPrediction & { readonly key: string };
-      all += 1;
-      counts.set(label[0]!, (counts.get(label[0]!) ?? 0) + 1);
-      if (rows.length < most)
-        rows.push([printable(key), ...label.map((name, i) => `${printable(name)} ${probability[i]!.toFixed(2)}`)]);
-    }
-  }
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  for (const row of rows)
-    stdout.write(
-      `${row
-        .map((text, i) => text.padEnd(widths[i]!))
-        .join('  ')
-        .trimEnd()}\n`,
-    );
-  if (all > rows.length)
-    stdout.write(`… and ${counted(all - rows.length, 'picture')} more in ${join(folder, 'jsonl')}\n`);
-  const classes = [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
-  if (all > 0) stdout.write(`${classes.map(([name, count]) => `${printable(name)}: ${count}`).join(', ')}\n`);
 }

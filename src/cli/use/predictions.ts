@@ -1,0 +1,97 @@
+import { createReadStream, existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { counted } from '../../counts.ts';
+import { printable } from '../../errors.ts';
+import { escapeHtml, htmlText } from '../../html.ts';
+import type { WithPrediction } from '../../inference/predict.ts';
+import { writeWhole } from '../../whole-file.ts';
+import { Figures, mostFigures } from '../sheets/figures.ts';
+
+interface Row {
+  readonly key: string;
+  /** The likeliest first. */
+  readonly label: readonly string[];
+  readonly probability: readonly number[];
+}
+
+/** What `predict` has written. */
+export interface Predictions {
+  /** The first of them, as many as a page may show. */
+  readonly rows: readonly Row[];
+  readonly count: number;
+  /** How many there are of each class, by its name, the most frequent first. */
+  readonly classes: readonly (readonly [name: string, count: number])[];
+}
+
+/** Reads the lines of a folder. */
+export async function readPredictions(folder: string): Promise<Predictions> {
+  const files = (await readdir(folder)).filter((name) => name.endsWith('.jsonl')).sort();
+  const rows: Row[] = [];
+  const counts = new Map<string, number>();
+  let count = 0;
+  for (const file of files) {
+    for await (const line of createInterface({ input: createReadStream(join(folder, file)) })) {
+      const { key, label, probability } = JSON.parse(line) as WithPrediction & { readonly key: string };
+      count += 1;
+      counts.set(label[0]!, (counts.get(label[0]!) ?? 0) + 1);
+      if (rows.length < mostFigures) rows.push({ key, label, probability: Array.from(probability) });
+    }
+  }
+  return { rows, count, classes: [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)) };
+}
+
+/** Pictures that are printed one by one. */
+const most = 20;
+
+/** The first pictures with their classes, and how many there are of each class. Safe to be shown. */
+export function predictionLines({ rows, count, classes }: Predictions, folder: string): string[] {
+  const table = rows
+    .slice(0, most)
+    .map(({ key, label, probability }) => [
+      printable(key),
+      ...label.map((name, i) => `${printable(name)} ${probability[i]!.toFixed(2)}`),
+    ]);
+  const widths = (table[0] ?? []).map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
+  const lines = table.map((row) =>
+    row
+      .map((text, i) => text.padEnd(widths[i]!))
+      .join('  ')
+      .trimEnd(),
+  );
+  if (count > table.length) lines.push(`… and ${counted(count - table.length, 'picture')} more in ${folder}`);
+  if (count > 0) lines.push(classes.map(([name, of]) => `${printable(name)}: ${of}`).join(', '));
+  return lines;
+}
+
+/**
+ * Writes a page with the pictures of each class, the surest first.
+ *
+ * @param photos the folder that keys start at. @returns what the page cannot show, in sentences. @throws FILE_WRITE
+ */
+export async function writePredictionSheet(
+  path: string,
+  photos: string,
+  { rows, count, classes }: Predictions,
+): Promise<readonly string[]> {
+  const figures = new Figures();
+  const body = ['<h1>Predictions</h1>'];
+  for (const [name, of] of classes) {
+    body.push(`<h2>${escapeHtml(name)}: ${of}</h2>`);
+    const own = rows.filter(({ label }) => label[0] === name);
+    for (const { key, label, probability } of own.sort((a, b) => b.probability[0]! - a.probability[0]!)) {
+      const about = label.map((one, i) => `${one} ${probability[i]!.toFixed(2)}`).join(', ');
+      body.push(await figures.figure(key, fileOf(photos, key), about));
+    }
+  }
+  figures.left(count - rows.length);
+  await writeWhole(path, htmlText('Predictions', [...body, ...figures.html()]));
+  return figures.lines();
+}
+
+/** The file of a key; of a part of a picture, as a face, that of the whole. */
+function fileOf(photos: string, key: string): string {
+  const file = join(photos, key);
+  return /\/\d+$/.test(key) && !existsSync(file) ? dirname(file) : file;
+}
