@@ -32,8 +32,9 @@ if (process.exitCode === 0 && isShort) {
   );
 }
 
-if (process.exitCode === 0 && !process.argv.includes('--json')) {
-  const made = isShort ? shortened[3]?.replace('output=', '') : 'runs/lomar-quickstart';
+if (process.exitCode === 0 && !['--json', '--help', '-h'].some((word) => process.argv.includes(word))) {
+  const output = process.argv.filter((word) => word.startsWith('output=')).at(-1);
+  const made = output?.replace('output=', '') ?? 'runs/lomar-quickstart';
   console.log(
     `Next: make vectors of photographs with it, then look for what is like one of them (docs/use.md):\n  npx patchstream embed ${made} fixtures/photos`,
   );

@@ -93,6 +93,11 @@ export function messageOf(error: unknown): string {
   return printable(String(error));
 }
 
+/** A text as a sentence: with one full stop at its end, unless it has an end of its own. */
+export function sentence(text: string): string {
+  return sentenceEnd.test(text) ? text : `${text}.`;
+}
+
 /** A message up to its first line end, real or as `messageOf` shows it: parsers and loaders append excerpts and stacks. */
 export function firstLine(message: string): string {
   return message.split(/\n|\\n/, 1)[0]!;

@@ -10,6 +10,7 @@ import {
   nearest,
   PatchstreamError,
   printable,
+  sentence,
 } from '../src/errors.ts';
 import { noticeCatalogue } from '../src/events/notices.ts';
 
@@ -91,6 +92,7 @@ t.test('no message of the catalogues has two full stops, blanks or no end of a s
       t.notMatch(text.replaceAll('...', ''), /[.!?…]\./, `${code}: ${text}`);
     }
   }
+  t.same(['broken', 'broken.', 'why?', '..'].map(sentence), ['broken.', 'broken.', 'why?', '...']);
   t.equal(filled('got {found}. {advice}', { found: 'a.txt', advice: 'Go.' }), 'got a.txt. Go.');
   t.equal(filled('got {found}. Go.', { found: '..' }), 'got ... Go.', 'a path is no sentence');
   t.equal(filled('at {path}.tmp, {path}.', { path: 'No.' }), 'at No..tmp, No.');

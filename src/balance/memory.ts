@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { messageOf } from '../errors.ts';
+import { messageOf, sentence } from '../errors.ts';
 
 /** What a run has found for a machine, a backend and a model. */
 export interface Found {
@@ -66,7 +66,7 @@ export class BalanceMemory {
       renameSync(temporary, this.#path);
     } catch (error) {
       if (existsSync(temporary)) rmSync(temporary);
-      this.#line(`What was tuned is not remembered: ${messageOf(error)}.`);
+      this.#line(sentence(`What was tuned is not remembered: ${messageOf(error)}`));
     }
   }
 

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { parseDocument } from 'yaml';
-import { fail, messageOf, nearest, PatchstreamError } from '../../errors.ts';
+import { fail, messageOf, nearest, PatchstreamError, sentence } from '../../errors.ts';
 import type { StageKind } from '../../streams/stage.ts';
 import { builtin } from '../builtin.ts';
 import { type Definition, standard } from '../definition.ts';
@@ -109,11 +109,11 @@ function readValue(text: string): unknown {
   if (text === '') return '';
   const document = parseDocument(text, { prettyErrors: false });
   const wrong = document.errors[0] ?? document.warnings[0];
-  if (wrong) throw refuse(`'${text}'`, `The value must be YAML: ${messageOf(wrong)}. Quote it.`);
+  if (wrong) throw refuse(`'${text}'`, `${sentence(`The value must be YAML: ${messageOf(wrong)}`)} Quote it.`);
   try {
     return document.toJS({ maxAliasCount: 10 }) ?? undefined;
   } catch (cause) {
-    throw refuse(`'${text}'`, `The value must be YAML: ${messageOf(cause)}. Quote it.`);
+    throw refuse(`'${text}'`, `${sentence(`The value must be YAML: ${messageOf(cause)}`)} Quote it.`);
   }
 }
 
