@@ -74,6 +74,8 @@ export interface TorchAddon {
   setThreads(count: number): void;
   /** Where tensors are made from now on. */
   setDevice(name: string): void;
+  /** The name that a device gives itself, as `NVIDIA H200`; empty for those that give none. */
+  deviceName(device: string): string;
   info(): {
     readonly version: string;
     readonly cuda: boolean;

@@ -11,6 +11,7 @@
 #include "arguments.h"
 #include "device/device.h"
 #include "device/environment.h"
+#include "device/cuda.h"
 #include "device/precision.h"
 #include "fused/bfloat16.h"
 #include "program.h"
@@ -261,6 +262,12 @@ napi_value setDevice(const Arguments& given) {
   return nullptr;
 }
 
+// deviceName(name) -> the name that a CUDA device gives itself, or nothing.
+napi_value deviceName(const Arguments& given) {
+  const at::Device device(given.text(0));
+  return jsText(given.env, (device.is_cuda() ? cudaName(device.has_index() ? device.index() : 0) : std::string()));
+}
+
 // allowTf32(whether): see precision.h.
 napi_value allowTf32(const Arguments& given) {
   setPrecision(given.integer(0) != 0);
@@ -312,6 +319,7 @@ NAPI_MODULE_INIT() {
                   {"between", entry<between>},
                   {"settings", entry<settings>},
                   {"allowTf32", entry<allowTf32>},
+                  {"deviceName", entry<deviceName>},
                   {"setThreads", entry<setThreads>},
                   {"setDevice", entry<setDevice>},
                   {"info", entry<info>}});

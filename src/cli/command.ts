@@ -140,3 +140,20 @@ export const setOption: CommandOption = {
   about:
     'Lay a value over the file: train.epochs=1, stages.mask.ratio=0.5; null takes out an option, a stage or a part: evaluate=null. May be repeated.',
 };
+
+/** The option `--peak`, of the verbs that say how much of its device a training uses. */
+export const peakOption: CommandOption = {
+  type: 'string',
+  value: 'TFLOP/s',
+  about: 'What the device could compute, where its data sheet is not known here: 121 for 121 TFLOP/s.',
+};
+
+/** The value of `--peak` in FLOP/s, where it was given. @throws ARGUMENT for what is no number above 0. */
+export function peakOf({ text }: Given): { readonly peak?: number } {
+  const given = text('peak');
+  if (given === undefined) return {};
+  const tflops = Number(given);
+  if (given.trim() !== '' && tflops > 0 && Number.isFinite(tflops)) return { peak: tflops * 1e12 };
+  const advice = 'Write TFLOP/s, as in `--peak 121`.';
+  throw fail('ARGUMENT', { command: '--peak', found: given, advice });
+}

@@ -1,8 +1,9 @@
 import { printable } from '../errors.ts';
 import { machineText } from '../machine.ts';
 import { type Profile, profile as profilePipeline } from '../runs/profile.ts';
+import { computeText } from '../train/flops.ts';
 import { problemLines } from './check.ts';
-import { type Command, exits, onlyWord, setOption } from './command.ts';
+import { type Command, exits, onlyWord, peakOf, peakOption, setOption } from './command.ts';
 import { durationText } from './progress.ts';
 import { readPipeline } from './read.ts';
 
@@ -15,6 +16,7 @@ export const profile: Command = {
   options: {
     set: setOption,
     search: { type: 'boolean', about: 'Time the trainer at several micro-batches, and print options to paste.' },
+    peak: peakOption,
     json: { type: 'boolean', about: 'Print one JSON value.' },
   },
   async run(given, terminal) {
@@ -24,7 +26,11 @@ export const profile: Command = {
     for (const line of problemLines(problems)) stderr.write(`${line}\n`);
     if (resolved === undefined || problems.length > 0) return exits.usage;
     const line = (text: string) => stderr.write(`${printable(text)}\n`);
-    const found = await profilePipeline(resolved, { search: given.flag('search'), line });
+    const found = await profilePipeline(resolved, {
+      search: given.flag('search'),
+      line,
+      ...peakOf(given),
+    });
     stdout.write(given.flag('json') ? `${JSON.stringify(found, null, 2)}\n` : profileText(found));
     return exits.ok;
   },
@@ -46,6 +52,7 @@ export function profileText(found: Profile): string {
       ? []
       : [
           `trainer    ${rate(trainer.imagesPerSecond)} at micro-batch ${trainer.microBatch}, ${printable(trainer.backend)}`,
+          ...(trainer.compute ? [`computing  ${computeText(trainer.compute, trainer.imagesPerSecond)}`] : []),
         ]),
     `together   ${rate(imagesPerSecond)}, an epoch of ${count} in ${durationText(epochSeconds)}, about ${megabytes(memory)}`,
     `bottleneck ${bottleneckText(found)}`,

@@ -2,6 +2,7 @@ import { readingWords } from '../balance/reading.ts';
 import { counted, percentOf } from '../counts.ts';
 import { printable } from '../errors.ts';
 import type { Progress, RunEvent, RunSummary } from '../events/events.ts';
+import { flopsText, mfuText } from '../train/flops.ts';
 import type { Output } from './command.ts';
 import { sentencesOf } from './sentences.ts';
 
@@ -115,6 +116,8 @@ export function progressText({
   reading,
   failures,
   values,
+  flops,
+  mfu,
 }: Progress): string {
   const disk = reading && readingWords(reading);
   const share = total ? `${Math.floor(percentOf(ended, total))}%  ` : '';
@@ -123,6 +126,7 @@ export function progressText({
     ...(records === undefined ? [] : [counted(records, 'record')]),
     ...Object.entries(values ?? {}).map(([name, value]) => `${printable(name)} ${Number(value.toPrecision(4))}`),
     `${imagesPerSecond < 10 ? imagesPerSecond.toFixed(1) : Math.round(imagesPerSecond)} images/s`,
+    ...(flops === undefined ? [] : [`${flopsText(flops)}${mfu === undefined ? '' : ` (${mfuText(mfu)})`}`]),
     ...(secondsLeft === undefined ? [] : [`${durationText(secondsLeft)} left`]),
     ...(waiting === undefined ? [] : [`${waiting.permits} wait for ${printable(waiting.stage.replace(/^\d+:/, ''))}`]),
     ...(balance === undefined ? [] : [balanceText(balance)]),

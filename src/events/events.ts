@@ -4,6 +4,7 @@ import type { Decision } from '../balance/tuner.ts';
 import type { PassedOverRow } from '../files/passed-over.ts';
 import type { Machine } from '../machine.ts';
 import type { StageStats } from '../streams/meter.ts';
+import type { Compute } from '../train/flops.ts';
 import type { Measures } from '../train/metrics.ts';
 import type { Notice } from './notices.ts';
 
@@ -66,6 +67,8 @@ export interface StartedTraining {
   readonly onCores: boolean;
   /** Cells of the ring: rendered samples that may wait. */
   readonly cells: number;
+  /** What a sample costs and what the device could do, as far as that is known. */
+  readonly compute?: Compute;
   /** The folder of the checkpoint that is resumed. */
   readonly resumed?: string;
   /** Names of later checkpoints, which are broken. */
@@ -89,6 +92,9 @@ export interface Progress {
   readonly waiting?: { readonly stage: string; readonly permits: number };
   /** Which side of a training sets the pace by its last steps, and the share of the time in which the trainer works, 0 to 1. */
   readonly balance?: { readonly bottleneck: 'loader' | 'trainer'; readonly busy: number };
+  /** Floating-point operations in a second, by the model's own count, and their share of what the device could do (MFU, 0 to 1), where these are known. */
+  readonly flops?: number;
+  readonly mfu?: number;
   /** How long reads take, how many are in flight, and whether samples wait for them; absent before enough have ended. */
   readonly reading?: Reading;
   /** Failures in all stages; a sample that became many may have several. */

@@ -7,6 +7,7 @@ import type { Decision } from '../balance/tuner.ts';
 import { counted } from '../counts.ts';
 import { fail, messageOf } from '../errors.ts';
 import type { StageStats } from '../streams/meter.ts';
+import { type Compute, computeText } from '../train/flops.ts';
 import { type Measures, readMetrics } from '../train/metrics.ts';
 import { jsonOf } from '../whole-file.ts';
 import type { MachineRow } from './events/log.ts';
@@ -18,6 +19,8 @@ export interface Inspection {
   /** How the run ended; undefined while it goes, or when it was killed. */
   readonly ended?: string;
   readonly explanation?: Explanation;
+  /** What a sample costs and what the device could do, as far as the run knew. */
+  readonly compute?: Compute;
   /** The tuner's last word. */
   readonly tuned?: Decision;
   readonly stats: readonly StageStats[];
@@ -30,9 +33,10 @@ export interface Inspection {
 /**
  * Reads the folder of a training, running, ended or killed, and explains why it is as fast as it is. Changes nothing.
  *
+ * @param peak what the device could do, in floating-point operations a second, where the user knows better.
  * @throws RUN_FOLDER when it is none of a training; METRICS_BROKEN.
  */
-export async function inspectRun(folder: string): Promise<Inspection> {
+export async function inspectRun(folder: string, peak?: number): Promise<Inspection> {
   const read = (name: string) =>
     readFile(join(folder, name), 'utf8').catch((cause: unknown) => {
       throw fail('RUN_FOLDER', { found: messageOf(cause) }, { where: folder, cause });
@@ -59,12 +63,14 @@ export async function inspectRun(folder: string): Promise<Inspection> {
     tunes: microBatch === 'auto',
     ...(tuned && { costs: tuned.costs }),
   };
+  const { compute } = machine ?? {};
   const explanation = rows.every(isMeasured) ? explainBalance(facts) : undefined;
   return {
     name: pipeline.name,
     steps: rows.length,
     stats: facts.stats,
     ...(reading && { reading }),
+    ...(compute && { compute: peak === undefined ? compute : { ...compute, peak: { flops: peak, of: 'as given' } } }),
     ...(end && { ended: end.how }),
     ...(explanation && { explanation }),
     ...(tuned && { tuned }),
@@ -73,7 +79,15 @@ export async function inspectRun(folder: string): Promise<Inspection> {
 }
 
 /** The inspection as one paragraph. */
-export function inspectionText({ name, steps, ended, explanation, tuned, unreadable = 0 }: Inspection): string {
+export function inspectionText({
+  name,
+  steps,
+  ended,
+  explanation,
+  compute,
+  tuned,
+  unreadable = 0,
+}: Inspection): string {
   const state = ended === undefined ? 'running, or was killed' : ended;
   const lost = unreadable > 0 ? ` ${counted(unreadable, 'line')} of events.jsonl cannot be read.` : '';
   const about = `${name}: ${counted(steps, 'step')}, ${state}.${lost}`;
@@ -81,7 +95,10 @@ export function inspectionText({ name, steps, ended, explanation, tuned, unreada
   const settings =
     tuned &&
     `The tuner ${tuned.kind === 'settled' ? 'has settled at' : 'is at'} micro-batch ${tuned.microBatch} and ${counted(tuned.threads, 'thread')}.`;
-  return [about, explanation.sentence, explanation.evidence, settings].filter((text) => text !== undefined).join(' ');
+  const computed = compute && `It computes ${computeText(compute, explanation.imagesPerSecond)}.`;
+  return [about, explanation.sentence, explanation.evidence, computed, settings]
+    .filter((text) => text !== undefined)
+    .join(' ');
 }
 
 interface PipelineJson {

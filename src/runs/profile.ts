@@ -8,6 +8,7 @@ import { drain } from '../streams/drain.ts';
 import { iterate } from '../streams/iterate.ts';
 import type { Alone } from '../train/benchmark-step.ts';
 import { CellReader, cellLayout } from '../train/cells.ts';
+import type { Compute } from '../train/flops.ts';
 import { queuedPerThread } from '../vision/render/native.ts';
 import { toCells } from './loader/batches.ts';
 import { openLoader, openSource } from './loader/open.ts';
@@ -31,7 +32,7 @@ export interface Profile {
     /** The stage that takes most, and its milliseconds per sample. */
     readonly slowest: { readonly stage: string; readonly ms: number };
   };
-  readonly trainer?: Part & { readonly microBatch: number; readonly backend: string };
+  readonly trainer?: Part & { readonly microBatch: number; readonly backend: string; readonly compute?: Compute };
   /** Other micro-batches, where they were asked for: images/s of the trainer alone; nothing where memory ended. */
   readonly search?: readonly { readonly microBatch: number; readonly imagesPerSecond?: number }[];
   /** What it was measured on: the container's cores and memory where there is one. */
@@ -51,6 +52,8 @@ export interface ProfileOptions {
   readonly search?: boolean;
   /** Milliseconds of each part's calibration, after a warm-up of a quarter of it. Default 2000. */
   readonly milliseconds?: number;
+  /** What the device could do, in floating-point operations a second, where the user knows better. */
+  readonly peak?: number;
   readonly line?: (text: string) => void;
 }
 
@@ -61,7 +64,7 @@ export interface ProfileOptions {
  * @throws what source, stages, model and backend throw.
  */
 export async function profile(resolved: Resolved, options: ProfileOptions = {}): Promise<Profile> {
-  const { search = false, milliseconds = 2000, line = () => {} } = options;
+  const { search = false, milliseconds = 2000, line = () => {}, peak } = options;
   const source = await openSource(resolved, { onLine: line });
   const { count } = source;
   const counted = new CountedSource(source);
@@ -87,6 +90,11 @@ export async function profile(resolved: Resolved, options: ProfileOptions = {}):
         if (trainer === undefined || part.imagesPerSecond > trainer.imagesPerSecond * 1.01) {
           trainer = { ...part, microBatch, backend: alone.why };
         }
+      }
+      const { flopPerSample } = definition;
+      if (trainer !== undefined && flopPerSample != null) {
+        const known = peak === undefined ? await alone.peak() : { flops: peak, of: 'as given' };
+        trainer = { ...trainer, compute: { flopPerSample, ...(known && { peak: known }) } };
       }
     } finally {
       alone.dispose();

@@ -1,6 +1,7 @@
 import { awake } from '../awake-clock.ts';
 import type { EventOf, Progress } from '../events/events.ts';
 import type { StageStats } from '../streams/meter.ts';
+import { type Compute, usedOf } from '../train/flops.ts';
 
 const everyMs = 250;
 
@@ -15,6 +16,7 @@ export interface Look {
   readonly balance?: Progress['balance'] | undefined;
   readonly reading?: Progress['reading'] | undefined;
   readonly samples?: Progress['samples'] | undefined;
+  readonly compute?: Compute | undefined;
 }
 
 /** Emits a run's progress a few times a second, until `stop`. */
@@ -30,7 +32,7 @@ export class ProgressTicker {
    */
   constructor(emit: (event: EventOf<'progress'>) => void, look: () => Look, { perDone = 1, before = 0 } = {}) {
     this.#emit = () => {
-      const { done, ended = done, records, total, stats, values, balance, reading, samples } = look();
+      const { done, ended = done, records, total, stats, values, balance, reading, samples, compute } = look();
       const seconds = (awake.now() - this.#began) / 1000;
       const rate = seconds > 0 ? (ended - before) / seconds : 0;
       const known = total !== undefined && Number.isFinite(total);
@@ -53,6 +55,7 @@ export class ProgressTicker {
         ...(values && { values }),
         ...(balance && { balance }),
         ...(reading && { reading }),
+        ...(compute && rate > 0 && usedOf(compute, rate * perDone)),
       } satisfies Progress);
     };
     this.#timer = setInterval(this.#emit, everyMs);

@@ -1,6 +1,7 @@
 import { percentOf } from '../counts.ts';
 import { escapeHtml, htmlText, imageTag } from '../html.ts';
 import type { MeasureTable } from '../measures/define.ts';
+import { type Compute, computeText } from '../train/flops.ts';
 import type { Measures } from '../train/metrics.ts';
 
 /** What a report shows. Everything may come from outside: it is escaped here. */
@@ -18,6 +19,8 @@ export interface ReportContent {
   readonly backend: string;
   /** Numbers that were trained. */
   readonly parameters?: number;
+  /** What a sample costs and what the device could do. */
+  readonly compute?: Compute;
   /** What was measured before and after, and on the way. */
   readonly tables?: readonly MeasureTable[];
   /** What measures show beside. */
@@ -57,7 +60,7 @@ export function reportHtml(content: ReportContent): string {
 }
 
 function summary(content: ReportContent): [string, string][] {
-  const { rows, seconds, backend, parameters } = content;
+  const { rows, seconds, backend, parameters, compute } = content;
   const last = rows.at(-1);
   const skipped = rows.filter((row) => row.skipped === true).length;
   const lines: [string, string][] = [
@@ -68,7 +71,9 @@ function summary(content: ReportContent): [string, string][] {
   if (parameters !== undefined) lines.push(['Parameters', parameters.toLocaleString('en')]);
   if (last !== undefined) {
     lines.push(['Last loss', short(last.loss)]);
-    lines.push(['Images per second, median', short(median(rows.map((row) => row.imagesPerSecond)))]);
+    const rate = median(rows.map((row) => row.imagesPerSecond));
+    lines.push(['Images per second, median', short(rate)]);
+    if (compute !== undefined) lines.push(['Computed, by the model’s multiply-adds', computeText(compute, rate)]);
     lines.push(['Trainer waited for data', share(content, 'dataWaitMs')]);
     lines.push(['Loader waited for the trainer', share(content, 'permitWaitMs')]);
   }

@@ -1,7 +1,9 @@
 import { awake } from '../awake-clock.ts';
 import type { HostBatch, Model } from '../models/model.ts';
 import type { TrainDefinition } from './definition.ts';
+import type { Peak } from './flops.ts';
 import { adamw, disposeState } from './optimizer.ts';
+import { devicePeak } from './peak.ts';
 import { chanceOf } from './random-source.ts';
 import { Step } from './step.ts';
 import { openFreshModel } from './worker/session.ts';
@@ -10,6 +12,8 @@ import { openFreshModel } from './worker/session.ts';
 export interface Alone {
   /** Which backend computes, and why. */
   readonly why: string;
+  /** What the device could do. */
+  peak(): Promise<Peak | undefined>;
   /**
    * Images per second, and milliseconds of a core per image, of steps of whole batches in micro-batches of that size, made of `fields` as often as they
    * are needed; nothing where there is no memory for them.
@@ -37,6 +41,7 @@ export async function trainerAlone(
   const { batch } = definition;
   return {
     why: choice.why,
+    peak: () => devicePeak(choice),
     async measure(fields, microBatch, milliseconds) {
       const samples = repeated(fields, microBatch);
       const rows = Array.from({ length: microBatch }, (_, n) => n);

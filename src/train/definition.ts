@@ -51,6 +51,8 @@ export interface TrainDefinition {
   readonly backend: 'auto' | 'tensorflow' | 'torch' | 'wasm';
   /** auto, cpu, mps, cuda or cuda:<number>. */
   readonly device: string;
+  /** Floating-point operations of one sample in a training step, where the model says what it costs. */
+  readonly flopPerSample?: Optional<number>;
   /** Default float32. */
   readonly precision?: Optional<Precision>;
   /** The run's folder: `metrics.jsonl` and `checkpoints/` are written there. */

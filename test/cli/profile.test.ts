@@ -48,7 +48,7 @@ t.test('loader and trainer are measured on their own, and the slower is named', 
   t.notOk(existsSync(join(root, 'run')), 'nothing is written');
   t.match(
     profileText(found),
-    /loader .*images\/s.*\ntrainer .*micro-batch \d+.*\ntogether .*\nbottleneck [\s\S]*train:\n {2}microBatch: \d+\n$/,
+    /loader .*images\/s.*\ntrainer .*micro-batch \d+.*\ncomputing .*FLOP\/s, [\d.]+ % of .*\ntogether .*\nbottleneck [\s\S]*train:\n {2}microBatch: \d+\n$/,
   );
 });
 

@@ -32,6 +32,7 @@ t.test('a line of progress', async (t) => {
     failures: 1,
   } as const;
   t.equal(progressText(faces), '75%  5/8  84 records  2.0 images/s  1 failed', 'N3: faces stand beside');
+  t.match(progressText({ ...half, flops: 2.13e11, mfu: 0.474 }), /812 images\/s {2}213 GFLOP\/s \(47 %\) {2}1 min/);
   t.equal(progressText({ type: 'progress', done: 7, imagesPerSecond: 0.52, failures: 0 }), '7  0.5 images/s');
 });
 

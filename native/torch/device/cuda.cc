@@ -65,6 +65,15 @@ DeviceMemory cudaMemory(int index) {
   return {static_cast<double>(free) + kept(allocator(), device), static_cast<double>(total)};
 }
 
+std::string cudaName(int index) {
+  // Of the driver, which CUDA's runtime has loaded and started.
+  using GetName = int (*)(char*, int, int);
+  static void* const driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);
+  static const auto ask = driver == nullptr ? nullptr : reinterpret_cast<GetName>(dlsym(driver, "cuDeviceGetName"));
+  char name[256] = {};
+  return ask != nullptr && ask(name, sizeof name - 1, index) == 0 ? name : "";
+}
+
 void releaseCuda() { release(allocator()); }
 
 }  // namespace patchstream

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { fail } from '../../errors.ts';
-import { type Command, onlyWord } from '../command.ts';
+import { type Command, onlyWord, peakOption } from '../command.ts';
 import { checkpointInspection } from './checkpoint.ts';
 import type { Inspection } from './inspection.ts';
 import { jobInspection } from './job.ts';
@@ -27,6 +27,7 @@ export const inspect: Command = {
       type: 'boolean',
       about: 'Read everything and compare every checksum; exit 1 where something is damaged.',
     },
+    peak: peakOption,
     json: { type: 'boolean', about: 'Print one JSON value.' },
   },
   async run(given, terminal) {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { printable } from '../../errors.ts';
 import { inspectionText, inspectRun } from '../../runs/inspect-run.ts';
 import { unlessGone } from '../../whole-file.ts';
-import { exits } from '../command.ts';
+import { exits, peakOf } from '../command.ts';
 import type { Inspection } from './inspection.ts';
 
 /** The folder of a training: why it is as fast as it is, and what would make it faster. */
@@ -12,7 +12,7 @@ export const runInspection: Inspection = {
   knows: async (path, place) =>
     place === 'folder' && (await stat(join(path, 'metrics.jsonl')).catch(unlessGone)) !== undefined,
   async show(path, given, { stdout }) {
-    const inspection = await inspectRun(path);
+    const inspection = await inspectRun(path, peakOf(given).peak);
     const json = `${JSON.stringify(inspection, null, 2)}\n`;
     stdout.write(given.flag('json') ? json : `${printable(inspectionText(inspection))}\n`);
     return exits.ok;

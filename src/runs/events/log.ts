@@ -36,15 +36,16 @@ export function logOf(folder: Pick<RunFolder, 'record' | 'quarantine'>): (event:
   };
 
   function enterTraining(
-    { resumed, broken = [], onCores, cells }: NonNullable<StartedEvent['training']>,
+    { resumed, broken = [], onCores, cells, compute }: NonNullable<StartedEvent['training']>,
     machine: StartedEvent['machine'],
   ): void {
     if (broken.length > 0) folder.record('checkpoint', { taken: resumed ?? null, broken });
-    folder.record('machine', { ...machine, onCores, cells } satisfies MachineRow);
+    folder.record('machine', { ...machine, onCores, cells, ...(compute && { compute }) } satisfies MachineRow);
   }
 }
 
 type StartedEvent = Extract<RunEvent, { readonly type: 'started' }>;
 
 /** What `events.jsonl` keeps of the machine, for those who look at the folder later, or on another machine. */
-export type MachineRow = StartedEvent['machine'] & Pick<NonNullable<StartedEvent['training']>, 'onCores' | 'cells'>;
+export type MachineRow = StartedEvent['machine'] &
+  Pick<NonNullable<StartedEvent['training']>, 'onCores' | 'cells' | 'compute'>;

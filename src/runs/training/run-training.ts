@@ -205,7 +205,7 @@ async function trainerOf(
 }
 
 function startedTraining(ready: Trainer['ready'], { train, total, ring }: TrainingPlan): StartedTraining {
-  const { step, parameters, backend, device, why, resumed, passedOver = [] } = ready;
+  const { step, parameters, backend, device, why, resumed, passedOver = [], compute } = ready;
   return {
     step,
     total,
@@ -216,6 +216,7 @@ function startedTraining(ready: Trainer['ready'], { train, total, ring }: Traini
     why,
     onCores: device === 'cpu',
     cells: ring.cells,
+    ...(compute && { compute }),
     ...(resumed !== undefined && { resumed }),
     ...(passedOver.length > 0 && { broken: passedOver }),
   };

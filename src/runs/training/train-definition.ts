@@ -9,6 +9,7 @@ import type { ResolvedStage } from '../../pipeline/resolve/infer-specs.ts';
 import type { Resolved } from '../../pipeline/resolve/resolve.ts';
 import { decisiveJson, trueJson } from '../../pipeline/resolve/resolved-json.ts';
 import type { ModelPlan, TrainDefinition } from '../../train/definition.ts';
+import { trainingFlop } from '../../train/flops.ts';
 import type { StageInFile, TrainedOn } from '../../train/weights/trained-on.ts';
 
 /** The model of a training, to be built in any thread. */
@@ -84,6 +85,13 @@ function inEvaluation(stage: ResolvedStage): StageInFile[] {
   return variant === null ? [] : [variant ?? { name: stage.name, options: stage.options }];
 }
 
+/** Of one sample in a training step, where the model says what it costs. */
+function flopOf({ train, spec }: Resolved): number | undefined {
+  const { model } = train!;
+  const cost = spec.open ? undefined : model.definition.cost?.(model.options, spec);
+  return cost === undefined ? undefined : trainingFlop(cost.macs);
+}
+
 /** What the trainer's thread is told of a pipeline. */
 export function trainDefinition(
   resolved: Resolved,
@@ -109,6 +117,7 @@ export function trainDefinition(
     backend,
     device,
     precision,
+    flopPerSample: flopOf(resolved),
     evaluate: resolved.evaluate?.every,
     init: init === undefined ? undefined : resolve(resolved.definition.base, init),
     data: { source: exact.source, stages: exact.stages, dropLast },

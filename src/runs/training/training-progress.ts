@@ -14,7 +14,7 @@ const statsEveryMs = 30_000;
 
 /** What a training says of itself when it is asked. */
 export interface TrainingLook {
-  readonly training: Pick<StartedTraining, 'step' | 'total' | 'batch' | 'onCores'>;
+  readonly training: Pick<StartedTraining, 'step' | 'total' | 'batch' | 'onCores' | 'compute'>;
   readonly facts: Pick<BalanceFacts, 'cores' | 'onLoaderThread' | 'tunes'>;
   stats(): readonly StageStats[];
   /** Samples that may be in flight now. */
@@ -37,7 +37,7 @@ export class TrainingProgress {
   constructor(events: EventHub, look: TrainingLook) {
     this.#events = events;
     this.#look = look;
-    const { batch, step, total } = look.training;
+    const { batch, step, total, compute } = look.training;
     events.on('step', (measures) => {
       this.#recent.push(measures);
       if (this.#recent.length > recentSteps) this.#recent.shift();
@@ -51,6 +51,7 @@ export class TrainingProgress {
         samples: look.samples(),
         reading: look.reading?.(),
         balance: balanceOf(this.#recent, batch),
+        compute,
         ...(last && { values: { loss: last.loss, lr: last.lr } }),
       };
     };

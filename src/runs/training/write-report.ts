@@ -91,6 +91,7 @@ async function writeReport(resolved: Resolved, context: ReportContext) {
       seconds,
       backend: training.why,
       parameters: training.parameters,
+      ...(training.compute && { compute: training.compute }),
       ...(balance && { balance: `${balance.sentence} ${balance.evidence}` }),
       chart,
       ...held.shown,

@@ -1,6 +1,7 @@
 import { catalogue, type ErrorCode, PatchstreamError } from '../../errors.ts';
 import type { CellLayout } from '../cells.ts';
 import type { TrainDefinition } from '../definition.ts';
+import type { Compute } from '../flops.ts';
 import type { LoopEnd, Progress } from '../loop.ts';
 import type { Measures } from '../metrics.ts';
 
@@ -37,6 +38,8 @@ export interface Ready extends Progress {
   readonly passedOver?: readonly string[] | undefined;
   /** Numbers that are trained. */
   readonly parameters: number;
+  /** What a sample costs and the device could do, as far as that is known. */
+  readonly compute?: Compute | undefined;
 }
 
 /** To the trainer. `measured`: a checkpoint was read by who measures it. `stop`: finish the step at hand, save, end. `end`: no more lists will come. `bye`: all has been heard, leave. */

@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { Model } from '../../models/model.ts';
 import { CellReader } from '../cells.ts';
 import { train } from '../loop.ts';
+import { computeOf } from '../peak.ts';
 import { type CellList, type FromTrainer, packError, type ToTrainer, type TrainerSetup } from './protocol.ts';
 import { openSession } from './session.ts';
 
@@ -24,7 +25,8 @@ export async function serve(port: MessagePort, setup: TrainerSetup, model?: Mode
       const { loop, choice, resumed, passedOver } = session;
       inbox.measured = session.measured;
       const parameters = Object.values(loop.params).reduce((sum, { size }) => sum + size, 0);
-      say({ type: 'ready', ready: { ...loop.from, ...choice, resumed, passedOver, parameters } });
+      const compute = await computeOf(setup.definition, choice);
+      say({ type: 'ready', ready: { ...loop.from, ...choice, resumed, passedOver, parameters, compute } });
       const reader = new CellReader(setup.memory, setup.layout);
       let held: Uint32Array | undefined;
       const release = () => {

@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { lomar } from '../../../src/models/index.ts';
@@ -70,6 +70,14 @@ t.test('a real training is explained, with what the tuner has done', async (t) =
   );
   const { out } = await patchstream(['inspect', output]);
   t.match(out, /real: 40 steps, completed\. The (loader|trainer) is the bottleneck/);
+  t.match(out, /It computes [\d.]+ GFLOP\/s\./, 'and how much it computes; so short a training measures no peak');
+  t.match(
+    (await patchstream(['inspect', output, '--peak', '2'])).out,
+    /FLOP\/s, [\de.+-]+ % of 2 TFLOP\/s \(as given\)\./,
+  );
+  t.match(await patchstream(['inspect', output, '--peak', 'much']), { code: 2, err: /ARGUMENT.*much.*`--peak 121`/ });
+  const report = readFileSync(join(output, 'report.html'), 'utf8');
+  t.match(report, /Computed, by the model’s multiply-adds<\/th><td>[\d.]+ GFLOP\/s/);
   t.match(out, /The tuner (is|has settled) at micro-batch \d+ and \d+ threads?\./);
 });
 
