@@ -123,11 +123,20 @@ function errorJson(error: unknown): Record<string, unknown> {
   return { message: messageOf(error) };
 }
 
+/** Whether the process was asked to end. */
+export interface Stopping {
+  readonly signal: AbortSignal;
+  /** What has asked. */
+  received(): Signal | undefined;
+  /** Hears no more. */
+  forget(): void;
+}
+
 /**
  * The first signal asks the run to end well, the second ends the process, and so does a process that stands still after the first. A terminal that closes may say so several times: that asks once, and not at all
  * where hang-ups were ignored at the start.
  */
-export function signals(terminal: Terminal, say: (text: string) => void) {
+export function signals(terminal: Terminal, say: (text: string) => void): Stopping {
   const controller = new AbortController();
   let received: Signal | undefined;
   let rest = () => {};
