@@ -200,3 +200,10 @@ t.test('without the package, the command that installs it without its download',
   t.match(said, [/there is no tfjs-node to build with it: npm install --ignore-scripts --no-save --save-optional @/]);
   t.equal(installCommand('/a/node_modules/patchstream'), 'npm install --ignore-scripts @tensorflow/tfjs-node');
 });
+
+t.test('where npm has put patchstream, the package next to it is found', (t) => {
+  const root = t.testdir({});
+  writeFiles(root, { ...tfjsNode, 'node_modules/patchstream/package.json': '{}' });
+  t.match(tfjsNodes(join(root, 'node_modules/patchstream')), [{ version: '4.22.0', there: false }]);
+  t.end();
+});
