@@ -78,6 +78,6 @@ t.test('a job has a loader alone, and a pipeline with problems is told of', asyn
     { loader: { imagesPerSecond: Number }, trainer: undefined, bottleneck: 'loader' },
   );
   t.equal((await patchstream(['profile', join(root, 'wrong.yaml')])).code, 2);
-  t.equal((await patchstream(['profile', join(root, 'empty.yaml')])).code, 1);
+  t.equal((await patchstream(['profile', join(root, 'empty.yaml')])).code, 2);
   t.notOk(existsSync(join(root, 'out')));
 });

@@ -17,10 +17,11 @@ export function torchFinding(
   platform = process.platform,
 ): Finding {
   if (!isAbsent(addon)) {
-    const { version, cudaDevices, mps } = addon.info();
+    const { version, cudaDevices, mps, bfloat16 } = addon.info();
     const gpus = Array.from({ length: cudaDevices }, (_, index) => `cuda:${index}`);
     const devices = ['cpu', ...gpus, ...(mps ? ['mps'] : [])];
-    return { what, found: `libtorch ${version}, on ${devices.join(', ')}`, ok: true };
+    const narrow = bfloat16 || cudaDevices > 0 ? '; `precision: bfloat16` is faster here' : '';
+    return { what, found: `libtorch ${version}, on ${devices.join(', ')}${narrow}`, ok: true };
   }
   const reason = missing();
   if (reason === undefined) {
