@@ -11,8 +11,8 @@ import { linesIn, trainedRuns } from '../kit/training/trained-runs.ts';
 
 const runs = trainedRuns(t, 12);
 
-/** Signals the process as soon as it has written so many samples, those of earlier runs among them. */
-async function signalled(child: ChildProcess, signal: NodeJS.Signals, due: number): Promise<void> {
+/** Signals the process as soon as it has written so many samples, those of earlier runs among them. Gives how it ended: by which code, or which signal. */
+async function signalled(child: ChildProcess, signal: NodeJS.Signals, due: number): Promise<unknown[]> {
   let earlier = 0;
   let sent = false;
   const exit = once(child, 'exit');
@@ -23,7 +23,7 @@ async function signalled(child: ChildProcess, signal: NodeJS.Signals, due: numbe
     // A second signal would end it at once.
     if (!sent && earlier + done >= due) sent = child.kill(signal);
   }
-  await exit;
+  return exit;
 }
 
 for (const [verb, model, value] of [
@@ -46,10 +46,11 @@ for (const [verb, model, value] of [
       await pictureFolder(join(photos, `burst-${burst}`), count);
       writeFiles(photos, { [`broken-${burst}.jpg`]: 'no picture' });
       // Somewhere among those that have just arrived: nothing of them need be on the disk.
-      await signalled(start(), 'SIGKILL', sound + 1 + ((5 * burst) % count));
+      const due = sound + 1 + ((5 * burst) % count);
+      t.same(await signalled(start(), 'SIGKILL', due), [null, 'SIGKILL']);
       sound += count;
     }
-    await signalled(start(), 'SIGINT', sound);
+    t.same(await signalled(start(), 'SIGINT', sound), [130, null]);
     const rows = linesIn(join(output, 'jsonl'));
     t.equal(rows.length, sound);
     t.equal(new Set(rows.map(({ key }) => key)).size, sound, 'each once');
@@ -73,7 +74,7 @@ for (const [verb, model, value] of [
       ['bin/patchstream.mjs', ...words, '--output', join(root, `whole-${verb}`), '--watch', '--json'],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     );
-    await signalled(late, 'SIGINT', sound + 5);
+    t.same(await signalled(late, 'SIGINT', sound + 5), [130, null]);
     const more = linesIn(join(root, `whole-${verb}`, 'jsonl'));
     t.equal(more.length, sound + 5);
     t.same(
