@@ -6,10 +6,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { decode, embed, imageFolder, mae, mask, resize, toNpy } from '../src/index.ts';
+// Built: trainers and encoders are threads of their own.
+import { decode, definePipeline, embed, imageFolder, mae, mask, resize, run as runPipeline, toNpy } from 'patchstream';
 import { Random } from '../src/random.ts';
-import { definePipeline } from '../src/runs/loader/define.ts';
-import { run as runPipeline } from '../src/runs/run.ts';
 import { searchVectors } from '../src/runs/search/search.ts';
 import type { Row } from './peers/row.ts';
 
