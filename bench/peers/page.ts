@@ -130,7 +130,8 @@ function stepTable(rows: readonly PeerComparison[], machine: Machine): string[] 
     ...models.map((model) => {
       const times = own.map(
         ({ engine, precision }) =>
-          rows.find((row) => row.model === model && row.engine === engine && row.peer.endsWith(precision))?.ours,
+          rows.find((row) => row.model === model && row.engine === engine && (row.precision ?? 'float32') === precision)
+            ?.ours,
       );
       const theirs = variants.map((peer) => rows.find((row) => row.model === model && row.peer === peer)?.theirs);
       return `| ${title(model)} | ${[...times, ...theirs].map((ms) => (ms === undefined ? '' : figure(ms))).join(' | ')} |`;
@@ -152,13 +153,16 @@ function stepTable(rows: readonly PeerComparison[], machine: Machine): string[] 
   return [...times, '', ...ratios];
 }
 
+/** Both sides computed in the same. */
+const isOfOnePrecision = ({ peer, precision = 'float32' }: PeerComparison) => peer.endsWith(precision);
+
 /** The row of our faster engine against the faster of the peers that `takes` lets through. */
 function bestPair(
   rows: readonly PeerComparison[],
   model: string,
   takes: (peer: string) => boolean,
 ): PeerComparison | undefined {
-  const candidates = rows.filter((row) => row.model === model && takes(row.peer));
+  const candidates = rows.filter((row) => row.model === model && takes(row.peer) && isOfOnePrecision(row));
   const theirs = Math.min(...candidates.map((row) => row.theirs));
   return candidates.filter((row) => row.theirs === theirs).sort((a, b) => a.ours - b.ours)[0];
 }

@@ -19,6 +19,8 @@ export interface PeerComparison extends Row {
   /** Step: `lomar tiny`, and our engine. */
   readonly model?: string;
   readonly engine?: string;
+  /** Step: what ours computed in; float32 where it is not said. */
+  readonly precision?: 'float32' | 'bfloat16';
 }
 
 export interface PeerAbsent {

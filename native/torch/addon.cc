@@ -5,6 +5,7 @@
 #include <torch/version.h>
 
 #include <algorithm>
+#include <mutex>
 #include <string>
 
 #include "device/allocator.h"
@@ -292,7 +293,9 @@ NAPI_MODULE_INIT() {
   using namespace patchstream;
   return initialise<Libtorch>(env, exports, [&](Environment& state) {
     patchstream::setThreads(defaultThreads());
-    setPrecision(false);
+    // Once in the process: a thread that comes later takes nothing back.
+    static std::once_flag once;
+    std::call_once(once, [] { setPrecision(false); });
     state.programs = std::make_shared<Programs>();
     addFunctions(env, exports,
                  {{"open", entry<open>},

@@ -12,6 +12,6 @@ export const deviceOptions = {
     .enum(['float32', 'tf32', 'bfloat16'])
     .default('float32')
     .describe(
-      'The type of the factors in products. Weights, sums, norms and losses stay float32. bfloat16: GPUs, and CPUs with AVX-512 BF16 or AMX; tf32: GPUs. Elsewhere float32, which is said.',
+      'The type of the factors in products. Weights, norms and losses stay float32. bfloat16: GPUs, and CPUs with AVX-512 BF16 or AMX; tf32: GPUs. Elsewhere float32, which is said.',
     ),
 };

@@ -145,7 +145,8 @@ export const setOption: CommandOption = {
 export const peakOption: CommandOption = {
   type: 'string',
   value: 'TFLOP/s',
-  about: 'What the device could compute, where its data sheet is not known here: 121 for 121 TFLOP/s.',
+  about:
+    'Of a training: what the device could compute, in place of what is known or measured here. 0.2 is 200 GFLOP/s.',
 };
 
 /** The value of `--peak` in FLOP/s, where it was given. @throws ARGUMENT for what is no number above 0. */

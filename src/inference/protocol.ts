@@ -30,7 +30,8 @@ export interface Rows {
   readonly classes?: Int32Array;
 }
 
-/** From the thread: the rows of a batch, in the order in which batches came; an error ends it. */
+/** From the thread: the rows of a batch, in the order in which batches came; what is to be said of the backend; an error ends it. */
 export type FromInference =
+  | { readonly type: 'note'; readonly text: string }
   | { readonly type: 'rows'; readonly rows: Rows }
   | { readonly type: 'error'; readonly error: CrossingError };

@@ -16,7 +16,7 @@ export async function serve(port: MessagePort, setup: InferenceSetup): Promise<v
   const say = (message: FromInference, memory: ArrayBuffer[] = []) => port.postMessage(message, memory);
   // Batches that come while the model is opened wait.
   let last: Promise<void> = Promise.resolve();
-  const opening = openTrained(setup);
+  const opening = openTrained(setup, (text) => say({ type: 'note', text }));
   opening.catch((error: unknown) => say({ type: 'error', error: packError(error) }));
   port.on('message', ({ buffer }: ToInference) => {
     last = last.then(async () => {
@@ -30,13 +30,13 @@ export async function serve(port: MessagePort, setup: InferenceSetup): Promise<v
   });
 }
 
-async function openTrained({ where, digest, model }: InferenceSetup): Promise<OpenModel> {
-  const notes: string[] = [];
-  const { model: stored, state } = await readTrained(where, (text) => notes.push(text));
+async function openTrained({ where, digest, model }: InferenceSetup, note: (text: string) => void): Promise<OpenModel> {
+  // What is to be said of the file was said when it was found.
+  const { model: stored, state } = await readTrained(where, () => {});
   const found = state?.digests['model.safetensors'] ?? (await digestOf(where));
   if (found !== digest) throw fail('TRAINED_CHANGED', {}, { where });
   // The model was read from the same file: what it says of itself beside that may lack values of the environment.
-  return openModel(model, { stored: { ...stored, metadata: {} }, where, classNames: state?.classNames });
+  return openModel(model, { stored: { ...stored, metadata: {} }, where, classNames: state?.classNames }, { note });
 }
 
 /** Of a file of weights that no checkpoint vouches for. */

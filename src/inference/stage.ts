@@ -129,8 +129,7 @@ export function inferenceWork(
       ...{ where: trained.where, digest: trained.digest, batch, size: trained.size },
       model: { model: { name, options, spec, ...(module !== undefined && { module }) }, backend, device, precision },
     },
-    signal,
-    supply,
+    { signal, supply, note },
   );
   const cut = cutOf(trained);
   const ask = (sample: Sample & WithPicture) => thread.row(cut(sample.picture), slotOf(sample, batch));

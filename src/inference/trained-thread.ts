@@ -14,6 +14,15 @@ export const buffers = 4;
 /** Bytes that all batches may take together. */
 const mostBytes = 2 ** 31;
 
+export interface TrainedThreadOptions {
+  /** Ends the thread. */
+  readonly signal: AbortSignal;
+  /** What else may come. */
+  readonly supply?: Supply | undefined;
+  /** Hears what the backend has to say. */
+  readonly note?: ((text: string) => void) | undefined;
+}
+
 /** A trained model in a thread of its own, as a stage asks it: picture by picture. The thread starts with the first picture. */
 export class TrainedThread {
   readonly #setup: Omit<InferenceSetup, 'memory'>;
@@ -23,12 +32,14 @@ export class TrainedThread {
   /** Who waits for the rows of a batch, in the order in which these were sent. */
   #asked: { resolve(rows: Rows): void; reject(error: unknown): void }[] = [];
   #failure: unknown;
+  readonly #note: (text: string) => void;
   /** Libraries are loaded, or never will be. */
   #loaded = () => {};
 
-  /** @param signal ends the thread. @param supply what else may come. @throws INFERENCE_MEMORY */
-  constructor(setup: Omit<InferenceSetup, 'memory'>, signal: AbortSignal, supply?: Supply) {
+  /** @throws INFERENCE_MEMORY */
+  constructor(setup: Omit<InferenceSetup, 'memory'>, { signal, supply, note = () => {} }: TrainedThreadOptions) {
     this.#setup = setup;
+    this.#note = note;
     const { batch } = setup;
     this.#memory = new Uint8Array(memoryOf(setup));
     this.#batches = new SlottedBatches({
@@ -86,6 +97,7 @@ export class TrainedThread {
       workerData: { ...this.#setup, memory: this.#memory.buffer as SharedArrayBuffer } satisfies InferenceSetup,
     });
     worker.on('message', (message: FromInference) => {
+      if (message.type === 'note') return this.#note(message.text);
       this.#loaded();
       if (message.type === 'error') return this.#fail(ending(unpackError(message.error), this.#setup.where));
       this.#asked.shift()?.resolve(message.rows);

@@ -32,10 +32,11 @@ export function computeText(compute: Compute, imagesPerSecond: number): string {
 }
 
 /** `47 %` */
-export const mfuText = (mfu: number): string => `${Number((100 * mfu).toPrecision(2))} %`;
+export const mfuText = (mfu: number): string =>
+  mfu > 0 && mfu < 1e-4 ? 'less than 0.01 %' : `${Number((100 * mfu).toPrecision(2))} %`;
 
 /** `1.5 TFLOP/s`, `213 GFLOP/s` */
 export function flopsText(flops: number): string {
-  const [unit, name] = flops >= 1e12 ? ([1e12, 'TFLOP/s'] as const) : ([1e9, 'GFLOP/s'] as const);
+  const [unit, name] = flops >= 9.995e11 ? ([1e12, 'TFLOP/s'] as const) : ([1e9, 'GFLOP/s'] as const);
   return `${Number((flops / unit).toPrecision(3))} ${name}`;
 }

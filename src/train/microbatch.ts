@@ -1,3 +1,4 @@
+import type { Precision } from '../backends/torch/precision.ts';
 import { counted } from '../counts.ts';
 import type { ModelWork, TransformerWork } from '../models/define.ts';
 
@@ -84,12 +85,16 @@ export function bytesPerSample(needs: MicroBatchNeeds): number {
 /** The least bytes that one sample keeps between forward and backward: a width of each token for every input of a product that is not computed again. */
 export function leastBytesPerSample(
   needs: Pick<MicroBatchNeeds, keyof TransformerWork | 'also' | 'cellBytes'>,
+  precision: Precision = 'float32',
 ): number {
-  const kept = transformers(needs).map(({ tokens, width, depth }) => depth * tokens * leastWidths * width);
+  const widths = precision === 'bfloat16' ? leastNarrowWidths : leastWidths;
+  const kept = transformers(needs).map(({ tokens, width, depth }) => depth * tokens * widths * width);
   return 4 * kept.reduce((sum, values) => sum + values, 0) + needs.cellBytes;
 }
 
 const leastWidths = 14;
+/** In bfloat16, where what products keep takes half: norms, queries, keys, values and what attention gives stay float32. */
+const leastNarrowWidths = 10;
 
 /** Floating-point operations of forward and backward for one token on the average: twice and once again what its products multiply, each with a sum. */
 export function workPerToken(needs: TransformerWork & Pick<MicroBatchNeeds, 'also'>): number {

@@ -3,11 +3,13 @@ import { linear } from '../backends/ops.ts';
 import * as tf from '../backends/tf.ts';
 import type { Precision } from '../backends/torch/precision.ts';
 import { TorchBackend } from '../backends/torch/torch.ts';
+import { PatchstreamError } from '../errors.ts';
 import type { TrainDefinition } from './definition.ts';
 import type { Compute, Peak } from './flops.ts';
 
 /** Dense TFLOP/s of NVIDIA's data sheets: bfloat16, TF32, float32. The first name that is part of the device's own counts. */
 const sheets: readonly (readonly [name: string, Readonly<Partial<Record<Precision, number>>>])[] = [
+  ['H200 NVL', { bfloat16: 835.5, tf32: 417.5, float32: 60 }],
   ['H200', { bfloat16: 989.4, tf32: 494.7, float32: 66.9 }],
   ['H100 PCIe', { bfloat16: 756, tf32: 378, float32: 51.2 }],
   ['H100 NVL', { bfloat16: 835, tf32: 417, float32: 60 }],
@@ -47,28 +49,44 @@ export async function devicePeak(
   return sheetPeak(name, precision) ?? (measures ? bestProduct(precision) : undefined);
 }
 
+/** Parts of a card, and cards that are less, or more, than their namesakes. */
+const others = /\bMIG\b|\bLaptop\b|\bTi\b|\bD\b|\bMax-Q\b/;
+
 /** By the name that a device gives itself; undefined for those that are not in the table. */
 export function sheetPeak(name: string, precision: Precision): Peak | undefined {
+  if (others.test(name)) return undefined;
   const [sheet, tflops] = sheets.find(([each]) => new RegExp(`\\b${each}\\b`).test(name)) ?? [];
   const value = tflops?.[precision];
   return value === undefined ? undefined : { flops: value * 1e12, of: `${sheet}, ${precision}` };
 }
 
-/** A product must take so many milliseconds to be timed, and is timed so often. */
-const [least, rounds, largest] = [20, 5, 8192] as const;
+/** A product must take so many milliseconds to be timed well; larger ones, of a quarter of a gigabyte, are not tried. */
+const [least, largest] = [20, 4096] as const;
 
-async function bestProduct(precision: Precision): Promise<Peak> {
-  let side = 256;
-  let ms = await product(side);
-  while (ms < least && side < largest) {
-    side *= 2;
-    ms = await product(side);
+/**
+ * The fastest of products of growing sides. The first at all, and the first of a side, set things up, and are not counted. Nothing where there is no memory for them.
+ *
+ * @param time milliseconds of a product of matrices [side, side].
+ */
+export async function bestProduct(precision: Precision, time = productMs): Promise<Peak | undefined> {
+  let flops = 0;
+  try {
+    await time(256);
+    for (let side = 256; side <= largest; side *= 2) {
+      await time(side);
+      let ms = Number.POSITIVE_INFINITY;
+      for (let round = 0; round < 3; round++) ms = Math.min(ms, await time(side));
+      flops = Math.max(flops, (2 * side ** 3 * 1000) / ms);
+      if (ms >= least) break;
+    }
+  } catch (error) {
+    // For a figure that is only shown, no training is stopped.
+    if (!(error instanceof PatchstreamError) || error.code !== 'BACKEND_MEMORY') throw error;
   }
-  for (let round = 1; round < rounds; round++) ms = Math.min(ms, await product(side));
-  return { flops: (2 * side ** 3 * 1000) / ms, of: `its best product of ${precision}` };
+  return flops > 0 ? { flops, of: `its best product of ${precision}` } : undefined;
 }
 
-async function product(side: number): Promise<number> {
+async function productMs(side: number): Promise<number> {
   const [x, weight] = tf.tidy(() => [tf.fill([side, side], 0.5), tf.fill([side, side], 0.25)]);
   try {
     const began = performance.now();

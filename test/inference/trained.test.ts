@@ -132,9 +132,12 @@ t.test('batches that do not fit are refused with those that do, by check and bef
   t.same(issues(170), []);
   t.equal(batchTooLarge(170, [1024, 1024]), undefined);
   t.match(batchTooLarge(171, [1024, 1024]), { code: 'INFERENCE_MEMORY' });
-  t.throws(() => new TrainedThread({ batch: 1024, size: [1024, 1024] } as never, new AbortController().signal), {
-    code: 'INFERENCE_MEMORY',
-  });
+  t.throws(
+    () => new TrainedThread({ batch: 1024, size: [1024, 1024] } as never, { signal: new AbortController().signal }),
+    {
+      code: 'INFERENCE_MEMORY',
+    },
+  );
 });
 
 t.test('vectors of a model of a module have its origin, though their shape is not known', async (t) => {

@@ -11,6 +11,11 @@ t.test('operations in a second, and their share of what the device could do', (t
   t.same(usedOf(compute, 250), { flops: 1.5e12, mfu: 0.5 });
   t.same(usedOf({ flopPerSample: 6e9 }, 250), { flops: 1.5e12 });
   t.equal(computeText(compute, 250), '1.5 TFLOP/s, 50 % of 3 TFLOP/s (a card, float32)');
+  t.equal(
+    computeText({ ...compute, flopPerSample: 1e9 }, 0.1),
+    '0.1 GFLOP/s, less than 0.01 % of 3 TFLOP/s (a card, float32)',
+  );
+  t.equal(computeText({ flopPerSample: 9.999e11 }, 1), '1 TFLOP/s');
   t.equal(computeText({ flopPerSample: 6e9 }, 1), '6 GFLOP/s');
   t.end();
 });

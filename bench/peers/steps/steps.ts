@@ -117,6 +117,7 @@ async function* rowsOf(name: string, { engines, python, quick, deadline, notes }
           kind: 'step',
           model: name,
           engine: versions[engine]!,
+          precision,
           peer,
           version: versions[peer]!,
           unit: 'ms',

@@ -119,7 +119,7 @@ Function named(const char* name) {
 
 void setPrecision(bool tf32) {
   at::Context& context = at::globalContext();
-  context.setFloat32MatmulPrecision("highest");
+  context.setFloat32MatmulPrecision(tf32 ? "high" : "highest");
   setProducts(context, tf32, 0);
   PATCHSTREAM_WHERE_THERE(setAllowFP16ReductionCuBLAS(false));
   PATCHSTREAM_WHERE_THERE(setAllowBF16ReductionCuBLAS(false));

@@ -38,7 +38,10 @@ export function trueJson(resolved: Resolved) {
 function deciding({ definition, options }: WithPolicies): unknown {
   const policies = definition?.policies ?? [];
   if (policies.length === 0 || typeof options !== 'object' || options === null) return options;
-  return Object.fromEntries(Object.entries(options).filter(([name]) => !policies.includes(name)));
+  // Jobs of before there were precisions computed in float32.
+  const decides = ([name, value]: [string, unknown]) =>
+    !policies.includes(name) && !(name === 'precision' && value === 'float32');
+  return Object.fromEntries(Object.entries(options).filter(decides));
 }
 
 function decidingStage(stage: ResolvedStage): Record<string, unknown> {

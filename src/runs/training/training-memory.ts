@@ -56,14 +56,18 @@ interface Need {
 }
 
 /** Nothing for a model that does not say. */
-function neededFor({ model, backend }: ResolvedTrain, { spec, cellBytes }: Needs, host: Machine): Need | undefined {
+function neededFor(
+  { model, backend, precision }: ResolvedTrain,
+  { spec, cellBytes }: Needs,
+  host: Machine,
+): Need | undefined {
   const cost = model.definition.cost?.(model.options, spec);
   const work = model.definition.work?.(model.options, spec);
   if (cost === undefined) return undefined;
   // Measured of libtorch, which reserves most.
   const reserves = backend === 'torch' || (backend === 'auto' && isTorchBuilt());
   const state = leastStateBytes(cost.parameters, host.bound === 'limit' && reserves);
-  return { state, sample: work === undefined ? cellBytes : leastBytesPerSample({ ...work, cellBytes }) };
+  return { state, sample: work === undefined ? cellBytes : leastBytesPerSample({ ...work, cellBytes }, precision) };
 }
 
 interface Found {

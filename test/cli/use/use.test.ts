@@ -23,6 +23,13 @@ t.test('photographs become vectors and labels by a verb each; broken ones are co
   t.ok(whole.every(({ embedding }) => embedding.length === 16 && embedding.every(Number.isFinite)));
   t.ok(new Set(whole.map(({ embedding }) => JSON.stringify(embedding))).size > 3, 'pictures differ');
 
+  // A precision that the backend has not, in a stage: said, and computed in float32.
+  const stage = { embed: { from: at('encoder'), backend: 'wasm', precision: 'bfloat16' } };
+  const job = { source: { 'image-folder': at('photos') }, stages: ['decode', stage], sink: { jsonl: {} } };
+  writeFiles(root, { 'narrow.yaml': JSON.stringify({ ...job, output: at('narrow') }) });
+  const narrow = await patchstream(['run', at('narrow.yaml')]);
+  t.match(`${narrow.out}${narrow.err}`, /Products are computed in float32 and not in bfloat16: the backend wasm/);
+
   // What looks like a photo: first of all itself.
   t.match(await patchstream([...words.slice(0, 3), '--output', at('table')]), { code: 0, out: /17 rows in/ });
   const sheet = ['--sheet', at('neighbours.html')];
