@@ -76,6 +76,8 @@ export interface TorchAddon {
   setDevice(name: string): void;
   /** The name that a device gives itself, as `NVIDIA H200`; empty for those that give none. */
   deviceName(device: string): string;
+  /** The first number of a CUDA device's compute capability; 0 for others, and where it is not known. */
+  deviceGeneration(device: string): number;
   info(): {
     readonly version: string;
     readonly cuda: boolean;

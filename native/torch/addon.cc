@@ -269,6 +269,12 @@ napi_value deviceName(const Arguments& given) {
   return jsText(given.env, (device.is_cuda() ? cudaName(device.has_index() ? device.index() : 0) : std::string()));
 }
 
+// deviceGeneration(name) -> see cudaGeneration; 0 for what is no CUDA device.
+napi_value deviceGeneration(const Arguments& given) {
+  const at::Device device(given.text(0));
+  return jsNumber(given.env, device.is_cuda() ? cudaGeneration(device.has_index() ? device.index() : 0) : 0);
+}
+
 // allowTf32(whether): see precision.h.
 napi_value allowTf32(const Arguments& given) {
   setPrecision(given.integer(0) != 0);
@@ -323,6 +329,7 @@ NAPI_MODULE_INIT() {
                   {"settings", entry<settings>},
                   {"allowTf32", entry<allowTf32>},
                   {"deviceName", entry<deviceName>},
+                  {"deviceGeneration", entry<deviceGeneration>},
                   {"setThreads", entry<setThreads>},
                   {"setDevice", entry<setDevice>},
                   {"info", entry<info>}});

@@ -52,6 +52,13 @@ void release(Allocator* from) {
   }
 }
 
+// A function of the driver, which CUDA's runtime has loaded and started.
+template <class Function>
+Function ofDriver(const char* name) {
+  static void* const driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);
+  return driver == nullptr ? nullptr : reinterpret_cast<Function>(dlsym(driver, name));
+}
+
 }  // namespace
 
 DeviceMemory cudaMemory(int index) {
@@ -66,12 +73,16 @@ DeviceMemory cudaMemory(int index) {
 }
 
 std::string cudaName(int index) {
-  // Of the driver, which CUDA's runtime has loaded and started.
-  using GetName = int (*)(char*, int, int);
-  static void* const driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);
-  static const auto ask = driver == nullptr ? nullptr : reinterpret_cast<GetName>(dlsym(driver, "cuDeviceGetName"));
+  static const auto ask = ofDriver<int (*)(char*, int, int)>("cuDeviceGetName");
   char name[256] = {};
   return ask != nullptr && ask(name, sizeof name - 1, index) == 0 ? name : "";
+}
+
+int cudaGeneration(int index) {
+  static const auto ask = ofDriver<int (*)(int*, int, int)>("cuDeviceGetAttribute");
+  constexpr int majorCapability = 75;
+  int value = 0;
+  return ask != nullptr && ask(&value, majorCapability, index) == 0 ? value : 0;
 }
 
 void releaseCuda() { release(allocator()); }

@@ -10,6 +10,8 @@ namespace patchstream {
 DeviceMemory cudaMemory(int index);
 // The name that the device gives itself, as `NVIDIA H200`; empty where nobody says.
 std::string cudaName(int index);
+// The first number of its compute capability, 8 for those that have products of bfloat16 and TF32; 0 where nobody says.
+int cudaGeneration(int index);
 // Memory that libtorch keeps for later goes back to the devices.
 void releaseCuda();
 

@@ -20,7 +20,7 @@ export function torchFinding(
     const { version, cudaDevices, mps, bfloat16 } = addon.info();
     const gpus = Array.from({ length: cudaDevices }, (_, index) => `cuda:${index}`);
     const devices = ['cpu', ...gpus, ...(mps ? ['mps'] : [])];
-    const narrow = bfloat16 || cudaDevices > 0 ? '; `precision: bfloat16` is faster here' : '';
+    const narrow = bfloat16 ? '; `precision: bfloat16` is faster here' : '';
     return { what, found: `libtorch ${version}, on ${devices.join(', ')}${narrow}`, ok: true };
   }
   const reason = missing();

@@ -2,7 +2,7 @@ import t, { type Test } from 'tap';
 import { Constants } from '../../../src/backends/constants.ts';
 import * as ops from '../../../src/backends/ops.ts';
 import * as tf from '../../../src/backends/tf.ts';
-import { takePrecision } from '../../../src/backends/torch/precision.ts';
+import { takePrecision, whyNot } from '../../../src/backends/torch/precision.ts';
 import { prepareTorch, presentAddon } from '../../../src/backends/torch/prepare.ts';
 import type { TorchBackend } from '../../../src/backends/torch/torch.ts';
 import { expectClose, expectNoTensorLeak, waves } from '../../kit/training/tensors.ts';
@@ -162,10 +162,25 @@ t.test('linear with gelu, attention and convolutions are near those of float32',
   await expectNear(t, (x, w, b) => ops.conv3x3(x as tf.Tensor4D, w as tf.Tensor4D, b as tf.Tensor1D), shapes, 1e-2);
 });
 
+t.test('which devices have which precisions', (t) => {
+  const cpu = { device: 'cpu', bfloat16: true, generation: 0 };
+  t.equal(whyNot('float32', { ...cpu, bfloat16: false }), undefined);
+  t.equal(whyNot('bfloat16', cpu), undefined);
+  t.match(whyNot('bfloat16', { ...cpu, bfloat16: false }), /^this processor has no products of bfloat16/);
+  t.match(whyNot('tf32', cpu), /this is cpu$/);
+  t.match(whyNot('bfloat16', { ...cpu, device: 'mps' }), /^mps has no products/);
+  for (const wish of ['bfloat16', 'tf32'] as const) {
+    for (const generation of [0, 8, 9, 12]) t.equal(whyNot(wish, { ...cpu, device: 'cuda:0', generation }), undefined);
+    t.match(whyNot(wish, { ...cpu, device: 'cuda:1', generation: 7 }), /^cuda:1 is of compute capability 7, .*with 8$/);
+  }
+  t.end();
+});
+
 t.test('what a precision is taken as', skip, async (t) => {
   await prepareTorch('cpu');
   const { bfloat16 } = presentAddon().info();
   t.same(takePrecision('float32'), { precision: 'float32' });
+  t.same([presentAddon().deviceName('cpu'), presentAddon().deviceGeneration('cpu')], ['', 0]);
   t.match(takePrecision('tf32'), { precision: 'float32', instead: /NVIDIA's GPUs, and this is cpu/ });
   const { precision, instead } = takePrecision('bfloat16');
   t.equal(precision, bfloat16 ? 'bfloat16' : 'float32');

@@ -10,7 +10,9 @@ import { patchstream } from '../../kit/runs/terminal.ts';
 
 /** An addon that is asked for nothing but what it is. */
 const addon = (cuda: boolean, mps: boolean) =>
-  ({ info: () => ({ version: '2.9.1', cuda, cudaDevices: cuda ? 2 : 0, mps, threads: 1 }) }) as unknown as TorchAddon;
+  ({
+    info: () => ({ version: '2.9.1', cuda, cudaDevices: cuda ? 2 : 0, mps, bfloat16: cuda, threads: 1 }),
+  }) as unknown as TorchAddon;
 const absent = (found: string) => ({ found, remedy: 'Run `npx patchstream doctor` to see why.' });
 
 t.test('doctor: what is there, and what mends the rest', async (t) => {
