@@ -45,6 +45,11 @@ export interface TorchAddon {
   download(handle: number, into: HostArray): void;
   /** The values as they are now, even if the tensor is freed or changed meanwhile. */
   downloadAsync<A extends HostArray>(handle: number, into: A): Promise<A>;
+  /**
+   * Rows [n, D], which stay in the caller's memory, times columns [D, Q], a tensor of the host: the products [n, Q] and the rows' lengths [n] are written to arrays of the
+   * caller's.
+   */
+  multiplyRows(rows: Float32Array, columns: number, products: Float32Array, lengths: Float32Array): void;
   free(handle: number): void;
   /** Writes down what is run, uploaded and freed until `stop`. The tensors given here may be others in a replay. */
   record(given: Int32Array): void;

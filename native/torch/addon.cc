@@ -15,6 +15,7 @@
 #include "device/cuda.h"
 #include "device/precision.h"
 #include "fused/bfloat16.h"
+#include "fused/rows.h"
 #include "program.h"
 #include "threads.h"
 #include "device/upload.h"
@@ -137,6 +138,21 @@ napi_value downloadAsync(const Arguments& given) {
   Environment& state = given.state;
   if (state.readback == nullptr) state.readback = std::make_unique<Readback>(given.env);
   return state.readback->read(toRead(given), given.values[1]);
+}
+
+// multiplyRows(rows, columns, products, lengths): see fused/rows.h. The columns [width, asked] are a tensor of the host, the others Float32Arrays.
+napi_value rowProducts(const Arguments& given) {
+  const at::Tensor columns = given.state.table.get(given.integer(1)).contiguous();
+  const View rows = viewOf(given.env, given.values[0]), products = viewOf(given.env, given.values[2]),
+             lengths = viewOf(given.env, given.values[3]);
+  for (const View* view : {&rows, &products, &lengths}) TORCH_CHECK(view->dtype == at::kFloat, "Float32Arrays are needed");
+  TORCH_CHECK(columns.dim() == 2 && columns.scalar_type() == at::kFloat, "columns ", columns.sizes(), " are none of float32");
+  const int64_t width = columns.size(0), asked = columns.size(1), count = lengths.length;
+  TORCH_CHECK(static_cast<int64_t>(rows.length) == count * width && static_cast<int64_t>(products.length) == count * asked,
+              rows.length, " numbers in rows and ", products.length, " in products for ", count, " rows and columns ", columns.sizes());
+  multiplyRows(static_cast<const float*>(rows.data), hostData<float>(columns), count, width, asked,
+               static_cast<float*>(products.data), static_cast<float*>(lengths.data));
+  return nullptr;
 }
 
 // free(handle).
@@ -311,6 +327,7 @@ NAPI_MODULE_INIT() {
                   {"uploadRows", entry<uploadPicked>},
                   {"download", entry<download>},
                   {"downloadAsync", entry<downloadAsync>},
+                  {"multiplyRows", entry<rowProducts>},
                   {"free", entry<release>},
                   {"record", entry<record>},
                   {"stop", entry<stop>},

@@ -48,6 +48,11 @@ export class TorchBackend extends tf.KernelBackend implements Torch {
     this.#opcodes = new Map(addon.names().map((name, opcode) => [name, opcode]));
   }
 
+  /** Whether loops of ours compute on the host, and not ATen (PATCHSTREAM_TORCH_KERNELS). */
+  get ownKernels(): boolean {
+    return this.addon.settings().kernels === 'own';
+  }
+
   /** The number of an operation of native/torch, when it has it. */
   opcode(operation: string): number | undefined {
     return this.#opcodes.get(operation);

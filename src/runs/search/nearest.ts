@@ -20,7 +20,7 @@ export interface Questions {
 
 /**
  * Multiplies rows [n, D] by columns [D, Q], which stay the same, to [n, Q], and takes the rows' lengths [n], all in float32. `error` is how far a product of rows
- * and columns of length one may be off, and a length of one.
+ * and columns of length one may be off, and a length of one. What it gives is good until it is asked again.
  */
 export interface Product {
   readonly error: number;

@@ -6,7 +6,7 @@ import * as tf from '../../../src/backends/tf.ts';
 import { prepareTorch, torchDevices } from '../../../src/backends/torch/prepare.ts';
 import type { TorchBackend } from '../../../src/backends/torch/torch.ts';
 import { expectClose, expectNoTensorLeak, waves } from '../../kit/training/tensors.ts';
-import { testDevice, wavy, whole, withoutTorch } from '../../kit/training/torch.ts';
+import { ownKernels, testDevice, wavy, whole, withoutTorch } from '../../kit/training/torch.ts';
 
 const skip = { skip: withoutTorch };
 const warnings: string[] = [];
@@ -258,3 +258,37 @@ t.test('a hundred workers are terminated in the midst of calls and readbacks', s
   await Promise.all([rounds(50), rounds(50)]);
   t.pass('the process lives');
 });
+
+const onOwnLoops = { skip: withoutTorch || (ownKernels ? false : 'ATen computes here') };
+
+t.test(
+  'rows of the caller’s memory times columns: products and lengths, and what does not fit',
+  onOwnLoops,
+  async (t) => {
+    await prepareTorch('cpu');
+    const backend = tf.backend() as TorchBackend;
+    for (const [n, width, asked] of [
+      [1, 1, 1],
+      [5, 3, 2],
+      [37, 70, 9],
+    ] as const) {
+      const rows = Float32Array.from({ length: n * width }, (_, i) => Math.sin(i));
+      const columns = Float32Array.from({ length: width * asked }, (_, i) => Math.cos(3 * i));
+      const tensor = tf.tensor2d(columns, [width, asked]);
+      const [products, lengths] = [new Float32Array(n * asked), new Float32Array(n)];
+      backend.addon.multiplyRows(rows, backend.handleOf(tensor), products, lengths);
+      for (let row = 0; row < n; row++) {
+        const own = rows.subarray(row * width, (row + 1) * width);
+        t.ok(Math.abs(lengths[row]! - Math.hypot(...own)) < 1e-5 * width);
+        for (let q = 0; q < asked; q++) {
+          const sum = own.reduce((sum, x, i) => sum + x * columns[i * asked + q]!, 0);
+          t.ok(Math.abs(products[row * asked + q]! - sum) < 1e-5 * width);
+        }
+      }
+      const wrong = () => backend.addon.multiplyRows(rows, backend.handleOf(tensor), products, new Float32Array(n + 1));
+      t.throws(wrong, /numbers in rows/);
+      t.throws(() => backend.addon.multiplyRows(rows, 12_345, products, lengths));
+      tensor.dispose();
+    }
+  },
+);
