@@ -34,6 +34,7 @@ const handedDown = [
  * @property {string} nodeVersion
  * @property {number} uid
  * @property {import('./lib/runner.mjs').Runner} runner
+ * @property {import('./lib/runner.mjs').Starter} start
  * @property {(line: string) => void} say
  * @property {(root: string) => number} build
  * @property {(root: string) => Promise<unknown>} addons builds the native parts, says what became of it, and never throws for what is optional
@@ -55,39 +56,55 @@ export async function setUp(surroundings) {
     );
     return 1;
   }
-  if (!installPackages(surroundings)) return 1;
+  const there = hasPackages(surroundings);
+  // npm works beside apt: both wait for the network and for the disk, and npm compiles src on one core.
+  const packages = there ? true : installPackages(surroundings);
   const wanted = wantedGroups(root, env.PATCHSTREAM_SETUP, namedLibraries(root, env));
   const native = digest(
     ...wanted.map(({ name, packages }) => [name, ...packages].join(' ')),
     env.PATCHSTREAM_SETUP ?? '',
   );
+  const looks = surroundings.again || !there || readStamp(root).native !== native;
+  if (looks) installGroups(wanted, surroundings);
+  if (!(await packages)) return 1;
   // Stamped even when a part failed: without network every later start would wait for apt again.
-  if (surroundings.again || readStamp(root).native !== native) {
-    installGroups(wanted, surroundings);
-    writeStamp(root, { native });
-  }
+  if (looks) writeStamp(root, { native });
   // Before the addons: dist knows what a container leaves for compilers.
   const code = surroundings.build(root);
   if (env.PATCHSTREAM_SETUP !== 'minimal') await surroundings.addons(root);
   return code;
 }
 
-/** @param {Surroundings} surroundings */
-function installPackages({ root, env, platform, runner, say }) {
-  const lock = digest(readIfThere(join(root, 'package-lock.json')));
-  const toolchain = toolchainOf(platform);
+/**
+ * Whether node_modules is what the lock says. A tree that `npm ci` or `npm install` made by hand is as good as ours; taking it anew would pull it away under programs that run.
+ *
+ * @param {Surroundings} surroundings
+ */
+function hasPackages({ root, platform }) {
+  const { lock, toolchain, installed } = packagesNow(root, platform);
   const stamp = readStamp(root);
-  const installed = () => digest(readIfThere(join(root, 'node_modules', '.package-lock.json')));
-  if (stamp.lock === lock && stamp.toolchain === toolchain && stamp.installed === installed()) return true;
+  if (stamp.lock === lock && stamp.toolchain === toolchain && stamp.installed === installed) return true;
+  if ((stamp.toolchain ?? toolchain) !== toolchain || !isInstalled(root)) return false;
+  writeStamp(root, { lock, toolchain, installed });
+  return true;
+}
+
+/**
+ * @param {string} root
+ * @param {NodeJS.Platform} platform
+ */
+const packagesNow = (root, platform) => ({
+  lock: digest(readIfThere(join(root, 'package-lock.json'))),
+  toolchain: toolchainOf(platform),
+  installed: digest(readIfThere(join(root, 'node_modules', '.package-lock.json'))),
+});
+
+/** @param {Surroundings} surroundings */
+async function installPackages({ root, env, platform, start, say }) {
   const count = wantedPackages(root).filter(([, { optional }]) => optional !== true).length;
-  // A tree that `npm ci` or `npm install` made by hand is as good as ours; taking it anew would pull it away under programs that run.
-  if ((stamp.toolchain ?? toolchain) === toolchain && isInstalled(root)) {
-    writeStamp(root, { lock, toolchain, installed: installed() });
-    return true;
-  }
   say(`Installs ${count} npm packages into node_modules, about 650 MB on disk. Undo: remove the folder node_modules.`);
   const { command, args } = npmCommand(env, platform);
-  const answer = runner(
+  const answer = await start(
     command,
     [...args, 'ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'],
     {
@@ -103,7 +120,7 @@ function installPackages({ root, env, platform, runner, say }) {
     );
     return false;
   }
-  writeStamp(root, { lock, toolchain, installed: installed() });
+  writeStamp(root, packagesNow(root, platform));
   return true;
 }
 
@@ -183,6 +200,7 @@ if (isMain(import.meta.url)) {
     nodeVersion: process.versions.node,
     uid: process.getuid?.() ?? -1,
     runner: run,
+    start,
     say,
     build: (root) => build(root),
     async addons(root) {

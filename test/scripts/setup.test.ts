@@ -57,6 +57,7 @@ async function perform(scene: Scene) {
     nodeVersion,
     uid,
     runner,
+    start: async (command, args, options) => runner(command, args, options),
     say: (line: string) => said.push(line),
     build: () => 0,
     addons: async () => built.push('native'),
@@ -79,6 +80,41 @@ t.test('a fresh clone: packages are announced, then installed with development a
   t.match(calls[0]?.line, /npm ci --include=dev --include=optional/);
   t.ok('NODE_ENV' in (calls[0]?.env ?? {}), 'NODE_ENV is taken away from npm');
   t.equal(calls[0]?.env?.NODE_ENV, undefined);
+  t.end();
+});
+
+t.test('npm and apt work at the same time, and set-up goes on when both are done', async (t) => {
+  const root = t.testdir({ native: { torch: {} } });
+  writeFileSync(join(root, 'package-lock.json'), JSON.stringify(lock));
+  const happened: string[] = [];
+  let end: (answer: Answer) => void = () => {};
+  const done = setUp({
+    root,
+    env: {},
+    platform: 'linux',
+    nodeVersion: '20.15.0',
+    uid: 0,
+    runner: (command, args) => {
+      if (args.includes('install')) happened.push('apt');
+      return command === 'dpkg-query' ? absent : ok;
+    },
+    start: () => {
+      happened.push('npm begins');
+      return new Promise((resolve) => {
+        end = resolve;
+      });
+    },
+    say: () => {},
+    build: () => happened.push('build') * 0,
+    addons: async () => happened.push('native'),
+    again: false,
+  });
+  t.same(happened, ['npm begins', 'apt', 'apt']);
+  install(root);
+  happened.push('npm ends');
+  end(ok);
+  t.equal(await done, 0);
+  t.same(happened.slice(3), ['npm ends', 'build', 'native']);
   t.end();
 });
 
