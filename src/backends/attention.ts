@@ -61,6 +61,22 @@ export function attention(qkv: tf.Tensor3D, heads: number, relative?: RelativePo
   return withGradient(inputs, forward) as tf.Tensor3D;
 }
 
+/**
+ * What `attention` weighs values by, for those who look at it: softmax(q·kᵀ/√d + q·R[id(i, j)]). It has no gradient, and a training step has no use for it.
+ *
+ * @param qkv [B, T, 3·h·d], as `attention` takes it.
+ * @returns [B, h, T, T], query first; each row adds up to 1.
+ */
+export function attentionWeights(qkv: tf.Tensor3D, heads: number, relative?: RelativePositions): tf.Tensor4D {
+  return tf.tidy(() => {
+    const sizes = sizesOf(qkv, heads);
+    const { B, T } = sizes;
+    const [q, k] = thirds(partsOf(qkv, sizes), sizes);
+    const shares = sharesOf(q, k, relative?.table, relative, sizes);
+    return shares.reshape([heads, B, T, T]).transpose([1, 0, 2, 3]) as tf.Tensor4D;
+  });
+}
+
 type MaybeTable = tf.Tensor | undefined;
 
 function fusedForward(
@@ -88,21 +104,14 @@ function composedForward(
   heads: number,
   relative: RelativePositions | undefined,
 ): Forward<tf.Tensor[]> {
-  const [B, T, width] = given.shape as [number, number, number];
-  const d = width / (3 * heads);
-  const sizes = { B, T, heads, d };
+  const { shape } = given;
+  const sizes = sizesOf(given, heads);
+  const { B, T, d } = sizes;
   const scale = d ** -0.5;
   const tableScale = relative?.scaled === true ? scale : 1;
-  // [B, T, 3hd] -> [B, T, 3h, d] -> [3h, B, T, d]
-  const parts = given.reshape([B, T, 3 * heads, d]).transpose([2, 0, 1, 3]);
+  const parts = partsOf(given, sizes);
   const [q, k, v] = thirds(parts, sizes);
-  let logits = tf.matMul(q.mul(scale), k, false, true);
-  if (table !== undefined && relative !== undefined) {
-    // [hB·T, d]·[d, buckets] -> [hB, T, T]
-    const perBucket = tf.matMul(times(q.reshape([-1, d]), tableScale), table);
-    logits = logits.add(toKeys(perBucket, relative.buckets.oneHot(), sizes));
-  }
-  const shares = tf.softmax(logits);
+  const shares = sharesOf(q, k, table, relative, sizes);
   const mixed = tf.matMul(shares, v);
   return {
     value: join(mixed, sizes),
@@ -127,9 +136,26 @@ function composedForward(
       }
       // [3h, B, T, d] -> [B, T, 3h, d] -> [B, T, 3hd]
       const dParts = tf.concat([dq, dk, dv], 0).reshape([3 * heads, B, T, d]);
-      return [dParts.transpose([1, 2, 0, 3]).reshape([B, T, width]), ...dTable];
+      return [dParts.transpose([1, 2, 0, 3]).reshape(shape), ...dTable];
     },
   };
+}
+
+/** softmax(q·kᵀ/√d + q·R[id(i, j)]), [hB, T, T], of q and k [hB, T, d]. */
+function sharesOf(
+  q: tf.Tensor3D,
+  k: tf.Tensor3D,
+  table: MaybeTable,
+  relative: RelativePositions | undefined,
+  sizes: Sizes,
+): tf.Tensor {
+  const { d } = sizes;
+  const scale = d ** -0.5;
+  const logits = tf.matMul(q.mul(scale), k, false, true);
+  if (table === undefined || relative === undefined) return tf.softmax(logits);
+  // [hB·T, d]·[d, buckets] -> [hB, T, T]
+  const perBucket = tf.matMul(times(q.reshape([-1, d]), relative.scaled ? scale : 1), table);
+  return tf.softmax(logits.add(toKeys(perBucket, relative.buckets.oneHot(), sizes)));
 }
 
 /** A multiplication by one would be a pass through all values. */
@@ -140,6 +166,16 @@ interface Sizes {
   readonly T: number;
   readonly heads: number;
   readonly d: number;
+}
+
+function sizesOf({ shape }: tf.Tensor, heads: number): Sizes {
+  const [B, T, width] = shape as [number, number, number];
+  return { B, T, heads, d: width / (3 * heads) };
+}
+
+/** [B, T, 3hd] -> [B, T, 3h, d] -> [3h, B, T, d] */
+function partsOf(qkv: tf.Tensor, { B, T, heads, d }: Sizes): tf.Tensor {
+  return qkv.reshape([B, T, 3 * heads, d]).transpose([2, 0, 1, 3]);
 }
 
 /** [3h, B, T, d] -> q, k, v, each [h·B, T, d]. */

@@ -3,6 +3,7 @@ import * as tf from '../../backends/tf.ts';
 import { fail, nearest } from '../../errors.ts';
 import type { Paths } from '../classifier/drop-path.ts';
 import type { Params } from '../model.ts';
+import { showAttention } from './attention-watch.ts';
 
 /** The parameter `name`. @throws MODEL_PARAMETER when there is none. */
 export function parameter(params: Params, name: string): tf.Tensor {
@@ -43,6 +44,7 @@ export function block(
   return tf.tidy(() => {
     const table = relative && { ...relative, table: parameter(params, `${prefix}.attn.rpe_k.lookup_table_weight`) };
     const qkv = project(params, `${prefix}.attn.qkv`, norm(params, `${prefix}.norm1`, x));
+    showAttention(prefix, qkv as tf.Tensor3D, heads, table);
     const mixed = attention(qkv as tf.Tensor3D, heads, table);
     const attended = residual(x, project(params, `${prefix}.attn.proj`, mixed), paths?.attention);
     const [weight, bias] = [parameter(params, `${prefix}.mlp.fc1.weight`), parameter(params, `${prefix}.mlp.fc1.bias`)];
