@@ -1,5 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { type ErrorCode, fail, nearest, PatchstreamError } from '../errors.ts';
+import { type ErrorCode, fail, nearest, PatchstreamError, printable } from '../errors.ts';
 
 /** Where a verb reads and writes; a test gives its own. */
 export interface Terminal {
@@ -148,6 +148,11 @@ export const peakOption: CommandOption = {
   about:
     'Of a training: what the device could compute, in place of what is known or measured here. 0.2 is 200 GFLOP/s.',
 };
+
+/** Says that a `--peak` is compared with nothing, where one was given. @param found why: `the folder of a job computes nothing`. */
+export function peakUnused({ text }: Given, found: string, { stderr }: Terminal): void {
+  if (text('peak') !== undefined) stderr.write(`--peak is left out: ${printable(found)}.\n`);
+}
 
 /** The value of `--peak` in FLOP/s, where it was given. @throws ARGUMENT for what is no number above 0. */
 export function peakOf({ text }: Given): { readonly peak?: number } {

@@ -3,7 +3,7 @@ import { machineText } from '../machine.ts';
 import { type Profile, profile as profilePipeline } from '../runs/profile.ts';
 import { computeText } from '../train/flops.ts';
 import { problemLines } from './check.ts';
-import { type Command, exits, onlyWord, peakOf, peakOption, setOption } from './command.ts';
+import { type Command, exits, onlyWord, peakOf, peakOption, peakUnused, setOption } from './command.ts';
 import { durationText } from './progress.ts';
 import { readPipeline } from './read.ts';
 
@@ -31,6 +31,8 @@ export const profile: Command = {
       line,
       ...peakOf(given),
     });
+    if (found.trainer?.compute === undefined)
+      peakUnused(given, 'it is not known how much a step of this pipeline computes', terminal);
     stdout.write(given.flag('json') ? `${JSON.stringify(found, null, 2)}\n` : profileText(found));
     return exits.ok;
   },

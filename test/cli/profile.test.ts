@@ -77,6 +77,8 @@ t.test('a job has a loader alone, and a pipeline with problems is told of', asyn
     { loader, trainer, bottleneck },
     { loader: { imagesPerSecond: Number }, trainer: undefined, bottleneck: 'loader' },
   );
+  const peak = await patchstream(['profile', join(root, 'job.yaml'), '--peak', '2']);
+  t.match(peak.err, /--peak is left out: it is not known how much a step of this pipeline computes\./);
   t.equal((await patchstream(['profile', join(root, 'wrong.yaml')])).code, 2);
   t.equal((await patchstream(['profile', join(root, 'empty.yaml')])).code, 2);
   t.notOk(existsSync(join(root, 'out')));

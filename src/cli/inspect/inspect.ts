@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { fail } from '../../errors.ts';
-import { type Command, onlyWord, peakOption } from '../command.ts';
+import { type Command, onlyWord, peakOption, peakUnused } from '../command.ts';
 import { checkpointInspection } from './checkpoint.ts';
 import type { Inspection } from './inspection.ts';
 import { jobInspection } from './job.ts';
@@ -37,7 +37,10 @@ export const inspect: Command = {
       () => 'nothing' as const,
     );
     for (const inspection of inspections) {
-      if (await inspection.knows(path, place)) return inspection.show(path, given, terminal);
+      if (!(await inspection.knows(path, place))) continue;
+      if (inspection !== runInspection)
+        peakUnused(given, `${path} is ${inspection.what}, which does not compute`, terminal);
+      return inspection.show(path, given, terminal);
     }
     const kinds = inspections.map(({ what }) => what).join(', ');
     throw fail('INSPECT_NOTHING', { path, kinds, found: place === 'nothing' ? 'nothing there' : `a ${place}` });

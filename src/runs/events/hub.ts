@@ -1,5 +1,5 @@
 import type { EventOf, RunEvent } from '../../events/events.ts';
-import type { Notice } from '../../events/notices.ts';
+import { type Notice, noticeText } from '../../events/notices.ts';
 
 /**
  * The one stream of a run's events. Listeners are called at once, in the order in which they have come, and each sees all events in one order: what a
@@ -9,6 +9,7 @@ export class EventHub {
   readonly #listeners: ((event: RunEvent) => void)[] = [];
   readonly #queue: RunEvent[] = [];
   #emitting = false;
+  readonly #told = new Set<string>();
 
   /** @throws what a listener throws. */
   readonly emit = (event: RunEvent): void => {
@@ -24,6 +25,14 @@ export class EventHub {
   };
 
   readonly notice = ({ code, slots }: Notice): void => this.emit({ type: 'notice', code, slots });
+
+  /** A notice of what stays as it is, which each evaluation finds anew: a sentence that the run has told so before is not told again. */
+  readonly noticeOnce = (one: Notice): void => {
+    const text = noticeText(one);
+    if (this.#told.has(text)) return;
+    this.#told.add(text);
+    this.notice(one);
+  };
 
   /** Hears all events from now on. */
   listen(listener: (event: RunEvent) => void): void {

@@ -98,7 +98,7 @@ function historyOf(
   { folder, events, fresh, signal }: RunContext,
   onFailure: (failure: Failure) => void,
 ): Promise<EvaluationHistory> {
-  const line = (text: string) => events.notice(notice('EVALUATION', { text }));
+  const line = (text: string) => events.noticeOnce(notice('EVALUATION', { text }));
   return EvaluationHistory.open(resolved, { folder: folder.path, count, fresh, signal, line, events, onFailure });
 }
 
@@ -200,7 +200,7 @@ async function trainerOf(
     onFreed: (list) => ring.free(list),
     onStep: (measures) => events.emit({ type: 'step', ...measures }),
     onSaved: (path, step) => events.emit({ type: 'checkpoint', step, path }),
-    onNote: (text) => events.notice(notice('TRAINER', { text })),
+    onNote: (text) => events.noticeOnce(notice('TRAINER', { text })),
   }).finally(loaded);
 }
 

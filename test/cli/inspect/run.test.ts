@@ -75,6 +75,11 @@ t.test('a real training is explained, with what the tuner has done', async (t) =
     (await patchstream(['inspect', output, '--peak', '2'])).out,
     /FLOP\/s, [\w. ]+ % of 2 TFLOP\/s \(as given\)\./,
   );
+  t.same((await patchstream(['inspect', output, '--peak', '2'])).err, '');
+  t.match(await patchstream(['inspect', join(output, 'checkpoints', 'step-00000040'), '--peak', '2']), {
+    code: 0,
+    err: /^--peak is left out: .*step-00000040 is .*checkpoint.*, which does not compute\.$/m,
+  });
   t.match(await patchstream(['inspect', output, '--peak', 'much']), { code: 2, err: /ARGUMENT.*much.*`--peak 121`/ });
   const report = readFileSync(join(output, 'report.html'), 'utf8');
   t.match(report, /Computed, by the model’s multiply-adds<\/th><td>[\d.]+ GFLOP\/s/);
@@ -92,7 +97,9 @@ t.test('runs that were killed, are old, or were cut off are told of as far as th
   writeFileSync(join(folder, 'metrics.jsonl'), jsonl([old, old, old, old]));
   t.match((await patchstream(['inspect', folder])).out, /too few steps with all measures/);
   writeFileSync(join(folder, 'metrics.jsonl'), '');
-  t.match((await patchstream(['inspect', folder])).out, /0 steps/);
+  const bare = await patchstream(['inspect', folder, '--peak', '2']);
+  t.match(bare.out, /0 steps/);
+  t.match(bare.err, /--peak is left out: it is not known how much a step of this run computes\./);
 });
 
 t.test('issue 16: events that cannot be read are counted, and one that is being written is not', async (t) => {

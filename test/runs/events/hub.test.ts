@@ -33,3 +33,18 @@ t.test('a listener that throws is heard by who emitted; the events after it come
   t.match(heard, [{ type: 'notice' }]);
   t.end();
 });
+
+t.test('what stays as it is is told once, whichever part of the run finds it again', (t) => {
+  const hub = new EventHub();
+  const heard: unknown[] = [];
+  hub.on('notice', ({ code, slots }) => heard.push([code, slots.text]));
+  for (const code of ['TRAINER', 'EVALUATION'] as const) hub.noticeOnce(notice(code, { text: 'float32 and not tf32' }));
+  hub.noticeOnce(notice('EVALUATION', { text: 'other' }));
+  t.same(heard, [
+    ['TRAINER', 'float32 and not tf32'],
+    ['EVALUATION', 'other'],
+  ]);
+  hub.notice(notice('TRAINER', { text: 'other' }));
+  t.equal(heard.length, 3, 'an event that happens again is told again');
+  t.end();
+});
