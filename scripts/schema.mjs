@@ -1,6 +1,6 @@
 /**
  * Writes what is made from the options of stages, sources, sinks and models: `npm run schema`; with `--check` it only compares, and fails when a
- * file is stale. schema/pipeline.schema.json is for editors, docs/stages.md for readers.
+ * file is stale. The files of schema/ are for editors, docs/stages.md for readers.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -15,11 +15,19 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 async function main(checkOnly) {
   if (build(root) !== 0) return 1;
   /** @param {string} name */
-  const load = (name) => import(pathToFileURL(join(root, 'dist', 'pipeline', name)).href);
-  const { builtin } = await load('builtin.js');
-  const { pipelineSchema } = await load('file/schema.js');
-  const { stagesPage } = await load('stages-page.js');
+  const load = (name) => import(pathToFileURL(join(root, 'dist', name)).href);
+  const { builtin } = await load('pipeline/builtin.js');
+  const { pipelineSchema } = await load('pipeline/file/schema.js');
+  const { stagesPage } = await load('pipeline/stages-page.js');
+  const { jsonSchema } = await load('pipeline/options.js');
+  const { studyOptions } = await load('studies/options.js');
+  const study = {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'patchstream study',
+    ...jsonSchema(studyOptions),
+  };
   const files = {
+    'schema/study.schema.json': `${JSON.stringify(study, null, 2)}\n`,
     'schema/pipeline.schema.json': `${JSON.stringify(pipelineSchema(builtin), null, 2)}\n`,
     'docs/stages.md': stagesPage(builtin),
   };

@@ -72,6 +72,17 @@ export {
 export { defineStage, type StageContext, type StageDefinition, type StageFactory } from './stages/stage.ts';
 export { Drop, drop, type Sample } from './streams/sample.ts';
 export { each, operator, type Stage, type StagePolicy } from './streams/stage.ts';
+export {
+  type Outcome,
+  type RowResult,
+  readStudy,
+  runStudy,
+  type Study,
+  type StudyEvent,
+  type StudyOptions,
+  type StudyResult,
+  type Summary,
+} from './studies/index.ts';
 export { defineTracker, type TrackedRun, type Tracker, type TrackerDefinition } from './trackers/define.ts';
 export { prometheus, tensorboard } from './trackers/index.ts';
 export type { Frame } from './vision/geometry.ts';

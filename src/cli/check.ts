@@ -1,9 +1,11 @@
 import { counted } from '../counts.ts';
 import { fail, printable } from '../errors.ts';
+import { builtin } from '../pipeline/builtin.ts';
 import { shownFile } from '../pipeline/file/locate.ts';
 import type { Problem } from '../pipeline/problem.ts';
 import { missingFolders } from '../pipeline/resolve/missing-folders.ts';
-import { type Command, exits, setOption } from './command.ts';
+import { checkStudy, isStudy, readStudy } from '../studies/index.ts';
+import { type Command, exits, setOption, type Terminal } from './command.ts';
 import { readPipeline } from './read.ts';
 
 /** So many paths that are not there stand in a line: a pattern may stand for thousands of tars. */
@@ -14,7 +16,7 @@ export const check: Command = {
   name: 'check',
   usage: '<pipeline>…',
   summary:
-    'Say everything that is wrong with pipeline files, with line and column. Opens no data, but says which folders and files are not there.',
+    'Say everything that is wrong with files of pipelines and studies, with line and column. Opens no data, but says which folders and files are not there.',
   options: {
     set: setOption,
     json: {
@@ -33,6 +35,10 @@ export const check: Command = {
     }
     const files: { file: string; problems: readonly Problem[]; absent: readonly string[] }[] = [];
     for (const file of given.words) {
+      if (await isStudy(file)) {
+        files.push({ file, problems: await studyProblems(file, terminal), absent: [] });
+        continue;
+      }
       const { resolved, problems } = await readPipeline(file, given.list('set'), terminal);
       files.push({ file, problems, absent: resolved && problems.length === 0 ? missingFolders(resolved) : [] });
     }
@@ -52,6 +58,12 @@ export const check: Command = {
     return count > 0 ? exits.usage : exits.ok;
   },
 };
+
+/** Of a study file and of the pipelines that it runs. */
+async function studyProblems(file: string, { env }: Terminal): Promise<readonly Problem[]> {
+  const { study, problems } = await readStudy(file);
+  return study === undefined ? problems : checkStudy(study, { registry: builtin, environment: env });
+}
 
 /** A problem for programs. */
 function problemJson({ error, place }: Problem): Record<string, unknown> {

@@ -13,6 +13,7 @@ import { enduring, hangupsIgnored } from './outputs.ts';
 import { profile } from './profile.ts';
 import { run } from './run.ts';
 import { search } from './search/search.ts';
+import { study } from './study.ts';
 import { embed, predict } from './use/use.ts';
 
 /** Every verb, in the order of the help. */
@@ -24,6 +25,7 @@ export const commands: readonly Command[] = [
   embed,
   search,
   duplicates,
+  study,
   inspect,
   exportWeights,
   check,

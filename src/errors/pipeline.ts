@@ -14,6 +14,12 @@ export const pipelineErrors = {
   EXTENDS_MANY: 'a pipeline must be made of at most {most:file}; got more by `extends`. Merge them into fewer files.',
   ENVIRONMENT_MISSING: 'the environment variable {name} must be set; got nothing. {advice}',
   SET_PATH: '`--set` must name an option as path=value; got {found}. {advice}',
+  STUDY_BUDGET:
+    'every arm of a study must be searched as long as the others; got {found}. Give each arm as many values, or leave `tune` of the arm out.',
+  STUDY_MEASURE:
+    'the {option} of a study must be a value that `evaluate` measures at the end of each training; got `{value}`. {advice}',
+  STUDY_TRAIN: 'what a study runs must be a training; got {found}. Write `train` in that file.',
+  STUDY_NO_PIPELINE: 'a pipeline file must be one; got a study. Run it with `patchstream study {file}`.',
   USE_MODULE:
     'a module under `use` must load; got {found}. Fix the module, or the path, which is relative to the file that names it.',
   USE_EXPORTS:

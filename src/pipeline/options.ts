@@ -157,7 +157,14 @@ function unknownKeys(schema: JsonSchema, value: unknown, path: readonly (string 
     return typeof items === 'object' ? value.flatMap((inner, i) => unknownKeys(items, inner, [...path, i])) : [];
   }
   if (typeof value !== 'object' || value === null) return [];
-  const shapes = [schema, ...branches(schema)].filter(({ properties }) => properties !== undefined);
+  const all = [schema, ...branches(schema)];
+  const shapes = all.filter(({ properties }) => properties !== undefined);
+  // A map whose keys are the user's own: what stands below each may still be known.
+  const own = all.flatMap(({ additionalProperties }) =>
+    typeof additionalProperties === 'object' ? additionalProperties : [],
+  );
+  if (shapes.length === 0 && own.length === 1)
+    return Object.entries(value).flatMap(([key, inner]) => unknownKeys(own[0]!, inner, [...path, key]));
   if (shapes.length === 0 || shapes.some((shape) => typeof shape.additionalProperties === 'object')) return [];
   const properties: Record<string, JsonSchema> = Object.assign({}, ...shapes.map((shape) => shape.properties));
   return Object.entries(value).flatMap(([key, inner]) =>
@@ -187,7 +194,10 @@ export function schemaAt(schema: JsonSchema, path: readonly (string | number)[])
     const shapes: readonly JsonSchema[] = at === undefined ? [] : [at, ...branches(at)];
     at = shapes
       .map((shape) => {
-        if (typeof part === 'string') return shape.properties?.[part];
+        if (typeof part === 'string') {
+          const { properties, additionalProperties: own } = shape;
+          return properties?.[part] ?? (typeof own === 'object' ? own : undefined);
+        }
         return shape.prefixItems?.[part] ?? (typeof shape.items === 'object' ? shape.items : undefined);
       })
       .find((next) => next !== undefined);

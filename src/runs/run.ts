@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
 import type { Finished, RunEvent, RunSummary } from '../events/events.ts';
@@ -55,16 +55,9 @@ export async function run(definition: Definition, options: RunOptions = {}): Pro
   const watch = watchingOf(options.watch);
   if (part !== undefined) checkParts(resolved);
   if (watch !== undefined) checkWatch(resolved, part);
-  const { output, origin } = definition;
-  const secrets = origin?.secrets ?? [];
-  const decisive = { ...trueJson(resolved), code: await codeOf(definition) };
-  const place = part ? join(output, partFolder(part)) : output;
-  const folder = await RunFolder.open(place, { ...resolvedJson(resolved), ...besideOf(resolved, watch) }, decisive, {
-    part,
-    secrets,
-    names: namesOf(resolved),
-    watch: watch !== undefined,
-  });
+  const secrets = definition.origin?.secrets ?? [];
+  const folder = await folderOf(resolved, { part, watch });
+  const place = folder.path;
   const before = fresh || watch ? undefined : await folder.finished();
   if (before !== undefined) {
     await folder.sweep();
@@ -110,6 +103,27 @@ export async function run(definition: Definition, options: RunOptions = {}): Pro
   // It may have failed at the very last event.
   if (listener.failure) throw listener.failure.error;
   return ended.summary!;
+}
+
+/** What a run of this very pipeline has left that came to its end; nothing where there was none. Changes nothing. @throws PIPELINE_PROBLEMS, OUTPUT_FOLDER */
+export async function finishedRun(definition: Definition, registry: Registry): Promise<RunSummary | undefined> {
+  if ((await stat(definition.output).catch(unlessGone)) === undefined) return undefined;
+  return (await folderOf(soundPipeline(definition, registry), {})).finished();
+}
+
+async function folderOf(
+  resolved: Resolved,
+  { part, watch }: { readonly part?: Part | undefined; readonly watch?: Watching | undefined },
+): Promise<RunFolder> {
+  const { definition } = resolved;
+  const decisive = { ...trueJson(resolved), code: await codeOf(definition) };
+  const place = part ? join(definition.output, partFolder(part)) : definition.output;
+  return RunFolder.open(place, { ...resolvedJson(resolved), ...besideOf(resolved, watch) }, decisive, {
+    part,
+    secrets: definition.origin?.secrets ?? [],
+    names: namesOf(resolved),
+    watch: watch !== undefined,
+  });
 }
 
 type Outcome = Pick<Finished, 'how' | 'summary' | 'error'> & { readonly cause?: unknown };

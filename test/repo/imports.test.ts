@@ -25,7 +25,19 @@ const everywhere = [
 /** The parts of src, the lowest first: each may import those before it, types counted, and none behind it. */
 const rooms = [
   ...['streams', 'files', 'vision', 'formats', 'sources', 'sinks', 'backends', 'faces', 'stages', 'models'],
-  ...['train', 'measures', 'inference', 'balance', 'events', 'trackers', 'pipeline', 'runs', 'cli', 'index.ts'],
+  ...[
+    'train',
+    'measures',
+    'inference',
+    'balance',
+    'events',
+    'trackers',
+    'pipeline',
+    'runs',
+    'studies',
+    'cli',
+    'index.ts',
+  ],
 ];
 
 interface Import {

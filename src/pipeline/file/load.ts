@@ -18,6 +18,8 @@ export interface LoadOptions {
   readonly registry: Registry;
   /** `train.epochs=1`, as after `--set`. */
   readonly set?: readonly string[];
+  /** Where relative paths among those values start. Default: the working directory. */
+  readonly setFrom?: string;
   /** Where `${NAME}` is looked up. Default: `process.env`. */
   readonly environment?: Environment;
 }
@@ -33,7 +35,7 @@ export interface Loaded {
 /** Reads a pipeline file, YAML or a module, with its bases, its modules, the environment and the command line's values. Opens no data. */
 export async function loadPipeline(
   file: string,
-  { registry, set = [], environment = process.env }: LoadOptions,
+  { registry, set = [], setFrom, environment = process.env }: LoadOptions,
 ): Promise<Loaded> {
   const path = resolve(file);
   const kind = extname(path).toLowerCase();
@@ -42,7 +44,7 @@ export async function loadPipeline(
   else if (['.ts', '.mts', '.js', '.mjs'].includes(kind)) loaded = await loadModule(path, registry);
   else loaded = failed(registry, { file: path }, 'PIPELINE_FILE', `the ending '${kind}'`, 'Rename it.');
   if (loaded.definition === undefined || set.length === 0) return loaded;
-  const { definition, problems } = override(loaded.definition, set);
+  const { definition, problems } = override(loaded.definition, set, setFrom);
   return { ...loaded, definition, problems: [...loaded.problems, ...problems] };
 }
 

@@ -16,18 +16,21 @@ import { mapPaths } from './paths.ts';
 /**
  * Lays values of the command line over a definition: `train.epochs=1`, `stages.2.ratio=0.5`, or by the stage's name or id,
  * `stages.mask.ratio=0.5`. A value is read as YAML; `null` takes out what the path names: an option, a stage, or a part as `evaluate`.
- * Each is laid over what those before it have left. Relative paths start at the working directory.
+ * Each is laid over what those before it have left.
+ *
+ * @param from where relative paths start.
  */
 export function override(
   definition: Definition,
   sets: readonly string[],
+  from = process.cwd(),
 ): { definition: Definition; problems: Problem[] } {
   let current = definition;
   const problems: Problem[] = [];
   for (const set of sets) {
     const place: Place = { file: `--set ${set}` };
     try {
-      const { next, path, gone } = overrideOne(current, set);
+      const { next, path, gone } = overrideOne(current, set, from);
       current = Object.freeze({ ...next, origin: originOver(current.origin, path, place, gone) });
     } catch (error) {
       if (!(error instanceof PatchstreamError)) throw error;
@@ -68,7 +71,7 @@ interface Overridden {
   readonly gone: boolean;
 }
 
-function overrideOne(definition: Definition, set: string): Overridden {
+function overrideOne(definition: Definition, set: string, from: string): Overridden {
   const equals = set.indexOf('=');
   const keys = set.slice(0, Math.max(0, equals)).split('.');
   if (equals < 1 || keys.includes('')) throw refuse(`'${set}'`, 'Write it as `--set train.epochs=1`.');
@@ -89,14 +92,15 @@ function overrideOne(definition: Definition, set: string): Overridden {
   if (typeof value === 'object' && looked.has(inner.at(-1)!)) {
     throw refuse(`\`${keys.join('.')}\` as a whole`, `Set one of its options: \`${keys.join('.')}.option=value\`.`);
   }
-  const placed = atWorkingFolder(value, keys, partsSchema(definition.registry));
-  const [changed, path] = put((definition as unknown as Record<string, unknown>)[top], inner, placed, [top]);
+  const placed = placedFrom(from, value, keys, partsSchema(definition.registry));
+  const laid = { value: placed, from };
+  const [changed, path] = put((definition as unknown as Record<string, unknown>)[top], inner, laid, [top]);
   const next: Record<string, unknown> = { ...definition, [top]: changed };
   if (changed === undefined) delete next[top];
   const { name, output, file } = definition;
   if (top === 'seed' && gone) next.seed = standard.seed;
   if (top === 'output')
-    next.output = gone ? standard.output(name) : String(value).trim() === '' ? '' : resolve(String(value));
+    next.output = gone ? standard.output(name) : String(value).trim() === '' ? '' : resolve(from, String(value));
   if (top === 'name') {
     const renamed = gone ? standard.name(file) : String(value);
     if (gone) next.name = renamed;
@@ -124,12 +128,19 @@ function refuse(found: string, advice: string): PatchstreamError {
 /** Keys whose values name something, and have its options. */
 const carriers: ReadonlySet<unknown> = new Set(['source', 'sink', 'model', 'on', 'reference']);
 
-/** `target` with `value` at `keys`, and the path at which it then stands. */
-function put(target: unknown, keys: readonly string[], value: unknown, path: Path): [unknown, Path] {
+/** A value to lay over, and where relative paths in it start. */
+interface Laid {
+  readonly value: unknown;
+  readonly from: string;
+}
+
+/** `target` with a value at `keys`, and the path at which it then stands. */
+function put(target: unknown, keys: readonly string[], laid: Laid, path: Path): [unknown, Path] {
+  const { value } = laid;
   const [key, ...rest] = keys;
   if (key === undefined || (target === undefined && value === undefined)) return [value, path];
   if (['__proto__', 'constructor', 'prototype'].includes(key)) throw refuse(`\`${key}\``, 'Name an option.');
-  if (Array.isArray(target)) return putItem(target, key, rest, value, path);
+  if (Array.isArray(target)) return putItem(target, key, rest, laid, path);
   if (target !== undefined && (typeof target !== 'object' || target === null)) {
     throw refuse(
       `\`${keys.join('.')}\` below \`${path.join('.')}\`, which is no map`,
@@ -148,10 +159,10 @@ function put(target: unknown, keys: readonly string[], value: unknown, path: Pat
     isCarrier(map[kind]),
   );
   if (carrier) {
-    const [changed, where] = putOption(map[carrier] as Carried, keys, value, path);
+    const [changed, where] = putOption(map[carrier] as Carried, keys, laid, path);
     return [{ ...map, [carrier]: changed }, where];
   }
-  const [changed, where] = put(Object.hasOwn(map, key) ? map[key] : undefined, rest, value, [...path, key]);
+  const [changed, where] = put(Object.hasOwn(map, key) ? map[key] : undefined, rest, laid, [...path, key]);
   if (changed === undefined) delete map[key];
   else map[key] = changed;
   return [map, where];
@@ -161,7 +172,7 @@ function putItem(
   list: readonly unknown[],
   key: string,
   rest: readonly string[],
-  value: unknown,
+  laid: Laid,
   path: Path,
 ): [unknown, Path] {
   const ids = idsOf(list);
@@ -171,7 +182,7 @@ function putItem(
     const known = ids.length > 0 ? `0 to ${list.length - 1}, ${ids.join(', ')}` : `0 to ${list.length - 1}`;
     throw refuse(`\`${key}\` in \`${path.join('.')}\``, slip ? `Did you mean \`${slip}\`?` : `It has ${known}.`);
   }
-  if (rest.length === 0 && value === undefined) return [list.toSpliced(index, 1), [...path, index]];
+  if (rest.length === 0 && laid.value === undefined) return [list.toSpliced(index, 1), [...path, index]];
   if (rest.length === 0 && ids.length > 0) {
     const name = [...path, key].join('.');
     throw refuse(
@@ -179,7 +190,7 @@ function putItem(
       `Set one of its options: \`${name}.option=value\`. \`${name}=null\` takes it out.`,
     );
   }
-  const [changed, where] = put(list[index], rest, value, [...path, index]);
+  const [changed, where] = put(list[index], rest, laid, [...path, index]);
   return [list.with(index, changed), where];
 }
 
@@ -192,10 +203,10 @@ function idsOf(list: readonly unknown[]): readonly string[] {
   return names.length === list.length ? names : [];
 }
 
-/** A value that is to stand at `keys`, with the relative paths in it from the working directory on. */
-function atWorkingFolder(value: unknown, keys: readonly string[], schema: JsonSchema): unknown {
+/** A value that is to stand at `keys`, with the relative paths in it from a folder on. */
+function placedFrom(from: string, value: unknown, keys: readonly string[], schema: JsonSchema): unknown {
   const whole = keys.reduceRight((inner, key) => ({ [key]: inner }), value);
-  const placed = mapPaths(whole, schema, (path) => resolve(path));
+  const placed = mapPaths(whole, schema, (path) => resolve(from, path));
   return keys.reduce((inner, key) => (inner as Readonly<Record<string, unknown>>)[key], placed);
 }
 
@@ -215,7 +226,7 @@ function isCarrier(value: unknown): value is Carried {
   return typeof value === 'object' && value !== null && 'name' in value && ('options' in value || 'policy' in value);
 }
 
-function putOption(carried: Carried, keys: readonly string[], value: unknown, path: Path): [Carried, Path] {
+function putOption(carried: Carried, keys: readonly string[], { value, from }: Laid, path: Path): [Carried, Path] {
   // `stages.2.mask.ratio` and `stages.2.ratio` are the same option.
   const own = keys[0] === carried.name && keys.length > 1 ? keys.slice(1) : keys;
   const options = (carried.options ?? {}) as object;
@@ -228,7 +239,7 @@ function putOption(carried: Carried, keys: readonly string[], value: unknown, pa
   const policy = carried.policy !== undefined && ['id', 'concurrency', 'timeout', 'maxFailures'].includes(own[0]!);
   const part = policy || !('options' in carried) ? 'policy' : 'options';
   const known = carried.definition?.options;
-  const placed = known === undefined || policy ? value : atWorkingFolder(value, own, jsonSchema(known));
-  const [changed, where] = put(carried[part] ?? {}, own, placed, [...path, carried.name]);
+  const placed = known === undefined || policy ? value : placedFrom(from, value, own, jsonSchema(known));
+  const [changed, where] = put(carried[part] ?? {}, own, { value: placed, from }, [...path, carried.name]);
   return [{ ...carried, [part]: changed }, where];
 }

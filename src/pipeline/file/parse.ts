@@ -13,7 +13,7 @@ import { firstOf, found, jsonSchema } from '../options.ts';
 import { type Origin, Problems } from '../problem.ts';
 import type { Registry } from '../registry.ts';
 import { trainOptions } from '../train.options.ts';
-import { child, type MapNode, type Node, type Path, placeAt, plain } from './locate.ts';
+import { child, type MapNode, type Node, type Path, placeAt, plain, shownFile } from './locate.ts';
 import { plainWithPaths } from './paths.ts';
 import type { Secret } from './redact.ts';
 import { settings } from './settings.ts';
@@ -52,6 +52,10 @@ export function parsePipeline(
       }),
       [],
     );
+    return { definition: define({ source: unknownSource, stages: [] }, place), problems };
+  }
+  if (root.entries.has('study') && !root.entries.has('source')) {
+    problems.add(fail('STUDY_NO_PIPELINE', { file: shownFile(file) }), ['study'], { key: true });
     return { definition: define({ source: unknownSource, stages: [] }, place), problems };
   }
   knownKeys(root, topKeys, 'a pipeline', [], problems);

@@ -56,9 +56,11 @@ predict
 prometheus
 randomFlip
 randomResizedCrop
+readStudy
 reconstruction
 resize
 run
+runStudy
 searchVectors
 shards
 srmae
@@ -100,6 +102,7 @@ type NoticeGiven
 type OpenOptions
 type OpenSink
 type OpenSource
+type Outcome
 type PassedOver
 type Pipeline
 type Pixels
@@ -108,6 +111,7 @@ type Progress
 type Questions
 type RandomSource
 type Registry
+type RowResult
 type RunEvent
 type RunOptions
 type RunSummary
@@ -129,7 +133,12 @@ type StagePolicy
 type Stamp
 type Started
 type StepDone
+type Study
+type StudyEvent
+type StudyOptions
+type StudyResult
 type Sum
+type Summary
 type SuperResolution
 type TrackedRun
 type Tracker

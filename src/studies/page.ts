@@ -1,0 +1,106 @@
+import { join } from 'node:path';
+import { counted } from '../counts.ts';
+import { escapeHtml, htmlText } from '../html.ts';
+import { measures } from '../measures/index.ts';
+import { writeWhole } from '../whole-file.ts';
+import { texts } from './plan.ts';
+import type { RowResult, Summary } from './results.ts';
+import type { StudyResult } from './run-study.ts';
+
+/** What a study has found, as rows of text: the head first. */
+export function studyTable({ rows, measure, also, seeds }: StudyResult): readonly (readonly string[])[] {
+  const values = [measure, ...also];
+  const searched = rows.some(({ search }) => search !== undefined);
+  const head = ['', 'seeds', ...values, ...(searched ? ['search took'] : [])];
+  return [
+    head,
+    ...rows.map((row) => [
+      row.name,
+      seedsText(row, seeds.length),
+      ...values.map((value) => summaryText(value, row.summaries[value])),
+      ...(searched ? [searchText(row)] : []),
+    ]),
+  ];
+}
+
+function seedsText({ outcomes }: RowResult, of: number): string {
+  const failed = outcomes.filter(({ failure }) => failure !== undefined).length;
+  return `${outcomes.length - failed} of ${of}${failed > 0 ? `, ${failed} failed` : ''}`;
+}
+
+/** `91.3 % ± 0.4 %`; without an interval where there is one value alone. */
+function summaryText(value: string, summary: Summary | undefined): string {
+  if (summary === undefined) return '–';
+  const text = textOf(value);
+  return summary.interval === undefined ? text(summary.mean) : `${text(summary.mean)} ± ${text(summary.interval)}`;
+}
+
+function textOf(value: string): (value: number) => string {
+  const [id = '', name = ''] = value.split('.');
+  const known = measures.find((one) => one.name === id.replace(/#\d+$/, ''))?.values[name];
+  return (number) => known?.text?.(number) ?? String(Number(number.toPrecision(4)));
+}
+
+function searchText({ search }: RowResult): string {
+  if (search?.chosen === undefined) return '–';
+  return `${texts(search.chosen, {}).join(', ')}, of ${counted(search.tries.length, 'try', 'tries')}`;
+}
+
+/** A table in columns, for a terminal. */
+export function columns(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  return rows
+    .map(
+      (row) =>
+        `${row
+          .map((cell, i) => cell.padEnd(widths[i]!))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('');
+}
+
+/** Writes the page of a study beside its runs. @throws FILE_WRITE */
+export async function writePage(folder: string, result: StudyResult): Promise<string> {
+  const path = join(folder, 'study.html');
+  const failures = result.rows
+    .flatMap(({ outcomes }) => outcomes)
+    .flatMap(({ folder, failure }) =>
+      failure === undefined ? [] : [`<li>${escapeHtml(`${folder}: ${failure}`)}</li>`],
+    );
+  const body = [
+    `<h1>${escapeHtml(result.name)}</h1>`,
+    `<p>${escapeHtml(aboutText(result))}</p>`,
+    htmlTable(studyTable(result)),
+    ...result.rows.flatMap((row) => searchPart(row, result)),
+    ...(failures.length > 0 ? ['<h2>Failed</h2>', `<ul>${failures.join('')}</ul>`] : []),
+  ];
+  await writeWhole(path, htmlText(result.name, body));
+  return path;
+}
+
+/** What a reader of the table must know. */
+export function aboutText({ measure, best, seeds, rows, unfinished }: StudyResult): string {
+  const said = [`${measure}, the ${best} is the best.`];
+  if (seeds.length > 1) said.push(`Means over ${counted(seeds.length, 'seed')}, with the 95 % interval of the mean.`);
+  if (rows.some(({ search }) => search !== undefined))
+    said.push('What the search took was chosen by its own runs, which are not among these.');
+  if (unfinished.length > 0) said.push(`Not run to the end: ${unfinished.join('; ')}.`);
+  return said.join(' ');
+}
+
+function searchPart({ name, search }: RowResult, { measure }: StudyResult): readonly string[] {
+  if (search === undefined) return [];
+  const rows = search.tries.map(({ values, mean }) => [
+    texts(values, {}).join(', '),
+    mean === undefined ? '–' : textOf(measure)(mean),
+    search.chosen === values || JSON.stringify(search.chosen) === JSON.stringify(values) ? 'taken' : '',
+  ]);
+  return [`<h2>${escapeHtml(`Search of ${name}`)}</h2>`, htmlTable([['', measure, ''], ...rows])];
+}
+
+function htmlTable([head = [], ...rows]: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[], tag: string) =>
+    `<tr>${cells.map((cell) => `<${tag}>${escapeHtml(cell)}</${tag}>`).join('')}</tr>`;
+  return `<table>${line(head, 'th')}${rows.map((row) => line(row, 'td')).join('')}</table>`;
+}

@@ -1,0 +1,78 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { EvaluationRow } from '../runs/training/evaluation-row.ts';
+import { jsonOf, unlessGone } from '../whole-file.ts';
+
+/** What a training was measured to be at its end, by measure and value: `linear.top1`. */
+export type Found = Readonly<Record<string, number>>;
+
+/** A run of a study that has come to an end, well or badly. */
+export interface Outcome {
+  readonly seed: number;
+  readonly folder: string;
+  readonly found?: Found;
+  readonly failure?: string;
+}
+
+/** Mean and spread of one value over the seeds of a row. */
+export interface Summary {
+  readonly values: readonly number[];
+  readonly mean: number;
+  /** Half the width of the 95 % interval of the mean, by Student's t; none of one value. */
+  readonly interval?: number;
+}
+
+/** A row as far as it has been run. */
+export interface RowResult {
+  readonly arm: string;
+  readonly name: string;
+  readonly varied: Readonly<Record<string, unknown>>;
+  /** What the search took, with the mean of each combination. */
+  readonly search?: {
+    /** None where it has not come to its end, or nothing could be measured. */
+    readonly chosen?: Readonly<Record<string, unknown>>;
+    readonly tries: readonly { readonly values: Readonly<Record<string, unknown>>; readonly mean?: number }[];
+  };
+  readonly outcomes: readonly Outcome[];
+  /** By measure and value, of the seeds that were measured. */
+  readonly summaries: Readonly<Record<string, Summary>>;
+}
+
+/** The last row of the evaluations of a run, every number in it; nothing where it has none. */
+export async function foundIn(folder: string): Promise<Found | undefined> {
+  const text = await readFile(join(folder, 'evaluations.jsonl'), 'utf8').catch(unlessGone);
+  const rows = (text ?? '').split('\n').map((line) => jsonOf(line) as EvaluationRow | null | undefined);
+  const row = rows.findLast((one) => Array.isArray(one?.features));
+  if (row == null) return undefined;
+  const { step: _s, epoch: _e, digest: _d, features, ...single } = row;
+  const listed = features.map(({ id, ...numbers }): [string, unknown] => [id, numbers]);
+  const found: Record<string, number> = {};
+  for (const [id, numbers] of [...Object.entries(single), ...listed])
+    for (const [name, value] of Object.entries(numbers as object))
+      if (typeof value === 'number') found[`${id}.${name}`] = value;
+  return found;
+}
+
+/** Mean and 95 % interval of at least one value. */
+export function summaryOf(values: readonly number[]): Summary {
+  const count = values.length;
+  const mean = values.reduce((sum, value) => sum + value, 0) / count;
+  if (count < 2) return { values, mean };
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (count - 1);
+  return { values, mean, interval: quantile(count - 1) * Math.sqrt(variance / count) };
+}
+
+/** Of every value that an outcome has. */
+export function summariesOf(outcomes: readonly Outcome[]): Readonly<Record<string, Summary>> {
+  const found = outcomes.flatMap((one): Found[] => (one.found === undefined ? [] : [one.found]));
+  const names = [...new Set(found.flatMap((one) => Object.keys(one)))];
+  return Object.fromEntries(names.map((name) => [name, summaryOf(found.flatMap((one) => one[name] ?? []))]));
+}
+
+/** Student's t for two sides of 95 %, by degrees of freedom from 1; beyond 30 the first terms of Cornish and Fisher's expansion, which are right to 1e-4 there. */
+const quantiles = [
+  ...[12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.16, 2.145, 2.131],
+  ...[2.12, 2.11, 2.101, 2.093, 2.086, 2.08, 2.074, 2.069, 2.064, 2.06, 2.056, 2.052, 2.048, 2.045, 2.042],
+];
+
+const quantile = (freedom: number) => quantiles[freedom - 1] ?? 1.959964 + 2.37227 / freedom + 2.8225 / freedom ** 2;

@@ -1,0 +1,196 @@
+import { existsSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import type { StudyResult } from '../../src/studies/run-study.ts';
+import { labelledFolder, writeFiles } from '../kit/files/folder.ts';
+import { patchstream } from '../kit/runs/terminal.ts';
+
+const encoder = `
+name: encoder
+source: { image-folder: { path: train, labels: true } }
+stages:
+  - decode
+  - resize: 16
+  - mask: { ratio: 0.5, patch: 4 }
+train:
+  model: { mae: { width: 16, depth: 1, heads: 2, decoderWidth: 16, decoderDepth: 1, decoderHeads: 2 } }
+  batch: 6
+  steps: 2
+  thread: main
+  backend: wasm
+evaluate: { knn: { k: 3, on: { image-folder: { path: test, labels: true } } } }
+`;
+const classifier = `
+name: classifier
+source: { image-folder: { path: train, labels: true } }
+stages: [decode, { resize: 16 }]
+train:
+  model: { classifier: { encoder: mae, width: 16, depth: 1, heads: 2, patch: 4, classes: 3 } }
+  batch: 6
+  steps: 2
+  thread: main
+  backend: wasm
+evaluate: { classify: { on: { image-folder: { path: test, labels: true } } } }
+`;
+
+async function folder(t: Test, files: Readonly<Record<string, string>>): Promise<string> {
+  const root = t.testdir();
+  await labelledFolder(join(root, 'train'), 4);
+  await labelledFolder(join(root, 'test'), 2);
+  await labelledFolder(join(root, 'validation'), 2);
+  writeFiles(root, { 'encoder.yaml': encoder, 'classifier.yaml': classifier, ...files });
+  return root;
+}
+
+const resultIn = (root: string) => JSON.parse(readFileSync(join(root, 'out/study.json'), 'utf8')) as StudyResult;
+
+t.test('a grid of arms, options and seeds becomes a table, and is not run again', async (t) => {
+  const root = await folder(t, {
+    'grid.yaml': `
+study:
+  arms:
+    half: { file: encoder.yaml }
+    wide model: { file: encoder.yaml, set: { train.model.width: 32 } }
+  vary: { stages.mask.ratio: [0.5, 0.75] }
+  seeds: 2
+  measure: knn.top1
+  also: [knn.top5]
+output: out
+`,
+  });
+  const ran = await patchstream(['study', join(root, 'grid.yaml')]);
+  t.match(ran, { code: 0, out: /wide model, ratio 0\.75 +2 of 2 +[\d.]+ % ± [\d.]+ %/ }, ran.err);
+  const { rows, unfinished } = resultIn(root);
+  t.same(
+    rows.map(({ name, outcomes }) => [name, outcomes.map(({ seed }) => seed)]),
+    ['half, ratio 0.5', 'half, ratio 0.75', 'wide model, ratio 0.5', 'wide model, ratio 0.75'].map((name) => [
+      name,
+      [1, 2],
+    ]),
+  );
+  t.same(unfinished, []);
+  for (const { summaries, outcomes } of rows) {
+    const values = outcomes.map(({ found }) => found!['knn.top1']!);
+    t.same(summaries['knn.top1']?.values, values);
+    t.ok(Math.abs(summaries['knn.top1']!.mean - (values[0]! + values[1]!) / 2) < 1e-12);
+  }
+  const place = join(root, 'out/wide-model/runs/ratio-0.75/seed-2');
+  const pipeline = JSON.parse(readFileSync(join(place, 'pipeline.json'), 'utf8'));
+  t.match(pipeline, { seed: 2, stages: [{}, {}, { mask: { ratio: 0.75 } }], train: { model: { mae: { width: 32 } } } });
+  t.match(readFileSync(join(root, 'out/study.html'), 'utf8'), /<td>half, ratio 0\.5<\/td><td>2 of 2<\/td>/);
+  const before = statSync(join(place, 'metrics.jsonl')).mtimeMs;
+  const again = await patchstream(['study', join(root, 'grid.yaml'), '--json']);
+  t.equal(statSync(join(place, 'metrics.jsonl')).mtimeMs, before, 'what was run is read');
+  t.same(JSON.parse(again.out), resultIn(root));
+});
+
+t.test(
+  'an arm with a pre-training is searched on a validation split, and its seeds are measured on the test split',
+  async (t) => {
+    const root = await folder(t, {
+      'search.yaml': `
+study:
+  arms:
+    pre-trained: { file: classifier.yaml, pretrain: encoder.yaml }
+    fresh: { file: classifier.yaml, tune: { over: { train.optimizer.adamw.lr: [1.0e-3, 2.0e-2] } } }
+  tune:
+    over: { train.optimizer.adamw.lr: [1.0e-4, 1.0e-2] }
+    set: { evaluate.classify.on.path: validation }
+  seeds: [5]
+  measure: classify.top1
+output: out
+`,
+    });
+    const parts = [];
+    for (const part of ['2/2', '1/2'])
+      parts.push(await patchstream(['study', join(root, 'search.yaml'), '--part', part]));
+    t.match(parts[0], { code: 0, out: /Not run to the end: pre-trained\./ });
+    t.match(parts[1], { code: 0, out: /fresh +1 of 1 .*lr 0\.(001|02), of 2 tries/ });
+    const { rows } = resultIn(root);
+    const [first] = rows;
+    const chosen = first!.search!.chosen!['train.optimizer.adamw.lr'] as number;
+    const best = first!.search!.tries.reduce((a, b) => (b.mean! > a.mean! ? b : a));
+    t.equal(chosen, best.values['train.optimizer.adamw.lr'], 'the best of the search is taken, the first of equals');
+    const at = (...parts: string[]) => join(root, 'out/pre-trained', ...parts);
+    const json = (place: string) => JSON.parse(readFileSync(join(place, 'pipeline.json'), 'utf8'));
+    const final = json(at('runs', `lr-${chosen}`, 'seed-5'));
+    t.equal(final.train.init, at('pretrain/seed-5'));
+    t.match(final.evaluate.measures[0].classify.on, { 'image-folder': { path: 'test' } });
+    const tried = json(at('tune', 'lr-0.0001', 'seed-0'));
+    t.match(tried.evaluate.measures[0].classify.on, { 'image-folder': { path: join(root, 'validation') } });
+    t.equal(tried.train.init, at('pretrain/seed-0'), 'one pre-training for all tries of a seed');
+    t.notOk(existsSync(at('pretrain/lr-0.0001')));
+  },
+);
+
+t.test('a training that fails is told and counted, the others go on, and what was broken is tried again', async (t) => {
+  const root = await folder(t, {
+    'failing.yaml': `
+study:
+  arms:
+    lost: { file: classifier.yaml, set: { train.init: nowhere } }
+    fresh: { file: classifier.yaml }
+  measure: classify.top1
+output: out
+`,
+  });
+  const { code, out, err } = await patchstream(['study', join(root, 'failing.yaml')]);
+  t.equal(code, 1);
+  t.match(err, /lost: seed 1 failed: .*nowhere/);
+  t.match(out, /lost +0 of 1, 1 failed +–\nfresh +1 of 1 /);
+  t.match(resultIn(root).rows[0]!.outcomes, [{ failure: /nowhere/ }]);
+  renameSync(join(root, 'out/fresh/runs/seed-1/checkpoints/step-00000002'), join(root, 'nowhere'));
+  const again = await patchstream(['study', join(root, 'failing.yaml')]);
+  t.match(again, { code: 0, out: /lost +1 of 1 +[\d.]+ %/ }, again.err);
+});
+
+t.test('everything wrong with a study is told with its place, before anything runs', async (t) => {
+  const root = await folder(t, {
+    'job.yaml': 'source: { image-folder: train }\nstages: [decode]\nsink: { images: {} }\n',
+    'slips.yaml': 'study:\n  arms: { a: { fil: x.yaml } }\n  measure: knn\n',
+    'none.yaml': 'study: { arms: {}, measure: knn.top1 }\n',
+    'budget.yaml': `
+study:
+  arms: { a: { file: encoder.yaml, tune: { over: { train.batch: [6, 3, 2] } } }, b: { file: encoder.yaml } }
+  tune: { over: { train.batch: [6, 3] }, set: { pretrain.seed: 1 } }
+  measure: knn.top1
+`,
+    'wrong.yaml': `
+study:
+  arms:
+    job: { file: job.yaml }
+    slip: { file: encoder.yaml, set: { stages.mask.rato: 0.5 } }
+    other: { file: classifier.yaml }
+    missing: { file: nowhere.yaml }
+  measure: knn.top1
+output: out
+`,
+  });
+  const told = async (name: string) => {
+    const { code, err } = await patchstream(['study', join(root, name)]);
+    return `${code} ${err}`;
+  };
+  t.match(
+    await told('slips.yaml'),
+    /^2 .*slips\.yaml:2:\d+: .*no option `fil`\. Did you mean `file`.*slips\.yaml:3.*`study\.measure` must be/s,
+  );
+  t.match(await told('none.yaml'), /^2 .*at least one arm/s);
+  t.match(await told('budget.yaml'), /^2 .*budget\.yaml:4:.*share a pre-training/s);
+  const wrong = await told('wrong.yaml');
+  for (const part of [
+    /must be a training; got a job/,
+    /no option `rato`/,
+    /`measure` of a study .*`knn\.top1`.*It measures classify\.top1/,
+    /nowhere\.yaml/,
+  ])
+    t.match(wrong, part);
+  t.match(wrong, /^2 /);
+  t.notOk(existsSync(join(root, 'out')), 'nothing was run');
+  t.match(await told('nothing.yaml'), /^2 .*nothing\.yaml/s);
+  const checked = await patchstream(['check', join(root, 'wrong.yaml'), join(root, 'encoder.yaml')]);
+  t.match(checked, { code: 2, out: /encoder\.yaml: no problems/, err: /got a job[\s\S]*`rato`/ });
+  t.match(await patchstream(['run', join(root, 'none.yaml')]), {
+    code: 2,
+    err: /none\.yaml:1:1: a pipeline file must be one; got a study\. Run it with `patchstream study .*none\.yaml`/,
+  });
+});
