@@ -109,7 +109,7 @@ function copyAddons(root, kit, say) {
   const native = join(kit, 'app/native');
   mkdirSync(join(native, 'torch/shipped'), { recursive: true });
   for (const name of ['native/common', 'native/torch'].flatMap((folder) => filesBelow(root, folder)))
-    if (/\.(cc|h)$/.test(name) && !name.startsWith('native/torch/build/')) {
+    if (/\.(cc|cu|h)$/.test(name) && !name.startsWith('native/torch/build/')) {
       mkdirSync(dirname(join(kit, 'app', name)), { recursive: true });
       copyFileSync(join(root, name), join(kit, 'app', name));
     }

@@ -1,9 +1,10 @@
 /**
- * `npm run test:engines [-- debian 2.11 newest tensorflow] [own aten] [suites parity]`: native/torch against each libtorch that it is meant for, and tfjs-node on the TensorFlow of pip. PyPI's are installed into
+ * `npm run test:engines [-- debian 2.11 newest tensorflow cuda] [own aten] [suites parity]`: native/torch against each libtorch that it is meant for, and tfjs-node on the TensorFlow of pip. PyPI's are installed into
  * environments of their own in the user's cache folder (6 GB each; pinned in test/engines and bench/peers/requirements), Debian's by apt (libtorch-dev, and python3-torch, 30 MB more).
  * For each, in a copy of the tree beside them: the addon compiles without a warning and loads; with loops of our own, and with PATCHSTREAM_TORCH_KERNELS=aten, which has ATen compute
  * as on a GPU, the tests of the backend pass, twenty steps of every model among them, and prediction, loss and gradients agree with that PyTorch's (parity).
  * `tensorflow`: the binding of tfjs-node is built with PyPI's TensorFlow, and on Node 20 and 24 the backends' suites pass and the quickstart learns as on torch (test/all/tensorflow.test.ts).
+ * `cuda`: the kernels of native/torch/cuda compile for every processor that they are meant for, by the NVRTC of PyPI's newest torch, without warnings and spills; no GPU is needed.
  * Words choose. The last line is `N passed, N failed`; an engine that cannot be had has failed, with the reason.
  */
 import { readFileSync, rmSync } from 'node:fs';
@@ -11,6 +12,7 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { installGroups } from './lib/debian.mjs';
 import { engineTree } from './lib/engine.mjs';
+import { compileTexts } from './lib/kernel-texts.mjs';
 import { isMain } from './lib/main.mjs';
 import { run, start } from './lib/runner.mjs';
 import { filesBelow } from './lib/stamp.mjs';
@@ -25,11 +27,14 @@ const here = dirname(dirname(fileURLToPath(import.meta.url)));
  * @typedef {{ name: string, manifest?: string }} Engine
  */
 
+const newest = 'bench/peers/requirements/torch-2.15.txt';
+/** The kernels of native/torch/cuda. */
+const kernelTexts = 'cuda';
 /** @type {readonly Engine[]} */
 export const engines = [
   { name: 'debian' },
   { name: '2.11', manifest: 'test/engines/torch-2.11.txt' },
-  { name: 'newest', manifest: 'bench/peers/requirements/torch-2.15.txt' },
+  { name: 'newest', manifest: newest },
 ];
 /** TensorFlow, below tfjs-node. */
 const tensorflow = {
@@ -50,7 +55,7 @@ const parts = /** @type {const} */ (['suites', 'parity']);
 
 /** Tests of the backend, and of what stands on it alone. */
 const isSuite = (/** @type {string} */ name) =>
-  /^test\/backends\/(torch\/[\w/-]+|fused|replay|upload|training)(\.suite)?\.test\.ts$/.test(name) ||
+  /^test\/backends\/(torch\/[\w/-]+|fused|replay|launch|upload|training)(\.suite)?\.test\.ts$/.test(name) ||
   name === 'test/train/step.test.ts';
 
 /** Tests of tfjs-node's backend, and of models on every backend. */
@@ -70,6 +75,7 @@ const tensorflowTests = [
  * @property {() => void} installDebian
  * @property {(python: string) => Promise<{ tree: string, library: string } | { missing: string }>} tensorflowTree a copy of the tree with tfjs-node on the TensorFlow of a python
  * @property {(version: string) => { node: string } | { missing: string }} nodeOf
+ * @property {(python: string) => { what: string, failure?: string, told?: string }[]} compileTexts compiles the kernels by the NVRTC of a python's torch
  */
 
 /**
@@ -80,7 +86,7 @@ const tensorflowTests = [
  * @param {Surroundings} surroundings
  */
 export async function testEngines(root, words, surroundings) {
-  const all = [...engines.map(({ name }) => name), tensorflow.name];
+  const all = [...engines.map(({ name }) => name), tensorflow.name, kernelTexts];
   const known = [...all, ...kernels, ...parts];
   const unknown = words.filter((word) => !known.includes(word));
   if (unknown.length > 0) throw new Error(`${unknown.join(', ')}: choose among ${known.join(', ')}`);
@@ -130,6 +136,7 @@ export async function testEngines(root, words, surroundings) {
   }
   // It has no kernels of ours to choose.
   if (words.length === 0 || words.includes(tensorflow.name)) await testTensorflow(root, surroundings, check);
+  if (words.length === 0 || words.includes(kernelTexts)) testKernelTexts(root, surroundings, check);
   return totals;
 }
 
@@ -161,6 +168,18 @@ async function testTensorflow(root, surroundings, check) {
     const skipped = / skipped$/.test(summary) ? summary : undefined;
     check(`suites on Node ${version}`, answer.status === 0 ? skipped : failureOf(answer), `: ${summary}`);
   }
+}
+
+/**
+ * @param {string} root
+ * @param {Surroundings} surroundings
+ * @param {(what: string, failure: string | undefined, told?: string) => boolean} check
+ */
+function testKernelTexts(root, { say, install, compileTexts }, check) {
+  say(kernelTexts);
+  const installed = install(join(root, newest));
+  if ('missing' in installed) check('installed', installed.missing);
+  else for (const { what, failure, told } of compileTexts(installed.python)) check(what, failure, told);
 }
 
 /**
@@ -246,6 +265,7 @@ if (isMain(import.meta.url)) {
     install: (manifest) => installVenv(manifest, { runner: run, say, env }),
     tensorflowTree: (python) => tensorflowTree(here, python, { env, platform, runner: run, start, say }),
     nodeOf: (version) => nodeOf(version, { env, platform, runner: run, say }),
+    compileTexts: (python) => compileTexts(here, python, run),
     installDebian: () => installGroups([debian], { platform, uid: process.getuid?.() ?? -1, runner: run, say }),
   });
   console.log(`\n${passed} passed, ${failed} failed`);

@@ -60,7 +60,16 @@ export interface TorchAddon {
   differ(earlier: number, later: number): ProgramDifference;
   /** Does again what was recorded. False, with nothing done, when a tensor from before the recording was freed. */
   replay(program: number, given: Int32Array): boolean;
-  /** How many sums the newest replay has added to, also when it has thrown. */
+  /**
+   * As `replay`, by one launch of all of it: captured when it is launched for the first time, and again where something from before the recording lies elsewhere. Throws where
+   * it cannot be captured.
+   */
+  launch(program: number, given: Int32Array): boolean;
+  /** How often a program was captured. */
+  captures(program: number): number;
+  /** Whether work on a device can be captured. The host does it at each launch. */
+  canCapture(device: string): boolean;
+  /** How many sums the newest replay or launch has added to, also when it has thrown. */
   additions(program: number): number;
   discard(program: number): void;
   /** Milliseconds spent in the addon so far: what is left of a step's time was spent in JavaScript. */
@@ -95,6 +104,8 @@ export interface TorchAddon {
   };
   /** Whether products and convolutions of float32 on CUDA may take factors of TF32 (1), in the whole process; not (0) when the addon starts. */
   allowTf32(whether: 0 | 1): void;
+  /** What was tried of kernels of ours on CUDA devices, and why it does not serve; an empty text where it does. */
+  kernels(): Readonly<Record<string, string>>;
   /** What float32 means in products, convolutions and sums, as libtorch answers; `kernels`: `own`, or `aten` by PATCHSTREAM_TORCH_KERNELS. */
   settings(): Readonly<Record<string, string>>;
 }

@@ -14,13 +14,15 @@ export interface Section {
 
 /** All sections, of each script in the order of their importance. `addon` comes first in both, before them. */
 export const sections: readonly Section[] = [
-  { script: 'a', name: 'parity', seconds: 70, least: 25, judges: true },
-  { script: 'a', name: 'suites', seconds: 70, least: 25, judges: true },
-  { script: 'a', name: 'resume', seconds: 50, least: 20, judges: true },
-  { script: 'a', name: 'steps', seconds: 130, least: 60 },
+  { script: 'a', name: 'parity', seconds: 60, least: 25, judges: true },
+  { script: 'a', name: 'kernels', seconds: 25, least: 12, judges: true },
+  { script: 'a', name: 'graphs', seconds: 40, least: 15, judges: true },
+  { script: 'a', name: 'suites', seconds: 60, least: 20, judges: true },
+  { script: 'a', name: 'resume', seconds: 40, least: 15, judges: true },
+  { script: 'a', name: 'steps', seconds: 110, least: 55 },
   { script: 'b', name: 'peers', seconds: 150, least: 90 },
   { script: 'b', name: 'sweep', seconds: 60, least: 35 },
-  { script: 'b', name: 'coupled', seconds: 40, least: 20 },
+  { script: 'b', name: 'coupled', seconds: 120, least: 25 },
   { script: 'b', name: 'loader', seconds: 70, least: 35 },
 ];
 

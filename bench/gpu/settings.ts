@@ -6,7 +6,7 @@ import { Random } from '../../src/random.ts';
 import { hiddenOnGrid } from '../../src/vision/masks.ts';
 import { noiseBatch } from '../peers/noise.ts';
 import { type Geometry, type Plan, paper, planOf } from '../train-step/plans.ts';
-import { openTraining, type Training } from '../train-step/training.ts';
+import { type Given, openTraining, type Training } from '../train-step/training.ts';
 
 /** Every precision that the backend has, in the order of their importance: bfloat16 is how such models are trained. */
 export const precisions: readonly Precision[] = ['bfloat16', 'tf32', 'float32'];
@@ -29,8 +29,9 @@ export function flopOf({ model, options, spec, noise }: Plan): number {
 }
 
 /** A training on noise whose parameters and pictures are drawn quickly, for their values do not matter: some are drawn and repeated. */
-export function openNoise(plan: Plan): Promise<Training> {
-  return openTraining(plan, { random: (parameter) => new Repeating(parameter), batch: repeatedNoise(plan) });
+export function openNoise(plan: Plan, how: Pick<Given, 'launch' | 'replay'> = {}): Promise<Training> {
+  const random = (parameter: string) => new Repeating(parameter);
+  return openTraining(plan, { ...how, random, batch: repeatedNoise(plan) });
 }
 
 const drawnPictures = 4;

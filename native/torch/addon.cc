@@ -199,7 +199,18 @@ napi_value replay(const Arguments& given) {
   return jsBoolean(given.env, program.replay(given.state, handlesIn(given, 1)));
 }
 
-// additions(program): how many sums the newest replay has added to, also when it has thrown.
+// launch(program, given) -> as `replay`, by one launch of what was captured.
+napi_value launchProgram(const Arguments& given) {
+  Program& program = given.state.programs->get(given.integer(0));
+  return jsBoolean(given.env, program.launch(given.state, handlesIn(given, 1)));
+}
+
+// captures(program): how often its work was captured.
+napi_value captures(const Arguments& given) {
+  return jsNumber(given.env, static_cast<double>(given.state.programs->get(given.integer(0)).captures()));
+}
+
+// additions(program): how many sums the newest replay or launch has added to, also when it has thrown.
 napi_value additions(const Arguments& given) {
   return jsNumber(given.env, static_cast<double>(given.state.programs->get(given.integer(0)).additions()));
 }
@@ -247,6 +258,8 @@ NAPI_MODULE_INIT() {
                   {"describe", entry<describe>},
                   {"differ", entry<differ>},
                   {"replay", entry<replay>},
+                  {"launch", entry<launchProgram>},
+                  {"captures", entry<captures>},
                   {"additions", entry<additions>},
                   {"discard", entry<discard>},
                   {"milliseconds", entry<milliseconds>},

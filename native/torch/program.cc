@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "device/device.h"
+#include "narrow.h"
 
 namespace patchstream {
 
@@ -21,13 +22,7 @@ bool sameNumbers(const at::Tensor& a, const at::Tensor& b) {
 
 }  // namespace
 
-bool Program::replay(const Environment& environment, const std::vector<Handle>& given) const {
-  const Replaying now;
-  static const int32_t addition = [] {
-    const auto& names = operations().names();
-    return static_cast<int32_t>(std::find(names.begin(), names.end(), "PatchstreamAccumulate") - names.begin());
-  }();
-  additions_ = 0;
+std::optional<std::vector<at::Tensor>> Program::begin(const Environment& environment, const std::vector<Handle>& given) const {
   std::vector<at::Tensor> tensors(places_.size());
   for (size_t i = 0; i < places_.size(); i++) {
     const Place& place = places_[i];
@@ -36,17 +31,29 @@ bool Program::replay(const Environment& environment, const std::vector<Handle>& 
       tensors[i] = environment.table.get(given[i]);
       TORCH_CHECK(tensors[i].sizes() == at::IntArrayRef(place.shape), "a replay is given tensors of its recording's shapes");
     } else if (place.origin == Place::kOutside) {
-      if (!environment.table.holds(place.handle)) return false;
+      if (!environment.table.holds(place.handle)) return std::nullopt;
       tensors[i] = environment.table.get(place.handle);
     } else {
       tensors[i] = place.tensor;
     }
   }
+  return tensors;
+}
+
+void Program::run(std::vector<at::Tensor> tensors, at::Device device) const {
+  const Replaying now;
+  static const int32_t addition = [] {
+    const auto& names = operations().names();
+    return static_cast<int32_t>(std::find(names.begin(), names.end(), "PatchstreamAccumulate") - names.begin());
+  }();
+  additions_ = 0;
+  const bool mayNarrow = !(device.is_cpu() && ownKernels());
   std::vector<at::Tensor> inputs;
   for (const Instruction& instruction : instructions_) {
     inputs.clear();
     for (const int32_t place : instruction.inputs) inputs.push_back(place < 0 ? at::Tensor() : tensors[place]);
-    Call call(inputs, instruction.numbers.data(), static_cast<int>(instruction.numbers.size()), environment.device);
+    Call call(inputs, instruction.numbers.data(), static_cast<int>(instruction.numbers.size()), device);
+    call.narrow = instruction.narrow && mayNarrow;
     try {
       operations().run(instruction.opcode, call);
     } catch (c10::Error& error) {
@@ -59,6 +66,39 @@ bool Program::replay(const Environment& environment, const std::vector<Handle>& 
     call.outputs.clear();
     for (const int32_t place : instruction.last) tensors[place].reset();
   }
+}
+
+bool Program::replay(const Environment& environment, const std::vector<Handle>& given) const {
+  additions_ = 0;
+  auto tensors = begin(environment, given);
+  if (!tensors.has_value()) return false;
+  run(std::move(*tensors), environment.device);
+  return true;
+}
+
+bool Program::launch(const Environment& environment, const std::vector<Handle>& given) {
+  additions_ = 0;
+  auto tensors = begin(environment, given);
+  if (!tensors.has_value()) return false;
+  std::vector<const void*> addresses;
+  for (size_t i = 0; i < places_.size(); i++)
+    if (places_[i].origin == Place::kOutside) addresses.push_back((*tensors)[i].data_ptr());
+  if (!standing_.has_value() || standing_->addresses != addresses) {
+    // The memory of the capture before is there for this one.
+    standing_.reset();
+    Standing made{*tensors, addresses, captureFor(environment.device)};
+    TORCH_CHECK(made.capture != nullptr, "this libtorch has no graphs for ", environment.device);
+    for (size_t i = 0; i < places_.size(); i++)
+      if (places_[i].origin == Place::kGiven) made.tensors[i] = at::empty_like((*tensors)[i]);
+    made.capture->take([this, tensors = made.tensors, device = environment.device] { run(tensors, device); });
+    additions_ = 0;
+    standing_ = std::move(made);
+    captures_++;
+  }
+  for (size_t i = 0; i < places_.size(); i++)
+    if (places_[i].origin == Place::kGiven) standing_->tensors[i].copy_((*tensors)[i]);
+  standing_->capture->launch();
+  additions_ = sums_;
   return true;
 }
 
@@ -162,6 +202,9 @@ std::unique_ptr<Program> Recorder::finish() {
       }
     }
   }
+  markNarrow(instructions, program_->places_.size());
+  for (const Instruction& instruction : instructions)
+    if (nameOf(instruction.opcode) == "PatchstreamAccumulate") program_->sums_++;
   return std::move(program_);
 }
 
@@ -179,7 +222,7 @@ int32_t Programs::stop(Environment& environment) {
   return next_++;
 }
 
-const Program& Programs::get(int32_t number) const {
+Program& Programs::get(int32_t number) const {
   const auto found = programs_.find(number);
   TORCH_CHECK(found != programs_.end(), "no program ", number);
   return *found->second;

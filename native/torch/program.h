@@ -2,8 +2,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <unordered_map>
 
+#include "capture.h"
 #include "device/environment.h"
 
 namespace patchstream {
@@ -28,6 +30,7 @@ struct Instruction {
   std::vector<double> numbers;
   std::vector<int32_t> outputs;
   std::vector<int32_t> last;  // computed places that nobody needs after this
+  bool narrow = false;        // whether the first output may be of bfloat16
 };
 
 // Why two recordings are not of one program, and at which operation.
@@ -43,7 +46,13 @@ class Program {
   // operations in place that ran before it have been done.
   bool replay(const Environment& environment, const std::vector<Handle>& given) const;
 
-  // How many sums the newest replay has added to, also when it has thrown.
+  // As `replay`, by one launch of all that it does: what is given is copied into tensors that stay, and the work on these is captured (capture.h) when this is called
+  // for the first time, and again where something that was outside lies elsewhere than it did. Throws where it cannot be captured; then nothing was done.
+  bool launch(const Environment& environment, const std::vector<Handle>& given);
+  // How often the work was captured.
+  size_t captures() const { return captures_; }
+
+  // How many sums the newest replay or launch has added to, also when it has thrown.
   size_t additions() const { return additions_; }
 
   // The first difference from an earlier recording.
@@ -58,9 +67,22 @@ class Program {
  private:
   friend class Recorder;
   std::string readerOf(int32_t place) const;
+  // What lies at each place before the first instruction; nothing when something that was outside has been freed since.
+  std::optional<std::vector<at::Tensor>> begin(const Environment& environment, const std::vector<Handle>& given) const;
+  void run(std::vector<at::Tensor> tensors, at::Device device) const;
+
+  // What a captured program works on: tensors of its own for what is given, and where that which was outside lay.
+  struct Standing {
+    std::vector<at::Tensor> tensors;
+    std::vector<const void*> addresses;
+    std::unique_ptr<Capture> capture;
+  };
 
   std::vector<Place> places_;
   std::vector<Instruction> instructions_;
+  std::optional<Standing> standing_;
+  size_t captures_ = 0;
+  size_t sums_ = 0;  // to which one pass adds
   mutable size_t additions_ = 0;
   std::string reads_;
   bool frees_ = false;
@@ -94,7 +116,7 @@ class Programs {
   void record(Environment& environment, const std::vector<Handle>& given);
   // The number of what was recorded.
   int32_t stop(Environment& environment);
-  const Program& get(int32_t number) const;
+  Program& get(int32_t number) const;
   void discard(int32_t number);
 
  private:

@@ -1,4 +1,4 @@
-import { fail, PatchstreamError } from '../errors.ts';
+import { fail, messageOf, PatchstreamError } from '../errors.ts';
 import * as tf from './tf.ts';
 import { guarded } from './torch/guarded.ts';
 import { TorchBackend } from './torch/torch.ts';
@@ -28,6 +28,8 @@ interface Plan {
   order: readonly number[];
   /** A replay was compared with what it stands for. */
   checked: boolean;
+  /** So was a launch of the whole program. */
+  launched: boolean;
 }
 
 /** The first recording may make constants that stay, so the third is the first that must equal the one before. One more, to be generous. */
@@ -40,7 +42,8 @@ const tolerance = 1e-5;
  * Adds to sums what a computation makes of micro-batches. Where the backend can record, the computation runs in JavaScript until two
  * recordings of it, on inputs of one shape, are equal; from then on, inputs of that shape are handed to the recording, in one call. The first
  * such replay is compared with the computation, tensor by tensor, when the sums are zero: then they are what the replay has made. A computation that cannot be
- * replayed runs in JavaScript each time, which is told once.
+ * replayed runs in JavaScript each time, which is told once. On CUDA, where libtorch has graphs, a program is then launched as a whole, and the first launch is compared
+ * in the same way.
  */
 export class Replays {
   readonly #compute: Compute;
@@ -50,20 +53,37 @@ export class Replays {
   #backend: TorchBackend | undefined;
   /** Nothing is recorded any more. */
   #over: boolean;
+  /** Whether programs are launched as a whole; undefined until a backend is there. */
+  #launching: boolean | undefined;
+  readonly #toldKernels = new Set<string>();
   #calls = 0;
+  #launched = false;
   #given: number[] = [];
 
-  /** @param options `note` hears why nothing is replayed; `replay: false` asks for that. */
-  constructor(compute: Compute, sums: Sums, { note, replay }: { note(text: string): void; readonly replay: boolean }) {
+  /**
+   * @param options `note` hears why nothing is replayed; `replay: false` asks for that. `launch` says whether programs are launched as a whole, where it is not left to the
+   * device.
+   */
+  constructor(
+    compute: Compute,
+    sums: Sums,
+    { note, replay, launch }: { note(text: string): void; readonly replay: boolean; readonly launch?: boolean },
+  ) {
     this.#compute = compute;
     this.#sums = sums;
     this.#note = note;
     this.#over = !replay;
+    this.#launching = launch;
   }
 
   /** Operations of the newest replay; 0 when what was added last was computed. */
   get calls(): number {
     return this.#calls;
+  }
+
+  /** Whether what was added last was one launch. */
+  get launched(): boolean {
+    return this.#launched;
   }
 
   /** The sums that the newest `add` has grown, also when it has thrown. */
@@ -79,6 +99,7 @@ export class Replays {
    */
   add(inputs: Inputs, without: ReadonlySet<number> = new Set()): number {
     this.#calls = 0;
+    this.#launched = false;
     this.#given = [];
     const backend = without.size > 0 ? undefined : this.#recorder();
     if (backend === undefined) return this.#run(inputs, without);
@@ -102,6 +123,7 @@ export class Replays {
     if (this.#over || !(backend instanceof TorchBackend) || !updatesInPlace()) return undefined;
     if (backend !== this.#backend) this.dispose();
     this.#backend = backend;
+    this.#launching ??= backend.device !== 'cpu' && backend.ownKernels && backend.addon.canCapture(backend.device);
     return backend;
   }
 
@@ -126,10 +148,12 @@ export class Replays {
       throw error;
     }
     const program = addon.stop();
+    this.#tellKernels(addon);
     // What was replayed and no longer can be is recorded anew, as often as at first.
     plan.recordings = ready ? 1 : plan.recordings + 1;
     plan.order = this.#given;
     plan.ready = false;
+    plan.launched = false;
     plan.program = undefined;
     const { reads, frees, keeps, calls } = addon.describe(program);
     let why = 'they follow the data';
@@ -155,31 +179,62 @@ export class Replays {
   #replay(backend: TorchBackend, plan: Plan, inputs: Inputs, given: Int32Array): boolean {
     const { addon, device } = backend;
     const program = plan.program!;
+    if (this.#launching && plan.checked && (plan.launched || this.#sums.zero)) {
+      const done = this.#launch(backend, plan, inputs, given);
+      if (done !== undefined) return done;
+    }
     try {
       if (!guarded(device, () => addon.replay(program, given))) return false;
     } catch (error) {
       this.#given = plan.order.slice(0, addon.additions(program));
       throw error;
     }
-    this.#sums.grown();
-    this.#given = [...plan.order];
-    this.#calls = plan.calls;
-    if (!plan.checked) this.#check(plan, inputs);
+    this.#replayed(plan);
+    if (!plan.checked) this.#check(plan, inputs, 'checked');
     return true;
   }
 
-  /** Compares sums that were zero before a replay with what the computation makes of the same inputs. */
-  #check(plan: Plan, inputs: Inputs): void {
+  /** As `#replay`, by one launch. Undefined, with nothing added, where that is not possible. */
+  #launch({ addon, device }: TorchBackend, plan: Plan, inputs: Inputs, given: Int32Array): boolean | undefined {
+    const program = plan.program!;
+    try {
+      if (!guarded(device, () => addon.launch(program, given))) return false;
+    } catch (error) {
+      // Any error: of the capture, or of the work on the host. What has come of these inputs before a capture is nothing.
+      this.#given = plan.order.slice(0, addon.additions(program));
+      if (plan.launched || this.#given.length > 0) throw error;
+      this.#stopLaunching(`it cannot be captured: ${messageOf(error)}`);
+      return undefined;
+    }
+    this.#replayed(plan);
+    this.#launched = true;
+    if (!plan.launched) this.#check(plan, inputs, 'launched');
+    return true;
+  }
+
+  #replayed(plan: Plan): void {
+    this.#sums.grown();
+    this.#given = [...plan.order];
+    this.#calls = plan.calls;
+  }
+
+  /** Compares sums that were zero before a replay, or a launch, with what the computation makes of the same inputs. */
+  #check(plan: Plan, inputs: Inputs, what: 'checked' | 'launched'): void {
     const { count, difference } = this.#compared(inputs);
     if (count === undefined) return;
     // What is not a number cannot be compared: another replay will be.
-    plan.checked = Number.isFinite(difference);
+    plan[what] = Number.isFinite(difference);
     const differs = difference > tolerance;
     if (!differs && count === plan.count) return;
     this.#sums.clear();
     this.#given = [];
     this.#calls = 0;
+    this.#launched = false;
     plan.count = this.#run(inputs);
+    if (what === 'launched' && differs) {
+      this.#stopLaunching(`a launch differed from its computation by ${difference.toExponential(1)}`);
+      return;
+    }
     this.#giveUp(
       differs
         ? `a replay differed from its computation by ${difference.toExponential(1)}`
@@ -210,6 +265,24 @@ export class Replays {
     }
   }
 
+  #stopLaunching(why: string): void {
+    this.#note(
+      `The training's steps are replayed call by call and not launched as a whole, because ${why}. Only speed suffers.`,
+    );
+    this.#launching = false;
+  }
+
+  /** Tells once of kernels of ours that were tried on the device and failed. */
+  #tellKernels(addon: TorchBackend['addon']): void {
+    for (const [name, reason] of Object.entries(addon.kernels())) {
+      if (reason === '' || this.#toldKernels.has(name)) continue;
+      this.#toldKernels.add(name);
+      this.#note(
+        `The kernels of patchstream for ${name} do not serve, because ${reason}. ATen's compute. Only speed suffers.`,
+      );
+    }
+  }
+
   #giveUp(why: string): void {
     this.#note(
       `The training's steps are computed in JavaScript each time and not replayed, because ${why}. Only speed suffers.`,
@@ -226,7 +299,16 @@ export function backendMilliseconds(): number | undefined {
 }
 
 function newPlan(): Plan {
-  return { recordings: 0, program: undefined, count: 0, calls: 0, order: [], ready: false, checked: false };
+  return {
+    recordings: 0,
+    program: undefined,
+    count: 0,
+    calls: 0,
+    order: [],
+    ready: false,
+    checked: false,
+    launched: false,
+  };
 }
 
 function shapesOf(inputs: Inputs): string {

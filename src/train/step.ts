@@ -37,12 +37,16 @@ export interface StepOptions {
   note?(text: string): void;
   /** False computes every micro-batch in JavaScript: to compare. */
   readonly replay?: boolean;
+  /** Whether recorded micro-batches are launched as a whole; without it, where the device has graphs. */
+  readonly launch?: boolean;
 }
 
 /** What the newest micro-batch cost. */
 export interface StepCost {
   /** Operations that were replayed; 0 when they were called from JavaScript. */
   readonly replayed: number;
+  /** Whether these were one launch. */
+  readonly launched: boolean;
   /** Milliseconds spent in JavaScript, on backends that tell. */
   readonly javascriptMs: number | undefined;
 }
@@ -70,11 +74,15 @@ export class Step {
   readonly #note: (text: string) => void;
   #refused = Number.POSITIVE_INFINITY;
 
-  constructor(learner: Learner, { note = () => {}, replay = true }: StepOptions = {}) {
+  constructor(learner: Learner, { note = () => {}, replay = true, launch }: StepOptions = {}) {
     this.#learner = learner;
     this.#note = note;
     this.#parameters = Object.values(learner.params);
-    this.#replays = new Replays(this.#compute, this.#sums, { note, replay });
+    this.#replays = new Replays(this.#compute, this.#sums, {
+      note,
+      replay,
+      ...(launch !== undefined && { launch }),
+    });
   }
 
   /**
@@ -93,7 +101,7 @@ export class Step {
 
   /** What the newest `add` cost. */
   get cost(): StepCost {
-    return { replayed: this.#replays.calls, javascriptMs: this.#javascriptMs };
+    return { replayed: this.#replays.calls, launched: this.#replays.launched, javascriptMs: this.#javascriptMs };
   }
 
   /** The smallest number of samples for which a pass found no memory; undefined while all have. */

@@ -8,7 +8,10 @@ import { withoutTorch } from '../kit/training/torch.ts';
 
 const folder = t.testdir({});
 const file = join(folder, 'gpu-kit.tar.xz');
-const names = { a: ['parity', 'suites', 'resume', 'steps'], b: ['peers', 'sweep', 'coupled', 'loader'] };
+const names = {
+  a: ['parity', 'kernels', 'graphs', 'suites', 'resume', 'steps'],
+  b: ['peers', 'sweep', 'coupled', 'loader'],
+};
 
 /** Runs a script of the archive, unpacked in a folder of its own, and answers its exit code, its rows and what it complained of. */
 function rehearse(script: 'a' | 'b', args: readonly string[], env: NodeJS.ProcessEnv = {}) {

@@ -94,7 +94,7 @@ t.test(
       'scripts',
     ]);
     const native = filesBelow(root, 'native').filter(
-      (path) => /\.(cc|h)$/.test(path) && !/^native\/\w+\/build\//.test(path),
+      (path) => /\.(cc|cu|h)$/.test(path) && !/^native\/\w+\/build\//.test(path),
     );
     t.ok(native.length > 0);
     t.same(

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { copyTree, engineTree } from '../../scripts/lib/engine.mjs';
+import { resourcesIn } from '../../scripts/lib/kernel-texts.mjs';
 import { type Answer, run, start } from '../../scripts/lib/runner.mjs';
 import { engines, testEngines } from '../../scripts/test-engines.mjs';
 import { writeFiles } from '../kit/files/folder.ts';
@@ -30,6 +31,10 @@ async function perform(
   const totals = await testEngines(root, words, {
     say: (line) => lines.push(line),
     installDebian: () => lines.push('apt'),
+    compileTexts: (python) => [
+      { what: 'one.cu for sm_90', told: `: 32 registers by ${python}` },
+      { what: 'two.cu for sm_90', ...(built ? {} : { failure: 'it spills' }) },
+    ],
     nodeOf: (version) => (version === withoutNode ? { missing: 'npm has none' } : { node: `node-${version}` }),
     tensorflowTree: async (python) =>
       built ? { tree: root, library: `TensorFlow of ${python}` } : { missing: 'the binding was not built' },
@@ -101,11 +106,23 @@ t.test('tfjs-node on the TensorFlow of pip, on two Nodes; what is skipped has fa
   t.match((await perform(t, ['tensorflow'], { missing: { 'tensorflow-2.21': 'no pip' } })).totals, { failed: 1 });
 });
 
+t.test('the texts of kernels are compiled by the newest torch, and each is told', async (t) => {
+  const { totals, lines, calls } = await perform(t, ['cuda']);
+  t.same(totals, { passed: 2, failed: 0 });
+  t.same(calls, []);
+  t.match(lines, ['cuda', /one\.cu for sm_90: 32 registers by python of .*torch-2\.15/, /two\.cu/]);
+  const spilled = await perform(t, ['cuda'], { built: false });
+  t.match(spilled.lines.join('\n'), /FAILED {2}two\.cu for sm_90: it spills/);
+  t.match((await perform(t, ['cuda'], { missing: { 'torch-2.15': 'no pip' } })).totals, { passed: 0, failed: 1 });
+});
+
 t.test('words choose engines, kernels and parts', async (t) => {
   const { totals, calls } = await perform(t, ['2.11', 'aten', 'parity']);
   t.same(totals, { passed: 3, failed: 0 });
   t.match(calls, [{ line: /bench\/run\.mjs parity torch$/, kernels: 'aten', python: /torch-2\.11/ }]);
-  await t.rejects(perform(t, ['3.0']), { message: /3\.0: choose among debian, 2\.11, newest, tensorflow, own, aten/ });
+  await t.rejects(perform(t, ['3.0']), {
+    message: /3\.0: choose among debian, 2\.11, newest, tensorflow, cuda, own, aten/,
+  });
 });
 
 t.test('what cannot be had, a warning and a difference are failures that say why', async (t) => {
@@ -160,6 +177,23 @@ t.test('the copy of a tree is brought up to date, and keeps what was built', asy
   writeFiles(other, { 'src/a.ts': 'mine', 'src/c.ts': 'mine' });
   t.match(copyTree(root, other), /a\.ts is there/, 'a folder without a record');
   t.same([readFileSync(join(other, 'src/a.ts'), 'utf8'), existsSync(join(other, 'package.json'))], ['mine', false]);
+});
+
+t.test('what a kernel takes is read from the log of ptxas', (t) => {
+  const log = [
+    "ptxas info    : Compiling entry function 'one' for 'sm_90'",
+    'ptxas         .     8 bytes stack frame, 4 bytes spill stores, 12 bytes spill loads',
+    'ptxas info    : Used 255 registers, used 1 barriers, 2048 bytes smem, 400 bytes cmem[0]',
+    "ptxas info    : Compiling entry function 'two' for 'sm_90'",
+    'ptxas         .     0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads',
+    'ptxas info    : Used 18 registers, used 0 barriers',
+  ];
+  t.same(resourcesIn(log.join('\n')), [
+    { kernel: 'one', registers: 255, shared: 2048, spilled: 16 },
+    { kernel: 'two', registers: 18, shared: 0, spilled: 0 },
+  ]);
+  t.same(resourcesIn('nothing'), []);
+  t.end();
 });
 
 t.test('the newest is that of the peers, and every manifest is there', (t) => {

@@ -14,6 +14,7 @@ export const suites = [
   'torch/kernels/shapes',
   'fused',
   'replay',
+  'launch',
   'upload',
   // Beside wasm, which takes its time.
   'training.suite',

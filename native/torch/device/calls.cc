@@ -7,6 +7,8 @@
 #include <algorithm>
 
 #include "arguments.h"
+#include "capture.h"
+#include "cuda/trial.h"
 #include "device/allocator.h"
 #include "device/cuda.h"
 #include "device/precision.h"
@@ -91,6 +93,16 @@ napi_value allowTf32(const Arguments& given) {
   return nullptr;
 }
 
+// kernels() -> what was tried of kernels of ours, and why it does not serve, or an empty text where it does.
+napi_value kernels(const Arguments& given) {
+  napi_value result = jsObject(given.env, {});
+  for (const auto& [name, reason] : triedKernels()) napi_set_named_property(given.env, result, name.c_str(), jsText(given.env, reason));
+  return result;
+}
+
+// canCapture(name) -> whether work on the device can be captured.
+napi_value canCapture(const Arguments& given) { return jsBoolean(given.env, capturesOn(at::Device(given.text(0)))); }
+
 // info() -> { version, cuda, cudaDevices, mps, bfloat16, threads }: what this libtorch is and what it sees.
 napi_value info(const Arguments& given) {
   return jsObject(given.env, {{"version", jsText(given.env, TORCH_VERSION)},
@@ -116,6 +128,8 @@ void addDeviceCalls(napi_env env, napi_value exports) {
                 {"deviceGeneration", entry<deviceGeneration>},
                 {"setThreads", entry<setThreads>},
                 {"setDevice", entry<setDevice>},
+                {"kernels", entry<kernels>},
+                {"canCapture", entry<canCapture>},
                 {"info", entry<info>}});
 }
 

@@ -78,12 +78,22 @@ std::string cudaName(int index) {
   return ask != nullptr && ask(name, sizeof name - 1, index) == 0 ? name : "";
 }
 
-int cudaGeneration(int index) {
+namespace {
+
+int attributeOf(int index, int attribute) {
   static const auto ask = ofDriver<int (*)(int*, int, int)>("cuDeviceGetAttribute");
-  constexpr int majorCapability = 75;
   int value = 0;
-  return ask != nullptr && ask(&value, majorCapability, index) == 0 ? value : 0;
+  return ask != nullptr && ask(&value, attribute, index) == 0 ? value : 0;
 }
+constexpr int majorCapability = 75;
+constexpr int minorCapability = 76;
+constexpr int multiprocessors = 16;
+
+}  // namespace
+
+int cudaGeneration(int index) { return attributeOf(index, majorCapability); }
+int cudaMultiprocessors(int index) { return attributeOf(index, multiprocessors); }
+int cudaProcessor(int index) { return 10 * attributeOf(index, majorCapability) + attributeOf(index, minorCapability); }
 
 void releaseCuda() { release(allocator()); }
 

@@ -12,6 +12,10 @@ DeviceMemory cudaMemory(int index);
 std::string cudaName(int index);
 // The first number of its compute capability, 8 for those that have products of bfloat16 and TF32; 0 where nobody says.
 int cudaGeneration(int index);
+// Both numbers of it, 90 for 9.0; 0 where nobody says.
+int cudaProcessor(int index);
+// How many multiprocessors it has; 0 where nobody says.
+int cudaMultiprocessors(int index);
 // Memory that libtorch keeps for later goes back to the devices.
 void releaseCuda();
 

@@ -71,6 +71,7 @@ void checkWithin(const at::Tensor& index, int64_t size, const char* what) {
 
 Replaying::Replaying() { replaying = true; }
 Replaying::~Replaying() { replaying = false; }
+bool isReplaying() { return replaying; }
 
 int cudaDevices() {
   if (!at::hasCUDA() || !c10::impl::hasDeviceGuardImpl(at::kCUDA)) return 0;

@@ -39,6 +39,9 @@ class Replaying {
   Replaying& operator=(const Replaying&) = delete;
 };
 
+// Whether a recording is replayed in this thread now.
+bool isReplaying();
+
 // How many CUDA devices this libtorch sees.
 int cudaDevices();
 

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 
+#include "cuda/kernels.h"
 #include "device/device.h"
 #include "fused/bfloat16.h"
 #include "fused/fused.h"
@@ -126,21 +127,22 @@ struct Products {
   }
 };
 
-Attention composed(const at::Tensor& qkv, const at::Tensor& table, const at::Tensor& ids, const Layout& at, Precision precision) {
+Attention composed(const at::Tensor& qkv, const at::Tensor& table, const at::Tensor& ids, const Layout& at, Precision precision, bool narrow) {
   const auto [q, k, v] = headsOf(qkv, at);
   const Products product{precision};
   at::Tensor logits = product(q, k.transpose(-1, -2)) * at.scale;
   if (table.defined()) logits = logits + (product(q, table) * at.tableScale).gather(3, expanded(ids, at));
   const at::Tensor shares = factor(logits.softmax(-1), precision);
-  return {product(shares, v).transpose(1, 2).reshape({at.batch, at.T, at.width()}), shares};
+  const at::Tensor y = product(shares, v).transpose(1, 2).reshape({at.batch, at.T, at.width()});
+  return {narrow ? y.to(at::kBFloat16) : y, shares};
 }
 
-AttentionGrad composedGrad(const at::Tensor& dy, const at::Tensor& qkv, const at::Tensor& y, const at::Tensor& shares,
+AttentionGrad composedGrad(const at::Tensor& change, const at::Tensor& qkv, const at::Tensor& y, const at::Tensor& shares,
                            const at::Tensor& table, const at::Tensor& ids, const Layout& at, Precision precision) {
   const auto [q, k, v] = headsOf(qkv, at);
   const Products product{precision};
   const auto split = [&](const at::Tensor& x) { return x.view({at.batch, at.T, at.heads, at.d}).transpose(1, 2); };
-  const at::Tensor dMixed = split(dy);
+  const at::Tensor dMixed = split(change.to(at::kFloat));
   const at::Tensor mean = (dMixed * split(y)).sum(-1, true);
   const at::Tensor dLogits = (product(dMixed, v.transpose(-1, -2)) - mean) * shares;
   at::Tensor dq = product(dLogits, k) * at.scale;
@@ -149,7 +151,7 @@ AttentionGrad composedGrad(const at::Tensor& dy, const at::Tensor& qkv, const at
   AttentionGrad grad;
   if (table.defined()) {
     const at::Tensor perBucket =
-        at::zeros({at.batch, at.heads, at.T, at.buckets}, qkv.options()).scatter_add(3, expanded(ids, at), dLogits);
+        at::zeros({at.batch, at.heads, at.T, at.buckets}, qkv.options().dtype(at::kFloat)).scatter_add(3, expanded(ids, at), dLogits);
     dq = dq + product(perBucket, table.t()) * at.tableScale;
     grad.dTable = product(q.reshape({-1, at.d}).t(), perBucket.view({-1, at.buckets})) * at.tableScale;
   }
@@ -260,11 +262,12 @@ AttentionGrad gradOnThreads(const at::Tensor& dy, const at::Tensor& qkv, const a
 
 }  // namespace
 
-Attention attention(const at::Tensor& qkv, const at::Tensor& table, const at::Tensor& bucketIds, AttentionSetting setting) {
+Attention attention(const at::Tensor& qkv, const at::Tensor& table, const at::Tensor& bucketIds, AttentionSetting setting, bool narrow) {
   const Layout at = layoutOf(qkv, table, setting);
   if (!onHost(qkv)) {
     if (table.defined()) checkWithin(bucketIds, at.buckets, "bucket");
-    return composed(qkv, table, bucketIds, at, setting.precision);
+    if (const auto made = attentionByKernels(qkv, table, bucketIds, setting, narrow)) return *made;
+    return composed(qkv, table, bucketIds, at, setting.precision, narrow);
   }
   if (table.defined()) checkIds(bucketIds, at.T, at.buckets);
   return setting.precision == Precision::kBfloat16 ? onThreads<BFloat16>(qkv, table, bucketIds, at)
@@ -272,10 +275,11 @@ Attention attention(const at::Tensor& qkv, const at::Tensor& table, const at::Te
 }
 
 AttentionGrad attentionGrad(const at::Tensor& dy, const at::Tensor& qkv, const at::Tensor& y, const at::Tensor& shares,
-                            const at::Tensor& table, const at::Tensor& bucketIds, AttentionSetting setting) {
+                            const at::Tensor& table, const at::Tensor& bucketIds, AttentionSetting setting, bool narrow) {
   const Layout at = layoutOf(qkv, table, setting);
   if (!onHost(qkv)) {
     if (table.defined()) checkWithin(bucketIds, at.buckets, "bucket");
+    if (shares.dim() == 3) return attentionGradByKernels(dy, qkv, y, shares, table, bucketIds, setting, narrow);
     return composedGrad(dy, qkv, y, shares, table, bucketIds, at, setting.precision);
   }
   if (table.defined()) checkIds(bucketIds, at.T, at.buckets);

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "cuda/kernels.h"
 #include "device/device.h"
 #include "fused/bfloat16.h"
 #include "fused/fused.h"
@@ -72,7 +73,9 @@ struct SlopeAndSums {
   }
 };
 
-Linear composed(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool withGelu, Precision precision) {
+at::Tensor resultOf(const at::Tensor& x, bool narrow) { return narrow ? x.to(at::kBFloat16) : x.to(at::kFloat); }
+
+Linear composed(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool withGelu, Precision precision, bool narrow) {
   if (precision == Precision::kFloat32) {
     const at::Tensor pre = bias.defined() ? at::addmm(bias, x, weight) : at::mm(x, weight);
     return withGelu ? Linear{at::gelu(pre), pre, {}} : Linear{pre, {}, {}};
@@ -80,14 +83,15 @@ Linear composed(const at::Tensor& x, const at::Tensor& weight, const at::Tensor&
   const at::Tensor kept = factor(x, precision);
   at::Tensor pre = at::mm(kept, factor(weight, precision)).to(at::kFloat);
   if (bias.defined()) pre += bias;
-  return withGelu ? Linear{at::gelu(pre), pre.to(at::kBFloat16), kept} : Linear{pre, {}, kept};
+  return withGelu ? Linear{resultOf(at::gelu(pre), narrow), pre.to(at::kBFloat16), kept} : Linear{resultOf(pre, narrow), {}, kept};
 }
 
 LinearGrad composedGrad(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& saved,
-                        bool withBias, Precision precision) {
-  const at::Tensor dPre = saved.defined() ? at::gelu_backward(dy, saved.to(at::kFloat)) : dy;
+                        bool withBias, Precision precision, bool narrow) {
+  const at::Tensor wide = dy.to(at::kFloat);
+  const at::Tensor dPre = saved.defined() ? at::gelu_backward(wide, saved.to(at::kFloat)) : wide;
   const at::Tensor change = factor(dPre, precision);
-  return {at::mm(change, factor(weight, precision).t()).to(at::kFloat), at::mm(factor(x, precision).t(), change).to(at::kFloat),
+  return {resultOf(at::mm(change, factor(weight, precision).t()), narrow), at::mm(factor(x, precision).t(), change).to(at::kFloat),
           withBias ? dPre.sum(0) : at::Tensor()};
 }
 
@@ -166,15 +170,23 @@ LinearGrad gradOnThreads(const at::Tensor& dy, const at::Tensor& x, const at::Te
 
 }  // namespace
 
-Linear linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool withGelu, Precision precision) {
-  if (!onHost(x)) return composed(x, weight, bias, withGelu, precision);
+Linear linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool withGelu, Precision precision, bool narrow) {
+  if (!onHost(x)) {
+    if (precision == Precision::kBfloat16)
+      if (const auto made = linearByKernels(x, weight, bias, withGelu, narrow)) return *made;
+    return composed(x, weight, bias, withGelu, precision, narrow);
+  }
   return precision == Precision::kBfloat16 ? onThreads<BFloat16>(x, weight, bias, withGelu)
                                            : onThreads<float>(x, weight, bias, withGelu);
 }
 
 LinearGrad linearGrad(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& saved,
-                      bool withBias, Precision precision) {
-  if (!onHost(dy)) return composedGrad(dy, x, weight, saved, withBias, precision);
+                      bool withBias, Precision precision, bool narrow) {
+  if (!onHost(dy)) {
+    if (precision == Precision::kBfloat16)
+      if (const auto made = linearGradByKernels(dy, x, weight, saved, withBias, narrow)) return *made;
+    return composedGrad(dy, x, weight, saved, withBias, precision, narrow);
+  }
   return precision == Precision::kBfloat16 ? gradOnThreads<BFloat16>(dy, x, weight, saved, withBias)
                                            : gradOnThreads<float>(dy, x, weight, saved, withBias);
 }

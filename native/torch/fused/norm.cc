@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cuda/kernels.h"
 #include "device/device.h"
 #include "fused/fused.h"
 #include "fused/simd.h"
@@ -86,11 +87,12 @@ struct NormGradRows {
 
 }  // namespace
 
-LayerNorm layerNorm(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& bias, double eps) {
+LayerNorm layerNorm(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& bias, double eps, bool narrow) {
   const int64_t rows = x.size(0), width = x.size(1);
   if (!onHost(x)) {
+    if (const auto made = layerNormByKernels(x, gain, bias, eps, narrow)) return *made;
     auto [y, mean, rstd] = at::native_layer_norm(x, {width}, gain, bias, eps);
-    return {y, mean.view({rows}), rstd.view({rows})};
+    return {narrow ? y.to(at::kBFloat16) : y, mean.view({rows}), rstd.view({rows})};
   }
   LayerNorm out{at::empty_like(x), at::empty({rows}, x.options()), at::empty({rows}, x.options())};
   const float* from = hostData<float>(x);
@@ -110,8 +112,9 @@ LayerNormGrad layerNormGrad(const at::Tensor& dy, const at::Tensor& x, const at:
                             const at::Tensor& gain) {
   const int64_t rows = x.size(0), width = x.size(1);
   if (!onHost(x)) {
+    if (const auto made = layerNormGradByKernels(dy, x, mean, rstd, gain)) return *made;
     auto [dx, dGain, dBias] =
-        at::native_layer_norm_backward(dy, x, {width}, mean.view({rows, 1}), rstd.view({rows, 1}), gain,
+        at::native_layer_norm_backward(dy.to(at::kFloat), x, {width}, mean.view({rows, 1}), rstd.view({rows, 1}), gain,
                                        at::zeros_like(gain), {true, true, true});
     return {dx, dGain, dBias};
   }

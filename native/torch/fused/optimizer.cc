@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "cuda/kernels.h"
 #include "device/device.h"
 #include "fused/fused.h"
 #include "fused/simd.h"
@@ -97,6 +98,7 @@ void adamw(const std::vector<at::Tensor>& parameters, const std::vector<at::Tens
   const double bias1 = 1 - std::pow(at.beta1, at.step);
   const double bias2 = 1 - std::pow(at.beta2, at.step);
   if (!onHost(parameters)) {
+    if (adamwByKernels(parameters, gradients, first, second, at)) return;
     for (size_t i = 0; i < parameters.size(); i++) {
       at::Tensor p = parameters[i], g = gradients[i], m = first[i], v = second[i];
       m.mul_(at.beta1).add_(g, at.scale * (1 - at.beta1));
@@ -131,6 +133,7 @@ void adamw(const std::vector<at::Tensor>& parameters, const std::vector<at::Tens
 at::Tensor sumsOfSquares(const std::vector<at::Tensor>& tensors) {
   TORCH_CHECK(!tensors.empty(), "no tensors");
   if (!onHost(tensors)) {
+    if (const auto made = sumsOfSquaresByKernels(tensors)) return *made;
     std::vector<at::Tensor> sums;
     // Metal has no float64.
     const auto wide = tensors[0].is_cuda() ? at::kDouble : at::kFloat;

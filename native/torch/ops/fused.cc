@@ -97,7 +97,7 @@ void addFused(Operations& ops) {
     checkProduct(call.input(0), call.input(1));
     if (call.has(2)) many(call.input(2), call.input(1).size(1), "the bias");
     const bool gelu = call.flag();
-    const auto [y, saved, x] = linear(dense(call, 0), dense(call, 1), optional(call, 2), gelu, precisionOf(call));
+    const auto [y, saved, x] = linear(dense(call, 0), dense(call, 1), optional(call, 2), gelu, precisionOf(call), call.narrow);
     giveAll(call, {y, saved, x});
   });
   // dy, x, weight, saved? Attributes: bias, precision.
@@ -108,7 +108,7 @@ void addFused(Operations& ops) {
     if (call.has(3)) same(call.input(3), shape, "saved");
     const bool bias = call.flag();
     const auto [dx, dWeight, dBias] =
-        linearGrad(dense(call, 0), dense(call, 1), dense(call, 2), optional(call, 3), bias, precisionOf(call));
+        linearGrad(dense(call, 0), dense(call, 1), dense(call, 2), optional(call, 3), bias, precisionOf(call), call.narrow);
     giveAll(call, {dx, dWeight, dBias});
   });
   // x, gain, bias. Attribute: eps.
@@ -116,7 +116,7 @@ void addFused(Operations& ops) {
     const int64_t D = call.input(0).size(-1);
     for (const size_t i : {1, 2})
       TORCH_CHECK(call.input(i).numel() == D, call.input(i).numel(), " gains or biases for rows of ", D);
-    const auto [y, mean, rstd] = layerNorm(dense(call, 0), dense(call, 1), dense(call, 2), call.number());
+    const auto [y, mean, rstd] = layerNorm(dense(call, 0), dense(call, 1), dense(call, 2), call.number(), call.narrow);
     giveAll(call, {y, mean, rstd});
   });
   // dy, x, mean, rstd, gain.
@@ -133,7 +133,7 @@ void addFused(Operations& ops) {
   ops.add("PatchstreamAttention", [](Call& call) {
     const AttentionSetting setting = attentionSetting(call, 0);
     checkRelative(call, 1, 2, call.input(0), setting.heads);
-    const auto [y, shares] = attention(dense(call, 0), optional(call, 1), optional(call, 2), setting);
+    const auto [y, shares] = attention(dense(call, 0), optional(call, 1), optional(call, 2), setting, call.narrow);
     giveAll(call, {y, shares});
   });
   // dy, qkv, y, shares, table?, bucketIds? Attributes: heads, scaled, precision.
@@ -143,9 +143,9 @@ void addFused(Operations& ops) {
     checkRelative(call, 4, 5, qkv, setting.heads);
     const std::array<int64_t, 3> mixed{qkv.size(0), qkv.size(1), qkv.size(2) / 3};
     for (const size_t i : {0, 2}) same(call.input(i), mixed, "dy or y");
-    many(call.input(3), qkv.size(0) * setting.heads * qkv.size(1) * qkv.size(1), "the shares");
+    many(call.input(3), qkv.size(0) * setting.heads * qkv.size(1) * (call.input(3).dim() == 3 ? 1 : qkv.size(1)), "the shares");
     const auto [dqkv, dTable] = attentionGrad(dense(call, 0), dense(call, 1), dense(call, 2), dense(call, 3),
-                                              optional(call, 4), optional(call, 5), setting);
+                                              optional(call, 4), optional(call, 5), setting, call.narrow);
     giveAll(call, {dqkv, dTable});
   });
   // x, ids.

@@ -19,6 +19,8 @@ class Call {
   std::vector<at::Tensor> outputs;
   // Where tensors that come from no input are made.
   const at::Device device;
+  // The first output may be of bfloat16: a replay knows that all who read it take it so.
+  bool narrow = false;
 
   const at::Tensor& input(size_t i) const {
     TORCH_CHECK(i < inputs.size() && inputs[i].defined(), "input ", i, " is missing");
