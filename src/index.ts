@@ -25,7 +25,7 @@ export { openVectors } from './formats/vectors/open.ts';
 export type { VectorBatch, VectorSet } from './formats/vectors/vector-set.ts';
 export { embed, predict } from './inference/index.ts';
 export { defineMeasure, type MeasureContext, type MeasureDefinition, type Measured } from './measures/define.ts';
-export { classify, knn, linear, reconstruction } from './measures/index.ts';
+export { classify, knn, linear, reconstruction, scales } from './measures/index.ts';
 export { defineModel, type ModelDefinition, type ModelTools } from './models/define.ts';
 export { classifier, lomar, mae, srmae, srmaeWith } from './models/index.ts';
 export type { HostTensor, Loss, Model, RandomSource } from './models/model.ts';

@@ -57,6 +57,8 @@ export const streamsErrors = {
     'the pipeline must say on what to restore pictures; it measures {found}. Add `reconstruction: { on: ./folder }` to `evaluate`.',
   LABELS_MISSING:
     '{measure} needs pictures with labels; the source {source} gives {fields}. Give it its labels (`labels: true` for a folder of a folder per class, the file of `labels` for idx), or name another source.',
+  SCALES_LARGE:
+    '`sizes` must be at most the side of the pictures that the model takes, {side} px; got {found}. A picture that is larger tells the model no more.',
   KNN_FEW:
     '`k` must be at most the number of pictures that vote, {count}; got {k}. Lower `k`, or raise the number of reference pictures (`limit.reference`).',
   LABEL_NUMBER:

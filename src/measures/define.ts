@@ -133,6 +133,8 @@ export interface MeasureDefinition<Options = unknown, M extends Model = Model, D
   readonly fields?: readonly string[];
   /** The numbers that change as the model learns, the chief one first. */
   readonly values: Readonly<Record<string, Quantity>>;
+  /** The names of the further numbers that these options ask for, which a study may compare. */
+  more?(options: Options): readonly string[];
   /** A picture that is drawn at the end into `<name>.png` and the report. */
   readonly picture?: { readonly title: string; readonly alt: string; readonly about?: string };
   /** True where it is measured before the first step too, unless `at` says otherwise. */

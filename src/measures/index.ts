@@ -3,6 +3,7 @@ import type { MeasureDefinition } from './define.ts';
 import { knn } from './knn/index.ts';
 import { linear } from './linear/index.ts';
 import { reconstruction } from './reconstruction/index.ts';
+import { scales } from './scales/index.ts';
 
 /**
  * Measures, a folder each: `index.ts` has the value that pipelines name, with its options, checks and texts; the work beside it is loaded by `run` alone, so that
@@ -13,6 +14,7 @@ const listed = {
   knn,
   linear,
   classify,
+  scales,
 } as const;
 
 export const measures: readonly MeasureDefinition[] = Object.values(listed).map(({ definition }) => definition);
@@ -20,4 +22,4 @@ export const measures: readonly MeasureDefinition[] = Object.values(listed).map(
 /** Measures by name, with their options: the short form of `evaluate`. */
 export type NamedMeasures = { readonly [Name in keyof typeof listed]?: Parameters<(typeof listed)[Name]>[0] };
 
-export { classify, knn, linear, reconstruction };
+export { classify, knn, linear, reconstruction, scales };

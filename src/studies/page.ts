@@ -37,7 +37,9 @@ function summaryText(value: string, summary: Summary | undefined): string {
 
 function textOf(value: string): (value: number) => string {
   const [id = '', name = ''] = value.split('.');
-  const known = measures.find((one) => one.name === id.replace(/#\d+$/, ''))?.values[name];
+  const values = measures.find((one) => one.name === id.replace(/#\d+$/, ''))?.values ?? {};
+  // Further numbers of a measure are of the kind of its chief one.
+  const known = values[name] ?? Object.values(values)[0];
   return (number) => known?.text?.(number) ?? String(Number(number.toPrecision(4)));
 }
 

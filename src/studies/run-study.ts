@@ -72,8 +72,8 @@ function someOf({ runs }: StudyRow): readonly PlannedTraining[] {
 }
 
 function measureProblem({ measure, also }: Study, { evaluate }: Resolved, file: string) {
-  const known = (evaluate?.measures ?? []).flatMap(({ id, definition }) =>
-    Object.keys(definition.values).map((name) => `${id}.${name}`),
+  const known = (evaluate?.measures ?? []).flatMap(({ id, definition, options }) =>
+    [...Object.keys(definition.values), ...(definition.more?.(options) ?? [])].map((name) => `${id}.${name}`),
   );
   for (const [option, value] of [['measure', measure], ...also.map((one) => ['also', one])] as [string, string][]) {
     if (known.includes(value)) continue;

@@ -1,7 +1,9 @@
 import { existsSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { StudyResult } from '../../src/studies/run-study.ts';
+import { builtin } from '../../src/pipeline/builtin.ts';
+import { readStudy } from '../../src/studies/options.ts';
+import { runStudy, type StudyEvent, type StudyResult } from '../../src/studies/run-study.ts';
 import { labelledFolder, writeFiles } from '../kit/files/folder.ts';
 import { patchstream } from '../kit/runs/terminal.ts';
 
@@ -142,6 +144,34 @@ output: out
   renameSync(join(root, 'out/fresh/runs/seed-1/checkpoints/step-00000002'), join(root, 'nowhere'));
   const again = await patchstream(['study', join(root, 'failing.yaml')]);
   t.match(again, { code: 0, out: /lost +1 of 1 +[\d.]+ %/ }, again.err);
+});
+
+t.test('a study that was stopped goes on where it was, to the same table', async (t) => {
+  const files = {
+    'seeds.yaml': 'study: { arms: { a: { file: encoder.yaml } }, seeds: [1, 2, 3], measure: knn.top1 }\noutput: out\n',
+  };
+  const [stopped, whole] = [await folder(t, files), join(t.testdirName, 'whole')];
+  const { study } = await readStudy(join(stopped, 'seeds.yaml'));
+  const controller = new AbortController();
+  const second = (event: StudyEvent) => {
+    if (event.type === 'run' && event.folder.endsWith('seed-2') && event.event.type === 'step')
+      controller.abort('enough');
+  };
+  const options = { registry: builtin };
+  await t.rejects(runStudy(study!, { ...options, signal: controller.signal, onEvent: second }), {
+    code: 'RUN_CANCELLED',
+  });
+  const begun: string[] = [];
+  const result = await runStudy(study!, {
+    ...options,
+    onEvent: (event) => {
+      if (event.type === 'run' && event.event.type === 'step') begun.push(event.folder.slice(-1));
+    },
+  });
+  t.notOk(begun.includes('1'), 'what was run to its end is not run again');
+  t.ok(begun.includes('3'));
+  const undisturbed = await runStudy({ ...study!, output: whole }, options);
+  t.same(result.rows[0]!.summaries, undisturbed.rows[0]!.summaries);
 });
 
 t.test('everything wrong with a study is told with its place, before anything runs', async (t) => {

@@ -61,6 +61,7 @@ reconstruction
 resize
 run
 runStudy
+scales
 searchVectors
 shards
 srmae
