@@ -42,6 +42,8 @@ export const dataErrors = {
     '`mask` needs something to hide: put `windows` before it to mask windows, or set `patch` to mask the whole picture.',
   MASK_COUNT:
     'ratio must hide at least one of {n:patch/patches} and leave at least one; got {ratio}, which hides {hidden}. Try 0.5 or 0.75.',
+  MASK_BLOCK:
+    'a block must be at most as large as what is hidden, {hidden:patch/patches}; got `blocks.min` {min}. Try {hidden} or less, or leave it out.',
   DOWNSAMPLE_SIZE: 'the low-resolution picture must be smaller than the picture of {size}; got {found}. Try factor 2.',
   FOLDER_MISSING: 'the folder {path} must exist; got nothing there. {advice}',
   FOLDER_FILE: 'the source must be given a folder; got the file {path}. {advice}',

@@ -11,6 +11,8 @@ export interface Spec {
   readonly windows?: { readonly K: number; readonly M: number };
   /** Patches that `mask` hides of each window, or of the whole picture where there are no windows. */
   readonly hidden?: number;
+  /** True where `mask` may hide fewer than `hidden` of some. */
+  readonly uneven?: true;
   readonly classes?: number;
   /** The formats that the source lets through where they are more than JPEG, PNG and WebP; `decode` follows it. */
   readonly formats?: readonly Format[];

@@ -27,6 +27,28 @@ t.test('over a 4 × 4 picture in patches of 2: MAE counts what it keeps', async 
   );
 });
 
+t.test('blocks: of the whole picture and of windows, exactly the share unless fewer are let be', async (t) => {
+  const whole = picturesOf(64);
+  const of = (options: object, spec = whole) => stageOf(mask, { patch: 8, ...options }, spec).run({ picture }).masks;
+  t.equal(sum(of({ ratio: 0.5, blocks: {} })), 32);
+  t.notSame(of({ ratio: 0.5, blocks: {} }), of({ ratio: 0.5 }));
+  t.same(
+    [0, 1].map((view) => sum(of({ ratio: 0.6, blocks: {} }, windowed).subarray(view * 25, (view + 1) * 25))),
+    [15, 15],
+  );
+  const sums = Array.from({ length: 40 }, (_, i) =>
+    sum(
+      stageOf(mask, { ratio: 0.5, patch: 8, blocks: { exact: false } }, whole).run({ picture }, { key: `${i}` }).masks,
+    ),
+  );
+  t.ok(Math.max(...sums) === 32 && Math.min(...sums) < 32 && Math.min(...sums) > 16, sums.join(' '));
+  t.match(stageOf(mask, { ratio: 0.5, patch: 8, blocks: { exact: false } }, whole).output, {
+    hidden: 32,
+    uneven: true,
+  });
+  t.notOk('uneven' in stageOf(mask, { ratio: 0.5, patch: 8, blocks: {} }, whole).output);
+});
+
 t.test('spec', async (t) => {
   t.same(stageOf(mask, {}, windowed).output.fields.masks, { dtype: 'uint8', shape: [2, 25] });
   const grid = stageOf(mask, { ratio: 0.75, patch: 16 }, picturesOf(224)).output;
@@ -47,6 +69,15 @@ t.test('refusals', async (t) => {
   t.same(stageOf(mask, { patch: 8 }, anyPictures).codes, ['SIZE_VARIES']);
   t.same(stageOf(mask, { ratio: 0.01 }, windowed).codes, ['MASK_COUNT']);
   t.same(stageOf(mask, { ratio: 0.9999, patch: 32 }, picturesOf(64)).codes, ['MASK_COUNT']);
+  const blocks = (of: object, spec = picturesOf(64)) => stageOf(mask, { ratio: 0.5, patch: 8, blocks: of }, spec);
+  t.same(blocks({ min: 33 }).messages, [
+    'MASK_BLOCK: a block must be at most as large as what is hidden, 32 patches; got `blocks.min` 33. Try 32 or less, or leave it out.',
+  ]);
+  t.same(blocks({ min: 13 }, windowed).codes, ['MASK_BLOCK']);
+  t.match(blocks({ min: 9, max: 8 }).messages, [/^RANGE_ORDER: .*min, max.* got \[9, 8\]/]);
+  t.match(blocks({ aspect: [2, 1] }).messages, [/^RANGE_ORDER: .*aspect/]);
+  for (const of of [{ min: 0 }, { aspect: [0, 1] }, { exact: 'yes' }, { share: 1 }])
+    t.ok(refuses(mask, { blocks: of }));
   for (const options of [{ ratio: 0 }, { ratio: 1 }, { ratio: '80%' }, { patch: 0 }, { share: 0.5 }])
     t.ok(refuses(mask, options));
 });
