@@ -31,12 +31,14 @@ export const exits = { ok: 0, failed: 1, usage: 2, SIGHUP: 129, SIGINT: 130, unr
 /** What is wrong with the command line itself, whenever that is found. */
 const typed: readonly ErrorCode[] = [
   ...(['ARGUMENT', 'PART', 'PART_SINK', 'WATCH_IDLE', 'WATCH_SINK', 'WATCH_SOURCE'] as const),
-  ...(['EVALUATE_ON', 'EVALUATE_FOLDER'] as const),
+  ...(['EVALUATE_ON', 'EVALUATE_FOLDER', 'FIGURE_FILE'] as const),
 ];
 
 /** What the command line names that is not there, or is something else. In a run these are errors of its pipeline's data. */
 const named: readonly ErrorCode[] = [
   ...(['TRAINED_MISSING', 'TRAINED_NONE', 'WEIGHTS_MISSING', 'WEIGHTS_PIPELINE', 'CHECKPOINT_NONE'] as const),
+  ...(['RECONSTRUCT_MODEL', 'ATTENTION_DECODER', 'ATTENTION_MODEL', 'ATTENTION_LAYER', 'ATTENTION_PATCH'] as const),
+  ...(['COMPARE_RUN', 'COMPARE_ROWS'] as const),
   ...(['EMBED_MODEL', 'PREDICT_MODEL', 'VECTORS_NONE', 'VECTORS_KEY', 'VECTORS_MODEL', 'INSPECT_NOTHING'] as const),
   ...(['FOLDER_MISSING', 'FOLDER_FILE'] as const),
 ];

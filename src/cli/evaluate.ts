@@ -14,7 +14,7 @@ import { problemLines } from './check.ts';
 import { type Command, type CommandOption, exits, type Given, onlyWord, setOption, type Terminal } from './command.ts';
 import { readPipeline } from './read.ts';
 
-const shared: Readonly<Record<string, CommandOption>> = {
+const shared = {
   set: setOption,
   on: { type: 'string', value: 'folder', about: 'A folder of pictures, instead of the one that `evaluate` names.' },
   checkpoint: {
@@ -22,7 +22,7 @@ const shared: Readonly<Record<string, CommandOption>> = {
     value: 'path',
     about: "A checkpoint's folder or a .safetensors file, instead of the run's newest checkpoint.",
   },
-};
+} as const satisfies Readonly<Record<string, CommandOption>>;
 
 /** `patchstream evaluate <pipeline>` */
 export const evaluate: Command = {
@@ -41,43 +41,38 @@ export const evaluate: Command = {
   },
 };
 
-/** `patchstream reconstruct <pipeline>` */
-export const reconstruct: Command = {
-  name: 'reconstruct',
-  usage: '<pipeline>',
-  works: true,
-  summary: 'Draw image, windows, masked and restored, for pictures that a trained model has not seen.',
-  options: {
-    ...shared,
-    pictures: { type: 'string', value: 'number', about: 'How many pictures to draw, 1 to 64. Default 8.' },
-    output: {
-      type: 'string',
-      value: 'file',
-      about: "The PNG to write. Default: a new one in the run's folder, named for the folder of --on.",
-    },
+/** The options of `reconstruct <pipeline>`, beside `--output`. */
+export const heldOutOptions = {
+  ...shared,
+  pictures: {
+    type: 'string',
+    value: 'number',
+    about: 'Of a pipeline: how many pictures to draw, 1 to 64. Default 8.',
   },
-  async run(given, terminal) {
-    const count = given.text('pictures') ?? '8';
-    if (!/^\d+$/.test(count) || Number(count) < 1 || Number(count) > 64) {
-      const slots = { command: 'patchstream reconstruct', found: `--pictures ${count}` };
-      throw fail('ARGUMENT', { ...slots, advice: 'It must be a number from 1 to 64.' });
-    }
-    const resolved = await resolvedOf(reconstruct, given, terminal, { restoring: true });
-    if (resolved === undefined) return exits.usage;
-    const measures = [reconstructionOf(resolved)];
-    // Said before the work. No picture is drawn over another.
-    const path = given.text('output') ?? freePicture(resolved.definition.output, given.text('on'));
-    refuseAmongSources(path, resolved, given.text('on'));
-    if ((await lstat(path).catch(unlessGone)) !== undefined) throw fail('FILE_EXISTS', { path });
-    const options = { ...optionsOf(given, terminal), measures, pictures: Number(count) };
-    const made = await evaluateModel(resolved, options);
-    sayHeldOut(made, terminal);
-    await mkdir(dirname(path), { recursive: true });
-    await writeOnce(path, await made.results[0]!.draw!());
-    terminal.stdout.write(`restored pictures: ${path}\n`);
-    return exits.ok;
-  },
-};
+} as const satisfies Readonly<Record<string, CommandOption>>;
+
+/** `patchstream reconstruct <pipeline>`: a PNG of pictures that the model has not seen, by default a new one in the run's folder. */
+export async function drawHeldOut(command: Command, given: Given, terminal: Terminal): Promise<number> {
+  const count = given.text('pictures') ?? '8';
+  if (!/^\d+$/.test(count) || Number(count) < 1 || Number(count) > 64) {
+    const slots = { command: 'patchstream reconstruct', found: `--pictures ${count}` };
+    throw fail('ARGUMENT', { ...slots, advice: 'It must be a number from 1 to 64.' });
+  }
+  const resolved = await resolvedOf(command, given, terminal, { restoring: true });
+  if (resolved === undefined) return exits.usage;
+  const measures = [reconstructionOf(resolved)];
+  // Said before the work. No picture is drawn over another.
+  const path = given.list('output').at(-1) ?? freePicture(resolved.definition.output, given.text('on'));
+  refuseAmongSources(path, resolved, given.text('on'));
+  if ((await lstat(path).catch(unlessGone)) !== undefined) throw fail('FILE_EXISTS', { path });
+  const options = { ...optionsOf(given, terminal), measures, pictures: Number(count) };
+  const made = await evaluateModel(resolved, options);
+  sayHeldOut(made, terminal);
+  await mkdir(dirname(path), { recursive: true });
+  await writeOnce(path, await made.results[0]!.draw!());
+  terminal.stdout.write(`restored pictures: ${path}\n`);
+  return exits.ok;
+}
 
 /** The numbers of an evaluation as one map: those of a measure that stands alone, and each other measure by its id. */
 function numbersOf({ results, sums }: Evaluation): object {

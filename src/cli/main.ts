@@ -5,8 +5,11 @@ import { type Command, exitOf, exits, helpOf, parseGiven, type Terminal } from '
 import { describe } from './describe.ts';
 import { doctor } from './doctor/doctor.ts';
 import { duplicates } from './duplicates/duplicates.ts';
-import { evaluate, reconstruct } from './evaluate.ts';
+import { evaluate } from './evaluate.ts';
 import { exportWeights } from './export.ts';
+import { attention } from './figures/attention.ts';
+import { compare } from './figures/compare.ts';
+import { reconstruct } from './figures/reconstruct.ts';
 import { hiding } from './hidden.ts';
 import { inspect } from './inspect/inspect.ts';
 import { enduring, hangupsIgnored } from './outputs.ts';
@@ -21,6 +24,8 @@ export const commands: readonly Command[] = [
   run,
   evaluate,
   reconstruct,
+  attention,
+  compare,
   predict,
   embed,
   search,

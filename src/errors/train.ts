@@ -46,6 +46,22 @@ export const trainErrors = {
   TRAINED_STAGES:
     'the pictures of a training must be made by stages that are known here, for others to be made alike; this one has {found}. Write a pipeline file with the stages, `use:` and `embed` or `predict`.',
   EMBED_PICTURE: 'a picture must give a vector; {found}. Name another picture.',
+  FIGURE_PICTURE: 'a picture must be one that can be shown; {found}. Name another picture.',
+  FIGURE_FILE: 'a figure must be written to a file that ends in {endings}; got {found}. Give it such a name.',
+  RECONSTRUCT_MODEL:
+    '`reconstruct` needs a model that restores the hidden patches of a picture, such as lomar, mae or srmae; {model} does not. Name the run of another.',
+  ATTENTION_DECODER:
+    '`--of decoder` needs a model whose decoder restores hidden patches, such as mae or srmae; {model} has none. Write `--of encoder`.',
+  ATTENTION_MODEL:
+    '`attention` needs a model of transformer blocks that works on whole pictures, such as lomar, mae, srmae or classifier; {model} shows none. Name the run of another.',
+  ATTENTION_LAYER:
+    '`--layers` must name blocks of the {part} from 1 to {depth}; got {found}. Leave it out, or change it.',
+  ATTENTION_PATCH:
+    '`--patch` must name a patch by its row and column, each from 1 to {grid}; got {found}. Leave it out for the one in the middle.',
+  COMPARE_RUN:
+    'a run to compare must be the folder of a training, which has pipeline.json; got: {found}. Name the `output` of a pipeline that was run.',
+  COMPARE_ROWS:
+    'at least one run must have done a step to be compared; got none in {found}. Wait for the first step, or name others.',
   EMBED_MODEL:
     '`embed` needs a model with an encoder of whole pictures; {model} has none. Name the run that trained the encoder, or use `predict`.',
   PREDICT_MODEL:

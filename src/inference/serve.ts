@@ -30,7 +30,15 @@ export async function serve(port: MessagePort, setup: InferenceSetup): Promise<v
   });
 }
 
-async function openTrained({ where, digest, model }: InferenceSetup, note: (text: string) => void): Promise<OpenModel> {
+/**
+ * Opens what was found under a path, if it is still the same.
+ *
+ * @throws TRAINED_CHANGED, and what `openModel` throws.
+ */
+export async function openTrained(
+  { where, digest, model }: Pick<InferenceSetup, 'where' | 'digest' | 'model'>,
+  note: (text: string) => void,
+): Promise<OpenModel> {
   // What is to be said of the file was said when it was found.
   const { model: stored, state } = await readTrained(where, () => {});
   const found = state?.digests['model.safetensors'] ?? (await digestOf(where));

@@ -1,18 +1,11 @@
-import { readFile } from 'node:fs/promises';
-import { z } from 'zod';
-import { fail, messageOf } from '../errors.ts';
+import { fail } from '../errors.ts';
 import type { WithEmbedding } from '../inference/embed.ts';
 import { embed } from '../inference/index.ts';
 import { photoStages } from '../inference/photos.ts';
 import { foundTrained } from '../inference/trained.ts';
 import { builtin } from '../pipeline/builtin.ts';
-import { soundPipeline } from '../pipeline/check.ts';
-import { define } from '../pipeline/definition.ts';
-import { defineSource } from '../sources/source.ts';
-import type { Failure } from '../streams/failures.ts';
-import { iterate } from '../streams/iterate.ts';
-import { cancelled } from './cancelled.ts';
-import { openLoader } from './loader/open.ts';
+import type { Sample } from '../streams/sample.ts';
+import { eachOfFew } from './figures/photos.ts';
 
 export interface PicturesToEmbed {
   /** A run, a checkpoint or a file of weights; a relative path starts at the working directory. */
@@ -38,47 +31,13 @@ export interface EmbeddedPictures {
 export async function embedPictures({ from, pool, paths, signal }: PicturesToEmbed): Promise<EmbeddedPictures> {
   const trained = foundTrained(from, process.cwd());
   const stages = [...photoStages(trained, builtin.stages), embed({ from, pool })];
-  const resolved = soundPipeline(define({ name: 'embed', source: filesOf(paths), stages }), builtin, { ends: false });
-  const failures: Failure[] = [];
-  const rows = new Map<number, Float32Array>();
-  const opened = await openLoader(resolved, {
-    ...(signal && { signal }),
-    onFailure: (failure) => failures.push(failure),
-  });
-  try {
-    for await (const { sample, permit } of iterate(opened.loader.ordered, signal)) {
-      // Of a picture that became several, the first: of faces the surest.
-      const { position, embedding } = sample as typeof sample & WithEmbedding;
-      if (!rows.has(position)) rows.set(position, embedding);
-      permit.return('delivered');
-    }
-  } finally {
-    await opened.close();
-  }
-  if (signal?.aborted) throw cancelled(signal);
-  const lost = paths.findIndex((_, i) => !rows.has(i));
-  if (lost >= 0) {
-    const failure = failures.find(({ position }) => position === lost);
-    const found = failure === undefined ? 'nothing came of it' : messageOf(failure.error);
-    throw fail('EMBED_PICTURE', { found }, { where: paths[lost], cause: failure?.error });
-  }
-  const width = rows.get(0)?.length ?? 0;
+  const { taken, resolved } = await eachOfFew(
+    { paths, stages, signal },
+    (sample) => (sample as Sample & WithEmbedding).embedding,
+    (found, about) => fail('EMBED_PICTURE', { found }, about),
+  );
+  const width = taken[0]?.length ?? 0;
   const values = new Float32Array(paths.length * width);
-  for (const [i, row] of rows) values.set(row, i * width);
+  for (const [i, row] of taken.entries()) values.set(row, i * width);
   return { width, values, fingerprint: resolved.stages.at(-1)!.identity![0]! };
-}
-
-/** Files as a source, in the order in which they are named. */
-function filesOf(paths: readonly string[]) {
-  return defineSource({
-    name: 'files',
-    summary: 'Files of pictures by their names.',
-    options: z.strictObject({}),
-    spec: () => ({ fields: { bytes: 'bytes' } }),
-    open: async () => ({
-      count: paths.length,
-      key: (index) => paths[index]!,
-      read: async (index) => ({ bytes: (await readFile(paths[index]!)) as Uint8Array }),
-    }),
-  })();
 }

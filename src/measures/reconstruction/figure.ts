@@ -47,13 +47,13 @@ export function reconstructionRow(image: RestoredImage, least = 160): SheetRow {
     windows: () => outlineWindows(tile, framed),
     'low-res': () => low && enlarge(low.nearest, scale),
     masked: () => maskPatches(tile, masks, grid),
-    restored: () => maskPatches(enlarge(restore(image), scale), new Uint8Array(masks.length), grid),
+    restored: () => maskPatches(enlarge(joined(image), scale), new Uint8Array(masks.length), grid),
   };
   return { caption: key, tiles: reconstructionColumns(image).map((column) => draw[column]()) };
 }
 
 /** The image with its hidden patches as the model restored them; where several windows hide a patch, the mean of what they made of it. */
-function restore({ width, height, picture, windows, shape: { p, K } }: RestoredImage): Pixels {
+export function joined({ width, height, picture, windows, shape: { p, K } }: RestoredImage): Pixels {
   const sums = new Float64Array(picture.length);
   const counts = new Uint8Array(picture.length);
   const size = p * p * 3;

@@ -4,9 +4,10 @@ export interface Series {
   readonly values: readonly number[];
 }
 
-const width = 720;
-const height = 360;
-const area = { left: 64, right: 16, top: 36, bottom: 44 };
+/** A chart's sides, and what is left around its plot, in pixels. */
+export const width = 720;
+export const height = 360;
+export const area = { left: 64, right: 16, top: 36, bottom: 44 };
 /** More points than pixels tell nothing: longer runs are drawn as means of equal stretches. */
 const mostPoints = 600;
 
@@ -28,21 +29,30 @@ export function lossChart({ at, values }: Series): string {
   const x = (value: number) => area.left + horizontal.place(value) * (width - area.left - area.right);
   const y = (value: number) => height - area.bottom - vertical.place(value) * (height - area.top - area.bottom);
 
-  const grid = vertical.ticks.map((tick) => {
-    const line = `<line x1="${area.left}" x2="${width - area.right}" y1="${round(y(tick))}" y2="${round(y(tick))}" stroke="#ddd"/>`;
-    return line + text(area.left - 8, y(tick) + 4, label(tick), 'end');
-  });
-  const feet = horizontal.ticks.map((tick) => text(x(tick), height - area.bottom + 18, label(tick), 'middle'));
+  const frame = [...gridLines(vertical, y, label), ...horizontal.ticks.map((tick) => footText(tick, x))];
   const faint = path(each, x, y, '#9bbcdc', 1);
   const strong = path(mean, x, y, '#1f5f99', 2);
   const title = logarithmic
     ? 'Loss per step (logarithmic), and its running mean'
     : 'Loss per step, and its running mean';
   const foot = text((area.left + width - area.right) / 2, height - 8, 'step', 'middle');
-  return page(title, [...grid, ...feet, faint, strong].join('\n'), foot);
+  return page(title, [...frame, faint, strong].join('\n'), foot);
 }
 
-interface Axis {
+/** A line across the plot for each tick, with its value in front of it. */
+export function gridLines({ ticks }: Axis, y: (value: number) => number, textOf: (value: number) => string): string[] {
+  return ticks.map((tick) => {
+    const line = `<line x1="${area.left}" x2="${width - area.right}" y1="${round(y(tick))}" y2="${round(y(tick))}" stroke="#ddd"/>`;
+    return line + text(area.left - 8, y(tick) + 4, textOf(tick), 'end');
+  });
+}
+
+/** The value of a tick below the plot. */
+export function footText(tick: number, x: (value: number) => number): string {
+  return text(x(tick), height - area.bottom + 18, label(tick), 'middle');
+}
+
+export interface Axis {
   readonly ticks: readonly number[];
   /** 0 at the axis' beginning, 1 at its end. */
   place(value: number): number;
@@ -90,7 +100,7 @@ export function runningMean(values: readonly number[]): number[] {
 }
 
 /** At most `mostPoints` points: the means of equal stretches. */
-function thin({ at, values }: Series): Series {
+export function thin({ at, values }: Series): Series {
   if (values.length <= mostPoints) return { at, values };
   const thinned = { at: [] as number[], values: [] as number[] };
   for (let i = 0; i < mostPoints; i++) {
@@ -103,12 +113,14 @@ function thin({ at, values }: Series): Series {
   return thinned;
 }
 
-function path(
+/** A line as SVG; what is not finite leaves a gap. @param dashes as `stroke-dasharray` has them. */
+export function path(
   { at, values }: Series,
   x: (at: number) => number,
   y: (value: number) => number,
   colour: string,
   thickness: number,
+  dashes = '',
 ) {
   let pen = 'M';
   const parts = values.map((value, i) => {
@@ -120,13 +132,14 @@ function path(
     pen = 'L';
     return part;
   });
-  return `<path d="${parts.join('')}" fill="none" stroke="${colour}" stroke-width="${thickness}" stroke-linejoin="round" stroke-linecap="round"/>`;
+  return `<path d="${parts.join('')}" fill="none" stroke="${colour}" stroke-width="${thickness}" stroke-linejoin="round" stroke-linecap="round"${dashes === '' ? '' : ` stroke-dasharray="${dashes}"`}/>`;
 }
 
-function page(title: string, body: string, rest: string): string {
+/** A chart as SVG. @param title safe to stand in it, as everything. @param high its height, where there is more below the plot. */
+export function page(title: string, body: string, rest: string, high = height): string {
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="sans-serif" font-size="12" fill="#333" role="img" aria-label="${title}">`,
-    `<rect width="${width}" height="${height}" fill="#fff"/>`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${high}" width="${width}" height="${high}" font-family="sans-serif" font-size="12" fill="#333" role="img" aria-label="${title}">`,
+    `<rect width="${width}" height="${high}" fill="#fff"/>`,
     text(area.left, 22, title, 'start'),
     body,
     rest,
@@ -134,15 +147,15 @@ function page(title: string, body: string, rest: string): string {
   ].join('\n');
 }
 
-function text(x: number, y: number, content: string, anchor: 'start' | 'middle' | 'end'): string {
+export function text(x: number, y: number, content: string, anchor: 'start' | 'middle' | 'end'): string {
   return `<text x="${round(x)}" y="${round(y)}" text-anchor="${anchor}">${content}</text>`;
 }
 
-function round(value: number): number {
+export function round(value: number): number {
   return Math.round(value * 100) / 100;
 }
 
-function label(value: number): string {
+export function label(value: number): string {
   const magnitude = Math.abs(value);
   if (magnitude !== 0 && (magnitude >= 1e6 || magnitude < 1e-3)) return value.toExponential(0);
   return String(Number(value.toPrecision(6)));

@@ -138,7 +138,7 @@ export function maskPatches(
   }
   for (let at = 0; at < seen.length; at++) {
     const box = { top: Math.floor(at / grid.side) * grid.patch, left: (at % grid.side) * grid.patch, side: grid.patch };
-    if (seen[at] === 0) shade(page, box, (value) => Math.round(210 + value * 0.15));
+    if (seen[at] === 0) shade(page, box, pale);
     else if (hidden[at]! > 0) {
       const half = hidden[at]! < seen[at]!;
       shade(page, box, (_, channel) => hiddenGrey[channel]!, half);
@@ -147,6 +147,22 @@ export function maskPatches(
     }
   }
   return page;
+}
+
+/** The tile with its hidden patches alone: the visible ones of a grid of `side` patches are pale. @param masks uint8 [side²], 1 hidden. @param patch a patch's side in pixels of the tile. */
+export function fadeVisible(tile: Pixels, masks: Uint8Array, { side, patch }: { side: number; patch: number }): Pixels {
+  const page = { ...tile, data: tile.data.slice() };
+  for (const [at, hidden] of masks.entries())
+    if (hidden === 0) shade(page, { top: Math.floor(at / side) * patch, left: (at % side) * patch, side: patch }, pale);
+  return page;
+}
+
+/** A pixel that has no part in what is shown. */
+const pale = (value: number) => Math.round(210 + value * 0.15);
+
+/** The tile with a frame around one patch, in the first of the colours. @param patch a patch's side in pixels of the tile. */
+export function markPatch(tile: Pixels, place: { row: number; column: number }, patch: number): Pixels {
+  return outlineWindows(tile, { windows: Int32Array.of(place.row, place.column), K: 1, patch });
 }
 
 /** Changes the pixels of a square, or of the half of it below the diagonal. */

@@ -51,7 +51,9 @@ patchstream: image patches, streamed
 
   run <pipeline>                    Run a pipeline to its end: a job into its sink, or a training.
   evaluate <pipeline>               Measure a trained model on pictures that it was not trained on, as the pipeline says under \`evaluate\`.
-  reconstruct <pipeline>            Draw image, windows, masked and restored, for pictures that a trained model has not seen.
+  reconstruct <run> <photo…>        Draw what a trained model restores of photos, at several mask ratios; or, of a <pipeline> alone, of the pictures that it is evaluated on.
+  attention <run> <photo…>          Draw what a patch of photos attends to in the blocks of a trained model, in white what it attends to most.
+  compare <run…>                    Put trainings side by side, running, ended or killed: the options that differ, time, speed, losses and measures.
   predict <run> <photos>            Name the classes of the pictures in a folder, by a classifier that was trained before.
   embed <run> <photos>              Turn the pictures in a folder into vectors, by an encoder that was trained before.
   search <vectors> <photo…>         Find the pictures whose vectors are nearest to that of a photo, by cosine; \`key:KEY\` asks by a vector of the set.

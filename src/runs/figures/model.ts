@@ -1,0 +1,51 @@
+import { basename } from 'node:path';
+import type { Trained } from '../../inference/trained.ts';
+import type { HostBatch } from '../../models/model.ts';
+import { Random } from '../../random.ts';
+import type { OpenModel } from '../../train/worker/session.ts';
+import { sampleMasks } from '../../vision/masks.ts';
+import { sampleWindows } from '../../vision/windows.ts';
+import type { Photo } from './photos.ts';
+
+/** Opens a trained model in this thread, on the backend that the machine has. @throws TRAINED_CHANGED, and what `openModel` throws. */
+export async function openFigureModel(
+  { where, digest, model: { name, options, spec, module } }: Trained,
+  note: (text: string) => void,
+): Promise<OpenModel> {
+  // Only here, so that what only looks at arguments never loads tfjs.
+  const { openTrained } = await import('../../inference/serve.ts');
+  const model = { name, options, spec, ...(module !== undefined && { module }) };
+  return openTrained({ where, digest, model: { model, backend: 'auto', device: 'auto', precision: 'float32' } }, note);
+}
+
+/** A window's corner, in patches from the picture's. */
+export interface Corner {
+  readonly topPatch: number;
+  readonly leftPatch: number;
+}
+
+/** The window that figures show of a photograph, one of K × K patches on a grid of side g: drawn with seed 0 for the file's name, wherever that lies. */
+export function windowOf(path: string, g: number, K: number): Corner {
+  const [topPatch, leftPatch] = sampleWindows(g, K, 1, new Random(0, 'windows', basename(path)));
+  return { topPatch: topPatch!, leftPatch: leftPatch! };
+}
+
+/** The mask of a photograph, uint8 [n], `hidden` of its n patches 1. Drawn as the window is: of one photograph, what few hide is hidden by more. */
+export function maskOf(path: string, n: number, hidden: number): Uint8Array {
+  return sampleMasks(1, n, hidden, new Random(0, 'mask', basename(path)));
+}
+
+/** A photograph as a micro-batch of its own, masked in one window, or in the whole grid where there is none. */
+export function fieldsOf({ pixels, lr }: Photo, mask: Uint8Array, window: Corner | undefined): HostBatch {
+  const picture = ({ width, height, data }: Photo['pixels']) =>
+    ({ dtype: 'uint8', shape: [1, height, width, 3], data }) as const;
+  const shape = window === undefined ? [1, mask.length] : [1, 1, mask.length];
+  return {
+    picture: picture(pixels),
+    masks: { dtype: 'uint8', shape, data: mask },
+    ...(lr && { lr: picture(lr) }),
+    ...(window && {
+      windows: { dtype: 'int32', shape: [1, 1, 2], data: Int32Array.of(window.topPatch, window.leftPatch) },
+    }),
+  };
+}
