@@ -50,11 +50,12 @@ export type FusedKernel =
 /** Lists of tensors, each of any length. */
 export type TensorLists = readonly (readonly tf.Tensor[])[];
 
-let allowed = true;
+/** The kernels in whose place composed forms serve. */
+let composed: readonly FusedKernel[] | 'all' = [];
 
 /** Whether the current backend has the kernel, and it may be used. */
 export function hasFused(name: FusedKernel): boolean {
-  return allowed && tf.getKernel(name, tf.getBackend()) !== undefined;
+  return composed !== 'all' && !composed.includes(name) && tf.getKernel(name, tf.getBackend()) !== undefined;
 }
 
 /**
@@ -89,10 +90,16 @@ function ofLists(kernelName: FusedKernel, inputs: TensorLists, attrs: object): t
 
 /** Runs `f` with composed forms only, gradients included: for tests that hold the two forms together. */
 export function composedOnly<T>(f: () => T): T {
-  allowed = false;
+  const before = composed;
+  composed = 'all';
   try {
     return f();
   } finally {
-    allowed = true;
+    composed = before;
   }
+}
+
+/** Has composed forms serve in the place of these kernels from now on, gradients included, in this thread; of none, all kernels serve again. For benches that time the two. */
+export function composeInstead(kernels: readonly FusedKernel[]): void {
+  composed = kernels;
 }
