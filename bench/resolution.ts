@@ -72,7 +72,7 @@ export async function run(args: readonly string[] = []): Promise<{ rows: Row[]; 
           ratio: theirs.ms / ours.ms,
           more: [
             `multiply-adds ${times(theirs.macs / ours.macs)} (${giga(ours.macs)} and ${giga(theirs.macs)} G)`,
-            ...(claims[side] === undefined ? [] : [`paper ${times(claims[side])}`]),
+            ...(claims[side] === undefined ? [] : [`paper, ViT-B ${times(claims[side])}`]),
             `lomar, ${views[side]} windows: ${growth(ours, first.ours)}`,
             `${model}: ${growth(theirs, first.theirs)}`,
           ].join('; '),
