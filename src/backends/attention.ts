@@ -7,7 +7,7 @@ import * as tf from './tf.ts';
 export interface RelativePositions {
   /** [d, buckets]: one vector per bucket, shared by all heads. */
   readonly table: tf.Tensor;
-  /** The bucket of (query i, key j). A constant of the model. */
+  /** The bucket of (query i, key j). A constant of the model, or of the step where sequences have their own. */
   readonly buckets: PairBuckets;
   /** Scale the query by 1/√d in this term too, as iRPE does; LoMaR does not. */
   readonly scaled: boolean;
@@ -15,10 +15,12 @@ export interface RelativePositions {
 
 /** Which bucket a query and a key have, in the two forms that backends want; each is made when it is first asked for. */
 export interface PairBuckets {
-  /** [T, T] int32, query first. */
+  /** [T, T] int32, query first; [B, T, T] where each sequence has its own. */
   ids(): tf.Tensor;
-  /** [T, T, buckets] float32, one-hot in the last axis. */
+  /** [T, T, buckets] float32, one-hot in the last axis; [B·T, T, buckets]. */
   oneHot(): tf.Tensor;
+  /** True for those of a step, which gradients have to keep; constants stay by themselves. */
+  readonly own?: true;
 }
 
 /**
@@ -42,6 +44,18 @@ export function pairBuckets(
     ids: () => constants.get(`bucket ids ${name}`, matrix),
     oneHot: () => constants.get(`buckets ${name}`, () => tf.oneHot(matrix(), count).toFloat()),
   };
+}
+
+/**
+ * The buckets of sequences that have each their own. Made inside of what differentiates the step.
+ *
+ * @param ids [B, T, T] int32, query first, each 0 … count − 1.
+ */
+export function rowBuckets(ids: tf.Tensor, count: number): PairBuckets {
+  const oneHot = () => tf.oneHot(ids.reshape([-1, ids.shape[2]!]) as tf.Tensor2D, count).toFloat();
+  // Made here, for all blocks: each tidies up what it makes.
+  const made = hasFused('PatchstreamAttention') ? undefined : oneHot();
+  return { ids: () => ids, oneHot: () => made ?? oneHot(), own: true };
 }
 
 /**
@@ -79,6 +93,12 @@ export function attentionWeights(qkv: tf.Tensor3D, heads: number, relative?: Rel
 
 type MaybeTable = tf.Tensor | undefined;
 
+/** What a gradient keeps for the relative term: the table, and buckets of the step. */
+function tableAnd(own: tf.Tensor | undefined, table: MaybeTable): tf.Tensor[] {
+  if (table === undefined) return [];
+  return own === undefined ? [table] : [table, own];
+}
+
 function fusedForward(
   qkv: tf.Tensor,
   table: MaybeTable,
@@ -86,15 +106,15 @@ function fusedForward(
   relative: RelativePositions | undefined,
 ): Forward<tf.Tensor[]> | undefined {
   const attrs = { heads, scaled: relative?.scaled === true };
-  const positions = (table: MaybeTable): Readonly<Record<string, tf.Tensor>> =>
-    table === undefined || relative === undefined ? {} : { table, bucketIds: relative.buckets.ids() };
+  const positions = (table: MaybeTable, own?: tf.Tensor): Readonly<Record<string, tf.Tensor>> =>
+    table === undefined || relative === undefined ? {} : { table, bucketIds: own ?? relative.buckets.ids() };
   if (!hasFused('PatchstreamAttention')) return undefined;
   const [value, saved] = fused('PatchstreamAttention', { qkv, ...positions(table) }, attrs)!;
   return {
     value: value!,
-    saved: [qkv, value!, saved!, ...(table === undefined ? [] : [table])],
-    backward: (dy, [qkv, y, saved, table]) =>
-      fused('PatchstreamAttentionGrad', { dy, qkv: qkv!, y: y!, saved: saved!, ...positions(table) }, attrs)!,
+    saved: [qkv, value!, saved!, ...tableAnd(relative?.buckets.own && relative.buckets.ids(), table)],
+    backward: (dy, [qkv, y, saved, table, own]) =>
+      fused('PatchstreamAttentionGrad', { dy, qkv: qkv!, y: y!, saved: saved!, ...positions(table, own) }, attrs)!,
   };
 }
 
@@ -115,8 +135,8 @@ function composedForward(
   const mixed = tf.matMul(shares, v);
   return {
     value: join(mixed, sizes),
-    saved: [parts, shares, mixed, ...(table === undefined ? [] : [table])],
-    backward: (dy, [parts, shares, mixed, table]) => {
+    saved: [parts, shares, mixed, ...tableAnd(relative?.buckets.own && relative.buckets.oneHot(), table)],
+    backward: (dy, [parts, shares, mixed, table, own]) => {
       const [q, k, v] = thirds(parts!, sizes);
       // [B, T, hd] -> [hB, T, d]
       const dMixed = dy
@@ -130,7 +150,7 @@ function composedForward(
       const dk = tf.matMul(dLogits, q, true, false).mul(scale);
       const dTable: tf.Tensor[] = [];
       if (table !== undefined && relative !== undefined) {
-        const dPerBucket = times(toBuckets(dLogits, relative.buckets.oneHot()), tableScale);
+        const dPerBucket = times(toBuckets(dLogits, own ?? relative.buckets.oneHot()), tableScale);
         dq = dq.add(tf.matMul(dPerBucket, table, false, true).reshape(dq.shape));
         dTable.push(tf.matMul(q.reshape([-1, d]), dPerBucket, true, false));
       }
@@ -155,7 +175,7 @@ function sharesOf(
   if (table === undefined || relative === undefined) return tf.softmax(logits);
   // [hB·T, d]·[d, buckets] -> [hB, T, T]
   const perBucket = tf.matMul(times(q.reshape([-1, d]), relative.scaled ? scale : 1), table);
-  return tf.softmax(logits.add(toKeys(perBucket, relative.buckets.oneHot(), sizes)));
+  return tf.softmax(logits.add(toKeys(perBucket, relative.buckets.oneHot())));
 }
 
 /** A multiplication by one would be a pass through all values. */
@@ -197,14 +217,18 @@ function join(x: tf.Tensor, { B, T, heads, d }: Sizes): tf.Tensor {
 /**
  * A value per (query, bucket) to one per (query, key): [h·B·T, buckets] -> [h·B, T, T]. A product with the one-hot buckets of each
  * query's row: picking by index is slower on wasm, and its gradient would be a scatter.
+ *
+ * @param buckets one-hot [Q, T, buckets]: Q is T, or B·T where each sequence has its own.
  */
-function toKeys(perBucket: tf.Tensor, buckets: tf.Tensor, { T }: Sizes): tf.Tensor {
-  const byQuery = perBucket.reshape([-1, T, buckets.shape[2]!]).transpose([1, 0, 2]);
-  return tf.matMul(byQuery, buckets, false, true).transpose([1, 0, 2]);
+function toKeys(perBucket: tf.Tensor, buckets: tf.Tensor): tf.Tensor {
+  const [Q, T, count] = buckets.shape as [number, number, number];
+  const byQuery = perBucket.reshape([-1, Q, count]).transpose([1, 0, 2]);
+  return tf.matMul(byQuery, buckets, false, true).transpose([1, 0, 2]).reshape([-1, T, T]);
 }
 
 /** The gradient of `toKeys`: [h·B, T, T] -> [h·B·T, buckets]. */
 function toBuckets(perKey: tf.Tensor, buckets: tf.Tensor): tf.Tensor {
-  const byQuery = perKey.transpose([1, 0, 2]);
-  return tf.matMul(byQuery, buckets).transpose([1, 0, 2]).reshape([-1, buckets.shape[2]!]);
+  const [Q, T, count] = buckets.shape as [number, number, number];
+  const byQuery = perKey.reshape([-1, Q, T]).transpose([1, 0, 2]);
+  return tf.matMul(byQuery, buckets).transpose([1, 0, 2]).reshape([-1, count]);
 }

@@ -126,6 +126,15 @@ for (const [B, T, heads, d] of [
         ops.attention(x as tf.Tensor3D, heads, { table: table!, buckets, scaled });
       await expectOneMeaning(t, relative, [qkv, [d, 7]], 1e-5);
     }
+    const own = tf.tensor3d(
+      Int32Array.from({ length: B * T * T }, (_, i) => (5 * i + (i >> 2)) % 7),
+      [B, T, T],
+      'int32',
+    );
+    const ofRows: Operation = (x, table) =>
+      ops.attention(x as tf.Tensor3D, heads, { table: table!, buckets: ops.rowBuckets(own, 7), scaled: false });
+    await expectOneMeaning(t, ofRows, [qkv, [d, 7]], 1e-5);
+    own.dispose();
     constants.dispose();
   });
 }
@@ -160,8 +169,14 @@ t.test('shapes that do not fit are refused, not read past their end', skip, (t) 
 t.test('attention refuses a bucket that the table has not', skip, (t) => {
   const bucketIds = tf.tensor2d([0, 1, 2, 3], [2, 2], 'int32');
   const [qkv, table] = [tf.zeros([1, 2, 6]), tf.zeros([2, 3])];
-  t.throws(() => fused('PatchstreamAttention', { qkv, table, bucketIds }, { heads: 1, scaled: false }), /bucket 3/);
-  tf.dispose([bucketIds, qkv, table]);
+  const attend = (ids: tf.Tensor) =>
+    fused('PatchstreamAttention', { qkv, table, bucketIds: ids }, { heads: 1, scaled: false });
+  t.throws(() => attend(bucketIds), /bucket 3/);
+  const own = bucketIds.reshape([1, 2, 2]);
+  t.throws(() => attend(own), /bucket 3/);
+  const others = tf.zeros([2, 2, 2], 'int32');
+  t.throws(() => attend(others), /ids of relative positions must have the shape/);
+  tf.dispose([bucketIds, own, others, qkv, table]);
   t.end();
 });
 

@@ -17,6 +17,7 @@ namespace {
 // Sizes, and where a head's parts stand in the memory of qkv [B, T, 3·heads·d].
 struct Layout {
   int64_t batch, T, heads, d, buckets;
+  int64_t ownIds;  // numbers between the ids of two sequences: 0 where all have the same
   float scale, tableScale;
 
   int64_t width() const { return heads * d; }
@@ -25,10 +26,11 @@ struct Layout {
   int64_t output(int64_t b, int64_t h) const { return b * T * width() + h * d; }
 };
 
-Layout layoutOf(const at::Tensor& qkv, const at::Tensor& table, AttentionSetting at) {
-  const int64_t d = qkv.size(2) / (3 * at.heads);
+Layout layoutOf(const at::Tensor& qkv, const at::Tensor& table, const at::Tensor& ids, AttentionSetting at) {
+  const int64_t T = qkv.size(1), d = qkv.size(2) / (3 * at.heads);
+  const int64_t ownIds = ids.defined() && ids.dim() == 3 ? T * T : 0;
   const float scale = 1 / std::sqrt(static_cast<float>(d));
-  return {qkv.size(0), qkv.size(1), at.heads, d, table.defined() ? table.size(1) : 0, scale, at.scaled ? scale : 1};
+  return {qkv.size(0), T, at.heads, d, table.defined() ? table.size(1) : 0, ownIds, scale, at.scaled ? scale : 1};
 }
 
 // Logits [T, T] to shares, in place: row i has perBucket[i, ids[i, j]] added, where there is a table.
@@ -97,11 +99,12 @@ struct ShareGradRows {
   }
 };
 
-void checkIds(const at::Tensor& ids, int64_t T, int64_t buckets) {
-  TORCH_CHECK(ids.numel() == T * T, "bucketIds has ", ids.numel(), " numbers, expected ", T * T);
+void checkIds(const at::Tensor& ids, const Layout& at) {
+  const int64_t count = at.ownIds == 0 ? at.T * at.T : at.batch * at.ownIds;
+  TORCH_CHECK(ids.numel() == count, "bucketIds has ", ids.numel(), " numbers, expected ", count);
   const int32_t* values = hostData<int32_t>(ids);
-  for (int64_t i = 0; i < T * T; i++)
-    TORCH_CHECK(values[i] >= 0 && values[i] < buckets, "bucket ", values[i], " is not in 0 ... ", buckets - 1);
+  for (int64_t i = 0; i < count; i++)
+    TORCH_CHECK(values[i] >= 0 && values[i] < at.buckets, "bucket ", values[i], " is not in 0 ... ", at.buckets - 1);
 }
 
 // What the composed forms share: q, k, v as [B, heads, T, d].
@@ -115,7 +118,7 @@ Heads headsOf(const at::Tensor& qkv, const Layout& at) {
 }
 
 at::Tensor expanded(const at::Tensor& ids, const Layout& at) {
-  return ids.to(at::kLong).view({1, 1, at.T, at.T}).expand({at.batch, at.heads, at.T, at.T});
+  return ids.to(at::kLong).view({-1, 1, at.T, at.T}).expand({at.batch, at.heads, at.T, at.T});
 }
 
 // A product of factors in the type that is asked for, as float32.
@@ -200,7 +203,8 @@ Attention onThreads(const at::Tensor& qkv, const at::Tensor& table, const at::Te
       if (rows != nullptr)
         gemm(at.T, at.buckets, at.d, at.tableScale, OperandOf<T>{q, stride}, OperandOf<T>{rows, at.buckets}, 0,
              perBucket.data(), at.buckets);
-      simd<ShareRows>(logits, rows == nullptr ? nullptr : static_cast<const float*>(perBucket.data()), ids, at.T, at.buckets);
+      simd<ShareRows>(logits, rows == nullptr ? nullptr : static_cast<const float*>(perBucket.data()), ids + b * at.ownIds, at.T,
+                      at.buckets);
       if constexpr (narrow<T>) simd<NarrowRows>(static_cast<const float*>(logits), at.T, shares, at.T, at.T);
       gemm(at.T, at.d, at.T, 1, OperandOf<T>{shares, at.T}, OperandOf<T>{v, stride}, 0, y + at.output(b, h), at.width());
     }
@@ -244,7 +248,7 @@ AttentionGrad gradOnThreads(const at::Tensor& dy, const at::Tensor& qkv, const a
       float* dv = dk + at.width();
       gemm(at.T, at.d, at.T, 1, OperandOf<T>{given, at.T, true}, dMixed, 0, dv, at.stride());
       gemm(at.T, at.T, at.d, 1, dMixed, vTransposed, 0, wide, at.T);
-      simd<ShareGradRows>(wide, given, dy, mixed + at.output(b, h), widePerBucket, ids, &at);
+      simd<ShareGradRows>(wide, given, dy, mixed + at.output(b, h), widePerBucket, ids + b * at.ownIds, &at);
       const T* dLogits = factorOf(wide, at.T, at.T, at.T, scratch.logits);
       gemm(at.T, at.d, at.T, at.scale, OperandOf<T>{dLogits, at.T}, k, 0, dq, at.stride());
       gemm(at.T, at.d, at.T, at.scale, OperandOf<T>{dLogits, at.T, true}, q, 0, dk, at.stride());
@@ -263,26 +267,28 @@ AttentionGrad gradOnThreads(const at::Tensor& dy, const at::Tensor& qkv, const a
 }  // namespace
 
 Attention attention(const at::Tensor& qkv, const at::Tensor& table, const at::Tensor& bucketIds, AttentionSetting setting, bool narrow) {
-  const Layout at = layoutOf(qkv, table, setting);
+  const Layout at = layoutOf(qkv, table, bucketIds, setting);
   if (!onHost(qkv)) {
     if (table.defined()) checkWithin(bucketIds, at.buckets, "bucket");
-    if (const auto made = attentionByKernels(qkv, table, bucketIds, setting, narrow)) return *made;
+    // The kernels have one set of ids for all sequences.
+    if (at.ownIds == 0)
+      if (const auto made = attentionByKernels(qkv, table, bucketIds, setting, narrow)) return *made;
     return composed(qkv, table, bucketIds, at, setting.precision, narrow);
   }
-  if (table.defined()) checkIds(bucketIds, at.T, at.buckets);
+  if (table.defined()) checkIds(bucketIds, at);
   return setting.precision == Precision::kBfloat16 ? onThreads<BFloat16>(qkv, table, bucketIds, at)
                                                    : onThreads<float>(qkv, table, bucketIds, at);
 }
 
 AttentionGrad attentionGrad(const at::Tensor& dy, const at::Tensor& qkv, const at::Tensor& y, const at::Tensor& shares,
                             const at::Tensor& table, const at::Tensor& bucketIds, AttentionSetting setting, bool narrow) {
-  const Layout at = layoutOf(qkv, table, setting);
+  const Layout at = layoutOf(qkv, table, bucketIds, setting);
   if (!onHost(qkv)) {
     if (table.defined()) checkWithin(bucketIds, at.buckets, "bucket");
     if (shares.dim() == 3) return attentionGradByKernels(dy, qkv, y, shares, table, bucketIds, setting, narrow);
     return composedGrad(dy, qkv, y, shares, table, bucketIds, at, setting.precision);
   }
-  if (table.defined()) checkIds(bucketIds, at.T, at.buckets);
+  if (table.defined()) checkIds(bucketIds, at);
   return setting.precision == Precision::kBfloat16 ? gradOnThreads<BFloat16>(dy, qkv, y, shares, table, bucketIds, at)
                                                    : gradOnThreads<float>(dy, qkv, y, shares, table, bucketIds, at);
 }

@@ -46,7 +46,7 @@ LayerNormGrad layerNormGrad(const at::Tensor& dy, const at::Tensor& x, const at:
                             const at::Tensor& gain);
 
 // softmax(q·kᵀ/√d + tableScale·q·table[:, bucketIds])·v for qkv [B, T, 3·heads·d]; table [d, buckets] and bucketIds int32 [T, T], or
-// both undefined. tableScale is 1/√d when `scaled`, else 1.
+// [B, T, T] where each sequence has its own, or both undefined. tableScale is 1/√d when `scaled`, else 1.
 struct AttentionSetting {
   int64_t heads;
   bool scaled;

@@ -63,13 +63,15 @@ void checkProduct(const at::Tensor& x, const at::Tensor& weight) {
               weight.sizes(), " have no product");
 }
 
-// The table [d, buckets] and the ids [T, T] of a relative term, given together or not at all.
+// The table [d, buckets] and the ids [T, T], or [B, T, T], of a relative term, given together or not at all.
 void checkRelative(const Call& call, size_t table, size_t ids, const at::Tensor& qkv, int64_t heads) {
   TORCH_CHECK(call.has(table) == call.has(ids), "a table of relative positions needs ids, and ids a table");
   if (!call.has(table)) return;
   TORCH_CHECK(call.input(table).dim() == 2 && call.input(table).size(0) == qkv.size(2) / (3 * heads),
               "a table for heads of ", qkv.size(2) / (3 * heads), " cannot have the shape ", call.input(table).sizes());
-  same(call.input(ids), {qkv.size(1), qkv.size(1)}, "ids of relative positions");
+  const int64_t B = qkv.size(0), T = qkv.size(1);
+  if (call.input(ids).dim() == 3) same(call.input(ids), {B, T, T}, "ids of relative positions");
+  else same(call.input(ids), {T, T}, "ids of relative positions");
 }
 
 // x or dy [N, …, D] and ids [N, k].

@@ -12,6 +12,7 @@ import {
   pairBuckets,
   prelu,
   residual,
+  rowBuckets,
   softCrossEntropy,
 } from '../../../src/backends/ops.ts';
 import * as tf from '../../../src/backends/tf.ts';
@@ -152,6 +153,19 @@ async function testAttention(t: Test): Promise<void> {
         expectForms(t, kernel, relative, reference, [qkv, waves([d, buckets], 1)]),
       );
       constants.dispose();
+      const bucketIn = (b: number, i: number, j: number) => bucketOf(i + b, j, buckets);
+      const ids = Int32Array.from({ length: B * T * T }, (_, at) =>
+        bucketIn(Math.floor(at / (T * T)), Math.floor(at / T) % T, at % T),
+      );
+      const own = tf.tensor3d(ids, [B, T, T], 'int32');
+      const ofRows = (qkv: tf.Tensor3D, table: tf.Tensor) =>
+        attention(qkv, heads, { table, buckets: rowBuckets(own, buckets), scaled });
+      const ofRowsReference = (qkv: Float64Array, table: Float64Array) =>
+        attended(qkv, size, table, scaled ? d ** -0.5 : 1, bucketIn);
+      await t.test(`relative positions of each sequence's own, ${scaled ? 'scaled' : 'unscaled'} queries`, (t) =>
+        expectForms(t, kernel, ofRows, ofRowsReference, [qkv, waves([d, buckets], 1)]),
+      );
+      own.dispose();
     }
   }
   await t.test('a table of zeros leaves plain attention as it is', (t) => {

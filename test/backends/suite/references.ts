@@ -53,6 +53,7 @@ export function attended(
   { B, T, heads, d }: AttentionSizes,
   table?: Float64Array,
   tableScale = 1,
+  bucket: (b: number, i: number, j: number, buckets: number) => number = (_, i, j, buckets) => bucketOf(i, j, buckets),
 ): Float64Array {
   const out = new Float64Array(B * T * heads * d);
   const buckets = table === undefined ? 1 : table.length / d;
@@ -66,7 +67,7 @@ export function attended(
           for (let c = 0; c < d; c++) {
             logit += (at(0, b, i, h, c) * at(1, b, j, h, c)) / Math.sqrt(d);
             if (table !== undefined)
-              logit += at(0, b, i, h, c) * tableScale * table[c * buckets + bucketOf(i, j, buckets)]!;
+              logit += at(0, b, i, h, c) * tableScale * table[c * buckets + bucket(b, i, j, buckets)]!;
           }
           return Math.exp(logit);
         });
