@@ -33,7 +33,7 @@ interface Row {
   readonly where?: string;
 }
 
-const tolerances = { forward: 1e-4, gradient: 1e-3 };
+const tolerances = { forward: 1e-5, gradient: 1e-4 };
 const backends = ['wasm', 'torch', 'tensorflow'] as const;
 const models = new Set(parityCases.map(({ model }) => model));
 const sizes = new Set(parityCases.map(({ size }) => size));

@@ -27,7 +27,7 @@ export { embed, predict } from './inference/index.ts';
 export { defineMeasure, type MeasureContext, type MeasureDefinition, type Measured } from './measures/define.ts';
 export { classify, knn, linear, reconstruction, scales } from './measures/index.ts';
 export { defineModel, type ModelDefinition, type ModelTools } from './models/define.ts';
-export { classifier, lomar, mae, srmae, srmaeWith } from './models/index.ts';
+export { classifier, lomar, lomarSrmae, mae, srmae, srmaeWith } from './models/index.ts';
 export type { HostTensor, Loss, Model, RandomSource } from './models/model.ts';
 export type { SuperResolution } from './models/srmae/super-resolution.options.ts';
 export { builtin } from './pipeline/builtin.ts';

@@ -12,20 +12,20 @@ import srmae
 import tensors
 import vit
 
-MODELS = {"lomar": lomar, "mae": mae, "srmae": srmae}
+MODELS = {"lomar": lomar, "lomar-srmae": lomar, "mae": mae, "srmae": srmae}
 INTEGERS = ("picture", "lr", "windows", "masks")
 
 
 def patches_of(name, inputs, c):
-    if name == "lomar":
+    if MODELS[name] is lomar:
         return lomar.window_patches(inputs, c, torch.float64)
     return vit.patchify(vit.normalise(inputs["picture"], torch.float64), c["patch"]).flatten(1, 2)
 
 
-def check_positions(name, table):
+def check_positions(name, table, cls):
     """Files carry the fixed tables for other readers; here they are computed, and those of the file must be the same."""
-    expected = vit.positions(math.isqrt(table.shape[1] - 1), table.shape[2], torch.float64)
-    if (table[0] - expected).abs().max() > 1e-6:
+    expected = vit.positions(math.isqrt(table.shape[1] - cls), table.shape[2], torch.float64)
+    if table[0, :cls].any() or (table[0, cls:] - expected[1:]).abs().max() > 1e-6:
         raise ValueError(f"{name} is another table")
 
 
@@ -34,7 +34,7 @@ def answer(name, c, folder):
     stored = tensors.read(f"{folder}/model.safetensors")
     for fixed in ("pos_embed", "decoder_pos_embed"):
         if fixed in stored:
-            check_positions(fixed, stored.pop(fixed))
+            check_positions(fixed, stored.pop(fixed), c.get("clsTokens", 1))
     p = {k: v.requires_grad_() for k, v in stored.items()}
     expected = {k: tuple(shape) for k, shape in model.shapes(c).items()}
     found = {k: tuple(v.shape) for k, v in p.items()}

@@ -32,6 +32,35 @@ function lomarCase(size: 'nano' | 'tiny', target: string, rpeScaled: boolean): P
   };
 }
 
+/** An arm of LoMaR: other options of it, `config` the same in Python's words. */
+function armCase(what: string, options: object, config: object, factor?: number): ParityCase {
+  const plain = lomarCase('nano', 'pixels', false);
+  const { side, patch, K } = sides.nano;
+  const model = factor === undefined ? 'lomar' : 'lomar-srmae';
+  const windows = { K, M: 2 };
+  return {
+    ...plain,
+    what: `${model} nano ${what}`,
+    model,
+    options: { size: 'nano', target: 'pixels', ...options },
+    config: { ...plain.config, ...config },
+    batch: noiseBatch({ N, side, patch, ratio: 0.6, windows, ...(factor !== undefined && { factor }) }),
+  };
+}
+
+/** Several cls tokens. */
+function clsCase({ what, options, config, ...rest }: ParityCase, clsTokens: number): ParityCase {
+  return {
+    ...rest,
+    what: `${what} ${clsTokens} cls tokens`,
+    options: { ...options, clsTokens },
+    config: { ...config, clsTokens },
+  };
+}
+
+const absolute = { positions: 'absolute' };
+const narrow = { width: 32, depth: 2, heads: 2 };
+
 /** MAE and SRMAE: the whole grid masked, and a decoder. */
 function wholeCase(model: string, size: 'nano' | 'tiny', target: string, factor?: number): ParityCase {
   const { side, patch } = sides[size];
@@ -67,4 +96,17 @@ export const parityCases: readonly ParityCase[] = [
   srmaeCase('nano', 'patchNorm', 'residual', 3),
   srmaeCase('nano', 'pixels', 'none', 2),
   srmaeCase('tiny', 'pixels', 'hpb', 4),
+  armCase('absolute', absolute, { absolute: true }),
+  armCase('decoder', { decoder: {} }, { decoder: decoders.nano }),
+  armCase('decoder, absolute', { decoder: narrow, ...absolute }, { decoder: [32, 2, 2], absolute: true }),
+  armCase('mask tokens from block 2', { maskTokensFrom: 2 }, { maskTokensFrom: 2 }),
+  armCase(
+    'mask tokens from block 3, absolute',
+    { maskTokensFrom: 3, ...absolute },
+    { maskTokensFrom: 3, absolute: true },
+  ),
+  armCase('×4', {}, { lowResolution: 'none' }, 4),
+  armCase('×4 decoder, hpb', { decoder: narrow }, { lowResolution: 'hpb', decoder: [32, 2, 2] }, 4),
+  clsCase(wholeCase('mae', 'nano', 'patchNorm'), 3),
+  clsCase(srmaeCase('nano', 'pixels', 'residual', 4), 2),
 ];

@@ -2,7 +2,7 @@
 
 Parameters and inputs follow formulas that the tests share. The .json says where in the .bin (float32, little-endian) the prediction and
 the gradient of every parameter stand, in the layout of files; long gradients are kept at every `stride`-th number, with the norm of all.
-Run from the repository's root: python3 bench/parity/expected.py [lomar] [mae] [srmae] (torch 1.13 or later, no other package).
+Run from the repository's root: python3 bench/parity/expected.py [lomar] [mae] … (torch 1.13 or later, no other package).
 """
 import json
 import math
@@ -55,6 +55,12 @@ def lomar_inputs():
     return {"picture": picture(), "windows": windows, "masks": torch.tensor(masks)}
 
 
+def arm_inputs():
+    """LoMaR's windows; 15 of 25 patches hidden of each, in no order."""
+    masks = [[1 if (11 * t + 7 * v) % 25 < 15 else 0 for t in range(25)] for v in range(N * 2)]
+    return {**lomar_inputs(), "masks": torch.tensor(masks)}
+
+
 def mae_inputs():
     return {"picture": picture(), "masks": grid_masks()}
 
@@ -67,6 +73,14 @@ NANO = {"size": "nano", "patch": PATCH, "decoder": (64, 2, 2)}
 LOMAR = {"size": "nano", "patch": PATCH, "K": 5, "target": "patchNorm", "rpeScaled": False}
 MAE = {**NANO, "target": "patchNorm"}
 SRMAE = {**NANO, "target": "pixels", "superResolution": "hpb"}
+
+# Of the arms a part of everything is kept, the prediction too.
+ARM = [(4096, 97), (256, 13)]
+
+
+def arm(**changes):
+    return (lomar, {**arm_inputs(), **({"lr": low(4)} if "lowResolution" in changes else {})}, {**LOMAR, "target": "pixels", **changes}, ARM, {})
+
 
 # model: its text, inputs, configuration, stride of gradients by length, and variants, of which loss and norms alone are kept.
 MODELS = {
@@ -81,6 +95,15 @@ MODELS = {
         "none": ({"superResolution": "none"}, {}),
         "factor3": ({}, {"lr": low(3)}),
     }),
+    "lomar-absolute": arm(absolute=True),
+    "lomar-decoder": arm(decoder=(64, 2, 2)),
+    "lomar-decoder-absolute": arm(decoder=(32, 2, 2), absolute=True),
+    "lomar-late": arm(maskTokensFrom=2),
+    "lomar-late-absolute": arm(maskTokensFrom=3, absolute=True),
+    "lomar-srmae": arm(lowResolution="none"),
+    "lomar-srmae-decoder": arm(lowResolution="hpb", decoder=(32, 2, 2)),
+    "mae-cls": (mae, mae_inputs(), {**MAE, "target": "pixels", "clsTokens": 3}, ARM, {}),
+    "srmae-cls": (srmae, srmae_inputs(), {**SRMAE, "superResolution": "residual", "clsTokens": 2}, ARM, {}),
 }
 
 
@@ -95,8 +118,9 @@ def measure(model, inputs, c):
 def write(name):
     model, inputs, config, strides, variants = MODELS[name]
     loss, prediction, grads = measure(model, inputs, config)
-    record = {"loss": loss, "prediction": {"from": 0, "count": len(prediction)}, "gradients": {}}
-    numbers = prediction.tolist()
+    thin = {"stride": strides[1][1]} if strides is ARM else {}
+    numbers = prediction[::thin.get("stride", 1)].tolist()
+    record = {"loss": loss, "prediction": {"from": 0, "count": len(numbers), **thin}, "gradients": {}}
     for parameter, g in grads.items():
         stride = next((s for longer, s in strides if len(g) > longer), 1)
         kept = g[::stride].tolist()

@@ -18,10 +18,10 @@ def shapes(c):
 def predict(p, patches, masks, c):
     """Patches [N, n, p*p*3] in raster order and masks [N, n] to predictions of the patches' shape."""
     kept, hidden, restore = vit.order(masks, c.get("keep"))
-    x = vit.linear(p, "decoder_embed", vit.encode(p, patches, kept, c))
-    full = vit.take(torch.cat([x[:, 1:], p["mask_token"].expand(*hidden.shape, -1)], 1), restore)
+    x, cls = vit.linear(p, "decoder_embed", vit.encode(p, patches, kept, c)), c.get("clsTokens", 1)
+    full = vit.take(torch.cat([x[:, cls:], p["mask_token"].expand(*hidden.shape, -1)], 1), restore)
     table = vit.positions(math.isqrt(masks.shape[1]), c["decoder"][0], x.dtype, x.device)
-    return vit.decode(p, torch.cat([x[:, :1], full], 1) + table, c)
+    return vit.decode(p, torch.cat([x[:, :cls], full + table[1:]], 1), c)
 
 
 def loss(p, inputs, c):

@@ -119,12 +119,13 @@ def predict(p, patches, low, masks, c):
     kept, hidden, restore = vit.order(masks, c.get("keep"))
     x = vit.linear(p, "decoder_embed", vit.encode(p, patches, kept, c))
     replaced = vit.linear(p, "lr_embed", vit.take(low, hidden))
-    full = vit.take(torch.cat([x[:, 1:], replaced], 1), restore)
+    cls = c.get("clsTokens", 1)
+    full = vit.take(torch.cat([x[:, cls:], replaced], 1), restore)
     N, n, width = full.shape
     grid = math.isqrt(n)
     square = (full + vit.positions(grid, width, x.dtype, x.device)[1:]).transpose(1, 2).reshape(N, width, grid, grid)
     full = super_resolution(p, square, c["superResolution"]).flatten(2).transpose(1, 2)
-    return vit.decode(p, torch.cat([x[:, :1], full], 1), c)
+    return vit.decode(p, torch.cat([x[:, :cls], full], 1), c)
 
 
 def loss(p, inputs, c):

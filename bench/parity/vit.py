@@ -131,7 +131,7 @@ def gradient(parameter):
 
 
 def encode(p, patches, kept, c):
-    """MAE's and SRMAE's encoder on the visible patches: [N, n, p*p*3] and indices [N, keep] to [N, 1 + keep, D], normalised."""
+    """MAE's and SRMAE's encoder on the visible patches: [N, n, p*p*3] and indices [N, keep] to [N, cls + keep, D], normalised."""
     width, depth, heads = SIZES[c["size"]]
     table = positions(math.isqrt(patches.shape[1]), width, patches.dtype, patches.device)
     x = embed(p, take(patches, kept)) + table[1:][kept]
@@ -143,7 +143,7 @@ def encode(p, patches, kept, c):
 
 def encoder_shapes(c, mask_token=None, buckets=None):
     width, depth, heads = SIZES[c["size"]]
-    shapes = {"cls_token": (1, 1, width)}
+    shapes = {"cls_token": (1, c.get("clsTokens", 1), width)}
     if mask_token is not None:
         shapes["mask_token"] = (1, 1, mask_token)
     shapes.update(embed_shapes(c["patch"], width))
@@ -152,17 +152,17 @@ def encoder_shapes(c, mask_token=None, buckets=None):
     return {**shapes, **norm_shapes("norm", width)}
 
 
-def decoder_shapes(c):
+def decoder_shapes(c, buckets=None):
     width, depth, heads = c["decoder"]
     shapes = {}
     for i in range(depth):
-        shapes.update(block_shapes(f"decoder_blocks.{i}", width, heads))
+        shapes.update(block_shapes(f"decoder_blocks.{i}", width, heads, buckets))
     return {**shapes, **norm_shapes("decoder_norm", width), **linear_shapes("decoder_pred", width, 3 * c["patch"] ** 2)}
 
 
 def decode(p, x, c):
-    """The decoder's blocks on [N, 1 + n, D'], cls in front; returns [N, n, p*p*3]."""
+    """The decoder's blocks on [N, cls + n, D'], the cls tokens in front; returns [N, n, p*p*3]."""
     _, depth, heads = c["decoder"]
     for i in range(depth):
         x = block(p, f"decoder_blocks.{i}", x, heads)
-    return linear(p, "decoder_pred", norm(p, "decoder_norm", x))[:, 1:]
+    return linear(p, "decoder_pred", norm(p, "decoder_norm", x))[:, c.get("clsTokens", 1):]

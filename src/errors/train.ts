@@ -10,10 +10,13 @@ export const trainErrors = {
   STEP_WRITE:
     'a training step must write the same constants every time to be replayed; the values for operation {operation} changed. Pass anything that changes per step as a model input, and do not draw random numbers on the backend in the loss.',
   MODEL_HEADS: 'width must be a multiple of heads; got width {width}, heads {heads}. Try heads {suggestion}.',
+  MODEL_OPTION: 'the option `{option}` of {model} must {rule}; got `{found}`. {advice}',
   MODEL_POSITIONS:
     'a model with fixed positions must have a width that is a multiple of 4; got {width}. Try {suggestion}.',
   MASKS_UNEVEN:
-    'every picture must have as many of its {n:patch/patches} visible, at least one; got {found} after {first}. Hide a fixed share, as the stage `mask` does.',
+    'every picture or window must have as many of its {n:patch/patches} visible, at least one; got {found} after {first}. Hide a fixed share, as the stage `mask` does.',
+  MODEL_UNEVEN:
+    '{model} sees only what is visible, as much of every picture; `mask` has `exact: false`, which may hide fewer patches of some. Leave `exact` out.',
   MODEL_PATCH:
     'a model needs one patch size, in pixels; {found}. Add the stage `windows`, or say `patch` in the options of the model.',
   MODEL_WINDOWS: 'LoMaR needs windows of patches; got none. Add the stage `windows` before `mask`.',

@@ -4,6 +4,7 @@ import type { Spec } from '../vision/spec.ts';
 import { classifier } from './classifier/index.ts';
 import { definitionsIn, type ModelDefinition } from './define.ts';
 import { lomar } from './lomar/index.ts';
+import { lomarSrmae } from './lomar-srmae/index.ts';
 import { mae } from './mae/index.ts';
 import type { Model } from './model.ts';
 import { srmae, srmaeWith } from './srmae/index.ts';
@@ -12,11 +13,11 @@ import { srmae, srmaeWith } from './srmae/index.ts';
  * Models, a folder each: `index.ts` has the value that pipelines name, `options.ts` options, shape and cost, `network.ts` the tensors, which only `build` loads, so
  * that `check` and `describe` stay free of tfjs. `layers/` has what they share. Imports backends and vision.
  */
-export const models: readonly ModelDefinition[] = [lomar, mae, srmae, classifier].map(
+export const models: readonly ModelDefinition[] = [lomar, mae, srmae, lomarSrmae, classifier].map(
   ({ definition }) => definition as ModelDefinition,
 );
 
-export { classifier, lomar, mae, srmae, srmaeWith };
+export { classifier, lomar, lomarSrmae, mae, srmae, srmaeWith };
 
 /** A model as threads send it to each other. */
 export interface NamedModel {

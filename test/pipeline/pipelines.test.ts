@@ -29,6 +29,13 @@ t.test('every file in pipelines/ has no problems, and says at its top what it is
 /** Parameters, and multiply-adds of a forward pass per image in units of 10⁹: worked out by hand from the papers' formulas. */
 const costs: Readonly<Record<string, readonly [parameters: number, gmacs: number]>> = {
   'lomar-quickstart.yaml': [231_424, 0.025_227_264],
+  'lomar-ablation-absolute.yaml': [225_024, 0.023_896_064],
+  'lomar-ablation-decoder.yaml': [329_280, 0.022_059_008],
+  'lomar-ablation-late-masks.yaml': [231_424, 0.018_376_704],
+  'lomar-ablation-few-windows.yaml': [231_424, 0.013_006_848],
+  'lomar-ablation-blocks.yaml': [231_424, 0.025_227_264],
+  'lomar-srmae-quickstart.yaml': [243_712, 0.025_964_544],
+  'mae-cls-tokens.yaml': [329_728, 0.015_187_968],
   'finetune-quickstart.yaml': [219_530, 0.016_561_792],
   // A plain ViT-B's 17.56, and 12 · 50 · 197 · 768 for relative positions.
   'lomar-in1k-224-finetune.yaml': [86_454_760, 17.65],

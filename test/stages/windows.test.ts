@@ -35,6 +35,23 @@ t.test('perImage differs by picture, shared does not, and a group has its own', 
   t.equal(all('official', 0).size, 2, 'M divides the group: every image sees one of the two windows');
 });
 
+t.test('few windows: they are drawn anew in each epoch, until all of the picture was seen', async (t) => {
+  const one = stageOf(windows, { ...small, views: 1 }, picturesOf(64));
+  const seen = new Set<number>();
+  const places = new Set<string>();
+  const covered: number[] = [];
+  for (let epoch = 0; epoch < 200; epoch++) {
+    const [top = 0, left = 0] = one.run({ picture }, { epoch }).windows;
+    places.add(`${top}, ${left}`);
+    for (let cell = 0; cell < 25; cell++) seen.add((top + Math.floor(cell / 5)) * 8 + left + (cell % 5));
+    covered.push(seen.size);
+  }
+  t.equal(covered[0], 25, 'one window has 25 of 64 patches');
+  t.equal(places.size, 16, 'each of the 4 × 4 places comes');
+  t.equal(covered.at(-1), 64);
+  t.same([...one.run({ picture }, { epoch: 3 }).windows], [...one.run({ picture }, { epoch: 3 }).windows]);
+});
+
 t.test('spec', async (t) => {
   const { output } = stageOf(windows, small, picturesOf(64));
   t.same(output.fields.windows, { dtype: 'int32', shape: [2, 2] });

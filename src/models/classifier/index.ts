@@ -15,8 +15,8 @@ export const classifier = defineModel({
   pairs: mixes,
   check: (options, spec) => issuesOf(() => classifierShape(options, spec)),
   work(options, spec) {
-    const { width, depth, heads, K } = classifierShape(options, spec);
-    const sequence = K * K + 1;
+    const { width, depth, heads, K, clsTokens = 1 } = classifierShape(options, spec);
+    const sequence = K * K + clsTokens;
     return { tokens: sequence, sequence, width, depth, heads };
   },
   cost: (options, spec) => (spec.size === undefined ? undefined : classifierCost(classifierShape(options, spec))),

@@ -4,7 +4,7 @@ import * as tf from '../../backends/tf.ts';
 import { field, input, learned } from '../layers/learned.ts';
 import { normalised, patchesOf } from '../layers/pixels.ts';
 import { block, norm, parameter, project } from '../layers/vit.ts';
-import { encoded } from '../lomar/network.ts';
+import { encoded } from '../lomar/blocks.ts';
 import type { Classifier, HostBatch, Params, RandomSource } from '../model.ts';
 import { type BlockPaths, pathInputs, pathsOf } from './drop-path.ts';
 import { mixes } from './mixing.options.ts';
@@ -47,21 +47,21 @@ function scores(
   constants: Constants,
   paths?: BlockPaths,
 ): tf.Tensor2D {
-  const { K, patch, positions, pool, depth, heads } = shape;
+  const { K, patch, positions, pool, depth, heads, clsTokens: c = 1 } = shape;
   const tokens = project(params, 'patch_embed.proj', normalised(patchesOf(pictures, patch), constants));
   let x: tf.Tensor;
   if (positions === 'relative') x = encoded(params, tokens, [K, K], shape, constants, paths);
   else {
     const table = parameter(params, 'pos_embed');
     // Added to zeros rather than tiled: a tile's gradient is a slice per picture.
-    const cls = tf.zeros([tokens.shape[0]!, 1, shape.width]).add(parameter(params, 'cls_token'));
+    const cls = tf.zeros([tokens.shape[0]!, c, shape.width]).add(parameter(params, 'cls_token'));
     x = tf.concat([cls, tokens], 1).add(table);
     for (let i = 0; i < depth; i++) x = block(params, `blocks.${i}`, x, heads, undefined, paths?.[i]);
   }
   const pooled =
     pool === 'mean'
-      ? norm(params, 'fc_norm', x.slice([0, 1, 0], [-1, -1, -1]).mean(1))
-      : norm(params, 'norm', x.slice([0, 0, 0], [-1, 1, -1]).squeeze([1]));
+      ? norm(params, 'fc_norm', x.slice([0, c, 0], [-1, -1, -1]).mean(1))
+      : norm(params, 'norm', x.slice([0, 0, 0], [-1, c, -1])).mean(1);
   return project(params, 'head', pooled) as tf.Tensor2D;
 }
 

@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { fail } from '../../errors.ts';
 import {
   blocksMacs,
   type Cost,
+  clsTokensOption,
   type EncoderShape,
   encoderFields,
   encoderParameters,
@@ -31,6 +33,13 @@ export const classifierOptions = z.strictObject({
       'Encoder size, as it was pre-trained: nano 64 wide, 4 blocks; tiny 192, 12; small 384, 12; base 768, 12; large 1024, 24; huge 1280, 32.',
     ),
   ...encoderFields,
+  clsTokens: clsTokensOption.describe('Learned cls tokens in front of the patches, as it was pre-trained. Default 1.'),
+  positions: z
+    .enum(['relative', 'absolute'])
+    .optional()
+    .describe(
+      'The positions of LoMaR’s encoder, as it was pre-trained. Default relative; absolute ones are a table, as MAE’s, which is trained along.',
+    ),
   rpeScaled: z
     .boolean()
     .default(false)
@@ -39,7 +48,7 @@ export const classifierOptions = z.strictObject({
     .enum(['mean', 'cls'])
     .default('mean')
     .describe(
-      'What is classified: the mean of the patch tokens, with a normalisation of its own, or the cls token after the encoder’s last one.',
+      'What is classified: the mean of the patch tokens, with a normalisation of its own, or the cls token after the encoder’s last one; the mean of several.',
     ),
   labelSmoothing: z.number().min(0).lt(1).default(0.1).describe('Share of a label that goes to all classes alike.'),
   mixup: alpha.describe(
@@ -72,14 +81,21 @@ export interface ClassifierShape extends EncoderShape {
 /**
  * The network's shape from its options and what the stages have fixed.
  *
- * @throws what `wholeGrid` throws, MODEL_HEADS when heads do not divide the width, MODEL_POSITIONS for a width without positions.
+ * @throws what `wholeGrid` throws, MODEL_HEADS when heads do not divide the width, MODEL_POSITIONS for a width without positions,
+ * MODEL_OPTION for options of another encoder.
  */
 export function classifierShape(options: ClassifierOptions, { size, grid }: WholeSpec): ClassifierShape {
   const { encoder, classes, pool, labelSmoothing, rpeScaled } = options;
   const { mixup, cutmix, mixProbability, switchProbability } = options;
   const whole = wholeGrid('classifier', options.patch, { ...(size && { size }), ...(grid && { grid }) });
   const shape = encoderShape(options, whole.patch);
-  const positions = encoder === 'lomar' ? 'relative' : 'table';
+  const positions = encoder === 'lomar' && options.positions !== 'absolute' ? 'relative' : 'table';
+  const refuse = (option: string, rule: string, advice: string) =>
+    fail('MODEL_OPTION', { option, model: 'classifier', rule, found: `encoder: ${encoder}`, advice });
+  if (positions === 'table' && options.positions === 'relative')
+    throw refuse('positions: relative', 'go with `encoder: lomar`', 'Leave it out.');
+  if (positions === 'relative' && shape.clsTokens !== undefined)
+    throw refuse('clsTokens', 'go with the encoder of MAE or SRMAE', 'Leave it out: LoMaR has one cls token.');
   if (positions === 'table') checkPositions(shape.width);
   const mixing = { mixup, cutmix, mixProbability, switchProbability };
   return { ...shape, K: whole.K, positions, rpeScaled, classes, pool, labelSmoothing, mixing };
@@ -93,7 +109,7 @@ export function classifierParameters({ K, positions, classes, pool, ...encoder }
   const mean = pool === 'mean';
   return [
     cls!,
-    ...(positions === 'table' ? [positionsParameter(K, width)] : []),
+    ...(positions === 'table' ? [positionsParameter(K, encoder)] : []),
     ...(mean ? rest.filter(({ name }) => !name.startsWith('norm.')) : rest),
     ...(mean ? normParameters('fc_norm', width) : []),
     { name: 'head.weight', shape: [width, classes], layout: 'linear', start: { normal: 2e-5 } },
@@ -102,15 +118,15 @@ export function classifierParameters({ K, positions, classes, pool, ...encoder }
 }
 
 /** A trained table of positions, cls in front, as files hold it. */
-function positionsParameter(K: number, width: number): Parameter {
-  const start = { values: gridPositions(K, K, width) };
-  return { name: 'pos_embed', shape: [1, K * K + 1, width], layout: 'same', start };
+function positionsParameter(K: number, { width, clsTokens = 1 }: EncoderShape): Parameter {
+  const start = { values: gridPositions(K, K, width, clsTokens) };
+  return { name: 'pos_embed', shape: [1, K * K + clsTokens, width], layout: 'same', start };
 }
 
-/** Parameters and forward multiply-adds per image: n·3p²·D + L·(12TD² + 2T²D) + D·C, T = n + 1; with relative positions L·50TD more. */
+/** Parameters and forward multiply-adds per image: n·3p²·D + L·(12TD² + 2T²D) + D·C, T = n + c, c cls tokens; with relative positions L·50TD more. */
 export function classifierCost(shape: ClassifierShape): Cost {
-  const { width: D, depth: L, patch, K, positions, classes } = shape;
-  const T = K * K + 1;
+  const { width: D, depth: L, patch, K, positions, classes, clsTokens = 1 } = shape;
+  const T = K * K + clsTokens;
   const relative = positions === 'relative' ? L * bucketCount * T * D : 0;
   return {
     parameters: countParameters(classifierParameters(shape)),

@@ -42,6 +42,16 @@ export const encoderFields = {
     ),
 };
 
+/** The option `clsTokens` of models with an encoder of whole pictures. */
+export const clsTokensOption = z
+  .int()
+  .min(1)
+  .max(64)
+  .optional()
+  .describe(
+    'Learned cls tokens in front of the patches, in encoder and decoder; the mean of theirs is the feature `cls` of a picture. Default 1; Pixio 8.',
+  );
+
 /** The option `target` of masked models. */
 export const targetOption = (standard: 'patchNorm' | 'pixels') =>
   z
@@ -61,6 +71,7 @@ export const decoderFields = {
 /** Options of the encoder's shape, as parsed. */
 export interface EncoderOptions extends Partial<Record<keyof typeof encoderFields, number | undefined>> {
   readonly size: EncoderSize;
+  readonly clsTokens?: number | undefined;
 }
 
 export type DecoderOptions = Partial<Record<keyof typeof decoderFields, number | undefined>>;
@@ -69,14 +80,21 @@ export type DecoderOptions = Partial<Record<keyof typeof decoderFields, number |
 export interface EncoderShape extends TransformerShape {
   /** Patch side in pixels. */
   readonly patch: number;
+  /** Tokens in front of the patches. Default 1. */
+  readonly clsTokens?: number;
   /** Share of the samples for which a branch of the last block is dropped in training. Default 0. */
   readonly dropPath?: number;
 }
 
 /** The encoder of a model by its options. @throws MODEL_HEADS when heads do not divide the width. */
 export function encoderShape(options: EncoderOptions, patch: number): EncoderShape {
-  const { dropPath = 0 } = options;
-  return { ...encoderTransformer(options), patch, ...(dropPath > 0 && { dropPath }) };
+  const { dropPath = 0, clsTokens = 1 } = options;
+  return {
+    ...encoderTransformer(options),
+    patch,
+    ...(clsTokens > 1 && { clsTokens }),
+    ...(dropPath > 0 && { dropPath }),
+  };
 }
 
 /** A size by name, or what stands in its place. @throws MODEL_HEADS when heads do not divide the width. */
@@ -121,11 +139,11 @@ export function patchSize(patch: number | undefined, grid: { readonly patch: num
  * @param maskWidth width of the mask token, for models that have one. @param buckets of the table of relative positions, likewise.
  */
 export function encoderParameters(
-  { width, depth, heads, patch }: EncoderShape,
+  { width, depth, heads, patch, clsTokens }: EncoderShape,
   { maskWidth, buckets }: { readonly maskWidth?: number; readonly buckets?: number } = {},
 ): Parameter[] {
   return [
-    tokenParameter('cls_token', width),
+    tokenParameter('cls_token', width, clsTokens),
     ...(maskWidth === undefined ? [] : [tokenParameter('mask_token', maskWidth)]),
     ...patchEmbedParameters(patch, width),
     ...Array.from({ length: depth }, (_, i) => blockParameters(`blocks.${i}`, width, heads, buckets)).flat(),
@@ -133,10 +151,18 @@ export function encoderParameters(
   ];
 }
 
-/** Parameters of a decoder without its embedding: `decoder_blocks.i`, `decoder_norm`, `decoder_pred` from a token to `values` numbers. */
-export function decoderParameters({ width, depth, heads }: TransformerShape, values: number): Parameter[] {
+/**
+ * Parameters of a decoder without its embedding: `decoder_blocks.i`, `decoder_norm`, `decoder_pred` from a token to `values` numbers.
+ *
+ * @param buckets of the table of relative positions, for blocks that have one.
+ */
+export function decoderParameters(
+  { width, depth, heads }: TransformerShape,
+  values: number,
+  buckets?: number,
+): Parameter[] {
   return [
-    ...Array.from({ length: depth }, (_, i) => blockParameters(`decoder_blocks.${i}`, width, heads)).flat(),
+    ...Array.from({ length: depth }, (_, i) => blockParameters(`decoder_blocks.${i}`, width, heads, buckets)).flat(),
     ...normParameters('decoder_norm', width),
     ...linearParameters('decoder_pred', width, values),
   ];

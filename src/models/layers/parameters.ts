@@ -52,9 +52,9 @@ export function patchEmbedParameters(patch: number, width: number): Parameter[] 
   ];
 }
 
-/** A learned token [1, 1, D], normal with spread 0.02. */
-export function tokenParameter(name: string, width: number): Parameter {
-  return { name, shape: [1, 1, width], layout: 'same', start: { normal: 0.02 } };
+/** `count` learned tokens [1, count, D], normal with spread 0.02. */
+export function tokenParameter(name: string, width: number, count = 1): Parameter {
+  return { name, shape: [1, count, width], layout: 'same', start: { normal: 0.02 } };
 }
 
 /** The parameters of one pre-norm block under `prefix`; with `buckets`, attention has a table of relative positions [d, buckets]. */

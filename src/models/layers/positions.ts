@@ -1,19 +1,19 @@
 import { fail } from '../../errors.ts';
 
 /**
- * MAE's fixed positions of a grid of patches with a cls token in front, pure arithmetic. With E = D/2 and ωₖ = 10000^(−k/(E/2)), a place x
+ * MAE's fixed positions of a grid of patches with cls tokens in front, pure arithmetic. With E = D/2 and ωₖ = 10000^(−k/(E/2)), a place x
  * becomes sin(x·ω₀), sin(x·ω₁) …, then cos(x·ω₀) …: E numbers. A patch has those of its column, then those of its row; cls has zeros.
  * Source: He et al. 2022, and the order of its published code.
  *
- * @returns [rows·columns + 1, D], row by row.
+ * @param cls tokens in front. @returns [rows·columns + cls, D], row by row.
  * @throws MODEL_POSITIONS for a width that is not a multiple of 4.
  */
-export function gridPositions(rows: number, columns: number, width: number): Float32Array {
+export function gridPositions(rows: number, columns: number, width: number, cls = 1): Float32Array {
   checkPositions(width);
   const rates = width / 4;
-  const table = new Float32Array((rows * columns + 1) * width);
+  const table = new Float32Array((rows * columns + cls) * width);
   for (let patch = 0; patch < rows * columns; patch++) {
-    const at = (patch + 1) * width;
+    const at = (patch + cls) * width;
     for (const [half, place] of [patch % columns, Math.floor(patch / columns)].entries()) {
       for (let k = 0; k < rates; k++) {
         const angle = place * 10_000 ** (-k / rates);
@@ -29,14 +29,15 @@ export function gridPositions(rows: number, columns: number, width: number): Flo
  * A table of positions of another square grid, cls kept: bicubic (a = −0.75) between the middles of patches, the border repeated, without smoothing.
  * Source: what fine-tuning after MAE does where pictures have another size.
  *
- * @param table [from² + 1, D]. @returns [to² + 1, D].
+ * @param table [from² + cls, D]. @returns [to² + cls, D].
  */
-export function resizedPositions(table: Float32Array, width: number, from: number, to: number): Float32Array {
-  const rest = resizedAlong(table.subarray(width), { inner: width, outer: from, from, to });
+export function resizedPositions(table: Float32Array, width: number, from: number, to: number, cls = 1): Float32Array {
+  const front = cls * width;
+  const rest = resizedAlong(table.subarray(front), { inner: width, outer: from, from, to });
   const both = resizedAlong(rest, { inner: width * to, outer: 1, from, to });
-  const resized = new Float32Array((to * to + 1) * width);
-  resized.set(table.subarray(0, width));
-  resized.set(both, width);
+  const resized = new Float32Array(to * to * width + front);
+  resized.set(table.subarray(0, front));
+  resized.set(both, front);
   return resized;
 }
 
@@ -67,13 +68,16 @@ function cubic(x: number): number {
   return x < 2 ? -0.75 * (((x - 5) * x + 8) * x - 4) : 0;
 }
 
-/** The tables of a grid's encoder and decoder as files hold them, with a leading 1. */
-export function storedPositions(side: number, width: number, decoderWidth: number): ReadonlyMap<string, FixedTensor> {
-  const table = (D: number) => ({ shape: [1, side * side + 1, D], data: gridPositions(side, side, D) });
-  return new Map([
-    ['pos_embed', table(width)],
-    ['decoder_pos_embed', table(decoderWidth)],
-  ]);
+/** The tables of a grid's encoder, and decoder where there is one, as files hold them, with a leading 1. */
+export function storedPositions(
+  side: number,
+  width: number,
+  decoderWidth?: number,
+  cls = 1,
+): ReadonlyMap<string, FixedTensor> {
+  const table = (D: number) => ({ shape: [1, side * side + cls, D], data: gridPositions(side, side, D, cls) });
+  const tables = new Map([['pos_embed', table(width)]]);
+  return decoderWidth === undefined ? tables : tables.set('decoder_pos_embed', table(decoderWidth));
 }
 
 /** A tensor that is computed, not learned. */

@@ -23,6 +23,9 @@ export function norm(params: Params, name: string, x: tf.Tensor): tf.Tensor {
   return layerNorm(x, parameter(params, `${name}.weight`), parameter(params, `${name}.bias`));
 }
 
+/** What a block adds its own table to: the buckets of its sequences. */
+export type Relative = Omit<RelativePositions, 'table'>;
+
 /**
  * A pre-norm transformer block: x + Attn(LN(x)), then x + MLP(LN(x)) with an exact GELU and four times the width.
  * Source: Dosovitskiy et al. 2021, section 3.1.
@@ -37,7 +40,7 @@ export function block(
   prefix: string,
   x: tf.Tensor,
   heads: number,
-  relative?: Omit<RelativePositions, 'table'>,
+  relative?: Relative,
   paths?: Paths,
 ): tf.Tensor {
   // What gradients need they have kept; the rest goes at the end of the block, not of the step.

@@ -4,11 +4,11 @@ import type { MaeShape } from '../mae/options.ts';
 
 /** What the two networks of an asymmetric model take; `more` blocks' worth beside the decoder's. */
 export function asymmetricWork(
-  { width, depth, heads, K, decoder }: MaeShape,
+  { width, depth, heads, K, decoder, clsTokens = 1 }: MaeShape,
   { hidden = 0 }: Spec,
   more = 0,
 ): ModelWork {
-  const [visible, all] = [K * K - hidden + 1, K * K + 1];
+  const [visible, all] = [K * K - hidden + clsTokens, K * K + clsTokens];
   const head = { ...decoder, depth: decoder.depth + more, tokens: all, sequence: all };
   return { tokens: visible, sequence: visible, width, depth, heads, also: [head] };
 }

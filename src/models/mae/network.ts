@@ -3,7 +3,7 @@ import { gatherTokens } from '../../backends/ops.ts';
 import * as tf from '../../backends/tf.ts';
 import { fail } from '../../errors.ts';
 import { pathInputs, pathsOf } from '../classifier/drop-path.ts';
-import { decodeTokens, encodePatches, type Grid, positions } from '../layers/encoder.ts';
+import { decodeTokens, encodePatches, type Grid, positions, withOneCls } from '../layers/encoder.ts';
 import { field, input, learned } from '../layers/learned.ts';
 import { hiddenPatchLoss, normalised, patchesOf, shownPixels, targetOf } from '../layers/pixels.ts';
 import { storedPositions } from '../layers/positions.ts';
@@ -14,8 +14,8 @@ import { type MaeShape, maeParameters } from './options.ts';
 
 /**
  * A micro-batch on the backend: `picture` [N, H, W, 3], values 0–255; `masks` [N, n], 1 hidden; `keep` [N, k] int32, the places of the
- * visible patches; `restore` [N, n + 1] int32, where each of (cls, every patch) stands among (cls, visible patches, mask token); with drop
- * path also `paths` [N, 1, 2L].
+ * visible patches; `restore` [N, c + n] int32, where each of (c cls tokens, every patch) stands among (cls, visible patches, mask token);
+ * with drop path also `paths` [N, 1, 2L].
  */
 export type MaeInputs = Readonly<Record<string, tf.Tensor>>;
 
@@ -24,7 +24,10 @@ export interface Mae extends Restorer, Encoder {
   readonly shape: MaeShape;
 }
 
-/** Makes MAE. Source: arXiv 2111.06377, section 3, and its published code for positions, initialisation and target. */
+/**
+ * Makes MAE. Source: arXiv 2111.06377, section 3, and its published code for positions, initialisation and target; several cls tokens:
+ * Pixio, arXiv 2512.15715.
+ */
 export function mae(shape: MaeShape): Mae {
   const constants = new Constants();
   const { patch, target } = shape;
@@ -37,7 +40,7 @@ export function mae(shape: MaeShape): Mae {
     shape,
     fields: ['picture', 'masks'],
     ...learned(maeParameters(shape)),
-    fixed: () => storedPositions(shape.K, shape.width, shape.decoder.width),
+    fixed: () => storedPositions(shape.K, shape.width, shape.decoder.width, shape.clsTokens),
     inputs: (batch, chance) => maeInputs(batch, shape, chance),
     loss: (params, inputs) => {
       const { prediction, pixels } = restored(params, inputs);
@@ -52,7 +55,7 @@ export function mae(shape: MaeShape): Mae {
       tf.tidy(() => {
         const pictures = input(inputs, 'picture');
         const grid: Grid = [pictures.shape[1]! / patch, pictures.shape[2]! / patch];
-        return encodePatches(params, patchesOf(pictures, patch), grid, shape, constants);
+        return withOneCls(encodePatches(params, patchesOf(pictures, patch), grid, shape, constants), shape);
       }),
     dispose: () => constants.dispose(),
   };
@@ -66,19 +69,19 @@ function predict(
   shape: MaeShape,
   constants: Constants,
 ): tf.Tensor3D {
-  const { K, decoder } = shape;
+  const { K, decoder, clsTokens: cls = 1 } = shape;
   const keep = input(inputs, 'keep') as tf.Tensor2D;
   const seen = encodePatches(params, patches, [K, K], shape, constants, keep, pathsOf(inputs, shape));
   const tokens = project(params, 'decoder_embed', seen);
   // Added to zeros rather than tiled: a tile's gradient is a slice per picture. One row serves every hidden place.
   const hidden = tf.zeros([patches.shape[0], 1, decoder.width]).add(parameter(params, 'mask_token'));
   const all = gatherTokens(tf.concat([tokens, hidden], 1) as tf.Tensor3D, input(inputs, 'restore') as tf.Tensor2D);
-  return decodeTokens(params, all.add(positions([K, K], decoder.width, constants)), decoder);
+  return decodeTokens(params, all.add(positions([K, K], decoder.width, constants, cls)), decoder, { cls });
 }
 
 /** Pictures as they are, and where visible and hidden patches stand. */
 function maeInputs(batch: HostBatch, shape: MaeShape, chance?: RandomSource): HostBatch {
-  const { K } = shape;
+  const { K, clsTokens: cls = 1 } = shape;
   const picture = field(batch, 'picture', 'uint8', 4);
   const masks = field(batch, 'masks', 'uint8', 2);
   const [N, n] = masks.shape as [number, number];
@@ -92,8 +95,10 @@ function maeInputs(batch: HostBatch, shape: MaeShape, chance?: RandomSource): Ho
   const { keep, restore } = visibility(masks);
   const k = keep.shape[1]!;
   // cls stays in front; every hidden patch takes the one mask token, which stands behind the k visible ones.
-  const places = new Int32Array(N * (n + 1));
-  for (let i = 0; i < N * n; i++) places[i + Math.floor(i / n) + 1] = 1 + Math.min(restore.data[i]!, k);
-  const ids: HostTensor = { dtype: 'int32', shape: [N, n + 1], data: places };
+  const places = Int32Array.from({ length: N * (cls + n) }, (_, i) => {
+    const [sample, token] = [Math.floor(i / (cls + n)), i % (cls + n)];
+    return token < cls ? token : cls + Math.min(restore.data[sample * n + token - cls]!, k);
+  });
+  const ids: HostTensor = { dtype: 'int32', shape: [N, cls + n], data: places };
   return { picture, masks, keep, restore: ids, ...pathInputs(chance, shape, N) };
 }

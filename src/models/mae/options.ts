@@ -3,6 +3,7 @@ import { fail } from '../../errors.ts';
 import {
   blocksMacs,
   type Cost,
+  clsTokensOption,
   decoderFields,
   decoderParameters,
   decoderTransformer,
@@ -26,6 +27,7 @@ export const maeOptions = z.strictObject({
     ),
   ...encoderFields,
   ...decoderFields,
+  clsTokens: clsTokensOption,
   target: targetOption('patchNorm'),
 });
 
@@ -45,20 +47,22 @@ export interface WholeSpec {
   readonly size?: readonly [number, number];
   readonly grid?: { readonly patch: number; readonly side: number };
   readonly windows?: object;
+  readonly uneven?: true;
 }
 
 /**
  * Patch and side of the grid that is masked as a whole.
  *
  * @param model its name, for messages.
- * @throws MODEL_WHOLE where windows were cut, MODEL_PATCH, PICTURE_SQUARE, PATCH_SIDE; TRAIN_SPEC where the picture has no fixed size.
+ * @throws MODEL_WHOLE where windows were cut, MODEL_UNEVEN where masks hide not all the same, MODEL_PATCH, PICTURE_SQUARE, PATCH_SIDE; TRAIN_SPEC where the picture has no fixed size.
  */
 export function wholeGrid(
   model: string,
   patch: number | undefined,
-  { size, grid, windows }: WholeSpec,
+  { size, grid, windows, uneven }: WholeSpec,
 ): { readonly patch: number; readonly K: number } {
   if (windows !== undefined) throw fail('MODEL_WHOLE', { model });
+  if (uneven) throw fail('MODEL_UNEVEN', { model });
   const p = patchSize(patch, grid);
   if (grid !== undefined) return { patch: p, K: grid.side };
   if (size === undefined) {
@@ -97,19 +101,19 @@ export function maeParameters(shape: MaeShape): Parameter[] {
 }
 
 /**
- * Parameters and forward multiply-adds per image: n·3p²·D + blocks on k + 1 tokens + (k + 1)·D·D' + the decoder's blocks on n + 1 tokens +
- * (n + 1)·D'·3p². The first term embeds every patch, as the published code does; only the visible ones are embedded here.
+ * Parameters and forward multiply-adds per image: n·3p²·D + blocks on k + c tokens + (k + c)·D·D' + the decoder's blocks on n + c tokens +
+ * (n + c)·D'·3p², c cls tokens. The first term embeds every patch, as the published code does; only the visible ones are embedded here.
  *
  * @param hidden patches that are hidden, so that k = n − hidden.
  */
 export function maeCost(shape: MaeShape, hidden: number): Cost {
-  const { width: D, patch, K, decoder } = shape;
+  const { width: D, patch, K, decoder, clsTokens: cls = 1 } = shape;
   const values = patch * patch * 3;
   const n = K * K;
-  const visible = n - hidden + 1;
+  const visible = n - hidden + cls;
   const encoder = n * values * D + blocksMacs(shape, visible) + visible * D * decoder.width;
   return {
     parameters: countParameters(maeParameters(shape)),
-    macs: encoder + blocksMacs(decoder, n + 1) + (n + 1) * decoder.width * values,
+    macs: encoder + blocksMacs(decoder, n + cls) + (n + cls) * decoder.width * values,
   };
 }

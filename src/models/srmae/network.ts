@@ -2,7 +2,7 @@ import { Constants } from '../../backends/constants.ts';
 import { gatherTokens } from '../../backends/ops.ts';
 import * as tf from '../../backends/tf.ts';
 import { pathInputs, pathsOf } from '../classifier/drop-path.ts';
-import { decodeTokens, encodePatches, type Grid, positions } from '../layers/encoder.ts';
+import { decodeTokens, encodePatches, type Grid, positions, withOneCls } from '../layers/encoder.ts';
 import { field, input, learned } from '../layers/learned.ts';
 import { hiddenPatchLoss, normalised, patchesOf, shownPixels, targetOf } from '../layers/pixels.ts';
 import { storedPositions } from '../layers/positions.ts';
@@ -40,7 +40,7 @@ export function srmae(shape: SrmaeShape): Srmae {
     shape,
     fields: ['picture', 'lr', 'masks'],
     ...learned(srmaeParameters(shape)),
-    fixed: () => storedPositions(shape.K, shape.width, shape.decoder.width),
+    fixed: () => storedPositions(shape.K, shape.width, shape.decoder.width, shape.clsTokens),
     inputs: (batch, chance) => srmaeInputs(batch, shape, chance),
     loss: (params, inputs) => {
       const { prediction, pixels } = restored(params, inputs);
@@ -55,7 +55,7 @@ export function srmae(shape: SrmaeShape): Srmae {
       tf.tidy(() => {
         const pictures = input(inputs, 'picture');
         const grid: Grid = [pictures.shape[1]! / patch, pictures.shape[2]! / patch];
-        return encodePatches(params, patchesOf(pictures, patch), grid, shape, constants);
+        return withOneCls(encodePatches(params, patchesOf(pictures, patch), grid, shape, constants), shape);
       }),
     dispose: () => constants.dispose(),
   };
@@ -71,17 +71,18 @@ function predict(
 ): tf.Tensor3D {
   const ids = (name: string) => input(inputs, name) as tf.Tensor2D;
   const paths = pathsOf(inputs, encoder);
+  const { clsTokens: c = 1 } = encoder;
   const seen = encodePatches(params, patches, [K, K], { ...encoder, patch }, constants, ids('keep'), paths);
   const tokens = project(params, 'decoder_embed', seen);
   const [N, , C] = tokens.shape as [number, number, number];
   const small = patchesOf(enlarged(input(inputs, 'lr'), K * patch, constants), patch);
   const replaced = project(params, 'lr_embed', normalised(gatherTokens(small, ids('hide')), constants));
   // The full set, in raster order; the position of cls is zero.
-  const both = tf.concat([tokens.slice([0, 1, 0]), replaced], 1) as tf.Tensor3D;
-  const full = gatherTokens(both, ids('restore')).add(positions([K, K], C, constants).slice([1, 0]));
+  const both = tf.concat([tokens.slice([0, c, 0]), replaced], 1) as tf.Tensor3D;
+  const full = gatherTokens(both, ids('restore')).add(positions([K, K], C, constants, 0));
   const resolved = superResolve(superResolution, params, full.reshape([N, K, K, C]), constants);
-  const cls = tokens.slice([0, 0, 0], [-1, 1, -1]);
-  return decodeTokens(params, tf.concat([cls, resolved.reshape([N, K * K, C])], 1), decoder);
+  const cls = tokens.slice([0, 0, 0], [-1, c, -1]);
+  return decodeTokens(params, tf.concat([cls, resolved.reshape([N, K * K, C])], 1), decoder, { cls: c });
 }
 
 /** The nearest enlargement of pictures [N, h, w, 3] to [N, side, side, 3]: row r comes from row ⌊r·h/side⌋, columns likewise. */

@@ -117,7 +117,7 @@ export function checkSuperResolution(module: SuperResolutionName | SuperResoluti
     fail('MODEL_SUPER_RESOLUTION', { module, expected, found, advice });
   if (C % divisor !== 0) {
     const suggestion = divisor * Math.max(1, Math.round(C / divisor));
-    throw refuse(`a decoder width that is a multiple of ${divisor}`, `${C}`, `Try decoderWidth ${suggestion}.`);
+    throw refuse(`a decoder width that is a multiple of ${divisor}`, `${C}`, `Try a decoder ${suggestion} wide.`);
   }
   if (module === 'hpb' && side < 2)
     throw refuse('a grid of 2 × 2 patches at least', `${side} × ${side}`, 'Take smaller patches.');

@@ -36,15 +36,16 @@ export function initialValues(model: Model, { tensors }: Safetensors, where: str
   const whole = model.parameters.some((name) => !isOfEncoder(name) && stored.has(name));
   const wanted = whole ? model.parameters : model.parameters.filter(isOfEncoder);
   const values = new Map<string, () => Float32Array>();
+  const cls = model.parameters.includes('cls_token') ? model.stored('cls_token').shape[1]! : 1;
   for (const name of wanted) {
     const tensor = stored.get(name);
     const { shape, fromFile } = model.stored(name);
     if (tensor !== undefined) requireFloats(tensor, where);
     if (tensor === undefined) wrong.missing.push(name);
     else if (tensor.shape.join() === shape.join()) values.set(name, () => fromFile(floatsOf(tensor, where)));
-    else if (name === 'pos_embed' && isTable(tensor) && tensor.shape[2] === shape[2]) {
-      const [from, to] = [sideOf(tensor.shape), sideOf(shape)];
-      values.set(name, () => fromFile(resizedPositions(floatsOf(tensor, where), shape[2]!, from, to)));
+    else if (name === 'pos_embed' && isTable(tensor, cls) && tensor.shape[2] === shape[2]) {
+      const [from, to] = [sideOf(tensor.shape, cls), sideOf(shape, cls)];
+      values.set(name, () => fromFile(resizedPositions(floatsOf(tensor, where), shape[2]!, from, to, cls)));
       notes.push(
         `${where} has positions of ${from} × ${counted(from, 'patch', 'patches')}: they are brought to ${to} × ${to}.`,
       );
@@ -57,7 +58,7 @@ export function initialValues(model: Model, { tensors }: Safetensors, where: str
     if (known.has(name) || ignored(name)) continue;
     if (!tables.has(name)) wrong.extra.push(name);
     else if (model.fixed === undefined) leftOut.push(name);
-    else if (!isFixed(tensor, where)) wrong.extra.push(`${name}, whose positions are not the fixed ones`);
+    else if (!isFixed(tensor, cls, where)) wrong.extra.push(`${name}, whose positions are not the fixed ones`);
   }
   refuse(model, wrong, where);
   const fresh = model.parameters.length - values.size;
@@ -80,21 +81,21 @@ function unwrapped(tensors: Safetensors['tensors']): ReadonlyMap<string, StoredT
 }
 
 /** Whether a table is MAE's fixed one of a square grid, whatever its side: pictures of another size have another. */
-function isFixed(tensor: StoredTensor, where: string): boolean {
+function isFixed(tensor: StoredTensor, cls: number, where: string): boolean {
   const width = tensor.shape[2]!;
-  if (!isTable(tensor) || width % 4 !== 0) return false;
-  const side = sideOf(tensor.shape);
+  if (!isTable(tensor, cls) || width % 4 !== 0) return false;
+  const side = sideOf(tensor.shape, cls);
   const values = floatsOf(tensor, where);
-  return gridPositions(side, side, width).every((value, i) => Math.abs(value - values[i]!) < 1e-3);
+  return gridPositions(side, side, width, cls).every((value, i) => Math.abs(value - values[i]!) < 1e-3);
 }
 
-/** Whether a tensor is [1, side² + 1, D]. */
-function isTable({ shape }: StoredTensor): boolean {
-  return shape.length === 3 && shape[0] === 1 && shape[1]! > 1 && Number.isInteger(sideOf(shape));
+/** Whether a tensor is [1, cls + side², D]. */
+function isTable({ shape }: StoredTensor, cls: number): boolean {
+  return shape.length === 3 && shape[0] === 1 && shape[1]! > cls && Number.isInteger(sideOf(shape, cls));
 }
 
-function sideOf([, length = 0]: readonly number[]): number {
-  return Math.sqrt(length - 1);
+function sideOf([, length = 0]: readonly number[], cls: number): number {
+  return Math.sqrt(length - cls);
 }
 
 interface Wrong {

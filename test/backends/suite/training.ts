@@ -13,7 +13,9 @@ import { smallFields, smallSpec } from '../../kit/training/train.ts';
 const microBatch = 2;
 const nano = { size: 'nano', width: 16, depth: 1, heads: 2 } as const;
 const decoder = { decoderWidth: 16, decoderDepth: 1, decoderHeads: 2 };
+const narrow = { width: 16, depth: 1, heads: 2 };
 const classes = { ...nano, patch: 4, classes: 3, labelSmoothing: 0 };
+const windowed: Spec = { ...smallSpec, fields: { ...smallSpec.fields, lr: 'picture' }, hidden: 5 };
 const whole: Spec = {
   fields: { picture: 'picture', lr: 'picture', masks: { dtype: 'uint8', shape: [16] } },
   size: [16, 16],
@@ -28,6 +30,27 @@ export interface TrainingPlan extends ModelPlan {
 /** Every model as small as it can be and still be all of it, on the pictures of 16 px that `fieldsOf` makes. */
 export const trainingPlans: readonly TrainingPlan[] = [
   { title: 'lomar', name: 'lomar', options: { ...nano, target: 'pixels' }, spec: smallSpec, fields: smallFields },
+  ...[{ positions: 'absolute' }, { decoder: narrow }, { maskTokensFrom: 1, depth: 2 }].map((arm) => ({
+    title: `lomar ${Object.keys(arm)[0]}`,
+    name: 'lomar',
+    options: { ...nano, target: 'pixels', ...arm },
+    spec: windowed,
+    fields: smallFields,
+  })),
+  {
+    title: 'lomar-srmae',
+    name: 'lomar-srmae',
+    options: { ...nano, decoder: narrow },
+    spec: windowed,
+    fields: windowedFields,
+  },
+  {
+    title: 'mae with cls tokens',
+    name: 'mae',
+    options: { ...nano, ...decoder, clsTokens: 2 },
+    spec: whole,
+    fields: wholeFields,
+  },
   { title: 'mae', name: 'mae', options: { ...nano, ...decoder }, spec: whole, fields: wholeFields },
   { title: 'srmae', name: 'srmae', options: { ...nano, ...decoder }, spec: whole, fields: wholeFields },
   {
@@ -105,6 +128,11 @@ function labelledFields(positions: readonly number[]): HostBatch {
     picture: smallFields(positions).picture!,
     label: { dtype: 'int32', shape: [positions.length], data: label },
   };
+}
+
+/** What `smallFields` has, and its pictures half as large. */
+function windowedFields(positions: readonly number[]): HostBatch {
+  return { ...smallFields(positions), lr: wholeFields(positions).lr! };
 }
 
 /** Pictures of `smallFields` with 12 of their 16 patches hidden, and half as large. */

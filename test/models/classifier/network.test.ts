@@ -95,6 +95,49 @@ t.test('with LoMaR’s encoder and the cls token, scores are a head on the featu
   t.end();
 });
 
+t.test(
+  'with LoMaR’s encoder of absolute positions, or several cls tokens, scores are a head on the features too',
+  async (t) => {
+    const decoder = { width: 16, depth: 1, heads: 2 };
+    for (const [options, encoderOf] of [
+      [
+        { encoder: 'lomar', positions: 'absolute' },
+        (shape: ReturnType<typeof shapeOf>) => lomar({ ...shape, K: 5, target: 'pixels', absolute: 8 }),
+      ],
+      [
+        { encoder: 'mae', clsTokens: 3 },
+        (shape: ReturnType<typeof shapeOf>) => mae({ ...shape, target: 'pixels', decoder }),
+      ],
+    ] as const) {
+      const shape = shapeOf({ ...options, pool: 'cls' });
+      const model = classifier(shape);
+      const fresh = model.init((name) => new Random(3, 'init', name));
+      const params: Record<string, tf.Variable> = { ...formulaParameters(model), pos_embed: fresh.pos_embed! };
+      const encoder = encoderOf(shape);
+      tf.tidy(() => {
+        const picture = uploadAll({ picture: formulaPicture }).picture!;
+        const cls = encoder.encode(params, { picture }).slice([0, 0, 0], [-1, 1, -1]).squeeze([1]) as tf.Tensor2D;
+        const expected = tf.matMul(cls, params['head.weight'] as unknown as tf.Tensor2D).add(params['head.bias']!);
+        expectClose(t, model.classify(params, { picture }).dataSync(), expected.dataSync(), 1e-5);
+      });
+      const sizes = classifierCost(shape);
+      const one = classifierCost(shapeOf({ encoder: 'mae', pool: 'cls' }));
+      const more = (shape.clsTokens ?? 1) - 1;
+      t.equal(sizes.parameters, one.parameters + 2 * more * 16, 'a token and a position each');
+      t.ok(more === 0 ? sizes.macs === one.macs : sizes.macs > one.macs);
+      tf.dispose([params, fresh] as unknown as tf.TensorContainer);
+      model.dispose();
+      encoder.dispose();
+    }
+    t.throws(() => shapeOf({ encoder: 'lomar', clsTokens: 2 }), /MODEL_OPTION: .*`clsTokens` of classifier/);
+    t.ok(shapeOf({ encoder: 'lomar', positions: 'absolute', clsTokens: 2 }));
+    t.throws(
+      () => shapeOf({ encoder: 'mae', positions: 'relative' }),
+      /MODEL_OPTION: .*`positions: relative` of classifier/,
+    );
+  },
+);
+
 t.test('with MAE’s encoder, fresh positions are those that MAE computes', (t) => {
   const shape = shapeOf({ encoder: 'mae', pool: 'cls' });
   const model = classifier(shape);

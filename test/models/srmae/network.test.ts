@@ -123,7 +123,7 @@ t.test('what options and stages say together', (t) => {
   t.match(shape({ decoderWidth: 256, decoderDepth: 4, decoderHeads: 8 }).decoder, { width: 256, depth: 4, heads: 8 });
   t.throws(
     () => shape({ decoderWidth: 40, decoderHeads: 2 }),
-    /MODEL_SUPER_RESOLUTION: .*`hpb`.* multiple of 16; got 40. Try decoderWidth 48/,
+    /MODEL_SUPER_RESOLUTION: .*`hpb`.* multiple of 16; got 40. Try a decoder 48 wide/,
   );
   t.throws(
     () => shape({}, { size: [8, 8], grid: { patch: 8, side: 1 } }),

@@ -166,6 +166,32 @@ t.test('a classifier takes the encoder of what was pre-trained, and says what st
   t.end();
 });
 
+t.test('several cls tokens: tables have a row for each, fixed and learned ones', async (t) => {
+  const [width, decoder] = [16, { width: 8, depth: 1, heads: 2 }];
+  const shape = { width, depth: 1, heads: 2, patch: 4, K: 4, target: 'pixels' as const, decoder, clsTokens: 3 };
+  const several = mae(shape);
+  const params = several.init((name) => new Random(2, name, 'init'));
+  const stored = await inMemory(several, params);
+  t.same(stored.get('cls_token')!.shape, [1, 3, 16]);
+  t.same(stored.get('pos_embed'), { shape: [1, 19, 16], data: gridPositions(4, 4, 16, 3) });
+  t.same(stored.get('decoder_pos_embed')!.shape, [1, 19, 8]);
+  const fresh = several.init((name) => new Random(1, name, 'init'));
+  t.same(loadInitial(several, fresh, fileOf(stored), 'own'), []);
+  const one = classes('mae', { clsTokens: 3 });
+  t.same(initialValues(one, fileOf(stored), 'm').values.get('pos_embed')!(), gridPositions(4, 4, 16, 3));
+  const larger = new Map([...stored, ['pos_embed', { shape: [1, 52, 16], data: gridPositions(7, 7, 16, 3) }]]);
+  t.same(
+    initialValues(one, fileOf(larger), 'm').values.get('pos_embed')!(),
+    resizedPositions(gridPositions(7, 7, 16, 3), 16, 7, 4, 3),
+  );
+  t.throws(
+    () => initialValues(classes('mae'), fileOf(stored), 'm'),
+    /WEIGHTS_MISMATCH: .*cls_token \[1,3,16\], not \[1,1,16\]/,
+  );
+  tf.dispose([params, fresh] as tf.TensorContainer);
+  several.dispose();
+});
+
 t.test('positions of another grid are brought to the classifier’s', (t) => {
   const file = [
     ...without(/^pos_embed/),
