@@ -2,7 +2,14 @@ import { fused, hasFused } from './fused.ts';
 import { type Forward, withGradient } from './gradient.ts';
 import * as tf from './tf.ts';
 
-export { attention, attentionWeights, type PairBuckets, pairBuckets, type RelativePositions, rowBuckets } from './attention.ts';
+export {
+  attention,
+  attentionWeights,
+  type PairBuckets,
+  pairBuckets,
+  type RelativePositions,
+  rowBuckets,
+} from './attention.ts';
 
 /**
  * The operations that models are written in. Each has a composed form in plain tfjs, right on every backend, with a gradient of our own

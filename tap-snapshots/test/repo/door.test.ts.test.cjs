@@ -43,6 +43,7 @@ images
 knn
 linear
 lomar
+lomarSrmae
 mae
 mask
 noticeCatalogue
