@@ -151,10 +151,14 @@ const own = times(backend);
 const tried = Object.entries(backend.addon.kernels());
 for (const [what, reason] of tried) row({ what, ok: reason === '', ...(reason !== '' && { reason }) });
 if (tried.length === 0) row({ what: 'kernels', missing: `${kit.device} has none of ours` });
-const { status, stdout, stderr } = spawnSync(process.execPath, [fileURLToPath(import.meta.url), 'aten'], {
-  encoding: 'utf8',
-  env: { ...process.env, PATCHSTREAM_TORCH_KERNELS: 'aten' },
-});
+const { status, stdout, stderr } = spawnSync(
+  process.execPath,
+  [...process.execArgv, fileURLToPath(import.meta.url), 'aten'],
+  {
+    encoding: 'utf8',
+    env: { ...process.env, PATCHSTREAM_TORCH_KERNELS: 'aten' },
+  },
+);
 const aten = status === 0 ? (JSON.parse(stdout) as Record<string, number>) : undefined;
 if (aten === undefined) row({ what: "ATen's operations", error: errorLine(stderr) });
 for (const [i, { name, bytes }] of operations(backend).entries()) {

@@ -1,6 +1,6 @@
 """Batches of random crops as torchvision's DataLoader makes them of a folder of JPEGs, on chosen cores.
 
-Started with the folder. Each line on stdin is a request in JSON, each line on stdout its answer.
+Started with the folder as the last argument. Each line on stdin is a request in JSON, each line on stdout its answer.
 {"way", "cores": [...], "batch", "side", "seconds"}: uint8 batches for so long, with a worker for each core: {"images": in a second}.
 """
 import json
@@ -12,7 +12,7 @@ import warnings
 import torch
 
 warnings.filterwarnings("ignore")
-FOLDER = sys.argv[1]
+FOLDER = sys.argv[-1]
 NAMES = sorted(os.path.join(FOLDER, name) for name in os.listdir(FOLDER))
 # An epoch is long enough that its beginning does not count.
 REPEAT = 512

@@ -72,7 +72,8 @@ void update(const std::vector<at::Tensor>& parameters, const std::vector<at::Ten
     piece.decay = static_cast<float>(by.decays[i]);
   });
   if (pieces.empty()) return;
-  thread_local Sent kept;
+  // Never destroyed: the device may be gone before the thread is.
+  thread_local Sent& kept = *new Sent;
   const at::Device device = parameters[0].device();
   const Setting setting{static_cast<float>(by.lr),
                         static_cast<float>(by.lr / (1 - std::pow(by.beta1, by.step))),
@@ -97,7 +98,8 @@ at::Tensor squares(const std::vector<at::Tensor>& tensors) {
   for (size_t i = 1; i < ends.size(); i++) ends[i] += ends[i - 1];
   const at::Tensor out = at::zeros({static_cast<int64_t>(tensors.size())}, tensors[0].options());
   if (pieces.empty()) return out;
-  thread_local Sent keptPieces, keptEnds;
+  thread_local Sent& keptPieces = *new Sent;
+  thread_local Sent& keptEnds = *new Sent;
   const at::Tensor sums = at::empty({static_cast<int64_t>(pieces.size())}, out.options().dtype(at::kDouble));
   launch(kernelOf("lists", "squares_of_pieces", {}, device), {static_cast<unsigned>(pieces.size()), 1, threads}, device,
          sent(keptPieces, pieces, device).data_ptr(), sums.data_ptr());

@@ -50,9 +50,8 @@ std::string judged(const std::function<Trial()>& trial, double tolerance) {
 }  // namespace
 
 bool kernelsMayServe(at::Device device) {
-  // Machines with GPUs of several generations take the first for all.
-  static const int generation = cudaGeneration(0);
-  return device.is_cuda() && without == 0 && ownKernels() && generation >= 8;
+  // The driver is asked when there is a tensor of the device: before, it may not be loaded.
+  return device.is_cuda() && without == 0 && ownKernels() && cudaGeneration(device.index()) >= 8;
 }
 
 WithoutKernels::WithoutKernels() { without++; }

@@ -1,6 +1,6 @@
 // Runs the texts of native/torch/cuda on the host. A block's threads are fibers that go on by turns; a barrier is where a fiber gives its turn away until all of
-// its group have come. Blocks run one after another, so what they share can be static. Every launch is done with the fibers in both orders: where a
-// barrier is missing, the two differ.
+// its group have come. Each warp goes as far as it can before the next has its turn. Blocks run one after another, so what they share can be static.
+// Every launch is done in both orders of warps and threads: where a barrier is missing, the two differ.
 #pragma once
 
 #include <ucontext.h>
@@ -121,14 +121,22 @@ inline void runBlock(Dim threads, bool backwards) {
     fiber.context.uc_link = &scheduler;
     makecontext(&fiber.context, enter, 0);
   }
+  const auto warpCount = static_cast<unsigned>(warps.size());
   for (bool open = true; open;) {
     open = false;
     const unsigned before = changes;
-    for (unsigned i = 0; i < count; i++) {
-      current = fibers[backwards ? count - 1 - i : i].get();
-      if (current->ended) continue;
-      open = true;
-      swapcontext(&scheduler, &current->context);
+    for (unsigned w = 0; w < warpCount; w++) {
+      const unsigned first = 32 * (backwards ? warpCount - 1 - w : w), last = min(count, first + 32);
+      // A warp goes on until it waits for the others.
+      for (unsigned seen = changes - 1; seen != changes;) {
+        seen = changes;
+        for (unsigned i = first; i < last; i++) {
+          current = fibers[backwards ? last - 1 - (i - first) : i].get();
+          if (current->ended) continue;
+          open = true;
+          swapcontext(&scheduler, &current->context);
+        }
+      }
     }
     if (open && changes == before) {
       std::puts("a barrier that not all threads come to");
