@@ -78,6 +78,10 @@ export const streamsErrors = {
   PART: '`--part` must be i/n or auto/n, i from 1 to n; got {found}. {advice}',
   PART_SINK:
     'only a job whose sink is shards, webdataset or jsonl is done in parts; this pipeline ends in {found}. Leave `--part` out, or take another sink.',
+  SELECTION_EMPTY:
+    '`fold`, `without` and `limit` must leave something of the {found:sample} of the source; got nothing. Take fewer folds, or another one.',
+  SELECTION_ENDLESS:
+    '`fold`, `without` and `limit` choose among the samples of a source that has an end; got one without. Leave them out.',
   WATCH_SOURCE:
     'only a folder of pictures, without `labels` and `repeat`, is watched for what arrives; got {found}. Leave `--watch` out, or take the source image-folder.',
   WATCH_SINK:

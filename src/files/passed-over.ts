@@ -14,6 +14,8 @@ const reasons = {
     'labels or maps of fields without a picture next to them',
   ],
   small: ['face smaller than `minSide`', 'faces smaller than `minSide`'],
+  fold: ['of another fold', 'of other folds'],
+  limit: ['beyond `limit`', 'beyond `limit`'],
   part: ['of the other `part`', 'of the other `part`'],
   writing: ['that is still written', 'that are still written'],
   unseen: ['that cannot be looked at now', 'that cannot be looked at now'],

@@ -1,45 +1,13 @@
-import type { z } from 'zod';
-import type { ValidationIssue } from '../errors.ts';
+import { z } from 'zod';
+import { fail, type ValidationIssue } from '../errors.ts';
 import type { BufferPool } from '../files/buffer-pool.ts';
 import type { PassedOverRow } from '../files/passed-over.ts';
-import type { Drop, Sample } from '../streams/sample.ts';
+import type { Sample } from '../streams/sample.ts';
 import type { Spec } from '../vision/spec.ts';
+import type { Fields, OpenSource } from './open-source.ts';
+import { isSelecting, type Selection, selected, selectionOptions } from './selection.ts';
 
-/** A source that is open: samples by index, in listing order. Reading may happen many at a time and in any order. */
-export interface OpenSource<F extends Fields | Drop = Fields> {
-  /** How many samples an epoch has, `repeat` included. */
-  readonly count: number;
-  /** Names of the classes, when the samples have labels. */
-  readonly classNames?: readonly string[];
-  /** How many samples of each class an epoch has, where that is known before they are read. */
-  readonly classCounts?: readonly number[];
-  /** What was seen and is no sample, by reason: with the samples that is all that there is. */
-  readonly passedOver?: readonly PassedOverRow[];
-  /** The key of sample `index`, without reading it. */
-  key(index: number): string;
-  /**
-   * The fields of sample `index` (`bytes`, or `picture`; `label`). A failure here is a failure of that sample alone. Where `memory` is given, a file
-   * may be read into what it lends, which is another sample's as soon as this one is rendered.
-   */
-  read(index: number, signal: AbortSignal, memory?: BufferPool): F | Promise<F>;
-  /** The file of sample `index`, for sources that read one for each: whether it is another than before is seen by that. */
-  file?(index: number): string | undefined;
-  /**
-   * For sources whose samples are raw pictures of one size that lie in memory: `picture` of sample `index` is record `index`. Who has it promises
-   * that `read` answers at once, never with a promise, and never fails, with the same fields of the same shapes for every sample: samples are then
-   * taken many at a time, and one that breaks the promise ends the run (RECORDS_READ, FIELD_SHAPE) and not itself alone.
-   */
-  readonly records?: Records;
-  close?(): Promise<void>;
-}
-
-/** Raw pictures of one size, one after another: uint8 [count, height, width, channels]. */
-export interface Records {
-  readonly data: Uint8Array;
-  readonly width: number;
-  readonly height: number;
-  readonly channels: 1 | 3;
-}
+export type { Fields, OpenSource, Records } from './open-source.ts';
 
 /** A source whose samples arrive while a job runs: files that are laid into a folder. */
 export interface WatchedSource<F extends Fields = Fields> {
@@ -65,8 +33,6 @@ export interface Stamp {
   /** When it, its name or its rights were last changed, in nanoseconds. */
   readonly changed?: string;
 }
-
-export type Fields = Readonly<Record<string, unknown>>;
 
 export interface SourceContext {
   /** Relative paths of options start here: the pipeline file's folder, or the working directory. */
@@ -113,20 +79,46 @@ export interface SourceFactory<Input, Options, S> {
 
 /**
  * Makes a source from its definition. `open` lists what there is; `read` gives the fields of one sample, whose types the compiler takes
- * from here. A bare value stands for the option `shorthand`.
+ * from here. A bare value stands for the option `shorthand`. The options `fold`, `without` and `limit` are added, and what they choose is opened.
  */
 export function defineSource<Schema extends z.ZodType, F extends Fields>(
   definition: Omit<SourceDefinition<z.output<Schema>>, 'options' | 'open'> & {
     readonly options: Schema;
     open(options: z.output<Schema>, context: SourceContext): Promise<OpenSource<F>>;
   },
-): SourceFactory<z.input<Schema> | string, z.output<Schema>, Sample & F> {
+): SourceFactory<(z.input<Schema> & Selection) | string, z.output<Schema>, Sample & F> {
+  const known = Object.freeze(selecting(definition as unknown as SourceDefinition<object>));
   const factory = (options: unknown = {}) => {
     const written =
       typeof options === 'object' || definition.shorthand === undefined ? options : { [definition.shorthand]: options };
-    return {
-      source: { name: definition.name, options: written, definition: definition as unknown as SourceDefinition },
-    };
+    return { source: { name: definition.name, options: written, definition: known as SourceDefinition } };
   };
-  return Object.assign(factory, { definition: Object.freeze(definition) as SourceDefinition<z.output<Schema>> });
+  return Object.assign(factory, { definition: known as unknown as SourceDefinition<z.output<Schema>> });
+}
+
+/** The definition with the options by which samples are chosen; as it is where its options are no map. */
+function selecting(definition: SourceDefinition<object>): SourceDefinition<object> {
+  const { options, once, watch } = definition;
+  if (!(options instanceof z.ZodObject)) return definition;
+  return {
+    ...definition,
+    options: (options as z.ZodObject).safeExtend(selectionOptions),
+    async open(given: object & Selection & { readonly repeat?: number }, context) {
+      if (!isSelecting(given)) return definition.open(given, context);
+      // What is repeated is what was chosen.
+      const source = await definition.open(once === undefined ? given : once.call(definition, given), context);
+      try {
+        return selected(source, given, once === undefined ? 1 : given.repeat);
+      } catch (error) {
+        await source.close?.();
+        throw error;
+      }
+    },
+    ...(watch && {
+      watch(given: object & Selection, context: SourceContext) {
+        if (isSelecting(given)) throw fail('WATCH_SOURCE', { found: 'some of its samples' });
+        return watch.call(definition, given, context);
+      },
+    }),
+  };
 }
