@@ -1,12 +1,15 @@
 /**
  * Do our models compute what the same models written plainly in PyTorch compute? Each is built with random parameters on every backend
  * that this machine has, its weights go to Python as safetensors, and prediction, loss and the gradient of every parameter come back in
- * float64 from `bench/parity/`. Arguments choose: `npm run bench -- parity torch lomar nano`.
+ * float64 from `bench/parity/`. And do optimizers, clipping and averages give after twenty steps what timm's give? Arguments choose: `npm run bench -- parity torch lomar nano`,
+ * `npm run bench -- parity optimizers`.
  */
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { chooseBackend } from '../src/backends/choose.ts';
 import * as tf from '../src/backends/tf.ts';
 import { PatchstreamError } from '../src/errors.ts';
@@ -22,6 +25,8 @@ import type { HostBatch } from '../src/models/model.ts';
 import { modelTensors } from '../src/train/weights/weights.ts';
 import { answerOf, noisyParameters, relativeError } from './parity/answers.ts';
 import { type ParityCase, parityCases } from './parity/cases.ts';
+import { type TimmCases, trainWaves, valuesError } from './parity/optimizers.ts';
+import { pythonOf } from './peers/installed.ts';
 import { type PythonPeer, startPython } from './peers/python.ts';
 import { isWanted, refuseUnknown } from './peers/wanted.ts';
 
@@ -33,15 +38,21 @@ interface Row {
   readonly where?: string;
 }
 
-const tolerances = { forward: 1e-5, gradient: 1e-4 };
+const tolerances = { forward: 1e-5, gradient: 1e-4, steps: 1e-5 };
 const backends = ['wasm', 'torch', 'tensorflow'] as const;
-const models = new Set(parityCases.map(({ model }) => model));
+/** What is compared: models, and what moves them. */
+const subjects = new Set([...parityCases.map(({ model }) => model), 'optimizers']);
 const sizes = new Set(parityCases.map(({ size }) => size));
 
 export async function run(wanted: readonly string[] = []): Promise<{ rows: Row[]; notes: string[] }> {
-  refuseUnknown(wanted, backends, models, sizes);
-  const python = await startPython('parity/answer.py');
-  const notes = [`Against PyTorch ${python.hello.torch} in float64 (${python.command}).`];
+  refuseUnknown(wanted, backends, subjects, sizes);
+  const cases = parityCases.filter(
+    ({ model, size }) => isWanted(model, subjects, wanted) && isWanted(size, sizes, wanted),
+  );
+  const notes: string[] = [];
+  const timm = isWanted('optimizers', subjects, wanted) ? timmCases(notes) : undefined;
+  const python = cases.length === 0 ? undefined : await startPython('parity/answer.py');
+  if (python !== undefined) notes.push(`Models against PyTorch ${python.hello.torch} in float64 (${python.command}).`);
   const rows: Row[] = [];
   try {
     for (const backend of backends.filter((name) => isWanted(name, backends, wanted))) {
@@ -53,15 +64,30 @@ export async function run(wanted: readonly string[] = []): Promise<{ rows: Row[]
         notes.push(`Without ${backend}, which this machine has not.`);
         continue;
       }
-      for (const each of parityCases) {
-        if (!isWanted(each.model, models, wanted) || !isWanted(each.size, sizes, wanted)) continue;
-        rows.push(...(await compare(each, backend, python)));
+      for (const each of cases) rows.push(...(await compare(each, backend, python!)));
+      for (const [name, { settings, ...expected }] of Object.entries(timm?.cases ?? {})) {
+        const found = await trainWaves(settings);
+        const error = Math.max(...(['after 1', 'after 20'] as const).map((at) => valuesError(found[at], expected[at])));
+        rows.push({ what: `${backend} optimizer, ${name}: weights`, error, tolerance: tolerances.steps });
       }
     }
   } finally {
-    python.close();
+    python?.close();
   }
   return { rows, notes };
+}
+
+/** What timm makes of the cases of `optimizers.py`; undefined, with a note, where it is not there. */
+function timmCases(notes: string[]): TimmCases | undefined {
+  const found = pythonOf('timm');
+  if ('missing' in found) {
+    notes.push(`Without timm's optimizers: ${found.missing}.`);
+    return undefined;
+  }
+  const script = fileURLToPath(new URL('parity/optimizers.py', import.meta.url));
+  const cases = JSON.parse(execFileSync(found.python, ['-B', script], { encoding: 'utf8' })) as TimmCases;
+  notes.push(`Optimizers against timm ${cases.timm} and PyTorch ${cases.torch} in float64.`);
+  return cases;
 }
 
 async function compare(each: ParityCase, backend: string, python: PythonPeer): Promise<Row[]> {

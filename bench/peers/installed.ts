@@ -24,10 +24,14 @@ const manifests = {
   tensorflow: { file: 'tensorflow-2.21' },
   grain: { file: 'grain-0.2' },
   onnx: { file: 'onnx' },
+  timm: { file: 'timm' },
   spdl: { file: 'spdl-0.8', debian: { programs: ['ffmpeg'], packages: 'ffmpeg' } },
 } as const;
 
 export type Environment = keyof typeof manifests;
+
+/** Those that stand on the torch of `torch`. */
+const onTorch: readonly Environment[] = ['ffcv', 'onnx', 'duplicates', 'timm'];
 
 const found = new Map<Environment, Found<{ python: string }>>();
 
@@ -43,7 +47,7 @@ function install(name: Environment): Found<{ python: string }> {
   const lacking = 'debian' in rest ? missingOfDebian(rest.debian) : undefined;
   if (lacking !== undefined) return { missing: lacking };
   // A torch of their own would be a second one of gigabytes.
-  if (name !== 'ffcv' && name !== 'onnx' && name !== 'duplicates') return installVenv(manifest(file), machine);
+  if (!onTorch.includes(name)) return installVenv(manifest(file), machine);
   const torch = pythonOf('torch');
   return 'missing' in torch ? torch : installVenv(manifest(file), machine, { on: torch.python });
 }

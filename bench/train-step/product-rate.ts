@@ -6,7 +6,7 @@ import { encoderSizes } from '../../src/models/layers/encoder.options.ts';
 import { lomar } from '../../src/models/lomar/network.ts';
 import { type LomarShape, lomarCost } from '../../src/models/lomar/options.ts';
 import { Random } from '../../src/random.ts';
-import { adamw } from '../../src/train/optimizer.ts';
+import { adamw } from '../../src/train/optimizers/adamw.ts';
 import { noiseBatch } from '../peers/noise.ts';
 
 const [N, M, side] = [8, 4, 224];

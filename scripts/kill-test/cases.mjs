@@ -22,9 +22,27 @@ const portraits = join(root, 'node_modules', '@vladmandic', 'face-api', 'demo');
  * @property {(output: string) => Promise<Map<string, Uint8Array>>} [contents] what is compared, by name, where the files themselves depend on time
  */
 
-/** @param {string} backend @param {string | undefined} addon @returns {Case} */
-const training = (backend, addon) => ({
-  name: `training-${backend}`,
+/** AdamW, and checkpoints every three steps. */
+const plain = `
+  optimizer: { adamw: { lr: 1.0e-2 } }
+  checkpoint: { everySteps: 3 }
+`;
+
+/** All that a training may keep beside its weights, judged by what is measured: it ends early where that gets no better. */
+const judged = `
+  optimizer: { lamb: { lr: 2.0e-2 } }
+  clip: { norm: 0.5 }
+  ema: { decay: 0.9, warmup: {} }
+  checkpoint: { everySteps: 3, keep: 1, best: { measure: reconstruction.ours } }
+  stop: { measure: reconstruction.ours, patience: 3 }
+evaluate:
+  every: { steps: 4 }
+  reconstruction: { on: '${join(root, 'fixtures', 'held-out')}', limit: 4, pictures: 0 }
+`;
+
+/** @param {string} backend @param {string | undefined} addon @param {string} [what] @param {string} [settings] @returns {Case} */
+const training = (backend, addon, what = 'training', settings = plain) => ({
+  name: `${what}-${backend}`,
   missing: () =>
     addon === undefined || existsSync(join(root, 'native', addon, 'build', `${addon}.node`))
       ? undefined
@@ -48,10 +66,7 @@ train:
   steps: 40
   backend: ${backend}
   device: cpu
-  optimizer: { adamw: { lr: 1.0e-2 } }
-  schedule: { cosine: { warmupSteps: 4 } }
-  checkpoint: { everySteps: 3 }
-`,
+  schedule: { cosine: { warmupSteps: 4 } }${settings}`,
     ),
 });
 
@@ -223,6 +238,8 @@ sink: { duplicates: { shardBytes: 40000 } }
 export const cases = [
   training('torch', 'torch'),
   training('wasm', undefined),
+  training('torch', 'torch', 'judged', judged),
+  training('wasm', undefined, 'judged', judged),
   faces('faces-shards', 'shards: { shardBytes: 12000 }'),
   faces('faces-tars', 'webdataset: { shardBytes: 12000 }'),
   vectors('vectors-lines', 'jsonl: { shardBytes: 60000 }'),

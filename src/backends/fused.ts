@@ -28,6 +28,9 @@ import * as tf from './tf.ts';
  * - `PatchstreamNorms`: any lists -> [squares], the sum of squares of each tensor, float32 [count]; torch adds up in float64.
  * - `PatchstreamAdamW`: parameters, gradients, firsts, seconds -> nothing, by attributes `AdamWStep` with `scale` and `decays`; where the
  *   backend has `PatchstreamAccumulate` and `PatchstreamZero` too, the gradients are zero afterwards.
+ * - `PatchstreamLars` and `PatchstreamLion`: parameters, gradients, moments; `PatchstreamLamb`: parameters, gradients, firsts, seconds; all as
+ *   `PatchstreamAdamW`, by the attributes `LarsUpdate`, `LionUpdate` and `LambUpdate`.
+ * - `PatchstreamAverage`: averages, values -> nothing. Each average comes nearer to its value by the attribute `weight`, 0 to 1.
  * - `PatchstreamZero`: any lists -> nothing. All become zero.
  */
 export type FusedKernel =
@@ -45,6 +48,10 @@ export type FusedKernel =
   | 'PatchstreamAccumulate'
   | 'PatchstreamNorms'
   | 'PatchstreamAdamW'
+  | 'PatchstreamLars'
+  | 'PatchstreamLamb'
+  | 'PatchstreamLion'
+  | 'PatchstreamAverage'
   | 'PatchstreamZero';
 
 /** Lists of tensors, each of any length. */

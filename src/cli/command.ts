@@ -1,5 +1,6 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { type ErrorCode, fail, nearest, PatchstreamError, printable } from '../errors.ts';
+import type { WhichWeights } from '../train/weights/checkpoint.ts';
 
 /** Where a verb reads and writes; a test gives its own. */
 export interface Terminal {
@@ -40,7 +41,7 @@ const named: readonly ErrorCode[] = [
   ...(['RECONSTRUCT_MODEL', 'ATTENTION_DECODER', 'ATTENTION_MODEL', 'ATTENTION_LAYER', 'ATTENTION_PATCH'] as const),
   ...(['COMPARE_RUN', 'COMPARE_ROWS'] as const),
   ...(['EMBED_MODEL', 'PREDICT_MODEL', 'VECTORS_NONE', 'VECTORS_KEY', 'VECTORS_MODEL', 'INSPECT_NOTHING'] as const),
-  ...(['FOLDER_MISSING', 'FOLDER_FILE'] as const),
+  ...(['FOLDER_MISSING', 'FOLDER_FILE', 'WEIGHTS_AVERAGE'] as const),
 ];
 
 /**
@@ -142,6 +143,23 @@ export const setOption: CommandOption = {
   about:
     'Lay a value over the file: train.epochs=1, stages.mask.ratio=0.5; null takes out an option, a stage or a part: evaluate=null. May be repeated.',
 };
+
+/** The option `--weights`, of the verbs that use weights. */
+export const weightsOption: CommandOption = {
+  type: 'string',
+  value: 'name',
+  about:
+    'Which weights of a checkpoint: `ema`, the average that `train.ema` keeps, or `model`, those that are trained. Default: the average where there is one.',
+};
+
+/** What `--weights` says, where it is given. @throws ARGUMENT */
+export function weightsOf({ name }: Command, given: Given): { readonly weights?: WhichWeights } {
+  const weights = given.text('weights');
+  if (weights === undefined) return {};
+  if (weights === 'ema' || weights === 'model') return { weights };
+  const advice = 'It must be `ema` or `model`.';
+  throw fail('ARGUMENT', { command: `patchstream ${name}`, found: `--weights ${weights}`, advice });
+}
 
 /** The option `--peak`, of the verbs that say how much of its device a training uses. */
 export const peakOption: CommandOption = {

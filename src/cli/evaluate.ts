@@ -11,11 +11,22 @@ import { heldOutLines } from '../runs/training/held-out.ts';
 import type { Failure } from '../streams/failures.ts';
 import { unlessGone, writeOnce } from '../whole-file.ts';
 import { problemLines } from './check.ts';
-import { type Command, type CommandOption, exits, type Given, onlyWord, setOption, type Terminal } from './command.ts';
+import {
+  type Command,
+  type CommandOption,
+  exits,
+  type Given,
+  onlyWord,
+  setOption,
+  type Terminal,
+  weightsOf,
+  weightsOption,
+} from './command.ts';
 import { readPipeline } from './read.ts';
 
 const shared = {
   set: setOption,
+  weights: weightsOption,
   on: { type: 'string', value: 'folder', about: 'A folder of pictures, instead of the one that `evaluate` names.' },
   checkpoint: {
     type: 'string',
@@ -33,7 +44,7 @@ export const evaluate: Command = {
   async run(given, terminal) {
     const resolved = await resolvedOf(evaluate, given, terminal);
     if (resolved === undefined) return exits.usage;
-    const made = await evaluateModel(resolved, { ...optionsOf(given, terminal), pictures: 0 });
+    const made = await evaluateModel(resolved, { ...optionsOf(evaluate, given, terminal), pictures: 0 });
     sayHeldOut(made, terminal);
     if (given.flag('json')) terminal.stdout.write(`${JSON.stringify(numbersOf(made))}\n`);
     else terminal.stdout.write(`${evaluationLines(made.results).map(printable).join('\n')}\n`);
@@ -65,7 +76,7 @@ export async function drawHeldOut(command: Command, given: Given, terminal: Term
   const path = given.list('output').at(-1) ?? freePicture(resolved.definition.output, given.text('on'));
   refuseAmongSources(path, resolved, given.text('on'));
   if ((await lstat(path).catch(unlessGone)) !== undefined) throw fail('FILE_EXISTS', { path });
-  const options = { ...optionsOf(given, terminal), measures, pictures: Number(count) };
+  const options = { ...optionsOf(command, given, terminal), measures, pictures: Number(count) };
   const made = await evaluateModel(resolved, options);
   sayHeldOut(made, terminal);
   await mkdir(dirname(path), { recursive: true });
@@ -86,8 +97,9 @@ function sayHeldOut({ sums }: Evaluation, { stderr }: Terminal): void {
   for (const line of heldOutLines(sums)) stderr.write(`${printable(line)}\n`);
 }
 
-function optionsOf(given: Given, { stderr }: Terminal) {
+function optionsOf(command: Command, given: Given, { stderr }: Terminal) {
   return {
+    which: weightsOf(command, given).weights,
     on: given.text('on'),
     checkpoint: given.text('checkpoint'),
     onLine: (text: string) => stderr.write(`${printable(text)}\n`),

@@ -6,7 +6,7 @@ import { floatsOf, safetensorsParts } from '../formats/safetensors.ts';
 import { checkpointAt, checkpointFolder, checkpointNames, runFolderOf } from '../train/weights/checkpoint.ts';
 import { encoderTensors, readWeights } from '../train/weights/weights-file.ts';
 import { writeOnce } from '../whole-file.ts';
-import { type Command, exits, onlyWord } from './command.ts';
+import { type Command, exits, onlyWord, weightsOf, weightsOption } from './command.ts';
 
 /** `patchstream export <run, checkpoint or file>` */
 export const exportWeights: Command = {
@@ -16,6 +16,7 @@ export const exportWeights: Command = {
   summary: "Write a model's weights as one safetensors file with timm's names.",
   options: {
     encoder: { type: 'boolean', about: 'The encoder alone: what fine-tuning begins with.' },
+    weights: weightsOption,
     output: {
       type: 'string',
       value: 'file',
@@ -27,7 +28,8 @@ export const exportWeights: Command = {
     const encoder = given.flag('encoder');
     const folder = await folderFor(word);
     const path = given.text('output') ?? join(folder, encoder ? 'encoder.safetensors' : 'model.safetensors');
-    const stored = await readWeights(word, (text) => stderr.write(`${printable(text)}\n`));
+    const { weights } = weightsOf(exportWeights, given);
+    const stored = await readWeights(word, (text) => stderr.write(`${printable(text)}\n`), weights);
     const kept = encoder ? encoderTensors(stored) : stored.tensors;
     let values = 0;
     const tensors = new Map(

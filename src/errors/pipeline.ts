@@ -31,6 +31,12 @@ export const pipelineErrors = {
   OPTION_MISSING: '`{option}` must be given: {expected}; got nothing. Add it{advice}.',
   OPTION_VALUE: '`{option}` must be {expected}; got {found}. {advice}',
   OPTION_ONE_OF: 'exactly one of {options} must be given; got {found}. {advice}',
+  JUDGED_EVERY:
+    'what judges checkpoints must be measured while the training goes on; `evaluate` measures {measure} at its ends at most. Add `evaluate: { every: { epochs: 1 } }` and the measure.',
+  JUDGED_UNKNOWN:
+    'checkpoints must be judged by a number that `evaluate` measures, one of {known}; got {found}. Name one of these, or add its measure to `evaluate`.',
+  JUDGED_BETTER:
+    'it must be known whether higher or lower values of {measure} are better; its measure does not say. Add `better: higher` or `better: lower`.',
   STAGE_VALUE:
     'a stage must be made by a stage factory, each(fn) or operator(op); got {found}. Call the factory: `decode()`, not `decode`.',
   STAGE_ID_TWICE: 'the ids of stages must differ; got `{id}` twice. Give one of the two an `id` of its own.',

@@ -83,6 +83,8 @@ export const trainErrors = {
     'weights to begin with must be of the model {model}, or of its encoder alone; {found}. Set size, patch and decoder of the model as the weights have them, or take their encoder alone: `patchstream export --encoder`.',
   WEIGHTS_CLASSES:
     'a classifier must begin with a head of the same classes in the same order; the source has {found}. Begin with the encoder alone (`patchstream export --encoder`), or give the source the same classes.',
+  WEIGHTS_AVERAGE:
+    'a checkpoint must have the average of its weights (`ema.safetensors`) for it to be taken; this one has none: its training kept none (`train.ema`). Take `weights: model`, or leave it out.',
   EXPORT_EXISTS:
     'weights are exported to a file of their own; {path} is there already. Name another with --output, or delete it.',
   WINDOW_OUTSIDE:

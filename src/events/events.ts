@@ -213,6 +213,10 @@ export interface RunSummary {
   readonly sum?: Sum;
   readonly seconds: number;
   readonly files: readonly string[];
+  /** Of a training that keeps its best checkpoint: which it is, and what was measured of it. */
+  readonly best?: { readonly step: number; readonly measure: string; readonly value: number; readonly path: string };
+  /** True of a training that `stop` has ended before its length. */
+  readonly stoppedEarly?: true;
 }
 
 /**

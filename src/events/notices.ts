@@ -19,6 +19,8 @@ export const noticeCatalogue = {
     'The model distinguishes {classes:class/classes}, of which the source has {found}: {names}. No picture is of the others: set `classes` of the model to {found}.',
   CLASSES_EMPTY:
     'No picture of the source is of {names}, which the model distinguishes all the same. Delete the empty folders, or put pictures there.',
+  STOPPED_EARLY:
+    'The training has ended early, after {steps} of {total:step}: {measure} has become no better in {evaluations:evaluation}.',
   MICRO_BATCH: 'Micro-batch {reason}',
   MICRO_BATCH_KNOWN: 'Micro-batch {microBatch} of {batch}: an earlier run has found it.',
   // What parts of a run say in their own words

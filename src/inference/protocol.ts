@@ -1,4 +1,5 @@
 import type { TrainDefinition } from '../train/definition.ts';
+import type { WhichWeights } from '../train/weights/checkpoint.ts';
 import type { CrossingError } from '../train/worker/protocol.ts';
 
 /** What becomes of the answer of a model: vectors of an encoder, or the likeliest classes of a classifier. */
@@ -12,6 +13,8 @@ export interface InferenceSetup {
   /** The checkpoint's folder or the file of weights, and the digest that its weights must have. */
   readonly where: string;
   readonly digest: string;
+  /** Which weights of a checkpoint; by default its average where it has one. */
+  readonly weights?: WhichWeights | undefined;
   readonly model: Pick<TrainDefinition, 'model' | 'backend' | 'device' | 'precision'>;
   /** The buffers of the batches, one behind the other: uint8 [buffers, batch, height, width, 3]. */
   readonly memory: SharedArrayBuffer;

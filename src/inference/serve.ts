@@ -6,8 +6,8 @@ import { fail } from '../errors.ts';
 import { openSafetensors } from '../formats/safetensors.ts';
 import { isClassifier, isEncoder, type Model } from '../models/model.ts';
 import { readTrained } from '../train/weights/weights-file.ts';
+import { type OpenModel, openModel } from '../train/worker/open-model.ts';
 import { packError } from '../train/worker/protocol.ts';
-import { type OpenModel, openModel } from '../train/worker/session.ts';
 import { likeliest } from './likeliest.ts';
 import type { FromInference, InferenceSetup, Rows, Task, ToInference } from './protocol.ts';
 
@@ -36,12 +36,12 @@ export async function serve(port: MessagePort, setup: InferenceSetup): Promise<v
  * @throws TRAINED_CHANGED, and what `openModel` throws.
  */
 export async function openTrained(
-  { where, digest, model }: Pick<InferenceSetup, 'where' | 'digest' | 'model'>,
+  { where, digest, weights, model }: Pick<InferenceSetup, 'where' | 'digest' | 'weights' | 'model'>,
   note: (text: string) => void,
 ): Promise<OpenModel> {
   // What is to be said of the file was said when it was found.
-  const { model: stored, state } = await readTrained(where, () => {});
-  const found = state?.digests['model.safetensors'] ?? (await digestOf(where));
+  const { model: stored, state, part } = await readTrained(where, () => {}, weights);
+  const found = (part && state?.digests[part]) ?? (await digestOf(where));
   if (found !== digest) throw fail('TRAINED_CHANGED', {}, { where });
   // The model was read from the same file: what it says of itself beside that may lack values of the environment.
   return openModel(model, { stored: { ...stored, metadata: {} }, where, classNames: state?.classNames }, { note });

@@ -7,6 +7,7 @@ import { stages as ownStages } from '../stages/index.ts';
 import type { WithPicture } from '../stages/size.ts';
 import type { StageContext, StageDefinition, StagePlace } from '../stages/stage.ts';
 import type { Sample } from '../streams/sample.ts';
+import type { WhichWeights } from '../train/weights/checkpoint.ts';
 import type { Picture } from '../vision/picture.ts';
 import type { Origin, Spec } from '../vision/spec.ts';
 import type { Task } from './protocol.ts';
@@ -16,6 +17,12 @@ import { batchTooLarge, buffers, TrainedThread } from './trained-thread.ts';
 /** What both stages that use a trained model are told. */
 export const inferenceOptions = {
   from: pathOption().describe("The trained model: a run's folder, a checkpoint's, or a file of weights of one."),
+  weights: z
+    .enum(['ema', 'model'])
+    .optional()
+    .describe(
+      'Which weights of a checkpoint: the average that `train.ema` keeps, or those that are trained. Default: the average where there is one.',
+    ),
   batch: z
     .int()
     .min(1)
@@ -36,6 +43,7 @@ export const inferenceStage = {
 
 export interface InferenceOptions {
   readonly from: string;
+  readonly weights?: WhichWeights | undefined;
   readonly batch: number;
   readonly backend: 'auto' | 'tensorflow' | 'torch' | 'wasm';
   readonly device: string;
@@ -47,14 +55,14 @@ export interface InferenceOptions {
  * trained.
  */
 export function* checkInference(
-  { from, batch }: InferenceOptions,
+  { from, weights, batch }: InferenceOptions,
   spec: Spec,
   { base }: StagePlace,
   refuses: (trained: Trained) => PatchstreamError | undefined,
 ): Iterable<ValidationIssue> {
   let trained: Trained | undefined;
   try {
-    trained = findTrained(from, base);
+    trained = findTrained(from, base, weights);
   } catch (error) {
     if (!(error instanceof PatchstreamError)) throw error;
     yield { option: 'from', error };
@@ -72,8 +80,12 @@ export function* checkInference(
 }
 
 /** The model that lies there, and what is made with it; nothing where none is there yet. @param made the pool, or `classes`. */
-export function inferenceIdentity({ from }: InferenceOptions, { base }: StagePlace, made: string): readonly string[] {
-  const trained = findTrained(from, base);
+export function inferenceIdentity(
+  { from, weights }: InferenceOptions,
+  { base }: StagePlace,
+  made: string,
+): readonly string[] {
+  const trained = findTrained(from, base, weights);
   return trained === undefined ? [] : [fingerprintOf(trained, made)];
 }
 
@@ -83,7 +95,7 @@ export function inferenceIdentity({ from }: InferenceOptions, { base }: StagePla
  * @param field that of the numbers. @param pool what they are of the model's answer; none for classes.
  */
 export function inferenceOutput(
-  { from }: InferenceOptions,
+  { from, weights }: InferenceOptions,
   spec: Spec,
   { base }: StagePlace,
   {
@@ -96,7 +108,7 @@ export function inferenceOutput(
     fieldsOf(trained: Trained, origin: Origin): Spec['fields'] | undefined;
   },
 ): Spec {
-  const trained = findTrained(from, base);
+  const trained = findTrained(from, base, weights);
   if (trained === undefined) return { ...spec, open: true };
   const fingerprint = fingerprintOf(trained, pool ?? 'classes');
   const origin = { from: trained.from, ...(pool !== undefined && { pool }), fingerprint };
@@ -112,12 +124,12 @@ export function inferenceOutput(
  * @throws TRAINED_MISSING, TRAINED_CHANGED and what `findTrained` throws; what `TrainedThread.row` throws.
  */
 export function inferenceWork(
-  { from, batch, backend, device, precision }: InferenceOptions,
+  { from, weights, batch, backend, device, precision }: InferenceOptions,
   task: (trained: Trained) => Task,
   { base, signal, identity, note, supply }: StageContext,
   made: string,
 ) {
-  const trained = foundTrained(from, base);
+  const trained = foundTrained(from, base, weights);
   // Results are said to be of the model that was there when the chain was checked.
   if (identity?.[0] !== undefined && identity[0] !== fingerprintOf(trained, made))
     throw fail('TRAINED_CHANGED', {}, { where: trained.where });
@@ -126,7 +138,7 @@ export function inferenceWork(
   const thread = new TrainedThread(
     {
       task: task(trained),
-      ...{ where: trained.where, digest: trained.digest, batch, size: trained.size },
+      ...{ where: trained.where, digest: trained.digest, weights, batch, size: trained.size },
       model: { model: { name, options, spec, ...(module !== undefined && { module }) }, backend, device, precision },
     },
     { signal, supply, note },

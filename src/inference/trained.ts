@@ -6,13 +6,14 @@ import { openSafetensors } from '../formats/safetensors.ts';
 import type { ModelDefinition } from '../models/define.ts';
 import { models } from '../models/index.ts';
 import { stages as ownStages } from '../stages/index.ts';
+import type { WhichWeights } from '../train/weights/checkpoint.ts';
 import { insteadOf } from '../train/weights/no-weights.ts';
 import { checkOptions, parseTrained, type TrainedOn } from '../train/weights/trained-on.ts';
 import { digestOf, placeOf } from './trained-place.ts';
 
 /** What was trained, found under a path, before its weights are read. */
 export interface Trained extends TrainedOn {
-  /** The path that was given, absolute. */
+  /** The path that was given, absolute; the file of the weights where one of several was asked for. */
   readonly from: string;
   /** The checkpoint's folder or the file of the weights. */
   readonly where: string;
@@ -32,13 +33,15 @@ export interface Trained extends TrainedOn {
  * Finds what lies under a path: a run's folder, whose newest whole checkpoint is meant, a checkpoint's, or a file of weights. Reads all bytes once where a checkpoint
  * may be passed over for an older one, or no checkpoint vouches for the weights, else heads of files. Synchronous: the specs of a chain hang on it.
  *
+ * @param which of the weights of a checkpoint are meant; by default its average where it has one.
  * @returns undefined where nothing lies there yet.
- * @throws TRAINED_NONE, TRAINED_UNKNOWN, TRAINED_OPTION, WEIGHTS_PIPELINE, WEIGHTS_BROKEN, CHECKPOINT_BROKEN
+ * @throws TRAINED_NONE, TRAINED_UNKNOWN, TRAINED_OPTION, WEIGHTS_PIPELINE, WEIGHTS_BROKEN, WEIGHTS_AVERAGE, CHECKPOINT_BROKEN
  */
-export function findTrained(from: string, base: string): Trained | undefined {
-  const path = resolve(base, from);
-  if (!existsSync(path)) return undefined;
-  const { where, file, digest, notes = [] } = placeOf(path);
+export function findTrained(from: string, base: string, which?: WhichWeights): Trained | undefined {
+  const given = resolve(base, from);
+  if (!existsSync(given)) return undefined;
+  const { where, file, digest, notes = [] } = placeOf(given, which);
+  const path = which === undefined ? given : file;
   const { mtimeMs, size: bytes } = statSync(file);
   const known = seen.get(file);
   if (known?.mtimeMs === mtimeMs && known.bytes === bytes && known.trained.digest === (digest ?? known.trained.digest))
@@ -74,8 +77,8 @@ function codeOf({ model: { module } }: TrainedOn): Pick<Trained, 'code'> {
 const seen = new Map<string, { readonly mtimeMs: number; readonly bytes: number; readonly trained: Trained }>();
 
 /** As `findTrained`, where it is needed now. @throws TRAINED_MISSING too. */
-export function foundTrained(from: string, base: string): Trained {
-  const trained = findTrained(from, base);
+export function foundTrained(from: string, base: string, which?: WhichWeights): Trained {
+  const trained = findTrained(from, base, which);
   if (trained === undefined) {
     const path = resolve(base, from);
     throw fail('TRAINED_MISSING', { path, advice: insteadOf(path, base) });

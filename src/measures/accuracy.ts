@@ -35,7 +35,10 @@ export function accuracies({
     return `${title(shown)}: ${values}${largestText(numbers)} (${about(numbers)})`;
   };
   return {
-    values: { top1: { title: 'top-1', text: percent }, top5: { title: 'top-5', text: percent } },
+    values: {
+      top1: { title: 'top-1', better: 'higher', text: percent },
+      top5: { title: 'top-5', better: 'higher', text: percent },
+    },
     format: (shown) => [brief(shown), ...shown.notes],
     brief,
     report: { heading, title, about: ({ numbers }) => `${about(numbers)}${largestText(numbers)}` },

@@ -20,6 +20,8 @@ export interface Quantity {
   readonly title?: string;
   /** Its heading among the values of other measures. Default: the measure's id and the title. */
   readonly column?: string;
+  /** Which of its values are better; needed where checkpoints are judged by it and the pipeline does not say. */
+  readonly better?: 'higher' | 'lower';
   /** Default: four digits. */
   text?(value: number): string;
 }

@@ -1,8 +1,14 @@
 import { z } from 'zod';
 import type { MeasureDefinition } from '../measures/define.ts';
 
-/** When is measured. */
+/** When is measured, and which weights. */
 export const timing = z.strictObject({
+  weights: z
+    .enum(['ema', 'model'])
+    .optional()
+    .describe(
+      'Which weights are measured: the average that `train.ema` keeps, or those that are trained. Default: the average where there is one.',
+    ),
   every: z
     .strictObject({
       steps: z.int().min(1).optional().describe('Steps between evaluations.'),

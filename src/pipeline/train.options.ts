@@ -1,31 +1,7 @@
 import { z } from 'zod';
 import { deviceOptions } from '../backends/device.options.ts';
 import { pathOption } from '../files/path-option.ts';
-
-const adamw = z
-  .strictObject({
-    lr: z.number().positive().optional().describe('Highest learning rate, absolute. Exactly one of lr and baseLr.'),
-    baseLr: z
-      .number()
-      .positive()
-      .optional()
-      .describe('Highest learning rate for a batch of 256; the rate is baseLr · batch / 256.'),
-    weightDecay: z.number().min(0).default(0.05).describe('Decoupled weight decay; biases and norms are left out.'),
-    betas: z
-      .tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)])
-      .default([0.9, 0.95])
-      .describe('Decay rates of the two moments.'),
-    eps: z.number().positive().default(1e-8).describe('Added to the root of the second moment.'),
-    layerDecay: z
-      .number()
-      .gt(0)
-      .max(1)
-      .optional()
-      .describe(
-        'What the learning rate is multiplied by from each block to the one before it, for fine-tuning: MAE 0.65 for a base encoder. Default 1.',
-      ),
-  })
-  .describe('Adam with decoupled weight decay.');
+import { optimizerOptions } from '../train/optimizers/options.ts';
 
 const cosine = z
   .strictObject({
@@ -42,11 +18,63 @@ const constant = z
   })
   .describe('A linear rise, then one rate.');
 
+/** Which number of a measure counts, and which values of it are good. */
+const judgedBy = {
+  measure: z.string().describe('A number of a measure by their names: `knn.top1`, `reconstruction.ours`.'),
+  better: z
+    .enum(['higher', 'lower'])
+    .optional()
+    .describe('Which values are better. Default: as the measure says; one that does not say needs it.'),
+};
+
+const stop = z
+  .strictObject({
+    ...judgedBy,
+    patience: z
+      .int()
+      .min(1)
+      .default(5)
+      .describe('Evaluations in a row that may bring nothing better than the best before them.'),
+    minDelta: z.number().min(0).default(0).describe('By how much a value must be better to count.'),
+  })
+  .describe(
+    'Ends the training early, at a checkpoint that was measured, when it gets no better. The schedule stays that of the whole length.',
+  );
+
+const ema = z
+  .strictObject({
+    decay: z.number().min(0).lt(1).default(0.9999).describe('What is kept of the average at each update.'),
+    warmup: z
+      .strictObject({
+        gamma: z.number().positive().default(1).describe('Updates after which it begins to slow down.'),
+        power: z
+          .number()
+          .positive()
+          .default(2 / 3)
+          .describe('How fast: 2/3 for long trainings, 3/4 for shorter ones.'),
+      })
+      .optional()
+      .describe(
+        'The average forgets faster at first: the decay of update t is 1 − (1 + (t − 1) / gamma)^−power, at most `decay`.',
+      ),
+  })
+  .describe('Keeps an exponential moving average of the weights, which is then what is measured and used.');
+
+const clip = z
+  .strictObject({
+    norm: z.number().positive().describe('The greatest L2 norm of the mean gradient over all parameters.'),
+  })
+  .describe('Shortens gradients that are too long, over the whole batch.');
+
 const checkpoint = z
   .strictObject({
     everySteps: z.int().min(1).optional().describe('Steps between checkpoints.'),
     everyEpochs: z.number().positive().optional().describe('Epochs between checkpoints, instead of everySteps.'),
     keep: z.int().min(1).default(2).describe('How many checkpoints are kept; the last always is.'),
+    best: z
+      .strictObject(judgedBy)
+      .optional()
+      .describe('Keeps the best checkpoint beside the newest ones, by what `evaluate` measures while it trains.'),
   })
   .describe('When checkpoints are written. One is always written at the end and when a run is stopped.');
 
@@ -66,14 +94,15 @@ export const trainOptions = z.strictObject({
     ),
   steps: z.int().min(1).optional().describe('Length of the run in steps. Exactly one of steps and epochs.'),
   epochs: z.number().positive().optional().describe('Length of the run in passes over the source.'),
-  optimizer: z
-    .strictObject({ adamw: adamw.optional() })
+  optimizer: optimizerOptions
     .default({ adamw: { baseLr: 1.5e-4, weightDecay: 0.05, betas: [0.9, 0.95], eps: 1e-8 } })
     .describe('The optimizer, by name. Default: adamw with baseLr 1.5e-4.'),
   schedule: z
     .strictObject({ cosine: cosine.optional(), constant: constant.optional() })
     .default({ cosine: { minLr: 0 } })
     .describe('How the learning rate changes, by name. Default: cosine without warm-up.'),
+  clip: clip.optional(),
+  ema: ema.optional(),
   dropLast: z
     .boolean()
     .default(false)
@@ -84,6 +113,7 @@ export const trainOptions = z.strictObject({
     .default('stop')
     .describe('What happens when a loss is not a number: stop the run, or skip the step and say so.'),
   checkpoint: checkpoint.prefault({}),
+  stop: stop.optional(),
   thread: z
     .enum(['worker', 'main'])
     .default('worker')

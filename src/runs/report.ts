@@ -21,6 +21,8 @@ export interface ReportContent {
   readonly parameters?: number;
   /** What a sample costs and what the device could do. */
   readonly compute?: Compute;
+  /** How the training has ended, beyond its steps: a heading and a text in each row. */
+  readonly outcome?: readonly (readonly [string, string])[];
   /** What was measured before and after, and on the way. */
   readonly tables?: readonly MeasureTable[];
   /** What measures show beside. */
@@ -60,11 +62,12 @@ export function reportHtml(content: ReportContent): string {
 }
 
 function summary(content: ReportContent): [string, string][] {
-  const { rows, seconds, backend, parameters, compute } = content;
+  const { rows, seconds, backend, parameters, compute, outcome = [] } = content;
   const last = rows.at(-1);
   const skipped = rows.filter((row) => row.skipped === true).length;
   const lines: [string, string][] = [
     ['Steps', String(rows.length)],
+    ...outcome.map(([what, text]): [string, string] => [what, text]),
     ['Time', duration(seconds)],
     ['Backend', backend],
   ];

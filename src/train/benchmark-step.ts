@@ -2,11 +2,12 @@ import { awake } from '../awake-clock.ts';
 import type { HostBatch, Model } from '../models/model.ts';
 import type { TrainDefinition } from './definition.ts';
 import type { Peak } from './flops.ts';
-import { adamw, disposeState } from './optimizer.ts';
+import { makeOptimizer } from './optimizers/make.ts';
+import { disposeState } from './optimizers/optimizer.ts';
 import { devicePeak } from './peak.ts';
 import { chanceOf } from './random-source.ts';
 import { Step } from './step.ts';
-import { openFreshModel } from './worker/session.ts';
+import { openFreshModel } from './worker/open-model.ts';
 
 /** A trainer without a loader, on fresh weights. Owned by whoever made it, who calls `dispose`. */
 export interface Alone {
@@ -35,7 +36,7 @@ export async function trainerAlone(
   options: { readonly model?: Model; note?(text: string): void } = {},
 ): Promise<Alone> {
   const { model, params, choice, dispose } = await openFreshModel(definition, options);
-  const optimizer = adamw(model.decays);
+  const optimizer = makeOptimizer(definition.optimizer, model.decays);
   const state = optimizer.init(params);
   const step = new Step({ model, params, optimizer, state });
   const { batch } = definition;

@@ -1,5 +1,7 @@
 import type { Precision } from '../backends/torch/precision.ts';
 import type { NamedModel } from '../models/index.ts';
+import type { AverageOptions } from './ema.ts';
+import { type OptimizerOptions, ratesOf } from './optimizers/options.ts';
 import { type Length, type Schedule, type ScheduleOptions, schedule } from './schedule.ts';
 import type { TrainedOn } from './weights/trained-on.ts';
 
@@ -23,16 +25,11 @@ export interface TrainDefinition {
   /** Each epoch ends at its last full batch. */
   readonly dropLast?: Optional<boolean>;
   readonly seed: number;
-  readonly optimizer: {
-    readonly adamw?: Optional<{
-      readonly lr?: Optional<number>;
-      readonly baseLr?: Optional<number>;
-      readonly weightDecay: number;
-      readonly betas: readonly [number, number];
-      readonly eps: number;
-      readonly layerDecay?: Optional<number>;
-    }>;
-  };
+  readonly optimizer: OptimizerOptions;
+  /** The greatest norm of the whole gradient; none by default. */
+  readonly clip?: Optional<{ readonly norm: number }>;
+  /** A running average of the weights beside them; none by default. */
+  readonly ema?: Optional<AverageOptions>;
   readonly schedule: {
     readonly cosine?: Optional<Warmup & { readonly minLr: number }>;
     readonly constant?: Optional<Warmup>;
@@ -48,6 +45,8 @@ export interface TrainDefinition {
     readonly steps?: Optional<number>;
     readonly epochs?: Optional<number>;
   }>;
+  /** What is measured may end the training: it waits at each checkpoint until that was measured, where that is due. */
+  readonly judged?: Optional<boolean>;
   readonly backend: 'auto' | 'tensorflow' | 'torch' | 'wasm';
   /** auto, cpu, mps, cuda or cuda:<number>. */
   readonly device: string;
@@ -81,20 +80,12 @@ interface Warmup {
 /** Steps between checkpoints where the definition names none: a killed quickstart loses seconds, a large model writes rarely. */
 const everyStepsByDefault = 100;
 
-/** The optimizer's options as `adamw` takes them. */
-export function adamwOptions({ optimizer: { adamw } }: Pick<TrainDefinition, 'optimizer'>) {
-  if (adamw === undefined) return {};
-  const [beta1, beta2] = adamw.betas;
-  const { eps, weightDecay, layerDecay } = adamw;
-  return { beta1, beta2, eps, weightDecay, ...(layerDecay !== undefined && { layerDecay }) };
-}
-
 /**
  * The learning rate of every step.
  * @throws SCHEDULE_RATE
  */
 export function scheduleOf(definition: TrainDefinition): Schedule {
-  const { lr, baseLr } = definition.optimizer.adamw ?? { baseLr: 1.5e-4 };
+  const { lr, baseLr } = ratesOf(definition.optimizer);
   const { cosine, constant } = definition.schedule;
   const named = cosine ?? constant ?? {};
   const options: ScheduleOptions = {
@@ -147,6 +138,7 @@ export function saveRule(definition: Pick<TrainDefinition, 'checkpoint' | 'evalu
 
 /** The part of a definition that decides the weights, for the checkpoint's digest: not the backend, nor where and how often is saved, nor what happens to a loss
  * that is not a number. */
-export function decisive({ model, batch, length, count, seed, optimizer, schedule, init, data }: TrainDefinition) {
-  return { model, batch, length, count, seed, optimizer, schedule, init, data };
+export function decisive(definition: TrainDefinition) {
+  const { model, batch, length, count, seed, optimizer, clip, ema, schedule, init, data } = definition;
+  return { model, batch, length, count, seed, optimizer, clip, ema, schedule, init, data };
 }

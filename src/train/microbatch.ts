@@ -2,9 +2,13 @@ import type { Precision } from '../backends/torch/precision.ts';
 import { counted } from '../counts.ts';
 import type { ModelWork, TransformerWork } from '../models/define.ts';
 
-/** Bytes of a training beside its passes: weights, gradients and both moments in float32, and what libraries and buffers take. */
-export function stateBytes(parameters: number): number {
-  return 16 * parameters + runtimeBytes;
+/**
+ * Bytes of a training beside its passes: weights, gradients, moments and the weights' average, and what libraries and buffers take.
+ *
+ * @param kept float32 numbers that are kept for each parameter (`numbersPerParameter`).
+ */
+export function stateBytes(parameters: number, kept = 4): number {
+  return 4 * kept * parameters + runtimeBytes;
 }
 
 /** Of Node, libtorch and buffers, once a training runs. */
@@ -12,10 +16,10 @@ const runtimeBytes = 200 * 2 ** 20;
 
 /**
  * The least bytes that a training takes beside its passes, by which one is refused that cannot fit: where the high estimate of `stateBytes` says what to begin with, this
- * one stays below whatever was measured. @param reserved whether what is reserved and never touched counts too, as under `ulimit -d`.
+ * one stays below whatever was measured. @param kept as of `stateBytes`. @param reserved whether what is reserved and never touched counts too, as under `ulimit -d`.
  */
-export function leastStateBytes(parameters: number, reserved = false): number {
-  return 16 * parameters + (reserved ? leastReservedBytes : leastRuntimeBytes);
+export function leastStateBytes(parameters: number, reserved = false, kept = 4): number {
+  return 4 * kept * parameters + (reserved ? leastReservedBytes : leastRuntimeBytes);
 }
 
 const leastRuntimeBytes = 120 * 2 ** 20;

@@ -9,22 +9,27 @@ import { uploadAll } from '../backends/upload.ts';
 import { counted } from '../counts.ts';
 import { PatchstreamError } from '../errors.ts';
 import type { HostBatch, Model, RandomSource } from '../models/model.ts';
-import type { Optimizer, OptimizerState } from './optimizer.ts';
+import type { Average } from './ema.ts';
+import type { Optimizer, OptimizerState } from './optimizers/optimizer.ts';
 import { PassTimer, type PassTimes } from './pass-timer.ts';
 
-/** What training moves: the model's parameters and the optimizer's state. Owned by whoever made them. */
+/** What training moves: the model's parameters, the optimizer's state, and the parameters' average. Owned by whoever made them. */
 export interface Learner {
   readonly model: Model;
   readonly params: Record<string, tf.Variable>;
   readonly optimizer: Optimizer;
   readonly state: OptimizerState;
+  /** The greatest L2 norm of the mean gradient over all parameters: a longer one is shortened to it before the update. */
+  readonly clip?: number | undefined;
+  /** A running average of the parameters, which follows each update. */
+  readonly average?: Average | undefined;
 }
 
 /** What a step's gradient says before it is applied. */
 export interface GradientMeasures {
   /** Σ loss / Σ count over the batch. */
   readonly loss: number;
-  /** L2 norm of the mean gradient over all parameters. */
+  /** L2 norm of the mean gradient over all parameters, before it is clipped. */
   readonly gradNorm: number;
   /** L2 norm of all parameters. */
   readonly paramNorm: number;
@@ -62,6 +67,8 @@ export class Step {
   readonly #sums = new Sums();
   readonly #replays: Replays;
   #count = 0;
+  /** The norm of the mean gradient, once it was measured. */
+  #gradNorm: number | undefined;
   /** Gradients that are zero again: the update has cleared them. */
   #cleared = 0;
   /** All parameters; the sums of their gradients. The lists stay the same, by which a backend knows them again. */
@@ -200,6 +207,7 @@ export class Step {
     const count = Math.max(1, this.#count);
     const gradNorm = Math.sqrt(total(squares.slice(0, grads.length))) / count;
     const paramNorm = Math.sqrt(total(squares.slice(grads.length)));
+    this.#gradNorm = gradNorm;
     return { loss: loss / count, gradNorm, paramNorm, finite: Number.isFinite(loss) && Number.isFinite(gradNorm) };
   }
 
@@ -208,14 +216,24 @@ export class Step {
     return this.#timer.times();
   }
 
-  /** Moves the parameters by the mean of the added gradients, which are spent then. */
+  /** Moves the parameters by the mean of the added gradients, which are spent then. Where gradients are clipped, `measure` must have been called. */
   update(lr: number): void {
-    const { optimizer, params, state } = this.#learner;
+    const { optimizer, params, state, average } = this.#learner;
     const grads = this.#grads();
     if (grads.length === 0) return;
-    const cleared = optimizer.update(params, grads, state, { lr, scale: 1 / Math.max(1, this.#count) });
+    const scale = this.#shortening() / Math.max(1, this.#count);
+    const cleared = optimizer.update(params, grads, state, { lr, scale });
     this.#cleared = cleared ? grads.length : 0;
+    average?.follow(state.step);
     this.#timer.rest();
+  }
+
+  /** What a gradient that is too long is multiplied by, as in torch's clip_grad_norm_; 1 for others. */
+  #shortening(): number {
+    const { clip } = this.#learner;
+    if (clip === undefined) return 1;
+    if (this.#gradNorm === undefined) throw new Error('the gradient must be measured before it is clipped');
+    return Math.min(1, clip / (this.#gradNorm + 1e-6));
   }
 
   /** Throws away what was added. */
@@ -223,6 +241,7 @@ export class Step {
     this.#sums.clear(this.#cleared);
     this.#cleared = 0;
     this.#count = 0;
+    this.#gradNorm = undefined;
     this.#timer.forget();
   }
 

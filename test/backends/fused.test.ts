@@ -4,7 +4,15 @@ import { composedOnly, type FusedKernel, fused } from '../../src/backends/fused.
 import * as ops from '../../src/backends/ops.ts';
 import * as tf from '../../src/backends/tf.ts';
 import { prepareTorch } from '../../src/backends/torch/prepare.ts';
-import { adamwUpdate, Sums, sumsOfSquares } from '../../src/backends/updates.ts';
+import {
+  adamwUpdate,
+  averageUpdate,
+  lambUpdate,
+  larsUpdate,
+  lionUpdate,
+  Sums,
+  sumsOfSquares,
+} from '../../src/backends/updates.ts';
 import { expectClose, expectNoTensorLeak, waves } from '../kit/training/tensors.ts';
 import { ownKernels, testDevice, withoutTorch } from '../kit/training/torch.ts';
 
@@ -161,6 +169,12 @@ t.test('shapes that do not fit are refused, not read past their end', skip, (t) 
   const step = { lr: 1, beta1: 0.9, beta2: 0.9, eps: 1, scale: 1, step: 1 };
   const four = Array.from({ length: 4 }, () => tf.zeros([4]));
   refuses('PatchstreamAdamW', [four], { ...step, decays: [] }, /0 weight decays for 1 parameters/);
+  const lars = { lr: 1, momentum: 0.9, trust: 1, eps: 1, scale: 1, decays: [0] };
+  const three = four.slice(1);
+  refuses('PatchstreamLars', [three], { ...lars, adapts: [] }, /0 marks for 1 parameters/);
+  refuses('PatchstreamLion', [four], { lr: 1, beta1: 0.9, beta2: 0.9, scale: 1, decays: [0] }, /not 3 lists/);
+  refuses('PatchstreamLamb', [four], { ...step, trustClip: false, decays: [0, 0], adapts: [true] }, /2 weight decays/);
+  refuses('PatchstreamAverage', [[tf.zeros([4])], [tf.zeros([5])]], { weight: 0.1 }, /4 numbers in one list/);
   refuses('PatchstreamAdamW', [four.slice(1), [tf.zeros([5])]], { ...step, decays: [0] }, /4 numbers in one list/);
   tf.engine().endScope();
   t.end();
@@ -208,6 +222,14 @@ t.test('conv3x3, with a bias and without', skip, async (t) => {
 const sides = [1, 17, 40_000];
 const drawn = (index: number) => sides.map((side, i) => tf.tensor1d(Float32Array.from(waves([side], index + i).data)));
 
+const lambAt = { beta1: 0.9, beta2: 0.95, eps: 1e-6, step: 3 };
+
+function variableOf(x: tf.Tensor): tf.Variable {
+  const variable = tf.variable(x);
+  x.dispose();
+  return variable;
+}
+
 t.test('adamw over many tensors: the composed form, and gradients are zero afterwards', skip, async (t) => {
   const at = { lr: 0.01, beta1: 0.9, beta2: 0.95, eps: 1e-8, step: 3, scale: 0.5, decays: [0, 0.05, 0.1] };
   const variables = (tensors: tf.Tensor[]) =>
@@ -230,6 +252,60 @@ t.test('adamw over many tensors: the composed form, and gradients are zero after
       return values;
     });
     for (const [i, values] of results[0]!.entries()) expectClose(t, values, results[1]![i]!, 1e-6, `tensor ${i}`);
+  });
+});
+
+t.test(
+  'the other optimizers over many tensors: the composed forms, and gradients are zero afterwards',
+  skip,
+  async (t) => {
+    const at = { lr: 0.01, scale: 0.5, decays: [0, 0.05, 0.1] };
+    const adapts = [true, false, true];
+    const lists = (count: number) => Array.from({ length: count }, (_, i) => drawn(3 * i).map((x) => variableOf(x)));
+    const updates = {
+      lars: (v: tf.Variable[][]) =>
+        larsUpdate(v[0]!, v[1]!, v[2]!, { ...at, momentum: 0.9, trust: 0.1, eps: 1e-8, adapts }),
+      lion: (v: tf.Variable[][]) => lionUpdate(v[0]!, v[1]!, v[2]!, { ...at, beta1: 0.9, beta2: 0.99 }),
+      lamb: (v: tf.Variable[][]) =>
+        lambUpdate(v[0]!, v[1]!, v[2]!, v[3]!, { ...lambAt, ...at, trustClip: false, adapts }),
+      'lamb, clipped': (v: tf.Variable[][]) =>
+        lambUpdate(v[0]!, v[1]!, v[2]!, v[3]!, { ...lambAt, ...at, trustClip: true, adapts }),
+    };
+    for (const [name, update] of Object.entries(updates)) {
+      await expectNoTensorLeak(t, () => {
+        const results = [false, true].map((composed) => {
+          const variables = lists(4);
+          // Second moments are not negative.
+          tf.tidy(() => void variables[3]!.map((x) => x.assign(x.square())));
+          const zeroed = composed ? composedOnly(() => update(variables)) : update(variables);
+          t.equal(zeroed, !composed);
+          if (zeroed) for (const gradient of variables[1]!) t.notOk(gradient.dataSync().some((v) => v !== 0));
+          const values = [variables[0]!, variables[2]!, variables[3]!].flat().map((x) => x.dataSync());
+          tf.dispose(variables.flat());
+          return values;
+        });
+        for (const [i, values] of results[0]!.entries())
+          expectClose(t, values, results[1]![i]!, 1e-6, `${name}: tensor ${i}`);
+      });
+    }
+  },
+);
+
+t.test('averages come nearer to values, and become them', skip, async (t) => {
+  await expectNoTensorLeak(t, () => {
+    for (const decay of [0.9, 0.3, 0]) {
+      const results = [false, true].map((composed) => {
+        const [averages, values] = [drawn(0).map(variableOf), drawn(5)];
+        const update = () => averageUpdate(averages, values, decay);
+        if (composed) composedOnly(update);
+        else update();
+        const found = averages.map((x) => x.dataSync());
+        if (decay === 0) for (const [i, x] of found.entries()) t.same(x, values[i]!.dataSync(), 'bit for bit');
+        tf.dispose([...averages, ...values]);
+        return found;
+      });
+      for (const [i, values] of results[0]!.entries()) expectClose(t, values, results[1]![i]!, 1e-6, `decay ${decay}`);
+    }
   });
 });
 

@@ -12,11 +12,12 @@ const model = new Map(
   ),
 );
 
-const save = (folder: string, step: number) =>
+const save = (folder: string, step: number, average?: typeof model) =>
   saveCheckpoint(checkpointFolder(folder), {
     state: { step, position: step, updates: step, seed: 7, versions: {}, definition: 'd' },
     model,
     optimizer: new Map(),
+    ...(average && { average }),
     about: 'a model',
   });
 
@@ -94,3 +95,27 @@ t.test(
     t.match(older, { code: 0, err: /CHECKPOINT_BROKEN[\s\S]*older checkpoint step-00000003 is taken/ });
   },
 );
+
+t.test('of a checkpoint with an average that, unless the trained weights are asked for', async (t) => {
+  const run = t.testdir();
+  await save(run, 1);
+  const average = new Map([...model].map(([name, { shape }]) => [name, { shape, data: Float32Array.of(9, 9) }]));
+  const path = await save(run, 2, average);
+  const exported = async (...args: string[]) => {
+    const output = join(run, `${args.length}-${args[0]!.length}-${args.at(-1)!.length}.safetensors`);
+    t.match(await patchstream(['export', ...args, '--output', output]), { code: 0 });
+    return [...floatsOf((await read(output)).tensors.get('norm.bias')!)];
+  };
+  const trained = [...model.get('norm.bias')!.data];
+  t.same(await exported(run), [9, 9]);
+  t.same(await exported(run, '--weights', 'model'), trained);
+  t.same(await exported(run, '--weights', 'ema'), [9, 9]);
+  t.same(await exported(join(path, 'model.safetensors')), trained);
+  t.same(await exported(join(path, 'ema.safetensors')), [9, 9]);
+  const none = join(checkpointFolder(run), 'step-00000001');
+  t.match(await patchstream(['export', none, '--weights', 'ema', '--output', join(run, 'x')]), {
+    code: 2,
+    err: /this one has none: its training kept none/,
+  });
+  t.match(await patchstream(['export', run, '--weights', 'both']), { code: 2, err: /must be `ema` or `model`/ });
+});

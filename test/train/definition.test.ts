@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { buildModel } from '../../src/models/index.ts';
-import { adamwOptions, checkpointRule, decisive, saveRule, scheduleOf, stepsOf } from '../../src/train/definition.ts';
+import { checkpointRule, decisive, saveRule, scheduleOf, stepsOf } from '../../src/train/definition.ts';
 import { epochAt } from '../../src/train/epoch.ts';
 import { digestDefinition } from '../../src/train/weights/checkpoint.ts';
 import { smallDefinition, smallSpec } from '../kit/training/train.ts';
 
 t.test('the rate follows optimizer and schedule', (t) => {
-  const adamw = { weightDecay: 0.05, betas: [0.9, 0.95] as const, eps: 1e-8 };
+  const adamw = { weightDecay: 0.05, betas: [0.9, 0.95] as [number, number], eps: 1e-8 };
   const at = (step: number, epoch = 0) => ({ step, epoch });
   const cosine = scheduleOf(smallDefinition(''));
   t.same([cosine(at(0)), cosine(at(1)), cosine(at(2)), cosine(at(8))], [0, 1.5e-3, 3e-3, 0]);
@@ -31,7 +31,6 @@ t.test('the rate follows optimizer and schedule', (t) => {
   ] as const) {
     t.ok(Math.abs(long(at(0, epoch)) - rate) < 1e-9, `epoch ${epoch}`);
   }
-  t.same(adamwOptions(smallDefinition('')), { beta1: 0.9, beta2: 0.95, eps: 1e-8, weightDecay: 0.05 });
   t.equal(stepsOf({ length: { epochs: 3 } }), Number.POSITIVE_INFINITY);
   t.end();
 });

@@ -5,7 +5,8 @@ import { buildModel } from '../../src/models/index.ts';
 import { Random } from '../../src/random.ts';
 import { type LoopOptions, type Progress, train } from '../../src/train/loop.ts';
 import { digestKeys, type Measures } from '../../src/train/metrics.ts';
-import { adamw, disposeState } from '../../src/train/optimizer.ts';
+import { adamw } from '../../src/train/optimizers/adamw.ts';
+import { disposeState } from '../../src/train/optimizers/optimizer.ts';
 import { Step } from '../../src/train/step.ts';
 import { linearFields, linearModel, linearStream, smallDefinition, smallFields } from '../kit/training/train.ts';
 

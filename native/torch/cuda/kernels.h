@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "fused/fused.h"
+#include "optimizers/optimizers.h"
 
 namespace patchstream {
 

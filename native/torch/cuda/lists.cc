@@ -113,7 +113,7 @@ std::vector<at::Tensor> someTensors(at::Device device, double pace) {
 }
 
 Trial tryLists(at::Device device) {
-  const AdamW by{1e-2, 0.9, 0.95, 1e-8, 0.5, 3, {0.05, 0, 0.1}};
+  const AdamW by{{1e-2, 0.5, {0.05, 0, 0.1}}, 0.9, 0.95, 1e-8, 3};
   Trial made;
   for (std::vector<at::Tensor>* into : {&made.found, &made.wanted}) {
     const auto parameters = someTensors(device, 0.3), gradients = someTensors(device, 0.7), first = someTensors(device, 1.3);

@@ -75,19 +75,4 @@ struct ConvGrad {
 };
 ConvGrad conv3x3Grad(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, bool withBias, Precision precision);
 
-// sums[i] += gradients[i], in place. An undefined gradient is left out.
-void accumulate(const std::vector<at::Tensor>& sums, const std::vector<at::Tensor>& gradients);
-
-struct AdamW {
-  double lr, beta1, beta2, eps, scale;
-  int64_t step;                // counts from 1
-  std::vector<double> decays;  // weight decay, one per parameter
-};
-// One step of Adam with decoupled decay on scale·gradient, everything in place; the gradients are zero afterwards.
-void adamw(const std::vector<at::Tensor>& parameters, const std::vector<at::Tensor>& gradients,
-           const std::vector<at::Tensor>& first, const std::vector<at::Tensor>& second, const AdamW& at);
-
-// The sum of squares of each tensor, added up in float64: float32 [count] on the tensors' device.
-at::Tensor sumsOfSquares(const std::vector<at::Tensor>& tensors);
-
 }  // namespace patchstream

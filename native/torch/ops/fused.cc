@@ -2,6 +2,7 @@
 
 #include "fused/fused.h"
 #include "ops/ops.h"
+#include "optimizers/optimizers.h"
 
 namespace patchstream {
 
@@ -85,6 +86,26 @@ void checkPairs(const std::vector<at::Tensor>& a, const std::vector<at::Tensor>&
   for (size_t i = 0; i < a.size(); i++)
     TORCH_CHECK(a[i].numel() == b[i].numel(), "tensor ", i, " has ", a[i].numel(), " numbers in one list and ",
                 b[i].numel(), " in another");
+}
+
+// All inputs as lists of one length, whose tensors have the shapes of those of the first.
+template <size_t N>
+std::array<std::vector<at::Tensor>, N> equalParts(const Call& call) {
+  std::array<std::vector<at::Tensor>, N> parts;
+  for (size_t i = 0; i < N; i++) {
+    parts[i] = part(call, i, N);
+    if (i > 0) checkPairs(parts[0], parts[i]);
+  }
+  return parts;
+}
+
+// A list of attributes, one for each parameter.
+std::vector<double> onePer(const std::vector<at::Tensor>& parameters, Call& call, const char* what) {
+  const int64_t count = call.integer();
+  TORCH_CHECK(count == static_cast<int64_t>(parameters.size()), count, " ", what, " for ", parameters.size(), " parameters");
+  std::vector<double> values(count);
+  for (double& value : values) value = call.number();
+  return values;
 }
 
 }  // namespace
@@ -182,17 +203,48 @@ void addFused(Operations& ops) {
   ops.add("PatchstreamZero", [](Call& call) {
     for (at::Tensor& tensor : part(call, 0, 1)) tensor.zero_();
   });
+  // averages…, values… Attribute: weight.
+  ops.add("PatchstreamAverage", [](Call& call) {
+    const auto averages = part(call, 0, 2), values = part(call, 1, 2);
+    checkPairs(averages, values);
+    average(averages, values, call.number());
+  });
   // parameters…, gradients…, firsts…, seconds… Attributes: lr, beta1, beta2, eps, scale, step, list of decays.
   ops.add("PatchstreamAdamW", [](Call& call) {
-    AdamW at;
-    for (double* value : {&at.lr, &at.beta1, &at.beta2, &at.eps, &at.scale}) *value = call.number();
-    at.step = call.integer();
-    at.decays.resize(call.integer());
-    for (double& decay : at.decays) decay = call.number();
-    const auto parameters = part(call, 0, 4), gradients = part(call, 1, 4), firsts = part(call, 2, 4), seconds = part(call, 3, 4);
-    for (const auto* other : {&gradients, &firsts, &seconds}) checkPairs(parameters, *other);
-    TORCH_CHECK(at.decays.size() == parameters.size(), at.decays.size(), " weight decays for ", parameters.size(), " parameters");
-    adamw(parameters, gradients, firsts, seconds, at);
+    const auto [parameters, gradients, firsts, seconds] = equalParts<4>(call);
+    AdamW how;
+    for (double* value : {&how.lr, &how.beta1, &how.beta2, &how.eps, &how.scale}) *value = call.number();
+    how.step = call.integer();
+    how.decays = onePer(parameters, call, "weight decays");
+    adamw(parameters, gradients, firsts, seconds, how);
+  });
+  // parameters…, gradients…, moments… Attributes: lr, momentum, trust, eps, scale, lists of decays and of what adapts.
+  ops.add("PatchstreamLars", [](Call& call) {
+    const auto [parameters, gradients, moments] = equalParts<3>(call);
+    Lars how;
+    for (double* value : {&how.lr, &how.momentum, &how.trust, &how.eps, &how.scale}) *value = call.number();
+    how.decays = onePer(parameters, call, "weight decays");
+    how.adapts = onePer(parameters, call, "marks");
+    lars(parameters, gradients, moments, how);
+  });
+  // parameters…, gradients…, firsts…, seconds… Attributes: lr, beta1, beta2, eps, scale, step, trustClip, lists of decays and of what adapts.
+  ops.add("PatchstreamLamb", [](Call& call) {
+    const auto [parameters, gradients, firsts, seconds] = equalParts<4>(call);
+    Lamb how;
+    for (double* value : {&how.lr, &how.beta1, &how.beta2, &how.eps, &how.scale}) *value = call.number();
+    how.step = call.integer();
+    how.trustClip = call.flag();
+    how.decays = onePer(parameters, call, "weight decays");
+    how.adapts = onePer(parameters, call, "marks");
+    lamb(parameters, gradients, firsts, seconds, how);
+  });
+  // parameters…, gradients…, moments… Attributes: lr, beta1, beta2, scale, list of decays.
+  ops.add("PatchstreamLion", [](Call& call) {
+    const auto [parameters, gradients, moments] = equalParts<3>(call);
+    Lion how;
+    for (double* value : {&how.lr, &how.beta1, &how.beta2, &how.scale}) *value = call.number();
+    how.decays = onePer(parameters, call, "weight decays");
+    lion(parameters, gradients, moments, how);
   });
 }
 

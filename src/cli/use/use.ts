@@ -13,14 +13,24 @@ import { parsePart, partFolder } from '../../pipeline/part.ts';
 import type { Sink } from '../../sinks/sink.ts';
 import { imageFolder } from '../../sources/index.ts';
 import type { Stage } from '../../streams/stage.ts';
+import type { WhichWeights } from '../../train/weights/checkpoint.ts';
 import { jsonOf, unlessGone } from '../../whole-file.ts';
 import { problemLines } from '../check.ts';
-import { type Command, type CommandOption, exits, type Given, type Terminal } from '../command.ts';
+import {
+  type Command,
+  type CommandOption,
+  exits,
+  type Given,
+  type Terminal,
+  weightsOf,
+  weightsOption,
+} from '../command.ts';
 import { jobOptions, runShown } from '../run.ts';
 import { predictionLines, readPredictions, writePredictionSheet } from './predictions.ts';
 
 const shared = {
   output: { type: 'string', value: 'folder', about: 'The folder to write; a job that was stopped resumes in it.' },
+  weights: weightsOption,
   batch: { type: 'string', value: 'number', about: 'How many pictures the model computes at a time. Default 32.' },
   ...jobOptions,
 } as const satisfies Readonly<Record<string, CommandOption>>;
@@ -39,7 +49,7 @@ export const predict: Command = {
   },
   async run(given, terminal) {
     const [from, photos] = twoWords(predict, given);
-    const options = { from, ...countOf(given, 'top'), ...countOf(given, 'batch') };
+    const options = { from, ...weightsOf(predict, given), ...countOf(given, 'top'), ...countOf(given, 'batch') };
     const output = outputOf('predictions', given, from, photos);
     const format = formatOf(predict, given, ['jsonl', 'parquet']);
     const sheet = given.text('sheet');
@@ -47,7 +57,7 @@ export const predict: Command = {
       const found = `--sheet with --format ${format}`;
       throw fail('ARGUMENT', { command: 'patchstream predict', found, advice: 'Leave --format out.' });
     }
-    const code = await use(from, photos, predictStage(options), { given, terminal, output, format });
+    const code = await use(options, photos, predictStage(options), { given, terminal, output, format });
     if (code !== exits.ok || format !== 'jsonl') return code;
     const folder = join(folderOf(output, given, terminal), 'jsonl');
     const predictions = await readPredictions(folder);
@@ -79,10 +89,11 @@ export const embed: Command = {
   async run(given, terminal) {
     const [from, photos] = twoWords(embed, given);
     const pool = given.text('pool') as 'mean' | undefined;
-    const options = { from, ...(pool !== undefined && { pool }), ...countOf(given, 'batch') };
+    const weights = weightsOf(embed, given);
+    const options = { from, ...weights, ...(pool !== undefined && { pool }), ...countOf(given, 'batch') };
     const output = outputOf('vectors', given, from, photos);
     const format = formatOf(embed, given, ['parquet', 'npy', 'jsonl']);
-    return use(from, photos, embedStage(options), { given, terminal, output, format });
+    return use(options, photos, embedStage(options), { given, terminal, output, format });
   },
 };
 
@@ -100,9 +111,13 @@ interface Using {
 }
 
 /** Runs the pipeline of the verb: the folder's pictures, brought to where the model takes them. @returns the exit code. */
-async function use(from: string, photos: string, last: Stage, { given, terminal, output, format }: Using) {
-  const trained = foundTrained(from, process.cwd());
-  await checkFolder(resolve(photos));
+async function use(
+  { from, weights }: { readonly from: string; readonly weights?: WhichWeights },
+  photos: string,
+  last: Stage,
+  { given, terminal, output, format }: Using,
+) {
+  const trained = foundTrained(from, process.cwd(), weights);
   await checkFolder(resolve(photos));
   const definition: Definition = define({
     name: 'pictures',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { fail } from '../../errors.ts';
 import { accuracies, answersText, pool, sameNotes } from '../accuracy.ts';
 import { defineMeasure } from '../define.ts';
 
@@ -14,6 +15,18 @@ export const linear = defineMeasure({
       .positive()
       .default(0.1)
       .describe('Highest learning rate for a batch of 256; the rate is lr · batch / 256, and falls to 0 as a cosine.'),
+    warmupEpochs: z.int().min(0).default(0).describe('Epochs of linear rise from 0 before that; fewer than `epochs`.'),
+    optimizer: z
+      .enum(['sgd', 'lars'])
+      .default('sgd')
+      .describe('SGD with momentum, or LARS as in MAE’s recipe, for batches of thousands.'),
+    ghostBatch: z
+      .int()
+      .min(2)
+      .optional()
+      .describe(
+        'Normalises features by the statistics of groups of so many in a step, and by running averages in evaluation, as batch normalisation does. Default: by the statistics of the whole set.',
+      ),
     pool,
   }),
   needs: 'encodes',
@@ -21,6 +34,11 @@ export const linear = defineMeasure({
   labels: true,
   fields: ['picture'],
   atStart: true,
+  check({ epochs, warmupEpochs }) {
+    if (warmupEpochs < epochs) return [];
+    const slots = { option: 'warmupEpochs', expected: `less than \`epochs\`, ${epochs}`, found: warmupEpochs };
+    return [{ option: 'warmupEpochs', error: fail('OPTION_VALUE', { ...slots, advice: '' }) }];
+  },
   ...accuracies({ what: 'Linear accuracy', heading: 'Frozen features', about: answersText }),
   async run(context) {
     const [{ featureSets }, { linearProbe }] = await Promise.all([import('../features.ts'), import('./probe.ts')]);

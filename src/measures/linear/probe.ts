@@ -3,6 +3,8 @@ import { fail } from '../../errors.ts';
 import { Random } from '../../random.ts';
 import type { Accuracy, FeatureSet } from '../features.ts';
 import { rankOf, ranksOf, taken } from '../knn/neighbours.ts';
+import { GhostNorm } from './ghost-norm.ts';
+import { type Linear, larsMover, sgdMover } from './movers.ts';
 
 export interface LinearProbeOptions {
   /** The pictures to be recognised. */
@@ -14,78 +16,99 @@ export interface LinearProbeOptions {
   readonly batch: number;
   /** Highest rate for a batch of 256. */
   readonly lr: number;
+  /** Epochs of a linear rise from 0; none by default. */
+  readonly warmupEpochs?: number;
+  /** Default: SGD with momentum. */
+  readonly optimizer?: 'sgd' | 'lars';
+  /** Rows of the groups by whose statistics features are normalised; by default those of the whole set. */
+  readonly ghostBatch?: number | undefined;
   readonly seed: number;
 }
 
-const momentum = 0.9;
-
 /**
- * Accuracy of a linear classifier on frozen features: batch normalisation without affine (eps 1e-6), a linear layer (weights N(0, 0.01),
- * bias 0), cross-entropy, SGD with momentum 0.9 and no decay, a rate of lr · batch / 256 that falls to 0 as a cosine. Leaves no tensor behind.
- * Source: MAE's linear probe, restated for small sets: features are computed once, without crops, so the normalisation takes the statistics
- * of the whole set, and plain momentum takes the place of LARS, which is for batches of thousands.
+ * Accuracy of a linear classifier on frozen features: normalisation without affine (eps 1e-6), a linear layer (weights N(0, 0.01), bias 0),
+ * cross-entropy, momentum 0.9 and no decay, a rate of lr · batch / 256 that rises in a line and falls to 0 as a cosine. Leaves no tensor behind.
+ * Source: MAE's linear probe; its own recipe is `lars` with a ghost batch, for batches of thousands. Restated for small sets: features are computed once, without
+ * crops, so the normalisation may take the statistics of the whole set, and plain momentum the place of LARS.
  * @throws PROBE_NOT_A_NUMBER when it has diverged.
  */
-export async function linearProbe({ on, reference, epochs, batch, lr, seed }: LinearProbeOptions): Promise<Accuracy> {
+export async function linearProbe({
+  on,
+  reference,
+  epochs,
+  batch,
+  seed,
+  ...how
+}: LinearProbeOptions): Promise<Accuracy> {
   const { labels, width } = reference;
   const count = labels.length;
   const { ranks, rankOfLabel } = ranksOf(labels);
   const classes = rankOfLabel.size;
-  const { mean, scale } = statistics(reference);
-  const standard = ({ values }: FeatureSet) => values.map((value, i) => (value - mean[i % width]!) * scale[i % width]!);
-  const features = standard(reference);
-  const perEpoch = Math.ceil(count / batch);
-  const highest = (lr * Math.min(batch, count)) / 256;
-  let state = fresh(width, classes, seed);
+  const norm = normOf(reference, how.ghostBatch);
+  const total = epochs * Math.ceil(count / batch);
+  const rateAt = rates((how.lr * Math.min(batch, count)) / 256, total, (how.warmupEpochs ?? 0) * (total / epochs));
+  const mover = (how.optimizer === 'lars' ? larsMover : sgdMover)(fresh(width, classes, seed));
   try {
     for (let epoch = 0, step = 0; epoch < epochs; epoch++) {
       const order = new Random(seed, 'linear', `epoch:${epoch}`).permutation(count);
       for (let first = 0; first < count; first += batch, step++) {
         const rows = order.subarray(first, first + batch);
-        const rate = (highest * (1 + Math.cos((Math.PI * step) / (epochs * perEpoch)))) / 2;
-        const next = tf.tidy(() => moved(state, picked(features, width, rows), oneHot(ranks, rows, classes), rate));
-        tf.dispose(state);
-        state = next;
+        const features = norm.train(rows);
+        const gradients = tf.tidy(() => {
+          const x = tf.tensor2d(features, [rows.length, width]);
+          return slopes(mover.learned, x, oneHot(ranks, rows, classes));
+        });
+        mover.move(gradients, rateAt(step));
+        tf.dispose([gradients.weight, gradients.bias]);
       }
       // Lets the event loop turn, and keeps backends that compute behind from piling up.
-      await state.bias.data();
+      await mover.learned.bias.data();
     }
-    return await accuracy(state, standard(on), on, rankOfLabel);
+    return await accuracy(mover.learned, norm.evaluate(on.values), on, rankOfLabel);
   } finally {
-    tf.dispose(state);
+    mover.dispose();
   }
 }
 
-/** What is learned, and the momentum of each. weight [D, classes], bias [classes]. */
-type State = Record<'weight' | 'bias' | 'weightMomentum' | 'biasMomentum', tf.Tensor>;
-
-function fresh(width: number, classes: number, seed: number): State {
-  const random = new Random(seed, 'linear', 'weight');
-  const weight = Float32Array.from({ length: width * classes }, () => 0.01 * random.normal());
-  return {
-    weight: tf.tensor2d(weight, [width, classes]),
-    bias: tf.zeros([classes]),
-    weightMomentum: tf.zeros([width, classes]),
-    biasMomentum: tf.zeros([classes]),
-  };
+/** The rate of each step. @param warmup steps of the rise. */
+function rates(highest: number, steps: number, warmup: number): (step: number) => number {
+  return (step) =>
+    step < warmup
+      ? (highest * step) / warmup
+      : (highest * (1 + Math.cos((Math.PI * (step - warmup)) / (steps - warmup)))) / 2;
 }
 
-/** One step of SGD on the mean cross-entropy; its gradient by the logits is softmax − target. */
-function moved(state: State, x: tf.Tensor2D, target: tf.Tensor2D, rate: number): State {
-  const logits = tf.matMul(x, state.weight as tf.Tensor2D).add(state.bias);
+/** Normalises rows of the reference set for training, and any features for evaluation. */
+function normOf({ values, labels, width }: FeatureSet, ghostBatch: number | undefined) {
+  if (ghostBatch !== undefined) {
+    const norm = new GhostNorm(width, { rows: ghostBatch });
+    return {
+      train: (rows: Rows) => norm.train(picked(values, width, rows)),
+      evaluate: (features: Float32Array) => norm.evaluate(features),
+    };
+  }
+  const { mean, scale } = statistics({ values, labels, width });
+  const evaluate = (features: Float32Array) =>
+    features.map((value, i) => (value - mean[i % width]!) * scale[i % width]!);
+  const standard = evaluate(values);
+  return { train: (rows: Rows) => picked(standard, width, rows), evaluate };
+}
+
+function fresh(width: number, classes: number, seed: number): Linear {
+  const random = new Random(seed, 'linear', 'weight');
+  const weight = Float32Array.from({ length: width * classes }, () => 0.01 * random.normal());
+  return { weight: tf.tensor2d(weight, [width, classes]), bias: tf.zeros([classes]) };
+}
+
+/** Gradients of the mean cross-entropy, whose gradient by the logits is softmax − target. */
+function slopes({ weight, bias }: Linear, x: tf.Tensor2D, target: tf.Tensor2D): Linear & tf.NamedTensorMap {
+  const logits = tf.matMul(x, weight as tf.Tensor2D).add(bias);
   const slope = tf.softmax(logits).sub(target).div(x.shape[0]);
-  const weightMomentum = state.weightMomentum.mul(momentum).add(tf.matMul(x.transpose(), slope as tf.Tensor2D));
-  const biasMomentum = state.biasMomentum.mul(momentum).add(slope.sum(0));
-  return {
-    weight: state.weight.sub(weightMomentum.mul(rate)),
-    bias: state.bias.sub(biasMomentum.mul(rate)),
-    weightMomentum,
-    biasMomentum,
-  };
+  return { weight: tf.matMul(x.transpose(), slope as tf.Tensor2D), bias: slope.sum(0) };
 }
 
 async function accuracy(
-  state: State,
+  learned: Linear,
   features: Float32Array,
   { labels, width }: FeatureSet,
   rankOfLabel: ReadonlyMap<number, number>,
@@ -98,7 +121,7 @@ async function accuracy(
     const rows = Math.min(perBlock, labels.length - top);
     const logits = tf.tidy(() => {
       const x = tf.tensor2d(features.slice(top * width, (top + rows) * width), [rows, width]);
-      return tf.matMul(x, state.weight as tf.Tensor2D).add(state.bias);
+      return tf.matMul(x, learned.weight as tf.Tensor2D).add(learned.bias);
     });
     const values = await taken(logits);
     for (let row = 0; row < rows; row++) {
@@ -124,13 +147,15 @@ function statistics({ values, labels, width }: FeatureSet): { mean: Float64Array
   return { mean, scale: scale.map((variance) => 1 / Math.sqrt(variance + 1e-6)) };
 }
 
-function picked(features: Float32Array, width: number, rows: Uint32Array | Int32Array): tf.Tensor2D {
+type Rows = Uint32Array | Int32Array;
+
+function picked(features: Float32Array, width: number, rows: Rows): Float32Array {
   const values = new Float32Array(rows.length * width);
   for (const [i, row] of rows.entries()) values.set(features.subarray(row * width, (row + 1) * width), i * width);
-  return tf.tensor2d(values, [rows.length, width]);
+  return values;
 }
 
-function oneHot(ranks: Int32Array, rows: Uint32Array | Int32Array, classes: number): tf.Tensor2D {
+function oneHot(ranks: Int32Array, rows: Rows, classes: number): tf.Tensor2D {
   const values = new Float32Array(rows.length * classes);
   for (const [i, row] of rows.entries()) values[i * classes + ranks[row]!] = 1;
   return tf.tensor2d(values, [rows.length, classes]);

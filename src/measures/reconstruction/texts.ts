@@ -21,7 +21,7 @@ const errorText = (error: number) => error.toFixed(4);
 export const errorTexts: Readonly<Record<string, Quantity>> = Object.fromEntries(
   Object.entries(names).map(([name, [, title]]) => [
     name,
-    { title, text: errorText, ...(name === 'ours' && { column: 'reconstruction error' }) },
+    { title, better: 'lower' as const, text: errorText, ...(name === 'ours' && { column: 'reconstruction error' }) },
   ]),
 );
 

@@ -31,5 +31,6 @@ export const ownFiles: readonly string[] = [
   'run.lock',
   'state.json',
   'model.safetensors',
+  'ema.safetensors',
   'optimizer.safetensors',
 ];

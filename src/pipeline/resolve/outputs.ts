@@ -1,6 +1,7 @@
 import { fail } from '../../errors.ts';
 import type { ModelDefinition } from '../../models/define.ts';
 import type { SinkDefinition } from '../../sinks/sink.ts';
+import { optimizerNames } from '../../train/optimizers/options.ts';
 import type { Spec } from '../../vision/spec.ts';
 import type { Definition } from '../definition.ts';
 import type { Path } from '../file/locate.ts';
@@ -109,9 +110,11 @@ function checkRules(own: Raw, problems: Problems): void {
   oneOf(own, ['steps', 'epochs'], at, problems);
   const optimizer = mapOf(own.optimizer);
   if (optimizer) {
-    const adamw = mapOf(optimizer.adamw);
-    if (adamw) oneOf(adamw, ['lr', 'baseLr'], [...at, 'optimizer', 'adamw'], problems);
-    else if (optimizer.adamw === undefined) oneOf(optimizer, ['adamw'], [...at, 'optimizer'], problems);
+    oneOf(optimizer, optimizerNames, [...at, 'optimizer'], problems);
+    for (const name of optimizerNames) {
+      const named = mapOf(optimizer[name]);
+      if (named) oneOf(named, ['lr', 'baseLr'], [...at, 'optimizer', name], problems);
+    }
   }
   const schedule = mapOf(own.schedule);
   if (schedule) {

@@ -8,6 +8,7 @@ import { type Problem, Problems } from '../problem.ts';
 import type { Registry } from '../registry.ts';
 import { checkEvaluate, checkSource, openSpec, type ResolvedEvaluate, type ResolvedSource } from './evaluate.ts';
 import { inferSpecs, type ResolvedStage } from './infer-specs.ts';
+import { checkJudged } from './judged.ts';
 import { checkMeasures } from './measures.ts';
 import { checkEnds, checkSink, checkTrain, type ResolvedSink, type ResolvedTrain } from './outputs.ts';
 import { checkOverlap } from './overlap.ts';
@@ -66,6 +67,8 @@ export function resolvePipeline(definition: Definition, registry: Registry, { en
   const train = checkTrain(definition, spec, registry, problems);
   const evaluate = checkEvaluate(definition, { source, stages }, registry, problems);
   if (train !== undefined && evaluate !== undefined) checkMeasures(train, spec, evaluate, registry, problems);
+  if (train !== undefined && (evaluate !== undefined || definition.evaluate === undefined))
+    checkJudged(train, evaluate, problems);
   const track = checkTrackers(definition, problems);
   // Batches that a program takes are written nowhere.
   if (ends) checkOverlap(definition, { source, sink, evaluate }, problems);

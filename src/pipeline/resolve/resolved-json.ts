@@ -13,6 +13,7 @@ export function trueJson(resolved: Resolved) {
   const {
     microBatch: _m,
     checkpoint: _c,
+    stop: _s,
     thread: _t,
     backend: _b,
     device: _d,

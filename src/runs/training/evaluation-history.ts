@@ -1,18 +1,27 @@
+import { existsSync } from 'node:fs';
 import { lstat, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, messageOf } from '../../errors.ts';
 import type { Numbers } from '../../measures/define.ts';
 import type { ResolvedEvaluate, ResolvedMeasure } from '../../pipeline/resolve/evaluate.ts';
+import { type JudgedNumber, judgedNumber } from '../../pipeline/resolve/judged.ts';
 import type { Resolved } from '../../pipeline/resolve/resolve.ts';
 import { trueJson } from '../../pipeline/resolve/resolved-json.ts';
 import type { Failure } from '../../streams/failures.ts';
 import { epochAt } from '../../train/epoch.ts';
-import { digestDefinition, readModel, readState } from '../../train/weights/checkpoint.ts';
+import { bestOf, type Judged, withoutGain } from '../../train/judge.ts';
+import {
+  checkpointFolder,
+  checkpointName,
+  digestDefinition,
+  readModel,
+  readState,
+} from '../../train/weights/checkpoint.ts';
 import { jsonOf, systemCode, unlessGone, writeWhole } from '../../whole-file.ts';
 import type { EventHub } from '../events/hub.ts';
 import { type EvaluationOptions, evaluateModel } from './evaluation.ts';
 import { type EvaluationRow, partsOf, resultIn, rowOf } from './evaluation-row.ts';
-import { briefLines } from './evaluation-text.ts';
+import { type BestCheckpoint, briefLines } from './evaluation-text.ts';
 import type { HeldOutSum } from './held-out.ts';
 import type { MeasureResult } from './take-measure.ts';
 
@@ -48,7 +57,7 @@ export class EvaluationHistory {
     this.#resolved = resolved;
     this.#options = options;
     const { evaluate, ...rest } = trueJson(resolved);
-    this.#digest = digestDefinition({ ...rest, measures: evaluate?.measures });
+    this.#digest = digestDefinition({ ...rest, measures: evaluate?.measures, weights: evaluate?.weights });
   }
 
   /** Reads what an earlier run of the same pipeline has measured. Changes nothing in the folder. */
@@ -102,7 +111,7 @@ export class EvaluationHistory {
 
   /**
    * Hears of a checkpoint. It is measured when the steps or epochs of `every` have passed since the last evaluation; one that is gone is passed over
-   * with a line. Ends when it may be deleted.
+   * with a line. Ends when it may be deleted: where checkpoints are judged, when it is known what became of it.
    */
   async saved(path: string): Promise<void> {
     if (this.#resolved.evaluate?.every === undefined) return;
@@ -114,7 +123,36 @@ export class EvaluationHistory {
     });
     // Who waits for `idle` hears of what went wrong.
     this.#queue.then(undefined, () => {});
-    await Promise.allSettled([due]);
+    const { checkpoint, stop } = this.#resolved.train!;
+    await Promise.allSettled([checkpoint.best === undefined && stop === undefined ? due : this.#queue]);
+  }
+
+  /** The best checkpoint that is there, by `checkpoint.best`. */
+  get best(): BestCheckpoint | undefined {
+    const { best } = this.#resolved.train!.checkpoint;
+    if (best === undefined || this.#resolved.evaluate === undefined) return undefined;
+    const number = judgedNumber(best, this.#resolved.evaluate)!;
+    const pathOf = (step: number) => join(checkpointFolder(this.#options.folder), checkpointName(step));
+    const there = this.#judged(number).filter(({ step }) => existsSync(pathOf(step)));
+    const found = bestOf(there, number.better);
+    return found && { ...found, measure: best.measure, path: pathOf(found.step) };
+  }
+
+  /** What ends the training early by `stop`: so many evaluations in a row that were no better. Undefined while nothing does. */
+  get stop(): { readonly measure: string; readonly evaluations: number } | undefined {
+    const { stop } = this.#resolved.train!;
+    if (stop === undefined || this.#resolved.evaluate === undefined) return undefined;
+    const number = judgedNumber(stop, this.#resolved.evaluate)!;
+    const evaluations = withoutGain(this.#judged(number), { ...stop, better: number.better });
+    return evaluations < stop.patience ? undefined : { measure: stop.measure, evaluations };
+  }
+
+  /** What was measured of a number, in the order of steps. */
+  #judged({ measure, value }: JudgedNumber): Judged[] {
+    return this.#rows.flatMap((row) => {
+      const found = resultIn(row, measure)?.numbers[value];
+      return typeof found === 'number' ? [{ step: row.step, value: found }] : [];
+    });
   }
 
   /** Ends when nothing is being measured. @throws what a measure has thrown. */
@@ -161,7 +199,8 @@ export class EvaluationHistory {
       const { position, step, classNames } = await readState(path);
       const at = { step, epoch: this.epochAt(position) };
       if (!this.#isDue(at)) return undefined;
-      return { at, weights: { stored: (await readModel(path)).model, where: path, classNames } };
+      const { model } = await readModel(path, this.#resolved.evaluate?.weights);
+      return { at, weights: { stored: model, where: path, classNames } };
     } catch (error) {
       if ((await lstat(path).catch(unlessGone)) !== undefined) throw error;
       this.#options.line(`${path} is gone before it was measured, and is passed over.`);

@@ -1,7 +1,35 @@
+import { counted } from '../../counts.ts';
 import type { MeasureTable, Numbers, Quantity, Shown } from '../../measures/define.ts';
 import type { ResolvedMeasure } from '../../pipeline/resolve/evaluate.ts';
+import type { Judged } from '../../train/judge.ts';
 import { type EvaluationRow, partsOf, resultIn, singleLast } from './evaluation-row.ts';
 import type { MeasureResult } from './take-measure.ts';
+
+/** A checkpoint that is kept for what was measured of it. */
+export interface BestCheckpoint extends Judged {
+  readonly measure: string;
+  /** Its folder, absolute. */
+  readonly path: string;
+}
+
+/** `knn.top1 0.6123 after 300 steps` */
+export function bestText({ measure, value, step }: BestCheckpoint): string {
+  return `${measure} ${Number(value.toPrecision(4))} after ${counted(step, 'step')}`;
+}
+
+/** `after 300 of 1,000 steps: knn.top1 has become no better in 5 evaluations` */
+export function earlyText({ steps, total, measure, evaluations }: EarlyStop): string {
+  const after = `after ${steps.toLocaleString('en')} of ${counted(total, 'step')}`;
+  return `${after}: ${measure} has become no better in ${counted(evaluations, 'evaluation')}`;
+}
+
+/** A training that was ended before its length. */
+export interface EarlyStop {
+  readonly steps: number;
+  readonly total: number;
+  readonly measure: string;
+  readonly evaluations: number;
+}
 
 /** What was measured before the training, by the id of the measure. */
 export type Before = ReadonlyMap<string, Numbers>;

@@ -4,8 +4,8 @@ import { fail } from '../../errors.ts';
 import type { HeldOutChain, ResolvedMeasure } from '../../pipeline/resolve/evaluate.ts';
 import type { Resolved } from '../../pipeline/resolve/resolve.ts';
 import type { Failure } from '../../streams/failures.ts';
-import { checkpointFolder, newestCheckpoint, readModel } from '../../train/weights/checkpoint.ts';
-import type { OpenModel, StoredWeights } from '../../train/worker/session.ts';
+import { checkpointFolder, newestCheckpoint, readModel, type WhichWeights } from '../../train/weights/checkpoint.ts';
+import type { OpenModel, StoredWeights } from '../../train/worker/open-model.ts';
 import { cancelled } from '../cancelled.ts';
 import type { HeldOutSum, PassedOverPlace } from './held-out.ts';
 import { type MeasureResult, probeMeasure, takeMeasure } from './take-measure.ts';
@@ -15,6 +15,8 @@ export interface EvaluationOptions {
   readonly signal?: AbortSignal;
   /** A checkpoint's folder or a .safetensors file; the run's newest checkpoint where nothing is said. */
   readonly checkpoint?: string | undefined;
+  /** Which weights of a checkpoint, instead of what `evaluate` says. */
+  readonly which?: WhichWeights | undefined;
   /** The weights that the training begins with, instead of a checkpoint's. */
   readonly fresh?: boolean;
   /** Weights that were read before, instead of a checkpoint's. */
@@ -68,11 +70,14 @@ async function openedModel(resolved: Resolved, options: EvaluationOptions): Prom
   const { definition } = resolved;
   const { backend, device, precision, init } = resolved.train!;
   const { onLine = () => {}, fresh, checkpoint } = options;
-  const weights = fresh ? undefined : (options.weights ?? checkpoint ?? (await newest(definition.output, onLine)));
+  const which = options.which ?? resolved.evaluate?.weights;
+  const weights = fresh
+    ? undefined
+    : (options.weights ?? checkpoint ?? (await newest(definition.output, which, onLine)));
   // Only here, so that jobs and checks never load tfjs.
-  const { openModel, openFreshModel } = await import('../../train/worker/session.ts');
+  const { openModel, openFreshModel } = await import('../../train/worker/open-model.ts');
   const plan = { model: modelPlan(resolved), backend, device, precision };
-  const own = { model: await ownModel(resolved), note: onLine };
+  const own = { model: await ownModel(resolved), which, note: onLine };
   if (weights !== undefined) return openModel(plan, weights, own);
   const start = init === undefined ? {} : { init: resolve(definition.base, init) };
   return openFreshModel({ ...plan, seed: definition.seed, ...start }, own);
@@ -116,8 +121,13 @@ function inFolder(chain: HeldOutChain, path: string): HeldOutChain {
   return { ...chain, source: { ...source, options: { ...(source.options as object), path } } };
 }
 
-async function newest(folder: string, onLine: (text: string) => void): Promise<StoredWeights> {
-  const checkpoint = await newestCheckpoint(checkpointFolder(folder), readModel, onLine);
+async function newest(
+  folder: string,
+  which: WhichWeights | undefined,
+  onLine: (text: string) => void,
+): Promise<StoredWeights> {
+  const read = (path: string) => readModel(path, which);
+  const checkpoint = await newestCheckpoint(checkpointFolder(folder), read, onLine);
   if (checkpoint === undefined) throw fail('CHECKPOINT_NONE', { folder: join(folder, 'checkpoints') });
   return { stored: checkpoint.model, where: checkpoint.path, classNames: checkpoint.state.classNames };
 }

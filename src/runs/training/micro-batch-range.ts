@@ -5,6 +5,7 @@ import type { ResolvedTrain } from '../../pipeline/resolve/outputs.ts';
 import type { Resolved } from '../../pipeline/resolve/resolve.ts';
 import type { CellLayout } from '../../train/cells.ts';
 import { bytesPerSample, chooseMicroBatch, stateBytes, workPerToken } from '../../train/microbatch.ts';
+import { numbersPerParameter } from '../../train/optimizers/options.ts';
 import type { DeviceRoom } from './training-device.ts';
 
 /** Where the micro-batch begins and how far it may go. */
@@ -47,7 +48,8 @@ export function microBatchRange(
   const { microBatch, batch, model } = train;
   if (microBatch !== 'auto') return { start: microBatch, reason: `${microBatch} of ${batch}: as asked.` };
   const work = model.definition.work?.(model.options, spec);
-  const left = Math.max(0, free - stateBytes(model.definition.cost?.(model.options, spec)?.parameters ?? 0));
+  const { parameters = 0 } = model.definition.cost?.(model.options, spec) ?? {};
+  const left = Math.max(0, free - stateBytes(parameters, numbersPerParameter(train)));
   const inPasses =
     work === undefined
       ? Number.POSITIVE_INFINITY

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { awake } from '../../awake-clock.ts';
 import { counted } from '../../counts.ts';
 import { fail } from '../../errors.ts';
@@ -28,6 +28,7 @@ import { lossLines, totals } from '../progress.ts';
 import { checkTrained, sayPassedOver, sumOfTraining, trainingSumLines } from '../sum.ts';
 import { probeHeldOut } from './evaluation.ts';
 import { EvaluationHistory } from './evaluation-history.ts';
+import { bestText, earlyText } from './evaluation-text.ts';
 import { type Fed, feedTrainer } from './feed-trainer.ts';
 import { heldOutLines } from './held-out.ts';
 import { ownModel, trainDefinition } from './train-definition.ts';
@@ -77,19 +78,34 @@ export async function runTraining(resolved: Resolved, context: RunContext): Prom
     checkSteps(trained, plan.train);
     sum = sumOfTraining(loader.permits, source);
     checkTrained(sum, (end.step - ready.step) * plan.train.batch);
+    const early = stoppedEarly(end, plan, history);
+    if (early !== undefined) events.notice(notice('STOPPED_EARLY', early));
     const seconds = (awake.now() - began) / 1000;
-    const written = await report.write({ seconds, end });
+    const written = await report.write({ seconds, end, ...(early && { early: earlyText(early) }) });
     if (signal.aborted) throw cancelled(signal);
     // Those that were kept to be measured.
-    await pruneCheckpoints(checkpointFolder(folder.path), { keep: plan.train.checkpoint.keep });
+    const { best } = history;
+    const held = new Set(best && [basename(best.path)]);
+    await pruneCheckpoints(checkpointFolder(folder.path), { keep: plan.train.checkpoint.keep, held });
     const lost = lossLines(loader.stats(), join(folder.path, 'quarantine.jsonl'));
     const lines = [...stepLines(trained, plan.train), ...lost, ...written.lines];
+    if (best !== undefined) lines.push(`best checkpoint: ${bestText(best)}: ${best.path}`);
     lines.push(...heldOutLines(history.sums), ...trainingSumLines(sum, source));
-    return { lines, files: written.files, done: end.step, sum, seconds, ...totals(loader.stats()) };
+    return {
+      ...{ lines, files: written.files, done: end.step, sum, seconds, ...totals(loader.stats()) },
+      ...(best && { best }),
+      ...(early && { stoppedEarly: true }),
+    };
   } finally {
     context.account = { stats: opened?.loader.stats() ?? [], ...(sum && { sum }) };
     await (opened?.close() ?? source?.close?.());
   }
+}
+
+/** Where what was measured has ended the training before its length. */
+function stoppedEarly({ ended, step }: LoopEnd, { total }: TrainingPlan, history: EvaluationHistory) {
+  const { stop } = history;
+  return stop !== undefined && ended === 'stopped' ? { ...stop, steps: step, total } : undefined;
 }
 
 function historyOf(
@@ -122,20 +138,32 @@ async function trainOn(
   const trainer = await trainerOf(plan, resolved, context);
   const { ready } = trainer;
   const training = startedTraining(ready, plan);
-  // A checkpoint stays until it was read.
-  events.on('checkpoint', async ({ path }) => {
+  // A checkpoint stays until it was read, and one that is the best until there is a better one.
+  const measured = async (path: string) => {
     await history.saved(path);
+    keepBest();
+    if (history.stop !== undefined) trainer.stop();
     trainer.measured(path);
-  });
+  };
+  const keepBest = () => {
+    const { best } = history;
+    if (best !== undefined) trainer.keepBest(basename(best.path));
+  };
+  events.on('checkpoint', ({ path }) => measured(path));
   try {
     await folder.begin({ resumed: ready.resumed !== undefined });
     events.emit(startedOf(resolved, folder, { training }));
     await history.goOn(ready);
+    keepBest();
   } catch (error) {
     await endOf(trainer);
     throw error;
   }
-  if (ready.resumed !== undefined) void history.saved(ready.resumed).then(() => trainer.measured(ready.resumed!));
+  if (ready.resumed !== undefined) {
+    const known = measured(ready.resumed);
+    // Another step may not be made before it is known whether there is to be one.
+    if (train.stop !== undefined) await known;
+  }
 
   const tuning = new Tuning(resolved, { ready, microBatch: micro, cells: ring.cells, events });
   let opened: Opened | undefined;

@@ -16,7 +16,7 @@ import type { HeldOutChain, ResolvedMeasure } from '../../pipeline/resolve/evalu
 import { realPath } from '../../pipeline/resolve/overlap.ts';
 import type { Resolved } from '../../pipeline/resolve/resolve.ts';
 import { classDifference } from '../../sources/classes.ts';
-import type { OpenModel } from '../../train/worker/session.ts';
+import type { OpenModel } from '../../train/worker/open-model.ts';
 import { openSource } from '../loader/open.ts';
 import { type HeldOutContext, openHeldOut, type Probing, probeSource } from './held-out.ts';
 

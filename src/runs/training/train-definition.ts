@@ -97,8 +97,8 @@ export function trainDefinition(
   resolved: Resolved,
   run: Pick<TrainDefinition, 'length' | 'count' | 'folder' | 'fresh' | 'classNames' | 'loadingBytes'>,
 ): TrainDefinition {
-  const { model, batch, optimizer, schedule, onNotANumber, checkpoint, backend, device, precision, init, dropLast } =
-    resolved.train!;
+  const { model, batch, optimizer, clip, ema, schedule, onNotANumber, dropLast, ...rest } = resolved.train!;
+  const { checkpoint, backend, device, precision, init, stop } = rest;
   const { seed, source, stages, train, environment } = decisiveJson(resolved);
   const exact = trueJson(resolved);
   return {
@@ -111,6 +111,8 @@ export function trainDefinition(
     dropLast,
     seed: resolved.definition.seed,
     optimizer,
+    clip,
+    ema,
     schedule,
     onNotANumber,
     checkpoint,
@@ -119,6 +121,7 @@ export function trainDefinition(
     precision,
     flopPerSample: flopOf(resolved),
     evaluate: resolved.evaluate?.every,
+    judged: stop === undefined ? undefined : true,
     init: init === undefined ? undefined : resolve(resolved.definition.base, init),
     data: { source: exact.source, stages: exact.stages, dropLast },
     decides: {

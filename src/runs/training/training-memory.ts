@@ -10,6 +10,7 @@ import type { ResolvedTrain } from '../../pipeline/resolve/outputs.ts';
 import type { Resolved } from '../../pipeline/resolve/resolve.ts';
 import type { CellLayout } from '../../train/cells.ts';
 import { leastBytesPerSample, leastStateBytes } from '../../train/microbatch.ts';
+import { numbersPerParameter } from '../../train/optimizers/options.ts';
 import { systemCode } from '../../whole-file.ts';
 
 type Needs = Pick<Resolved, 'spec'> & Pick<CellLayout, 'cellBytes'>;
@@ -57,7 +58,7 @@ interface Need {
 
 /** Nothing for a model that does not say. */
 function neededFor(
-  { model, backend, precision }: ResolvedTrain,
+  { model, backend, precision, optimizer, ema }: ResolvedTrain,
   { spec, cellBytes }: Needs,
   host: Machine,
 ): Need | undefined {
@@ -66,7 +67,8 @@ function neededFor(
   if (cost === undefined) return undefined;
   // Measured of libtorch, which reserves most.
   const reserves = backend === 'torch' || (backend === 'auto' && isTorchBuilt());
-  const state = leastStateBytes(cost.parameters, host.bound === 'limit' && reserves);
+  const kept = numbersPerParameter({ optimizer, ema });
+  const state = leastStateBytes(cost.parameters, host.bound === 'limit' && reserves, kept);
   return { state, sample: work === undefined ? cellBytes : leastBytesPerSample({ ...work, cellBytes }, precision) };
 }
 

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { explainBalance } from '../../balance/bottleneck.ts';
 import type { Bottleneck, StartedTraining } from '../../events/events.ts';
 import { coreCount } from '../../machine.ts';
@@ -13,7 +13,7 @@ import type { EventHub } from '../events/hub.ts';
 import { pictureFile } from '../own-names.ts';
 import { type ReportContent, type ReportSection, reportHtml } from '../report.ts';
 import type { EvaluationHistory } from './evaluation-history.ts';
-import { evaluationJson, evaluationLines, evaluationTables, shownOf } from './evaluation-text.ts';
+import { bestText, evaluationJson, evaluationLines, evaluationTables, shownOf } from './evaluation-text.ts';
 
 export interface ReportOptions {
   /** The run's folder. */
@@ -25,6 +25,8 @@ export interface ReportOptions {
 interface ReportContext extends Omit<ReportOptions, 'events'> {
   readonly seconds: number;
   readonly end: LoopEnd;
+  /** Why it has ended before its length, where it has. */
+  readonly early?: string;
   readonly training: StartedTraining;
   /** What was last said of what sets the pace. */
   readonly bottleneck: Pick<Bottleneck, 'stats' | 'costs' | 'permits' | 'reading'>;
@@ -50,7 +52,7 @@ export class TrainingReport {
   }
 
   /** Writes it, when the last step has ended. */
-  write(end: Pick<ReportContext, 'seconds' | 'end'>): ReturnType<typeof writeReport> {
+  write(end: Pick<ReportContext, 'seconds' | 'end' | 'early'>): ReturnType<typeof writeReport> {
     const heard = { training: this.#training!, bottleneck: this.#bottleneck };
     return writeReport(this.#resolved, { ...this.#options, ...end, ...heard });
   }
@@ -92,6 +94,7 @@ async function writeReport(resolved: Resolved, context: ReportContext) {
       backend: training.why,
       parameters: training.parameters,
       ...(training.compute && { compute: training.compute }),
+      outcome: outcomeOf(context),
       ...(balance && { balance: `${balance.sentence} ${balance.evidence}` }),
       chart,
       ...held.shown,
@@ -101,6 +104,16 @@ async function writeReport(resolved: Resolved, context: ReportContext) {
     lines: [...held.lines, ...(balance ? [balance.sentence] : []), `report: ${file('report.html')}`],
     files: [file('loss.svg'), file('metrics.jsonl'), ...held.files, file('report.html')],
   };
+}
+
+/** How the training has ended, row by row. */
+function outcomeOf({ early, history: { best } }: ReportContext): [string, string][] {
+  return [
+    ...(early === undefined ? [] : [['Ended early', early] as [string, string]]),
+    ...(best === undefined
+      ? []
+      : [['Best checkpoint', `${basename(best.path)}, ${bestText(best)}`] as [string, string]]),
+  ];
 }
 
 interface Held {

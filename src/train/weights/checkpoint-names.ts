@@ -6,7 +6,7 @@ export const namePattern = /^step-(\d{8,})$/;
 /** The name under which one is written. */
 const temporaryPattern = /^\.step-\d{8,}-/;
 /** All that a checkpoint is made of. */
-const files: readonly string[] = ['model.safetensors', 'optimizer.safetensors', 'state.json'];
+const files: readonly string[] = ['model.safetensors', 'ema.safetensors', 'optimizer.safetensors', 'state.json'];
 
 /** `step-00000900` for 900 finished steps. */
 export function checkpointName(step: number): string {

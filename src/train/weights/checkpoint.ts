@@ -19,44 +19,42 @@ import {
   pruneCheckpoints,
   removeCheckpoint,
 } from './checkpoint-names.ts';
+import {
+  averagePart,
+  type CheckpointState,
+  digestDefinition,
+  digestOf,
+  partFor,
+  parts,
+  partsOf,
+  stateOf,
+  type WhichWeights,
+  type weightParts,
+  whichOf,
+} from './checkpoint-state.ts';
 import { trainedKey } from './trained-on.ts';
 
-export { checkpointName, checkpointNames };
+export { checkpointName, checkpointNames, digestDefinition, type WhichWeights };
 
-/** `state.json` of a checkpoint: everything of a run that is neither weights nor optimizer. */
-export interface CheckpointState {
-  /** 1 has no digest of the whole. */
-  readonly format: 1 | 2;
-  /** Finished steps, so the next step's number. */
-  readonly step: number;
-  /** The position after the last committed sample of the last finished step: where the loader goes on. */
-  readonly position: number;
-  /** Optimizer updates: finished steps less those that `onNotANumber: skip` left out. */
-  readonly updates: number;
-  readonly seed: number;
-  readonly versions: Readonly<Record<string, string>>;
-  /** Digest of what decides the weights (`digestDefinition`); a checkpoint of another definition is not taken for a resume. */
-  readonly definition: string;
-  /** What the digest is of, without secrets, so that a run which is refused can say what differs. */
-  readonly decides?: unknown;
-  /** Of a model that is trained on labels: the names of the classes by their ranks, where the source has names. Earlier versions have none. */
-  readonly classNames?: readonly string[];
-  /** SHA-256 of the two files beside it, in hexadecimal. */
-  readonly digests: Readonly<Record<'model.safetensors' | 'optimizer.safetensors', string>>;
-  /** SHA-256 of all the rest of this file as JSON with sorted keys, and so, by `digests`, of the checkpoint as a whole. */
-  readonly digest?: string;
+/** A checkpoint on the disk. */
+interface Stored {
+  readonly path: string;
+  readonly state: CheckpointState;
 }
 
 /** The weights of a checkpoint in the layout of the file, each read when it is asked for. */
-export interface StoredModel {
-  readonly path: string;
-  readonly state: CheckpointState;
+export interface StoredModel extends Stored {
   readonly model: Safetensors;
+  /** The file that has them. */
+  readonly part: (typeof weightParts)[WhichWeights];
 }
 
 /** A checkpoint's values in the layout of the files, each read when it is asked for. */
-export interface Checkpoint extends StoredModel {
+export interface Checkpoint extends Stored {
+  readonly model: Safetensors;
   readonly optimizer: Safetensors;
+  /** The average of the weights, where the training keeps one. */
+  readonly average?: Safetensors;
 }
 
 /** The name under which a model's file says what it is of. */
@@ -67,14 +65,13 @@ export interface ToSave {
   readonly state: Omit<CheckpointState, 'format' | 'digests' | 'digest'>;
   readonly model: ReadonlyMap<string, FloatTensor | LateTensor>;
   readonly optimizer: ReadonlyMap<string, FloatTensor | LateTensor>;
+  /** The average of the weights, in the layout of `model`. */
+  readonly average?: ReadonlyMap<string, FloatTensor | LateTensor>;
   /** What the weights are of, as text; written into the model's file, for those who read it elsewhere. */
   readonly about?: string;
   /** How they are used: `TrainedOn`, as text. */
   readonly trained?: string;
 }
-
-/** The files beside `state.json`. */
-export const parts = ['model.safetensors', 'optimizer.safetensors'] as const;
 
 /**
  * Saves a checkpoint under `folder` (`…/checkpoints`): written under a temporary name, brought to the disk, renamed; then all but the last
@@ -100,23 +97,25 @@ export async function saveCheckpoint(
   }
 }
 
-async function writeCheckpoint(folder: string, { state, model, optimizer, about, trained }: ToSave): Promise<string> {
+async function writeCheckpoint(folder: string, saved: ToSave): Promise<string> {
+  const { state, model, optimizer, average, about, trained } = saved;
   // Not the run's own folder: one that is gone is not made anew.
   await mkdir(folder).catch(unless('EEXIST'));
   await clearLeftovers(folder);
   const path = join(folder, checkpointName(state.step));
   const temporary = join(folder, `.${checkpointName(state.step)}-${randomUUID()}`);
   await mkdir(temporary);
+  const metadata = {
+    format: 'pt',
+    ...(about !== undefined && { [aboutKey]: about }),
+    ...(trained !== undefined && { [trainedKey]: trained }),
+  };
+  const write = (part: string, ...tensors: Parameters<typeof safetensorsParts>) =>
+    writeParts(join(temporary, part), safetensorsParts(...tensors));
   const digests = {
-    'model.safetensors': await writeParts(
-      join(temporary, 'model.safetensors'),
-      safetensorsParts(model, {
-        format: 'pt',
-        ...(about !== undefined && { [aboutKey]: about }),
-        ...(trained !== undefined && { [trainedKey]: trained }),
-      }),
-    ),
-    'optimizer.safetensors': await writeParts(join(temporary, 'optimizer.safetensors'), safetensorsParts(optimizer)),
+    'model.safetensors': await write('model.safetensors', model, metadata),
+    'optimizer.safetensors': await write('optimizer.safetensors', optimizer),
+    ...(average && { [averagePart]: await write(averagePart, average, metadata) }),
   };
   const unsealed = { format: 2, ...state, digests } as const;
   const whole: CheckpointState = { ...unsealed, digest: digestOf(unsealed) };
@@ -134,7 +133,7 @@ async function writeCheckpoint(folder: string, { state, model, optimizer, about,
  *
  * @param read `readCheckpoint` or `readModel`. @param note hears what is wrong with each newer one, and which one is taken in its place.
  */
-export async function newestCheckpoint<C extends StoredModel>(
+export async function newestCheckpoint<C extends Stored>(
   folder: string,
   read: (path: string) => Promise<C>,
   note: (text: string) => void,
@@ -169,24 +168,29 @@ export function undigested(path: string): string {
 export async function readCheckpoint(path: string): Promise<Checkpoint> {
   const state = await readState(path);
   const [model, optimizer] = [await readPart(path, state, parts[0]), await readPart(path, state, parts[1])];
-  return { path, state, model, optimizer };
+  if (state.digests[averagePart] === undefined) return { path, state, model, optimizer };
+  return { path, state, model, optimizer, average: await readPart(path, state, averagePart) };
 }
 
 /**
- * Reads the weights of a checkpoint. All its digests are compared, as by `readCheckpoint`; the optimizer's values are not kept.
+ * Reads the weights of a checkpoint. All its digests are compared, as by `readCheckpoint`; other values are not kept.
  *
- * @throws CHECKPOINT_BROKEN, FILE_UNREADABLE
+ * @param which by default the average, where the checkpoint has one.
+ * @throws CHECKPOINT_BROKEN, FILE_UNREADABLE; WEIGHTS_AVERAGE where it is asked for an average that it has not.
  */
-export async function readModel(path: string): Promise<StoredModel> {
+export async function readModel(path: string, which?: WhichWeights): Promise<StoredModel> {
   const state = await readState(path);
-  const model = await readPart(path, state, parts[0]);
-  try {
-    if ((await sha256(createReadStream(join(path, parts[1])))) !== state.digests[parts[1]])
-      throw new Error(otherDigest);
-  } catch (cause) {
-    throw broken(path, parts[1], cause);
+  const part = partFor(state, which);
+  if (part === undefined) throw fail('WEIGHTS_AVERAGE', {}, { where: path });
+  const model = await readPart(path, state, part);
+  for (const other of partsOf(state).filter((one) => one !== part)) {
+    try {
+      if ((await sha256(createReadStream(join(path, other)))) !== state.digests[other]) throw new Error(otherDigest);
+    } catch (cause) {
+      throw broken(path, other, cause);
+    }
   }
-  return { path, state, model };
+  return { path, state, model, part };
 }
 
 /**
@@ -194,7 +198,7 @@ export async function readModel(path: string): Promise<StoredModel> {
  * has digests for it.
  */
 export async function checkpointAt(path: string): Promise<string | undefined> {
-  const folder = basename(path) === parts[0] ? dirname(path) : path;
+  const folder = whichOf(path) === undefined ? path : dirname(path);
   if (namePattern.test(basename(resolve(folder)))) return folder;
   try {
     const { digests } = JSON.parse(await readFile(join(folder, 'state.json'), 'utf8')) as Partial<CheckpointState>;
@@ -221,7 +225,11 @@ export function broken(path: string, part: string, cause: unknown) {
   return fail('CHECKPOINT_BROKEN', { found: `${part}: ${reason}` }, { where: path, cause });
 }
 
-async function readPart(path: string, state: CheckpointState, part: (typeof parts)[number]): Promise<Safetensors> {
+async function readPart(
+  path: string,
+  state: CheckpointState,
+  part: keyof CheckpointState['digests'],
+): Promise<Safetensors> {
   try {
     const file = openSafetensors(join(path, part));
     if ((await sha256(file.pieces())) !== state.digests[part]) throw new Error(otherDigest);
@@ -238,43 +246,6 @@ export async function readState(path: string): Promise<CheckpointState> {
   } catch (cause) {
     throw broken(path, 'state.json', cause);
   }
-}
-
-/** `state.json` as it was parsed, compared with its digest. Throws a plain error that says what is wrong. */
-export function stateOf(value: unknown): CheckpointState {
-  const state = value as Partial<CheckpointState> | null;
-  if (state?.format !== 1 && state?.format !== 2)
-    throw new Error(`format must be 1 or 2, got ${String(state?.format)}`);
-  for (const name of ['step', 'position', 'updates', 'seed'] as const) {
-    if (!Number.isSafeInteger(state[name]) || state[name]! < 0) throw new Error(`${name} must be a count`);
-  }
-  for (const part of parts) {
-    if (typeof state.digests?.[part] !== 'string') throw new Error(`the digest of ${part} is missing`);
-  }
-  const { classNames } = state;
-  if (classNames !== undefined && !isNames(classNames)) throw new Error('classNames must be a list of names');
-  const { digest, ...rest } = state;
-  if (state.format === 2 && digest !== digestOf(rest)) throw new Error('its content is not what its digest is of');
-  return state as CheckpointState;
-}
-
-function isNames(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((name) => typeof name === 'string');
-}
-
-/** A digest of what decides the weights of a run, for `state.definition`: keys are sorted, so that the order of writing does not count. */
-export function digestDefinition(definition: unknown): string {
-  return digestOf(definition).slice(0, 16);
-}
-
-/** SHA-256 of a value as JSON with sorted keys, in hexadecimal. */
-function digestOf(value: unknown): string {
-  const sorted = JSON.stringify(value, (_, inner: unknown) =>
-    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  );
-  return createHash('sha256').update(sorted).digest('hex');
 }
 
 /** Writes parts to a new file as they come and brings it to the disk. @returns the SHA-256 of what was written. */

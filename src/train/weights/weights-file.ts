@@ -12,6 +12,7 @@ import {
   type StoredModel,
   undigested,
 } from './checkpoint.ts';
+import { type WhichWeights, whichOf } from './checkpoint-state.ts';
 import { insteadOf, pipelineFile } from './no-weights.ts';
 
 /**
@@ -19,37 +20,49 @@ import { insteadOf, pipelineFile } from './no-weights.ts';
  * a checkpoint are compared; values are read when they are asked for.
  *
  * @param note hears of broken checkpoints that are passed over, and of a checkpoint without a digest.
- * @throws WEIGHTS_MISSING, WEIGHTS_PIPELINE, WEIGHTS_BROKEN, CHECKPOINT_BROKEN
+ * @param which of the weights of a checkpoint are meant; by default its average where it has one, and the file that `path` names.
+ * @throws WEIGHTS_MISSING, WEIGHTS_PIPELINE, WEIGHTS_BROKEN, WEIGHTS_AVERAGE, CHECKPOINT_BROKEN
  */
-export async function readWeights(path: string, note: (text: string) => void): Promise<Safetensors> {
-  return (await readTrained(path, note)).model;
+export async function readWeights(
+  path: string,
+  note: (text: string) => void,
+  which?: WhichWeights,
+): Promise<Safetensors> {
+  return (await readTrained(path, note, which)).model;
 }
 
 /** Weights, with what their checkpoint says of them, where they are of one. */
-export type TrainedWeights = Pick<StoredModel, 'model'> & Partial<Pick<StoredModel, 'state'>>;
+export type TrainedWeights = Pick<StoredModel, 'model'> & Partial<Pick<StoredModel, 'state' | 'part'>>;
 
 /** Errors that say what is wrong by themselves. */
-const ownCodes = ['CHECKPOINT_BROKEN', 'FILE_UNREADABLE', 'WEIGHTS_MISSING', 'WEIGHTS_PIPELINE', 'WEIGHTS_BROKEN'];
+const ownCodes = [
+  ...['CHECKPOINT_BROKEN', 'FILE_UNREADABLE', 'WEIGHTS_MISSING', 'WEIGHTS_PIPELINE', 'WEIGHTS_BROKEN'],
+  'WEIGHTS_AVERAGE',
+];
 
 /** As `readWeights`, with the state of the checkpoint. */
-export async function readTrained(path: string, note: (text: string) => void): Promise<TrainedWeights> {
+export async function readTrained(
+  path: string,
+  note: (text: string) => void,
+  which?: WhichWeights,
+): Promise<TrainedWeights> {
   try {
     if ((await stat(path).catch(unlessGone)) === undefined)
       throw fail('WEIGHTS_MISSING', { path, advice: insteadOf(path) });
     const isPipeline = pipelineFile(path);
     if (isPipeline !== undefined) throw isPipeline;
     const checkpoint = await checkpointAt(path);
-    if (checkpoint !== undefined) return await namedModel(checkpoint, note);
-    if (!(await isFolder(path))) return { model: openSafetensors(path) };
-    return await inFolder(path, note);
+    if (checkpoint !== undefined) return await namedModel(checkpoint, note, which ?? whichOf(path));
+    if (await isFolder(path)) return await inFolder(path, note, which);
+    return fileAlone(path, which);
   } catch (cause) {
     if (cause instanceof PatchstreamError && ownCodes.includes(cause.code)) throw cause;
     throw fail('WEIGHTS_BROKEN', { found: messageOf(cause) }, { where: path, cause });
   }
 }
 
-async function namedModel(path: string, note: (text: string) => void): Promise<StoredModel> {
-  const found = await readModel(path);
+async function namedModel(path: string, note: (text: string) => void, which?: WhichWeights): Promise<StoredModel> {
+  const found = await readModel(path, which);
   if (found.state.digest === undefined) note(undigested(path));
   return found;
 }
@@ -59,9 +72,9 @@ async function isFolder(path: string): Promise<boolean> {
 }
 
 /** Of a run's newest checkpoint; of any other folder the file in it. */
-async function inFolder(folder: string, note: (text: string) => void): Promise<TrainedWeights> {
+async function inFolder(folder: string, note: (text: string) => void, which?: WhichWeights): Promise<TrainedWeights> {
   const checkpoints = checkpointFolder(folder);
-  const newest = await newestCheckpoint(checkpoints, readModel, note);
+  const newest = await newestCheckpoint(checkpoints, (path) => readModel(path, which), note);
   if (newest !== undefined) return newest;
   const names = await checkpointNames(checkpoints);
   // Weights beside broken checkpoints are not what was asked for.
@@ -69,6 +82,12 @@ async function inFolder(folder: string, note: (text: string) => void): Promise<T
   const file = join(folder, 'model.safetensors');
   if ((await stat(file).catch(unlessGone)) === undefined)
     throw fail('WEIGHTS_BROKEN', { found: 'a folder without checkpoints and model.safetensors' }, { where: folder });
+  return fileAlone(file, which);
+}
+
+/** A file that is part of no checkpoint: whatever it holds are its weights. */
+function fileAlone(file: string, which: WhichWeights | undefined): TrainedWeights {
+  if (which === 'ema') throw fail('WEIGHTS_AVERAGE', {}, { where: file });
   return { model: openSafetensors(file) };
 }
 

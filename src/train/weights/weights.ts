@@ -1,12 +1,11 @@
 import * as tf from '../../backends/tf.ts';
 import type { FloatTensor, LateTensor, Safetensors } from '../../formats/safetensors.ts';
 import type { Model } from '../../models/model.ts';
-import type { OptimizerState } from '../optimizer.ts';
+import type { OptimizerState } from '../optimizers/optimizer.ts';
+import type { Learner } from '../step.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { initialValues } from './initial-values.ts';
 import { fromFile } from './stored-values.ts';
-
-const moments = { first: 'exp_avg.', second: 'exp_avg_sq.' } as const;
 
 /** Parameters and fixed tables in the layout of files; each parameter is read from the backend when its turn comes. */
 export function modelTensors(
@@ -16,9 +15,9 @@ export function modelTensors(
   return new Map<string, FloatTensor | LateTensor>([...late(model, params, ''), ...(model.fixed?.() ?? [])]);
 }
 
-/** The optimizer's moments in the layout of files, `exp_avg.<name>`, `exp_avg_sq.<name>`, read from the backend one by one. */
+/** The optimizer's moments in the layout of files, `<moment>.<name>`, read from the backend one by one. */
 export function optimizerTensors(model: Model, state: OptimizerState): Map<string, LateTensor> {
-  return new Map([...late(model, state.first, moments.first), ...late(model, state.second, moments.second)]);
+  return new Map(Object.entries(state.moments).flatMap(([moment, values]) => late(model, values, `${moment}.`)));
 }
 
 function late(model: Model, values: Readonly<Record<string, tf.Tensor>>, prefix: string): [string, LateTensor][] {
@@ -57,20 +56,16 @@ export function loadInitial(
   return notes;
 }
 
-/** Gives parameters and moments the values of a checkpoint, bit for bit as they were saved. */
-export function loadCheckpoint(
-  model: Model,
-  params: Readonly<Record<string, tf.Variable>>,
-  state: OptimizerState,
-  checkpoint: Checkpoint,
-): void {
+/** Gives parameters, moments and the average the values of a checkpoint, bit for bit as they were saved. */
+export function loadCheckpoint({ model, params, state, average }: Learner, checkpoint: Checkpoint): void {
   const where = checkpoint.path;
   loadParams(model, params, checkpoint.model, where);
-  for (const moment of ['first', 'second'] as const) {
-    const variables = state[moment];
-    const options = { prefix: moments[moment], where };
+  for (const [moment, variables] of Object.entries(state.moments)) {
+    const options = { prefix: `${moment}.`, where };
     assign(variables, fromFile(checkpoint.optimizer, Object.keys(variables), model.stored, options));
   }
+  if (average !== undefined && checkpoint.average !== undefined)
+    loadParams(model, average.values, checkpoint.average, where);
   state.step = checkpoint.state.updates;
 }
 

@@ -42,10 +42,11 @@ export interface Ready extends Progress {
   readonly compute?: Compute | undefined;
 }
 
-/** To the trainer. `measured`: a checkpoint was read by who measures it. `stop`: finish the step at hand, save, end. `end`: no more lists will come. `bye`: all has been heard, leave. */
+/** To the trainer. `measured`: a checkpoint was read by who measures it. `best`: the name of the best checkpoint, which stays. `stop`: finish the step at hand, save, end. `end`: no more lists will come. `bye`: all has been heard, leave. */
 export type ToTrainer =
   | ({ readonly type: 'micro' } & CellList)
   | { readonly type: 'measured'; readonly path: string }
+  | { readonly type: 'best'; readonly name: string }
   | { readonly type: 'end' }
   | { readonly type: 'stop' }
   | { readonly type: 'bye' };

@@ -4,7 +4,7 @@ import { CellReader } from '../cells.ts';
 import { train } from '../loop.ts';
 import { computeOf } from '../peak.ts';
 import { type CellList, type FromTrainer, packError, type ToTrainer, type TrainerSetup } from './protocol.ts';
-import { openSession } from './session.ts';
+import { openSession, type Session } from './session.ts';
 
 /**
  * The trainer's side of the line, in a thread of its own or in the calling one: opens the run, takes lists of cells, copies them to the
@@ -23,7 +23,7 @@ export async function serve(port: MessagePort, setup: TrainerSetup, model?: Mode
     });
     try {
       const { loop, choice, resumed, passedOver } = session;
-      inbox.measured = session.measured;
+      inbox.session = session;
       const parameters = Object.values(loop.params).reduce((sum, { size }) => sum + size, 0);
       const compute = await computeOf(setup.definition, choice);
       say({ type: 'ready', ready: { ...loop.from, ...choice, resumed, passedOver, parameters, compute } });
@@ -63,8 +63,8 @@ export async function serve(port: MessagePort, setup: TrainerSetup, model?: Mode
 /** What has come in over the line and was not yet taken. */
 class Inbox {
   stopping = false;
-  /** Hears of each checkpoint that was read. */
-  measured = (_path: string) => {};
+  /** Hears what becomes of checkpoints. */
+  session: Pick<Session, 'measured' | 'keepBest' | 'proceed'> | undefined;
   /** Ends when the other side has heard the last word. */
   readonly farewell: Promise<void>;
   readonly #free: (cells: Uint32Array) => void;
@@ -79,8 +79,9 @@ class Inbox {
       port.on('message', (message: ToTrainer) => {
         if (message.type === 'micro') this.#take(message);
         else if (message.type === 'end') this.#ended = true;
-        else if (message.type === 'stop') this.stopping = true;
-        else if (message.type === 'measured') this.measured(message.path);
+        else if (message.type === 'stop') this.#stop();
+        else if (message.type === 'measured') this.session?.measured(message.path);
+        else if (message.type === 'best') this.session?.keepBest(message.name);
         else resolve();
         this.#wake();
       });
@@ -103,6 +104,11 @@ class Inbox {
   dismiss(): void {
     this.#dismissed = true;
     for (const { cells } of this.#lists.splice(0)) this.#free(cells);
+  }
+
+  #stop(): void {
+    this.stopping = true;
+    this.session?.proceed();
   }
 
   #take(list: CellList): void {

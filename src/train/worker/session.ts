@@ -1,26 +1,25 @@
 import { readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { type BackendChoice, type BackendWish, chooseBackend } from '../../backends/choose.ts';
+import type { BackendChoice } from '../../backends/choose.ts';
 import { keepWithin } from '../../backends/moments.ts';
 import * as tf from '../../backends/tf.ts';
-import { fewThreads } from '../../backends/torch/prepare.ts';
 import { fail } from '../../errors.ts';
-import type { Safetensors } from '../../formats/safetensors.ts';
 import { anonymousBytes, machine } from '../../machine.ts';
 import { buildModel } from '../../models/index.ts';
 import type { Model } from '../../models/model.ts';
 import { Random } from '../../random.ts';
 import { classDifference } from '../../sources/classes.ts';
 import { FolderGuard } from '../../whole-file.ts';
-import { adamwOptions, decisive, saveRule, scheduleOf, stepsOf, type TrainDefinition } from '../definition.ts';
+import { decisive, saveRule, scheduleOf, stepsOf, type TrainDefinition } from '../definition.ts';
 import { differences } from '../differences.ts';
+import { Average } from '../ema.ts';
 import { epochAt } from '../epoch.ts';
 import type { LoopOptions, Progress } from '../loop.ts';
 import { type MetricsFile, openMetrics } from '../metrics.ts';
-import { adamw, disposeState } from '../optimizer.ts';
+import { makeOptimizer } from '../optimizers/make.ts';
+import { disposeState } from '../optimizers/optimizer.ts';
 import {
-  aboutKey,
   type Checkpoint,
   checkpointFolder,
   checkpointNames,
@@ -31,8 +30,9 @@ import {
 } from '../weights/checkpoint.ts';
 import { removeCheckpoints } from '../weights/checkpoint-names.ts';
 import { trainedText } from '../weights/trained-on.ts';
-import { loadCheckpoint, loadInitial, loadParams, modelTensors, optimizerTensors } from '../weights/weights.ts';
-import { readTrained, readWeights, type TrainedWeights } from '../weights/weights-file.ts';
+import { loadCheckpoint, loadInitial, modelTensors, optimizerTensors } from '../weights/weights.ts';
+import { readTrained, type TrainedWeights } from '../weights/weights-file.ts';
+import { aboutModel, takeBackend } from './open-model.ts';
 
 /** A run that is ready to train: all of the loop's options but where micro-batches come from and when it is told to stop. */
 export interface Session {
@@ -42,8 +42,12 @@ export interface Session {
   readonly resumed: string | undefined;
   /** Names of the later checkpoints, which are broken. */
   readonly passedOver: readonly string[];
-  /** A checkpoint was read by who measures it, and may go. */
+  /** A checkpoint was read by who measures it, and may go: a training that may be ended by what is measured goes on. */
   measured(path: string): void;
+  /** The checkpoint that stays while it is the best, by its name. */
+  keepBest(name: string): void;
+  /** The training is to end, whatever is still to be measured. */
+  proceed(): void;
   /** Frees tensors and closes files. */
   close(): Promise<void>;
 }
@@ -81,22 +85,26 @@ export async function openSession(definition: TrainDefinition, options: SessionO
   const choice = await takeBackend(definition, note);
   keepWithin(machine(), anonymousBytes(), definition.loadingBytes);
   const model = options.model ?? (await buildModel(definition.model));
-  const optimizer = adamw(model.decays, adamwOptions(definition));
+  const optimizer = makeOptimizer(definition.optimizer, model.decays);
   const params = model.init((parameter) => new Random(seed, 'init', parameter));
   const state = optimizer.init(params);
+  let average: Average | undefined;
   const dispose = () => {
     tf.dispose(params);
     disposeState(state);
+    average?.dispose();
     model.dispose();
   };
   try {
-    if (newest !== undefined) loadCheckpoint(model, params, state, newest);
-    else if (definition.init !== undefined) {
+    if (newest === undefined && definition.init !== undefined) {
       const { init } = definition;
       const first = await readTrained(init, note);
       refuseOtherClasses(first, init, classNames);
       for (const text of loadInitial(model, params, first.model, init)) note(text);
     }
+    if (definition.ema !== undefined) average = new Average(params, definition.ema);
+    const learner = { model, params, optimizer, state, average, clip: definition.clip?.norm };
+    if (newest !== undefined) loadCheckpoint(learner, newest);
     const from = { step: newest?.state.step ?? 0, position: newest?.state.position ?? 0 };
     let metrics: MetricsFile | undefined;
     const begun = async () => {
@@ -109,6 +117,12 @@ export async function openSession(definition: TrainDefinition, options: SessionO
     // Those that are to be measured stay until they are.
     const held = new Set<string>();
     const hold = (path: string) => definition.evaluate !== undefined && held.add(basename(path));
+    let best: string | undefined;
+    const waiting = new Map<string, () => void>();
+    const proceed = (name: string) => {
+      waiting.get(name)?.();
+      waiting.delete(name);
+    };
     if (newest !== undefined) hold(newest.path);
 
     const save = async ({ step, position }: Progress) => {
@@ -121,20 +135,21 @@ export async function openSession(definition: TrainDefinition, options: SessionO
         },
         model: modelTensors(model, params),
         optimizer: optimizerTensors(model, state),
+        ...(average && { average: modelTensors(model, average.values) }),
         about: aboutModel(definition.model),
         ...(definition.trained && { trained: trainedText({ ...definition.trained, classNames }) }),
       };
       guard.check();
-      const path = await saveCheckpoint(checkpoints, whole, checkpoint.keep, held);
+      const kept = best === undefined ? held : new Set([...held, best]);
+      const path = await saveCheckpoint(checkpoints, whole, checkpoint.keep, kept);
       hold(path);
+      const judged = definition.judged && new Promise<void>((resolve) => waiting.set(basename(path), resolve));
       saved(path, step);
+      await judged;
     };
     return {
       loop: {
-        model,
-        params,
-        optimizer,
-        state,
+        ...learner,
         schedule: scheduleOf(definition),
         batch: definition.batch,
         steps: stepsOf(definition),
@@ -151,7 +166,16 @@ export async function openSession(definition: TrainDefinition, options: SessionO
       choice,
       resumed: newest?.path,
       passedOver,
-      measured: (path) => held.delete(basename(path)),
+      measured: (path) => {
+        held.delete(basename(path));
+        proceed(basename(path));
+      },
+      keepBest: (name) => {
+        best = name;
+      },
+      proceed: () => {
+        for (const name of waiting.keys()) proceed(name);
+      },
       close: async () => {
         dispose();
         await metrics?.close();
@@ -161,87 +185,6 @@ export async function openSession(definition: TrainDefinition, options: SessionO
     dispose();
     throw error;
   }
-}
-
-/** A model with its parameters, to predict with. The caller owns `params` and calls `dispose`. */
-export interface OpenModel {
-  readonly model: Model;
-  readonly params: Record<string, tf.Variable>;
-  readonly choice: BackendChoice;
-  /** The names of the classes that its checkpoint was trained on, where that says so. */
-  readonly classNames?: readonly string[] | undefined;
-  dispose(): void;
-}
-
-/** Weights read from a file, and which. */
-export interface StoredWeights {
-  readonly stored: Safetensors;
-  readonly where: string;
-  /** Of a checkpoint that was trained on labels. */
-  readonly classNames?: readonly string[] | undefined;
-}
-
-type ModelOptions = Pick<SessionOptions, 'model' | 'note'>;
-
-/**
- * The model of a definition with the weights of a file, on the backend that the definition names.
- * @throws WEIGHTS_BROKEN, WEIGHTS_FOREIGN, CHECKPOINT_MISMATCH, and what backend and model throw.
- */
-export async function openModel(
-  definition: Pick<TrainDefinition, 'model' | 'backend' | 'device' | 'precision'>,
-  weights: string | StoredWeights,
-  options: ModelOptions = {},
-): Promise<OpenModel> {
-  const { stored, where, classNames } = typeof weights === 'string' ? await storedIn(weights, options) : weights;
-  const [expected, found] = [aboutModel(definition.model), stored.metadata[aboutKey]];
-  if (found !== undefined && found !== expected) throw fail('WEIGHTS_FOREIGN', { expected, found }, { where });
-  const opened = await modelWith(definition, 0, options, (model, params) => loadParams(model, params, stored, where));
-  return { ...opened, classNames };
-}
-
-async function storedIn(where: string, { note = () => {} }: ModelOptions): Promise<StoredWeights> {
-  const { model, state } = await readTrained(where, note);
-  return { stored: model, where, classNames: state?.classNames };
-}
-
-/** The model of a definition as its training begins: fresh parameters, or those of `init`. Otherwise as `openModel`. */
-export async function openFreshModel(
-  definition: Pick<TrainDefinition, 'model' | 'backend' | 'device' | 'precision' | 'seed' | 'init'>,
-  options: ModelOptions = {},
-): Promise<OpenModel> {
-  const { init, seed } = definition;
-  const stored = init === undefined ? undefined : await readWeights(init, options.note ?? (() => {}));
-  return modelWith(definition, seed, options, (model, params) => {
-    // What the training will say of them it says itself.
-    if (stored !== undefined && init !== undefined) loadInitial(model, params, stored, init);
-  });
-}
-
-async function modelWith(
-  definition: Pick<TrainDefinition, 'model' | 'backend' | 'device' | 'precision'>,
-  seed: number,
-  { model: given, note = () => {} }: ModelOptions,
-  load: (model: Model, params: OpenModel['params']) => void,
-): Promise<OpenModel> {
-  const choice = await takeBackend(definition, note);
-  const model = given ?? (await buildModel(definition.model));
-  const params = model.init((parameter) => new Random(seed, 'init', parameter));
-  const dispose = () => {
-    tf.dispose(params);
-    model.dispose();
-  };
-  try {
-    load(model, params);
-  } catch (error) {
-    dispose();
-    throw error;
-  }
-  return { model, params, choice, dispose };
-}
-
-/** A model in one line: its name, its options, and how the pictures are cut for it. */
-function aboutModel({ name, options, shown, spec: { grid, windows } }: TrainDefinition['model']): string {
-  return JSON.stringify({ [name]: shown ?? options, patch: grid?.patch, K: windows?.K });
 }
 
 async function laterThan(newest: Checkpoint | undefined, folder: string): Promise<readonly string[]> {
@@ -272,18 +215,6 @@ function refuseOtherClasses({ state }: TrainedWeights, where: string, classNames
   if (state?.classNames === undefined || classNames === undefined) return;
   const found = classDifference(state.classNames, classNames);
   if (found !== undefined) throw fail('WEIGHTS_CLASSES', { found }, { where });
-}
-
-async function takeBackend(
-  { backend, device, precision = 'float32' }: Pick<TrainDefinition, 'backend' | 'device' | 'precision'>,
-  note: (text: string) => void,
-): Promise<BackendChoice> {
-  // The options have seen to it that it is one of these.
-  const named = (device === 'cuda' ? 'cuda:0' : device) as NonNullable<BackendWish['device']>;
-  const choice = await chooseBackend({ backend, device: named, precision }, { warn: note });
-  const few = fewThreads();
-  if (few !== undefined) note(few);
-  return choice;
 }
 
 /** Versions that a checkpoint was made with, for those who compare two. */

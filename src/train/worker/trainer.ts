@@ -37,6 +37,8 @@ export interface Trainer {
   send(list: CellList): Promise<boolean>;
   /** A saved checkpoint was read and may be deleted: where the run is measured as it goes, each stays until then. */
   measured(path: string): void;
+  /** The best checkpoint so far, by its name: it stays until another is named. */
+  keepBest(name: string): void;
   /** No more lists will come. */
   end(): void;
   /** Finish the step at hand, save, end. */
@@ -112,6 +114,7 @@ export async function startTrainer(options: TrainerOptions): Promise<Trainer> {
       return true;
     },
     measured: (path) => line.post({ type: 'measured', path }),
+    keepBest: (name) => line.post({ type: 'best', name }),
     end: () => line.post({ type: 'end' }),
     stop: () => line.post({ type: 'stop' }),
     done,

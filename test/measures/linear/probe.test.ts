@@ -39,6 +39,15 @@ t.test('one seed, one result; nothing stays behind', async (t) => {
   await expectNoTensorLeak(t, () => probe(2));
 });
 
+t.test('MAE’s recipe, with LARS, a rise of the rate and ghost batches, tells the same classes apart', async (t) => {
+  const [on, reference] = [circle('on', 300, 0.1), circle('reference', 500, 0.1)];
+  const mae = { ...recipe, optimizer: 'lars', lr: 40, warmupEpochs: 3, ghostBatch: 32 } as const;
+  const { top1 } = await linearProbe({ ...mae, on, reference });
+  t.ok(top1 > 0.95, `${top1}`);
+  t.same(await linearProbe({ ...mae, on, reference }), await linearProbe({ ...mae, on, reference }));
+  await expectNoTensorLeak(t, () => linearProbe({ ...mae, epochs: 4, on, reference }));
+});
+
 t.test('labels far apart cost no more than labels in a row', async (t) => {
   const apart = ({ labels, ...set }: FeatureSet) => ({
     ...set,

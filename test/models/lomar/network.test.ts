@@ -11,7 +11,8 @@ import { lomar } from '../../../src/models/lomar/network.ts';
 import type { LomarShape } from '../../../src/models/lomar/options.ts';
 import type { HostBatch } from '../../../src/models/model.ts';
 import { Random } from '../../../src/random.ts';
-import { adamw, disposeState } from '../../../src/train/optimizer.ts';
+import { adamw } from '../../../src/train/optimizers/adamw.ts';
+import { disposeState } from '../../../src/train/optimizers/optimizer.ts';
 import { cutWindow, normalisePixels } from '../../../src/vision/patches.ts';
 import {
   expectFloat64,

@@ -18,7 +18,8 @@ import {
 } from '../../../src/models/srmae/options.ts';
 import type { SuperResolution } from '../../../src/models/srmae/super-resolution.options.ts';
 import { Random } from '../../../src/random.ts';
-import { adamw, disposeState } from '../../../src/train/optimizer.ts';
+import { adamw } from '../../../src/train/optimizers/adamw.ts';
+import { disposeState } from '../../../src/train/optimizers/optimizer.ts';
 import { sampleMasks } from '../../../src/vision/masks.ts';
 import {
   expectFloat64,

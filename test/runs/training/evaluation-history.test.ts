@@ -73,20 +73,29 @@ interface Asked {
   readonly every?: object;
   readonly at?: readonly ('start' | 'end')[];
   readonly evaluate?: undefined;
+  readonly train?: object;
 }
 
 async function history(
   folder: string,
   { measures = [early(), late()], fresh = false, seed = 3, count = 10, dropLast, signal, ...more }: Asked = {},
 ) {
-  const { every, at } = more;
+  const { every, at, train } = more;
   const resolved = soundPipeline(
     definePipeline({
       name: 'n',
       seed,
       source: few(),
       stages: [],
-      train: { model: line(), batch: 4, microBatch: 4, steps: 9, backend: 'wasm', ...(dropLast && { dropLast }) },
+      train: {
+        model: line(),
+        batch: 4,
+        microBatch: 4,
+        steps: 9,
+        backend: 'wasm',
+        ...(dropLast && { dropLast }),
+        ...train,
+      },
       ...(!('evaluate' in more) && { evaluate: { measures, ...(every && { every }), ...(at && { at }) } }),
       output: folder,
     } as never),
@@ -429,4 +438,34 @@ t.test('a run that is cancelled measures no more', async (t) => {
   abort.abort('SIGINT');
   await t.rejects(course.start(), { code: 'RUN_CANCELLED' });
   t.equal(text(folder), undefined);
+});
+
+t.test('the best checkpoint that is there, by what was measured, and when it is over', async (t) => {
+  const folder = began(t);
+  const by = { measure: 'late.bias', better: 'higher' };
+  const train = { checkpoint: { best: by }, stop: { ...by, patience: 2 } };
+  const { history: course } = await history(folder, { every: { steps: 1 }, train });
+  t.same([course.best, course.stop], [undefined, undefined]);
+  const biases = [3, 7, 6, 7];
+  const judgedAt: unknown[] = [];
+  for (const [i, bias] of biases.entries()) {
+    await course.saved(await checkpoint(folder, i + 1, bias));
+    // No waiting: what became of a checkpoint is known when it may go.
+    judgedAt.push([course.best?.step, course.stop?.evaluations]);
+  }
+  t.same(judgedAt, [
+    [1, undefined],
+    [2, undefined],
+    [2, undefined],
+    [2, 2],
+  ]);
+  t.match(course.best, { step: 2, value: 7, measure: 'late.bias', path: join(folder, 'checkpoints/step-00000002') });
+  const { history: again } = await history(folder, { every: { steps: 1 }, train });
+  t.same([again.best, again.stop], [course.best, course.stop], 'the next run knows it');
+  await again.goOn({ step: 3 });
+  t.same([again.best?.step, again.stop], [2, undefined], 'later evaluations are forgotten');
+  rmSync(join(folder, 'checkpoints/step-00000002'), { recursive: true });
+  t.same(again.best?.step, 3, 'one that is gone is not the best');
+  const { history: plain } = await history(folder, { every: { steps: 1 } });
+  t.same([plain.best, plain.stop], [undefined, undefined]);
 });

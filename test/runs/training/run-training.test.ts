@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { sentencesOf } from '../../../src/cli/sentences.ts';
 import type { RunEvent } from '../../../src/events/events.ts';
+import { floatsOf, openSafetensors } from '../../../src/formats/safetensors.ts';
 import { lomar } from '../../../src/models/index.ts';
 import { builtin } from '../../../src/pipeline/builtin.ts';
 import { soundPipeline } from '../../../src/pipeline/check.ts';
@@ -19,6 +20,7 @@ import { newestCheckpoint, readCheckpoint } from '../../../src/train/weights/che
 import { pictureFolder, writeFiles } from '../../kit/files/folder.ts';
 import { gradient, jpeg } from '../../kit/pictures/pictures.ts';
 import { saying } from '../../kit/runs/said.ts';
+import { expectClose } from '../../kit/training/tensors.ts';
 
 /**
  * A training that takes a second: LoMaR 32 wide, two blocks, windows of 3 × 3 patches of 32 × 32 pictures. In the calling thread where the thread
@@ -380,4 +382,115 @@ t.test('L13: where no list ever becomes full the training ends after two whole p
   t.same(readdirSync(join(root, 'run', 'checkpoints')), ['step-00000002']);
   // Going on finds the same, and trains nothing.
   await t.rejects(run(of('sound', 12, [later])), { code: 'TRAIN_TOO_FEW', message });
+});
+
+/** A training that keeps an average and its best checkpoint, and whose third evaluation ends it: no error can become better by 100. */
+function judged(root: string, name: string) {
+  const first = training(root, name, { steps: 40 });
+  const by = { measure: 'reconstruction.ours' };
+  return {
+    ...first,
+    train: {
+      ...first.train!,
+      optimizer: { lamb: { lr: 0.01 } },
+      clip: { norm: 1 },
+      ema: { decay: 0.6 },
+      checkpoint: { everySteps: 1, keep: 1, best: by },
+      stop: { ...by, patience: 2, minDelta: 100 },
+    },
+    evaluate: { ...first.evaluate!, every: { steps: 2 } },
+  };
+}
+
+t.test('a training that gets no better ends at the checkpoint that shows it, and keeps its best', async (t) => {
+  const root = t.testdir();
+  await photos(root);
+  const lines: string[] = [];
+  const summary = await run(judged(root, 'whole'), { onEvent: saying(lines) });
+  const folder = join(root, 'whole');
+  const rowsOf = (name: string) =>
+    readFileSync(join(root, name, 'evaluations.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { step: number; digest: string; reconstruction: { ours: number } })
+      // The name of the pipeline is part of it.
+      .map(({ digest: _, ...row }) => row);
+  t.same(
+    rowsOf('whole').map(({ step }) => step),
+    [2, 4, 6],
+  );
+  t.equal(rows(folder).length, 6);
+  const best = rowsOf('whole').toSorted((a, b) => a.reconstruction.ours - b.reconstruction.ours)[0]!;
+  const name = `step-0000000${best.step}`;
+  t.match(summary, {
+    ...{ done: 6, stoppedEarly: true },
+    best: { step: best.step, measure: 'reconstruction.ours', value: best.reconstruction.ours },
+  });
+  t.same(readdirSync(join(folder, 'checkpoints')), [...new Set([name, 'step-00000006'])].sort());
+  const early = /after 6 of 40 steps: reconstruction\.ours has become no better in 2 evaluations/;
+  t.match(lines.join('\n'), early);
+  t.match(summary.lines.join('\n'), new RegExp(`best checkpoint: reconstruction.ours .* after ${best.step} steps`));
+  const report = readFileSync(join(folder, 'report.html'), 'utf8');
+  t.match(report, early);
+  t.match(report, new RegExp(`Best checkpoint.*${name}`));
+  t.match(await run(judged(root, 'whole')), { earlier: true }, 'it has come to its end');
+
+  // The average is what is measured, unless the trained weights are asked for.
+  const resolved = soundPipeline(judged(root, 'whole'), builtin);
+  const error = async (which?: 'ema' | 'model') =>
+    (await evaluateModel(resolved, { ...(which && { which }), pictures: 0 })).results[0]!.numbers.ours;
+  t.equal(await error(), rowsOf('whole').at(-1)!.reconstruction.ours);
+  t.equal(await error('ema'), await error());
+  t.not(await error('model'), await error());
+
+  // Stopped on the way, in the midst of it all, and begun again.
+  for (const steps of [3, 5]) {
+    const cut = `cut-${steps}`;
+    const controller = new AbortController();
+    await t.rejects(
+      run(judged(root, cut), {
+        signal: controller.signal,
+        onEvent: (event) => {
+          if (event.type === 'step' && event.step === steps) controller.abort();
+        },
+      }),
+      { code: 'RUN_CANCELLED' },
+    );
+    await run(judged(root, cut));
+    t.strictSame(course(join(root, cut)), course(folder), `${steps}: the same steps`);
+    t.strictSame(rowsOf(cut), rowsOf('whole'), `${steps}: the same evaluations`);
+    t.same(readdirSync(join(root, cut, 'checkpoints')), readdirSync(join(folder, 'checkpoints')));
+    for (const part of ['model', 'ema', 'optimizer'])
+      t.ok(
+        readFileSync(join(root, cut, `checkpoints/step-00000006/${part}.safetensors`)).equals(
+          readFileSync(join(folder, `checkpoints/step-00000006/${part}.safetensors`)),
+        ),
+        `${steps}: ${part}`,
+      );
+  }
+});
+
+t.test('any micro-batch, any thread: the same weights, with each optimizer, clipped and averaged', async (t) => {
+  const root = t.testdir();
+  await photos(root);
+  for (const [name, options] of Object.entries({ lars: { lr: 1 }, lamb: { lr: 0.01 }, lion: { lr: 3e-4 } })) {
+    const found = await Promise.all([8, 2].map((microBatch) => trained(name, options, microBatch)));
+    for (const { all, values } of found.slice(1)) {
+      t.same(all, found[0]!.all);
+      for (const part of ['model', 'ema'] as const)
+        expectClose(t, values[part], found[0]!.values[part], 1e-4, `${name}: ${part}`);
+    }
+  }
+
+  async function trained(name: string, options: object, microBatch: number) {
+    const first = training(root, `${name}-${microBatch}`, { microBatch });
+    const { evaluate: _, ...plain } = first;
+    const train = { ...first.train!, optimizer: { [name]: options }, clip: { norm: 0.3 }, ema: { decay: 0.8 } };
+    await run({ ...plain, train });
+    const { last } = weights(join(root, `${name}-${microBatch}`));
+    const path = join(root, `${name}-${microBatch}`, 'checkpoints', last);
+    const valuesIn = (part: string) =>
+      [...openSafetensors(join(path, `${part}.safetensors`)).tensors.values()].flatMap((x) => [...floatsOf(x)]);
+    return { all: last, values: { model: valuesIn('model'), ema: valuesIn('ema') } };
+  }
 });

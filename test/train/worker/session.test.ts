@@ -4,20 +4,15 @@ import { syncBuiltinESMExports } from 'node:module';
 import { basename, join } from 'node:path';
 import t, { type Test } from 'tap';
 import * as tf from '../../../src/backends/tf.ts';
-import { openSafetensors } from '../../../src/formats/safetensors.ts';
+import { floatsOf, openSafetensors } from '../../../src/formats/safetensors.ts';
 import { machine } from '../../../src/machine.ts';
 import type { Model } from '../../../src/models/model.ts';
 import { type TorchAddon, torchAddon } from '../../../src/native.ts';
 import type { TrainDefinition } from '../../../src/train/definition.ts';
 import type { Measures } from '../../../src/train/metrics.ts';
 import { aboutKey, readCheckpoint, readModel, saveCheckpoint } from '../../../src/train/weights/checkpoint.ts';
-import {
-  openFreshModel,
-  openModel,
-  openSession,
-  type Session,
-  type SessionOptions,
-} from '../../../src/train/worker/session.ts';
+import { openFreshModel, openModel } from '../../../src/train/worker/open-model.ts';
+import { openSession, type Session, type SessionOptions } from '../../../src/train/worker/session.ts';
 import { withoutTorch } from '../../kit/training/torch.ts';
 import { linearModel, smallDefinition, smallSpec } from '../../kit/training/train.ts';
 
@@ -73,7 +68,7 @@ async function stepTo({ session }: Opened, step: number): Promise<void> {
   const { loop } = session;
   for (let at = loop.from.step; at < step; at++) await loop.onStep!(row(at));
   tf.tidy(() => loop.params.bias!.assign(tf.tensor1d([step])));
-  tf.tidy(() => loop.state.first.bias!.assign(tf.tensor1d([step / 2])));
+  tf.tidy(() => loop.state.moments.exp_avg!.bias!.assign(tf.tensor1d([step / 2])));
   loop.state.step = step - 1;
   await loop.save!({ step, position: step * 4 });
 }
@@ -174,7 +169,7 @@ t.test('a run that goes on: weights, moments, counts and rows are those of the n
   t.same(
     [
       [...session.loop.params.bias!.dataSync()],
-      [...session.loop.state.first.bias!.dataSync()],
+      [...session.loop.state.moments.exp_avg!.bias!.dataSync()],
       session.loop.state.step,
     ],
     [[3], [1.5], 2],
@@ -474,3 +469,93 @@ t.test(
     t.ok(shared > 0 && shared < whole - 2 ** 28 && whole < machine().memory, `${whole} and ${shared} bytes`);
   },
 );
+
+t.test('the weights’ average is saved beside them and read again, bit for bit', async (t) => {
+  const folder = t.testdir({});
+  const ema = { decay: 0.5 };
+  const first = await open(t, definitionOf(folder, { ema }));
+  const { average, params, state } = first.session.loop;
+  t.same([...average!.values.weight!.dataSync()], [...params.weight!.dataSync()], 'it begins with them');
+  await stepTo(first, 1);
+  tf.tidy(() => average!.values.bias!.assign(tf.tensor1d([0.1])));
+  state.step = 2;
+  await first.session.loop.save!({ step: 2, position: 8 });
+  await first.session.close();
+  const path = join(folder, 'checkpoints/step-00000002');
+  t.same(readdirSync(path).sort(), ['ema.safetensors', 'model.safetensors', 'optimizer.safetensors', 'state.json']);
+  const bias = async (which?: 'model' | 'ema') => {
+    const { model: stored, part } = await readModel(path, which);
+    return [part, ...floatsOf(stored.tensors.get('bias')!)];
+  };
+  t.same(await bias(), ['ema.safetensors', Math.fround(0.1)], 'the average is what is used');
+  t.same(await bias('model'), ['model.safetensors', 1]);
+  const { session } = await open(t, definitionOf(folder, { ema }));
+  t.same([...session.loop.average!.values.bias!.dataSync()], [Math.fround(0.1)]);
+  t.same([...session.loop.params.bias!.dataSync()], [1]);
+  await session.close();
+  await t.rejects(open(t, definitionOf(folder)), { code: 'CHECKPOINT_MISMATCH', message: /ema/ });
+  const { params: used } = await openModel(definitionOf(folder), path, { model: counted().model });
+  t.same([...used.bias!.dataSync()], [Math.fround(0.1)]);
+  const { params: trained } = await openModel(definitionOf(folder), path, { model: counted().model, which: 'model' });
+  t.same([...trained.bias!.dataSync()], [1]);
+  tf.dispose([used, trained] as tf.TensorContainer);
+  // A changed average is noticed, whichever weights are asked for.
+  writeFileSync(join(path, 'ema.safetensors'), 'gone');
+  await t.rejects(readModel(path, 'model'), { code: 'CHECKPOINT_BROKEN', message: /ema.safetensors/ });
+});
+
+t.test('a checkpoint without an average has none to give', async (t) => {
+  const folder = t.testdir({});
+  await stepTo(await open(t, definitionOf(folder)), 1);
+  const path = join(folder, 'checkpoints/step-00000001');
+  await t.rejects(readModel(path, 'ema'), { code: 'WEIGHTS_AVERAGE' });
+  t.equal((await readModel(path, 'model')).part, 'model.safetensors');
+});
+
+t.test('another optimizer is another run, and says so', async (t) => {
+  const folder = t.testdir({});
+  const first = await open(t, definitionOf(folder));
+  await stepTo(first, 1);
+  await first.session.close();
+  const lion = { lion: { lr: 1e-3, weightDecay: 0.5, betas: [0.9, 0.99] as [number, number] } };
+  await t.rejects(open(t, definitionOf(folder, { optimizer: lion })), {
+    code: 'CHECKPOINT_MISMATCH',
+    message: /optimizer\.lion is not set in it/,
+  });
+  await t.rejects(open(t, definitionOf(folder, { clip: { norm: 1 } })), {
+    code: 'CHECKPOINT_MISMATCH',
+    message: /clip is not set in it/,
+  });
+});
+
+t.test('the best checkpoint stays; a training that is judged waits for the judgement', async (t) => {
+  const folder = t.testdir({});
+  const checkpoint = { everySteps: 1, keep: 1 };
+  const opened = await open(t, definitionOf(folder, { checkpoint }));
+  await stepTo(opened, 1);
+  opened.session.keepBest('step-00000001');
+  await stepTo(opened, 2);
+  await stepTo(opened, 3);
+  t.same(names(folder), ['step-00000001', 'step-00000003']);
+  opened.session.keepBest('step-00000003');
+  await stepTo(opened, 4);
+  t.same(names(folder), ['step-00000003', 'step-00000004']);
+  await opened.session.close();
+  const saved: string[] = [];
+  const judged = await open(t, definitionOf(t.testdir({}), { judged: true }), {
+    saved: (path) => saved.push(path),
+  });
+  let isOver = false;
+  const saving = stepTo(judged, 1).then(() => {
+    isOver = true;
+  });
+  while (saved.length === 0) await new Promise(setImmediate);
+  for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+  t.equal(isOver, false);
+  judged.session.measured(saved[0]!);
+  await saving;
+  const second = stepTo(judged, 2);
+  while (saved.length === 1) await new Promise(setImmediate);
+  judged.session.proceed();
+  await second;
+});

@@ -1,4 +1,4 @@
-import type { AdamWUpdate } from '../../updates.ts';
+import type { AdamWUpdate, LambUpdate, LarsUpdate, LionUpdate } from '../../updates.ts';
 import { flag, type KernelTable, kernel, list, listsOf } from './kernel.ts';
 
 /** The kernels that `../fused.ts` describes. */
@@ -43,5 +43,26 @@ export const fusedKernels: KernelTable = {
   PatchstreamZero: kernel((torch, lists) => torch.lists('PatchstreamZero', listsOf(lists))),
   PatchstreamAdamW: kernel<AdamWUpdate>((torch, lists, { lr, beta1, beta2, eps, scale, step, decays }) =>
     torch.lists('PatchstreamAdamW', listsOf(lists), [lr, beta1, beta2, eps, scale, step, ...list(decays)]),
+  ),
+  PatchstreamLars: kernel<LarsUpdate>((torch, lists, { lr, momentum, trust, eps, scale, decays, adapts }) =>
+    torch.lists('PatchstreamLars', listsOf(lists), [
+      ...[lr, momentum, trust, eps, scale],
+      ...list(decays),
+      ...list(adapts.map(flag)),
+    ]),
+  ),
+  PatchstreamLamb: kernel<LambUpdate>(
+    (torch, lists, { lr, beta1, beta2, eps, scale, step, trustClip, decays, adapts }) =>
+      torch.lists('PatchstreamLamb', listsOf(lists), [
+        ...[lr, beta1, beta2, eps, scale, step, flag(trustClip)],
+        ...list(decays),
+        ...list(adapts.map(flag)),
+      ]),
+  ),
+  PatchstreamLion: kernel<LionUpdate>((torch, lists, { lr, beta1, beta2, scale, decays }) =>
+    torch.lists('PatchstreamLion', listsOf(lists), [lr, beta1, beta2, scale, ...list(decays)]),
+  ),
+  PatchstreamAverage: kernel<{ weight: number }>((torch, lists, { weight }) =>
+    torch.lists('PatchstreamAverage', listsOf(lists), [weight]),
   ),
 };

@@ -1,10 +1,11 @@
 import t from 'tap';
-import * as tf from '../../src/backends/tf.ts';
-import { prepareWasm } from '../../src/backends/wasm/wasm.ts';
-import { classifierOptions, classifierParameters, classifierShape } from '../../src/models/classifier/options.ts';
-import { layerScales } from '../../src/train/layer-decay.ts';
-import { adamw, disposeState } from '../../src/train/optimizer.ts';
-import { expectClose, expectNoTensorLeak } from '../kit/training/tensors.ts';
+import * as tf from '../../../src/backends/tf.ts';
+import { prepareWasm } from '../../../src/backends/wasm/wasm.ts';
+import { classifierOptions, classifierParameters, classifierShape } from '../../../src/models/classifier/options.ts';
+import { adamw } from '../../../src/train/optimizers/adamw.ts';
+import { layerScales } from '../../../src/train/optimizers/layer-decay.ts';
+import { disposeState } from '../../../src/train/optimizers/optimizer.ts';
+import { expectClose, expectNoTensorLeak } from '../../kit/training/tensors.ts';
 
 await prepareWasm();
 

@@ -1,9 +1,10 @@
 import t from 'tap';
-import { gradients } from '../../src/backends/gradients.ts';
-import * as tf from '../../src/backends/tf.ts';
-import { prepareWasm } from '../../src/backends/wasm/wasm.ts';
-import { adamw, disposeState } from '../../src/train/optimizer.ts';
-import { expectClose, expectNoTensorLeak } from '../kit/training/tensors.ts';
+import { gradients } from '../../../src/backends/gradients.ts';
+import * as tf from '../../../src/backends/tf.ts';
+import { prepareWasm } from '../../../src/backends/wasm/wasm.ts';
+import { adamw } from '../../../src/train/optimizers/adamw.ts';
+import { disposeState } from '../../../src/train/optimizers/optimizer.ts';
+import { expectClose, expectNoTensorLeak } from '../../kit/training/tensors.ts';
 
 await prepareWasm();
 
