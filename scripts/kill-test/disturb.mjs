@@ -190,9 +190,10 @@ function finishedIn(path) {
 
 /** Step, samples and loss of each row: every step once, with the samples that it had without a kill. @param {string} path */
 function stepsOf(path) {
+  // A run that has failed before its first step leaves none.
   const rows = readFileSync(path, 'utf8')
-    .trimEnd()
     .split('\n')
+    .filter((row) => row !== '')
     .map((row) => JSON.parse(row));
   return rows.map(({ step, keys, loss, gradNorm }) => `${step} ${keys} ${loss} ${gradNorm}\n`).join('');
 }

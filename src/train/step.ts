@@ -10,6 +10,7 @@ import { counted } from '../counts.ts';
 import { PatchstreamError } from '../errors.ts';
 import type { HostBatch, Model, RandomSource } from '../models/model.ts';
 import type { Average } from './ema.ts';
+import { shortening } from './optimizers/clip.ts';
 import type { Optimizer, OptimizerState } from './optimizers/optimizer.ts';
 import { PassTimer, type PassTimes } from './pass-timer.ts';
 
@@ -218,22 +219,14 @@ export class Step {
 
   /** Moves the parameters by the mean of the added gradients, which are spent then. Where gradients are clipped, `measure` must have been called. */
   update(lr: number): void {
-    const { optimizer, params, state, average } = this.#learner;
+    const { optimizer, params, state, average, clip } = this.#learner;
     const grads = this.#grads();
     if (grads.length === 0) return;
-    const scale = this.#shortening() / Math.max(1, this.#count);
+    const scale = shortening(this.#gradNorm, clip) / Math.max(1, this.#count);
     const cleared = optimizer.update(params, grads, state, { lr, scale });
     this.#cleared = cleared ? grads.length : 0;
     average?.follow(state.step);
     this.#timer.rest();
-  }
-
-  /** What a gradient that is too long is multiplied by, as in torch's clip_grad_norm_; 1 for others. */
-  #shortening(): number {
-    const { clip } = this.#learner;
-    if (clip === undefined) return 1;
-    if (this.#gradNorm === undefined) throw new Error('the gradient must be measured before it is clipped');
-    return Math.min(1, clip / (this.#gradNorm + 1e-6));
   }
 
   /** Throws away what was added. */
