@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import type { Trained } from '../../inference/trained.ts';
 import type { HostBatch } from '../../models/model.ts';
 import { Random } from '../../random.ts';
-import type { OpenModel } from '../../train/worker/session.ts';
+import type { OpenModel } from '../../train/worker/open-model.ts';
 import { sampleMasks } from '../../vision/masks.ts';
 import { sampleWindows } from '../../vision/windows.ts';
 import type { Photo } from './photos.ts';
