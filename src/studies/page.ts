@@ -2,9 +2,10 @@ import { join } from 'node:path';
 import { counted } from '../counts.ts';
 import { escapeHtml, htmlText } from '../html.ts';
 import { measures } from '../measures/index.ts';
+import { lineChart, type NamedLine } from '../vision/draw/line-chart.ts';
 import { writeWhole } from '../whole-file.ts';
 import { texts } from './plan.ts';
-import type { RowResult, Summary } from './results.ts';
+import { meanCurve, pointsIn, type RowResult, type Summary } from './results.ts';
 import type { StudyResult } from './run-study.ts';
 
 /** What a study has found, as rows of text: the head first. */
@@ -74,6 +75,7 @@ export async function writePage(folder: string, result: StudyResult): Promise<st
     `<h1>${escapeHtml(result.name)}</h1>`,
     `<p>${escapeHtml(aboutText(result))}</p>`,
     htmlTable(studyTable(result)),
+    ...(await curvePart(result)),
     ...result.rows.flatMap((row) => searchPart(row, result)),
     ...(failures.length > 0 ? ['<h2>Failed</h2>', `<ul>${failures.join('')}</ul>`] : []),
   ];
@@ -89,6 +91,20 @@ export function aboutText({ measure, best, seeds, rows, unfinished }: StudyResul
     said.push('What the search took was chosen by its own runs, which are not among these.');
   if (unfinished.length > 0) said.push(`Not run to the end: ${unfinished.join('; ')}.`);
   return said.join(' ');
+}
+
+/** The measure against steps, the mean over the seeds of each row; nothing where it was measured at the end alone. */
+async function curvePart({ rows, measure }: StudyResult): Promise<readonly string[]> {
+  const lines: NamedLine[] = [];
+  for (const { name, outcomes } of rows) {
+    const measured = outcomes.filter(({ found }) => found !== undefined);
+    const runs = await Promise.all(measured.map(({ folder }) => pointsIn(folder)));
+    const curve = meanCurve(runs, measure);
+    if (curve.at.length > 1) lines.push({ name, ...curve });
+  }
+  if (lines.length === 0) return [];
+  const chart = lineChart({ title: `${measure} against steps`, across: 'steps', lines, textOf: textOf(measure) });
+  return [`<p>${chart}</p>`];
 }
 
 function searchPart({ name, search }: RowResult, { measure }: StudyResult): readonly string[] {

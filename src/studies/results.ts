@@ -38,19 +38,41 @@ export interface RowResult {
   readonly summaries: Readonly<Record<string, Summary>>;
 }
 
-/** The last row of the evaluations of a run, every number in it; nothing where it has none. */
-export async function foundIn(folder: string): Promise<Found | undefined> {
+/** What a run was measured to be after so many steps. */
+export interface Point {
+  readonly step: number;
+  readonly found: Found;
+}
+
+/** The evaluations of a run, the newest last; none where there is no file. Lines that cannot be read are passed over, as the run itself tells. */
+export async function pointsIn(folder: string): Promise<readonly Point[]> {
   const text = await readFile(join(folder, 'evaluations.jsonl'), 'utf8').catch(unlessGone);
   const rows = (text ?? '').split('\n').map((line) => jsonOf(line) as EvaluationRow | null | undefined);
-  const row = rows.findLast((one) => Array.isArray(one?.features));
-  if (row == null) return undefined;
-  const { step: _s, epoch: _e, digest: _d, features, ...single } = row;
+  return rows.flatMap((row) => (Array.isArray(row?.features) ? { step: row.step, found: numbersOf(row) } : []));
+}
+
+/** The last evaluation of a run, every number in it. */
+export async function foundIn(folder: string): Promise<Found | undefined> {
+  return (await pointsIn(folder)).at(-1)?.found;
+}
+
+function numbersOf({ step: _s, epoch: _e, digest: _d, features, ...single }: EvaluationRow): Found {
   const listed = features.map(({ id, ...numbers }): [string, unknown] => [id, numbers]);
   const found: Record<string, number> = {};
   for (const [id, numbers] of [...Object.entries(single), ...listed])
     for (const [name, value] of Object.entries(numbers as object))
       if (typeof value === 'number') found[`${id}.${name}`] = value;
   return found;
+}
+
+/** The mean of one value over runs, at each step at which all of them were measured. */
+export function meanCurve(runs: readonly (readonly Point[])[], value: string): { at: number[]; values: number[] } {
+  const [first = new Map<number, number>(), ...others] = runs.map(
+    (points) => new Map(points.flatMap(({ step, found }) => (value in found ? [[step, found[value]!] as const] : []))),
+  );
+  const shared = [...first.keys()].filter((step) => others.every((one) => one.has(step))).sort((a, b) => a - b);
+  const mean = (step: number) => [first, ...others].reduce((sum, one) => sum + one.get(step)!, 0) / runs.length;
+  return { at: shared, values: shared.map(mean) };
 }
 
 /** Mean and 95 % interval of at least one value. */

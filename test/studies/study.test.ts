@@ -79,7 +79,9 @@ output: out
   const place = join(root, 'out/wide-model/runs/ratio-0.75/seed-2');
   const pipeline = JSON.parse(readFileSync(join(place, 'pipeline.json'), 'utf8'));
   t.match(pipeline, { seed: 2, stages: [{}, {}, { mask: { ratio: 0.75 } }], train: { model: { mae: { width: 32 } } } });
-  t.match(readFileSync(join(root, 'out/study.html'), 'utf8'), /<td>half, ratio 0\.5<\/td><td>2 of 2<\/td>/);
+  const page = readFileSync(join(root, 'out/study.html'), 'utf8');
+  t.match(page, /<td>half, ratio 0\.5<\/td><td>2 of 2<\/td>/);
+  t.match(page, /<svg[^>]*aria-label="knn\.top1 against steps"/, 'k-NN is measured before the first step too');
   const before = statSync(join(place, 'metrics.jsonl')).mtimeMs;
   const again = await patchstream(['study', join(root, 'grid.yaml'), '--json']);
   t.equal(statSync(join(place, 'metrics.jsonl')).mtimeMs, before, 'what was run is read');
