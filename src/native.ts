@@ -65,9 +65,8 @@ export interface TorchAddon {
    * it cannot be captured.
    */
   launch(program: number, given: Int32Array): boolean;
-  /** How often a program was captured. */
+  /** How often a program was captured; whether work on a device can be. The host does it at each launch. */
   captures(program: number): number;
-  /** Whether work on a device can be captured. The host does it at each launch. */
   canCapture(device: string): boolean;
   /** How many sums the newest replay or launch has added to, also when it has thrown. */
   additions(program: number): number;
@@ -112,8 +111,9 @@ export interface TorchAddon {
 
 /** What a recording holds. A program that reads, frees or keeps cannot be replayed. */
 export interface ProgramAbout {
-  /** Operations. */
+  /** Operations, and how many of their results may be of bfloat16 in a replay. */
   readonly calls: number;
+  readonly narrow: number;
   /** The operation whose output was read back while recording; empty when none was. */
   readonly reads: string;
   /** Whether a tensor from before was freed, and whether one that was made stayed. */

@@ -176,10 +176,11 @@ napi_value record(const Arguments& given) {
 // stop() -> program.
 napi_value stop(const Arguments& given) { return jsNumber(given.env, given.state.programs->stop(given.state)); }
 
-// describe(program) -> { calls, reads, frees, keeps }.
+// describe(program) -> { calls, narrow, reads, frees, keeps }.
 napi_value describe(const Arguments& given) {
   const Program& program = given.state.programs->get(given.integer(0));
   return jsObject(given.env, {{"calls", jsNumber(given.env, static_cast<double>(program.calls()))},
+                            {"narrow", jsNumber(given.env, static_cast<double>(program.narrow()))},
                             {"reads", jsText(given.env, program.reads())},
                             {"frees", jsBoolean(given.env, program.frees())},
                             {"keeps", jsBoolean(given.env, program.keeps())}});

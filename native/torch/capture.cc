@@ -71,7 +71,7 @@ class OnDevice : public Capture {
 }  // namespace
 
 bool capturesOn(at::Device device) {
-  if (device.is_cpu()) return true;
+  if (device.type() == at::kCPU) return true;
 #ifdef PATCHSTREAM_GRAPHS
   return device.is_cuda() && at::has_graph_impl(device.type());
 #else
@@ -81,7 +81,7 @@ bool capturesOn(at::Device device) {
 
 std::unique_ptr<Capture> captureFor(at::Device device) {
   if (!capturesOn(device)) return nullptr;
-  if (device.is_cpu()) return std::make_unique<OnHost>();
+  if (device.type() == at::kCPU) return std::make_unique<OnHost>();
 #ifdef PATCHSTREAM_GRAPHS
   return std::make_unique<OnDevice>(device);
 #else

@@ -47,7 +47,7 @@ void Program::run(std::vector<at::Tensor> tensors, at::Device device) const {
     return static_cast<int32_t>(std::find(names.begin(), names.end(), "PatchstreamAccumulate") - names.begin());
   }();
   additions_ = 0;
-  const bool mayNarrow = !(device.is_cpu() && ownKernels());
+  const bool mayNarrow = !onHost(device);
   std::vector<at::Tensor> inputs;
   for (const Instruction& instruction : instructions_) {
     inputs.clear();
@@ -82,7 +82,7 @@ bool Program::launch(const Environment& environment, const std::vector<Handle>& 
   if (!tensors.has_value()) return false;
   std::vector<const void*> addresses;
   for (size_t i = 0; i < places_.size(); i++)
-    if (places_[i].origin == Place::kOutside) addresses.push_back((*tensors)[i].data_ptr());
+    if (places_[i].origin == Place::kOutside) addresses.push_back(addressOf((*tensors)[i]));
   if (!standing_.has_value() || standing_->addresses != addresses) {
     // The memory of the capture before is there for this one.
     standing_.reset();
@@ -124,6 +124,10 @@ Difference Program::from(const Program& earlier) const {
     if (b.origin == Place::kWritten && !sameNumbers(a.tensor, b.tensor)) return {Difference::kWrite, reader};
   }
   return {};
+}
+
+size_t Program::narrow() const {
+  return static_cast<size_t>(std::count_if(instructions_.begin(), instructions_.end(), [](const Instruction& each) { return each.narrow; }));
 }
 
 std::string Program::readerOf(int32_t place) const {

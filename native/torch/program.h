@@ -59,6 +59,8 @@ class Program {
   Difference from(const Program& earlier) const;
 
   size_t calls() const { return instructions_.size(); }
+  // How many of its results may be of bfloat16 (narrow.h).
+  size_t narrow() const;
   // What cannot be replayed: the operation whose output was read back, that something from before was freed, that something stayed.
   const std::string& reads() const { return reads_; }
   bool frees() const { return frees_; }

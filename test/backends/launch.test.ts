@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap';
+import { attention, layerNorm, linear, linearGelu } from '../../src/backends/ops.ts';
 import { type Compute, Replays } from '../../src/backends/replay.ts';
 import * as tf from '../../src/backends/tf.ts';
 import { prepareTorch } from '../../src/backends/torch/prepare.ts';
@@ -207,6 +208,50 @@ t.test('where a device cannot capture, replays go on, with one note', skip, asyn
       t.equal(replays.calls, 2);
     },
   );
+});
+
+t.test('results that all readers round to bfloat16 are marked, and no others', skip, (t) => {
+  const [weight, wide, bias] = [tf.ones([16, 16]), tf.ones([16, 48]), tf.ones([16])] as const;
+  const normed = (x: tf.Tensor) => layerNorm(x, bias, bias);
+  const narrowOf = (compute: (x: tf.Tensor) => tf.Tensor, factors: 0 | 1 = 1) => {
+    const x = tf.ones([2, 4, 16]);
+    const { addon } = backend();
+    backend().factors = factors;
+    addon.record(Int32Array.of(backend().handleOf(x)));
+    tf.tidy(() => void compute(x));
+    const program = addon.stop();
+    const { narrow } = addon.describe(program);
+    addon.discard(program);
+    x.dispose();
+    backend().factors = 0;
+    return narrow;
+  };
+  t.equal(
+    narrowOf((x) => linear(normed(x), weight, bias).sum()),
+    1,
+    'what a linear layer alone reads',
+  );
+  t.equal(
+    narrowOf((x) => linear(normed(x), weight, bias).sum(), 0),
+    0,
+    'not in float32',
+  );
+  t.equal(
+    narrowOf((x) => tf.tidy(() => [normed(x)].map((y) => linear(y, weight, bias).add(y))[0]!)),
+    0,
+    'a residual reads float32',
+  );
+  t.equal(
+    narrowOf((x) => linear(linearGelu(x, weight, bias), weight, bias).sum()),
+    1,
+  );
+  t.equal(
+    narrowOf((x) => linear(attention(linear(x, wide) as tf.Tensor3D, 2), weight, bias).sum()),
+    2,
+    'queries, keys and values by way of a reshape, and what they mix',
+  );
+  tf.dispose([weight, wide, bias]);
+  t.end();
 });
 
 t.test('the host leaves programs to replays unless it is asked', skip, async (t) => {

@@ -6,6 +6,7 @@
 #include "cuda/kernels.h"
 #include "cuda/trial.h"
 #include "device/cuda.h"
+#include "device/device.h"
 
 namespace patchstream {
 
@@ -33,7 +34,7 @@ at::Tensor rounded(const at::Tensor& x) { return factor(x, Precision::kBfloat16)
 at::Tensor result(const at::Tensor& x, bool narrow) { return narrow ? x : x.to(at::kFloat); }
 // [d, buckets] -> [buckets, d], as the kernels read it.
 at::Tensor vectorsOf(const at::Tensor& table) { return table.defined() ? rounded(table).t().contiguous() : table; }
-const void* orNothing(const at::Tensor& x) { return x.defined() ? x.data_ptr() : nullptr; }
+const void* orNothing(const at::Tensor& x) { return x.defined() ? addressOf(x) : nullptr; }
 std::vector<std::string> optionsFor(int64_t d) { return {"-DHEAD=" + std::to_string(d)}; }
 
 Attention windows(const at::Tensor& qkv, const at::Tensor& table, const at::Tensor& ids, AttentionSetting setting) {
@@ -42,8 +43,8 @@ Attention windows(const at::Tensor& qkv, const at::Tensor& table, const at::Tens
   const at::Tensor given = rounded(qkv), vectors = vectorsOf(table);
   const Attention out{at::empty({B, T, width}, given.options()), at::empty({B, setting.heads, T}, given.options().dtype(at::kFloat))};
   void* const kernel = kernelOf("attention", "window_attention", optionsFor(width / setting.heads), qkv.device());
-  launch(kernel, {static_cast<unsigned>(B * setting.heads), 1, threads, 1, forwardBytes}, qkv.device(), given.data_ptr(), orNothing(vectors),
-         orNothing(ids), out.y.data_ptr(), out.shares.data_ptr(), at);
+  launch(kernel, {static_cast<unsigned>(B * setting.heads), 1, threads, 1, forwardBytes}, qkv.device(), addressOf(given), orNothing(vectors),
+         orNothing(ids), addressOf(out.y), addressOf(out.shares), at);
   return out;
 }
 
@@ -57,8 +58,8 @@ AttentionGrad windowsGrad(const at::Tensor& dy, const at::Tensor& qkv, const at:
   const int blocks = std::min(count, 2 * cudaMultiprocessors(qkv.device().index()));
   const at::Tensor dVectors = table.defined() ? at::empty({blocks, side, d}, sums.options()) : at::Tensor();
   void* const kernel = kernelOf("attention", "window_attention_gradient", optionsFor(d), qkv.device());
-  launch(kernel, {static_cast<unsigned>(blocks), 1, threads, 1, gradientBytes}, qkv.device(), change.data_ptr(), given.data_ptr(), sums.data_ptr(),
-         orNothing(vectors), orNothing(ids), dqkv.data_ptr(), orNothing(dVectors), count, at);
+  launch(kernel, {static_cast<unsigned>(blocks), 1, threads, 1, gradientBytes}, qkv.device(), addressOf(change), addressOf(given), addressOf(sums),
+         orNothing(vectors), orNothing(ids), addressOf(dqkv), orNothing(dVectors), count, at);
   return {dqkv, table.defined() ? dVectors.sum(0).slice(0, 0, table.size(1)).t().contiguous() : at::Tensor()};
 }
 

@@ -3,6 +3,7 @@
 #include "cuda/driver.h"
 #include "cuda/kernels.h"
 #include "cuda/trial.h"
+#include "device/device.h"
 
 namespace patchstream {
 
@@ -29,11 +30,11 @@ Linear forward(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& 
   const std::string name = std::string("linear_after") + (withGelu ? "_gelu" : "") + (narrow ? "_narrow" : "");
   void* const kernel = kernelOf("linear", name, {}, x.device());
   const Grid grid{std::min((count + threads - 1) / threads, mostBlocks), 1, threads};
-  const void* shift = bias.defined() ? bias.data_ptr() : nullptr;
+  const void* shift = bias.defined() ? addressOf(bias) : nullptr;
   if (withGelu) {
-    launch(kernel, grid, x.device(), pre.data_ptr(), shift, y.data_ptr(), saved.data_ptr(), count, width);
+    launch(kernel, grid, x.device(), addressOf(pre), shift, addressOf(y), addressOf(saved), count, width);
   } else {
-    launch(kernel, grid, x.device(), pre.data_ptr(), shift, y.data_ptr(), count, width);
+    launch(kernel, grid, x.device(), addressOf(pre), shift, addressOf(y), count, width);
   }
   return {y, saved, kept};
 }
@@ -53,9 +54,9 @@ LinearGrad backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor&
     const Grid grid{static_cast<unsigned>(tiles), static_cast<unsigned>(parts), 32, 8};
     const auto sides = std::array{static_cast<unsigned>(rows), static_cast<unsigned>(width), static_cast<unsigned>(perPart)};
     if (saved.defined()) {
-      launch(kernel, grid, dy.device(), dy.data_ptr(), saved.data_ptr(), change.data_ptr(), sums.data_ptr(), sides[0], sides[1], sides[2]);
+      launch(kernel, grid, dy.device(), addressOf(dy), addressOf(saved), addressOf(change), addressOf(sums), sides[0], sides[1], sides[2]);
     } else {
-      launch(kernel, grid, dy.device(), dy.data_ptr(), change.data_ptr(), sums.data_ptr(), sides[0], sides[1], sides[2]);
+      launch(kernel, grid, dy.device(), addressOf(dy), addressOf(change), addressOf(sums), sides[0], sides[1], sides[2]);
     }
   }
   return {result(at::mm(change, rounded(weight).t()), narrow), at::mm(rounded(x).t(), change).to(at::kFloat),

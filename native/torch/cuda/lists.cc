@@ -5,6 +5,7 @@
 #include "cuda/driver.h"
 #include "cuda/kernels.h"
 #include "cuda/trial.h"
+#include "device/device.h"
 
 namespace patchstream {
 
@@ -45,7 +46,7 @@ const at::Tensor& sent(Sent& kept, const std::vector<Item>& items, at::Device de
   return kept.of(items.data(), items.size() * sizeof(Item), device);
 }
 
-float* at(const at::Tensor& x, int64_t begin) { return static_cast<float*>(x.data_ptr()) + begin; }
+float* at(const at::Tensor& x, int64_t begin) { return static_cast<float*>(addressOf(x)) + begin; }
 
 // Pieces of at most so many floats, tensor by tensor.
 template <class Make>
@@ -84,7 +85,7 @@ void update(const std::vector<at::Tensor>& parameters, const std::vector<at::Ten
                         static_cast<float>(1 - by.beta2),
                         static_cast<float>(by.eps),
                         static_cast<float>(by.scale)};
-  launch(kernelOf("lists", "adamw", {}, device), {static_cast<unsigned>(pieces.size()), 1, threads}, device, sent(kept, pieces, device).data_ptr(),
+  launch(kernelOf("lists", "adamw", {}, device), {static_cast<unsigned>(pieces.size()), 1, threads}, device, addressOf(sent(kept, pieces, device)),
          setting);
 }
 
@@ -102,9 +103,9 @@ at::Tensor squares(const std::vector<at::Tensor>& tensors) {
   thread_local Sent& keptEnds = *new Sent;
   const at::Tensor sums = at::empty({static_cast<int64_t>(pieces.size())}, out.options().dtype(at::kDouble));
   launch(kernelOf("lists", "squares_of_pieces", {}, device), {static_cast<unsigned>(pieces.size()), 1, threads}, device,
-         sent(keptPieces, pieces, device).data_ptr(), sums.data_ptr());
-  launch(kernelOf("lists", "squares_of_tensors", {}, device), {static_cast<unsigned>(tensors.size()), 1, threads}, device, sums.data_ptr(),
-         sent(keptEnds, ends, device).data_ptr(), out.data_ptr());
+         addressOf(sent(keptPieces, pieces, device)), addressOf(sums));
+  launch(kernelOf("lists", "squares_of_tensors", {}, device), {static_cast<unsigned>(tensors.size()), 1, threads}, device, addressOf(sums),
+         addressOf(sent(keptEnds, ends, device)), addressOf(out));
   return out;
 }
 

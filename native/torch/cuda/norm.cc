@@ -3,6 +3,7 @@
 #include "cuda/driver.h"
 #include "cuda/kernels.h"
 #include "cuda/trial.h"
+#include "device/device.h"
 
 namespace patchstream {
 
@@ -25,8 +26,8 @@ LayerNorm forward(const at::Tensor& x, const at::Tensor& gain, const at::Tensor&
   const int64_t rows = x.size(0);
   LayerNorm out{at::empty(x.sizes(), x.options().dtype(narrow ? at::kBFloat16 : at::kFloat)), at::empty({rows}, x.options()), at::empty({rows}, x.options())};
   void* const kernel = kernelOf("norm", narrow ? "layer_norm_narrow" : "layer_norm", optionsFor(x), x.device());
-  launch(kernel, {blocksFor(x), 1, 32 * warpsOfBlock}, x.device(), x.data_ptr(), gain.data_ptr(), bias.data_ptr(), out.y.data_ptr(),
-         out.mean.data_ptr(), out.rstd.data_ptr(), static_cast<unsigned>(rows), static_cast<float>(eps));
+  launch(kernel, {blocksFor(x), 1, 32 * warpsOfBlock}, x.device(), addressOf(x), addressOf(gain), addressOf(bias), addressOf(out.y),
+         addressOf(out.mean), addressOf(out.rstd), static_cast<unsigned>(rows), static_cast<float>(eps));
   return out;
 }
 
@@ -36,8 +37,8 @@ LayerNormGrad backward(const at::Tensor& dy, const at::Tensor& x, const at::Tens
   const at::Tensor dx = at::empty_like(x), sums = at::empty({static_cast<int64_t>(parts), 2, width}, x.options());
   const char* name = dy.scalar_type() == at::kBFloat16 ? "layer_norm_gradient_narrow" : "layer_norm_gradient";
   void* const kernel = kernelOf("norm", name, optionsFor(x), x.device());
-  launch(kernel, {parts, 1, 32 * warpsOfBlock}, x.device(), dy.data_ptr(), x.data_ptr(), mean.data_ptr(), rstd.data_ptr(), gain.data_ptr(),
-         dx.data_ptr(), sums.data_ptr(), static_cast<unsigned>(x.size(0)));
+  launch(kernel, {parts, 1, 32 * warpsOfBlock}, x.device(), addressOf(dy), addressOf(x), addressOf(mean), addressOf(rstd), addressOf(gain),
+         addressOf(dx), addressOf(sums), static_cast<unsigned>(x.size(0)));
   const at::Tensor both = sums.sum(0);
   return {dx, both[0].clone(), both[1].clone()};
 }

@@ -57,6 +57,10 @@ bool onHost(const std::vector<at::Tensor>& tensors) {
   return ownKernels();
 }
 
+bool onHost(at::Device device) { return device.is_cpu() && ownKernels(); }
+
+void* addressOf(const at::Tensor& x) { return x.data_ptr(); }
+
 void* cpuBytes(const at::Tensor& x) {
   TORCH_CHECK(x.is_cpu() && x.is_contiguous(), "a dense tensor of the host is needed, not one on ", x.device());
   return x.data_ptr();

@@ -16,6 +16,12 @@ bool onHost(const at::Tensor& x);
 // Whether that holds of every tensor that is defined.
 bool onHost(const std::vector<at::Tensor>& tensors);
 
+// Whether loops of ours compute what is made on the device.
+bool onHost(at::Device device);
+
+// Where a tensor lies: to be handed to the device, or compared, and not to be read or written here.
+void* addressOf(const at::Tensor& x);
+
 // The numbers of a tensor for loops of ours. Throws where `onHost` is false.
 template <class T>
 T* hostData(const at::Tensor& x) {

@@ -45,9 +45,6 @@ at::Tensor sent(const at::Tensor& staged, at::ScalarType dtype, at::Device devic
   return staged.to(device, /*non_blocking=*/device.is_cuda()).to(dtype);
 }
 
-// Whether tensors can be written where they are to lie.
-bool isHere(at::Device device) { return device.is_cpu() && ownKernels(); }
-
 }  // namespace
 
 View viewOf(napi_env env, napi_value array) {
@@ -56,7 +53,7 @@ View viewOf(napi_env env, napi_value array) {
 }
 
 at::Tensor upload(const View& from, at::ScalarType dtype, at::IntArrayRef shape, at::Device device) {
-  const at::Tensor result = staging(shape, isHere(device) ? dtype : crossing(from.dtype, dtype), device);
+  const at::Tensor result = staging(shape, onHost(device) ? dtype : crossing(from.dtype, dtype), device);
   TORCH_CHECK(result.numel() == static_cast<int64_t>(from.length), "the shape has ", result.numel(), " elements, the array ", from.length);
   // from_blob wants memory even for nothing.
   if (from.length > 0) result.copy_(at::from_blob(from.data, shape, at::TensorOptions(from.dtype)));
@@ -66,7 +63,7 @@ at::Tensor upload(const View& from, at::ScalarType dtype, at::IntArrayRef shape,
 at::Tensor uploadRows(const View& memory, const View& starts, int64_t rowBytes, at::ScalarType source, at::ScalarType dtype,
                       at::IntArrayRef shape, at::Device device) {
   TORCH_CHECK(memory.dtype == at::kByte && starts.dtype == at::kDouble, "bytes, and starts as float64, are needed");
-  const at::Tensor result = staging(shape, isHere(device) ? dtype : crossing(source, dtype), device);
+  const at::Tensor result = staging(shape, onHost(device) ? dtype : crossing(source, dtype), device);
   const int64_t rows = static_cast<int64_t>(starts.length);
   const int64_t perRow = rowBytes / static_cast<int64_t>(at::elementSize(source));
   TORCH_CHECK(result.numel() == rows * perRow, "the shape has ", result.numel(), " elements, the rows ", rows * perRow);

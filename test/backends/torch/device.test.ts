@@ -20,6 +20,9 @@ t.test('native/torch takes the memory of a tensor only through what asks where t
     // Arrays of JavaScript, and matrices of our own loops, seen as tensors.
     'device/upload.cc': /at::from_blob\(/,
     'fused/gemm.cc': /at::from_blob\(/,
+    // What kernels are told on the device, and what a trial of them waits for.
+    'cuda/lists.cc': /at::from_blob\(/,
+    'cuda/trial.cc': /\.item<double>\(\)/,
   };
   const access =
     /\b(const_|mutable_)?data_ptr\b|->data\(\)|\.item(<\w+>)?\(|\baccessor<|\bpacked_accessor|from_blob\(|\bdata_dtype|unsafe_storage|mutable_data\(/;
