@@ -1,7 +1,7 @@
 /**
  * Do our models compute what the same models written plainly in PyTorch compute? Each is built with random parameters on every backend
  * that this machine has, its weights go to Python as safetensors, and prediction, loss and the gradient of every parameter come back in
- * float64 from `bench/parity/`. And do optimizers, clipping and averages give after twenty steps what timm's give? Arguments choose: `npm run bench -- parity torch lomar nano`,
+ * float64 from `bench/parity/`? BEiT is also compared with the package transformers. And do optimizers, clipping and averages give after twenty steps what timm's give? Arguments choose: `npm run bench -- parity torch lomar nano`,
  * `npm run bench -- parity optimizers`.
  */
 import { execFileSync } from 'node:child_process';
@@ -52,6 +52,7 @@ export async function run(wanted: readonly string[] = []): Promise<{ rows: Row[]
   const notes: string[] = [];
   const timm = isWanted('optimizers', subjects, wanted) ? timmCases(notes) : undefined;
   const python = cases.length === 0 ? undefined : await startPython('parity/answer.py');
+  const transformers = await transformersFor(cases, notes);
   if (python !== undefined) notes.push(`Models against PyTorch ${python.hello.torch} in float64 (${python.command}).`);
   const rows: Row[] = [];
   try {
@@ -64,7 +65,10 @@ export async function run(wanted: readonly string[] = []): Promise<{ rows: Row[]
         notes.push(`Without ${backend}, which this machine has not.`);
         continue;
       }
-      for (const each of cases) rows.push(...(await compare(each, backend, python!)));
+      for (const each of cases) {
+        const answers = each.peer === undefined ? python : transformers;
+        if (answers !== undefined) rows.push(...(await compare(each, backend, answers)));
+      }
       for (const [name, { settings, ...expected }] of Object.entries(timm?.cases ?? {})) {
         const found = await trainWaves(settings);
         const error = Math.max(...(['after 1', 'after 20'] as const).map((at) => valuesError(found[at], expected[at])));
@@ -73,8 +77,18 @@ export async function run(wanted: readonly string[] = []): Promise<{ rows: Row[]
     }
   } finally {
     python?.close();
+    transformers?.close();
   }
   return { rows, notes };
+}
+
+/** The package transformers, where a case wants it; undefined, with a note, where it is not there. */
+async function transformersFor(cases: readonly ParityCase[], notes: string[]): Promise<PythonPeer | undefined> {
+  if (cases.every(({ peer }) => peer === undefined)) return undefined;
+  const found = pythonOf('transformers');
+  if (!('missing' in found)) return startPython('parity/answer.py', { python: found.python });
+  notes.push(`Without the package transformers: ${found.missing}.`);
+  return undefined;
 }
 
 /** What timm makes of the cases of `optimizers.py`; undefined, with a note, where it is not there. */
@@ -96,9 +110,11 @@ async function compare(each: ParityCase, backend: string, python: PythonPeer): P
   const folder = mkdtempSync(join(tmpdir(), 'patchstream-parity-'));
   try {
     await writeFile(join(folder, 'model.safetensors'), safetensorsParts(modelTensors(model, params)));
-    writeTensors(join(folder, 'inputs.safetensors'), floats(each.batch));
-    const ours = await answerOf(model, params, each.batch);
-    await python.ask({ model: each.model, config: each.config, folder });
+    const values = model.inputs(each.batch, each.chance);
+    const { noise } = values;
+    writeTensors(join(folder, 'inputs.safetensors'), floats({ ...each.batch, ...(noise && { noise }) }));
+    const ours = await answerOf(model, params, values);
+    await python.ask({ model: each.peer ?? each.model, config: each.config, folder });
     const path = join(folder, 'answer.safetensors');
     const theirs = new Map(
       Array.from(decodeSafetensors(readFileSync(path), path).tensors, ([name, stored]) => [name, floatsOf(stored)]),

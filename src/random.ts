@@ -212,6 +212,11 @@ export class Random {
     return Math.sqrt(-2 * Math.log(u1)) * Math.cos(2 * Math.PI * u2);
   }
 
+  /** Standard Gumbel: −ln(−ln((w + ½) · 2⁻³²)), from −3.1 to 22.9. One word. */
+  gumbel(): number {
+    return -Math.log(-Math.log((this.word() + 0.5) * 2 ** -32));
+  }
+
   /** Gamma with this shape, above 0 and finite, and scale 1; NaN for any other, which takes no words. */
   gamma(shape: number): number {
     return Math.exp(this.#logGamma(shape));

@@ -1,19 +1,30 @@
 """Answers bench/parity.ts in float64. Each line on stdin names a model, its configuration and a folder with `model.safetensors` and
-`inputs.safetensors`; `answer.safetensors` gets the loss, the pixels shown, and the gradient of every parameter (`gradient.<name>`)."""
+`inputs.safetensors`; `answer.safetensors` gets the loss, the prediction (pixels shown, or scores of codes), and the gradient of every parameter (`gradient.<name>`)."""
 import json
 import math
 import sys
 
 import torch
 
+import beit
 import lomar
 import mae
 import srmae
 import tensors
+import tokenizer
 import vit
 
-MODELS = {"lomar": lomar, "lomar-srmae": lomar, "mae": mae, "srmae": srmae}
-INTEGERS = ("picture", "lr", "windows", "masks")
+MODELS = {"lomar": lomar, "lomar-srmae": lomar, "mae": mae, "srmae": srmae, "tokenizer": tokenizer, "beit": beit, "lomar-beit": beit}
+INTEGERS = ("picture", "lr", "windows", "masks", "codes")
+
+
+def model_of(name):
+    if name == "beit_transformers":
+        # Only where it is asked for: it is a package of many.
+        import beit_transformers
+
+        return beit_transformers
+    return MODELS[name]
 
 
 def patches_of(name, inputs, c):
@@ -30,7 +41,7 @@ def check_positions(name, table, cls):
 
 
 def answer(name, c, folder):
-    model = MODELS[name]
+    model = model_of(name)
     stored = tensors.read(f"{folder}/model.safetensors")
     for fixed in ("pos_embed", "decoder_pos_embed"):
         if fixed in stored:

@@ -1,7 +1,7 @@
 import { gradients } from '../../src/backends/gradients.ts';
 import * as tf from '../../src/backends/tf.ts';
 import { uploadAll } from '../../src/backends/upload.ts';
-import { type HostBatch, isRestorer, type Model } from '../../src/models/model.ts';
+import { type HostBatch, isCodePredictor, isRestorer, type Model, type Params } from '../../src/models/model.ts';
 import { Random } from '../../src/random.ts';
 
 /** Fresh parameters with noise added to every one, so that no table or bias is zero and hides what it multiplies. */
@@ -15,21 +15,31 @@ export function noisyParameters(model: Model): Record<string, tf.Variable> {
   return params;
 }
 
-/** Loss, pixels shown and gradients by the names of Python's answer, in the layout of files. */
+/** What is compared of a forward pass: pixels shown, or scores of codes. */
+function predictionOf(model: Model, params: Params, inputs: Record<string, tf.Tensor>): tf.Tensor {
+  if (isRestorer(model)) return model.reconstruct(params, inputs);
+  if (isCodePredictor(model)) return model.codeScores(params, inputs);
+  throw new Error(`${model.name} has no prediction to compare.`);
+}
+
+/**
+ * Loss, prediction and gradients by the names of Python's answer, in the layout of files.
+ *
+ * @param values the model's inputs.
+ */
 export async function answerOf(
   model: Model,
   params: Record<string, tf.Variable>,
-  batch: HostBatch,
+  values: HostBatch,
 ): Promise<Map<string, Float32Array>> {
-  if (!isRestorer(model)) throw new Error(`${model.name} restores no pixels to compare.`);
-  const inputs = uploadAll(model.inputs(batch));
+  const inputs = uploadAll(values);
   let terms = 1;
   const { value, gradients: found } = gradients(() => {
     const { sum, count } = model.loss(params, inputs);
-    terms = count;
+    terms = model.terms?.(values) ?? count;
     return sum;
   }, params);
-  const shown = model.reconstruct(params, inputs);
+  const shown = predictionOf(model, params, inputs);
   const answer = new Map([
     ['loss', (await value.data()).map((sum) => sum / terms) as Float32Array],
     ['prediction', (await shown.data()) as Float32Array],

@@ -1,4 +1,7 @@
-import type { HostBatch } from '../../src/models/model.ts';
+import type { HostBatch, RandomSource } from '../../src/models/model.ts';
+import { Random } from '../../src/random.ts';
+import { chanceOf } from '../../src/train/random-source.ts';
+import { hiddenInWindow, hiddenOnGrid } from '../../src/vision/masks.ts';
 import type { Spec } from '../../src/vision/spec.ts';
 import { noiseBatch } from '../peers/noise.ts';
 
@@ -11,6 +14,10 @@ export interface ParityCase {
   readonly spec: Spec;
   readonly config: object;
   readonly batch: HostBatch;
+  /** Another text that answers: Python's by that name, in the place of the model's. */
+  readonly peer?: string;
+  /** Of a model that draws in every step. */
+  readonly chance?: RandomSource;
 }
 
 /** Pictures and patches of a size: 8 × 8 patches of nano, 6 × 6 of tiny, so that a gradient on the slowest backend takes seconds. */
@@ -86,6 +93,53 @@ function srmaeCase(size: 'nano' | 'tiny', target: string, superResolution: strin
   };
 }
 
+/** BEiT on the whole grid, or in LoMaR's windows, with codes of a vocabulary at random. */
+function beitCase(size: 'nano' | 'tiny', inWindows: boolean, peer?: string): ParityCase {
+  const { side, patch, K } = sides[size];
+  const [grid, vocabulary] = [side / patch, 32];
+  const windows = { K, M: 2 };
+  const random = new Random(2, 'codes', 'bench');
+  const codes = Int32Array.from({ length: N * grid * grid }, () => random.integer(vocabulary));
+  const batch = noiseBatch({ N, side, patch, ratio: 0.4, ...(inWindows && { windows }) });
+  const of = inWindows ? K * K : grid * grid;
+  const hidden = inWindows ? hiddenInWindow(K, 0.4) : hiddenOnGrid(grid * grid, 0.4);
+  return {
+    what: `${inWindows ? 'lomar-beit' : 'beit'} ${size}${peer === undefined ? '' : ', by the package transformers'}`,
+    model: inWindows ? 'lomar-beit' : 'beit',
+    size,
+    options: { size },
+    spec: {
+      fields: { codes: { dtype: 'int32', shape: [grid * grid] } },
+      size: [side, side],
+      grid: { patch, side: grid },
+      vocabulary,
+      hidden,
+      ...(inWindows && { windows }),
+    },
+    config: { size, patch, K: Math.sqrt(of), vocabulary, target: 'codes' },
+    batch: { ...batch, codes: { dtype: 'int32', shape: [N, grid * grid], data: codes } },
+    ...(peer !== undefined && { peer }),
+  };
+}
+
+/** The tokenizer on pictures of half the side, as BEiT shows them to it. */
+function tokenizerCase(loss: string, hard: boolean): ParityCase {
+  const { side } = sides.nano;
+  const [temperature, kl] = [0.7, 0.3];
+  const fixed = (value: number) => ({ from: value, to: value, steps: 0 });
+  const { picture } = noiseBatch({ N, side: side / 2, patch: 4, ratio: 0.5 });
+  return {
+    what: `tokenizer nano ${loss}${hard ? ' hard' : ''}`,
+    model: 'tokenizer',
+    size: 'nano',
+    options: { size: 'nano', loss, hard, temperature: fixed(temperature), kl: fixed(kl) },
+    spec: { fields: {}, size: [side / 2, side / 2] },
+    config: { size: 'nano', patch: 4, loss, hard, temperature, kl, target: 'pixels' },
+    batch: { picture: picture! },
+    chance: chanceOf({ keys: ['a', 'b'], positions: [0, 1] }, { seed: 7, step: 0, count: 2 }),
+  };
+}
+
 export const parityCases: readonly ParityCase[] = [
   lomarCase('nano', 'pixels', false),
   lomarCase('nano', 'patchNorm', true),
@@ -109,4 +163,11 @@ export const parityCases: readonly ParityCase[] = [
   armCase('×4 decoder, hpb', { decoder: narrow }, { lowResolution: 'hpb', decoder: [32, 2, 2] }, 4),
   clsCase(wholeCase('mae', 'nano', 'patchNorm'), 3),
   clsCase(srmaeCase('nano', 'pixels', 'residual', 4), 2),
+  tokenizerCase('mse', false),
+  tokenizerCase('smoothL1', true),
+  beitCase('nano', false),
+  beitCase('nano', false, 'beit_transformers'),
+  beitCase('tiny', false),
+  beitCase('nano', true),
+  beitCase('tiny', true),
 ];

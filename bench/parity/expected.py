@@ -11,9 +11,11 @@ import sys
 
 import torch
 
+import beit
 import lomar
 import mae
 import srmae
+import tokenizer
 import vit
 
 N, SIDE, PATCH = 2, 64, 8
@@ -35,8 +37,8 @@ def values(index, name, shape):
     return torch.tensor(wave, dtype=torch.float64).reshape(shape).requires_grad_()
 
 
-def picture():
-    return torch.tensor([(31 * i + 7 * (i * i % 251) + i // 97) % 256 for i in range(N * SIDE * SIDE * 3)]).reshape(N, SIDE, SIDE, 3)
+def picture(side=SIDE):
+    return torch.tensor([(31 * i + 7 * (i * i % 251) + i // 97) % 256 for i in range(N * side * side * 3)]).reshape(N, side, side, 3)
 
 
 def low(factor):
@@ -69,9 +71,24 @@ def srmae_inputs(factor=4):
     return {**mae_inputs(), "lr": low(factor)}
 
 
+def tokenizer_inputs():
+    """Of pictures of half the side, 8 x 8 patches of them; noise as large as Gumbel's."""
+    noise = [single(1.3 * math.cos(0.37 * i + 0.11 * (i * i % 97))) for i in range(N * 64 * 64)]
+    return {"picture": picture(SIDE // 2), "noise": torch.tensor(noise, dtype=torch.float64).reshape(N, 64, 64)}
+
+
+def beit_inputs():
+    """24 of 64 patches hidden; 32 codes."""
+    masks = torch.tensor([[1 if (37 * t + 11 * i) % 64 < 24 else 0 for t in range(64)] for i in range(N)])
+    codes = torch.tensor([[(13 * t + 5 * i + t * t % 7) % 32 for t in range(64)] for i in range(N)])
+    return {"picture": picture(), "masks": masks, "codes": codes}
+
+
 NANO = {"size": "nano", "patch": PATCH, "decoder": (64, 2, 2)}
 LOMAR = {"size": "nano", "patch": PATCH, "K": 5, "target": "patchNorm", "rpeScaled": False}
 MAE = {**NANO, "target": "patchNorm"}
+TOKENIZER = {"size": "nano", "patch": 4, "temperature": 0.75, "kl": 0.25, "loss": "mse", "hard": False}
+BEIT = {"size": "nano", "patch": PATCH, "K": 8, "vocabulary": 32}
 SRMAE = {**NANO, "target": "pixels", "superResolution": "hpb"}
 
 # Of the arms a part of everything is kept, the prediction too.
@@ -104,6 +121,13 @@ MODELS = {
     "lomar-srmae-decoder": arm(lowResolution="hpb", decoder=(32, 2, 2)),
     "mae-cls": (mae, mae_inputs(), {**MAE, "target": "pixels", "clsTokens": 3}, ARM, {}),
     "srmae-cls": (srmae, srmae_inputs(), {**SRMAE, "superResolution": "residual", "clsTokens": 2}, ARM, {}),
+    "tokenizer": (tokenizer, tokenizer_inputs(), TOKENIZER, [(8192, 31), (1024, 7)], {
+        "smoothL1": ({"loss": "smoothL1"}, {}),
+        "hard": ({"hard": True}, {}),
+    }),
+    "beit": (beit, beit_inputs(), BEIT, [(8192, 31), (1024, 7)], {
+        "windows": ({"K": 5}, {k: lomar_inputs()[k] for k in ("windows", "masks")}),
+    }),
 }
 
 

@@ -25,13 +25,14 @@ const manifests = {
   grain: { file: 'grain-0.2' },
   onnx: { file: 'onnx' },
   timm: { file: 'timm' },
+  transformers: { file: 'transformers' },
   spdl: { file: 'spdl-0.8', debian: { programs: ['ffmpeg'], packages: 'ffmpeg' } },
 } as const;
 
 export type Environment = keyof typeof manifests;
 
 /** Those that stand on the torch of `torch`. */
-const onTorch: readonly Environment[] = ['ffcv', 'onnx', 'duplicates', 'timm'];
+const onTorch: readonly Environment[] = ['ffcv', 'onnx', 'duplicates', 'timm', 'transformers'];
 
 const found = new Map<Environment, Found<{ python: string }>>();
 

@@ -43,10 +43,17 @@ export async function startPython(
     modules = ['torch', 'numpy'],
     environment = {},
     args = [],
-  }: { modules?: readonly string[]; environment?: NodeJS.ProcessEnv; args?: readonly string[] } = {},
+    python,
+  }: {
+    modules?: readonly string[];
+    environment?: NodeJS.ProcessEnv;
+    args?: readonly string[];
+    /** In the place of one that is looked for. */
+    python?: string;
+  } = {},
 ): Promise<PythonPeer> {
   const path = fileURLToPath(new URL(`../${script}`, import.meta.url));
-  const command = findPython(modules);
+  const command = python ?? findPython(modules);
   const child = spawn(command, ['-B', path, ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: { ...startedWith, ...environment },

@@ -70,6 +70,59 @@ train:
     ),
 });
 
+/** Trainings whose steps draw: a tokenizer, and BEiT on the codes of one that is trained once for all kills. @param {'tokenizer' | 'beit'} model @returns {Case} */
+const drawing = (model) => ({
+  name: `training-${model}`,
+  missing: () => undefined,
+  prepare: (folder) => {
+    const tokenizer = join(dirname(folder), 'tokenizer');
+    const text = tokenizerText(model === 'tokenizer' ? 40 : 4);
+    if (model === 'tokenizer') {
+      writeFileSync(join(folder, 'pipeline.yaml'), text);
+      return;
+    }
+    if (!existsSync(tokenizer)) trainTo(dirname(folder), text, tokenizer);
+    writeFileSync(
+      join(folder, 'pipeline.yaml'),
+      `
+name: beit
+seed: 7
+source: { image-folder: { path: '${photos}' } }
+stages:
+  - decode
+  - random-resized-crop: 32
+  - random-flip
+  - tokenize: { from: '${tokenizer}', batch: 8 }
+  - mask: { ratio: 0.4, patch: 8 }
+train:
+  model: { beit: { size: nano, dropPath: 0.2 } }
+  batch: 8
+  microBatch: 4
+  steps: 40
+  device: cpu
+  optimizer: { adamw: { lr: 1.0e-2 } }
+  checkpoint: { everySteps: 3 }
+`,
+    );
+  },
+});
+
+/** @param {number} steps */
+const tokenizerText = (steps) => `
+name: tokenizer
+seed: 7
+source: { image-folder: { path: '${photos}' } }
+stages: [decode, { random-resized-crop: 16 }]
+train:
+  model: { tokenizer: { size: nano, temperature: { steps: 30 }, kl: { to: 0.1, steps: 20 } } }
+  batch: 8
+  microBatch: 4
+  steps: ${steps}
+  device: cpu
+  optimizer: { adamw: { lr: 3.0e-3 } }
+  checkpoint: { everySteps: 3 }
+`;
+
 /** @param {string} name @param {string} sink @returns {Case} */
 const faces = (name, sink) => ({
   name,
@@ -107,17 +160,22 @@ sink: { ${sink} }
 
 /** @param {string} folder @param {string} output */
 function train(folder, output) {
-  const file = join(folder, 'encoder.yaml');
-  writeFileSync(
-    file,
+  trainTo(
+    folder,
     `
 name: encoder
 source: { image-folder: { path: '${photos}' } }
 stages: [decode, { resize: 32 }, { mask: { ratio: 0.5, patch: 8 } }]
 train: { model: { mae: { size: nano } }, batch: 8, steps: 2 }
-output: '${output}'
 `,
+    output,
   );
+}
+
+/** Runs a pipeline to its end. @param {string} folder @param {string} text @param {string} output */
+function trainTo(folder, text, output) {
+  const file = join(folder, 'trained.yaml');
+  writeFileSync(file, `${text}output: '${output}'\n`);
   execFileSync(process.execPath, [join(root, 'bin', 'patchstream.mjs'), 'run', file], { stdio: 'ignore' });
 }
 
@@ -240,6 +298,8 @@ export const cases = [
   training('wasm', undefined),
   training('torch', 'torch', 'judged', judged),
   training('wasm', undefined, 'judged', judged),
+  drawing('tokenizer'),
+  drawing('beit'),
   faces('faces-shards', 'shards: { shardBytes: 12000 }'),
   faces('faces-tars', 'webdataset: { shardBytes: 12000 }'),
   vectors('vectors-lines', 'jsonl: { shardBytes: 60000 }'),

@@ -13,6 +13,13 @@ export interface RelativePositions {
   readonly scaled: boolean;
 }
 
+/** Relative positions as numbers that are added for each head and pair, BEiT's: [h, T, T], query first, the same for all sequences. */
+export interface PositionBias {
+  readonly bias: tf.Tensor;
+}
+
+export type Positions = RelativePositions | PositionBias;
+
 /** Which bucket a query and a key have, in the two forms that backends want; each is made when it is first asked for. */
 export interface PairBuckets {
   /** [T, T] int32, query first; [B, T, T] where each sequence has its own. */
@@ -59,8 +66,8 @@ export function rowBuckets(ids: tf.Tensor, count: number): PairBuckets {
 }
 
 /**
- * Multi-head self-attention between the fused projection and the output projection: softmax(q·kᵀ/√d + q·R[id(i, j)])·v.
- * Sources: Vaswani et al. 2017; Wu et al. 2021 for the contextual relative term on keys.
+ * Multi-head self-attention between the fused projection and the output projection: softmax(q·kᵀ/√d + q·R[id(i, j)] + bias)·v.
+ * Sources: Vaswani et al. 2017; Wu et al. 2021 for the contextual relative term on keys; Bao et al. 2021 for a bias by head and pair.
  *
  * Composed, the heads go in front of the batch, so that one transpose of rank 4 serves q, k and v and each is one piece of memory. The gradient is
  * written out: tfjs' own would transpose operands inside products and pad slices.
@@ -68,25 +75,30 @@ export function rowBuckets(ids: tf.Tensor, count: number): PairBuckets {
  * @param qkv [B, T, 3·h·d], the three parts one after another. @param heads h.
  * @returns [B, T, h·d].
  */
-export function attention(qkv: tf.Tensor3D, heads: number, relative?: RelativePositions): tf.Tensor3D {
-  const inputs: tf.Tensor[] = relative === undefined ? [qkv] : [qkv, relative.table];
+export function attention(qkv: tf.Tensor3D, heads: number, positions?: Positions): tf.Tensor3D {
+  if (positions !== undefined && 'bias' in positions) {
+    const forward = (given: tf.Tensor, bias: tf.Tensor) => composedForward(given, undefined, heads, { bias });
+    return withGradient([qkv as tf.Tensor, positions.bias] as [tf.Tensor, tf.Tensor], forward) as tf.Tensor3D;
+  }
+  const inputs: tf.Tensor[] = positions === undefined ? [qkv] : [qkv, positions.table];
   const forward = (...[given, table]: tf.Tensor[]) =>
-    fusedForward(given!, table, heads, relative) ?? composedForward(given!, table, heads, relative);
+    fusedForward(given!, table, heads, positions) ?? composedForward(given!, table, heads, positions);
   return withGradient(inputs, forward) as tf.Tensor3D;
 }
 
 /**
- * What `attention` weighs values by, for those who look at it: softmax(q·kᵀ/√d + q·R[id(i, j)]). It has no gradient, and a training step has no use for it.
+ * What `attention` weighs values by, for those who look at it: softmax(q·kᵀ/√d + q·R[id(i, j)] + bias). It has no gradient, and a training step has no use for it.
  *
  * @param qkv [B, T, 3·h·d], as `attention` takes it.
  * @returns [B, h, T, T], query first; each row adds up to 1.
  */
-export function attentionWeights(qkv: tf.Tensor3D, heads: number, relative?: RelativePositions): tf.Tensor4D {
+export function attentionWeights(qkv: tf.Tensor3D, heads: number, positions?: Positions): tf.Tensor4D {
   return tf.tidy(() => {
     const sizes = sizesOf(qkv, heads);
     const { B, T } = sizes;
     const [q, k] = thirds(partsOf(qkv, sizes), sizes);
-    const shares = sharesOf(q, k, relative?.table, relative, sizes);
+    const table = positions !== undefined && 'table' in positions ? positions.table : undefined;
+    const shares = sharesOf(q, k, table, positions, sizes);
     return shares.reshape([heads, B, T, T]).transpose([1, 0, 2, 3]) as tf.Tensor4D;
   });
 }
@@ -122,16 +134,17 @@ function composedForward(
   given: tf.Tensor,
   table: MaybeTable,
   heads: number,
-  relative: RelativePositions | undefined,
+  positions: Positions | undefined,
 ): Forward<tf.Tensor[]> {
   const { shape } = given;
   const sizes = sizesOf(given, heads);
   const { B, T, d } = sizes;
+  const relative = positions !== undefined && 'buckets' in positions ? positions : undefined;
   const scale = d ** -0.5;
   const tableScale = relative?.scaled === true ? scale : 1;
   const parts = partsOf(given, sizes);
   const [q, k, v] = thirds(parts, sizes);
-  const shares = sharesOf(q, k, table, relative, sizes);
+  const shares = sharesOf(q, k, table, positions, sizes);
   const mixed = tf.matMul(shares, v);
   return {
     value: join(mixed, sizes),
@@ -154,28 +167,35 @@ function composedForward(
         dq = dq.add(tf.matMul(dPerBucket, table, false, true).reshape(dq.shape));
         dTable.push(tf.matMul(q.reshape([-1, d]), dPerBucket, true, false));
       }
+      const byHead = () => dLogits.reshape([heads, B, T * T]).sum(1);
+      const dBias = positions !== undefined && 'bias' in positions ? [byHead().reshape([heads, T, T])] : [];
       // [3h, B, T, d] -> [B, T, 3h, d] -> [B, T, 3hd]
       const dParts = tf.concat([dq, dk, dv], 0).reshape([3 * heads, B, T, d]);
-      return [dParts.transpose([1, 2, 0, 3]).reshape(shape), ...dTable];
+      return [dParts.transpose([1, 2, 0, 3]).reshape(shape), ...dTable, ...dBias];
     },
   };
 }
 
-/** softmax(q·kᵀ/√d + q·R[id(i, j)]), [hB, T, T], of q and k [hB, T, d]. */
+/** softmax(q·kᵀ/√d + q·R[id(i, j)] + bias), [hB, T, T], of q and k [hB, T, d]. */
 function sharesOf(
   q: tf.Tensor3D,
   k: tf.Tensor3D,
   table: MaybeTable,
-  relative: RelativePositions | undefined,
+  positions: Positions | undefined,
   sizes: Sizes,
 ): tf.Tensor {
-  const { d } = sizes;
+  const { B, T, heads, d } = sizes;
   const scale = d ** -0.5;
   const logits = tf.matMul(q.mul(scale), k, false, true);
-  if (table === undefined || relative === undefined) return tf.softmax(logits);
+  if (positions === undefined) return tf.softmax(logits);
+  if ('bias' in positions) {
+    const byHead = logits.reshape([heads, B, T, T]).add(positions.bias.reshape([heads, 1, T, T]));
+    return tf.softmax(byHead).reshape(logits.shape);
+  }
+  if (table === undefined) return tf.softmax(logits);
   // [hB·T, d]·[d, buckets] -> [hB, T, T]
-  const perBucket = tf.matMul(times(q.reshape([-1, d]), relative.scaled ? scale : 1), table);
-  return tf.softmax(logits.add(toKeys(perBucket, relative.buckets.oneHot())));
+  const perBucket = tf.matMul(times(q.reshape([-1, d]), positions.scaled ? scale : 1), table);
+  return tf.softmax(logits.add(toKeys(perBucket, positions.buckets.oneHot())));
 }
 
 /** A multiplication by one would be a pass through all values. */

@@ -6,6 +6,7 @@ export {
   attention,
   attentionWeights,
   type PairBuckets,
+  type Positions,
   pairBuckets,
   type RelativePositions,
   rowBuckets,

@@ -19,7 +19,11 @@ export const trainErrors = {
     '{model} sees only what is visible, as much of every picture; `mask` has `exact: false`, which may hide fewer patches of some. Leave `exact` out.',
   MODEL_PATCH:
     'a model needs one patch size, in pixels; {found}. Add the stage `windows`, or say `patch` in the options of the model.',
-  MODEL_WINDOWS: 'LoMaR needs windows of patches; got none. Add the stage `windows` before `mask`.',
+  MODEL_WINDOWS: '{model} needs windows of patches; got none. Add the stage `windows` before `mask`.',
+  MODEL_CODES:
+    '{model} learns the codes of patches; got none. Add `tokenize: { from: RUN }`, RUN being the run of a tokenizer.',
+  MODEL_CODES_GRID:
+    'the codes must be of the grid that is hidden, {side} × {side:patch/patches}; the tokenizer makes {found} × {found}. Set `patch`, or name a tokenizer that was trained on pictures of another size.',
   MODEL_WHOLE:
     '{model} hides patches of the whole picture; got windows. Take the stage `windows` out and say `mask: { ratio: 0.75, patch: 16 }`.',
   MODEL_SUPER_RESOLUTION: 'the super-resolution module `{module}` must get {expected}; got {found}. {advice}',
@@ -69,6 +73,14 @@ export const trainErrors = {
     '`embed` needs a model with an encoder of whole pictures; {model} has none. Name the run that trained the encoder, or use `predict`.',
   PREDICT_MODEL:
     '`predict` needs a model that distinguishes classes, such as `classifier`; {model} does not. Fine-tune it first, or use `embed`.',
+  TOKENIZE_MODEL:
+    '`tokenize` needs a model that turns pictures into codes, such as `tokenizer`; {model} does not. Name the run of a tokenizer.',
+  TOKENIZE_SIZE:
+    'the side of the picture that a tokenizer sees must be a multiple of its patches, {patch} px; got {size} px. Try {suggestion}.',
+  MODEL_TOKENIZES:
+    'the measure {measure} needs a model that turns pictures into codes, such as `tokenizer`; {model} does not. Take {measure} out of `evaluate`.',
+  MODEL_PREDICTS_CODES:
+    'the measure {measure} needs a model that learns codes, such as `beit`; {model} does not. Take {measure} out of `evaluate`.',
   PREDICT_LABEL:
     '`predict` adds the field `label`; the samples have one. Leave the labels of the source out, or measure the model with `evaluate`.',
   INFERENCE_SIZE:

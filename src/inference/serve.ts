@@ -4,7 +4,7 @@ import * as tf from '../backends/tf.ts';
 import { upload } from '../backends/upload.ts';
 import { fail } from '../errors.ts';
 import { openSafetensors } from '../formats/safetensors.ts';
-import { isClassifier, isEncoder, type Model } from '../models/model.ts';
+import { isClassifier, isEncoder, isTokenizer, type Model } from '../models/model.ts';
 import { readTrained } from '../train/weights/weights-file.ts';
 import { type OpenModel, openModel } from '../train/worker/open-model.ts';
 import { packError } from '../train/worker/protocol.ts';
@@ -65,13 +65,13 @@ async function rowsOf({ model, params }: OpenModel, buffer: number, setup: Infer
   try {
     // A copy: what a backend gives may be its own memory.
     const values = Float32Array.from((await answer.data()) as Float32Array);
-    return task.kind === 'embed' ? { values } : likeliest(values, batch, task.top);
+    return task.kind === 'predict' ? likeliest(values, batch, task.top) : { values };
   } finally {
     answer.dispose();
   }
 }
 
-/** Vectors [N, D] or [N, n, D], or scores of classes [N, C]. */
+/** Vectors [N, D] or [N, n, D], scores of classes [N, C], or codes [N, n]. */
 function answerOf(
   model: Model,
   task: Task,
@@ -80,6 +80,10 @@ function answerOf(
   if (task.kind === 'predict') {
     if (!isClassifier(model)) throw fail('PREDICT_MODEL', { model: model.name });
     return model.classify(params, { picture });
+  }
+  if (task.kind === 'tokenize') {
+    if (!isTokenizer(model)) throw fail('TOKENIZE_MODEL', { model: model.name });
+    return model.tokenize(params, { picture });
   }
   if (!isEncoder(model)) throw fail('EMBED_MODEL', { model: model.name });
   const tokens = model.encode(params, { picture });

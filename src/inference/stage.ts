@@ -120,7 +120,7 @@ export function inferenceOutput(
 /**
  * The work of a stage: gives a picture the cut that the model was trained on, unless it has its size, and asks the model.
  *
- * @param made as `inferenceIdentity` has it.
+ * @param made as `inferenceIdentity` has it. @param sized of its pictures, where it is not that which it was trained on.
  * @throws TRAINED_MISSING, TRAINED_CHANGED and what `findTrained` throws; what `TrainedThread.row` throws.
  */
 export function inferenceWork(
@@ -128,8 +128,10 @@ export function inferenceWork(
   task: (trained: Trained) => Task,
   { base, signal, identity, note, supply }: StageContext,
   made: string,
+  sized?: readonly [number, number],
 ) {
   const trained = foundTrained(from, base, weights);
+  const size = sized ?? trained.size;
   // Results are said to be of the model that was there when the chain was checked.
   if (identity?.[0] !== undefined && identity[0] !== fingerprintOf(trained, made))
     throw fail('TRAINED_CHANGED', {}, { where: trained.where });
@@ -138,12 +140,12 @@ export function inferenceWork(
   const thread = new TrainedThread(
     {
       task: task(trained),
-      ...{ where: trained.where, digest: trained.digest, weights, batch, size: trained.size },
+      ...{ where: trained.where, digest: trained.digest, weights, batch, size },
       model: { model: { name, options, spec, ...(module !== undefined && { module }) }, backend, device, precision },
     },
     { signal, supply, note },
   );
-  const cut = cutOf(trained);
+  const cut = cutOf({ stages: trained.stages, size });
   const ask = (sample: Sample & WithPicture) => thread.row(cut(sample.picture), slotOf(sample, batch));
   return { trained, ask };
 }

@@ -2,8 +2,17 @@ import { z } from 'zod';
 import type { ValidationIssue } from '../errors.ts';
 import { pathOption } from '../files/path-option.ts';
 import type { ModelDefinition } from '../models/define.ts';
-import type { Classifier, Encoder, HostBatch, Model, Params, Restorer } from '../models/model.ts';
-import { isClassifier, isEncoder, isRestorer } from '../models/model.ts';
+import type {
+  Classifier,
+  CodePredictor,
+  Encoder,
+  HostBatch,
+  Model,
+  Params,
+  Restorer,
+  Tokenizer,
+} from '../models/model.ts';
+import { isClassifier, isCodePredictor, isEncoder, isRestorer, isTokenizer } from '../models/model.ts';
 import type { Source } from '../sources/source.ts';
 import type { Stage } from '../streams/stage.ts';
 import type { Spec } from '../vision/spec.ts';
@@ -169,9 +178,25 @@ export const abilities = {
     has: isClassifier,
     lacks: 'MODEL_CLASSIFIES',
   },
+  tokenizes: {
+    isDefined: ({ tokenizes }: ModelDefinition) => tokenizes === true,
+    has: isTokenizer,
+    lacks: 'MODEL_TOKENIZES',
+  },
+  predictsCodes: {
+    isDefined: ({ predictsCodes }: ModelDefinition) => predictsCodes === true,
+    has: isCodePredictor,
+    lacks: 'MODEL_PREDICTS_CODES',
+  },
 } as const;
 export type Ability = keyof typeof abilities;
-type Able<A extends Ability> = { restores: Restorer; encodes: Encoder; classifies: Classifier }[A];
+type Able<A extends Ability> = {
+  restores: Restorer;
+  encodes: Encoder;
+  classifies: Classifier;
+  tokenizes: Tokenizer;
+  predictsCodes: CodePredictor;
+}[A];
 
 /** Where samples come from: a folder of pictures, or a source. */
 export type MeasuredOn = string | Source;

@@ -1,7 +1,9 @@
 import { classify } from './classify/index.ts';
+import { codebook } from './codebook/index.ts';
 import type { MeasureDefinition } from './define.ts';
 import { knn } from './knn/index.ts';
 import { linear } from './linear/index.ts';
+import { maskedCodes } from './masked-codes/index.ts';
 import { reconstruction } from './reconstruction/index.ts';
 import { scales } from './scales/index.ts';
 
@@ -15,6 +17,8 @@ const listed = {
   linear,
   classify,
   scales,
+  codebook,
+  'masked-codes': maskedCodes,
 } as const;
 
 export const measures: readonly MeasureDefinition[] = Object.values(listed).map(({ definition }) => definition);
@@ -22,4 +26,4 @@ export const measures: readonly MeasureDefinition[] = Object.values(listed).map(
 /** Measures by name, with their options: the short form of `evaluate`. */
 export type NamedMeasures = { readonly [Name in keyof typeof listed]?: Parameters<(typeof listed)[Name]>[0] };
 
-export { classify, knn, linear, reconstruction, scales };
+export { classify, codebook, knn, linear, maskedCodes, reconstruction, scales };

@@ -18,6 +18,10 @@ export interface ModelDefinition<Options = unknown> {
   readonly encodes?: false;
   /** True for a model that tells the classes of labelled pictures apart: it has an accuracy. */
   readonly classifies?: true;
+  /** True for a model that turns pictures into a grid of codes. */
+  readonly tokenizes?: true;
+  /** True for a model that learns the codes of hidden patches. */
+  readonly predictsCodes?: true;
   /** How many classes it tells apart, where its options say so: the source is then held to it. */
   classes?(options: Options): number;
   /** Whether it mixes samples 2i and 2i + 1, so that `batch` and micro-batch are even. */

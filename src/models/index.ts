@@ -1,6 +1,7 @@
 import { fail, nearest } from '../errors.ts';
 import { importModule } from '../files/import-module.ts';
 import type { Spec } from '../vision/spec.ts';
+import { beit, lomarBeit } from './beit/index.ts';
 import { classifier } from './classifier/index.ts';
 import { definitionsIn, type ModelDefinition } from './define.ts';
 import { lomar } from './lomar/index.ts';
@@ -8,16 +9,24 @@ import { lomarSrmae } from './lomar-srmae/index.ts';
 import { mae } from './mae/index.ts';
 import type { Model } from './model.ts';
 import { srmae, srmaeWith } from './srmae/index.ts';
+import { tokenizer } from './tokenizer/index.ts';
 
 /**
  * Models, a folder each: `index.ts` has the value that pipelines name, `options.ts` options, shape and cost, `network.ts` the tensors, which only `build` loads, so
  * that `check` and `describe` stay free of tfjs. `layers/` has what they share. Imports backends and vision.
  */
-export const models: readonly ModelDefinition[] = [lomar, mae, srmae, lomarSrmae, classifier].map(
-  ({ definition }) => definition as ModelDefinition,
-);
+export const models: readonly ModelDefinition[] = [
+  lomar,
+  mae,
+  srmae,
+  lomarSrmae,
+  tokenizer,
+  beit,
+  lomarBeit,
+  classifier,
+].map(({ definition }) => definition as ModelDefinition);
 
-export { classifier, lomar, lomarSrmae, mae, srmae, srmaeWith };
+export { beit, classifier, lomar, lomarBeit, lomarSrmae, mae, srmae, srmaeWith, tokenizer };
 
 /** A model as threads send it to each other. */
 export interface NamedModel {

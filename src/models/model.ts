@@ -16,6 +16,7 @@ export type Params = Readonly<Record<string, Tensor>>;
 /** A loss that can be accumulated: `sum` over `count` terms. Micro-batches add the gradient of the sum; the step divides once by Σ count. */
 export interface Loss {
   readonly sum: Tensor;
+  /** Follows from the shapes of the inputs. Of a model with `terms` it is their greatest number. */
   readonly count: number;
 }
 
@@ -25,6 +26,8 @@ export interface RandomSource {
   row(n: number, stage: string): Random;
   /** The numbers of the whole step, the same for each of its micro-batches. */
   step(stage: string): Random;
+  /** The step, from 0: what changes over a training follows from it alone, so that a resumed one goes on as it was. */
+  readonly stepNumber: number;
 }
 
 /** What a model reconstructs: pixels standardised within each patch, or normalised pixels. */
@@ -49,6 +52,8 @@ export interface Model {
   inputs(batch: HostBatch, chance?: RandomSource): HostBatch;
   /** Scalar sum of the loss over the micro-batch and the number of its terms. Call inside `tf.tidy` / `variableGrads`. */
   loss(params: Params, inputs: Readonly<Record<string, Tensor>>): Loss;
+  /** How many terms the loss of these inputs has, of a model of which it does not follow from their shapes: as many as patches are hidden, where pictures differ. */
+  terms?(inputs: HostBatch): number;
   /** How a parameter is stored in a file: timm's shape, and the two conversions between it and the memory layout. */
   stored(name: string): Stored;
   /** What files of this model hold beside its parameters: MAE's tables of positions, which are computed and never learned. */
@@ -63,7 +68,7 @@ export interface Model {
   dispose(): void;
 }
 
-/** A model that restores hidden patches of windows, or of the whole grid as one window. */
+/** A model that restores hidden patches of windows, or of the whole grid as one window; or, where it reads no masks, all of the picture from its codes. */
 export interface Restorer extends Model {
   /** K patches along a side of a window; the grid's side where the whole grid is masked. */
   readonly shape: { readonly patch: number; readonly K: number; readonly target: Target };
@@ -96,6 +101,40 @@ export interface Classifier extends Model {
    * @returns [N, C].
    */
   classify(params: Params, inputs: Readonly<Record<string, Tensor>>): Tensor2D;
+}
+
+/** A model that turns pictures into a grid of codes. */
+export interface Tokenizer extends Model {
+  /** How many codes there are; a code is an integer from 0. */
+  readonly vocabulary: number;
+  /**
+   * The likeliest code of every patch, in raster order. The caller owns the result.
+   *
+   * @param inputs `picture` [N, H, W, 3] float32, values 0–255.
+   * @returns int32 [N, n].
+   */
+  tokenize(params: Params, inputs: Readonly<Record<string, Tensor>>): Tensor2D;
+}
+
+/** A model that learns the codes of hidden patches. */
+export interface CodePredictor extends Model {
+  /**
+   * Scores of each code for the hidden patches. The caller owns the result.
+   *
+   * @param inputs as `inputs` makes them, among them `codes` int32 [N, k], those of the hidden patches, and `weights` float32 [N, k], 0 where there is none.
+   * @returns [N·k, V].
+   */
+  codeScores(params: Params, inputs: Readonly<Record<string, Tensor>>): Tensor2D;
+}
+
+/** Whether a model turns pictures into codes. */
+export function isTokenizer(model: Model): model is Tokenizer {
+  return 'tokenize' in model;
+}
+
+/** Whether a model learns the codes of hidden patches. */
+export function isCodePredictor(model: Model): model is CodePredictor {
+  return 'codeScores' in model;
 }
 
 /** Whether a model tells classes apart, so that it has an accuracy. */

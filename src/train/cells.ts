@@ -60,7 +60,13 @@ function aligned(bytes: number): number {
 }
 
 function stageFor(field: string): string {
-  const known: Record<string, string> = { picture: 'decode', windows: 'windows', masks: 'mask', lr: 'downsample' };
+  const known: Record<string, string> = {
+    picture: 'decode',
+    windows: 'windows',
+    masks: 'mask',
+    lr: 'downsample',
+    codes: 'tokenize',
+  };
   return known[field] ?? `one that adds ${field}`;
 }
 

@@ -15,5 +15,6 @@ export function chanceOf(
   return {
     row: (n, stage) => new Random(seed, stage, keys[n]!, epochOf(n)),
     step: (stage) => new Random(seed, stage, `batch:${step}`),
+    stepNumber: step,
   };
 }

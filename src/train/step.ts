@@ -103,7 +103,11 @@ export class Step {
    */
   add(fields: HostBatch, uploaded: () => void = () => {}, chance?: RandomSource, waitedMs = 0): void {
     const clock = watch();
-    this.#micro(this.#learner.model.inputs(fields, chance), uploaded, waitedMs);
+    const { model } = this.#learner;
+    const values = model.inputs(fields, chance);
+    const terms = model.terms?.(values) ?? 0;
+    this.#micro(values, uploaded, waitedMs);
+    this.#count += terms;
     this.#javascriptMs = clock();
   }
 
@@ -158,7 +162,8 @@ export class Step {
     let done = without;
     if (samples < this.#refused) {
       try {
-        this.#count += this.#replays.add(inputs, without);
+        const count = this.#replays.add(inputs, without);
+        if (this.#learner.model.terms === undefined) this.#count += count;
         return;
       } catch (error) {
         this.#refuse(inputs, error);

@@ -13,6 +13,8 @@ export interface Spec {
   readonly hidden?: number;
   /** True where `mask` may hide fewer than `hidden` of some. */
   readonly uneven?: true;
+  /** Codes of the tokenizer that `tokenize` asks: of how many the field `codes` are. */
+  readonly vocabulary?: number;
   readonly classes?: number;
   /** The formats that the source lets through where they are more than JPEG, PNG and WebP; `decode` follows it. */
   readonly formats?: readonly Format[];

@@ -10,7 +10,8 @@ import { hiddenError, meanPatch, nearestPatch, smoothFill, type WindowShape, win
 
 /**
  * Held-out samples: `fields` holds picture uint8 [N, H, W, 3] and windows int32 [N, M, 2], masks uint8 [N, M, K²]; or, where the whole
- * grid is masked, masks uint8 [N, n] and perhaps lr uint8 [N, h, w, 3], the picture at low resolution.
+ * grid is masked, masks uint8 [N, n] and perhaps lr uint8 [N, h, w, 3], the picture at low resolution. Without masks all of the picture counts as hidden: a
+ * tokenizer restores it from its codes.
  */
 export interface HeldOut {
   readonly fields: HostBatch;
@@ -38,6 +39,8 @@ export interface RestoredImage {
   readonly windows: readonly RestoredWindow[];
   /** True where the whole grid is masked. */
   readonly whole: boolean;
+  /** True where nothing of the picture is shown to what restores it. */
+  readonly unmasked?: boolean;
   /** The low-resolution picture that the model is given, by repetition and by bicubic interpolation, each in the picture's size. */
   readonly low?: { readonly nearest: Pixels; readonly bicubic: Pixels };
 }
@@ -87,7 +90,7 @@ export async function evaluateReconstruction(
         const ours = hiddenError(restored, patches, mask);
         hidden += ours.count;
         sums.ours! += ours.sum;
-        for (const [name, restore] of restorers)
+        for (const [name, restore] of image.unmasked ? [] : restorers)
           sums[name]! += hiddenError(restore(patches, mask, shape), patches, mask).sum;
         for (const [name, low] of lowErrors(image)) {
           const given = windowPatches(low.data, low.width, topPatch, leftPatch, shape);
@@ -100,7 +103,8 @@ export async function evaluateReconstruction(
   }
   if (hidden === 0) throw fail('RECONSTRUCTION_EMPTY', { images });
   if (!Number.isFinite(sums.ours)) throw fail('RECONSTRUCTION_NOT_A_NUMBER', {});
-  const errors = Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / hidden]));
+  const measured = Object.entries(sums).filter(([name]) => name === 'ours' || model.fields.includes('masks'));
+  const errors = Object.fromEntries(measured.map(([name, sum]) => [name, sum / hidden]));
   return { errors, images, hidden, notes: notesOn(model), examples };
 }
 
@@ -117,12 +121,13 @@ async function reconstruct(model: Restorer, params: Params, fields: HostBatch): 
 /** Image n of a micro-batch: views of the micro-batch's memory. */
 function imageOf(fields: HostBatch, n: number, key: string, made: Float32Array, shape: WindowShape): RestoredImage {
   const [, height, width] = fields.picture!.shape as [number, number, number];
-  const { windows, masks } = fields;
+  const { windows } = fields;
   const tokens = shape.K ** 2;
   const side = shape.K * shape.p;
-  if (masks!.shape.at(-1) !== tokens || (windows === undefined && (height !== side || width !== side))) {
+  const masks = fields.masks ?? { shape: [1, tokens], data: new Uint8Array((n + 1) * tokens).fill(1) };
+  if (masks.shape.at(-1) !== tokens || (windows === undefined && (height !== side || width !== side))) {
     const expected = `${counted(tokens, 'patch', 'patches')}, the model's grid`;
-    throw fail('MODEL_FIELD', { field: 'masks', expected, found: `${masks!.shape.at(-1)} of ${width}×${height} px` });
+    throw fail('MODEL_FIELD', { field: 'masks', expected, found: `${masks.shape.at(-1)} of ${width}×${height} px` });
   }
   const M = windows?.shape[1] ?? 1;
   const values = tokens * shape.p ** 2 * 3;
@@ -132,12 +137,21 @@ function imageOf(fields: HostBatch, n: number, key: string, made: Float32Array, 
     return {
       topPatch: windows?.data[2 * view] ?? 0,
       leftPatch: windows?.data[2 * view + 1] ?? 0,
-      mask: (masks!.data as Uint8Array).subarray(view * tokens, (view + 1) * tokens),
+      mask: (masks.data as Uint8Array).subarray(view * tokens, (view + 1) * tokens),
       restored: made.subarray(view * values, (view + 1) * values),
     };
   });
   const picture = (fields.picture!.data as Uint8Array).subarray(n * pixels, (n + 1) * pixels);
-  return { key, picture, height, width, shape, windows: restored, whole: windows === undefined };
+  return {
+    key,
+    picture,
+    height,
+    width,
+    shape,
+    windows: restored,
+    whole: windows === undefined,
+    unmasked: fields.masks === undefined,
+  };
 }
 
 /** What the model is given of image n at low resolution, if it is given any, in the size of the picture. */

@@ -7,7 +7,8 @@ import type { RestoredImage } from './errors.ts';
 type Column = 'image' | 'windows' | 'low-res' | 'masked' | 'restored' | 'original';
 
 /** What the tiles of a row show, from left to right: what the model is given first, then what it makes of it. */
-export function reconstructionColumns({ whole, low }: RestoredImage): readonly Column[] {
+export function reconstructionColumns({ whole, unmasked, low }: RestoredImage): readonly Column[] {
+  if (unmasked) return ['restored', 'original'];
   if (!whole) return ['image', 'windows', 'masked', 'restored'];
   return [...(low === undefined ? [] : (['low-res'] as const)), 'masked', 'restored', 'original'];
 }

@@ -1,6 +1,7 @@
 import { Constants } from '../../backends/constants.ts';
 import { softCrossEntropy } from '../../backends/ops.ts';
 import * as tf from '../../backends/tf.ts';
+import { encoded as encodedWithBias, pairBias } from '../beit/network.ts';
 import { field, input, learned } from '../layers/learned.ts';
 import { normalised, patchesOf } from '../layers/pixels.ts';
 import { block, norm, parameter, project } from '../layers/vit.ts';
@@ -26,7 +27,9 @@ export function classifier(shape: ClassifierShape): Classifier {
     ...list,
     pairs: mixes(shape.mixing),
     // What a masked model has beside its encoder, and the normalisation that the other way of pooling takes.
-    ignores: (name) => !own.has(name) && /^(mask_token$|decoder_|lr_embed\.|super_resolution\.|norm\.)/.test(name),
+    ignores: (name) =>
+      !own.has(name) &&
+      /^(mask_token$|decoder_|lr_embed\.|super_resolution\.|norm\.|lm_head\.|rel_pos_bias\.)/.test(name),
     inputs: (batch, chance) => classifierInputs(batch, shape, chance),
     loss: (params, inputs) => {
       const logits = scores(params, mixedPictures(inputs), shape, constants, pathsOf(inputs, shape));
@@ -51,7 +54,13 @@ function scores(
   const tokens = project(params, 'patch_embed.proj', normalised(patchesOf(pictures, patch), constants));
   let x: tf.Tensor;
   if (positions === 'relative') x = encoded(params, tokens, [K, K], shape, constants, paths);
-  else {
+  else if (positions === 'bias') {
+    const biasOf = (i: number) => {
+      const table = parameter(params, `blocks.${i}.attn.relative_position_bias_table`);
+      return pairBias(table, K, constants);
+    };
+    x = encodedWithBias(params, tokens, shape, biasOf, paths);
+  } else {
     const table = parameter(params, 'pos_embed');
     // Added to zeros rather than tiled: a tile's gradient is a slice per picture.
     const cls = tf.zeros([tokens.shape[0]!, c, shape.width]).add(parameter(params, 'cls_token'));

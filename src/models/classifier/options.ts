@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { fail } from '../../errors.ts';
+import { beitEncoderParameters, layerScaleOption } from '../beit/options.ts';
 import {
   blocksMacs,
   type Cost,
@@ -21,9 +22,9 @@ const alpha = z.number().min(0).max(100).default(0);
 /** Options of the model `classifier`. */
 export const classifierOptions = z.strictObject({
   encoder: z
-    .enum(['lomar', 'mae', 'srmae'])
+    .enum(['lomar', 'mae', 'srmae', 'beit'])
     .describe(
-      'Whose encoder it is: LoMaR’s has relative positions; MAE’s and SRMAE’s are the same, and their positions are trained along.',
+      'Whose encoder it is: LoMaR’s has relative positions; MAE’s and SRMAE’s are the same, and their positions are trained along; BEiT’s, in windows or not, has a bias of relative positions, which each block begins with and trains on its own.',
     ),
   classes: z.int().min(2).max(1_000_000).describe('Number of classes; labels are 0 to classes − 1.'),
   size: z
@@ -44,6 +45,7 @@ export const classifierOptions = z.strictObject({
     .boolean()
     .default(false)
     .describe('Scale queries by 1/√d in the relative position term of LoMaR’s encoder, as it was pre-trained.'),
+  layerScale: layerScaleOption,
   pool: z
     .enum(['mean', 'cls'])
     .default('mean')
@@ -69,8 +71,10 @@ export type ClassifierOptions = z.output<typeof classifierOptions>;
 export interface ClassifierShape extends EncoderShape {
   /** The grid's side, in patches. */
   readonly K: number;
-  /** Positions relative to each other, in every block, or a table of them, trained. */
-  readonly positions: 'relative' | 'table';
+  /** Positions relative to each other, in every block, as LoMaR's or as a bias of BEiT's; or a table of them, trained. */
+  readonly positions: 'relative' | 'bias' | 'table';
+  /** What the scales of a BEiT encoder's branches begin with. */
+  readonly layerScale?: number;
   readonly rpeScaled: boolean;
   readonly classes: number;
   readonly pool: 'mean' | 'cls';
@@ -89,23 +93,26 @@ export function classifierShape(options: ClassifierOptions, { size, grid }: Whol
   const { mixup, cutmix, mixProbability, switchProbability } = options;
   const whole = wholeGrid('classifier', options.patch, { ...(size && { size }), ...(grid && { grid }) });
   const shape = encoderShape(options, whole.patch);
-  const positions = encoder === 'lomar' && options.positions !== 'absolute' ? 'relative' : 'table';
+  const positions = encoder === 'beit' ? 'bias' : encoder === 'lomar' && options.positions !== 'absolute' ? 'relative' : 'table';
   const refuse = (option: string, rule: string, advice: string) =>
     fail('MODEL_OPTION', { option, model: 'classifier', rule, found: `encoder: ${encoder}`, advice });
-  if (positions === 'table' && options.positions === 'relative')
+  if (positions !== 'relative' && options.positions === 'relative')
     throw refuse('positions: relative', 'go with `encoder: lomar`', 'Leave it out.');
-  if (positions === 'relative' && shape.clsTokens !== undefined)
-    throw refuse('clsTokens', 'go with the encoder of MAE or SRMAE', 'Leave it out: LoMaR has one cls token.');
+  if (positions !== 'table' && shape.clsTokens !== undefined)
+    throw refuse('clsTokens', 'go with the encoder of MAE or SRMAE', 'Leave it out: other encoders have one cls token.');
   if (positions === 'table') checkPositions(shape.width);
   const mixing = { mixup, cutmix, mixProbability, switchProbability };
-  return { ...shape, K: whole.K, positions, rpeScaled, classes, pool, labelSmoothing, mixing };
+  const scale = encoder === 'beit' && { layerScale: options.layerScale };
+  return { ...shape, ...scale, K: whole.K, positions, rpeScaled, classes, pool, labelSmoothing, mixing };
 }
 
 /** Every trained parameter of the network, in the order of its layers. Source: MAE's fine-tuning; a table of positions starts as the fixed one. */
 export function classifierParameters({ K, positions, classes, pool, ...encoder }: ClassifierShape): Parameter[] {
   const { width } = encoder;
-  const buckets = positions === 'relative' ? { buckets: bucketCount } : {};
-  const [cls, ...rest] = encoderParameters(encoder, buckets);
+  const [cls, ...rest] =
+    positions === 'bias'
+      ? beitEncoderParameters({ layerScale: 0, ...encoder, K }, { shared: false, mask: false })
+      : encoderParameters(encoder, positions === 'relative' ? { buckets: bucketCount } : {});
   const mean = pool === 'mean';
   return [
     cls!,

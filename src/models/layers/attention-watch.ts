@@ -1,4 +1,4 @@
-import { attentionWeights, type RelativePositions } from '../../backends/ops.ts';
+import { attentionWeights, type Positions } from '../../backends/ops.ts';
 import type * as tf from '../../backends/tf.ts';
 
 /**
@@ -26,6 +26,6 @@ export function watchAttention<T>(watch: AttentionWatcher, forward: () => T): T 
 }
 
 /** Called by a block that is about to attend. Arguments as of `attention`. */
-export function showAttention(prefix: string, qkv: tf.Tensor3D, heads: number, relative?: RelativePositions): void {
-  watcher?.(prefix, () => attentionWeights(qkv, heads, relative));
+export function showAttention(prefix: string, qkv: tf.Tensor3D, heads: number, positions?: Positions): void {
+  watcher?.(prefix, () => attentionWeights(qkv, heads, positions));
 }

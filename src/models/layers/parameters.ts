@@ -14,6 +14,8 @@ export interface Parameter {
     | 'ones'
     | { readonly constant: number }
     | { readonly normal: number }
+    /** Normal of this spread, cut at one spread to either side. */
+    | { readonly truncated: number }
     | { readonly uniform: number }
     | { readonly values: Float32Array };
 }
@@ -88,17 +90,28 @@ export function countParameters(parameters: readonly Parameter[]): number {
 
 const sizeOf = (shape: readonly number[]) => shape.reduce((product, side) => product * side, 1);
 
-/** Fresh values of a parameter, float32 in memory order. Takes one word per value (two for a normal one) from `random`. */
+/** Fresh values of a parameter, float32 in memory order. Takes one word per value from `random`, two for a normal one, two a try for one that is cut. */
 export function drawParameter({ shape, start }: Parameter, random: Random): Float32Array {
   const values = new Float32Array(sizeOf(shape));
   if (start === 'zeros') return values;
   if (start === 'ones') return values.fill(1);
   if ('constant' in start) return values.fill(start.constant);
   if ('values' in start) return start.values.slice();
-  const draw =
-    'normal' in start ? () => start.normal * random.normal() : () => random.between(-start.uniform, start.uniform);
+  const draw = drawOf(start, random);
   for (let i = 0; i < values.length; i++) values[i] = draw();
   return values;
+}
+
+type Drawn = Extract<Parameter['start'], { normal: number } | { truncated: number } | { uniform: number }>;
+
+function drawOf(start: Drawn, random: Random): () => number {
+  if ('normal' in start) return () => start.normal * random.normal();
+  if ('uniform' in start) return () => random.between(-start.uniform, start.uniform);
+  return () => {
+    let x = random.normal();
+    while (Math.abs(x) > 1) x = random.normal();
+    return start.truncated * x;
+  };
 }
 
 /** Weight decay's rule: what has one dimension is left out (gains and biases); tokens, tables and weights are decayed. Source: MAE's recipe. */

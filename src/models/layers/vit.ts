@@ -1,4 +1,12 @@
-import { attention, layerNorm, linear, linearGelu, type RelativePositions, residual } from '../../backends/ops.ts';
+import {
+  attention,
+  layerNorm,
+  linear,
+  linearGelu,
+  type Positions,
+  type RelativePositions,
+  residual,
+} from '../../backends/ops.ts';
 import * as tf from '../../backends/tf.ts';
 import { fail, nearest } from '../../errors.ts';
 import type { Paths } from '../classifier/drop-path.ts';
@@ -23,15 +31,16 @@ export function norm(params: Params, name: string, x: tf.Tensor): tf.Tensor {
   return layerNorm(x, parameter(params, `${name}.weight`), parameter(params, `${name}.bias`));
 }
 
-/** What a block adds its own table to: the buckets of its sequences. */
-export type Relative = Omit<RelativePositions, 'table'>;
+/** What stands between the tokens of a sequence: rows of the block's own table by buckets, or a bias [h, T, T] for each head and pair. */
+export type Relative = Omit<RelativePositions, 'table'> | Exclude<Positions, RelativePositions>;
 
 /**
- * A pre-norm transformer block: x + Attn(LN(x)), then x + MLP(LN(x)) with an exact GELU and four times the width.
- * Source: Dosovitskiy et al. 2021, section 3.1.
+ * A pre-norm transformer block: x + Attn(LN(x)), then x + MLP(LN(x)) with an exact GELU and four times the width. What its parameters have it does: with
+ * `attn.q_bias` and `attn.v_bias` in the place of `attn.qkv.bias` keys have no bias, with `gamma_1` and `gamma_2` each branch is scaled channel by channel.
+ * Sources: Dosovitskiy et al. 2021, section 3.1; Bao et al. 2021 and Touvron et al. 2021 for the latter.
  *
  * @param x [B, T, D]. @param prefix of the block's parameters, `blocks.0`.
- * @param relative positions of the sequence, for a block that has a table of them.
+ * @param relative positions of the sequence, for a block that has any.
  * @param paths what the two branches count for in each row, where some are dropped.
  * @returns [B, T, D].
  */
@@ -45,13 +54,35 @@ export function block(
 ): tf.Tensor {
   // What gradients need they have kept; the rest goes at the end of the block, not of the step.
   return tf.tidy(() => {
-    const table = relative && { ...relative, table: parameter(params, `${prefix}.attn.rpe_k.lookup_table_weight`) };
-    const qkv = project(params, `${prefix}.attn.qkv`, norm(params, `${prefix}.norm1`, x));
-    showAttention(prefix, qkv as tf.Tensor3D, heads, table);
-    const mixed = attention(qkv as tf.Tensor3D, heads, table);
-    const attended = residual(x, project(params, `${prefix}.attn.proj`, mixed), paths?.attention);
+    const qkv = linear(
+      norm(params, `${prefix}.norm1`, x),
+      parameter(params, `${prefix}.attn.qkv.weight`),
+      qkvBias(params, `${prefix}.attn`),
+    ) as tf.Tensor3D;
+    const positions = positionsOf(params, prefix, relative);
+    showAttention(prefix, qkv, heads, positions);
+    const mixed = project(params, `${prefix}.attn.proj`, attention(qkv, heads, positions));
+    const attended = residual(x, scaled(params, `${prefix}.gamma_1`, mixed), paths?.attention);
     const [weight, bias] = [parameter(params, `${prefix}.mlp.fc1.weight`), parameter(params, `${prefix}.mlp.fc1.bias`)];
     const hidden = linearGelu(norm(params, `${prefix}.norm2`, attended), weight, bias);
-    return residual(attended, project(params, `${prefix}.mlp.fc2`, hidden), paths?.mlp);
+    const made = project(params, `${prefix}.mlp.fc2`, hidden);
+    return residual(attended, scaled(params, `${prefix}.gamma_2`, made), paths?.mlp);
   });
+}
+
+function positionsOf(params: Params, prefix: string, relative: Relative | undefined): Positions | undefined {
+  if (relative === undefined || 'bias' in relative) return relative;
+  return { ...relative, table: parameter(params, `${prefix}.attn.rpe_k.lookup_table_weight`) };
+}
+
+/** [3D]: one of its own, or those of queries and values with zeros for the keys between them. */
+function qkvBias(params: Params, prefix: string): tf.Tensor {
+  const q = params[`${prefix}.q_bias`];
+  if (q === undefined) return parameter(params, `${prefix}.qkv.bias`);
+  return tf.concat([q, tf.zerosLike(q), parameter(params, `${prefix}.v_bias`)]);
+}
+
+function scaled(params: Params, name: string, branch: tf.Tensor): tf.Tensor {
+  const gain = params[name];
+  return gain === undefined ? branch : branch.mul(gain);
 }

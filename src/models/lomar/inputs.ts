@@ -13,10 +13,28 @@ import { blocksOfVisible, type LomarShape, partsHidden } from './options.ts';
  * @throws MODEL_FIELD, WINDOW_OUTSIDE; MASKS_UNEVEN where only visible patches are seen first.
  */
 export function lomarInputs(batch: HostBatch, shape: LomarShape, chance?: RandomSource): HostBatch {
-  const { patch, K, lowResolution } = shape;
+  const { lowResolution } = shape;
+  const tokens = windowPlaces(batch, shape);
+  const masks = field(batch, 'masks', 'uint8', 3);
+  const [N, M] = masks.shape as [number, number];
+  return {
+    picture: batch.picture!,
+    ...(lowResolution !== undefined && { lr: field(batch, 'lr', 'uint8', 4) }),
+    tokens,
+    masks,
+    ...(partsHidden(shape) && visibleInputs(masks, tokens.data as Int32Array, shape)),
+    ...pathInputs(chance, shape, N, M),
+  };
+}
+
+/**
+ * The places of the windows' patches in the picture's grid, window by window: int32 [N, M·K²].
+ *
+ * @throws MODEL_FIELD, WINDOW_OUTSIDE
+ */
+export function windowPlaces(batch: HostBatch, { patch, K }: Pick<LomarShape, 'patch' | 'K'>): HostTensor {
   const picture = field(batch, 'picture', 'uint8', 4);
   const windows = field(batch, 'windows', 'int32', 3);
-  const masks = field(batch, 'masks', 'uint8', 3);
   const [N, M] = windows.shape as [number, number];
   const [rows, columns] = [Math.floor(picture.shape[1]! / patch), Math.floor(picture.shape[2]! / patch)];
   const tokens = new Int32Array(N * M * K * K);
@@ -28,15 +46,7 @@ export function lomarInputs(batch: HostBatch, shape: LomarShape, chance?: Random
     for (let row = top; row < top + K; row++)
       for (let column = left; column < left + K; column++) tokens[to++] = row * columns + column;
   }
-  const ids: HostTensor = { dtype: 'int32', shape: [N, M * K * K], data: tokens };
-  return {
-    picture,
-    ...(lowResolution !== undefined && { lr: field(batch, 'lr', 'uint8', 4) }),
-    tokens: ids,
-    masks,
-    ...(partsHidden(shape) && visibleInputs(masks, tokens, shape)),
-    ...pathInputs(chance, shape, N, M),
-  };
+  return { dtype: 'int32', shape: [N, M * K * K], data: tokens };
 }
 
 /**

@@ -96,7 +96,7 @@ export interface LomarSpec {
  */
 export function lomarShape(options: LomarOptions, spec: LomarSpec, model = 'lomar'): LomarShape {
   const patch = patchSize(options.patch, spec.grid);
-  if (spec.windows === undefined) throw fail('MODEL_WINDOWS', {});
+  if (spec.windows === undefined) throw fail('MODEL_WINDOWS', { model });
   const { target, rpeScaled, positions, maskTokensFrom = 0 } = options;
   const encoder = encoderShape(options, patch);
   const decoder = decoderOf(options);

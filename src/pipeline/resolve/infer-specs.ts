@@ -157,6 +157,7 @@ const usual: Readonly<Record<string, string>> = {
   lr: 'downsample',
   windows: 'windows',
   masks: 'mask',
+  codes: 'tokenize',
 };
 
 /** The stage that gives a field: one that stands too late in this chain, else one of the registry. */

@@ -1,5 +1,8 @@
 import { fail } from '../../errors.ts';
 import { type Notice, notice } from '../../events/notices.ts';
+import { inferenceStages } from '../../inference/index.ts';
+import type { InferenceOptions } from '../../inference/stage.ts';
+import { foundTrained } from '../../inference/trained.ts';
 import type { ResolvedTrain } from '../../pipeline/resolve/outputs.ts';
 import type { Resolved } from '../../pipeline/resolve/resolve.ts';
 import type { OpenSource } from '../../sources/source.ts';
@@ -26,7 +29,7 @@ export interface TrainingPlan {
   readonly loading?: number | undefined;
 }
 
-/** @throws LABEL_CLASSES, TRAIN_TOO_FEW, TRAIN_MEMORY */
+/** @throws LABEL_CLASSES, TRAINED_MISSING, TRAIN_TOO_FEW, TRAIN_MEMORY */
 export function planOf(resolved: Resolved, { count, classNames }: OpenSource): TrainingPlan {
   const train = resolved.train!;
   const classes = train.model.definition.classes?.(train.model.options);
@@ -34,6 +37,7 @@ export function planOf(resolved: Resolved, { count, classNames }: OpenSource): T
     throw fail('LABEL_CLASSES', { classes, found: classNames.length });
   checkLength(train, count);
   const { spec } = resolved;
+  requireTrained(resolved);
   const layout = cellLayout({ name: train.model.name, fields: train.model.definition.fields }, spec);
   checkTrainingMemory(train, { spec, cellBytes: layout.cellBytes });
   const micro = microBatchRange(train, resolved, layout, undefined, trainingDevice(train));
@@ -45,6 +49,15 @@ export function planOf(resolved: Resolved, { count, classNames }: OpenSource): T
   }
   const epochs = train.epochs!;
   return { ...fixed, epochs, length: { epochs }, total: stepsIn(epochs, count, train) };
+}
+
+/** What a stage gives that asks a trained model is not known before that is there. @throws TRAINED_MISSING */
+function requireTrained({ stages, definition: { base } }: Resolved): void {
+  for (const { definition, options } of stages) {
+    if (!inferenceStages.some((stage) => stage.definition.name === definition?.name)) continue;
+    const { from, weights } = options as Pick<InferenceOptions, 'from' | 'weights'>;
+    foundTrained(from, base, weights);
+  }
 }
 
 /** So many names of classes are shown. */

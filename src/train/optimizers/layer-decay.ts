@@ -16,7 +16,7 @@ function blockOf(name: string): number | undefined {
 }
 
 function layerOf(name: string, last: number): number {
-  if (/^(cls_token|mask_token|pos_embed)$|^patch_embed\./.test(name)) return 0;
+  if (/^(cls_token|mask_token|pos_embed)$|^(patch_embed|rel_pos_bias)\./.test(name)) return 0;
   const block = blockOf(name);
   return block === undefined ? last : block + 1;
 }

@@ -1,7 +1,9 @@
 import { counted } from '../../counts.ts';
 import { fail, printable } from '../../errors.ts';
 import { floatsOf, requireFloats, type Safetensors, type StoredTensor } from '../../formats/safetensors.ts';
+import { sharedBias } from '../../models/beit/options.ts';
 import { gridPositions, resizedPositions } from '../../models/layers/positions.ts';
+import { biasSide, resizedBias } from '../../models/layers/relative-bias.ts';
 import type { Model } from '../../models/model.ts';
 import { isOfEncoder } from './weights-file.ts';
 
@@ -35,10 +37,11 @@ export function initialValues(model: Model, { tensors }: Safetensors, where: str
   const notes: string[] = [];
   const whole = model.parameters.some((name) => !isOfEncoder(name) && stored.has(name));
   const wanted = whole ? model.parameters : model.parameters.filter(isOfEncoder);
+  const resizedBiases = new Set<string>();
   const values = new Map<string, () => Float32Array>();
   const cls = model.parameters.includes('cls_token') ? model.stored('cls_token').shape[1]! : 1;
   for (const name of wanted) {
-    const tensor = stored.get(name);
+    const tensor = stored.get(name) ?? sharedTable(name, stored);
     const { shape, fromFile } = model.stored(name);
     if (tensor !== undefined) requireFloats(tensor, where);
     if (tensor === undefined) wrong.missing.push(name);
@@ -49,8 +52,15 @@ export function initialValues(model: Model, { tensors }: Safetensors, where: str
       notes.push(
         `${where} has positions of ${from} × ${counted(from, 'patch', 'patches')}: they are brought to ${to} × ${to}.`,
       );
+    } else if (isBias(name) && isBiasTable(tensor, shape)) {
+      const [from, to] = [biasSide(tensor.shape[0]!)!, biasSide(shape[0]!)!];
+      values.set(name, () => fromFile(resizedBias(floatsOf(tensor, where), shape[1]!, from, to)));
+      resizedBiases.add(
+        `${where} has relative positions of ${from} × ${counted(from, 'patch', 'patches')}: they are brought to ${to} × ${to}.`,
+      );
     } else wrong.shapes.push(`${name} [${tensor.shape}], not [${shape}]`);
   }
+  notes.push(...resizedBiases);
   const known = new Set(model.parameters);
   const ignored = (name: string) => !known.has(name) && (model.ignores?.(name) ?? heads.test(name));
   const leftOut = [...stored.keys()].filter(ignored);
@@ -78,6 +88,20 @@ function unwrapped(tensors: Safetensors['tensors']): ReadonlyMap<string, StoredT
   const prefix = wrappers.exec(names[0] ?? '')?.[0];
   if (prefix === undefined || !names.every((name) => name.startsWith(prefix))) return tensors;
   return new Map([...tensors].map(([name, tensor]) => [name.slice(prefix.length), tensor]));
+}
+
+/** A table of BEiT's relative positions, of a block or shared by all. */
+function isBias(name: string): boolean {
+  return name.endsWith('relative_position_bias_table');
+}
+
+/** The table that all blocks share in pre-training, for one that has its own. */
+function sharedTable(name: string, stored: ReadonlyMap<string, StoredTensor>): StoredTensor | undefined {
+  return isBias(name) ? stored.get(`${sharedBias}.relative_position_bias_table`) : undefined;
+}
+
+function isBiasTable({ shape }: StoredTensor, [, heads]: readonly number[]): boolean {
+  return shape.length === 2 && shape[1] === heads && biasSide(shape[0]!) !== undefined;
 }
 
 /** Whether a table is MAE's fixed one of a square grid, whatever its side: pictures of another size have another. */

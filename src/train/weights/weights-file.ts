@@ -93,7 +93,7 @@ function fileAlone(file: string, which: WhichWeights | undefined): TrainedWeight
 
 /** Whether a tensor of a file belongs to the encoder: what remains of a masked model after its pre-training. */
 export function isOfEncoder(name: string): boolean {
-  return name === 'cls_token' || name === 'pos_embed' || /^(patch_embed|blocks|norm)\./.test(name);
+  return name === 'cls_token' || name === 'pos_embed' || /^(patch_embed|blocks|norm|rel_pos_bias)\./.test(name);
 }
 
 /** The encoder's part of a file. */

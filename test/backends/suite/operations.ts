@@ -167,6 +167,11 @@ async function testAttention(t: Test): Promise<void> {
       );
       own.dispose();
     }
+    await t.test('a bias for each head and pair', async (t) => {
+      const biased = (qkv: tf.Tensor3D, bias: tf.Tensor) => attention(qkv, heads, { bias });
+      const reference = (qkv: Float64Array, bias: Float64Array) => attended(qkv, size, undefined, 1, undefined, bias);
+      await expectForms(t, undefined, biased, reference, [qkv, waves([heads, T, T], 1)]);
+    });
   }
   await t.test('a table of zeros leaves plain attention as it is', (t) => {
     const constants = new Constants();

@@ -47,13 +47,14 @@ export interface AttentionSizes {
 /** The bucket of a pair of tokens in tests. */
 export const bucketOf = (i: number, j: number, buckets: number) => (3 * i + j) % buckets;
 
-/** softmax(q·kᵀ/√d + scale·q·table[bucket])·v of qkv [B, T, 3hd]; table [d, buckets]. */
+/** softmax(q·kᵀ/√d + scale·q·table[bucket] + bias)·v of qkv [B, T, 3hd]; table [d, buckets]; bias [h, T, T]. */
 export function attended(
   qkv: Float64Array,
   { B, T, heads, d }: AttentionSizes,
   table?: Float64Array,
   tableScale = 1,
   bucket: (b: number, i: number, j: number, buckets: number) => number = (_, i, j, buckets) => bucketOf(i, j, buckets),
+  bias?: Float64Array,
 ): Float64Array {
   const out = new Float64Array(B * T * heads * d);
   const buckets = table === undefined ? 1 : table.length / d;
@@ -63,7 +64,7 @@ export function attended(
     for (let h = 0; h < heads; h++) {
       for (let i = 0; i < T; i++) {
         const shares = Array.from({ length: T }, (_, j) => {
-          let logit = 0;
+          let logit = bias?.[(h * T + i) * T + j] ?? 0;
           for (let c = 0; c < d; c++) {
             logit += (at(0, b, i, h, c) * at(1, b, j, h, c)) / Math.sqrt(d);
             if (table !== undefined)

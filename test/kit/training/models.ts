@@ -99,18 +99,20 @@ export function readExpected(model: string): Expected {
   };
 }
 
-/** Mean loss and gradients of a micro-batch, as arrays in the layout of memory. */
+/** Mean loss and gradients of a micro-batch, as arrays in the layout of memory. @param more inputs in the place of the model's own. */
 export function measure(
   model: Model,
   params: Record<string, tf.Variable>,
   batch: HostBatch,
+  more: HostBatch = {},
 ): { loss: number; grads: Record<string, Float32Array> } {
   return tf.tidy(() => {
-    const inputs = uploadAll(model.inputs(batch));
+    const values = { ...model.inputs(batch), ...more };
+    const inputs = uploadAll(values);
     let count = 0;
     const { value, gradients: found } = gradients(() => {
       const loss = model.loss(params, inputs);
-      count = loss.count;
+      count = model.terms?.(values) ?? loss.count;
       return loss.sum;
     }, params);
     const entries = Object.entries(found).map(
@@ -123,16 +125,17 @@ export function measure(
 /** Relative L2 distance from float64 that a gradient in float32 may have. */
 const gradientTolerance = 1e-3;
 
-/** Expects the loss to 1e-5 and every gradient to `tolerance` of float64's; the parameters are the formulas'. */
+/** Expects the loss to 1e-5 and every gradient to `tolerance` of float64's; the parameters are the formulas'. @param more inputs in the place of the model's own. */
 export function expectFloat64(
   t: Test,
   model: Model,
   batch: HostBatch,
   expected: Expected,
   tolerance = gradientTolerance,
+  more: HostBatch = {},
 ): void {
   const params = formulaParameters(model);
-  const { loss, grads } = measure(model, params, batch);
+  const { loss, grads } = measure(model, params, batch, more);
   tf.dispose(params);
   t.ok(Math.abs(loss / expected.loss - 1) < 1e-5, `loss ${loss}, float64 ${expected.loss}`);
   t.same(Object.keys(grads), [...expected.gradients.keys()], 'names and order of the parameters');
@@ -150,9 +153,9 @@ export function expectFloat64(
 }
 
 /** Expects the loss to 1e-5 and the norm of every gradient to 1e-3 of float64's; the parameters are the formulas'. */
-export function expectNorms(t: Test, model: Model, batch: HostBatch, expected: ExpectedNorms): void {
+export function expectNorms(t: Test, model: Model, batch: HostBatch, expected: ExpectedNorms, more?: HostBatch): void {
   const params = formulaParameters(model);
-  const { loss, grads } = measure(model, params, batch);
+  const { loss, grads } = measure(model, params, batch, more);
   tf.dispose(params);
   t.ok(Math.abs(loss / expected.loss - 1) < 1e-5, `loss ${loss}, float64 ${expected.loss}`);
   for (const [name, norm] of Object.entries(expected.norms))
