@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { counted, numberText } from '../../counts.ts';
+import { counted } from '../../counts.ts';
 import { percent } from '../accuracy.ts';
 import { defineMeasure, type Shown } from '../define.ts';
 
@@ -27,5 +27,5 @@ export const maskedCodes = defineMeasure({
 function line({ numbers, before }: Shown): string {
   const now = percent(Number(numbers.accuracy));
   const values = before === undefined ? now : `${percent(Number(before.accuracy))} before, ${now} after`;
-  return `Codes of hidden patches named rightly: ${values}; always the commonest code would be right for ${percent(Number(numbers.commonest))} (${numberText(Number(numbers.hidden))} patches of ${counted(Number(numbers.images), 'picture')})`;
+  return `Codes of hidden patches named rightly: ${values}; always the commonest code would be right for ${percent(Number(numbers.commonest))} (${counted(Number(numbers.hidden), 'patch', 'patches')} of ${counted(Number(numbers.images), 'picture')})`;
 }
