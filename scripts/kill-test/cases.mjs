@@ -93,7 +93,7 @@ stages:
   - random-resized-crop: 32
   - random-flip
   - tokenize: { from: '${tokenizer}', batch: 8 }
-  - mask: { ratio: 0.4, patch: 8 }
+  - mask: { ratio: 0.4, patch: 8, blocks: { min: 4, exact: false } }
 train:
   model: { beit: { size: nano, dropPath: 0.2 } }
   batch: 8
