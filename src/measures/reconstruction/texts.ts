@@ -37,8 +37,10 @@ export function reconstructionLines(numbers: Numbers, baseline: Baseline): strin
   const errors = errorsOf(numbers).sort((a, b) => a.error - b.error);
   const width = Math.max(13, ...errors.map(({ text }) => text.length));
   const [ours, theirs] = [Number(numbers.ours), baselineError(numbers, baseline)];
+  // Where nothing is shown of a picture there is nothing for simple restorers: it was restored from its codes.
+  const what = numbers.meanPatch === undefined ? 'all pixels, restored from codes,' : 'the hidden pixels';
   return [
-    `Error on the hidden pixels of ${counted(Number(numbers.images), 'picture')} (1 is guessing the mean colour):`,
+    `Error on ${what} of ${counted(Number(numbers.images), 'picture')} (1 is guessing the mean colour):`,
     ...errors.map(({ text, error }) => `  ${text.padEnd(width)} ${errorText(error)}`),
     ...(theirs === undefined ? [] : [verdict(ours, theirs, baseline)]),
   ];
