@@ -93,13 +93,18 @@ export function classifierShape(options: ClassifierOptions, { size, grid }: Whol
   const { mixup, cutmix, mixProbability, switchProbability } = options;
   const whole = wholeGrid('classifier', options.patch, { ...(size && { size }), ...(grid && { grid }) });
   const shape = encoderShape(options, whole.patch);
-  const positions = encoder === 'beit' ? 'bias' : encoder === 'lomar' && options.positions !== 'absolute' ? 'relative' : 'table';
+  const positions =
+    encoder === 'beit' ? 'bias' : encoder === 'lomar' && options.positions !== 'absolute' ? 'relative' : 'table';
   const refuse = (option: string, rule: string, advice: string) =>
     fail('MODEL_OPTION', { option, model: 'classifier', rule, found: `encoder: ${encoder}`, advice });
   if (positions !== 'relative' && options.positions === 'relative')
     throw refuse('positions: relative', 'go with `encoder: lomar`', 'Leave it out.');
   if (positions !== 'table' && shape.clsTokens !== undefined)
-    throw refuse('clsTokens', 'go with the encoder of MAE or SRMAE', 'Leave it out: other encoders have one cls token.');
+    throw refuse(
+      'clsTokens',
+      'go with the encoder of MAE or SRMAE',
+      'Leave it out: other encoders have one cls token.',
+    );
   if (positions === 'table') checkPositions(shape.width);
   const mixing = { mixup, cutmix, mixProbability, switchProbability };
   const scale = encoder === 'beit' && { layerScale: options.layerScale };

@@ -11,6 +11,7 @@ PatchstreamError
 Picture
 PipelineProblems
 Random
+beit
 builtin
 catalogue
 centerCrop
@@ -18,6 +19,7 @@ check
 checkFile
 classifier
 classify
+codebook
 createRegistry
 cropBox
 decode
@@ -43,9 +45,11 @@ images
 knn
 linear
 lomar
+lomarBeit
 lomarSrmae
 mae
 mask
+maskedCodes
 noticeCatalogue
 noticeText
 openVectors
@@ -74,6 +78,8 @@ toNpy
 toParquet
 toShards
 toWebdataset
+tokenize
+tokenizer
 type Batch
 type BatchOptions
 type Bottleneck
