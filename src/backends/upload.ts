@@ -41,3 +41,19 @@ export function uploadAll(fields: Readonly<Record<string, HostNumbers>>): Record
     throw error;
   }
 }
+
+/** Some rows of each tensor, as new tensors. The caller owns them. */
+export function tensorRows(
+  tensors: Readonly<Record<string, tf.Tensor>>,
+  from: number,
+  to: number,
+): Record<string, tf.Tensor> {
+  return tf.tidy(() =>
+    Object.fromEntries(
+      Object.entries(tensors).map(([name, tensor]) => {
+        const rest = tensor.shape.slice(1);
+        return [name, tensor.slice([from, ...rest.map(() => 0)], [to - from, ...rest])];
+      }),
+    ),
+  );
+}

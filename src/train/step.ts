@@ -5,7 +5,7 @@ import { backendMoments, releaseMemory } from '../backends/moments.ts';
 import { backendMilliseconds, type Compute, type Inputs, Replays } from '../backends/replay.ts';
 import * as tf from '../backends/tf.ts';
 import { Sums, sumsOfSquares } from '../backends/updates.ts';
-import { uploadAll } from '../backends/upload.ts';
+import { tensorRows, uploadAll } from '../backends/upload.ts';
 import { counted } from '../counts.ts';
 import { PatchstreamError } from '../errors.ts';
 import type { HostBatch, Model, RandomSource } from '../models/model.ts';
@@ -175,7 +175,7 @@ export class Step {
       [0, half],
       [half, samples],
     ] as const) {
-      const part = rows(inputs, from, to);
+      const part = tensorRows(inputs, from, to);
       try {
         this.#pass(part, done);
       } finally {
@@ -294,18 +294,6 @@ function samplesOf(values: Named): number {
 
 function hostRows(values: HostBatch, from: number, to: number): HostBatch {
   return Object.fromEntries(Object.entries(values).map(([name, numbers]) => [name, rowsBetween(numbers, from, to)]));
-}
-
-/** Some rows of each tensor, as new tensors. The caller owns them. */
-function rows(inputs: Inputs, from: number, to: number): Record<string, tf.Tensor> {
-  return tf.tidy(() =>
-    Object.fromEntries(
-      Object.entries(inputs).map(([name, tensor]) => {
-        const rest = tensor.shape.slice(1);
-        return [name, tensor.slice([from, ...rest.map(() => 0)], [to - from, ...rest])];
-      }),
-    ),
-  );
 }
 
 /** Starts a watch that tells the milliseconds spent in JavaScript since; undefined where the backend does not say. */
