@@ -14,17 +14,20 @@ export interface NoiseShape {
   readonly windows?: { readonly K: number; readonly M: number };
   /** With the picture at low resolution, so many times smaller. */
   readonly factor?: number;
+  /** With a code of a tokenizer for each patch, of so many. */
+  readonly vocabulary?: number;
 }
 
-/** picture uint8 [N, H, W, 3]; with `windows` int32 [N, M, 2] and masks uint8 [N, M, K²], else masks [N, n]; lr with a factor. */
-export function noiseBatch({ N, side, patch, ratio, windows, factor }: NoiseShape): HostBatch {
+/** picture uint8 [N, H, W, 3]; with `windows` int32 [N, M, 2] and masks uint8 [N, M, K²], else masks [N, n]; lr with a factor, codes int32 [N, n] with a vocabulary. */
+export function noiseBatch({ N, side, patch, ratio, windows, factor, vocabulary }: NoiseShape): HostBatch {
   const g = side / patch;
   const random = new Random(2, 'noise', 'bench');
   const lr = factor === undefined ? {} : { lr: noisePicture('lr', N, Math.round(side / factor)) };
   const picture = noisePicture('picture', N, side);
   if (windows === undefined) {
     const masks = sampleMasks(N, g * g, hiddenOnGrid(g * g, ratio), random);
-    return { picture, ...lr, masks: { dtype: 'uint8', shape: [N, g * g], data: masks } };
+    const codes = vocabulary === undefined ? {} : { codes: noiseCodes(N, g * g, vocabulary) };
+    return { picture, ...lr, masks: { dtype: 'uint8', shape: [N, g * g], data: masks }, ...codes };
   }
   const { K, M } = windows;
   const places = Array.from({ length: N }, () => Array.from(sampleWindows(g, K, M, random))).flat();
@@ -35,6 +38,11 @@ export function noiseBatch({ N, side, patch, ratio, windows, factor }: NoiseShap
     windows: { dtype: 'int32', shape: [N, M, 2], data: Int32Array.from(places) },
     masks: { dtype: 'uint8', shape: [N, M, K * K], data: masks },
   };
+}
+
+function noiseCodes(N: number, n: number, vocabulary: number): HostTensor {
+  const random = new Random(2, 'codes', 'bench');
+  return { dtype: 'int32', shape: [N, n], data: Int32Array.from({ length: N * n }, () => random.integer(vocabulary)) };
 }
 
 function noisePicture(field: string, N: number, side: number): HostTensor {

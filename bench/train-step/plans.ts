@@ -8,7 +8,8 @@ export const microBatches = ['4', '16', '64'] as const;
 
 /** One training to be timed on both sides: as ours is built, as the Python one is, and the micro-batch. */
 export interface Plan {
-  readonly model: (typeof models)[number];
+  /** BEiT is timed beside ours alone: PyTorch's side has none. */
+  readonly model: (typeof models)[number] | 'beit';
   readonly size: EncoderSize;
   readonly N: number;
   readonly options: object;
@@ -28,6 +29,9 @@ export interface Geometry {
 /** The papers' settings. */
 export const paper: Geometry = { side: 224, patch: 16, windows: { K: 7, M: 4 }, decoder: [512, 8, 16] };
 
+/** 75 of 196 patches. */
+const beitRatio = 0.38;
+
 export function planOf(
   model: Plan['model'],
   size: EncoderSize,
@@ -43,6 +47,16 @@ export function planOf(
       spec: { fields: {}, size: [side, side], grid, windows },
       config: { size, patch, target, ...windows, ratio: 0.8, rpeScaled: false },
       noise: { N, side, patch, ratio: 0.8, windows },
+    };
+  }
+  if (model === 'beit') {
+    const vocabulary = 8192;
+    return {
+      ...common,
+      options: { size },
+      spec: { fields: {}, size: [side, side], grid, vocabulary },
+      config: { size, patch, vocabulary, ratio: beitRatio },
+      noise: { N, side, patch, ratio: beitRatio, vocabulary },
     };
   }
   const factor = model === 'srmae' ? { factor: 4 } : {};

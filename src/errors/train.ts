@@ -16,12 +16,12 @@ export const trainErrors = {
   MASKS_UNEVEN:
     'every picture or window must have as many of its {n:patch/patches} visible, at least one; got {found} after {first}. Hide a fixed share, as the stage `mask` does.',
   MODEL_UNEVEN:
-    '{model} sees only what is visible, as much of every picture; `mask` has `exact: false`, which may hide fewer patches of some. Leave `exact` out.',
+    '{model} must be shown as many patches of every picture, for it is given the visible ones alone; `mask` has `exact: false`, which may hide fewer of some. Leave `exact` out.',
   MODEL_PATCH:
     'a model needs one patch size, in pixels; {found}. Add the stage `windows`, or say `patch` in the options of the model.',
   MODEL_WINDOWS: '{model} needs windows of patches; got none. Add the stage `windows` before `mask`.',
   MODEL_CODES:
-    '{model} learns the codes of patches; got none. Add `tokenize: { from: RUN }`, RUN being the run of a tokenizer.',
+    '{model} must be given codes of its patches to learn; got none. Add `tokenize: { from: RUN }`, RUN being the run of a tokenizer.',
   MODEL_CODES_GRID:
     'the codes must be of the grid that is hidden, {side} × {side:patch/patches}; the tokenizer makes {found} × {found}. Set `patch`, or name a tokenizer that was trained on pictures of another size.',
   MODEL_WHOLE:
@@ -60,7 +60,7 @@ export const trainErrors = {
   ATTENTION_DECODER:
     '`--of decoder` needs a model whose decoder restores hidden patches, such as mae or srmae; {model} has none. Write `--of encoder`.',
   ATTENTION_MODEL:
-    '`attention` needs a model of transformer blocks that works on whole pictures, such as lomar, mae, srmae or classifier; {model} shows none. Name the run of another.',
+    '`attention` needs a model of transformer blocks that works on whole pictures, such as lomar, mae, srmae or classifier; got {model}. Name the run of another.',
   ATTENTION_LAYER:
     '`--layers` must name blocks of the {part} from 1 to {depth}; got {found}. Leave it out, or change it.',
   ATTENTION_PATCH:

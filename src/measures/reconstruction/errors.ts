@@ -81,6 +81,7 @@ export async function evaluateReconstruction(
   const examples: RestoredImage[] = [];
   let hidden = 0;
   let images = 0;
+  let unmasked = false;
   for await (const { fields, keys } of batches) {
     const made = await reconstruct(model, params, fields);
     for (const [n, key] of keys.entries()) {
@@ -90,6 +91,7 @@ export async function evaluateReconstruction(
         const ours = hiddenError(restored, patches, mask);
         hidden += ours.count;
         sums.ours! += ours.sum;
+        unmasked ||= image.unmasked === true;
         for (const [name, restore] of image.unmasked ? [] : restorers)
           sums[name]! += hiddenError(restore(patches, mask, shape), patches, mask).sum;
         for (const [name, low] of lowErrors(image)) {
@@ -103,7 +105,7 @@ export async function evaluateReconstruction(
   }
   if (hidden === 0) throw fail('RECONSTRUCTION_EMPTY', { images });
   if (!Number.isFinite(sums.ours)) throw fail('RECONSTRUCTION_NOT_A_NUMBER', {});
-  const measured = Object.entries(sums).filter(([name]) => name === 'ours' || model.fields.includes('masks'));
+  const measured = Object.entries(sums).filter(([name]) => name === 'ours' || !unmasked);
   const errors = Object.fromEntries(measured.map(([name, sum]) => [name, sum / hidden]));
   return { errors, images, hidden, notes: notesOn(model), examples };
 }

@@ -158,7 +158,7 @@ t.test('shapes: what the chain must give', (t) => {
   const { vocabulary: _, ...plain } = spec;
   t.throws(
     () => beitShape('beit', options(), plain),
-    /MODEL_CODES: beit learns the codes of patches; got none.*tokenize/,
+    /MODEL_CODES: beit must be given codes of its patches to learn; got none.*tokenize/,
   );
   t.throws(() => beitShape('beit', options(), inWindows), /MODEL_WHOLE: beit/);
   t.throws(() => beitShape('lomar-beit', options(), spec), /MODEL_WINDOWS: lomar-beit needs windows/);

@@ -24,7 +24,7 @@ OPTION_VALUE: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measure
 ---
 OPTION_UNKNOWN: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:26: a measure has no option \`knm\`. Did you mean \`knn\`?
 OPTION_MISSING: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:44: \`on\` must be given: a folder or a source; got nothing. Add it to knn, or \`source\` to evaluate.
-OPTION_ONE_OF: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:48: exactly one of reconstruction, knn, linear, classify and scales must be given; got several. Take one out; over a file it is \`--set evaluate.measures.1.knn=null\`.
+OPTION_ONE_OF: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:48: exactly one of reconstruction, knn, linear, classify, scales, codebook and masked-codes must be given; got several. Take one out; over a file it is \`--set evaluate.measures.1.knn=null\`.
 OPTION_MISSING: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:56: \`on\` must be given: a folder or a source; got nothing. Add it to linear, or \`source\` to evaluate.
 OPTION_VALUE: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:62: \`evaluate.measures.2\` must be a map; got 3. Write \`knn: { k: 20 }\`.
 ---
@@ -34,7 +34,7 @@ OPTION_UNKNOWN: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measu
 ---
 OPTION_ONE_OF: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:96: exactly one of measures and linear must be given; got several. Take one out; over a file it is \`--set evaluate.measures=null\`.
 ---
-OPTION_ONE_OF: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:1: exactly one of measures, reconstruction, knn, linear, classify and scales must be given; got none. Add one.
+OPTION_ONE_OF: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:1: exactly one of measures, reconstruction, knn, linear, classify, scales, codebook and masked-codes must be given; got none. Add one.
 ---
 FIELD_MISSING: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:13: stage decode must get samples with \`bytes\`; got picture, label. Put a stage that gives it before it.
 OPTION_UNKNOWN: .tap/fixtures/test-pipeline-resolve-evaluate.test.ts-check-measures-that-cannot-be/tiny.yaml:20:59: knn has no option \`kk\`. Did you mean \`k\`?
