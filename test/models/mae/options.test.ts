@@ -70,7 +70,10 @@ t.test('shapes that cannot be', (t) => {
     () => shape({}, { ...spec(16, 224), windows: { K: 7, M: 4 } }),
     /MODEL_WHOLE: mae hides patches of the whole/,
   );
-  t.throws(() => shape({}, { ...spec(16, 224), uneven: true }), /MODEL_UNEVEN: mae must be shown as many patches of every picture/);
+  t.throws(
+    () => shape({}, { ...spec(16, 224), uneven: true }),
+    /MODEL_UNEVEN: mae must be shown as many patches of every picture/,
+  );
   t.throws(() => shape({}, { size: [224, 224] }), /MODEL_PATCH: .* got none/);
   t.throws(() => shape({ patch: 8 }), /MODEL_PATCH: .* the stages say 16, the model says 8/);
   t.throws(() => shape({ patch: 15 }, { size: [224, 224] }), /PATCH_SIDE: .* 224 px; got 15. Try (14|16)/);
