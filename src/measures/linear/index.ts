@@ -15,11 +15,16 @@ export const linear = defineMeasure({
       .positive()
       .default(0.1)
       .describe('Highest learning rate for a batch of 256; the rate is lr · batch / 256, and falls to 0 as a cosine.'),
-    warmupEpochs: z.int().min(0).default(0).describe('Epochs of linear rise from 0 before that; fewer than `epochs`.'),
+    // Without defaults: runs of before these options go on as the same ones.
+    warmupEpochs: z
+      .int()
+      .min(0)
+      .optional()
+      .describe('Epochs of linear rise from 0 before that; fewer than `epochs`. Default 0.'),
     optimizer: z
       .enum(['sgd', 'lars'])
-      .default('sgd')
-      .describe('SGD with momentum, or LARS as in MAE’s recipe, for batches of thousands.'),
+      .optional()
+      .describe('SGD with momentum, or LARS as in MAE’s recipe, for batches of thousands. Default sgd.'),
     ghostBatch: z
       .int()
       .min(2)
@@ -34,7 +39,7 @@ export const linear = defineMeasure({
   labels: true,
   fields: ['picture'],
   atStart: true,
-  check({ epochs, warmupEpochs }) {
+  check({ epochs, warmupEpochs = 0 }) {
     if (warmupEpochs < epochs) return [];
     const slots = { option: 'warmupEpochs', expected: `less than \`epochs\`, ${epochs}`, found: warmupEpochs };
     return [{ option: 'warmupEpochs', error: fail('OPTION_VALUE', { ...slots, advice: '' }) }];
@@ -43,8 +48,8 @@ export const linear = defineMeasure({
   async run(context) {
     const [{ featureSets }, { linearProbe }] = await Promise.all([import('../features.ts'), import('./probe.ts')]);
     const { sets, about } = await featureSets(context);
-    const { options, seed } = context;
-    const accuracy = await linearProbe({ ...sets, ...options, seed });
+    const { warmupEpochs = 0, optimizer = 'sgd', ...options } = context.options;
+    const accuracy = await linearProbe({ ...sets, ...options, warmupEpochs, optimizer, seed: context.seed });
     return { numbers: { ...accuracy, ...about }, notes: sameNotes('the linear probe', about) };
   },
 });
