@@ -26,7 +26,7 @@ async function answersOf(each: ParityCase): Promise<Map<string, Float32Array>> {
   const model = await buildModel({ name: each.model, options: each.options, spec: each.spec });
   const params = noisyParameters(model);
   try {
-    return await answerOf(model, params, each.batch);
+    return await answerOf(model, params, model.inputs(each.batch, each.chance));
   } finally {
     tf.dispose(params);
     model.dispose();
