@@ -2,7 +2,16 @@ import { printable } from '../errors.ts';
 import { builtin } from '../pipeline/builtin.ts';
 import { PipelineProblems } from '../pipeline/check.ts';
 import { parsePart } from '../pipeline/part.ts';
-import { aboutText, columns, readStudy, runStudy, type StudyEvent, studyTable, writePage } from '../studies/index.ts';
+import {
+  aboutText,
+  columns,
+  failuresOf,
+  readStudy,
+  runStudy,
+  type StudyEvent,
+  studyTable,
+  writePage,
+} from '../studies/index.ts';
 import { problemLines } from './check.ts';
 import { type Command, exits, onlyWord } from './command.ts';
 import { signals } from './run.ts';
@@ -42,8 +51,7 @@ export const study: Command = {
       const page = await writePage(read.output, result);
       if (given.flag('json')) stdout.write(`${JSON.stringify(result, null, 2)}\n`);
       else stdout.write(printableLines(`${columns(studyTable(result))}${aboutText(result)}\nstudy: ${page}\n`));
-      const failed = result.rows.some(({ outcomes }) => outcomes.some(({ failure }) => failure !== undefined));
-      return failed ? exits.failed : exits.ok;
+      return failuresOf(result).length > 0 ? exits.failed : exits.ok;
     } catch (error) {
       if (error instanceof PipelineProblems) {
         for (const line of problemLines(error.problems)) stderr.write(`${line}\n`);

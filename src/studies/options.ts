@@ -122,7 +122,8 @@ export async function readStudy(path: string): Promise<{ study?: Study; problems
   );
   for (const { error, path: at, key } of wrong) problems.add(error, at, { key });
   if (value === undefined) return { problems: [...broken, ...problems.sorted()] };
-  const { study, name = standardName(file), output = resolve('runs', standardName(file)) } = value;
+  const { study, name = standardName(file) } = value;
+  const { output = resolve('runs', name) } = value;
   budgetProblems(study, (slots, at) => problems.add(fail('STUDY_BUDGET', slots), at));
   if (Object.keys(study.arms).length === 0) {
     const slots = { option: 'arms', expected: 'at least one arm by its name', advice: ' below `study`' };

@@ -46,7 +46,9 @@ function textOf(value: string): (value: number) => string {
 
 function searchText({ search }: RowResult): string {
   if (search?.chosen === undefined) return '–';
-  return `${texts(search.chosen, {}).join(', ')}, of ${counted(search.tries.length, 'try', 'tries')}`;
+  const failed = search.tries.filter(({ failures }) => failures !== undefined).length;
+  const tries = `${counted(search.tries.length, 'try', 'tries')}${failed > 0 ? `, ${failed} failed` : ''}`;
+  return `${texts(search.chosen, {}).join(', ')}, of ${tries}`;
 }
 
 /** A table in columns, for a terminal. */
@@ -66,11 +68,7 @@ export function columns(rows: readonly (readonly string[])[]): string {
 /** Writes the page of a study beside its runs. @throws FILE_WRITE */
 export async function writePage(folder: string, result: StudyResult): Promise<string> {
   const path = join(folder, 'study.html');
-  const failures = result.rows
-    .flatMap(({ outcomes }) => outcomes)
-    .flatMap(({ folder, failure }) =>
-      failure === undefined ? [] : [`<li>${escapeHtml(`${folder}: ${failure}`)}</li>`],
-    );
+  const failures = failuresOf(result).map((failure) => `<li>${escapeHtml(failure)}</li>`);
   const body = [
     `<h1>${escapeHtml(result.name)}</h1>`,
     `<p>${escapeHtml(aboutText(result))}</p>`,
@@ -81,6 +79,16 @@ export async function writePage(folder: string, result: StudyResult): Promise<st
   ];
   await writeWhole(path, htmlText(result.name, body));
   return path;
+}
+
+/** Each training that has failed, of the seeds and of the searches, and why. */
+export function failuresOf({ rows }: StudyResult): readonly string[] {
+  return rows.flatMap(({ name, outcomes, search }) => [
+    ...(search?.tries ?? []).flatMap(({ values, failures = [] }) =>
+      failures.map((failure) => `${name}, search ${texts(values, {}).join(', ')}: ${failure}`),
+    ),
+    ...outcomes.flatMap(({ seed, failure }) => (failure === undefined ? [] : [`${name}, seed ${seed}: ${failure}`])),
+  ]);
 }
 
 /** What a reader of the table must know. */

@@ -31,7 +31,12 @@ export interface RowResult {
   readonly search?: {
     /** None where it has not come to its end, or nothing could be measured. */
     readonly chosen?: Readonly<Record<string, unknown>>;
-    readonly tries: readonly { readonly values: Readonly<Record<string, unknown>>; readonly mean?: number }[];
+    readonly tries: readonly {
+      readonly values: Readonly<Record<string, unknown>>;
+      readonly mean?: number;
+      /** Why trainings of it have failed. */
+      readonly failures?: readonly string[];
+    }[];
   };
   readonly outcomes: readonly Outcome[];
   /** By measure and value, of the seeds that were measured. */

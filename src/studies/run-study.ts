@@ -178,7 +178,8 @@ async function searchOf(work: Work, { runs }: StudyRow): Promise<{ chosen?: Valu
     const outcomes = await outcomesOf(work, trainings);
     if (outcomes.length < trainings.length) open = true;
     const mean = summariesOf(outcomes)[measure]?.mean;
-    tries.push({ values, ...(mean !== undefined && { mean }) });
+    const failures = outcomes.flatMap(({ failure }) => failure ?? []);
+    tries.push({ values, ...(mean !== undefined && { mean }), ...(failures.length > 0 && { failures }) });
   }
   if (open) return { tries };
   if (tries.length === 0) return { chosen: {}, tries };

@@ -148,6 +148,29 @@ output: out
   t.match(again, { code: 0, out: /lost +1 of 1 +[\d.]+ %/ }, again.err);
 });
 
+t.test(
+  'a try of a search that fails is told, counted and an exit code; the search takes among the others',
+  async (t) => {
+    const root = await folder(t, {
+      'tries.yaml': `
+study:
+  arms: { a: { file: classifier.yaml } }
+  tune: { over: { train.init: [nowhere, null] } }
+  measure: classify.top1
+output: out
+`,
+      'named.yaml': 'name: named\nstudy: { arms: { a: { file: x.yaml } }, measure: a.b }\n',
+    });
+    const { code, out, err } = await patchstream(['study', join(root, 'tries.yaml')]);
+    t.equal(code, 1, err);
+    t.match(out, /a +1 of 1 .*init null, of 2 tries, 1 failed/);
+    const [row] = resultIn(root).rows;
+    t.match(row!.search!.tries, [{ failures: [/nowhere/] }, { mean: Number }]);
+    t.match(readFileSync(join(root, 'out/study.html'), 'utf8'), /<h2>Failed<\/h2>[\s\S]*a, search init .*nowhere/);
+    t.match((await readStudy(join(root, 'named.yaml'))).study?.output, /runs\/named$/);
+  },
+);
+
 t.test('a study that was stopped goes on where it was, to the same table', async (t) => {
   const files = {
     'seeds.yaml': 'study: { arms: { a: { file: encoder.yaml } }, seeds: [1, 2, 3], measure: knn.top1 }\noutput: out\n',

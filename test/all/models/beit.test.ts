@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import type { RunEvent } from '../../src/events/events.ts';
-import { builtin } from '../../src/pipeline/builtin.ts';
-import { checkFile } from '../../src/pipeline/check.ts';
-import { run } from '../../src/runs/run.ts';
-import { pictureFolder, writeFiles } from '../kit/files/folder.ts';
-import { saying } from '../kit/runs/said.ts';
+import type { RunEvent } from '../../../src/events/events.ts';
+import { builtin } from '../../../src/pipeline/builtin.ts';
+import { checkFile } from '../../../src/pipeline/check.ts';
+import { run } from '../../../src/runs/run.ts';
+import { pictureFolder, writeFiles } from '../../kit/files/folder.ts';
+import { saying } from '../../kit/runs/said.ts';
 
 const train = (steps: number) => `batch: 4, microBatch: 2, steps: ${steps}, thread: main, backend: wasm`;
 const files = {

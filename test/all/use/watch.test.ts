@@ -4,10 +4,10 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import t from 'tap';
-import type { RunEvent } from '../../src/events/events.ts';
-import { pictureFolder, writeFiles } from '../kit/files/folder.ts';
-import { patchstream } from '../kit/runs/terminal.ts';
-import { linesIn, trainedRuns } from '../kit/training/trained-runs.ts';
+import type { RunEvent } from '../../../src/events/events.ts';
+import { pictureFolder, writeFiles } from '../../kit/files/folder.ts';
+import { patchstream } from '../../kit/runs/terminal.ts';
+import { linesIn, trainedRuns } from '../../kit/training/trained-runs.ts';
 
 const runs = trainedRuns(t, 12);
 

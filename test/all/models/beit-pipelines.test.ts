@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import t from 'tap';
-import { builtin } from '../../src/pipeline/builtin.ts';
-import { checkFile } from '../../src/pipeline/check.ts';
-import { run } from '../../src/runs/run.ts';
-import { pictureFolder } from '../kit/files/folder.ts';
+import { builtin } from '../../../src/pipeline/builtin.ts';
+import { checkFile } from '../../../src/pipeline/check.ts';
+import { run } from '../../../src/runs/run.ts';
+import { pictureFolder } from '../../kit/files/folder.ts';
 
 /** Two steps of each file that is published, on few small pictures and at the smallest size. */
 t.test('every pipeline of tokenizers and BEiT trains', async (t) => {

@@ -1,11 +1,11 @@
 import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { decode, embed, imageFolder, pipeline } from '../../src/index.ts';
-import { embedPictures } from '../../src/runs/embed-pictures.ts';
-import { writeFiles } from '../kit/files/folder.ts';
-import { patchstream } from '../kit/runs/terminal.ts';
-import { linesIn, trainedRuns } from '../kit/training/trained-runs.ts';
+import { decode, embed, imageFolder, pipeline } from '../../../src/index.ts';
+import { embedPictures } from '../../../src/runs/embed-pictures.ts';
+import { writeFiles } from '../../kit/files/folder.ts';
+import { patchstream } from '../../kit/runs/terminal.ts';
+import { linesIn, trainedRuns } from '../../kit/training/trained-runs.ts';
 
 /** Of both tests: training costs most of their time. */
 const runs = trainedRuns(t, 40);

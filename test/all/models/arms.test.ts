@@ -1,15 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import type { RunEvent } from '../../src/events/events.ts';
-import { decodeSafetensors, floatsOf } from '../../src/formats/safetensors.ts';
-import { builtin } from '../../src/pipeline/builtin.ts';
-import { checkFile } from '../../src/pipeline/check.ts';
-import { run } from '../../src/runs/run.ts';
-import { pictureFolder, writeFiles } from '../kit/files/folder.ts';
-import { gradient, jpeg } from '../kit/pictures/pictures.ts';
-import { relativeL2 } from '../kit/training/tensors.ts';
-import { withoutTorch } from '../kit/training/torch.ts';
+import type { RunEvent } from '../../../src/events/events.ts';
+import { decodeSafetensors, floatsOf } from '../../../src/formats/safetensors.ts';
+import { builtin } from '../../../src/pipeline/builtin.ts';
+import { checkFile } from '../../../src/pipeline/check.ts';
+import { run } from '../../../src/runs/run.ts';
+import { pictureFolder, writeFiles } from '../../kit/files/folder.ts';
+import { gradient, jpeg } from '../../kit/pictures/pictures.ts';
+import { relativeL2 } from '../../kit/training/tensors.ts';
+import { withoutTorch } from '../../kit/training/torch.ts';
 
 /** The pipelines of arms, and what is changed of some so that the arms without a file are run too. */
 const arms: Readonly<Record<string, readonly string[]>> = {
