@@ -70,13 +70,24 @@ export const dataErrors = {
     'there must be one label for each image; got {images:image} and {labels:label}. Check whether both files are of the same part.',
   IDX_LABEL: 'a label must be a whole number from 0 to 65535; got {found}. Check whether this is the file of labels.',
   MAT_FORMAT:
-    'a MAT-file must {rule}; got {found}. Fetch it again; of SVHN, take train_32x32.mat, test_32x32.mat or extra_32x32.mat.',
+    'a MAT-file must {rule}; got {found}. Fetch it again; of SVHN, take train_32x32.mat, test_32x32.mat or extra_32x32.mat, of ImageNet data/meta.mat of the devkit.',
   MAT_LIMIT:
     'an array of a MAT-file must hold at least 1 and at most {limit:byte}; got {name}, {shape}. Raise `maxBytes` if that is meant; else the file is damaged.',
   EXPW_LINE:
     'line {line} must be `name face top left right bottom confidence label`, the name that of a file in image/origin, the label from 0 to 6; got {found}. Fix the line, or fetch the list again.',
   EXPW_EMPTY:
     'at least one face must be {minSide} px wide and high and belong to the part asked for; got {found:face} in all. Lower `minSide`, or look at `path`.',
+  CK_FORMAT:
+    'CK+ must {rule}; got {found}. Unpack extended-cohn-kanade-images.zip and Emotion_labels.zip again, side by side.',
+  RAF_LINE:
+    'line {line} must be `train_00001.jpg 5` or `test_0001.jpg 5`, a name that no other line has and a label from 1 to 7; got {found}. Fix the line, or fetch the list again.',
+  RAF_EMPTY:
+    'the list must have at least one face of the part asked for, {part}; got {found:face} in all. Look at `path`.',
+  IMAGENET_FORMAT:
+    'ImageNet must {rule}; got {found}. Unpack it again, or take `image-folder` for folders of your own.',
+  IMAGENET_LINE: 'line {line} must be the number of a class, from 1 to {most}; got {found}. Unpack the devkit again.',
+  IMAGENET_CLASSES:
+    'the folders must be {what}, one for each; got {found}. Unpack what is missing and move away what is too much; where fewer classes are meant, say `classes`.',
   SHARD_FORMAT:
     'a shard must begin with "PSHARD1\\n"; got {found}. Look at `path`; shards are what the sink `shards` writes.',
   SHARD_VERSION:

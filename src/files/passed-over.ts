@@ -17,6 +17,8 @@ const reasons = {
   fold: ['of another fold', 'of other folds'],
   limit: ['beyond `limit`', 'beyond `limit`'],
   part: ['of the other `part`', 'of the other `part`'],
+  between: ['frame that shows no whole expression', 'frames that show no whole expression'],
+  unlabelled: ['frame of a sequence without an emotion', 'frames of sequences without an emotion'],
   writing: ['that is still written', 'that are still written'],
   unseen: ['that cannot be looked at now', 'that cannot be looked at now'],
 } as const;

@@ -30,7 +30,8 @@ export interface MatOptions {
   readonly maxBytes: number;
 }
 
-const headerBytes = 128;
+/** Bytes of a file before its elements. */
+export const matHeaderBytes = 128;
 const types = { matrix: 14, deflated: 15 };
 
 interface Stored {
@@ -68,7 +69,7 @@ export async function readMat<Name extends string>(
     const { size } = await handle.stat();
     await checkHeader(handle);
     const arrays = new Map<string, MatArray>();
-    for (let at = headerBytes; at < size; ) {
+    for (let at = matHeaderBytes; at < size; ) {
       const [type, length] = await tagAt(handle, at);
       const end = at + 8 + length;
       if (end > size)
@@ -108,14 +109,19 @@ export async function readMat<Name extends string>(
 const wrong = (rule: string, found: string) => fail('MAT_FORMAT', { rule, found });
 
 async function checkHeader(handle: FileHandle): Promise<void> {
-  const { buffer, bytesRead } = await handle.read(Buffer.alloc(headerBytes), 0, headerBytes, 0);
-  if (bytesRead < headerBytes)
-    throw wrong(`begin with a header of ${counted(headerBytes, 'byte')}`, counted(bytesRead, 'byte'));
-  const packed = packedBytes(buffer.subarray(0, bytesRead));
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(matHeaderBytes), 0, matHeaderBytes, 0);
+  checkMatHeader(buffer.subarray(0, bytesRead));
+}
+
+/** Whether a file begins as one of level 5, little-endian. @throws MAT_FORMAT */
+export function checkMatHeader(bytes: Buffer): void {
+  if (bytes.length < matHeaderBytes)
+    throw wrong(`begin with a header of ${counted(matHeaderBytes, 'byte')}`, counted(bytes.length, 'byte'));
+  const packed = packedBytes(bytes.subarray(0, matHeaderBytes));
   if (packed !== undefined) throw wrong('be of level 5 and plain', `${packed.what}; ${packed.advice}`);
-  const [version, mark] = [buffer.readUInt16LE(124), buffer.toString('latin1', 126)];
+  const [version, mark] = [bytes.readUInt16LE(124), bytes.toString('latin1', 126, 128)];
   if (mark !== 'IM' || version !== 0x0100) {
-    const text = buffer.toString('latin1', 0, 19).trimEnd();
+    const text = bytes.toString('latin1', 0, 19).trimEnd();
     throw wrong('be of level 5 and little-endian', `a header that begins with ${JSON.stringify(text)}`);
   }
 }

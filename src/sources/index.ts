@@ -1,3 +1,6 @@
+import { ckPlus } from './datasets/ck-plus.ts';
+import { imagenet } from './datasets/imagenet.ts';
+import { rafDb } from './datasets/raf-db.ts';
 import { expw } from './expw.ts';
 import { idx } from './idx.ts';
 import { imageFolder } from './image-folder.ts';
@@ -6,6 +9,6 @@ import { svhn } from './svhn.ts';
 import { webdataset } from './webdataset.ts';
 
 /** Every source that comes with patchstream. A registry is made from this list. */
-export const sources = [imageFolder, shards, webdataset, idx, svhn, expw] as const;
+export const sources = [imageFolder, shards, webdataset, idx, svhn, expw, ckPlus, rafDb, imagenet] as const;
 
-export { expw, idx, imageFolder, shards, svhn, webdataset };
+export { ckPlus, expw, idx, imageFolder, imagenet, rafDb, shards, svhn, webdataset };

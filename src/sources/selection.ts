@@ -18,9 +18,17 @@ export const selectionOptions = {
   fold: share
     .optional()
     .describe(
-      'Only this part of the samples, `3/10` the third tenth: by a hash of each key, so that it stays the same where samples are added; the faces of a photo of ExpW stay together.',
+      'Only this part of the samples, `3/10` the third tenth: by a hash of each key, so that it stays the same where samples are added; the faces of a photo of ExpW and the frames of a person of CK+ stay together.',
     ),
   without: share.optional().describe('All samples but this part, `3/10`: what `fold: 3/10` leaves out, and no other.'),
+  together: z
+    .int()
+    .min(1)
+    .max(100)
+    .optional()
+    .describe(
+      'How many parts of their keys, between slashes, the samples of one fold have in common: with 1, `photo.jpg/0` and `photo.jpg/1` are in the same. Default: as the source knows it, or else the whole key.',
+    ),
   limit: z
     .int()
     .min(1)
@@ -31,6 +39,7 @@ export const selectionOptions = {
 export interface Selection {
   readonly fold?: string | undefined;
   readonly without?: string | undefined;
+  readonly together?: number | undefined;
   readonly limit?: number | undefined;
 }
 
@@ -75,12 +84,15 @@ export function selected<F extends Fields>(source: OpenSource<F>, selection: Sel
   };
 }
 
-function chosen(source: OpenSource, { fold, without, limit }: Selection) {
+function chosen(source: OpenSource, { fold, without, together, limit }: Selection) {
   const { count } = source;
   if (!Number.isFinite(count)) throw fail('SELECTION_ENDLESS', {});
   const passedOver = new PassedOver();
   passedOver.join(source.passedOver ?? []);
-  const subjectOf = (index: number) => source.subject?.(index) ?? source.key(index);
+  const subjectOf = (index: number) =>
+    together === undefined
+      ? (source.subject?.(index) ?? source.key(index))
+      : source.key(index).split('/', together).join('/');
   const rules = [
     ...(fold === undefined ? [] : [{ ...shareOf(fold), inside: true }]),
     ...(without === undefined ? [] : [{ ...shareOf(without), inside: false }]),

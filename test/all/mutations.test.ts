@@ -1,4 +1,6 @@
 import t from 'tap';
+import { mutateDataset } from '../kit/datasets/mutate.ts';
+import { subjects } from '../kit/datasets/subjects.ts';
 import { tryNames } from '../kit/files/names.ts';
 import { mutate } from '../kit/pictures/mutations.ts';
 import { mutateVectors } from '../kit/vector-mutations.ts';
@@ -36,3 +38,11 @@ t.test(
     t.ok(grown < 300, `${Math.round(grown)} MiB more`);
   },
 );
+
+for (const [name, subject] of Object.entries(subjects))
+  t.test(`10,000 mutations of ${name}: an error of the catalogue, or the labels as they are`, async (t) => {
+    const { refused, read, wrong } = await mutateDataset(t.testdir({}), await subject(), 10_000);
+    t.same(wrong.slice(0, 20), []);
+    t.comment(`${refused} refused, ${read} read`);
+    t.ok(refused > 2000 && read > 2000);
+  });

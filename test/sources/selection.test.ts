@@ -36,6 +36,22 @@ t.test('vector: the part of a key, as another program computes it', (t) => {
   t.end();
 });
 
+t.test('`together`: what has the first parts of its key in common is in one fold, whatever the source says', (t) => {
+  const all = Array.from({ length: 60 }, (_, i) => `p${i >> 2}.jpg/${i % 4}`);
+  const subjects = all.map((_, i) => `s${i}`);
+  const fold = keysOf(selected(listed(all, subjects), { fold: '1/3', together: 1 }));
+  t.same(
+    fold,
+    all.filter((key) => partOf(key.split('/')[0]!, 3) === 1),
+  );
+  t.ok(fold.length > 0 && fold.length % 4 === 0);
+  const rest = keysOf(selected(listed(all, subjects), { without: '1/3', together: 1 }));
+  t.equal(fold.length + rest.length, 60);
+  t.same(chosen(all, { fold: '1/3', together: 2 }), chosen(all, { fold: '1/3' }), 'both parts are the whole key');
+  t.same(chosen(all, { together: 1, limit: 5 }), chosen(all, { limit: 5 }));
+  t.end();
+});
+
 t.test(
   'the folds are disjoint and together all, in listing order; `without` is the rest; nothing moves where samples are added',
   (t) => {

@@ -17,6 +17,7 @@ catalogue
 centerCrop
 check
 checkFile
+ckPlus
 classifier
 classify
 codebook
@@ -41,6 +42,7 @@ faceCrop
 fail
 idx
 imageFolder
+imagenet
 images
 knn
 linear
@@ -59,6 +61,7 @@ perceptualHash
 pipeline
 predict
 prometheus
+rafDb
 randomFlip
 randomResizedCrop
 readStudy

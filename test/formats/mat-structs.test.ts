@@ -1,0 +1,105 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { readMatStructs } from '../../src/formats/mat-structs.ts';
+import { array, deflated, element, matFile, type Struct, structs } from '../kit/datasets/mat.ts';
+
+const rows: readonly Struct[] = [
+  { id: 1, WNID: 'n01440764', words: 'tench, Tinca tinca', children: [], height: 0.5 },
+  { id: 300, WNID: 'n00001740', words: 'é', children: [1, 2, 3], height: 70000 },
+];
+
+function read(t: import('tap').Test, bytes: Buffer, { name = 'synsets', maxBytes = 2 ** 20 } = {}) {
+  const path = join(t.testdir({}), 'meta.mat');
+  writeFileSync(path, bytes);
+  return readMatStructs(path, name, { maxBytes });
+}
+
+t.test(
+  'text and single numbers of each struct, in either encoding, deflated or not, behind other arrays',
+  async (t) => {
+    const other = array(6, [1, 1], 'version', element(9, Buffer.from(Float64Array.of(1).buffer)));
+    for (const characters of ['utf8', 'utf16'] as const) {
+      const made = structs('synsets', rows, characters);
+      for (const bytes of [
+        matFile(made),
+        matFile(deflated(made)),
+        matFile(other, deflated(other), made),
+        matFile(element(14, Buffer.alloc(0)), made),
+      ]) {
+        const found = await read(t, bytes);
+        t.same(
+          found.map((struct) => Object.fromEntries(struct)),
+          rows.map((row) => ({ ...row, children: undefined })),
+        );
+      }
+    }
+    const kinds = [
+      [1, Int8Array.of(-3)],
+      [2, Uint8Array.of(250)],
+      [3, Int16Array.of(-300)],
+      [4, Uint16Array.of(65535)],
+      [5, Int32Array.of(-70000)],
+      [6, Uint32Array.of(2 ** 32 - 1)],
+      [7, Float32Array.of(0.25)],
+      [9, Float64Array.of(1e300)],
+    ] as const;
+    for (const [type, value] of kinds) {
+      const field = array(6, [1, 1], '', element(type, Buffer.from(value.buffer)));
+      const named = [element(5, Buffer.from(Int32Array.of(5).buffer)), element(1, Buffer.from('a\0\0\0\0'))];
+      const [struct] = await read(t, matFile(array(2, [1, 1], 'synsets', ...named, field)));
+      t.equal(struct!.get('a'), value[0], `type ${type}`);
+    }
+  },
+);
+
+t.test('files that are none, are cut off or damaged', async (t) => {
+  const made = structs('synsets', rows);
+  const refused = (bytes: Buffer, message: RegExp, options = {}) =>
+    t.rejects(read(t, bytes, options), { code: 'MAT_FORMAT', message }, String(message));
+  await refused(Buffer.alloc(0), /header of 128 bytes; got 0 bytes/);
+  await refused(Buffer.from('\x89HDF\r\n'.padEnd(600)), /level 5 and little-endian/);
+  await refused(matFile(), /structs synsets; got none/);
+  await refused(matFile(made), /structs other; got none/, { name: 'other' });
+  await refused(matFile(made).subarray(0, 400), /past its end/);
+  await refused(matFile(made, Buffer.alloc(3)), /3 bytes after the last/, { name: 'other' });
+  await refused(matFile(array(6, [1, 1], 'synsets', element(2, Buffer.of(1)))), /have structs in synsets.*class 6/);
+  await refused(matFile(deflated(made.subarray(0, 300))), /past its end/);
+  const broken = deflated(made);
+  broken[broken.length - 1]! ^= 1;
+  await refused(matFile(broken), /inflate to its end/);
+  await refused(
+    matFile(
+      deflated(
+        structs(
+          'synsets',
+          Array.from({ length: 2000 }, () => rows[0]!),
+        ),
+      ),
+    ),
+    /at most 10,000 bytes/,
+    { maxBytes: 10_000 },
+  );
+  const names = (text: string, length: number) => [
+    element(5, Buffer.from(Int32Array.of(length).buffer)),
+    element(1, Buffer.from(text)),
+  ];
+  await refused(matFile(array(2, [1, 1], 'synsets', ...names('abcd', 3))), /names of fields/);
+  await refused(matFile(array(2, [1, 1], 'synsets', ...names('abcd', 0))), /names of fields/);
+  await refused(
+    matFile(array(2, [2, 1], 'synsets', ...names('abcd\0', 5), element(14, Buffer.alloc(0)))),
+    /ends before/,
+  );
+  await refused(
+    matFile(array(2, [1, 1], 'synsets', ...names('abcd\0', 5), element(2, Buffer.alloc(8)))),
+    /array in each field/,
+  );
+  await refused(matFile(array(2, [2 ** 20, 2 ** 20], 'synsets', ...names('abcd\0', 5))), /at most 1,000,000 structs/);
+  await refused(matFile(array(2, [-1, 1], 'synsets', ...names('abcd\0', 5))), /dimensions/);
+  const short = array(4, [1, 9], '', element(16, Buffer.from('n0144')));
+  await refused(matFile(array(2, [1, 1], 'synsets', ...names('abcd\0', 5), short)), /9 characters of a text; got 5/);
+  const wide = array(6, [1, 1], '', element(9, Buffer.alloc(16)));
+  await refused(matFile(array(2, [1, 1], 'synsets', ...names('abcd\0', 5), wide)), /value for each number/);
+  await t.rejects(readMatStructs('no-such.mat', 'synsets', { maxBytes: 1 }), { code: 'FILE_UNREADABLE' });
+  await t.rejects(read(t, matFile(made), { maxBytes: 100 }), { code: 'FILE_LARGE' });
+});
