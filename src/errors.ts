@@ -2,6 +2,7 @@ import { counted } from './counts.ts';
 import { dataErrors } from './errors/data.ts';
 import { pipelineErrors } from './errors/pipeline.ts';
 import { streamsErrors } from './errors/streams.ts';
+import { tablesErrors } from './errors/tables.ts';
 import { trainErrors } from './errors/train.ts';
 
 /**
@@ -9,7 +10,7 @@ import { trainErrors } from './errors/train.ts';
  * to do; `where` says the place (file:line:column, stage, sample). `{slots}` are filled and escaped by `fail`; `{limit:byte}` is a number with what it counts.
  * A code is never reused after its removal. `docs/errors.md` is made from this list, and a test holds the two together.
  */
-export const catalogue = { ...streamsErrors, ...trainErrors, ...pipelineErrors, ...dataErrors };
+export const catalogue = { ...streamsErrors, ...trainErrors, ...pipelineErrors, ...dataErrors, ...tablesErrors };
 
 export type ErrorCode = keyof typeof catalogue;
 

@@ -45,7 +45,18 @@ export type { Neighbour, Questions } from './runs/search/nearest.ts';
 export { type SearchResult, searchVectors } from './runs/search/search.ts';
 export { duplicates, images, toJsonl, toNpy, toParquet, toShards, toWebdataset } from './sinks/index.ts';
 export { defineSink, type OpenSink, type Sink, type SinkContext, type SinkDefinition } from './sinks/sink.ts';
-export { ckPlus, expw, idx, imageFolder, imagenet, rafDb, shards, svhn, webdataset } from './sources/index.ts';
+export {
+  ckPlus,
+  expw,
+  idx,
+  imageFolder,
+  imagenet,
+  manifest,
+  rafDb,
+  shards,
+  svhn,
+  webdataset,
+} from './sources/index.ts';
 export {
   defineSource,
   type Fields,

@@ -19,6 +19,7 @@ const reasons = {
   part: ['of the other `part`', 'of the other `part`'],
   between: ['frame that shows no whole expression', 'frames that show no whole expression'],
   unlabelled: ['frame of a sequence without an emotion', 'frames of sequences without an emotion'],
+  split: ['of another `split`', 'of other splits'],
   writing: ['that is still written', 'that are still written'],
   unseen: ['that cannot be looked at now', 'that cannot be looked at now'],
 } as const;

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { z } from 'zod';
 import { awake } from '../awake-clock.ts';
 import { counted } from '../counts.ts';
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
@@ -15,6 +16,30 @@ export interface Patience {
   /** Milliseconds before the first new try; each further one waits twice as long, at most 10 s. */
   readonly delayMs?: number;
 }
+
+/** Options of what reads files behind http: how patient it is (`Patience`). */
+export const webOptions = {
+  timeout: z
+    .number()
+    .positive()
+    .max(3600)
+    .default(30)
+    .describe(
+      'Seconds after which a request has failed that has brought less than 16 KiB meanwhile, or not the rest of it.',
+    ),
+  deadline: z
+    .number()
+    .positive()
+    .max(86_400)
+    .default(600)
+    .describe('Seconds after which reading one piece of a file has failed, with all its tries.'),
+  retries: z
+    .int()
+    .min(0)
+    .max(100)
+    .default(5)
+    .describe('How often a failed request is tried again, from where it stopped.'),
+};
 
 /** So many bytes of an answer that broke off are worth a new count of tries. */
 const worthwhile = 2 ** 16;

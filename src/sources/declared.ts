@@ -54,3 +54,28 @@ export function readDeclared(
   }
   return read;
 }
+
+/** A list of JSON, nested as the shape or flat, as the array that was asked for; anything else as it is. @throws FIELD_SHAPE for other numbers */
+export function numbersOf(field: string, value: unknown, { dtype, shape }: Numbers): unknown {
+  const refuse = (found: string) => fail('FIELD_SHAPE', { field, expected: `${dtype} [${shape.join(', ')}]`, found });
+  const held = (one: number) => {
+    const kept = arrays[dtype].of(one)[0]!;
+    // Of float32 only the digits may go, not the number.
+    if (dtype === 'float32' ? !Number.isFinite(kept) : kept !== one) throw refuse(String(one));
+    return kept;
+  };
+  if (shape.length === 0 && typeof value === 'number') {
+    held(value);
+    return value;
+  }
+  if (shape.length === 0 || !Array.isArray(value)) return value;
+  if (value.some(Array.isArray) && !isNested(value, shape)) throw refuse('lists of other lengths');
+  const flat: unknown[] = value.flat(shape.length - 1);
+  return flat.every((one) => typeof one === 'number') ? arrays[dtype].from(flat.map(held)) : value;
+}
+
+/** True where the lists of each depth are as long as the shape says. */
+function isNested(value: unknown, [side, ...rest]: readonly number[]): boolean {
+  if (side === undefined) return !Array.isArray(value);
+  return Array.isArray(value) && value.length === side && value.every((inner) => isNested(inner, rest));
+}

@@ -5,18 +5,18 @@ import type { BufferPool } from '../files/buffer-pool.ts';
 import { inTurns, joined } from '../files/many-files.ts';
 import { PassedOver, passedOverText } from '../files/passed-over.ts';
 import { pathOption } from '../files/path-option.ts';
+import { type Place, readPaths } from '../files/places.ts';
 import { FilePool, type Positioned } from '../files/positioned.ts';
-import { isAddress, openWeb } from '../files/web.ts';
+import { isAddress, openWeb, webOptions } from '../files/web.ts';
 import { partsOf } from '../formats/part-origin.ts';
 import { partTroubles } from '../formats/shard/parts.ts';
 import { damages } from '../formats/shard/reader.ts';
-import { expandRanges } from '../formats/tar/names.ts';
-import { listTars, type Place } from '../formats/tar/places.ts';
+import { listTars } from '../formats/tar/places.ts';
 import { indexTar, type TarIndex, type Which } from '../formats/tar/samples.ts';
 import { type Format, formatEndings, pictureFormats } from '../vision/headers/formats.ts';
 import { commonFormats } from '../vision/open.ts';
 import type { Numbers } from '../vision/spec.ts';
-import { declaredFields, fieldOptions, readDeclared } from './declared.ts';
+import { declaredFields, fieldOptions, numbersOf, readDeclared } from './declared.ts';
 import { defineSource } from './source.ts';
 
 /** What a sample of a tar has: its picture's file, and the fields that were asked for. */
@@ -43,7 +43,7 @@ export const webdataset = defineSource({
     path: z
       .union([pathOption(), z.array(pathOption()).min(1)])
       .describe(
-        'A tar, a folder with tars (*.tar), an address of http or https, or a list of these; `train-{000..146}.tar` means 147 tars. A relative path starts at the pipeline file.',
+        'A tar, a folder with tars (*.tar), a pattern (`data/train-*.tar`), an address of http or https, or a list of these; `train-{000..146}.tar` means 147 tars. A relative path starts at the pipeline file.',
       ),
     ...fieldOptions,
     formats: z
@@ -62,34 +62,11 @@ export const webdataset = defineSource({
       .min(1)
       .default(2 ** 28)
       .describe('The most bytes a picture may have; a larger one fails before it is read.'),
-    timeout: z
-      .number()
-      .positive()
-      .max(3600)
-      .default(30)
-      .describe(
-        'Seconds after which a request has failed that has brought less than 16 KiB meanwhile, or not the rest of it.',
-      ),
-    deadline: z
-      .number()
-      .positive()
-      .max(86_400)
-      .default(600)
-      .describe('Seconds after which reading one piece of a file has failed, with all its tries.'),
-    retries: z
-      .int()
-      .min(0)
-      .max(100)
-      .default(5)
-      .describe('How often a failed request is tried again, from where it stopped.'),
+    ...webOptions,
   }),
   shorthand: 'path',
   folder: ({ path }) => (typeof path === 'string' ? path : path[0]!),
-  reads: ({ path }) =>
-    [path]
-      .flat()
-      .filter((one) => !isAddress(one))
-      .flatMap((one) => expandRanges(one) ?? []),
+  reads: ({ path }) => [path].flat().flatMap(readPaths),
   spec: (options) => ({ fields: { bytes: 'bytes', ...declaredFields(options) }, formats: options.formats }),
   async open(options, { base, signal, progress, written }) {
     const { path, formats, labels, fields, maxBytes, damage, timeout, deadline, retries } = options;
@@ -208,7 +185,7 @@ async function readSample({ file, index }: OpenTar, sample: number, reading: Rea
   if (json === undefined && hasFields) refuseApart(index, sample, 'json', 'the map of fields');
   const values: Record<string, unknown> = { ...(json && parseJson(json, `${key}.json`)) };
   if (label !== undefined) values.label = parseLabel(label, `${key}.cls`);
-  return { bytes: bytes!, ...readDeclared(declared, (name) => toNumbers(name, values[name], declared[name]!)) };
+  return { bytes: bytes!, ...readDeclared(declared, (name) => numbersOf(name, values[name], declared[name]!)) };
 }
 
 /** @throws TAR_APART, TAR_PARTED where what a sample lacks is in the tar */
@@ -235,31 +212,4 @@ function parseJson(bytes: Buffer, member: string): Record<string, unknown> {
     throw fail('TAR_JSON', { member, found: messageOf(cause) }, { cause });
   }
   throw fail('TAR_JSON', { member, found: 'no map' });
-}
-
-const arrays = { uint8: Uint8Array, int32: Int32Array, float32: Float32Array };
-
-/** A list of JSON, nested as the shape or flat, as the array that was asked for; anything else as it is. @throws FIELD_SHAPE for other numbers */
-function toNumbers(field: string, value: unknown, { dtype, shape }: Numbers): unknown {
-  const refuse = (found: string) => fail('FIELD_SHAPE', { field, expected: `${dtype} [${shape.join(', ')}]`, found });
-  const held = (one: number) => {
-    const kept = arrays[dtype].of(one)[0]!;
-    // Of float32 only the digits may go, not the number.
-    if (dtype === 'float32' ? !Number.isFinite(kept) : kept !== one) throw refuse(String(one));
-    return kept;
-  };
-  if (shape.length === 0 && typeof value === 'number') {
-    held(value);
-    return value;
-  }
-  if (shape.length === 0 || !Array.isArray(value)) return value;
-  if (value.some(Array.isArray) && !isNested(value, shape)) throw refuse('lists of other lengths');
-  const flat: unknown[] = value.flat(shape.length - 1);
-  return flat.every((one) => typeof one === 'number') ? arrays[dtype].from(flat.map(held)) : value;
-}
-
-/** True where the lists of each depth are as long as the shape says. */
-function isNested(value: unknown, [side, ...rest]: readonly number[]): boolean {
-  if (side === undefined) return !Array.isArray(value);
-  return Array.isArray(value) && value.length === side && value.every((inner) => isNested(inner, rest));
 }

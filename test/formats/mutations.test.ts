@@ -1,5 +1,7 @@
 import t from 'tap';
+import { manifestSeeds } from '../kit/files/tables.ts';
 import { mutate } from '../kit/pictures/mutations.ts';
+import { mutateTables } from '../kit/table-mutations.ts';
 import { mutateVectors } from '../kit/vector-mutations.ts';
 
 t.test('400 mutated shards and tars: errors of the catalogue, and nothing outside the target', async (t) => {
@@ -13,4 +15,10 @@ t.test('250 mutated files of vectors: errors of the catalogue, or vectors that a
   const { strange, refused, read } = await mutateVectors(t.testdir({}), 250);
   t.same(strange, []);
   t.ok(refused > 50 && read > 20, `${refused} refused, ${read} read`);
+});
+
+t.test('300 mutated lists of pictures: errors of the catalogue, or samples whose class is in the list', async (t) => {
+  const { strange, refused, read } = await mutateTables(t.testdir({}), manifestSeeds(), 300);
+  t.same(strange, []);
+  t.ok(refused > 50 && read > 200, `${refused} refused, ${read} read`);
 });

@@ -50,22 +50,3 @@ export function memberKey(key: string, position: number, part: number): string {
   const number = `${String(position).padStart(9, '0')}${part === 0 ? '' : `_${String(part).padStart(partDigits, '0')}`}`;
   return slug === '' ? number : `${number}-${slug}`;
 }
-
-/** The most addresses that one pattern may stand for. */
-const mostNames = 100_000;
-
-/** `x-{000..146}.tar` as 147 names; ranges of whole numbers, with as many digits as the first has. Nothing where there would be too many. */
-export function expandRanges(pattern: string): string[] | undefined {
-  let names = [''];
-  let at = 0;
-  for (const { 0: found, 1: first, 2: last, index } of pattern.matchAll(/\{(\d{1,15})\.\.(\d{1,15})\}/g)) {
-    const [from, to] = [Number(first), Number(last)];
-    const count = to - from + 1;
-    if (count < 1 || count * names.length > mostNames) return undefined;
-    const before = pattern.slice(at, index);
-    const numbers = Array.from({ length: count }, (_, i) => String(from + i).padStart(first!.length, '0'));
-    names = names.flatMap((name) => numbers.map((number) => `${name}${before}${number}`));
-    at = index + found.length;
-  }
-  return names.map((name) => name + pattern.slice(at));
-}

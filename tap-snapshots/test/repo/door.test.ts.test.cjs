@@ -50,6 +50,7 @@ lomar
 lomarBeit
 lomarSrmae
 mae
+manifest
 mask
 maskedCodes
 noticeCatalogue

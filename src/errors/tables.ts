@@ -1,0 +1,13 @@
+/** Sources that read tables: lists of pictures, files of Parquet, and mixtures of sources. */
+export const tablesErrors = {
+  MANIFEST_FORM:
+    'the form of a list of pictures must be known; got {found}. Let its name end in .csv, .tsv, .jsonl or .ndjson, or say `format`.',
+  MANIFEST_BROKEN: 'a list of pictures must be {expected}; got, in line {line}: {found}. Fix the line{advice}.',
+  TABLE_COLUMN: 'the table must have the column {column}; got {found}. Name it in `columns`, or leave {option} out.',
+  TABLE_COLUMNS: 'the columns of a table must have different names; got {column} twice. Rename one.',
+  TABLE_ROW: 'a row must have {expected}; got, in {place}: {found}. Fix the row{advice}.',
+  TABLE_EMPTY: '{path} must have at least one row {expected}; got {found}. Look at `{option}`.',
+  TABLE_LABELS:
+    'labels must be whole numbers from 0, or names that are no numbers, one or the other; got {first} in {firstPlace} and {found} in {place}. Say `classes`, the list of names in the order of their numbers, or fix the rows.',
+  TABLE_CLASSES: '`classes` must be the names of all classes, each once and none empty; got {found}. Fix the list.',
+} as const;
