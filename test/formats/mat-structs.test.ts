@@ -53,6 +53,21 @@ t.test(
   },
 );
 
+t.test('files that SciPy has written', async (t) => {
+  for (const name of ['synsets.mat', 'synsets-plain.mat']) {
+    const found = await readMatStructs(`fixtures/mat/${name}`, 'synsets', { maxBytes: 2 ** 20 });
+    t.same(
+      found.map((struct) => ['ILSVRC2012_ID', 'WNID', 'words', 'num_children'].map((field) => struct.get(field))),
+      [
+        [1, 'n01440764', 'tench, Tinca tinca', 0],
+        [2, 'n02012849', 'crane', 0],
+        [300, 'n00001740', 'entity', 2],
+      ],
+    );
+    t.equal(found[0]!.get('gloss'), 'a fish; "as it were"');
+  }
+});
+
 t.test('files that are none, are cut off or damaged', async (t) => {
   const made = structs('synsets', rows);
   const refused = (bytes: Buffer, message: RegExp, options = {}) =>

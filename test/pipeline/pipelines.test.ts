@@ -39,6 +39,36 @@ const costs: Readonly<Record<string, readonly [parameters: number, gmacs: number
   'finetune-quickstart.yaml': [219_530, 0.016_561_792],
   // A plain ViT-B's 17.56, and 12 · 50 · 197 · 768 for relative positions.
   'lomar-in1k-224-finetune.yaml': [86_454_760, 17.65],
+  // ViT-B with a trained table of positions, at 224, 384 and 448 px; ViT-L and ViT-H.
+  'mae-in1k-224-finetune.yaml': [86_567_656, 17.56],
+  'srmae-in1k-224-finetune.yaml': [86_567_656, 17.56],
+  'vit-in1k-224.yaml': [86_567_656, 17.56],
+  'mae-in1k-224-finetune-384.yaml': [86_567_656 + (576 - 196) * 768, 55.48],
+  'srmae-in1k-224-finetune-384.yaml': [86_567_656 + (576 - 196) * 768, 55.48],
+  'mae-in1k-384-finetune.yaml': [86_567_656 + (576 - 196) * 768, 55.48],
+  'mae-in1k-448-finetune.yaml': [86_567_656 + (784 - 196) * 768, 78.49],
+  'mae-in1k-224-large-finetune.yaml': [304_326_632, 61.55],
+  'mae-in1k-224-huge-finetune.yaml': [632_045_800, 167.3],
+  // And 12 · 50 · 577 · 768, or 785, for relative positions.
+  'lomar-in1k-224-finetune-384.yaml': [86_454_760, 55.75],
+  'lomar-in1k-384-finetune.yaml': [86_454_760, 55.75],
+  'lomar-in1k-448-finetune.yaml': [86_454_760, 78.85],
+  // An embedding of 8 · 8 · 3 · 768 for one of 16 · 16 · 3 · 768.
+  'lomar-b8-in1k-224-finetune.yaml': [86_454_760 - 576 * 768, 78.5],
+  'lomar-b8-in1k-224.yaml': [86_277_120 - 2 * 576 * 768 - 576, 17.41],
+  'mae-in1k-224-large.yaml': [329_239_296, 20.76],
+  'mae-in1k-224-huge.yaml': [656_613_964, 48.56],
+  'mae-in1k-384.yaml': [111_655_680, 30.57],
+  'mae-in1k-448.yaml': [111_655_680, 43.1],
+  // DeiT-S with iRPE has 22.09 M: 197 · 384 for its learned positions more.
+  'irpe-in1k-224.yaml': [22_050_664 - 197 * 384 + 12 * 64 * 50, 4.6],
+  'svhn-8x8.yaml': [85_647_360 + 197 * 768 + 769 * 10, 17.56],
+  'ck-plus-100.yaml': [85_647_360 + 197 * 768 + 769 * 7, 17.56],
+  'raf-db-100.yaml': [85_647_360 + 197 * 768 + 769 * 7, 17.56],
+  'expw-100.yaml': [85_647_360 + 197 * 768 + 769 * 7, 17.56],
+  'mae-svhn.yaml': [111_655_680, 9.78],
+  'mae-expw-faces.yaml': [111_655_680, 9.78],
+  'srmae-expw-faces.yaml': [143_156_676, 16.27],
   'mae-quickstart.yaml': [329_280, 0.012_616_448],
   'mae-in1k-224.yaml': [111_655_680, 9.78],
   'lomar-in1k-224.yaml': [86_277_120, 17.5],
@@ -89,14 +119,14 @@ t.test(
         },
       },
     });
-    t.match(source?.options, { path: '/in1k/train', labels: true });
+    t.match(source, { name: 'imagenet', options: { path: '/in1k', part: 'train', classes: 1000 } });
     t.match(Object.fromEntries(stages.map((stage) => [stage.id, stage.options])), {
       'random-resized-crop': { size: 224, scale: [0.08, 1], ratio: [3 / 4, 4 / 3], kernel: 'bicubic' },
       'random-flip': { probability: 0.5 },
     });
     const [measure] = evaluate!.measures;
     t.equal(measure!.id, 'classify');
-    t.match(measure!.data.on!.source.options, { path: '/in1k/val', labels: true });
+    t.match(measure!.data.on!.source, { name: 'imagenet', options: { path: '/in1k', part: 'val', classes: 1000 } });
     t.match(
       measure!.data.on!.stages.map(({ name, options }) => [name, options]),
       [
@@ -107,6 +137,97 @@ t.test(
     );
   },
 );
+
+t.test(
+  'the other fine-tunings as published: encoder, rate, layer decay, warm-up, length, drop path, size',
+  async (t) => {
+    const mae = { encoder: 'mae', baseLr: 5e-4, layerDecay: 0.65, epochs: 100, warmup: 5, dropPath: 0.1, side: 224 };
+    const beit = { ...mae, encoder: 'beit', baseLr: 0, lr: 4e-3, warmup: 20 };
+    const lomar = { ...mae, encoder: 'lomar' };
+    const large = { ...mae, size: 'large', baseLr: 1e-3, layerDecay: 0.75, epochs: 50, dropPath: 0.2 };
+    const published: Readonly<
+      Record<string, typeof mae & { init: string; size?: string; patch?: number; lr?: number }>
+    > = {
+      'mae-in1k-224-finetune': { ...mae, init: 'mae-in1k-224' },
+      'mae-in1k-224-large-finetune': { ...large, init: 'mae-in1k-224-large' },
+      'mae-in1k-224-huge-finetune': { ...large, size: 'huge', patch: 14, dropPath: 0.3, init: 'mae-in1k-224-huge' },
+      'mae-in1k-224-finetune-384': { ...mae, side: 384, init: 'mae-in1k-224' },
+      'mae-in1k-384-finetune': { ...mae, side: 384, init: 'mae-in1k-384' },
+      'mae-in1k-448-finetune': { ...mae, side: 448, init: 'mae-in1k-448' },
+      'srmae-in1k-224-finetune': { ...mae, encoder: 'srmae', init: 'srmae-in1k-224' },
+      'srmae-in1k-224-finetune-384': { ...mae, encoder: 'srmae', side: 384, init: 'srmae-in1k-224' },
+      'lomar-in1k-224-finetune-384': { ...lomar, side: 384, init: 'lomar-in1k-224' },
+      'lomar-in1k-384-finetune': { ...lomar, side: 384, init: 'lomar-in1k-384' },
+      'lomar-in1k-448-finetune': { ...lomar, side: 448, init: 'lomar-in1k-448' },
+      'lomar-b8-in1k-224-finetune': { ...lomar, patch: 8, init: 'lomar-b8-in1k-224' },
+      'beit-in1k-224-finetune': { ...beit, init: 'beit-in1k-224' },
+      'beit-in1k-224-finetune-384': { ...beit, side: 384, init: 'beit-in1k-224' },
+      'beit-in1k-384-finetune': { ...beit, side: 384, init: 'beit-in1k-384' },
+      'beit-in1k-448-finetune': { ...beit, side: 448, init: 'beit-in1k-448' },
+      'lomar-beit-in1k-224-finetune': { ...beit, init: 'lomar-beit-in1k-224' },
+    };
+    for (const [name, given] of Object.entries(published)) {
+      const file = join('pipelines', `${name}.yaml`);
+      const { resolved } = await checkFile(file, { registry: builtin, environment: { IMAGENET: '/in1k' } });
+      const { train, stages, source, evaluate } = resolved!;
+      const {
+        encoder,
+        baseLr,
+        lr,
+        layerDecay,
+        epochs,
+        warmup,
+        dropPath,
+        side,
+        init,
+        size = 'base',
+        patch = 16,
+      } = given;
+      const rate = lr === undefined ? { baseLr } : { lr };
+      const mixing = { mixup: 0.8, cutmix: 1, mixProbability: 1, switchProbability: 0.5 };
+      t.match(
+        train,
+        {
+          batch: 1024,
+          epochs,
+          dropLast: true,
+          init: `../runs/${init}`,
+          optimizer: { adamw: { ...rate, layerDecay, weightDecay: 0.05, betas: [0.9, 0.999], eps: 1e-8 } },
+          schedule: { cosine: { warmupEpochs: warmup, minLr: 1e-6 } },
+          model: {
+            options: { encoder, size, patch, dropPath, classes: 1000, pool: 'mean', labelSmoothing: 0.1, ...mixing },
+          },
+        },
+        name,
+      );
+      t.match(source, { name: 'imagenet', options: { path: '/in1k', part: 'train' } });
+      t.match(Object.fromEntries(stages.map((stage) => [stage.id, stage.options])), {
+        'random-resized-crop': { size: side, scale: [0.08, 1], ratio: [3 / 4, 4 / 3], kernel: 'bicubic' },
+        'random-flip': { probability: 0.5 },
+      });
+      const { on } = evaluate!.measures[0]!.data;
+      t.match(on!.source, { name: 'imagenet', options: { part: 'val' } });
+      const last = side === 224 ? ['center-crop', { size: 224 }] : ['resize', { size: side, fit: 'cover' }];
+      t.match(on!.stages.map((stage) => [stage.name, stage.options]).at(-1), last, name);
+      t.ok(resolved!.definition.output.endsWith(`/runs/${name}`), 'a run of its own');
+    }
+  },
+);
+
+t.test('every file stands on a page, and the pages name no other', async (t) => {
+  const pages = ['README.md', 'docs/recipes.md', 'docs/models.md', 'docs/duplicates.md', 'docs/faces.md'];
+  const text = pages.map((page) => readFileSync(page, 'utf8')).join('\n');
+  const files = readdirSync('pipelines').map((name) => name.replace(/\.yaml$/, ''));
+  for (const name of files) t.ok(new RegExp(`\\b${name}(?![\\w-])`).test(text), name);
+  const rows = readFileSync('docs/recipes.md', 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('|'));
+  const named = rows.flatMap((row) => [
+    ...row.matchAll(/`((?:lomar|mae|srmae|beit|vit|irpe|tokenizer|expw|svhn|ck|raf)-[\w-]+)`/g),
+  ]);
+  t.ok(named.length > 60);
+  for (const [, name] of named) t.ok(files.includes(name!), name!);
+});
 
 t.test('the recipes as published: batch, rate, warm-up, length, crop, flip, target', async (t) => {
   for (const [name, epochs, warmupEpochs] of [
@@ -172,6 +293,7 @@ t.test('M4: the schema takes every file in pipelines/, alone and over another, a
     `${chain}sink: images\n`,
     `${chain}sink: { shards: null }\n`,
     `${chain}train: { model: { lomar: { size: nano } }, batch: 8, steps: "\${STEPS:-3}" }\n`,
+    `${chain.replace('./photos', `{ path: x, fold: "\${FOLD:-1}/10" }`)}sink: images\n`,
     'extends: a.yaml\ntrain: { schedule: null, batch: 8 }\nevaluate: { reconstruction: null }\n',
     'extends: [a.yaml, b.yaml]\nsource: { image-folder: { repeat: 3 } }\nsink: { images: null, shards: null }\n',
     `use: [./mine.ts]\n${chain}sink: mine\n`,
@@ -184,6 +306,8 @@ t.test('M4: the schema takes every file in pipelines/, alone and over another, a
     `${chain}train: { batch: 8, steps: 1 }\n`,
     `${chain}trian: {}\n`,
     `${chain}sink: imags\n`,
+    `${chain.replace('./photos', '{ path: x, fold: 1.10 }')}sink: images\n`,
+    `${chain.replace('./photos', '{ path: x, fold: "$FOLD/10" }')}sink: images\n`,
     `${chain.replace('resize: 100', 'resize: big')}sink: images\n`,
     `${chain.replace('decode', 'decoed')}sink: images\n`,
     `${chain.replace('image-folder', 'folder')}sink: images\n`,

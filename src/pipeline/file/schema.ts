@@ -82,18 +82,19 @@ export function pipelineSchema(registry: Registry): JsonSchema & { readonly $sch
     then: of('fileOver'),
     else: of('file'),
     allOf: [closed(registry)],
-    $defs: {
-      reference: {
-        type: 'string',
-        pattern: '^\\$\\{[A-Za-z_]\\w*(:-[^}]*)?\\}$',
-        description: 'The value of an environment variable.',
-      },
-      ...strict,
-      ...over,
-    },
+    $defs: { ...strict, ...over },
   };
-  return published(schema as JsonSchema) as JsonSchema & { readonly $schema: string };
+  const { $defs, ...rest } = published(schema as JsonSchema) as JsonSchema & { readonly $schema: string };
+  const reference = {
+    type: 'string',
+    pattern: `^${variable}$`,
+    description: 'The value of an environment variable.',
+  } as const;
+  return { ...rest, $defs: { reference, ...$defs } } as JsonSchema & { readonly $schema: string };
 }
+
+/** An environment variable, in text or instead of it. */
+const variable = '\\$\\{[A-Za-z_]\\w*(:-[^}]*)?\\}';
 
 /** What a file and its parts may be; `suffix` is that of the names by which they refer to each other. */
 function definitions(registry: Registry, suffix: string): Record<string, JsonSchema> {
@@ -138,12 +139,14 @@ function partial(schema: JsonSchema): JsonSchema {
   return mapped(rest, (inner, at) => (at === 'properties' ? nullable(inner) : partial(inner)));
 }
 
-/** As editors know it: without marks of ours; a number, a truth value or a word may also come from the environment. */
+/** As editors know it: without marks of ours; a number, a truth value or a word may also come from the environment, and so may part of a text. */
 function published(schema: JsonSchema): JsonSchema {
   const { format, formerly: _, ...rest } = schema;
   const whole = mapped(format === undefined || format === 'path' ? rest : { ...rest, format }, published);
   const { type, enum: words, const: word } = whole;
   const isLeaf = ['number', 'integer', 'boolean'].includes(String(type)) || words !== undefined || word !== undefined;
+  if (type === 'string' && whole.pattern !== undefined && words === undefined)
+    return { ...whole, pattern: `${whole.pattern}|${variable}` };
   if (!isLeaf) return whole;
   const { description, default: standard, ...leaf } = whole;
   return {
