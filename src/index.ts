@@ -69,15 +69,21 @@ export {
 } from './sources/source.ts';
 export {
   centerCrop,
+  colorJitter,
   cropBox,
   decode,
   downsample,
   faceCrop,
+  gaussianBlur,
   mask,
   perceptualHash,
+  randAugment,
+  randomErasing,
   randomFlip,
+  randomGrayscale,
   randomResizedCrop,
   resize,
+  solarize,
   windows,
 } from './stages/index.ts';
 export { defineStage, type StageContext, type StageDefinition, type StageFactory } from './stages/stage.ts';

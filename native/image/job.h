@@ -23,6 +23,26 @@ struct Box {
   }
 };
 
+// What a step does: resize; look pixels up elsewhere; or an effect, as src/vision/effects/effect.ts numbers them.
+enum class Work : int32_t {
+  scale = 0,
+  warp = 1,
+  affine = 2,
+  autoContrast = 3,
+  equalize = 4,
+  posterize = 5,
+  solarize = 6,
+  solarizeAdd = 7,
+  brightness = 8,
+  contrast = 9,
+  saturation = 10,
+  sharpness = 11,
+  hue = 12,
+  blur = 13,
+  noise = 14,
+  fill = 15,
+};
+
 // One rendering: cut `box` out of the source, resize it, cut `window` out of that, mirror it, and lay it on a page. A field of each is an int32, or a float, in
 // the order in which JavaScript writes them. All of it is in upright pixels.
 struct Step {
@@ -44,10 +64,14 @@ struct Step {
   int32_t background;
   // Of the page: 3, or 1 for luma as JPEG has it, which is nobody's source.
   int32_t channels;
-  // With 1, what would be resized is looked up in the whole page of another step instead, by `matrix` (warp.h); `background` lies outside of that page, and the
-  // window fills its own.
-  int32_t warped;
-  float matrix[6];
+  // But for `scale`, the source is the whole page of another step, and the window fills its own; `background` is the colour that such work needs.
+  Work work;
+  union {
+    // Of `warp` (warp.h) and `affine`.
+    float matrix[6];
+    // Of the other effects (effects.h).
+    int32_t numbers[6];
+  };
 
   size_t pageBytes() const { return static_cast<size_t>(pageWidth) * pageHeight * channels; }
 };

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <new>
 
+#include "pixels/effects.h"
+#include "pixels/luma.h"
 #include "pixels/warp.h"
 
 namespace patchstream {
@@ -31,11 +33,6 @@ void place(Axis& axis, int32_t from, int32_t length, int32_t side, bool mirrored
   axis.to = static_cast<double>(begin + length) / shrink;
   axis.size = JpegReader::shrunk(side, shrink);
   axis.reversed = mirrored;
-}
-
-// Luma of sRGB as JPEG defines it, in the integers of libjpeg.
-uint8_t lumaOf(int32_t red, int32_t green, int32_t blue) {
-  return static_cast<uint8_t>((19595 * red + 38470 * green + 7471 * blue + 32768) >> 16);
 }
 
 void fill(uint8_t* page, size_t pixels, int32_t colour, int32_t channels) {
@@ -156,11 +153,11 @@ Outcome Renderer::attempt(Job& job) {
       source.channels = job.kind == Kind::rgb ? 3 : 1;
       source.stride = static_cast<ptrdiff_t>(source.width) * source.channels;
     }
-    if (step.warped == 0 && (step.source >= 0 || isRaw(job.kind))) prepare(step, turn, source.width, source.height, 1);
+    if (step.work == Work::scale && (step.source >= 0 || isRaw(job.kind))) prepare(step, turn, source.width, source.height, 1);
     uint8_t* page = step.output >= 0 ? job.outputs[step.output] : pages_[i]->need(step.pageBytes());
     // Also for a page in the thread's memory, since its source may be an output.
     const Touch touch(job);
-    const bool done = touch.granted && (step.warped != 0 ? warp(job, step, source, page) : draw(job, step, turn, source, page));
+    const bool done = touch.granted && (step.work == Work::scale ? draw(job, step, turn, source, page) : change(job, step, source, page));
     if (!done) return Outcome::cancelled;
   }
   return job.encoding.format == Format::none ? Outcome::done : encode(job);
@@ -245,15 +242,19 @@ bool Renderer::draw(const Job& job, const Step& step, const Turn& turn, const Re
   return true;
 }
 
-bool Renderer::warp(const Job& job, const Step& step, const Region& source, uint8_t* page) {
-  const Warp warp{source.data, source.width, source.height, step.matrix, step.background};
+// Row by row, so that a job is left soon.
+bool Renderer::change(const Job& job, const Step& step, const Region& source, uint8_t* page) {
   const int32_t width = step.window.width;
   const ptrdiff_t stride = static_cast<ptrdiff_t>(width) * step.channels;
   uint8_t* row = step.channels == 1 ? row_.need(static_cast<size_t>(width) * 3) : nullptr;
+  const Warp warp{source.data, source.width, source.height, step.matrix, step.background};
+  Effect effect(step, source.data, source.width, source.height);
+  if (step.work != Work::warp && !effect.prepare([&job] { return !job.cancelled(); })) return false;
   for (int32_t y = 0; y < step.window.height; y++, page += stride) {
     if (job.cancelled()) return false;
     uint8_t* out = row != nullptr ? row : page;
-    warp.draw(step.window.top + y, step.window.left, width, step.mirrored != 0, out);
+    if (step.work == Work::warp) warp.draw(step.window.top + y, step.window.left, width, step.mirrored != 0, out);
+    else effect.draw(y, out);
     if (row == nullptr) continue;
     mixGrey(row, width);
     std::memcpy(page, row, static_cast<size_t>(width));

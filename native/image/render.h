@@ -44,7 +44,7 @@ class Renderer {
   // False: the job was cancelled meanwhile.
   bool draw(const Job& job, const Step& step, const Turn& turn, const Region& source, uint8_t* page);
   // False as `draw`.
-  bool warp(const Job& job, const Step& step, const Region& source, uint8_t* page);
+  bool change(const Job& job, const Step& step, const Region& source, uint8_t* page);
   // Brings the source to pixels of `wanted` channels.
   bool scale(const Job& job, const Region& source, uint8_t* out, ptrdiff_t stride, int32_t wanted);
 

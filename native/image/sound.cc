@@ -13,12 +13,48 @@ constexpr int32_t longestSide = 65535;
 
 bool isSize(int32_t width, int32_t height) { return width > 0 && height > 0 && width <= longestSide && height <= longestSide; }
 
-// Whether what a step has to say of a warp is well, if it is one. Its source has that size.
-bool isWarp(const Step& step, int32_t width, int32_t height) {
-  if (step.warped == 0) return true;
+bool isIn(int32_t value, int32_t least, int32_t most) { return value >= least && value <= most; }
+
+// Whether the numbers of an effect, or the matrix of a warp, are such that it can be done to a page of that size.
+bool isWork(const Step& step, int32_t width, int32_t height) {
+  const int32_t first = step.numbers[0];
+  switch (step.work) {
+    case Work::scale:
+    case Work::autoContrast:
+    case Work::equalize:
+      return true;
+    case Work::warp:
+    case Work::affine:
+      return std::all_of(step.matrix, step.matrix + 6, [](float value) { return std::isfinite(value); });
+    case Work::posterize:
+      return isIn(first, 0, 8);
+    case Work::solarize:
+      return isIn(first, 0, 256);
+    case Work::solarizeAdd:
+    case Work::hue:
+      return isIn(first, 0, 255);
+    case Work::brightness:
+    case Work::contrast:
+    case Work::saturation:
+    case Work::sharpness:
+      return isIn(first, 0, 100 << 16);
+    case Work::blur:
+      return isIn(first, 655, 100 << 16);
+    case Work::noise:
+    case Work::fill:
+      return Box{first, step.numbers[1], step.numbers[2], step.numbers[3]}.within(width, height);
+  }
+  return false;
+}
+
+// Whether what a step does is well. Its source has that size.
+bool isDoable(const Step& step, int32_t width, int32_t height) {
+  if (step.work == Work::scale) return true;
   const bool whole = step.box.width == width && step.box.height == height;
   const bool covers = step.window.width == step.pageWidth && step.window.height == step.pageHeight;
-  return step.warped == 1 && step.source >= 0 && whole && covers && std::all_of(step.matrix, step.matrix + 6, [](float value) { return std::isfinite(value); });
+  // A warp brings its source to another size; an effect does not.
+  const bool same = step.work == Work::warp || (step.pageWidth == width && step.pageHeight == height && step.mirrored == 0);
+  return step.source >= 0 && whole && covers && same && isWork(step, width, height);
 }
 
 // Whether the last step's page can become the file that is wanted.
@@ -54,7 +90,7 @@ bool isSound(const Job& job, const std::vector<size_t>& lengths) {
                       step.window.within(step.resizedWidth, step.resizedHeight) && isSize(step.pageWidth, step.pageHeight) &&
                       onPage.within(step.pageWidth, step.pageHeight) &&
                       (step.kernel == Kernel::bilinear || step.kernel == Kernel::bicubic);
-    if (!fits || !isWarp(step, width, height)) return false;
+    if (!fits || !isDoable(step, width, height)) return false;
     if (step.output >= 0 && lengths[step.output] != step.pageBytes()) return false;
   }
   return job.encoding.format == Format::none || isEncodable(job, lengths.size());

@@ -1,3 +1,9 @@
+import { colorJitter } from './augment/color-jitter.ts';
+import { gaussianBlur } from './augment/gaussian-blur.ts';
+import { randAugment } from './augment/rand-augment.ts';
+import { randomErasing } from './augment/random-erasing.ts';
+import { randomGrayscale } from './augment/random-grayscale.ts';
+import { solarize } from './augment/solarize.ts';
 import { centerCrop } from './center-crop.ts';
 import { cropBox } from './crop-box.ts';
 import { decode } from './decode.ts';
@@ -19,6 +25,12 @@ export const stages = [
   centerCrop,
   randomResizedCrop,
   randomFlip,
+  randAugment,
+  colorJitter,
+  randomGrayscale,
+  gaussianBlur,
+  solarize,
+  randomErasing,
   downsample,
   windows,
   mask,
@@ -27,14 +39,20 @@ export const stages = [
 
 export {
   centerCrop,
+  colorJitter,
   cropBox,
   decode,
   downsample,
   faceCrop,
+  gaussianBlur,
   mask,
   perceptualHash,
+  randAugment,
+  randomErasing,
   randomFlip,
+  randomGrayscale,
   randomResizedCrop,
   resize,
+  solarize,
   windows,
 };

@@ -72,6 +72,37 @@ export type Origin =
       readonly channels: 1 | 3;
     };
 
+/** The rows of an affine map: place (x, y) is looked up at (a·x + b·y + c, d·x + e·y + f). */
+export type Affine = readonly [a: number, b: number, c: number, d: number, e: number, f: number];
+
+/**
+ * A change of the pixels of a picture, which keeps its size. Pixels are uint8 before and after. All but `blur`, `noise` and `fill` follow Pillow's operations: at
+ * most 2 of 255 from them, as a rule 0.
+ */
+export type Effect =
+  /** Pixels looked up elsewhere (`Image.transform`): bicubic with Pillow's −1 there, rounded down; what lies outside of the picture has the colour `background`. */
+  | { readonly kind: 'affine'; readonly matrix: Affine; readonly background: Colour }
+  /** Each channel stretched to 0–255, or with as many pixels at every value as can be. */
+  | { readonly kind: 'autoContrast' | 'equalize' }
+  /** Keeps the `bits` upper bits, 0 to 8. */
+  | { readonly kind: 'posterize'; readonly bits: number }
+  /** Inverts the values from `threshold` on, 0 to 256: 0 inverts all. */
+  | { readonly kind: 'solarize'; readonly threshold: number }
+  /** Adds `add`, 0 to 255, to the values below 128. */
+  | { readonly kind: 'solarizeAdd'; readonly add: number }
+  /** The picture against black, or against its mean luma: factor 0 gives that, 1 the picture, and up to 100 what lies beyond it (`ImageEnhance`). */
+  | { readonly kind: 'brightness' | 'contrast'; readonly factor: number }
+  /** The same against its luma (0: grey), or against itself smoothed. */
+  | { readonly kind: 'saturation' | 'sharpness'; readonly factor: number }
+  /** Turns the hue by `shift` of 256 parts of the circle, a whole number. */
+  | { readonly kind: 'hue'; readonly shift: number }
+  /** A Gaussian of that standard deviation in pixels, 0.01 to 100; beyond the border its pixels repeat. */
+  | { readonly kind: 'blur'; readonly sigma: number }
+  /** Normal noise of ImageNet's mean and spread in `box`, for every value its own, from the stream of Philox with that key (see `noise.ts`). */
+  | { readonly kind: 'noise'; readonly box: Box; readonly key: readonly [number, number] }
+  /** One colour in `box`. */
+  | { readonly kind: 'fill'; readonly box: Box; readonly colour: Colour };
+
 /** One thing to be done to the pixels. `settle` is nothing but a promise: the pixels are rounded to uint8 here. */
 export type Operation =
   | { readonly kind: 'crop'; readonly box: Box }
@@ -92,6 +123,7 @@ export type Operation =
       readonly background: Colour;
     }
   | { readonly kind: 'flip' }
+  | { readonly kind: 'effect'; readonly effect: Effect }
   | { readonly kind: 'settle' };
 
 /** What renderers read of a picture: where its pixels come from and what is done to them. A `Picture` is one. */

@@ -1,5 +1,5 @@
 import { fail } from '../errors.ts';
-import type { Box, Colour, Fit, Frame, Kernel, Operation, Origin, Pixels } from './geometry.ts';
+import type { Box, Colour, Effect, Fit, Frame, Kernel, Operation, Origin, Pixels } from './geometry.ts';
 import { renderPixels } from './render/render.ts';
 import { boundsOf } from './render/turn.ts';
 
@@ -20,7 +20,7 @@ export interface ResizeOptions {
 }
 
 /**
- * An image and what is to be done to it. Immutable and lazy: `crop`, `cropTurned`, `resize` and `flip` only describe, and give a new picture; pixels
+ * An image and what is to be done to it. Immutable and lazy: `crop`, `cropTurned`, `resize`, `flip` and `apply` only describe, and give a new picture; pixels
  * are made once, by `render`, straight into where they are wanted. Made by `openPicture` (encoded bytes) and `rawPicture`.
  * `width` and `height` are in pixels, after orientation and all operations.
  */
@@ -136,6 +136,11 @@ export class Picture {
   /** The picture mirrored left to right. */
   flip(): Picture {
     return this.#with({ kind: 'flip' }, this.width, this.height);
+  }
+
+  /** The picture with an effect on its pixels, as they are here. */
+  apply(effect: Effect): Picture {
+    return this.#with({ kind: 'effect', effect }, this.width, this.height);
   }
 
   /** The same picture with its pixels rounded to uint8 here, so that what is made from it is made from what `pixels` would show. */

@@ -100,11 +100,14 @@ export function greyToRgb(grey: Uint8Array): Uint8Array {
   return rgb;
 }
 
-/** The luma of RGB [H · W · 3] as JPEG defines it, in libjpeg's integers: [H · W]. */
+/** Luma as JPEG defines it, in libjpeg's integers, which are Pillow's too. */
+export function lumaOf(red: number, green: number, blue: number): number {
+  return (19595 * red + 38470 * green + 7471 * blue + 32768) >> 16;
+}
+
+/** The luma of RGB [H · W · 3]: [H · W]. */
 export function rgbToGrey(rgb: Uint8Array): Uint8Array {
   const grey = new Uint8Array(rgb.length / 3);
-  for (let i = 0, at = 0; i < grey.length; i++, at += 3) {
-    grey[i] = (19595 * rgb[at]! + 38470 * rgb[at + 1]! + 7471 * rgb[at + 2]! + 32768) >> 16;
-  }
+  for (let i = 0, at = 0; i < grey.length; i++, at += 3) grey[i] = lumaOf(rgb[at]!, rgb[at + 1]!, rgb[at + 2]!);
   return grey;
 }

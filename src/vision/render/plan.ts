@@ -1,4 +1,5 @@
-import type { Box, Colour, LazyPicture, Operation } from '../geometry.ts';
+import { writeEffect } from '../effects/effect.ts';
+import type { Box, Colour, Effect, LazyPicture, Operation } from '../geometry.ts';
 import { type Drawn, drawnFrom, type Warp } from './turn.ts';
 
 /** Fits `Kernel` of native/image/job.h. */
@@ -7,7 +8,7 @@ const kernelNumbers = { bilinear: 0, bicubic: 1 } as const;
 /**
  * What the native renderer does in one go: cuts `box` out of a source, resizes it to `size`, cuts `window` out of that, mirrors it, and lays it on
  * a page. With `matrix` (that of a warp) it looks up the pixels of `size` in the whole page of another step instead of resizing, and `page.background` is the
- * colour of what lies outside of that.
+ * colour of what lies outside of that. With `effect`, it is the whole page of another step with that effect, whose colour, if it has one, is `page.background`.
  */
 export interface Step {
   /** The step whose page is the source; −1: the picture's origin. */
@@ -18,6 +19,7 @@ export interface Step {
   readonly window: Box;
   readonly mirrored: boolean;
   readonly matrix: Warp['matrix'] | undefined;
+  readonly effect?: Effect;
   readonly page: {
     readonly width: number;
     readonly height: number;
@@ -60,6 +62,7 @@ export function writeStep(ints: Int32Array, at: number, step: Step, output: numb
   ints[at + 18] = page.background;
   ints[at + 19] = channels;
   ints[at + 20] = step.matrix === undefined ? 0 : 1;
+  if (step.effect !== undefined) writeEffect(ints, at + 20, step.effect);
   if (step.matrix !== undefined) new Float32Array(ints.buffer, ints.byteOffset).set(step.matrix, at + 21);
 }
 
@@ -135,6 +138,7 @@ class Drawing {
   #window: Box | undefined;
   #mirrored = false;
   #matrix: Step['matrix'];
+  #effect: Effect | undefined;
   #outside = 0;
   #page: Step['page'] | undefined;
 
@@ -154,9 +158,9 @@ class Drawing {
 
   /** Adds what is to be done next; false, with nothing done, when the step cannot do it after what it does already. */
   add(operation: Drawn): boolean {
+    if (operation.kind === 'settle') return true;
+    if (this.#effect !== undefined) return false;
     switch (operation.kind) {
-      case 'settle':
-        return true;
       case 'flip':
         this.#mirrored = !this.#mirrored;
         if (this.#page !== undefined) {
@@ -185,9 +189,7 @@ class Drawing {
         return true;
       }
       case 'warp': {
-        // Of all of a page, and first of all.
-        const fresh = this.#box === this.#whole && !this.#mirrored && (this.#size ?? this.#page) === undefined;
-        if (this.#source < 0 || !fresh) return false;
+        if (!this.#isPage()) return false;
         const { width, height } = operation;
         this.#size = { width, height, kernel: 'bicubic' };
         this.#window = { left: 0, top: 0, width, height };
@@ -195,7 +197,22 @@ class Drawing {
         this.#outside = numberOf(operation.background);
         return true;
       }
+      case 'effect': {
+        if (!this.#isPage()) return false;
+        const { effect } = operation;
+        this.#effect = effect;
+        if (effect.kind === 'affine') this.#outside = numberOf(effect.background);
+        if (effect.kind === 'fill') this.#outside = numberOf(effect.colour);
+        return true;
+      }
     }
+  }
+
+  /** Whether it is all of another step's page, as it is. */
+  #isPage(): boolean {
+    return (
+      this.#source >= 0 && this.#box === this.#whole && !this.#mirrored && (this.#size ?? this.#page) === undefined
+    );
   }
 
   step(): Step {
@@ -209,6 +226,7 @@ class Drawing {
       window,
       mirrored: this.#mirrored,
       matrix: this.#matrix,
+      ...(this.#effect && { effect: this.#effect }),
       page: this.#page ?? { width: window.width, height: window.height, left: 0, top: 0, background: this.#outside },
     };
   }

@@ -1,5 +1,6 @@
 import sharp, { type Sharp, type SharpOptions } from 'sharp';
 import { fail, firstLine, messageOf, PatchstreamError } from '../../errors.ts';
+import { applyEffect } from '../effects/apply.ts';
 import type { Box, Colour, Kernel, LazyPicture, Operation, Pixels } from '../geometry.ts';
 import type { Format } from '../headers/formats.ts';
 import { decodeStrictly, type FailOn } from '../headers/jpeg-strict.ts';
@@ -110,6 +111,7 @@ async function apply(start: Pixels, operations: readonly Drawn[]): Promise<Pixel
     if (operation.kind === 'crop') pixels = cropPixels(pixels, operation.box);
     else if (operation.kind === 'flip') pixels = mirrorPixels(pixels);
     else if (operation.kind === 'pad') pixels = padPixels(pixels, operation);
+    else if (operation.kind === 'effect') pixels = applyEffect(pixels, operation.effect);
     else if (operation.kind === 'warp') pixels = warpPixels(pixels, operation);
     else if (operation.kind === 'resize' && grows(pixels, operation)) pixels = enlarge(pixels, operation);
     else if (operation.kind === 'resize') {

@@ -21,6 +21,7 @@ ckPlus
 classifier
 classify
 codebook
+colorJitter
 createRegistry
 cropBox
 decode
@@ -40,6 +41,7 @@ embedPictures
 expw
 faceCrop
 fail
+gaussianBlur
 idx
 imageFolder
 imagenet
@@ -63,7 +65,10 @@ pipeline
 predict
 prometheus
 rafDb
+randAugment
+randomErasing
 randomFlip
+randomGrayscale
 randomResizedCrop
 readStudy
 reconstruction
@@ -73,6 +78,7 @@ runStudy
 scales
 searchVectors
 shards
+solarize
 srmae
 srmaeWith
 svhn
