@@ -1,12 +1,14 @@
 /**
  * Photographs of 500 × 375 px to vectors, from files, by the same encoder in float32 on all cores: ours beside torchvision's DataLoader with PyTorch 2.x, the faster of eager and
  * compiled at its best number of workers, and beside transformers.js (onnxruntime) at its best batch, which has the MAE's alone. Each side stands still while another has its turn, and ratios are
- * medians of rounds. Then ours coupled beside its slower half alone. Arguments choose: `npm run bench -- embed mae-tiny`.
+ * medians of rounds. Then ours coupled beside its slower half alone, and beside what two works that share all cores can make: a picture takes the time of both. Arguments choose:
+ * `npm run bench -- embed mae-tiny`, `npm run bench -- embed coupled`.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chooseBackend } from '../src/backends/choose.ts';
+import { median } from '../src/balance/tune-micro-batch.ts';
 import { safetensorsParts } from '../src/formats/safetensors.ts';
 import { buildModel, models } from '../src/models/index.ts';
 import { Random } from '../src/random.ts';
@@ -41,11 +43,12 @@ const works: Readonly<Record<string, Work>> = {
   'lomar-nano-64': { model: 'lomar', size: 'nano', side: 64, patch: 8, batches: 32, skip: 12 },
 };
 
+const parts = ['peers', 'coupled'] as const;
 const batch = 32;
 const compared = 16;
 
 export async function run(args: readonly string[] = []): Promise<{ rows: Row[]; notes: string[] }> {
-  refuseUnknown(args, Object.keys(works));
+  refuseUnknown(args, [...Object.keys(works), ...parts]);
   const bench = new Bench();
   const rows: Row[] = [];
   const notes: string[] = [];
@@ -54,7 +57,7 @@ export async function run(args: readonly string[] = []): Promise<{ rows: Row[]; 
     await chooseBackend({ backend: 'auto', device: 'auto' }, { warn: (text) => notes.push(text) });
     for (const [name, work] of Object.entries(works)) {
       if (!isWanted(name, Object.keys(works), args)) continue;
-      for await (const row of rowsOf(name, work, bench, notes)) {
+      for await (const row of rowsOf(name, work, { bench, notes, args })) {
         console.error(`${row.what}: ${row.ratio.toFixed(2)}`);
         rows.push(row);
       }
@@ -65,7 +68,13 @@ export async function run(args: readonly string[] = []): Promise<{ rows: Row[]; 
   return { rows, notes: [...new Set(notes)] };
 }
 
-async function* rowsOf(name: string, work: Work, bench: Bench, notes: string[]): AsyncGenerator<Row> {
+interface Run {
+  readonly bench: Bench;
+  readonly notes: string[];
+  readonly args: readonly string[];
+}
+
+async function* rowsOf(name: string, work: Work, { bench, notes, args }: Run): AsyncGenerator<Row> {
   const weights = await writeWeights(name, work, bench.folder);
   const { batches: _b, skip: _s, ...about } = work;
   const opening = { ...about, weights, folder: bench.photos, batch };
@@ -79,7 +88,8 @@ async function* rowsOf(name: string, work: Work, bench: Bench, notes: string[]):
     const ours = await start(ourSide('embed/our-embed'));
     await ours.side.ask({ open: { ...opening, how: 'coupled' } });
     const { rows: own } = await ours.side.ask({ vectors: { ...opening, count: compared } });
-    for await (const peer of peersOf(name, work, { opening, bench, start })) {
+    const peers = isWanted('peers', parts, args) ? peersOf(name, work, { opening, bench, start }) : [];
+    for await (const peer of peers) {
       if ('missing' in peer) {
         notes.push(`Without ${peer.peer}: ${peer.missing}`);
         continue;
@@ -103,10 +113,7 @@ async function* rowsOf(name: string, work: Work, bench: Bench, notes: string[]):
       };
       peer.side.close();
     }
-    const [slower, alone] = await slowerHalf(opening, work, start);
-    await ours.side.ask({ open: { ...opening, how: 'coupled' } });
-    const { ratio, ...ms } = await compareTurns(ours.side, alone, work);
-    yield { what: `${name}, coupled against the ${slower} alone`, ...perSecond(ms), unit: 'images/s', ratio };
+    if (isWanted('coupled', parts, args)) yield await coupledRow(name, work, { opening, start, ours: ours.side });
   } finally {
     for (const side of sides) side.close();
   }
@@ -115,23 +122,47 @@ async function* rowsOf(name: string, work: Work, bench: Bench, notes: string[]):
 type Started = Awaited<ReturnType<typeof Side.start>>;
 type Start = (command: Parameters<typeof Side.start>[0]) => Promise<Started>;
 
-async function slowerHalf(opening: object, work: Work, start: Start): Promise<['loader' | 'encoder', Side]> {
-  const { side: loader } = await start(ourSide('embed/our-embed'));
-  await loader.ask({ open: { ...opening, how: 'loader' } });
-  const { side: encoder } = await start(ourSide('embed/our-embed'));
-  await encoder.ask({ open: { ...opening, how: 'encoder' } });
-  const turn = { turn: { skip: work.skip, batches: work.batches } };
-  const [a, b] = [perImage(await loader.ask(turn)), perImage(await encoder.ask(turn))];
-  return a > b ? ['loader', loader] : ['encoder', encoder];
+interface Halves {
+  readonly opening: object;
+  readonly start: Start;
+  /** The side that made the vectors. */
+  readonly ours: Side;
 }
 
-async function compareTurns(ours: Side, theirs: Side, { skip, batches }: Work) {
-  const turn = (side: Side) => async () => perImage(await side.ask({ turn: { skip, batches } }));
-  const times = await takeTurns(
-    { ours: turn(ours), theirs: turn(theirs) },
-    { rounds: 7, deadline: performance.now() + 150_000 },
+async function coupledRow(name: string, work: Work, { opening, start, ours }: Halves): Promise<Row> {
+  const half = async (how: 'loader' | 'encoder') => {
+    const { side } = await start(ourSide('embed/our-embed'));
+    await side.ask({ open: { ...opening, how } });
+    return turnOf(side, work);
+  };
+  const turns = { coupled: turnOf(ours, work), loader: await half('loader'), encoder: await half('encoder') };
+  await ours.ask({ open: { ...opening, how: 'coupled' } });
+  const { coupled, loader, encoder } = await takeTurns(turns, { rounds: 9, deadline: performance.now() + 240_000 });
+  const slower = median(loader!) > median(encoder!) ? 'loader' : 'encoder';
+  const alone = slower === 'loader' ? loader! : encoder!;
+  const { ratio, ...ms } = compareRounds(coupled!, alone);
+  const shared = compareRounds(
+    coupled!,
+    loader!.map((time, round) => time + encoder![round]!),
   );
+  return {
+    what: `${name}, coupled against the ${slower} alone`,
+    ...perSecond(ms),
+    unit: 'images/s',
+    ratio,
+    more: `${shared.ratio.toFixed(2)} of loader and encoder one after the other; loader alone ${(1000 / median(loader!)).toFixed(0)} images/s; rounds ${coupled!.map((time, round) => (alone[round]! / time).toFixed(2)).join(' ')}`,
+  };
+}
+
+async function compareTurns(ours: Side, theirs: Side, work: Work) {
+  const turns = { ours: turnOf(ours, work), theirs: turnOf(theirs, work) };
+  const times = await takeTurns(turns, { rounds: 7, deadline: performance.now() + 150_000 });
   return compareRounds(times.ours!, times.theirs!);
+}
+
+/** Milliseconds that an image takes in a turn of this side. */
+function turnOf(side: Side, { skip, batches }: Work): () => Promise<number> {
+  return async () => perImage(await side.ask({ turn: { skip, batches } }));
 }
 
 type Peer =

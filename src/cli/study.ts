@@ -41,7 +41,7 @@ export const study: Command = {
     const stop = signals(terminal, (text) => stderr.write(`\n${text}\n`));
     try {
       const onEvent = (event: StudyEvent) => {
-        const line = lineOf(event, read.measure);
+        const line = lineOf(event);
         if (line !== undefined) stderr.write(`${printable(line)}\n`);
       };
       const result = await runStudy(read, {
@@ -68,13 +68,13 @@ export const study: Command = {
 };
 
 /** A line for what begins and ends; steps of trainings are in their folders. */
-function lineOf(event: StudyEvent, measure: string): string | undefined {
+function lineOf(event: StudyEvent): string | undefined {
   if (event.type === 'run') return undefined;
   if (event.type === 'begins') return `${event.row}: ${event.what} in ${event.folder}`;
   const { found, failure } = event.outcome;
   if (failure !== undefined) return `${event.row}: ${event.what} failed: ${failure}`;
-  const value = found?.[measure];
-  return `${event.row}: ${event.what}, ${measure} ${value === undefined ? 'was not measured' : Number(value.toPrecision(4))}`;
+  const value = found?.[event.measure];
+  return `${event.row}: ${event.what}, ${event.measure} ${value === undefined ? 'was not measured' : Number(value.toPrecision(4))}`;
 }
 
 const printableLines = (text: string) => text.split('\n').map(printable).join('\n');

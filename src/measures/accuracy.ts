@@ -4,9 +4,16 @@ import type { MeasureDefinition, Numbers, Shown } from './define.ts';
 
 /** What becomes of a picture's tokens: the option of measures of frozen features. */
 export const pool = z
-  .enum(['mean', 'cls'])
+  .enum(['mean', 'cls', 'patches', 'pixels'])
   .default('mean')
-  .describe("A picture's feature: the mean of the encoder's patch tokens, or its cls token.");
+  .describe(
+    "A picture's feature: the mean of the encoder's patch tokens; its cls token; `patches`, all of them, so that it is known where they are; or `pixels`, the picture itself, of any size, without the model: what features must beat.",
+  );
+
+/** Of pixels: whether pictures may be of another size than the model takes. */
+export function isOfAnySize({ pool }: { readonly pool: string }): boolean {
+  return pool === 'pixels';
+}
 
 export function percent(share: number): string {
   return `${(100 * share).toFixed(1)} %`;

@@ -152,6 +152,8 @@ export interface MeasureDefinition<Options = unknown, M extends Model = Model, D
   readonly atStart?: true;
   /** True for a measure that stands alone: one of its kind, its values at the top of `evaluation.json`, without those before the training. */
   readonly single?: true;
+  /** Whether pictures may be of another size than those that the model takes. Default: of a measure that needs the model, no. */
+  isOfAnySize?(options: Options): boolean;
   /** Rules across options, and with the model and the data. Opens nothing. */
   check?(options: Options, checks: MeasureChecks<Data>): Iterable<ValidationIssue>;
   /** Called before the training with the samples that each chain will give: throws what would end the measure later. */

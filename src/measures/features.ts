@@ -1,12 +1,12 @@
 import * as tf from '../backends/tf.ts';
 import { upload } from '../backends/upload.ts';
 import { fail } from '../errors.ts';
-import type { Encoder, HostBatch, Params } from '../models/model.ts';
+import type { Encoder, HostBatch, HostTensor, Params } from '../models/model.ts';
 import { largestClass } from './accuracy.ts';
 import type { MeasureContext, MeasureData } from './define.ts';
 
-/** What becomes of a picture's tokens: the mean over its patches, or the cls token. */
-export type Pool = 'mean' | 'cls';
+/** What becomes of a picture's tokens: the mean over its patches, the cls token, or all patches [n · D]. `pixels`: its pixels / 255, which no model has seen. */
+export type Pool = 'mean' | 'cls' | 'patches' | 'pixels';
 
 /** Features of labelled pictures, on the host. */
 export interface FeatureSet {
@@ -66,17 +66,22 @@ async function featuresIn(
  * @throws LABEL_NUMBER when a label is no class; FEATURE_NOT_A_NUMBER when the encoder has diverged; MEASURE_EMPTY.
  */
 export async function featuresOf({ model, params, batches, most, pool }: FeatureOptions): Promise<FeatureSet> {
+  const encoded = async (pictures: HostTensor) => {
+    const picture = upload(pictures);
+    const pooled = tf.tidy(() => pooledTokens(model.encode(params, { picture }), pool));
+    picture.dispose();
+    const rows = (await pooled.data()) as Float32Array;
+    pooled.dispose();
+    return rows;
+  };
   let values = new Float32Array(0);
   const labels = new Int32Array(most);
   let width = 0;
   let count = 0;
   for await (const { fields } of batches) {
-    const picture = upload(fields.picture!);
-    const pooled = tf.tidy(() => pooledTokens(model.encode(params, { picture }), pool));
-    picture.dispose();
-    const rows = (await pooled.data()) as Float32Array;
-    const [N, D] = pooled.shape as [number, number];
-    pooled.dispose();
+    const rows = pool === 'pixels' ? pixelsOf(fields.picture!) : await encoded(fields.picture!);
+    const N = fields.picture!.shape[0]!;
+    const D = rows.length / N;
     if (rows.some((value) => !Number.isFinite(value))) throw fail('FEATURE_NOT_A_NUMBER', {});
     if (count === 0) [values, width] = [new Float32Array(most * D), D];
     values.set(rows, count * D);
@@ -87,10 +92,15 @@ export async function featuresOf({ model, params, batches, most, pool }: Feature
   return { values: values.subarray(0, count * width), labels: labels.subarray(0, count), width };
 }
 
+function pixelsOf({ data }: HostTensor): Float32Array {
+  return Float32Array.from(data as Uint8Array, (value) => value / 255);
+}
+
 /** [N, n + 1, D], the cls token first, to [N, D]. */
 function pooledTokens(tokens: tf.Tensor3D, pool: Pool): tf.Tensor {
   if (pool === 'cls') return tokens.slice([0, 0, 0], [-1, 1, -1]).squeeze([1]);
-  return tokens.slice([0, 1, 0], [-1, -1, -1]).mean(1);
+  const patches = tokens.slice([0, 1, 0], [-1, -1, -1]);
+  return pool === 'patches' ? patches.reshape([tokens.shape[0], -1]) : patches.mean(1);
 }
 
 function labelOf(label: number): number {

@@ -113,6 +113,11 @@ function translate(
   owner: string,
 ): PatchstreamError {
   const option = optionText(path) || owner;
+  if (issue.code === 'invalid_key') {
+    const expected = `a map whose names are ${issue.issues.map(({ message }) => message).join('; ')}`;
+    const option = optionText(path.slice(0, -1)) || owner;
+    return fail('OPTION_VALUE', { option, expected, found: found(path.at(-1)), advice: 'Change it.' });
+  }
   const value = valueAt(options, path);
   const schema = schemaAt(json, path);
   const rule =

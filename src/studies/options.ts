@@ -13,8 +13,16 @@ import { type Problem, Problems } from '../pipeline/problem.ts';
 
 /** Values of options by their paths, as after `--set`: `train.optimizer.adamw.lr`, or with `pretrain.` in front those of the pre-training. */
 const laid = z.record(z.string().min(1), z.unknown());
-/** Several values for each path: all combinations are run. */
-const grid = z.record(z.string().min(1), z.array(z.unknown()).min(1).max(1000));
+const name = z.string().regex(/^\w[\w .+-]{0,59}$/, 'letters, digits, spaces, `.`, `_`, `+` and `-`, at most 60');
+/** Several values for each path, or several sets of values by name: all combinations are run. */
+const grid = z.record(
+  z.string().min(1),
+  z.union([
+    z.array(z.unknown()).min(1).max(1000),
+    z.record(name, laid).refine((sets) => Object.keys(sets).length > 0, 'at least one set of values'),
+  ]),
+);
+const measured = z.string().regex(/^[\w#-]+\.\w+$/, 'a measure and one of its values, `linear.top1`');
 const seedOption = z.int().min(0).max(4_294_967_295);
 
 const tuneOptions = z.strictObject({
@@ -36,7 +44,10 @@ const armOptions = z.strictObject({
     .describe(
       'The pipeline file of a training before it, with the same seed; its weights are what `file` begins with.',
     ),
-  set: laid.default({}).describe('Values by path, laid over the files as `--set` does.'),
+  set: laid
+    .default({})
+    .describe('Values by path, laid over the files as `--set` does; with `tune.` in front, while it searches alone.'),
+  measure: measured.optional().describe('What is measured of it, in the place of what is measured of the study.'),
   tune: z
     .strictObject({ over: grid.describe('Values by path, in the place of those of the study.') })
     .optional()
@@ -44,13 +55,12 @@ const armOptions = z.strictObject({
 });
 
 const studyPart = z.strictObject({
-  arms: z
-    .record(
-      z.string().regex(/^\w[\w .+-]{0,59}$/, 'letters, digits, spaces, `.`, `_`, `+` and `-`, at most 60'),
-      armOptions,
-    )
-    .describe('What is compared, by name.'),
-  vary: grid.default({}).describe('Values by path that every arm is run with: each combination is a row of its own.'),
+  arms: z.record(name, armOptions).describe('What is compared, by name.'),
+  vary: grid
+    .default({})
+    .describe(
+      'Values by path, or sets of them by name, that every arm is run with: each combination is a row of its own.',
+    ),
   tune: tuneOptions
     .optional()
     .describe('A search before the seeds: each arm takes the combination that measures best, in each row anew.'),
@@ -58,15 +68,12 @@ const studyPart = z.strictObject({
     .union([z.int().min(1).max(1000), z.array(seedOption).min(1).max(1000)])
     .default(1)
     .describe('The seeds of each row: a list, or how many, from 1.'),
-  measure: z
-    .string()
-    .regex(/^[\w#-]+\.\w+$/, 'a measure and one of its values, `linear.top1`')
-    .describe('What decides and is compared, as `evaluate` measures it at the end.'),
+  measure: measured.describe('What decides and is compared, as `evaluate` measures it at the end.'),
   best: z.enum(['highest', 'lowest']).default('highest').describe('Which value of the measure is the best.'),
   also: z
-    .array(z.string().regex(/^[\w#-]+\.\w+$/))
+    .array(measured)
     .default([])
-    .describe('Further values that the table shows.'),
+    .describe('Further values that the table shows, of the arms that are measured so.'),
 });
 
 export const studyOptions = z.strictObject({
@@ -147,8 +154,8 @@ function budgetProblems(
   { arms, tune }: z.output<typeof studyPart>,
   add: (slots: { found: string }, at: readonly string[]) => void,
 ): void {
-  const tries = (over: Readonly<Record<string, readonly unknown[]>>) =>
-    Object.values(over).reduce((product, values) => product * values.length, 1);
+  const tries = (over: z.output<typeof grid>) =>
+    Object.values(over).reduce((product, values) => product * Object.keys(values).length, 1);
   for (const [name, arm] of Object.entries(arms)) {
     if (arm.tune === undefined) continue;
     const at = ['study', 'arms', name, 'tune'];

@@ -10,15 +10,21 @@ import type { StudyResult } from './run-study.ts';
 
 /** What a study has found, as rows of text: the head first. */
 export function studyTable({ rows, measure, also, seeds }: StudyResult): readonly (readonly string[])[] {
-  const values = [measure, ...also];
+  const chief = [...new Set(rows.map((row) => row.measure))];
   const searched = rows.some(({ search }) => search !== undefined);
-  const head = ['', 'seeds', ...values, ...(searched ? ['search took'] : [])];
+  const head = [
+    '',
+    'seeds',
+    chief.length === 0 ? measure : chief.join(' or '),
+    ...also,
+    ...(searched ? ['search took'] : []),
+  ];
   return [
     head,
     ...rows.map((row) => [
       row.name,
       seedsText(row, seeds.length),
-      ...values.map((value) => summaryText(value, row.summaries[value])),
+      ...[row.measure, ...also].map((value) => summaryText(value, row.summaries[value])),
       ...(searched ? [searchText(row)] : []),
     ]),
   ];
@@ -74,7 +80,7 @@ export async function writePage(folder: string, result: StudyResult): Promise<st
     `<p>${escapeHtml(aboutText(result))}</p>`,
     htmlTable(studyTable(result)),
     ...(await curvePart(result)),
-    ...result.rows.flatMap((row) => searchPart(row, result)),
+    ...result.rows.flatMap(searchPart),
     ...(failures.length > 0 ? ['<h2>Failed</h2>', `<ul>${failures.join('')}</ul>`] : []),
   ];
   await writeWhole(path, htmlText(result.name, body));
@@ -93,7 +99,8 @@ export function failuresOf({ rows }: StudyResult): readonly string[] {
 
 /** What a reader of the table must know. */
 export function aboutText({ measure, best, seeds, rows, unfinished }: StudyResult): string {
-  const said = [`${measure}, the ${best} is the best.`];
+  const chief = [...new Set([measure, ...rows.map((row) => row.measure)])];
+  const said = [`${chief.join(' or ')}, the ${best} is the best.`];
   if (seeds.length > 1) said.push(`Means over ${counted(seeds.length, 'seed')}, with the 95 % interval of the mean.`);
   if (rows.some(({ search }) => search !== undefined))
     said.push('What the search took was chosen by its own runs, which are not among these.');
@@ -104,7 +111,7 @@ export function aboutText({ measure, best, seeds, rows, unfinished }: StudyResul
 /** The measure against steps, the mean over the seeds of each row; nothing where it was measured at the end alone. */
 async function curvePart({ rows, measure }: StudyResult): Promise<readonly string[]> {
   const lines: NamedLine[] = [];
-  for (const { name, outcomes } of rows) {
+  for (const { name, outcomes, measure } of rows) {
     const measured = outcomes.filter(({ found }) => found !== undefined);
     const runs = await Promise.all(measured.map(({ folder }) => pointsIn(folder)));
     const curve = meanCurve(runs, measure);
@@ -115,7 +122,7 @@ async function curvePart({ rows, measure }: StudyResult): Promise<readonly strin
   return [`<p>${chart}</p>`];
 }
 
-function searchPart({ name, search }: RowResult, { measure }: StudyResult): readonly string[] {
+function searchPart({ name, search, measure }: RowResult): readonly string[] {
   if (search === undefined) return [];
   const rows = search.tries.map(({ values, mean }) => [
     texts(values, {}).join(', '),

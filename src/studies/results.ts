@@ -27,6 +27,8 @@ export interface RowResult {
   readonly arm: string;
   readonly name: string;
   readonly varied: Readonly<Record<string, unknown>>;
+  /** What decides of it and is compared. */
+  readonly measure: string;
   /** What the search took, with the mean of each combination. */
   readonly search?: {
     /** None where it has not come to its end, or nothing could be measured. */

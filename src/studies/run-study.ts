@@ -19,13 +19,19 @@ import { foundIn, type Outcome, type RowResult, summariesOf } from './results.ts
 export type StudyEvent =
   | { readonly type: 'begins'; readonly row: string; readonly what: string; readonly folder: string }
   | { readonly type: 'run'; readonly folder: string; readonly event: RunEvent }
-  | { readonly type: 'ends'; readonly row: string; readonly what: string; readonly outcome: Outcome };
+  | {
+      readonly type: 'ends';
+      readonly row: string;
+      readonly what: string;
+      readonly measure: string;
+      readonly outcome: Outcome;
+    };
 
 export interface StudyOptions {
   readonly registry: Registry;
   readonly environment?: Environment;
   readonly signal?: AbortSignal;
-  /** The rows that this process runs, beside others that run the rest. */
+  /** The rows that this process runs, beside others that run the rest; rows that share pre-trainings stay together. */
   readonly part?: Part;
   readonly onEvent?: (event: StudyEvent) => void;
 }
@@ -45,6 +51,7 @@ export interface StudyResult {
 /** What is wrong with the pipelines of a study: each of its rows, with the first and the last combination of its search. Opens no data. */
 export async function checkStudy(study: Study, options: StudyOptions): Promise<readonly Problem[]> {
   const found = new Map<string, Problem>();
+  const measured = new Set<string>();
   const add = (problem: Problem) => found.set(problem.error.message, problem);
   for (const row of rowsOf(study)) {
     for (const { training, pretraining } of someOf(row)) {
@@ -57,11 +64,17 @@ export async function checkStudy(study: Study, options: StudyOptions): Promise<r
           resolved.train === undefined
             ? fail('STUDY_TRAIN', { found: 'a job' }, { where: planned.file })
             : planned === training
-              ? measureProblem(study, resolved, planned.file)
+              ? measureProblem(row.measure, measuredIn(resolved), planned.file)
               : undefined;
         if (wrong !== undefined) add({ error: wrong });
+        if (planned === training) for (const name of measuredIn(resolved)) measured.add(name);
       }
     }
+  }
+  for (const value of found.size > 0 ? [] : study.also) {
+    if (measured.has(value)) continue;
+    const slots = { option: 'one of `also`', value, advice: `They measure ${[...measured].join(', ')}.` };
+    add({ error: fail('STUDY_MEASURE', slots, { where: study.file }) });
   }
   return [...found.values()];
 }
@@ -71,16 +84,16 @@ function someOf({ runs }: StudyRow): readonly PlannedTraining[] {
   return [...searched, ...runs.final(runs.tries[0]?.values ?? {}).slice(0, 1)];
 }
 
-function measureProblem({ measure, also }: Study, { evaluate }: Resolved, file: string) {
-  const known = (evaluate?.measures ?? []).flatMap(({ id, definition, options }) =>
+function measureProblem(value: string, known: readonly string[], file: string) {
+  if (known.includes(value)) return undefined;
+  const advice = known.length === 0 ? 'Write `evaluate` in that file.' : `It measures ${known.join(', ')}.`;
+  return fail('STUDY_MEASURE', { option: '`measure`', value, advice }, { where: file });
+}
+
+function measuredIn({ evaluate }: Resolved): readonly string[] {
+  return (evaluate?.measures ?? []).flatMap(({ id, definition, options }) =>
     [...Object.keys(definition.values), ...(definition.more?.(options) ?? [])].map((name) => `${id}.${name}`),
   );
-  for (const [option, value] of [['measure', measure], ...also.map((one) => ['also', one])] as [string, string][]) {
-    if (known.includes(value)) continue;
-    const advice = known.length === 0 ? 'Write `evaluate` in that file.' : `It measures ${known.join(', ')}.`;
-    return fail('STUDY_MEASURE', { option: `\`${option}\``, value, advice }, { where: file });
-  }
-  return undefined;
 }
 
 const checked = ({ file, set }: PlannedRun, { base }: Pick<Study, 'base'>, { registry, environment }: StudyOptions) =>
@@ -98,7 +111,8 @@ export async function runStudy(study: Study, options: StudyOptions): Promise<Stu
   const work: Work = { study, options, failures: new Map() };
   const rows = rowsOf(study);
   const { index, of } = options.part ?? { index: 1, of: 1 };
-  for (const [i, row] of rows.entries()) if (i % of === index - 1) await runRow(work, row);
+  const groups = [...new Set(rows.map(({ group }) => group))];
+  for (const row of rows) if (groups.indexOf(row.group) % of === index - 1) await runRow(work, row);
   const result = await resultOf(work, rows);
   await mkdir(study.output, { recursive: true });
   await writeWhole(join(study.output, 'study.json'), `${JSON.stringify(result, null, 2)}\n`);
@@ -128,7 +142,7 @@ async function runTrainings(
   { seed, training, pretraining }: PlannedTraining,
 ): Promise<void> {
   const { onEvent = () => {}, signal, registry } = options;
-  const ends = (outcome: Outcome) => onEvent({ type: 'ends', row: row.name, what, outcome });
+  const ends = (outcome: Outcome) => onEvent({ type: 'ends', row: row.name, what, measure: row.measure, outcome });
   const folder = training.output;
   try {
     for (const planned of pretraining === undefined ? [training] : [pretraining, training]) {
@@ -170,8 +184,8 @@ async function outcomesOf({ study, options, failures }: Work, trainings: readonl
 }
 
 /** What the search of a row has found, and what it takes once all of it has been run. */
-async function searchOf(work: Work, { runs }: StudyRow): Promise<{ chosen?: Values; tries: SearchTry[] }> {
-  const { measure, best } = work.study;
+async function searchOf(work: Work, { runs, measure }: StudyRow): Promise<{ chosen?: Values; tries: SearchTry[] }> {
+  const { best } = work.study;
   const tries: SearchTry[] = [];
   let open = false;
   for (const { values, trainings } of runs.tries) {
@@ -203,7 +217,7 @@ async function resultOf(work: Work, rows: readonly StudyRow[]): Promise<StudyRes
     const outcomes = chosen === undefined ? [] : await outcomesOf(work, row.runs.final(chosen));
     if (outcomes.length < seeds.length) unfinished.push(row.name);
     results.push({
-      ...{ arm: row.arm, name: row.name, varied: row.varied },
+      ...{ arm: row.arm, name: row.name, varied: row.varied, measure: row.measure },
       ...(tries.length > 0 && { search: { tries, ...(chosen && { chosen }) } }),
       outcomes,
       summaries: summariesOf(outcomes),

@@ -35,7 +35,25 @@ t.test('the mean of the patch tokens, or the cls token; fewer pictures than ther
   t.equal(mean.width, 3);
   const cls = await featuresOf({ ...options, pool: 'cls' });
   t.same([...cls.values], [100, 100, 100, 0, 0, 0, 70, 70, 70]);
+  const patches = await featuresOf({ ...options, pool: 'patches' });
+  t.equal(patches.width, 6);
+  t.same([...patches.values.subarray(0, 6)], [10, 10, 10, 30, 30, 30]);
   await expectNoTensorLeak(t, () => featuresOf({ ...options, pool: 'mean' }));
+});
+
+t.test('pixels are the pictures themselves, which no model has seen', async (t) => {
+  const encode = () => t.fail('asked') as never;
+  const { values, width, labels } = await featuresOf({
+    ...options,
+    model: { ...rowEncoder(), encode },
+    pool: 'pixels',
+  });
+  t.equal(width, 6);
+  t.same([...labels], [2, 0, 1]);
+  t.same(
+    [...values],
+    Array.from(Float32Array.of(...[10, 30, 0, 200, 7, 9].flatMap((v) => [v, v, v])), (v) => Math.fround(v / 255)),
+  );
 });
 
 t.test('an encoder that has diverged, and a label that is no class', async (t) => {

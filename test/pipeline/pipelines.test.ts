@@ -9,6 +9,7 @@ import { describe } from '../../src/pipeline/describe.ts';
 import { topKeys } from '../../src/pipeline/file/parse.ts';
 import { pipelineSchema } from '../../src/pipeline/file/schema.ts';
 import { stagesPage } from '../../src/pipeline/stages-page.ts';
+import { patchstream } from '../kit/runs/terminal.ts';
 
 t.test('every file in pipelines/ has no problems, and says at its top what it is', async (t) => {
   const files = readdirSync('pipelines').filter((name) => /\.(ya?ml|m?[jt]s)$/.test(name));
@@ -23,6 +24,22 @@ t.test('every file in pipelines/ has no problems, and says at its top what it is
     );
     const begin = /^# yaml-language-server: \$schema=\.\.\/schema\/pipeline\.schema\.json\n# \S/;
     t.match(readFileSync(file, 'utf8'), begin, `M4: ${name} begins with its schema and a comment`);
+  }
+});
+
+t.test('every study, and every pipeline file of one, has no problems', async (t) => {
+  const files = readdirSync('studies', { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.yaml'))
+    .map((name) => join('studies', name));
+  t.ok(files.length > 2);
+  for (const file of files) {
+    const told = await patchstream(['check', file]);
+    t.match(told, { code: 0 }, `${file}: ${told.err}`);
+    t.match(
+      readFileSync(file, 'utf8'),
+      /^# yaml-language-server: \$schema=\S+\n# \S/,
+      `${file} begins with its schema and a comment`,
+    );
   }
 });
 

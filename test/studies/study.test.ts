@@ -1,5 +1,5 @@
-import { existsSync, readFileSync, renameSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { builtin } from '../../src/pipeline/builtin.ts';
 import { readStudy } from '../../src/studies/options.ts';
@@ -118,12 +118,65 @@ output: out
     const at = (...parts: string[]) => join(root, 'out/pre-trained', ...parts);
     const json = (place: string) => JSON.parse(readFileSync(join(place, 'pipeline.json'), 'utf8'));
     const final = json(at('runs', `lr-${chosen}`, 'seed-5'));
-    t.equal(final.train.init, at('pretrain/seed-5'));
+    t.match(final.train.init, /\/out\/pretrain\/encoder-\w{8}\/seed-5$/);
     t.match(final.evaluate.measures[0].classify.on, { 'image-folder': { path: 'test' } });
     const tried = json(at('tune', 'lr-0.0001', 'seed-0'));
     t.match(tried.evaluate.measures[0].classify.on, { 'image-folder': { path: join(root, 'validation') } });
-    t.equal(tried.train.init, at('pretrain/seed-0'), 'one pre-training for all tries of a seed');
-    t.notOk(existsSync(at('pretrain/lr-0.0001')));
+    t.equal(tried.train.init, final.train.init.replace('seed-5', 'seed-0'), 'one pre-training for all tries of a seed');
+    t.same(readdirSync(join(root, 'out/pretrain')).length, 1);
+    t.same(readdirSync(dirname(tried.train.init)).sort(), ['seed-0', 'seed-5']);
+  },
+);
+
+t.test(
+  'what varies may be sets of values by name, of the pre-training and of the search too; an arm may have a measure of its own',
+  async (t) => {
+    const root = await folder(t, {
+      'sets.yaml': `
+study:
+  arms:
+    pre-trained: { file: classifier.yaml, pretrain: encoder.yaml, measure: classify.top1 }
+    again: { file: classifier.yaml, pretrain: encoder.yaml, measure: classify.top1 }
+    features: { file: encoder.yaml, tune: { over: { lr: { high: { train.optimizer.adamw.lr: 1.0e-2 } } } } }
+  vary:
+    data:
+      few: { source.image-folder.limit: 6, pretrain.source.image-folder.limit: 6, tune.evaluate.source.image-folder.path: validation }
+      all: {}
+  tune: { over: { train.batch: [6] }, set: { evaluate.source.image-folder.labels: true } }
+  measure: knn.top1
+  also: [classify.top5]
+output: out
+`,
+      'encoder.yaml': encoder
+        .replace('on: { image', 'source: { image')
+        .replace('{ knn: { k: 3, source: ', '{ knn: { k: 3 }, source: ')
+        .replace('} } }', '} }'),
+      'classifier.yaml': classifier.replace('{ classify: { on: ', '{ classify: {}, source: ').replace('} } }', '} }'),
+    });
+    const { code, out, err } = await patchstream(['study', join(root, 'sets.yaml')]);
+    t.equal(code, 0, err);
+    t.match(out, /^ +seeds +classify\.top1 or knn\.top1 +classify\.top5 +search took/);
+    t.match(out, /pre-trained, data few +1 of 1 +[\d.]+ % +[\d.]+ % +batch 6, of 1 try/);
+    t.match(out, /features, data all +1 of 1 +[\d.]+ % +– +lr high, of 1 try/);
+    const at = (...parts: string[]) => JSON.parse(readFileSync(join(root, 'out', ...parts, 'pipeline.json'), 'utf8'));
+    const before = (data: string) => {
+      const runs = ['pre-trained', 'again'].map((arm) => at(arm, `runs/data-${data}/batch-6/seed-1`));
+      const [own, again] = runs.map(({ train }) => train.init);
+      t.equal(own, again, 'arms share a pre-training');
+      return JSON.parse(readFileSync(join(own, 'pipeline.json'), 'utf8')).source['image-folder'];
+    };
+    t.equal(before('few').limit, 6);
+    t.notOk('limit' in before('all'), 'another pre-training');
+    t.equal(readdirSync(join(root, 'out/pretrain')).length, 2);
+    const path = (run: ReturnType<typeof at>) => JSON.stringify(run.evaluate).match(/"path":"[^"]*?(\w+)"/)?.[1];
+    t.equal(path(at('features/tune/data-few/lr-high/seed-0')), 'validation');
+    t.equal(path(at('features/tune/data-all/lr-high/seed-0')), 'test');
+    const { rows } = resultIn(root);
+    const few = rows.find(({ arm }) => arm === 'features');
+    t.match(few, { name: 'features, data few', measure: 'knn.top1', varied: { data: 'few' } });
+    const place = at('features/runs/data-few', 'lr-high', 'seed-1');
+    t.equal(path(place), 'test', 'what holds in the search alone');
+    t.equal(place.train.optimizer.adamw.lr, 1e-2);
   },
 );
 
@@ -203,6 +256,7 @@ t.test('everything wrong with a study is told with its place, before anything ru
   const root = await folder(t, {
     'job.yaml': 'source: { image-folder: train }\nstages: [decode]\nsink: { images: {} }\n',
     'slips.yaml': 'study:\n  arms: { a: { fil: x.yaml } }\n  measure: knn\n',
+    'named.yaml': 'study:\n  arms:\n    a: { file: x.yaml }\n    60 %: { file: x.yaml }\n  measure: knn.top1\n',
     'none.yaml': 'study: { arms: {}, measure: knn.top1 }\n',
     'budget.yaml': `
 study:
@@ -220,6 +274,8 @@ study:
   measure: knn.top1
 output: out
 `,
+    'also.yaml':
+      'study: { arms: { a: { file: encoder.yaml } }, measure: knn.top1, also: [classify.top1] }\noutput: out\n',
   });
   const told = async (name: string) => {
     const { code, err } = await patchstream(['study', join(root, name)]);
@@ -229,7 +285,12 @@ output: out
     await told('slips.yaml'),
     /^2 .*slips\.yaml:2:\d+: .*no option `fil`\. Did you mean `file`.*slips\.yaml:3.*`study\.measure` must be/s,
   );
+  t.match(
+    await told('named.yaml'),
+    /^2 .*named\.yaml:4:.*`study\.arms` must be a map whose names are letters, digits.*got '60 %'/s,
+  );
   t.match(await told('none.yaml'), /^2 .*at least one arm/s);
+  t.match(await told('also.yaml'), /^2 .*also\.yaml.*one of `also`.*`classify\.top1`.*They measure knn\.top1/s);
   t.match(await told('budget.yaml'), /^2 .*budget\.yaml:4:.*share a pre-training/s);
   const wrong = await told('wrong.yaml');
   for (const part of [

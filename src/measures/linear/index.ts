@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { fail } from '../../errors.ts';
-import { accuracies, answersText, pool, sameNotes } from '../accuracy.ts';
+import { accuracies, answersText, isOfAnySize, pool, sameNotes } from '../accuracy.ts';
 import { defineMeasure } from '../define.ts';
 
 /** Accuracy of a linear classifier that learns from frozen features of labelled pictures. */
@@ -38,6 +38,7 @@ export const linear = defineMeasure({
   data: ['on', 'reference'],
   labels: true,
   fields: ['picture'],
+  isOfAnySize,
   atStart: true,
   check({ epochs, warmupEpochs = 0 }) {
     if (warmupEpochs < epochs) return [];

@@ -41,7 +41,7 @@ interface Checking {
 function checkChain(
   which: string,
   { source, stages, spec }: HeldOutChain,
-  { definition, path }: ResolvedMeasure,
+  { definition, path, options }: ResolvedMeasure,
   { model, trained, registry, problems }: Checking,
 ): void {
   const { name: measure, labels, fields, needs } = definition;
@@ -51,8 +51,8 @@ function checkChain(
   }
   const say = (error: Parameters<Problems['add']>[0]) => problems.add(error, [...path, 'stages'], { key: true });
   // Stages that were taken over from the training have been replaced by their variants for evaluation.
-  for (const { name: stage, definition, options } of fields === undefined ? [] : stages) {
-    const variant = definition?.evalVariant?.(options);
+  for (const { name: stage, definition, options: own } of fields === undefined ? [] : stages) {
+    const variant = definition?.evalVariant?.(own);
     if (variant === undefined) continue;
     const advice = variant === null ? 'Leave it out.' : `Write \`${variant.name}\` in its place.`;
     say(fail('EVALUATE_RANDOM', { measure, stage, advice }));
@@ -65,6 +65,7 @@ function checkChain(
   );
   for (const error of loose) say(error);
   if (loose.length > 0 || spec.open || trained.open || (fields !== undefined && needs === undefined)) return;
+  if (definition.isOfAnySize?.(options)) return;
   const text = fields === undefined ? cutText : sizeText;
   const [expected, found] = [text(trained), text(spec)];
   if (expected !== found) say(fail('EVALUATE_SHAPE', { expected, found }));

@@ -329,3 +329,27 @@ t.test('a part of a source is spread over it', async (t) => {
   t.equal(spread(whole), whole);
   t.equal(spread(whole, 11), whole);
 });
+
+t.test('raw pixels stand beside features, at any size; features need pictures as the model takes them', async (t) => {
+  const root = t.testdir();
+  await labelledFolder(join(root, 'train'), 4);
+  await labelledFolder(join(root, 'test'), 2);
+  const small = `${knn}, stages: [decode, resize: 8]`;
+  const { codes } = await sound(root, `${head}evaluate: { knn: { ${small} } }\n`);
+  t.same(codes, ['EVALUATE_SHAPE']);
+  const text = `${head}evaluate: { measures: [{ knn: { ${knn} } }, { knn: { ${small}, pool: pixels } }, { linear: { on: test, epochs: 1, pool: pixels } }] }\n`;
+  const { resolved, texts } = await sound(
+    root,
+    text.replace('on: test,', 'on: { image-folder: { path: test, labels: true } },'),
+  );
+  t.same(texts, []);
+  await run(resolved.definition, { registry: builtin });
+  const rows = rowsIn(root).map(({ features }) => features);
+  t.same(
+    rows.map((features) => features.map(({ id }) => id)),
+    [0, 1].map(() => ['knn', 'knn#2', 'linear']),
+  );
+  const [before, after] = rows.map((features) => features.slice(1));
+  t.same(before, after, 'no training changes pixels');
+  t.match(after, [{ resolution: '8×8' }, { resolution: '16×16' }]);
+});
