@@ -17,6 +17,7 @@ import { makeLarge, makeRecords } from './loader/files.ts';
 import { formatRows, formats } from './loader/formats.ts';
 import { naiveSharp, sharpFile, sharpLarge, tfjsData, withSharpThreads } from './loader/others.ts';
 import {
+  augmentedPasses,
   batch,
   croppedCells,
   croppedPasses,
@@ -48,6 +49,7 @@ const passes = 4;
 /** The rows, by the argument that chooses them. Each answers its row, or throws for a peer that is not there. */
 const rows: Readonly<Record<string, (bench: Bench) => Promise<Row | Row[]>>> = {
   torchvision: againstTorchvision,
+  augment: augmentedAgainstTorchvision,
   bare: againstBare,
   files: fromFilesAgainstBare,
   'libjpeg-turbo': againstDecoder,
@@ -115,6 +117,27 @@ async function againstTorchvision(bench: Bench): Promise<Row> {
   const told = `ours lends its batches; as new arrays ${((passes * photos * 1000) / owned).toFixed(0)} images/s`;
   const more = `${workers} workers; ${told}; ${tellPixels(means)}`;
   return { what: 'rrc224 against torchvision DataLoader', ...speed, more };
+}
+
+/** The same chain with RandAugment behind it, each of two operations done, as torchvision does them. */
+async function augmentedAgainstTorchvision(bench: Bench): Promise<Row> {
+  const python = await bench.python();
+  if (python.hello.torchvision === null)
+    throw new Error('torchvision is not installed: `apt-get install python3-torchvision`.');
+  await bench.files();
+  const epoch = async (workers: number) =>
+    Number((await python.ask({ epoch: { folder: bench.photos, batch, workers, augment: true } })).ms);
+  const ways = Array.from(new Set([1, cores, 2 * cores]));
+  const workers = await bestOf(ways, epoch, 1);
+  await python.ask({ forget: {} });
+  const speed = await alternate({
+    ours: () => timed(() => augmentedPasses(bench.photos, 1)),
+    theirs: () => epoch(workers),
+    images: photos,
+  });
+  await python.ask({ forget: {} });
+  const more = `${workers} workers; RandAugment of torchvision.transforms.v2, 2 operations, magnitude 9`;
+  return { what: 'rrc224 and RandAugment against torchvision v2', ...speed, more };
 }
 
 /** How far the chain's pixels, torchvision's and naive sharp's are from Pillow's on the same boxes. */

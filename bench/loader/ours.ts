@@ -9,6 +9,7 @@ import {
   idx,
   imageFolder,
   pipeline,
+  randAugment,
   randomFlip,
   randomResizedCrop,
   resize,
@@ -61,6 +62,15 @@ export async function croppedPasses(folder: string, epochs: number, { views = tr
   for await (const { fields } of cropped(folder).batches(batch, { shuffle: true, epochs, views })) {
     const { dtype, shape } = fields.picture;
     if (dtype !== 'uint8' || shape[1] !== side || shape[3] !== 3) throw new Error(`A batch of ${dtype} ${shape}.`);
+  }
+}
+
+/** One pass after another with RandAugment behind the chain, whose two operations are always done. */
+export async function augmentedPasses(folder: string, epochs: number): Promise<void> {
+  const augment = randAugment({ probability: 1, deviation: 0 });
+  const chain = pipeline(imageFolder(folder), decode(), randomResizedCrop({ size: side }), randomFlip(), augment);
+  for await (const { fields } of chain.batches(batch, { shuffle: true, epochs, views: true })) {
+    if (fields.picture.dtype !== 'uint8') throw new Error(`A batch of ${fields.picture.dtype}.`);
   }
 }
 

@@ -144,7 +144,8 @@ t.test('numbers that do not fit together are refused, before anything is read or
     ['page', 23, 3],
     ['place on the page', 25, 1],
     ['a warp of what is no page', 29, 1],
-    ['a warp that is none', 29, 2],
+    ['an effect on what is no page', 29, 4],
+    ['work that is none', 29, 16],
   ];
   for (const [what, at, value] of wrong) {
     const ints = Int32Array.from(good);
@@ -161,8 +162,11 @@ t.test('numbers that do not fit together are refused, before anything is read or
   t.end();
 });
 
-t.test('a warp looks up the whole page of another step, by finite numbers', { skip }, async (t) => {
-  const code = `
+t.test(
+  'a warp and an effect are of the whole page of another step, by numbers that they can have',
+  { skip },
+  async (t) => {
+    const code = `
 const { parentPort, workerData } = require('node:worker_threads');
 const addon = require(workerData.path);
 const thrown = (ints) => {
@@ -176,28 +180,59 @@ const thrown = (ints) => {
 addon.open(1, () => undefined);
 parentPort.postMessage(workerData.steps.map((ints) => thrown(ints)));
 `;
-  const head = [0, imageKinds.grey, 4, 3, 1, 0, 1, 2, 0];
-  const page = job(0, 0, 4, 3, 2).slice(9).with(1, -1);
-  const warped = (change: readonly [at: number, value: number][] = [], numbers = [1, 0, 0, 0, 1, 0]) => {
-    const warp = [0, 0, 0, 0, 2, 2, 2, 2, 1, 0, 0, 2, 2, 0, 2, 2, 0, 0, 0, 3, 1, 0, 0, 0, 0, 0, 0];
-    for (const [at, value] of change) warp[at] = value;
-    const ints = Int32Array.from([...head, ...page, ...warp]);
-    new Float32Array(ints.buffer).set(numbers, ints.length - 6);
-    return ints;
-  };
-  const steps = [
-    warped([[4, 1]]),
-    warped([
-      [11, 1],
-      [16, 1],
-    ]),
-    warped([], [1, 0, Number.NaN, 0, 1, 0]),
-    warped([], [1, 0, 0, Number.POSITIVE_INFINITY, 1, 0]),
-    warped(),
-  ];
-  const { message } = await messageFrom<string[]>(code, { steps });
-  t.same(message, [...new Array<string>(4).fill('the numbers of a job do not fit together'), 'nothing']);
-});
+    const head = [0, imageKinds.grey, 4, 3, 1, 0, 1, 2, 0];
+    const page = job(0, 0, 4, 3, 2).slice(9).with(1, -1);
+    const warped = (change: readonly [at: number, value: number][] = [], numbers = [1, 0, 0, 0, 1, 0]) => {
+      const warp = [0, 0, 0, 0, 2, 2, 2, 2, 1, 0, 0, 2, 2, 0, 2, 2, 0, 0, 0, 3, 1, 0, 0, 0, 0, 0, 0];
+      for (const [at, value] of change) warp[at] = value;
+      const ints = Int32Array.from([...head, ...page, ...warp]);
+      new Float32Array(ints.buffer).set(numbers, ints.length - 6);
+      return ints;
+    };
+    const effect = (work: number, ...numbers: number[]) => {
+      const ints = warped([[20, work]]);
+      ints.set([...numbers, 0, 0, 0, 0, 0, 0].slice(0, 6), ints.length - 6);
+      return ints;
+    };
+    const unsound = [
+      ...[effect(5, 9), effect(6, 257), effect(7, 256), effect(8, -1), effect(11, (100 << 16) + 1), effect(12, 256)],
+      ...[
+        effect(13, 654),
+        effect(14, 0, 0, 3, 1, 5, 6),
+        effect(14, -1, 0, 1, 1, 5, 6),
+        effect(15, 0, 1, 1, 2),
+        effect(16),
+      ],
+      // An effect keeps the size, and mirrors nothing.
+      warped([
+        [20, 4],
+        [13, 1],
+      ]),
+      warped([
+        [20, 4],
+        [6, 1],
+        [11, 1],
+        [14, 1],
+      ]),
+    ];
+    const steps = [
+      ...unsound,
+      warped([[4, 1]]),
+      warped([
+        [11, 1],
+        [16, 1],
+      ]),
+      warped([], [1, 0, Number.NaN, 0, 1, 0]),
+      warped([], [1, 0, 0, Number.POSITIVE_INFINITY, 1, 0]),
+      warped(),
+    ];
+    const { message } = await messageFrom<string[]>(code, { steps });
+    t.same(message, [
+      ...new Array<string>(unsound.length + 4).fill('the numbers of a job do not fit together'),
+      'nothing',
+    ]);
+  },
+);
 
 t.test('many jobs of one call end in few messages, each once', { skip }, async (t) => {
   if (isAbsent(addon)) return;

@@ -1,8 +1,8 @@
 """What others do with the same files: torchvision's DataLoader, Pillow, OpenCV, NumPy, torch.
 
 Each line on stdin is a request in JSON, each line on stdout its answer.
-{"epoch": {"folder", "batch", "workers"}}: one pass of torchvision's DataLoader, RandomResizedCrop(224, scale 0.2 to 1, bicubic) and flip, uint8
-    [n, 224, 224, 3]: {"ms"}. The workers of a loader stay.
+{"epoch": {"folder", "batch", "workers", "augment"}}: one pass of torchvision's DataLoader, RandomResizedCrop(224, scale 0.2 to 1, bicubic), flip, and with
+    `augment` RandAugment of torchvision.transforms.v2, uint8 [n, 224, 224, 3]: {"ms"}. The workers of a loader stay.
 {"differ": {"folder", "items": [[file, left, top, width, height, mirrored]], "size", "files"}}: how far the uint8 [n, size, size, 3] in each file of
     `files`, {name: path}, are from Pillow's antialiased bicubic on the same boxes: {"means": {name: mean absolute difference}}, and torchvision's.
 {"records": {"path", "side", "boxes": [[left, top, width, height, mirrored]], "size", "how", "processes", "count"}}: so many records, each copied
@@ -66,13 +66,18 @@ def to_bytes(picture):
     return torch.from_numpy(np.array(picture))
 
 
-def loader(folder, batch, workers):
-    key = (folder, batch, workers)
+def loader(folder, batch, workers, augment=False):
+    key = (folder, batch, workers, augment)
     if key not in loaders:
         transforms = torchvision.transforms
+        bicubic = transforms.InterpolationMode.BICUBIC
+        if augment:
+            transforms = torchvision.transforms.v2
+        more = [transforms.RandAugment(2, 9, interpolation=bicubic, fill=[124, 116, 104])] if augment else []
         transform = transforms.Compose([
-            transforms.RandomResizedCrop(224, (0.2, 1.0), interpolation=transforms.InterpolationMode.BICUBIC),
+            transforms.RandomResizedCrop(224, (0.2, 1.0), interpolation=bicubic),
             transforms.RandomHorizontalFlip(),
+            *more,
             to_bytes,
         ])
         loaders[key] = torch.utils.data.DataLoader(
@@ -80,10 +85,10 @@ def loader(folder, batch, workers):
     return loaders[key]
 
 
-def epoch(folder, batch, workers):
+def epoch(folder, batch, workers, augment=False):
     begun = time.perf_counter()
     images = 0
-    for pictures in loader(folder, batch, workers):
+    for pictures in loader(folder, batch, workers, augment):
         assert pictures.dtype == torch.uint8 and pictures.shape[1:] == (224, 224, 3)
         images += len(pictures)
     return {"ms": (time.perf_counter() - begun) * 1000, "images": images}

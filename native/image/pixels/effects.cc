@@ -13,9 +13,9 @@ namespace patchstream {
 
 namespace {
 
-// From `plain` towards `value`, and beyond it, by parts of 65,536; rounded down.
+// From `plain` towards `value`, and beyond it, by parts of 65,536; rounded down, but for what the parts were rounded by (at most 128 in a value): whole values stay.
 uint8_t mixed(int32_t plain, int32_t value, int32_t parts) {
-  return static_cast<uint8_t>(std::clamp((plain * 65536 + parts * (value - plain)) >> 16, 0, 255));
+  return static_cast<uint8_t>(std::clamp((plain * 65536 + parts * (value - plain) + 128) >> 16, 0, 255));
 }
 
 // The cubic through four values at a place t behind the second: Keys' kernel with -1, as where Pillow transforms, and not -0.5 as where it resizes.
@@ -108,7 +108,7 @@ void Effect::weigh() {
   const double sum = std::accumulate(values.begin(), values.end(), 0.0);
   for (const double value : values) weights_.push_back(static_cast<int32_t>(std::floor(value / sum * 65536 + 0.5)));
   weights_[reach] += 65536 - std::accumulate(weights_.begin(), weights_.end(), 0);
-  sums_.resize(static_cast<size_t>(width_) * 3);
+  rows_.resize((static_cast<size_t>(width_) + reach) * 6);
 }
 
 void Effect::draw(int32_t y, uint8_t* out) {
@@ -171,10 +171,20 @@ void Effect::drawAffine(int32_t y, uint8_t* out) const {
       out[2] = static_cast<uint8_t>(step_.background);
       continue;
     }
-    const auto left = static_cast<int32_t>(std::floor(u - 0.5));
-    const auto top = static_cast<int32_t>(std::floor(v - 0.5));
+    // The floors of u - 0.5 and v - 0.5, which are at least -0.5.
+    const int32_t left = static_cast<int32_t>(u + 0.5) - 1;
+    const int32_t top = static_cast<int32_t>(v + 0.5) - 1;
     const double across = u - 0.5 - left;
     const double down = v - 0.5 - top;
+    // Shears and moves along one side hit the pixels of the other, where the cubic is the pixel.
+    if (down == 0 || across == 0) {
+      std::array<const uint8_t*, 4> line;
+      for (int32_t k = 0; k < 4; k++) {
+        line[k] = down == 0 ? rowAt(top) + std::clamp(left - 1 + k, 0, width_ - 1) * 3 : rowAt(std::clamp(top - 1 + k, 0, height_ - 1)) + left * 3;
+      }
+      for (int32_t c = 0; c < 3; c++) out[c] = byteOf(between(line[0][c], line[1][c], line[2][c], line[3][c], down == 0 ? across : down));
+      continue;
+    }
     std::array<int32_t, 4> at;
     std::array<const uint8_t*, 4> rows;
     for (int32_t k = 0; k < 4; k++) at[k] = std::clamp(left - 1 + k, 0, width_ - 1) * 3;
@@ -190,24 +200,28 @@ void Effect::drawAffine(int32_t y, uint8_t* out) const {
   }
 }
 
-// Down, which keeps seven bits beyond the value, and then across.
+// Down, which keeps seven bits beyond the value, and then across; all sums are of whole rows, which compilers make vectors of.
 void Effect::drawBlurred(int32_t y, uint8_t* out) {
   const auto reach = static_cast<int32_t>(weights_.size() / 2);
   const int32_t bytes = width_ * 3;
-  std::fill(sums_.begin(), sums_.end(), 256);
+  int32_t* down = rows_.data() + static_cast<ptrdiff_t>(reach) * 3;
+  int32_t* across = down + bytes + static_cast<ptrdiff_t>(reach) * 3;
+  std::fill_n(down, bytes, 256);
   for (int32_t k = -reach; k <= reach; k++) {
     const uint8_t* row = rowAt(std::clamp(y + k, 0, height_ - 1));
     const int32_t weight = weights_[k + reach];
-    for (int32_t x = 0; x < bytes; x++) sums_[x] += weight * row[x];
+    for (int32_t x = 0; x < bytes; x++) down[x] += weight * row[x];
   }
-  for (int32_t x = 0; x < bytes; x++) sums_[x] >>= 9;
-  for (int32_t x = 0; x < width_; x++, out += 3) {
-    for (int32_t c = 0; c < 3; c++) {
-      int32_t sum = 1 << 22;
-      for (int32_t k = -reach; k <= reach; k++) sum += weights_[k + reach] * sums_[std::clamp(x + k, 0, width_ - 1) * 3 + c];
-      out[c] = static_cast<uint8_t>(sum >> 23);
-    }
+  for (int32_t x = 0; x < bytes; x++) down[x] >>= 9;
+  for (int32_t x = 1; x <= reach * 3; x++) down[-x] = down[2 - (x - 1) % 3];
+  for (int32_t x = 0; x < reach * 3; x++) down[bytes + x] = down[bytes - 3 + x % 3];
+  std::fill_n(across, bytes, 1 << 22);
+  for (int32_t k = -reach; k <= reach; k++) {
+    const int32_t* from = down + static_cast<ptrdiff_t>(k) * 3;
+    const int32_t weight = weights_[k + reach];
+    for (int32_t x = 0; x < bytes; x++) across[x] += weight * from[x];
   }
+  for (int32_t x = 0; x < bytes; x++) out[x] = static_cast<uint8_t>(across[x] >> 23);
 }
 
 void Effect::drawBox(int32_t y, uint8_t* out) const {

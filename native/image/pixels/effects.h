@@ -46,9 +46,9 @@ class Effect {
   int32_t height_;
   std::array<Table, 3> tables_{};
   int32_t luma_ = 0;
-  // Of a blur: the weights, in parts of 65,536, and a row while it is summed.
+  // Of a blur: the weights, in parts of 65,536, and the row summed down, with its border repeated, and across.
   std::vector<int32_t> weights_;
-  std::vector<int32_t> sums_;
+  std::vector<int32_t> rows_;
 };
 
 }  // namespace patchstream

@@ -10,7 +10,7 @@ export function turnHue({ width, height, data }: Pixels, shift: number): Pixels 
     const [red, green, blue] = [data[at]!, data[at + 1]!, data[at + 2]!];
     const value = Math.max(red, green, blue);
     const spread = value - Math.min(red, green, blue);
-    const saturation = value === 0 ? 0 : Math.floor((255 * spread) / value);
+    const saturation = value === 0 ? 0 : Math.floor(Math.fround(spread / value) * 255);
     const hue = (hueOf(red, green, blue, value, spread) + shift) & 255;
     // The sixth of the circle, and the rest in parts of 255.
     const sixth = Math.floor((hue * 6) / 255);
@@ -32,13 +32,13 @@ export function turnHue({ width, height, data }: Pixels, shift: number): Pixels 
   return { width, height, data: out };
 }
 
-/** 0–255, rounded down: red 0, green 85, blue 170. */
+/** 0–255, rounded down: red 0, green 85, blue 170. In the single precision of Pillow, since a step of the hue is up to 6 of 255. */
 function hueOf(red: number, green: number, blue: number, value: number, spread: number): number {
   if (spread === 0) return 0;
-  // In sixths of the circle, times the spread.
-  let turned = 4 * spread + red - green;
-  if (red === value) turned = green - blue;
-  else if (green === value) turned = 2 * spread + blue - red;
-  if (turned < 0) turned += 6 * spread;
-  return Math.floor((turned * 255) / (6 * spread));
+  const [r, g, b] = [red, green, blue].map((each) => Math.fround((value - each) / spread)) as [number, number, number];
+  let sixths = 4 + g - r;
+  if (red === value) sixths = b - g;
+  else if (green === value) sixths = 2 + r - b;
+  const turned = Math.fround(sixths) / 6 + 1;
+  return Math.floor(Math.fround(turned - Math.floor(turned)) * 255);
 }

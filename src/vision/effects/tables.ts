@@ -31,9 +31,9 @@ export function tablesOf(effect: TableEffect, pixels: Pixels): readonly Uint8Cla
   }
 }
 
-/** From `plain` towards `value`, and beyond it, by parts of 65,536; rounded down. */
+/** From `plain` towards `value`, and beyond it, by parts of 65,536; rounded down, but for what the parts were rounded by (at most 128 in a value): whole values stay. */
 export function mixed(plain: number, value: number, parts: number): number {
-  return (plain * 65536 + parts * (value - plain)) >> 16;
+  return (plain * 65536 + parts * (value - plain) + 128) >> 16;
 }
 
 /** How often each value occurs, for each channel. */

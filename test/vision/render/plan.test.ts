@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import type { Box, LazyPicture, Operation } from '../../../src/vision/geometry.ts';
+import type { Box, Effect, LazyPicture, Operation } from '../../../src/vision/geometry.ts';
 import { type Plan, planOf, type Step, stepInts, writeStep } from '../../../src/vision/render/plan.ts';
 import { type Drawn, drawnFrom } from '../../../src/vision/render/turn.ts';
 
@@ -280,6 +280,34 @@ t.test('what only sharp does has no plan, wherever it stands in the chain or amo
       isPlanned,
       `${width} × ${height}`,
     );
+  t.end();
+});
+
+t.test('an effect is a step of its own, of a whole page of another', (t) => {
+  const affine = { kind: 'affine', matrix: [1, 0, 0.5, 0, 1, -2], background: [1, 2, 3] } as const;
+  const effect = (effect: Effect): Operation => ({ kind: 'effect', effect });
+  const plan = planned(chain(raw(20, 10), effect(affine), effect({ kind: 'equalize' }), mirror, settle))!;
+  t.same(
+    plan.steps.map(({ source, effect, mirrored, page }) => [source, effect?.kind, mirrored, page.background]),
+    [
+      [-1, undefined, false, 0],
+      [0, 'affine', false, 0x010203],
+      [1, 'equalize', false, 0],
+      [2, undefined, true, 0],
+    ],
+  );
+  t.equal(planned(chain(raw(20, 10), sized(4, 4), cut(0, 0, 2, 2), effect({ kind: 'equalize' })))!.steps.length, 2);
+  const written = (effect: Effect) => {
+    const ints = new Int32Array(stepInts);
+    writeStep(ints, 0, { ...plan.steps[1]!, effect }, 0);
+    return [...ints.subarray(20)];
+  };
+  t.same(written(affine), [2, ...new Int32Array(Float32Array.of(1, 0, 0.5, 0, 1, -2).buffer)]);
+  t.same(written({ kind: 'equalize' }), [4, 0, 0, 0, 0, 0, 0]);
+  t.same(written({ kind: 'saturation', factor: 1.5 }), [10, 98304, 0, 0, 0, 0, 0]);
+  const part = { left: 1, top: 2, width: 3, height: 4 };
+  t.same(written({ kind: 'noise', box: part, key: [2 ** 32 - 1, 7] }), [14, 1, 2, 3, 4, -1, 7]);
+  t.same(written({ kind: 'fill', box: part, colour: [1, 2, 3] }), [15, 1, 2, 3, 4, 0, 0]);
   t.end();
 });
 
