@@ -64,6 +64,14 @@ export interface MeasureTable {
   /** The first cell of each row is its heading. */
   readonly rows: readonly (readonly string[])[];
   readonly about?: string;
+  /** The same as a chart, below the table: values over what `across` counts. */
+  readonly curve?: {
+    readonly across: string;
+    readonly at: readonly number[];
+    readonly values: readonly number[];
+    /** Default: as many digits as the axis needs. */
+    text?(value: number): string;
+  };
 }
 
 /** How a report shows a measure: the values before and after the training, a row of a table. Every part has a default. */

@@ -3,6 +3,7 @@ import { escapeHtml, htmlText, imageTag } from '../html.ts';
 import type { MeasureTable } from '../measures/define.ts';
 import { type Compute, computeText } from '../train/flops.ts';
 import type { Measures } from '../train/metrics.ts';
+import { lineChart } from '../vision/draw/line-chart.ts';
 
 /** What a report shows. Everything may come from outside: it is escaped here. */
 export interface ReportContent {
@@ -107,11 +108,21 @@ function section({ tables, notes, picture }: ReportSection): string[] {
   ];
 }
 
-function measureTable({ title, head, rows, about }: MeasureTable): string[] {
+function measureTable({ title, head, rows, about, curve }: MeasureTable): string[] {
   const cells = ([first = '', ...rest]: readonly string[], tag: 'th' | 'td') =>
     `<tr><th>${escapeHtml(first)}</th>${rest.map((cell) => `<${tag} class="number">${escapeHtml(cell)}</${tag}>`).join('')}</tr>`;
   const table = `<table>${cells(head, 'th')}${rows.map((row) => cells(row, 'td')).join('')}</table>`;
-  return [`<h2>${escapeHtml(title)}</h2>`, table, ...(about === undefined ? [] : [`<p>${escapeHtml(about)}</p>`])];
+  return [
+    `<h2>${escapeHtml(title)}</h2>`,
+    table,
+    ...(about === undefined ? [] : [`<p>${escapeHtml(about)}</p>`]),
+    ...(curve === undefined ? [] : [curveOf(title, curve)]),
+  ];
+}
+
+function curveOf(title: string, { across, text, ...points }: NonNullable<MeasureTable['curve']>): string {
+  const lines = [{ name: title, ...points }];
+  return image(title, 'image/svg+xml', Buffer.from(lineChart({ title, across, lines, textOf: text })));
 }
 
 /** Ten rows at equal distances, the last among them. */

@@ -79,7 +79,7 @@ export async function writePage(folder: string, result: StudyResult): Promise<st
     `<h1>${escapeHtml(result.name)}</h1>`,
     `<p>${escapeHtml(aboutText(result))}</p>`,
     htmlTable(studyTable(result)),
-    ...(await curvePart(result)),
+    ...(await curvePart(folder, result)),
     ...result.rows.flatMap(searchPart),
     ...(failures.length > 0 ? ['<h2>Failed</h2>', `<ul>${failures.join('')}</ul>`] : []),
   ];
@@ -109,11 +109,11 @@ export function aboutText({ measure, best, seeds, rows, unfinished }: StudyResul
 }
 
 /** The measure against steps, the mean over the seeds of each row; nothing where it was measured at the end alone. */
-async function curvePart({ rows, measure }: StudyResult): Promise<readonly string[]> {
+async function curvePart(study: string, { rows, measure }: StudyResult): Promise<readonly string[]> {
   const lines: NamedLine[] = [];
   for (const { name, outcomes, measure } of rows) {
     const measured = outcomes.filter(({ found }) => found !== undefined);
-    const runs = await Promise.all(measured.map(({ folder }) => pointsIn(folder)));
+    const runs = await Promise.all(measured.map(({ folder }) => pointsIn(join(study, folder))));
     const curve = meanCurve(runs, measure);
     if (curve.at.length > 1) lines.push({ name, ...curve });
   }

@@ -9,6 +9,7 @@ export type Found = Readonly<Record<string, number>>;
 /** A run of a study that has come to an end, well or badly. */
 export interface Outcome {
   readonly seed: number;
+  /** Its run; in the result of a study, within the folder of the study. */
   readonly folder: string;
   readonly found?: Found;
   readonly failure?: string;

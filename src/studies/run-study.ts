@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
 import type { RunEvent } from '../events/events.ts';
 import { checkFile, PipelineProblems } from '../pipeline/check.ts';
@@ -209,12 +209,13 @@ async function searchOf(work: Work, { runs, measure }: StudyRow): Promise<{ chos
 type SearchTry = NonNullable<RowResult['search']>['tries'][number];
 
 async function resultOf(work: Work, rows: readonly StudyRow[]): Promise<StudyResult> {
-  const { name, measure, also, best, seeds } = work.study;
+  const { name, measure, also, best, seeds, output } = work.study;
   const results: RowResult[] = [];
   const unfinished: string[] = [];
   for (const row of rows) {
     const { chosen, tries } = await searchOf(work, row);
-    const outcomes = chosen === undefined ? [] : await outcomesOf(work, row.runs.final(chosen));
+    const found = chosen === undefined ? [] : await outcomesOf(work, row.runs.final(chosen));
+    const outcomes = found.map((one) => ({ ...one, folder: relative(output, one.folder) }));
     if (outcomes.length < seeds.length) unfinished.push(row.name);
     results.push({
       ...{ arm: row.arm, name: row.name, varied: row.varied, measure: row.measure },

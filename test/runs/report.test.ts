@@ -53,7 +53,12 @@ t.test('everything of a run is in the one file', (t) => {
     parameters: 231424,
     sections: [
       {
-        tables: [errorTable({ ours: 0.65, meanPatch: 1.289, nearestPatch: 1.501, smoothFill: 0.702 })],
+        tables: [
+          {
+            ...errorTable({ ours: 0.65, meanPatch: 1.289, nearestPatch: 1.501, smoothFill: 0.702 }),
+            curve: { across: '<px>', at: [8, 16], values: [0.25, 0.5] },
+          },
+        ],
         notes: [],
         picture: { png: Uint8Array.of(1, 2, 3), alt: 'restored' },
       },
@@ -74,7 +79,12 @@ t.test('everything of a run is in the one file', (t) => {
     t.ok(html.includes(part), part);
   }
   t.match(html, /src="data:image\/png;base64,AQID"/);
-  t.match(html, /src="data:image\/svg\+xml;base64,/);
+  const drawn = [...html.matchAll(/src="data:image\/svg\+xml;base64,([^"]+)/g)].map(([, svg]) =>
+    Buffer.from(svg!, 'base64').toString(),
+  );
+  t.equal(drawn.length, 2);
+  t.match(drawn[0], /&lt;px&gt;/, 'the curve of a table');
+  t.match(drawn[1], /loss/i);
   t.notMatch(html.replace(/base64,[^"]*/g, ''), /https?:|src="(?!data:)/, 'nothing is asked of the network');
   t.equal(html.match(/<tr><td class="number">/g)?.length, 10, 'ten rows of steps');
   t.end();

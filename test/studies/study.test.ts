@@ -71,6 +71,7 @@ output: out
     ]),
   );
   t.same(unfinished, []);
+  t.equal(rows[0]!.outcomes[0]!.folder, 'half/runs/ratio-0.5/seed-1', 'a study may be moved');
   for (const { summaries, outcomes } of rows) {
     const values = outcomes.map(({ found }) => found!['knn.top1']!);
     t.same(summaries['knn.top1']?.values, values);

@@ -55,6 +55,7 @@ export const scales = defineMeasure({
           head: ['side, px', 'top-1'],
           rows: sizes.map((size) => [String(size), percent(at(size))]),
           about: `${picturesText({ images, of })}; the largest class has ${percent(largest)}.`,
+          ...(sizes.length > 1 && { curve: { across: 'side, px', at: sizes, values: sizes.map(at), text: percent } }),
         },
       ],
     };

@@ -116,7 +116,13 @@ output: out
     const row = JSON.parse(readFileSync(join(root, 'out/evaluations.jsonl'), 'utf8').trim().split('\n').at(-1)!);
     t.match(row.features, [{ id: 'scales', mean: Number, smallest: Number, at4: Number, at16: Number }]);
     t.equal(row.features[0].mean, (row.features[0].at4 + row.features[0].at16) / 2);
-    t.match(readFileSync(join(root, 'out/report.html'), 'utf8'), /Accuracy against the size of the pictures/);
+    const report = readFileSync(join(root, 'out/report.html'), 'utf8');
+    t.match(report, /<h2>Accuracy against the size of the pictures/);
+    const [, svg = ''] =
+      /alt="Accuracy against the size of the pictures" src="data:image\/svg\+xml;base64,([^"]+)"/.exec(report) ?? [];
+    const chart = Buffer.from(svg, 'base64').toString();
+    t.match(chart, /side, px/);
+    t.match(chart, / %<\/text>/, 'its axis is in percent');
     t.match(await patchstream(['check', join(root, 'scales.yaml'), '--set', 'evaluate.scales.sizes=[8, 32]']), {
       code: 2,
       err: /SCALES_LARGE|at most the side of the pictures that the model takes, 16 px; got 32/,
