@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { counted } from '../../counts.ts';
-import { fail } from '../../errors.ts';
-import { readWhole } from '../../files/files.ts';
-import { nothingThere, only } from '../../files/system.ts';
+import { fail, messageOf } from '../../errors.ts';
+import { readWhole, unreadable } from '../../files/files.ts';
+import { nothingThere, systemCode } from '../../files/system.ts';
 import { type MatValue, readMatStructs } from '../../formats/mat-structs.ts';
 
 /** The development kit of ImageNet's 2012 challenge (ILSVRC2012_devkit_t12): which classes there are, and which class each validation picture is of. */
@@ -27,7 +27,7 @@ export interface DevkitClasses {
 /** The classes by `data/meta.mat` of a kit; nothing where there is no such file. @throws FILE_UNREADABLE, FILE_LARGE, MAT_FORMAT, IMAGENET_FORMAT */
 export async function devkitClasses(folder: string, signal: AbortSignal): Promise<DevkitClasses | undefined> {
   const path = join(folder, synsets);
-  if ((await stat(path).catch(only(nothingThere, undefined))) === undefined) return undefined;
+  if (!(await isThere(path))) return undefined;
   const rows = await readMatStructs(path, 'synsets', { maxBytes: mostBytes, signal });
   const refuse = (rule: string, found: string) => fail('IMAGENET_FORMAT', { rule, found }, { where: path });
   const numberOf = new Map<string, number>();
@@ -50,6 +50,16 @@ export async function devkitClasses(folder: string, signal: AbortSignal): Promis
   if (missing >= 0)
     throw refuse(`number its ${counted(wnids.length, 'class', 'classes')} from 1 on`, `no class ${missing + 1}`);
   return { wnids, labels };
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (cause) {
+    if (nothingThere.includes(systemCode(cause) ?? '')) return false;
+    throw unreadable(path, messageOf(cause), cause);
+  }
 }
 
 /** The label of each validation picture, in the order of their numbers. @throws FILE_UNREADABLE, FILE_LARGE, IMAGENET_LINE */

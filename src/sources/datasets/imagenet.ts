@@ -29,7 +29,7 @@ const endings: ReadonlySet<string> = new Set(commonFormats.flatMap((format) => f
  *
  * The classes must be those of the devkit where there is one, and those of the other part where that has folders: a folder that is missing or too many would
  * give the classes behind it other labels. A class without pictures keeps its label. A key is the path in the part's folder. Opening throws FOLDER_MISSING, FOLDER_FILE,
- * FOLDER_UNREADABLE, FOLDER_EMPTY, FILE_UNREADABLE, FILE_LARGE, MAT_FORMAT, IMAGENET_FORMAT, IMAGENET_LINE, IMAGENET_CLASSES; a sample fails with FILE_UNREADABLE, FILE_LARGE.
+ * FOLDER_UNREADABLE, FILE_UNREADABLE, FILE_LARGE, MAT_FORMAT, IMAGENET_FORMAT, IMAGENET_LINE, IMAGENET_CLASSES; a sample fails with FILE_UNREADABLE, FILE_LARGE.
  */
 export const imagenet = defineSource({
   name: 'imagenet',
@@ -67,8 +67,8 @@ export const imagenet = defineSource({
     const listing = await listFiles(folder, (name) => endings.has(extname(name).toLowerCase()), context);
     const { files, passedOver } = listing;
     if (files.length === 0) {
-      const found = passedOverText(passedOver) || 'an empty folder';
-      throw fail('FOLDER_EMPTY', { path: folder, endings: [...endings].join(', '), found });
+      const rule = `have pictures (${[...endings].join(', ')}) in ${part}`;
+      throw fail('IMAGENET_FORMAT', { rule, found: passedOverText(passedOver) || 'an empty folder' });
     }
     const isFlat = part === 'val' && listing.folders.length === 0;
     const known = kit?.wnids ?? (await foldersIn(join(root, part === 'val' ? 'train' : 'val')));

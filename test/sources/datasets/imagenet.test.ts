@@ -75,7 +75,13 @@ t.test('a devkit that lies elsewhere', async (t) => {
     code: 'IMAGENET_FORMAT',
     message: /folder for each class, or/,
   });
-  await t.rejects(open(t, { options: { part, devkit: 'none' } }), { code: 'FILE_UNREADABLE' });
+  for (const devkit of ['none', 'x'.repeat(5000)])
+    await t.rejects(open(t, { options: { part, devkit } }), { code: 'FILE_UNREADABLE' });
+  const tars = (files: Files) => {
+    for (const path of Object.keys(files)) if (path.startsWith('train/')) delete files[path];
+    files[`train/${wnids[0]}.tar`] = '';
+  };
+  await t.rejects(open(t, { change: tars }), { code: 'IMAGENET_FORMAT', message: /\.tar/ });
 });
 
 t.test('a class that is empty keeps its label; one that is missing or too much is an error', async (t) => {
@@ -138,7 +144,10 @@ t.test('folders and files that are named otherwise', async (t) => {
     ...val,
     change: (files) => delete files['val/ILSVRC2012_val_00000003.JPEG'],
   });
-  await t.rejects(open(t, { change: emptyAll, folders: ['train'] }), { code: 'FOLDER_EMPTY' });
+  await t.rejects(open(t, { change: emptyAll, folders: ['train'] }), {
+    code: 'IMAGENET_FORMAT',
+    message: /have pictures \(.*\.jpeg.*\) in train; got an empty folder/,
+  });
   await t.rejects(
     open(t, { options: { maxBytes: 10 } }).then((source) => source.read(0, signal)),
     { code: 'FILE_LARGE' },
