@@ -140,6 +140,8 @@ t.test(
     t.match(Object.fromEntries(stages.map((stage) => [stage.id, stage.options])), {
       'random-resized-crop': { size: 224, scale: [0.08, 1], ratio: [3 / 4, 4 / 3], kernel: 'bicubic' },
       'random-flip': { probability: 0.5 },
+      'rand-augment': { operations: 2, magnitude: 9, deviation: 0.5, probability: 0.5 },
+      'random-erasing': { probability: 0.25, scale: [0.02, 1 / 3], fill: 'noise' },
     });
     const [measure] = evaluate!.measures;
     t.equal(measure!.id, 'classify');
@@ -221,12 +223,52 @@ t.test(
       t.match(Object.fromEntries(stages.map((stage) => [stage.id, stage.options])), {
         'random-resized-crop': { size: side, scale: [0.08, 1], ratio: [3 / 4, 4 / 3], kernel: 'bicubic' },
         'random-flip': { probability: 0.5 },
+        'rand-augment': { operations: 2, magnitude: 9, deviation: 0.5, probability: 0.5 },
+        'random-erasing': { probability: 0.25, scale: [0.02, 1 / 3], fill: 'noise' },
       });
       const { on } = evaluate!.measures[0]!.data;
       t.match(on!.source, { name: 'imagenet', options: { part: 'val' } });
       const last = side === 224 ? ['center-crop', { size: 224 }] : ['resize', { size: side, fit: 'cover' }];
       t.match(on!.stages.map((stage) => [stage.name, stage.options]).at(-1), last, name);
       t.ok(resolved!.definition.output.endsWith(`/runs/${name}`), 'a run of its own');
+    }
+  },
+);
+
+t.test(
+  'BEiT’s pre-trainings as published: rate, batch, warm-up, clipping, jitter of the whole photograph, views',
+  async (t) => {
+    for (const [name, epochs, size] of [
+      ['beit-in1k-224', 800, 224],
+      ['beit-in1k-384', 300, 384],
+      ['beit-in1k-448', 300, 448],
+      ['lomar-beit-in1k-224', 300, 224],
+    ] as const) {
+      const { resolved } = await checkFile(`pipelines/${name}.yaml`, { registry: builtin, environment: {} });
+      const { train, stages } = resolved!;
+      t.match(
+        train,
+        {
+          batch: 2048,
+          epochs,
+          optimizer: { adamw: { lr: 1.5e-3, weightDecay: 0.05, betas: [0.9, 0.999], eps: 1e-8 } },
+          schedule: { cosine: { warmupEpochs: 10, minLr: 1e-5 } },
+          clip: { norm: 3 },
+          model: { options: { size: 'base', dropPath: 0.1 } },
+        },
+        name,
+      );
+      t.match(
+        stages.slice(0, 5).map((stage) => [stage.name, stage.options]),
+        [
+          ['decode', {}],
+          ['color-jitter', { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0, probability: 1 }],
+          ['random-resized-crop', { size, scale: [0.08, 1] }],
+          ['random-flip', { probability: 0.5 }],
+          ['tokenize', size === 224 ? {} : { size: size / 2 }],
+        ],
+        name,
+      );
     }
   },
 );
