@@ -24,22 +24,23 @@ const classes = { struct: 2, text: 4, firstNumeric: 6, last: 15 };
 const [mostFields, mostStructs] = [1000, 1_000_000];
 
 /**
- * The structs of the array `name` of a file, each with the values of its fields by name.
+ * The values of `fields` of the structs in the array `name` of a file. Other fields are passed over, whatever they hold.
  *
  * @throws FILE_UNREADABLE, FILE_LARGE, MAT_FORMAT.
  */
-export async function readMatStructs(
+export async function readMatStructs<Field extends string>(
   path: string,
   name: string,
+  fields: readonly Field[],
   { maxBytes, signal }: MatStructOptions,
-): Promise<ReadonlyMap<string, MatValue>[]> {
+): Promise<Record<Field, MatValue>[]> {
   const bytes = Buffer.from(await readWhole(path, path, { maxBytes, signal }));
   try {
     checkMatHeader(bytes);
     for (const element of elementsOf(bytes.subarray(matHeaderBytes))) {
       const array = element.type === types.deflated ? inflated(element.data, maxBytes) : element;
       if (array?.type !== types.matrix || array.data.length === 0) continue;
-      const found = structsOf(array.data, name);
+      const found = structsOf(array.data, name, fields);
       if (found !== undefined) return found;
     }
     throw wrong(`hold the array of structs ${name}`, 'none of that name');
@@ -118,7 +119,11 @@ function taken(elements: Iterator<Element, unknown>): Element {
 }
 
 /** The structs of an array; nothing where it has another name. @throws MAT_FORMAT */
-function structsOf(data: Buffer, name: string): ReadonlyMap<string, MatValue>[] | undefined {
+function structsOf<Field extends string>(
+  data: Buffer,
+  name: string,
+  wanted: readonly Field[],
+): Record<Field, MatValue>[] | undefined {
   const head = headOf(data);
   if (head.name !== name) return undefined;
   if (head.kind !== classes.struct) throw wrong(`have structs in ${name}`, `an array of class ${head.kind}`);
@@ -131,13 +136,18 @@ function structsOf(data: Buffer, name: string): ReadonlyMap<string, MatValue>[] 
   const keys = Array.from({ length: fields }, (_, i) =>
     names.toString('latin1', i * longest, (i + 1) * longest).replace(/\0.*$/s, ''),
   );
+  const missing = wanted.find((field) => !keys.includes(field));
+  if (missing !== undefined) throw wrong(`have the field ${missing} in ${name}`, keys.join(', '));
   const count = head.shape.reduce((product, side) => product * side, 1);
   if (count > mostStructs) throw wrong('have at most 1,000,000 structs', head.shape.join(' × '));
-  const structs: Map<string, MatValue>[] = [];
+  const structs: Record<Field, MatValue>[] = [];
   for (let i = 0; i < count; i++) {
-    const struct = new Map<string, MatValue>();
-    for (const key of keys) struct.set(key, fieldValue(taken(head.rest)));
-    structs.push(struct);
+    const values = new Map<string, MatValue>();
+    for (const key of keys) {
+      const element = taken(head.rest);
+      if ((wanted as readonly string[]).includes(key)) values.set(key, fieldValue(element));
+    }
+    structs.push(Object.fromEntries(wanted.map((field) => [field, values.get(field)])) as Record<Field, MatValue>);
   }
   if (head.rest.next().done !== true) throw wrong('end its arrays behind their values', 'more of an array');
   return structs;

@@ -9,10 +9,12 @@ const rows: readonly Struct[] = [
   { id: 300, WNID: 'n00001740', words: 'é', children: [1, 2, 3], height: 70000 },
 ];
 
-function read(t: import('tap').Test, bytes: Buffer, { name = 'synsets', maxBytes = 2 ** 20 } = {}) {
+const all = ['id', 'WNID', 'words', 'children', 'height'];
+
+function read(t: import('tap').Test, bytes: Buffer, { name = 'synsets', fields = all, maxBytes = 2 ** 20 } = {}) {
   const path = join(t.testdir({}), 'meta.mat');
   writeFileSync(path, bytes);
-  return readMatStructs(path, name, { maxBytes });
+  return readMatStructs(path, name, fields, { maxBytes });
 }
 
 t.test(
@@ -29,11 +31,12 @@ t.test(
       ]) {
         const found = await read(t, bytes);
         t.same(
-          found.map((struct) => Object.fromEntries(struct)),
+          found,
           rows.map((row) => ({ ...row, children: undefined })),
         );
       }
     }
+    const a = { fields: ['a'] };
     const kinds = [
       [1, Int8Array.of(-3)],
       [2, Uint8Array.of(250)],
@@ -47,24 +50,33 @@ t.test(
     for (const [type, value] of kinds) {
       const field = array(6, [1, 1], '', element(type, Buffer.from(value.buffer)));
       const named = [element(5, Buffer.from(Int32Array.of(5).buffer)), element(1, Buffer.from('a\0\0\0\0'))];
-      const [struct] = await read(t, matFile(array(2, [1, 1], 'synsets', ...named, field)));
-      t.equal(struct!.get('a'), value[0], `type ${type}`);
+      const [struct] = await read(t, matFile(array(2, [1, 1], 'synsets', ...named, field)), a);
+      t.equal(struct!.a, value[0], `type ${type}`);
     }
   },
 );
 
+t.test('what is not asked for may hold anything', async (t) => {
+  const names = [element(5, Buffer.from(Int32Array.of(2).buffer)), element(1, Buffer.from('a\0b\0'))];
+  const number = array(6, [1, 1], '', element(2, Buffer.of(7)));
+  const odd = array(4, [1, 9], '', element(16, Buffer.from('short')));
+  const bytes = matFile(array(2, [1, 1], 'synsets', ...names, number, odd));
+  t.same(await read(t, bytes, { fields: ['a'] }), [{ a: 7 }]);
+  await t.rejects(read(t, bytes, { fields: ['a', 'b'] }), { code: 'MAT_FORMAT' });
+});
+
 t.test('files that SciPy has written', async (t) => {
+  const fields = ['ILSVRC2012_ID', 'WNID', 'words', 'num_children', 'gloss'] as const;
   for (const name of ['synsets.mat', 'synsets-plain.mat']) {
-    const found = await readMatStructs(`fixtures/mat/${name}`, 'synsets', { maxBytes: 2 ** 20 });
+    const found = await readMatStructs(`fixtures/mat/${name}`, 'synsets', fields, { maxBytes: 2 ** 20 });
     t.same(
-      found.map((struct) => ['ILSVRC2012_ID', 'WNID', 'words', 'num_children'].map((field) => struct.get(field))),
+      found.map((struct) => fields.map((field) => struct[field])),
       [
-        [1, 'n01440764', 'tench, Tinca tinca', 0],
-        [2, 'n02012849', 'crane', 0],
-        [300, 'n00001740', 'entity', 2],
+        [1, 'n01440764', 'tench, Tinca tinca', 0, 'a fish; "as it were"'],
+        [2, 'n02012849', 'crane', 0, 'a bird'],
+        [300, 'n00001740', 'entity', 2, 'that which is'],
       ],
     );
-    t.equal(found[0]!.get('gloss'), 'a fish; "as it were"');
   }
 });
 
@@ -95,6 +107,7 @@ t.test('files that are none, are cut off or damaged', async (t) => {
     /at most 10,000 bytes/,
     { maxBytes: 10_000 },
   );
+  const one = { fields: ['abcd'] };
   const names = (text: string, length: number) => [
     element(5, Buffer.from(Int32Array.of(length).buffer)),
     element(1, Buffer.from(text)),
@@ -104,17 +117,28 @@ t.test('files that are none, are cut off or damaged', async (t) => {
   await refused(
     matFile(array(2, [2, 1], 'synsets', ...names('abcd\0', 5), element(14, Buffer.alloc(0)))),
     /ends before/,
+    one,
   );
   await refused(
     matFile(array(2, [1, 1], 'synsets', ...names('abcd\0', 5), element(2, Buffer.alloc(8)))),
     /array in each field/,
+    one,
   );
-  await refused(matFile(array(2, [2 ** 20, 2 ** 20], 'synsets', ...names('abcd\0', 5))), /at most 1,000,000 structs/);
+  await refused(
+    matFile(array(2, [2 ** 20, 2 ** 20], 'synsets', ...names('abcd\0', 5))),
+    /at most 1,000,000 structs/,
+    one,
+  );
   await refused(matFile(array(2, [-1, 1], 'synsets', ...names('abcd\0', 5))), /dimensions/);
+  await refused(matFile(made), /field gloss in synsets; got id, WNID/, { fields: ['gloss'] });
   const short = array(4, [1, 9], '', element(16, Buffer.from('n0144')));
-  await refused(matFile(array(2, [1, 1], 'synsets', ...names('abcd\0', 5), short)), /9 characters of a text; got 5/);
+  await refused(
+    matFile(array(2, [1, 1], 'synsets', ...names('abcd\0', 5), short)),
+    /9 characters of a text; got 5/,
+    one,
+  );
   const wide = array(6, [1, 1], '', element(9, Buffer.alloc(16)));
-  await refused(matFile(array(2, [1, 1], 'synsets', ...names('abcd\0', 5), wide)), /value for each number/);
-  await t.rejects(readMatStructs('no-such.mat', 'synsets', { maxBytes: 1 }), { code: 'FILE_UNREADABLE' });
+  await refused(matFile(array(2, [1, 1], 'synsets', ...names('abcd\0', 5), wide)), /value for each number/, one);
+  await t.rejects(readMatStructs('no-such.mat', 'synsets', [], { maxBytes: 1 }), { code: 'FILE_UNREADABLE' });
   await t.rejects(read(t, matFile(made), { maxBytes: 100 }), { code: 'FILE_LARGE' });
 });

@@ -4,7 +4,7 @@ import { counted } from '../../counts.ts';
 import { fail, messageOf } from '../../errors.ts';
 import { readWhole, unreadable } from '../../files/files.ts';
 import { nothingThere, systemCode } from '../../files/system.ts';
-import { type MatValue, readMatStructs } from '../../formats/mat-structs.ts';
+import { readMatStructs } from '../../formats/mat-structs.ts';
 
 /** The development kit of ImageNet's 2012 challenge (ILSVRC2012_devkit_t12): which classes there are, and which class each validation picture is of. */
 
@@ -28,11 +28,13 @@ export interface DevkitClasses {
 export async function devkitClasses(folder: string, signal: AbortSignal): Promise<DevkitClasses | undefined> {
   const path = join(folder, synsets);
   if (!(await isThere(path))) return undefined;
-  const rows = await readMatStructs(path, 'synsets', { maxBytes: mostBytes, signal });
+  const rows = await readMatStructs(path, 'synsets', ['ILSVRC2012_ID', 'WNID', 'num_children'], {
+    maxBytes: mostBytes,
+    signal,
+  });
   const refuse = (rule: string, found: string) => fail('IMAGENET_FORMAT', { rule, found }, { where: path });
   const numberOf = new Map<string, number>();
-  for (const [i, row] of rows.entries()) {
-    const [id, name, children] = ['ILSVRC2012_ID', 'WNID', 'num_children'].map((field) => row.get(field)) as MatValue[];
+  for (const [i, { ILSVRC2012_ID: id, WNID: name, num_children: children }] of rows.entries()) {
     // Others are groups of classes.
     if (children !== 0) {
       if (typeof children === 'number' && Number.isInteger(children) && children > 0) continue;
