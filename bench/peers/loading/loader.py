@@ -72,7 +72,7 @@ def loader(folder, batch, workers, augment=False):
         transforms = torchvision.transforms
         bicubic = transforms.InterpolationMode.BICUBIC
         if augment:
-            transforms = torchvision.transforms.v2
+            import torchvision.transforms.v2 as transforms
         more = [transforms.RandAugment(2, 9, interpolation=bicubic, fill=[124, 116, 104])] if augment else []
         transform = transforms.Compose([
             transforms.RandomResizedCrop(224, (0.2, 1.0), interpolation=bicubic),
