@@ -21,6 +21,7 @@ using patchstream::Job;
 using patchstream::Kind;
 using patchstream::Outcome;
 using patchstream::Step;
+using patchstream::Work;
 
 // Of a picture's header, as `maxPixels` limits it.
 constexpr int64_t mostPixels = int64_t{1} << 22;
@@ -40,7 +41,7 @@ int32_t sideOf(Chance& chance) {
 
 // Looks its pixels up in the whole source: in or around it, or anywhere.
 void warp(Chance& chance, Step& step, Size from) {
-  step.warped = 1;
+  step.work = Work::warp;
   step.box = {0, 0, from.width, from.height};
   step.padLeft = 0;
   step.padTop = 0;
@@ -52,6 +53,46 @@ void warp(Chance& chance, Step& step, Size from) {
   const auto height = static_cast<float>(from.height);
   const float matrix[6] = {number(-far, far), number(-far, far), number(-width, 2 * width), number(-far, far), number(-far, far), number(-height, 2 * height)};
   std::memcpy(step.matrix, matrix, sizeof matrix);
+}
+
+// An effect on the whole source, with numbers that it can have.
+void effect(Chance& chance, Step& step, Size from) {
+  // Its affine map is drawn as that of a warp.
+  step.window = {0, 0, from.width, from.height};
+  warp(chance, step, from);
+  step.resizedWidth = from.width;
+  step.resizedHeight = from.height;
+  step.mirrored = 0;
+  step.work = static_cast<Work>(2 + chance.below(14));
+  const auto up = [&](int32_t most) { return static_cast<int32_t>(chance.below(static_cast<uint32_t>(most) + 1)); };
+  switch (step.work) {
+    case Work::posterize:
+      step.numbers[0] = up(8);
+      break;
+    case Work::solarize:
+    case Work::solarizeAdd:
+    case Work::hue:
+      step.numbers[0] = up(255);
+      break;
+    case Work::brightness:
+    case Work::contrast:
+    case Work::saturation:
+    case Work::sharpness:
+      step.numbers[0] = chance.oneIn(4) ? 100 << 16 : up(3 << 16);
+      break;
+    case Work::blur:
+      step.numbers[0] = chance.oneIn(64) ? 100 << 16 : 655 + up(3 << 16);
+      break;
+    case Work::noise:
+    case Work::fill: {
+      const Box box = boxIn(chance, from.width, from.height);
+      const int32_t numbers[6] = {box.left, box.top, box.width, box.height, up(1 << 30), up(1 << 30)};
+      std::memcpy(step.numbers, numbers, sizeof numbers);
+      break;
+    }
+    default:
+      break;
+  }
 }
 
 Step stepOn(Chance& chance, int32_t source, Size from, int32_t output) {
@@ -72,6 +113,7 @@ Step stepOn(Chance& chance, int32_t source, Size from, int32_t output) {
   step.background = static_cast<int32_t>(chance.below(1 << 24));
   step.channels = chance.oneIn(6) ? 1 : 3;
   if (source >= 0 && chance.oneIn(3)) warp(chance, step, from);
+  else if (source >= 0 && chance.oneIn(2)) effect(chance, step, from);
   return step;
 }
 
