@@ -52,6 +52,7 @@ export {
   imageFolder,
   imagenet,
   manifest,
+  parquet,
   rafDb,
   shards,
   svhn,

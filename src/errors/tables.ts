@@ -9,5 +9,10 @@ export const tablesErrors = {
   TABLE_EMPTY: '{path} must have at least one row {expected}; got {found}. Look at `{option}`.',
   TABLE_LABELS:
     'labels must be whole numbers from 0, or names that are no numbers, one or the other; got {first} in {firstPlace} and {found} in {place}. Say `classes`, the list of names in the order of their numbers, or fix the rows.',
+  PARQUET_NONE:
+    '{path} must be a file of Parquet, a folder or a pattern of them (*.parquet), or their address; got {found}. Look at `path`.',
+  PARQUET_BROKEN: 'a file of Parquet must be whole and as it was written; got, {place}: {found}. Fetch it again.',
+  TABLE_CLASSES_OTHER:
+    'tables with labels must have the same classes; {file} has others than {first}: {found}. Say `classes`, the names of all in the order of their numbers, or read them by two pipelines.',
   TABLE_CLASSES: '`classes` must be the names of all classes, each once and none empty; got {found}. Fix the list.',
 } as const;

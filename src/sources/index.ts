@@ -7,9 +7,22 @@ import { imageFolder } from './image-folder.ts';
 import { shards } from './shards.ts';
 import { svhn } from './svhn.ts';
 import { manifest } from './tables/manifest.ts';
+import { parquet } from './tables/parquet.ts';
 import { webdataset } from './webdataset.ts';
 
 /** Every source that comes with patchstream. A registry is made from this list. */
-export const sources = [imageFolder, manifest, shards, webdataset, idx, svhn, expw, ckPlus, rafDb, imagenet] as const;
+export const sources = [
+  imageFolder,
+  manifest,
+  parquet,
+  shards,
+  webdataset,
+  idx,
+  svhn,
+  expw,
+  ckPlus,
+  rafDb,
+  imagenet,
+] as const;
 
-export { ckPlus, expw, idx, imageFolder, imagenet, manifest, rafDb, shards, svhn, webdataset };
+export { ckPlus, expw, idx, imageFolder, imagenet, manifest, parquet, rafDb, shards, svhn, webdataset };

@@ -2,7 +2,9 @@ import t from 'tap';
 import { mutateDataset } from '../kit/datasets/mutate.ts';
 import { subjects } from '../kit/datasets/subjects.ts';
 import { tryNames } from '../kit/files/names.ts';
+import { manifestSeeds, parquetSeeds } from '../kit/files/tables.ts';
 import { mutate } from '../kit/pictures/mutations.ts';
+import { mutateTables } from '../kit/table-mutations.ts';
 import { mutateVectors } from '../kit/vector-mutations.ts';
 
 t.test(
@@ -46,3 +48,18 @@ for (const [name, subject] of Object.entries(subjects))
     t.comment(`${refused} refused, ${read} read`);
     t.ok(refused > 2000 && read > 2000);
   });
+
+for (const [what, seeds] of [
+  ['lists of pictures', manifestSeeds],
+  ['tables of Parquet', parquetSeeds],
+] as const)
+  t.test(
+    `10,000 mutated ${what}: errors of the catalogue, or samples whose class is known; bounded memory`,
+    async (t) => {
+      const { strange, refused, failed, read, grown } = await mutateTables(t.testdir({}), seeds(), 10_000);
+      t.same(strange, []);
+      t.comment(`${refused} refused, ${failed} samples failed, ${read} read, ${Math.round(grown)} MiB more`);
+      t.ok(refused > 1000 && read > 5000);
+      t.ok(grown < 300, `${Math.round(grown)} MiB more`);
+    },
+  );

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { manifestSeeds } from '../kit/files/tables.ts';
+import { manifestSeeds, parquetSeeds } from '../kit/files/tables.ts';
 import { mutate } from '../kit/pictures/mutations.ts';
 import { mutateTables } from '../kit/table-mutations.ts';
 import { mutateVectors } from '../kit/vector-mutations.ts';
@@ -21,4 +21,10 @@ t.test('300 mutated lists of pictures: errors of the catalogue, or samples whose
   const { strange, refused, read } = await mutateTables(t.testdir({}), manifestSeeds(), 300);
   t.same(strange, []);
   t.ok(refused > 50 && read > 200, `${refused} refused, ${read} read`);
+});
+
+t.test('400 mutated tables of Parquet: errors of the catalogue, or samples with a class', async (t) => {
+  const { strange, refused, failed, read } = await mutateTables(t.testdir({}), parquetSeeds(), 400);
+  t.same(strange, []);
+  t.ok(refused > 50 && failed > 50 && read > 500, `${refused} refused, ${failed} failed, ${read} read`);
 });

@@ -59,6 +59,7 @@ noticeCatalogue
 noticeText
 openVectors
 operator
+parquet
 pathOption
 perceptualHash
 pipeline

@@ -1,4 +1,6 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { manifest } from '../../../src/sources/tables/manifest.ts';
+import { parquet } from '../../../src/sources/tables/parquet.ts';
 import type { TableSeed } from '../table-mutations.ts';
 
 /** Lists of twelve pictures of three classes, with boxes, fields and splits: CSV and JSON Lines of the same rows. */
@@ -38,4 +40,29 @@ export function manifestSeeds(): TableSeed[] {
     },
   });
   return [seed('l.csv', csv, {}), seed('l.jsonl', jsonl, {}), seed('l.csv', csv, { classes: names })];
+}
+
+/** Tables as pyarrow writes them, of all packings, versions of pages and dictionaries; labels by number and by name. */
+export function parquetSeeds(): TableSeed[] {
+  const folder = 'fixtures/parquet';
+  return readdirSync(folder).flatMap((name) =>
+    ['label', 'name'].map(
+      (label): TableSeed => ({
+        ...{
+          definition: parquet.definition,
+          name: 'table.parquet',
+          bytes: readFileSync(`${folder}/${name}`),
+          option: 'path',
+        },
+        options: { labels: true, columns: { label }, boxes: true, fields: { name: { dtype: 'text' } } },
+        beside: {},
+        // Where its names have another key by now, a label is the number that it was.
+        isSound: ({ classNames }, _, { bytes, label, name }) =>
+          bytes instanceof Uint8Array &&
+          typeof name === 'string' &&
+          Number.isInteger(label) &&
+          (classNames === undefined || typeof classNames[label as number] === 'string'),
+      }),
+    ),
+  );
 }

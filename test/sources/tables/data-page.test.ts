@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { gradient, jpeg } from '../../kit/pictures/pictures.ts';
@@ -29,4 +29,21 @@ t.test('the list of docs/data.md is read as the page says', async (t) => {
     { key: 'photos/a.jpg#2', label: 1, box: [410, 95, 180, 190], age: 28, person: 'ben' },
   ]);
   t.equal(rows.length, 2);
+});
+
+t.test('the tables of docs/data.md are read as the page says', async (t) => {
+  const root = t.testdir({ svhn: { cropped_digits: {} } });
+  for (const name of readdirSync('fixtures/parquet'))
+    copyFileSync(join('fixtures/parquet', name), join(root, 'svhn/cropped_digits', name));
+  writeFileSync(join(root, 'digits.yaml'), block('yaml', 'parquet').replace('sink: shards', 'sink: jsonl'));
+  const ran = await patchstream(['run', join(root, 'digits.yaml'), '--set', `output=${join(root, 'run')}`]);
+  t.equal(ran.code, 0, ran.err);
+  const rows = readFileSync(join(root, 'run/jsonl/digits-00000.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  t.same(
+    rows.map(({ label }) => label),
+    Array.from({ length: 20 }, (_, i) => (7 * i) % 3),
+  );
 });
