@@ -191,14 +191,14 @@ export interface ImageAddon extends ReadingAddon, LikenessAddon {
     readonly version: number;
     /** Of libpng; empty where the addon is built without, and decodes no PNG. */
     readonly png: string;
-    /** Of libwebp; empty as `png` is. */
+    /** Of libwebp and libdeflate; empty as `png` is: without the latter it makes no PNG. */
     readonly webp: string;
-    /** Of libdeflate; empty where the addon is built without, and makes no PNG. */
     readonly deflate: string;
     readonly vectors: 'avx2' | 'plain';
-    /** How many ints `submit` takes before the steps of a job, and of a step; an addon built for another version has others, or says nothing. */
+    /** Ints that `submit` takes before the steps of a job, and of a step; kinds of work of a step. Built for another version it has others, or says nothing. */
     readonly headInts?: number;
     readonly stepInts?: number;
+    readonly works?: number;
   };
 }
 

@@ -216,7 +216,7 @@ napi_value setPortable(const Arguments& given) {
   return nullptr;
 }
 
-// info() -> { version, vectors, png, webp, deflate, headInts, stepInts }: the versions of libjpeg-turbo, of libpng, libwebp and libdeflate, the latter empty without
+// info() -> { version, vectors, png, webp, deflate, headInts, stepInts, works }: the versions of libjpeg-turbo, of libpng, libwebp and libdeflate, the latter empty without
 // them; and how many ints `submit` takes before the steps of a job and of a step, by which JavaScript knows an addon that was built for another version of it.
 napi_value info(const Arguments& given) {
 #ifdef PATCHSTREAM_PNG
@@ -241,7 +241,8 @@ napi_value info(const Arguments& given) {
                             {"webp", jsText(given.env, webp.c_str())},
                             {"deflate", jsText(given.env, deflate)},
                             {"headInts", jsNumber(given.env, headInts)},
-                            {"stepInts", jsNumber(given.env, stepInts)}});
+                            {"stepInts", jsNumber(given.env, stepInts)},
+                            {"works", jsNumber(given.env, works)}});
 }
 
 template <napi_value (*function)(const Arguments&)>

@@ -42,6 +42,7 @@ enum class Work : int32_t {
   noise = 14,
   fill = 15,
 };
+constexpr int32_t works = 16;
 
 // One rendering: cut `box` out of the source, resize it, cut `window` out of that, mirror it, and lay it on a page. A field of each is an int32, or a float, in
 // the order in which JavaScript writes them. All of it is in upright pixels.

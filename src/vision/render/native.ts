@@ -9,6 +9,9 @@ import { type Encoded, type Place, type Rendered, type Rendering, Waiting } from
 /** What native/image puts before the steps of a job. */
 const headInts = 9;
 
+/** The kinds of work of a step: resizing, a warp and the effects. */
+const mostWorks = 16;
+
 /** What native/image takes: steps of a job, and pixels of a side. */
 const mostSteps = 1023;
 export const longestSide = 65535;
@@ -232,8 +235,8 @@ function choose(): NativeRenderer | Absent {
 /** The renderer over an addon, unless that was built for another version of this one. */
 export function rendererOver(pool: NativePool | Absent): NativeRenderer | Absent {
   if (isAbsent(pool)) return pool;
-  const { headInts: head, stepInts: step } = pool.addon.info();
-  if (head === headInts && step === stepInts) return new NativeRenderer(pool);
+  const { headInts: head, stepInts: step, works } = pool.addon.info();
+  if (head === headInts && step === stepInts && works === mostWorks) return new NativeRenderer(pool);
   return { found: 'its addon was built for another version of patchstream', remedy: 'npx patchstream doctor --build' };
 }
 

@@ -455,9 +455,11 @@ t.test('an addon that was built for another version renders nothing, and says wh
   };
   const other = { found: /built for another version/, remedy: 'npx patchstream doctor --build' };
   t.match(over({}), other);
-  t.match(over({ headInts: 7, stepInts }), other);
-  t.match(over({ headInts: 9, stepInts: stepInts + 1 }), other);
-  t.notOk(isAbsent(over({ headInts: 9, stepInts })));
+  t.match(over({ headInts: 7, stepInts, works: 16 }), other);
+  t.match(over({ headInts: 9, stepInts: stepInts + 1, works: 16 }), other);
+  t.match(over({ headInts: 9, stepInts, works: 2 }), other);
+  t.match(over({ headInts: 9, stepInts }), other, 'one of before effects');
+  t.notOk(isAbsent(over({ headInts: 9, stepInts, works: 16 })));
   t.end();
 });
 
