@@ -288,7 +288,7 @@ async function missing(path: string, cause: unknown): Promise<never> {
   const meant = nearest(basename(path), beside);
   const advice =
     meant === undefined
-      ? 'Look at `path`: relative paths start at the pipeline file.'
+      ? 'Look at the path: in a pipeline file, relative ones start at the file.'
       : `Did you mean ${join(dirname(path), meant)}?`;
   throw fail('FOLDER_MISSING', { path, advice }, { cause });
 }

@@ -16,6 +16,7 @@ import { jsonOf, textOf } from '../../whole-file.ts';
 import { problemLines } from '../check.ts';
 import { type Command, exits, type Given, type Output, onlyWord, type Terminal } from '../command.ts';
 import { jobOptions, runShown } from '../run.ts';
+import { sayArrived } from '../use/arrived.ts';
 import { writeSheet } from './sheet.ts';
 import { isVectors, ofVectors } from './vectors.ts';
 
@@ -45,7 +46,7 @@ export const duplicates: Command = {
       type: 'string',
       value: 'folder',
       about:
-        'The folder to write; a job that was stopped resumes in it. Named in place of <photos>, its groups are printed again. With vectors: what was compared is kept there, and only new ones are compared later.',
+        'The folder to write; a job that was stopped resumes in it, and one that is done is printed again: --fresh looks at the pictures anew. Named in place of <photos>, its groups are printed again. With vectors: what was compared is kept there, and only new ones are compared later.',
     },
     ...options,
   },
@@ -99,7 +100,9 @@ async function find(photos: string, output: string, given: Given, terminal: Term
   });
   const problems = check(definition, builtin);
   for (const line of problemLines(problems)) terminal.stderr.write(`${line}\n`);
-  return problems.length > 0 ? exits.usage : runShown(definition, given, terminal, builtin);
+  if (problems.length > 0) return exits.usage;
+  if (!given.flag('fresh') && !given.flag('watch')) await sayArrived(output, photos, terminal);
+  return runShown(definition, given, terminal, builtin);
 }
 
 /** Options by their names; what is no number is for `check` to refuse. */

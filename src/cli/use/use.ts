@@ -1,6 +1,4 @@
-import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { counted } from '../../counts.ts';
 import { fail, printable } from '../../errors.ts';
 import { checkFolder } from '../../files/listing.ts';
 import { embed as embedStage, predict as predictStage } from '../../inference/index.ts';
@@ -14,7 +12,6 @@ import type { Sink } from '../../sinks/sink.ts';
 import { imageFolder } from '../../sources/index.ts';
 import type { Stage } from '../../streams/stage.ts';
 import type { WhichWeights } from '../../train/weights/checkpoint.ts';
-import { jsonOf, unlessGone } from '../../whole-file.ts';
 import { problemLines } from '../check.ts';
 import {
   type Command,
@@ -26,6 +23,7 @@ import {
   weightsOption,
 } from '../command.ts';
 import { jobOptions, runShown } from '../run.ts';
+import { sayArrived } from './arrived.ts';
 import { predictionLines, readPredictions, writePredictionSheet } from './predictions.ts';
 
 const shared = {
@@ -131,25 +129,8 @@ async function use(
   const problems = check(definition, builtin);
   for (const line of problemLines(problems)) terminal.stderr.write(`${line}\n`);
   if (problems.length > 0) return exits.usage;
-  if (!given.flag('fresh') && !given.flag('watch')) await sayArrived(definition, photos, terminal);
+  if (!given.flag('fresh') && !given.flag('watch')) await sayArrived(output, photos, terminal);
   return runShown(definition, given, terminal, builtin);
-}
-
-/** A job that is done is not done again: what has come into its folder since is said. */
-async function sayArrived({ output }: Definition, photos: string, { stderr }: Terminal): Promise<void> {
-  const text = await readFile(join(output, 'finished.json'), 'utf8').catch(unlessGone);
-  const { summary } = (jsonOf(text ?? '') ?? {}) as {
-    readonly summary?: { readonly sum?: { readonly listed: number } };
-  };
-  const before = summary?.sum?.listed;
-  if (before === undefined) return;
-  const signal = new AbortController().signal;
-  const { definition, options } = imageFolder({ path: resolve(photos) }).source;
-  const { count } = await definition.open(definition.options.parse(options), { base: '', signal, progress: () => {} });
-  if (count === before) return;
-  stderr.write(
-    `${printable(photos)} has ${counted(count, 'picture')} now, and had ${before.toLocaleString('en')} when ${printable(output)} was made: --fresh does all of them, --output another folder.\n`,
-  );
 }
 
 function sinkNamed(name: string): Sink {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { toJsonl } from '../../../src/sinks/to-jsonl.ts';
@@ -35,6 +35,27 @@ t.test('duplicates of a folder: groups, JSON, a page, and again from the output'
     ],
   });
 });
+
+t.test(
+  'a job that is done is printed again, and says what has come since; what is passed over does not count',
+  async (t) => {
+    const root = t.testdir({ photos: { 'notes.txt': 'no picture' }, other: { photos: {} } });
+    const [photos, output] = [join(root, 'photos'), join(root, 'out')];
+    await photosWithCopies(photos, 6);
+    const first = await patchstream(['duplicates', photos, '--output', output]);
+    t.match(first, { code: 0, out: /1 passed over/ });
+    const again = await patchstream(['duplicates', photos, '--output', output]);
+    t.match(again, { code: 0, out: /2 groups of near-duplicates, 5 of 9 pictures/ });
+    t.notMatch(again.err, /now, and had/);
+    copyFileSync(join(photos, 'a-01.jpg'), join(photos, 'c-copy.jpg'));
+    const more = await patchstream(['duplicates', photos, '--output', output]);
+    t.match(more.err, /photos has 11 pictures now, and had 10 when .*out was made: --fresh does all of them/);
+    await photosWithCopies(join(root, 'other', 'photos'), 6);
+    const other = await patchstream(['duplicates', join(root, 'other', 'photos'), '--output', output]);
+    t.not(other.code, 0, 'what was made of another folder is refused');
+    t.notMatch(other.err, /now, and had/);
+  },
+);
 
 t.test('what is no number or no folder is refused', async (t) => {
   const root = t.testdir({});
