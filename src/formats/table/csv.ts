@@ -20,7 +20,8 @@ export interface CsvForm {
  * @throws MANIFEST_BROKEN for bytes that are no text, quotes that do not fit, rows of another length, no header; TABLE_COLUMNS; what the visitor throws
  */
 export function readCsv(bytes: Buffer, { delimiter, header }: CsvForm, file: string, visit: TableVisitor): void {
-  const expected = 'comma-separated values in UTF-8';
+  const apart = delimiter === ',' ? 'comma-separated values' : `values with ${JSON.stringify(delimiter)} between them`;
+  const expected = `${apart} in UTF-8`;
   let columns: ReadonlyMap<string, number> | undefined;
   const begin = (names: readonly string[]) => {
     const twice = names.find((name, i) => names.indexOf(name) < i);
@@ -47,7 +48,11 @@ export function readCsv(bytes: Buffer, { delimiter, header }: CsvForm, file: str
         const known = columns;
         if (known === undefined) begin(record);
         else if (record.length === known.size) visit.row((name) => record[known.get(name) ?? -1], line);
-        else throw refuse(line, `${counted(record.length, 'field')} of ${counted(known.size, 'column')}`);
+        else
+          throw refuse(
+            line,
+            `${counted(record.length, 'field')} of ${counted(known.size, 'column')}, ${shown(record)}`,
+          );
         // Nothing is kept.
         return null;
       },
@@ -58,4 +63,10 @@ export function readCsv(bytes: Buffer, { delimiter, header }: CsvForm, file: str
     throw refuse(last + 1, firstLine(messageOf(cause)), cause);
   }
   if (columns === undefined) throw refuse(1, 'no line of column names');
+}
+
+/** The first fields of a row, to be known again. */
+function shown(record: readonly string[]): string {
+  const text = JSON.stringify(record.slice(0, 4).map((field) => field.slice(0, 40)));
+  return record.length > 4 ? `${text.slice(0, -1)},…]` : text;
 }

@@ -43,8 +43,7 @@ export const manifest = defineSource({
     format: z.enum(forms).optional().describe('The form of the list, where its ending does not say it.'),
     delimiter: z
       .string()
-      .length(1)
-      .regex(/[^"\r\n]/, 'a character that is no quote and no line end')
+      .regex(/^[^"\r\n]$/, 'one character, no quote and no line end')
       .optional()
       .describe('What stands between the fields of a line; by default a comma, in .tsv a tab.'),
     header: z

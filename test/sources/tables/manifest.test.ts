@@ -239,7 +239,7 @@ t.test('lists that are malformed say the file and the line', async (t) => {
   const refused = async (text: string | Uint8Array, code: string, message: RegExp, more = {}, name = 'l.csv') =>
     t.rejects(open(t, { [name]: text }, more), { code, message }, String(message));
   await refused('path,label\na.jpg,1\n"b.jpg,2\nc,3', 'MANIFEST_BROKEN', /l\.csv: .*line 3: Quote Not Closed/);
-  await refused('path,label\na.jpg', 'MANIFEST_BROKEN', /line 2: 1 field of 2 columns/);
+  await refused('path,label\na.jpg', 'MANIFEST_BROKEN', /comma-separated.*line 2: 1 field of 2 columns, \["a\.jpg"\]/);
   await refused('path,label\na.jpg,1,2', 'MANIFEST_BROKEN', /line 2: 3 fields/);
   await refused('', 'MANIFEST_BROKEN', /line 1: no line of column names/);
   await refused(Buffer.from('path\na\nb\xe9.jpg\n', 'latin1'), 'MANIFEST_BROKEN', /line 3: bytes that are no text/);
@@ -282,6 +282,7 @@ t.test('spec and options', async (t) => {
     {},
     { file: '' },
     { file: 'a.csv', delimiter: '"' },
+    { file: 'a.csv', delimiter: '  ' },
     { file: 'a.csv', fields: { label: { dtype: 'text' } } },
     { file: 'a.csv', columns: { box: ['x'] } },
   ])
