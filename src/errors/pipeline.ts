@@ -18,6 +18,8 @@ export const pipelineErrors = {
     'every arm of a study must be searched as long as the others; got {found}. Give each arm as many values, or leave `tune` of the arm out.',
   STUDY_MEASURE:
     'the {option} of a study must be a value that `evaluate` measures at the end of each training; got `{value}`. {advice}',
+  STUDY_SEARCH:
+    'a search must be measured on other pictures than the seeds; got {source} for both, in {row}. Name others where it searches: `tune: { set: … }`, or a path that begins with `tune.`; a tenth that no training reads is `fold: 1/10`, and `without: 1/10` for the training.',
   STUDY_TRAIN: 'what a study runs must be a training; got {found}. Write `train` in that file.',
   STUDY_NO_PIPELINE: 'a pipeline file must be one; got a study. Run it with `patchstream study {file}`.',
   USE_MODULE:

@@ -111,6 +111,12 @@ export async function finishedRun(definition: Definition, registry: Registry): P
   return (await folderOf(soundPipeline(definition, registry), {})).finished();
 }
 
+/** What differs from the pipeline that has left its run in the folder of this one, in words; nothing where there was none, or the same. Changes nothing. @throws PIPELINE_PROBLEMS, OUTPUT_FOLDER */
+export async function changedSince(definition: Definition, registry: Registry): Promise<string | undefined> {
+  if ((await stat(definition.output).catch(unlessGone)) === undefined) return undefined;
+  return (await folderOf(soundPipeline(definition, registry), {})).difference();
+}
+
 async function folderOf(
   resolved: Resolved,
   { part, watch }: { readonly part?: Part | undefined; readonly watch?: Watching | undefined },

@@ -118,7 +118,8 @@ async function curvePart(study: string, { rows, measure }: StudyResult): Promise
     if (curve.at.length > 1) lines.push({ name, ...curve });
   }
   if (lines.length === 0) return [];
-  const chart = lineChart({ title: `${measure} against steps`, across: 'steps', lines, textOf: textOf(measure) });
+  const chief = [...new Set(rows.map((row) => row.measure))].join(' or ');
+  const chart = lineChart({ title: `${chief} against steps`, across: 'steps', lines, textOf: textOf(measure) });
   return [`<p>${chart}</p>`];
 }
 

@@ -7,8 +7,9 @@ import type { Definition } from '../pipeline/definition.ts';
 import type { Environment } from '../pipeline/file/environment.ts';
 import type { Problem } from '../pipeline/problem.ts';
 import type { Registry } from '../pipeline/registry.ts';
+import type { ResolvedSource } from '../pipeline/resolve/evaluate.ts';
 import type { Resolved } from '../pipeline/resolve/resolve.ts';
-import { finishedRun, run } from '../runs/run.ts';
+import { changedSince, finishedRun, run } from '../runs/run.ts';
 import type { Part } from '../sinks/sink.ts';
 import { writeWhole } from '../whole-file.ts';
 import type { Study } from './options.ts';
@@ -54,7 +55,9 @@ export async function checkStudy(study: Study, options: StudyOptions): Promise<r
   const measured = new Set<string>();
   const add = (problem: Problem) => found.set(problem.error.message, problem);
   for (const row of rowsOf(study)) {
-    for (const { training, pretraining } of someOf(row)) {
+    const asked = new Map<string, string>();
+    const some = someOf(row);
+    for (const { training, pretraining } of some) {
       for (const planned of [pretraining, training]) {
         if (planned === undefined) continue;
         const { resolved, problems } = await checked(planned, study, options);
@@ -67,9 +70,16 @@ export async function checkStudy(study: Study, options: StudyOptions): Promise<r
               ? measureProblem(row.measure, measuredIn(resolved), planned.file)
               : undefined;
         if (wrong !== undefined) add({ error: wrong });
-        if (planned === training) for (const name of measuredIn(resolved)) measured.add(name);
+        if (planned !== training) continue;
+        const source = sourceOf(row.measure, resolved);
+        asked.set(JSON.stringify([source?.name, source?.options]), source === undefined ? '' : textOf(source));
+        for (const name of measuredIn(resolved)) measured.add(name);
       }
     }
+    // The last is one of those that count.
+    const [source] = asked.values();
+    if (some.length > 1 && asked.size === 1 && source)
+      add({ error: fail('STUDY_SEARCH', { source, row: row.name }, { where: study.file }) });
   }
   for (const value of found.size > 0 ? [] : study.also) {
     if (measured.has(value)) continue;
@@ -88,6 +98,18 @@ function measureProblem(value: string, known: readonly string[], file: string) {
   if (known.includes(value)) return undefined;
   const advice = known.length === 0 ? 'Write `evaluate` in that file.' : `It measures ${known.join(', ')}.`;
   return fail('STUDY_MEASURE', { option: '`measure`', value, advice }, { where: file });
+}
+
+/** The source of the pictures that a measure asks about. */
+function sourceOf(value: string, { evaluate }: Resolved): ResolvedSource | undefined {
+  const measure = evaluate?.measures.find(({ id }) => id === value.split('.')[0]);
+  return (measure?.data as { readonly on?: { readonly source: ResolvedSource } } | undefined)?.on?.source;
+}
+
+/** `image-folder test`, `idx t10k-images, t10k-labels` */
+function textOf({ name, options }: ResolvedSource): string {
+  const texts = Object.values((options ?? {}) as object).filter((option) => typeof option === 'string');
+  return `${name} ${texts.join(', ')}`;
 }
 
 function measuredIn({ evaluate }: Resolved): readonly string[] {
@@ -150,7 +172,8 @@ async function runTrainings(
       const told = planned === training ? what : `${what}, pre-training`;
       onEvent({ type: 'begins', row: row.name, what: told, folder: planned.output });
       const heard = (event: RunEvent) => onEvent({ type: 'run', folder: planned.output, event });
-      await run(definition, { registry, onEvent: heard, ...(signal && { signal }) });
+      const fresh = (await changedSince(definition, registry)) !== undefined;
+      await run(definition, { registry, fresh, onEvent: heard, ...(signal && { signal }) });
     }
   } catch (error) {
     if (signal?.aborted || (error instanceof PatchstreamError && error.code === 'RUN_CANCELLED')) throw error;

@@ -142,7 +142,7 @@ study:
   vary:
     data:
       few: { source.image-folder.limit: 6, pretrain.source.image-folder.limit: 6, tune.evaluate.source.image-folder.path: validation }
-      all: {}
+      all: { tune.evaluate.source.image-folder.path: validation }
   tune: { over: { train.batch: [6] }, set: { evaluate.source.image-folder.labels: true } }
   measure: knn.top1
   also: [classify.top5]
@@ -171,7 +171,7 @@ output: out
     t.equal(readdirSync(join(root, 'out/pretrain')).length, 2);
     const path = (run: ReturnType<typeof at>) => JSON.stringify(run.evaluate).match(/"path":"[^"]*?(\w+)"/)?.[1];
     t.equal(path(at('features/tune/data-few/lr-high/seed-0')), 'validation');
-    t.equal(path(at('features/tune/data-all/lr-high/seed-0')), 'test');
+    t.equal(path(at('features/tune/data-all/lr-high/seed-0')), 'validation');
     const { rows } = resultIn(root);
     const few = rows.find(({ arm }) => arm === 'features');
     t.match(few, { name: 'features, data few', measure: 'knn.top1', varied: { data: 'few' } });
@@ -180,6 +180,28 @@ output: out
     t.equal(place.train.optimizer.adamw.lr, 1e-2);
   },
 );
+
+t.test('a row whose pipeline has changed is run anew, the others are read', async (t) => {
+  const root = await folder(t, {
+    'two.yaml':
+      'study: { arms: { a: { file: encoder.yaml }, b: { file: other.yaml } }, measure: knn.top1 }\noutput: out\n',
+    'other.yaml': encoder,
+  });
+  const told = async () => {
+    const ran = await patchstream(['study', join(root, 'two.yaml')]);
+    t.equal(ran.code, 0, ran.err);
+    const at = (arm: string) => join(root, 'out', arm, 'runs/seed-1/metrics.jsonl');
+    return ['a', 'b'].map((arm) => [
+      readFileSync(at(arm), 'utf8').trim().split('\n').length,
+      statSync(at(arm)).mtimeMs,
+    ]);
+  };
+  const [[before] = [], unchanged] = await told();
+  writeFiles(root, { 'encoder.yaml': encoder.replace('steps: 2', 'steps: 3') });
+  const [[after] = [], other] = await told();
+  t.same([before, after], [2, 3]);
+  t.same(other, unchanged);
+});
 
 t.test('a training that fails is told and counted, the others go on, and what was broken is tried again', async (t) => {
   const root = await folder(t, {
@@ -209,7 +231,7 @@ t.test(
       'tries.yaml': `
 study:
   arms: { a: { file: classifier.yaml } }
-  tune: { over: { train.init: [nowhere, null] } }
+  tune: { over: { train.init: [nowhere, null] }, set: { evaluate.classify.on.path: validation } }
   measure: classify.top1
 output: out
 `,
@@ -275,6 +297,8 @@ study:
   measure: knn.top1
 output: out
 `,
+    'same.yaml':
+      'study: { arms: { a: { file: encoder.yaml } }, tune: { over: { train.batch: [6, 3] } }, measure: knn.top1 }\noutput: out\n',
     'also.yaml':
       'study: { arms: { a: { file: encoder.yaml } }, measure: knn.top1, also: [classify.top1] }\noutput: out\n',
   });
@@ -291,6 +315,10 @@ output: out
     /^2 .*named\.yaml:4:.*`study\.arms` must be a map whose names are letters, digits.*got '60 %'/s,
   );
   t.match(await told('none.yaml'), /^2 .*at least one arm/s);
+  t.match(
+    await told('same.yaml'),
+    /^2 .*same\.yaml: a search must be measured on other pictures than the seeds; got image-folder test for both, in a\./s,
+  );
   t.match(await told('also.yaml'), /^2 .*also\.yaml.*one of `also`.*`classify\.top1`.*They measure knn\.top1/s);
   t.match(await told('budget.yaml'), /^2 .*budget\.yaml:4:.*share a pre-training/s);
   const wrong = await told('wrong.yaml');
