@@ -8,8 +8,12 @@ export class TapLines {
   /** @type {RegExpExecArray | undefined} */
   #open;
   #rest = '';
-  /** Behind a result that is no file's, as of a limit that was met. */
-  #explains = false;
+  /**
+   * Which lines behind a result say why: all of one that is no file's, as of a limit that was met; of a file in which no assert failed, how its process has ended.
+   *
+   * @type {RegExp | undefined}
+   */
+  #explains;
   #print;
 
   /** @param {(line: string) => void} print */
@@ -29,8 +33,8 @@ export class TapLines {
     if (this.#open !== undefined && line === '}') return this.#ended(this.#open);
     const result = this.#open === undefined ? /^(not )?ok \d+(?: - )?(.*?)(?: # (.*?))?( \{)?$/.exec(line) : undefined;
     if (/^Bail out!/.test(line)) this.#print(line);
-    if (this.#explains && line.startsWith('  ')) this.#print(`      ${line}`);
-    else this.#explains = false;
+    if (!line.startsWith('  ')) this.#explains = undefined;
+    else if (this.#explains?.test(line)) this.#print(`      ${line}`);
     if (!result) {
       this.#within.push(line);
       return;
@@ -45,8 +49,11 @@ export class TapLines {
     const skipped = /^SKIP\b/i.test(about);
     const seconds = (Number(/time=([\d.]+)ms/.exec(about)?.[1] ?? 0) / 1000).toFixed(1);
     this.#print(`${not ? 'FAIL' : skipped ? 'SKIP' : 'PASS'}  ${name}  ${skipped ? about.slice(5) : `${seconds} s`}`);
-    this.#explains = not !== undefined && !/\.m?ts$/.test(name ?? '');
-    if (not) for (const line of failuresIn(this.#within)) this.#print(`      ${line}`);
+    const failures = not ? failuresIn(this.#within) : [];
+    for (const line of failures) this.#print(`      ${line}`);
+    this.#explains = undefined;
+    if (not && !/\.m?ts$/.test(name ?? '')) this.#explains = /^/;
+    else if (not && failures.length === 0) this.#explains = /^ {2}(exitCode|signal|expired|timeout):/;
     this.#open = undefined;
     this.#within = [];
   }

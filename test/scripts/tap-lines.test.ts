@@ -68,6 +68,20 @@ t.test('files whose results stand in braces behind their line', (t) => {
   t.end();
 });
 
+t.test('a file whose process has died without a failed assert says how', (t) => {
+  const lines: string[] = [];
+  new TapLines((line) => lines.push(line)).read(
+    '    ok 1 - fine # time=1ms\n    1..1\nnot ok 1 - test/a.test.ts # time=5ms\n  ---\n  command: env\n  exitCode: null\n  signal: SIGABRT\n  ...\n\nok 2 - test/b.test.ts # time=5ms\n',
+  );
+  t.same(lines, [
+    'FAIL  test/a.test.ts  0.0 s',
+    '        exitCode: null',
+    '        signal: SIGABRT',
+    'PASS  test/b.test.ts  0.0 s',
+  ]);
+  t.end();
+});
+
 t.test('a long failure is cut', (t) => {
   const lines: string[] = [];
   const more = Array.from({ length: 100 }, (_, i) => `      +${i}`).join('\n');
