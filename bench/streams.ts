@@ -39,7 +39,7 @@ export async function run() {
 async function orchestrated(): Promise<number> {
   const permits = new Permits(64);
   const ring = new Ring(96, 64);
-  const place = order(count, 1, true);
+  const place = order({ count }, 1, true);
   const around = (id: string) => ({
     id,
     concurrency: 4,
@@ -72,7 +72,7 @@ async function orchestrated(): Promise<number> {
 
 /** Microseconds per sample of the same functions in a plain loop, promises included. */
 async function bare(): Promise<number> {
-  const place = order(count, 1, true);
+  const place = order({ count }, 1, true);
   const start = performance.now();
   for (let position = 0; position < count; position++) {
     const { index, epoch } = place(position);

@@ -52,6 +52,7 @@ export {
   imageFolder,
   imagenet,
   manifest,
+  mixture,
   parquet,
   rafDb,
   shards,

@@ -40,8 +40,17 @@ evaluate:
   reconstruction: { on: '${join(root, 'fixtures', 'held-out')}', limit: 4, pictures: 0 }
 `;
 
-/** @param {string} backend @param {string | undefined} addon @param {string} [what] @param {string} [settings] @returns {Case} */
-const training = (backend, addon, what = 'training', settings = plain) => ({
+const folderOfPhotos = `{ image-folder: { path: '${photos}' } }`;
+
+/** Epochs that differ: of one part of the photographs three times as many as of the other. */
+const mixed = `
+  mixture:
+    - { source: { image-folder: { path: '${photos}', fold: 1/2 } }, weight: 3 }
+    - { source: { image-folder: { path: '${photos}', without: 1/2 } }, weight: 1 }
+`;
+
+/** @param {string} backend @param {string | undefined} addon @returns {Case} */
+const training = (backend, addon, { what = 'training', settings = plain, source = folderOfPhotos } = {}) => ({
   name: `${what}-${backend}`,
   missing: () =>
     addon === undefined || existsSync(join(root, 'native', addon, 'build', `${addon}.node`))
@@ -53,7 +62,7 @@ const training = (backend, addon, what = 'training', settings = plain) => ({
       `
 name: ${backend}
 seed: 7
-source: { image-folder: { path: '${photos}' } }
+source: ${source}
 stages:
   - decode
   - random-resized-crop: { size: 32 }
@@ -296,8 +305,8 @@ sink: { duplicates: { shardBytes: 40000 } }
 export const cases = [
   training('torch', 'torch'),
   training('wasm', undefined),
-  training('torch', 'torch', 'judged', judged),
-  training('wasm', undefined, 'judged', judged),
+  training('torch', 'torch', { what: 'judged', settings: judged, source: mixed }),
+  training('wasm', undefined, { what: 'judged', settings: judged, source: mixed }),
   drawing('tokenizer'),
   drawing('beit'),
   faces('faces-shards', 'shards: { shardBytes: 12000 }'),

@@ -15,4 +15,17 @@ export const tablesErrors = {
   TABLE_CLASSES_OTHER:
     'tables with labels must have the same classes; {file} has others than {first}: {found}. Say `classes`, the names of all in the order of their numbers, or read them by two pipelines.',
   TABLE_CLASSES: '`classes` must be the names of all classes, each once and none empty; got {found}. Fix the list.',
+  MIXTURE_NAMES: 'the parts of a mixture must have different names; got {name} twice. Say `name` of one.',
+  MIXTURE_NESTED:
+    'the parts of a mixture must be other sources; got a mixture. Write its parts beside the others, with its weight times theirs.',
+  MIXTURE_WEIGHTS:
+    'either each part of a mixture has a `weight`, or none has; got {found} of {count} with one. Say the others, or take it out.',
+  MIXTURE_FIELDS:
+    'the parts of a mixture must all have pictures as `bytes`, or all as `picture`; got {found}. Write those of one as `shards` first, or take it out.',
+  MIXTURE_CLASSES:
+    'labels of a mixture must mean the same classes in all parts; {part} has others than {first}: {found}. Read the labels of one by `manifest` with `classes`, or take `labels` out of one part.',
+  MIXTURE_SHARE:
+    'each part of a mixture must have a sample in an epoch; got none of {part} among {samples:sample}. Raise its `weight`, or `samples`.',
+  MIXTURE_ENDLESS:
+    'the parts of a mixture must have an end; got {part}, which has none. Take it out, or pass over it alone.',
 } as const;

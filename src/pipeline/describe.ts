@@ -2,7 +2,7 @@ import type { FieldSpec, Numbers, Spec } from '../vision/spec.ts';
 import { cellsOf } from './cells.ts';
 import { redactValue } from './file/redact.ts';
 import type { Resolved } from './resolve/resolve.ts';
-import { measureJson } from './resolve/resolved-json.ts';
+import { measureJson, plainOptions } from './resolve/resolved-json.ts';
 
 /** A pipeline as `describe` shows it: plain data, without anything that came from the environment. */
 export interface Description {
@@ -40,7 +40,7 @@ export function describe(resolved: Resolved): Description {
   const { definition, source, stages, spec, sink, train, evaluate, track, capacity } = resolved;
   const { name, seed, output, origin } = definition;
   const chain: Link[] = [
-    ...(source ? [link('source', source.name, source.options, source.spec)] : []),
+    ...(source ? [link('source', source.name, plainOptions(source) as object, source.spec)] : []),
     ...stages.map(({ id, options, after }) => link('stage', id, options ?? {}, after)),
     ...(sink ? [link('sink', sink.name, sink.options)] : []),
     ...(train ? [link('model', train.model.name, train.model.options)] : []),

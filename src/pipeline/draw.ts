@@ -106,6 +106,10 @@ export function optionRows(schema: JsonSchema, prefix = ''): OptionRow[] {
     if (inner.properties) return [{ ...row, type: 'a map' }, ...optionRows(inner, `${name}.`)];
     // A map, or something else: its own options follow too.
     const maps = (inner.anyOf ?? []).filter(({ properties }) => properties !== undefined);
+    // Measures in a list are told where each stands alone.
+    const items = typeof inner.items === 'object' ? inner.items : {};
+    const simple = Object.values(items.properties ?? {}).every(({ properties }) => properties === undefined);
+    if (simple) return [row, ...maps.flatMap((map) => optionRows(map, `${name}.`)), ...optionRows(items, `${name}[].`)];
     return [row, ...maps.flatMap((map) => optionRows(map, `${name}.`))];
   });
 }

@@ -28,7 +28,7 @@ export interface JsonSchema {
   readonly minLength?: number;
   readonly maxLength?: number;
   readonly pattern?: string;
-  /** `path` where it says that a text is one. */
+  /** `path` where it says that a text is one, `source` where another source is to stand. */
   readonly format?: string;
   /** The name of an option before it got the one that it has: who writes that is shown the new one. */
   readonly formerly?: string;
@@ -230,6 +230,7 @@ export function typeText(schema: JsonSchema): string {
   const either = [...(schema.anyOf ?? []), ...(schema.oneOf ?? [])];
   if (either.length > 0) return orList([...new Set(either.map(typeText))]);
   if (schema.const !== undefined) return String(schema.const);
+  if (schema.format === 'source') return 'a source';
   if (schema.enum) return orList(schema.enum.map(String));
   const type = typeof schema.type === 'string' ? schema.type : undefined;
   if (type === 'integer' || type === 'number')

@@ -133,12 +133,14 @@ function ladder(batch: number, { most = batch, even = false }: Pick<MicroBatchRa
 /** Counts the bytes that a source reads. */
 class CountedSource implements OpenSource {
   readonly count: number;
+  readonly turns?: true;
   bytes = 0;
   readonly #source: OpenSource;
 
   constructor(source: OpenSource) {
     this.#source = source;
     this.count = source.count;
+    if (source.turns) this.turns = true;
   }
 
   key(index: number): string {

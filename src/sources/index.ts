@@ -4,6 +4,7 @@ import { rafDb } from './datasets/raf-db.ts';
 import { expw } from './expw.ts';
 import { idx } from './idx.ts';
 import { imageFolder } from './image-folder.ts';
+import { mixture } from './mixture/mixture.ts';
 import { shards } from './shards.ts';
 import { svhn } from './svhn.ts';
 import { manifest } from './tables/manifest.ts';
@@ -23,6 +24,7 @@ export const sources = [
   ckPlus,
   rafDb,
   imagenet,
+  mixture,
 ] as const;
 
-export { ckPlus, expw, idx, imageFolder, imagenet, manifest, parquet, rafDb, shards, svhn, webdataset };
+export { ckPlus, expw, idx, imageFolder, imagenet, manifest, mixture, parquet, rafDb, shards, svhn, webdataset };

@@ -8,6 +8,8 @@ export type Fields = Readonly<Record<string, unknown>>;
 export interface OpenSource<F extends Fields | Drop = Fields> {
   /** How many samples an epoch has, `repeat` included. */
   readonly count: number;
+  /** An epoch has other samples than the one before: indices go on from epoch to epoch, so that sample i of epoch e is e · count + i. Their keys differ within an epoch. */
+  readonly turns?: true;
   /** Names of the classes, when the samples have labels. */
   readonly classNames?: readonly string[];
   /** How many samples of each class an epoch has, where that is known before they are read. */

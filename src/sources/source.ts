@@ -56,6 +56,8 @@ export interface SourceDefinition<Options = unknown> {
   folder?(options: Options): string;
   /** Every folder and file that it reads, as written in its options, where that is not `folder` alone: nothing is written over them. */
   reads?(options: Options): readonly string[];
+  /** It chooses by `fold`, `without` and `limit` itself: `open` finds them among its options. */
+  readonly selects?: true;
   /** The options with which it passes once over what it reads, for sources that can repeat it in an epoch: evaluation looks at nothing twice. */
   once?(options: Options): Options;
   /** The spec of its samples, from the options alone; opens no data. */
@@ -84,7 +86,7 @@ export interface SourceFactory<Input, Options, S> {
 export function defineSource<Schema extends z.ZodType, F extends Fields>(
   definition: Omit<SourceDefinition<z.output<Schema>>, 'options' | 'open'> & {
     readonly options: Schema;
-    open(options: z.output<Schema>, context: SourceContext): Promise<OpenSource<F>>;
+    open(options: z.output<Schema> & Selection, context: SourceContext): Promise<OpenSource<F>>;
   },
 ): SourceFactory<(z.input<Schema> & Selection) | string, z.output<Schema>, Sample & F> {
   const known = Object.freeze(selecting(definition as unknown as SourceDefinition<object>));
@@ -104,7 +106,7 @@ function selecting(definition: SourceDefinition<object>): SourceDefinition<objec
     ...definition,
     options: (options as z.ZodObject).safeExtend(selectionOptions),
     async open(given: object & Selection & { readonly repeat?: number }, context) {
-      if (!isSelecting(given)) return definition.open(given, context);
+      if (!isSelecting(given) || definition.selects) return definition.open(given, context);
       // What is repeated is what was chosen.
       const source = await definition.open(once === undefined ? given : once.call(definition, given), context);
       try {

@@ -51,9 +51,10 @@ export function placeAt(root: Node, path: Path, key = false): Place {
   return key || depth < path.length ? (node.key ?? node.place) : node.place;
 }
 
-/** The value below a node by key or index. */
+/** The value below a node by key or index. The name of an option for which a list stands alone, `mixture: [ … ]`, leads to the list. */
 export function child(node: Node, key: string | number): Node | undefined {
   if (node.kind === 'map') return node.entries.get(String(key));
+  if (node.kind === 'list' && typeof key === 'string') return node;
   return node.kind === 'list' && typeof key === 'number' ? node.items[key] : undefined;
 }
 

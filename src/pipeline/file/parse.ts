@@ -9,7 +9,7 @@ import type { Stage } from '../../streams/stage.ts';
 import type { TrackerValue } from '../../trackers/define.ts';
 import { type Definition, define, type Evaluate, type Rest, type Train } from '../definition.ts';
 import { evaluateOptions } from '../evaluate.options.ts';
-import { firstOf, found, jsonSchema } from '../options.ts';
+import { firstOf, found, type JsonSchema, jsonSchema } from '../options.ts';
 import { type Origin, Problems } from '../problem.ts';
 import type { Registry } from '../registry.ts';
 import { trainOptions } from '../train.options.ts';
@@ -118,8 +118,9 @@ function named<D extends Described>(
   kind: string,
   known: ReadonlyMap<string, D>,
   path: Path,
-  { problems, file }: Reader,
+  reader: Reader,
 ): Named<D> | undefined {
+  const { problems, file } = reader;
   const entry = entryOf(node);
   if (entry === undefined) {
     const keys = node.kind === 'map' ? [...node.entries.keys()] : [];
@@ -144,7 +145,30 @@ function named<D extends Described>(
   const schema = jsonSchema(definition.options);
   const short = written.kind !== 'map' && definition.shorthand !== undefined;
   const own = short ? (schema.properties?.[definition.shorthand!] ?? {}) : schema;
-  return { name, options: plainWithPaths(written, own, file), definition };
+  const place = { schema: own, path: [...path, name], reader };
+  return { name, options: withSources(written, plainWithPaths(written, own, file), place), definition };
+}
+
+interface Options {
+  readonly schema: JsonSchema;
+  readonly path: Path;
+  readonly reader: Reader;
+}
+
+/** Options with every source among them looked up. */
+function withSources(node: Node, options: unknown, { schema, path, reader }: Options): unknown {
+  if (schema.format === 'source') return sourceOf(node, path, reader);
+  const inner = options as Readonly<Record<string | number, unknown>>;
+  const { items, properties = {} } = schema;
+  if (node.kind === 'list' && typeof items === 'object')
+    return node.items.map((item, i) => withSources(item, inner[i], { schema: items, path: [...path, i], reader }));
+  if (node.kind !== 'map') return options;
+  const known = [...node.entries].flatMap(([key, one]): [string, unknown][] =>
+    properties[key] === undefined
+      ? []
+      : [[key, withSources(one, inner[key], { schema: properties[key], path: [...path, key], reader })]],
+  );
+  return known.length === 0 ? options : { ...inner, ...Object.fromEntries(known) };
 }
 
 /** The name in a node, and the node of its options, where there are any. */

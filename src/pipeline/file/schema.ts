@@ -100,6 +100,8 @@ const variable = '\\$\\{[A-Za-z_]\\w*(:-[^}]*)?\\}';
 function definitions(registry: Registry, suffix: string): Record<string, JsonSchema> {
   const of = (name: string) => ({ $ref: `#/$defs/${name}${suffix}` });
   const named = (list: Iterable<Described>, extra?: JsonSchema) => nameOrMap([...list], extra);
+  const inner = (schema: JsonSchema): JsonSchema =>
+    schema.format === 'source' ? { description: schema.description ?? '', ...of('source') } : mapped(schema, inner);
   const stages = { type: 'array', items: of('stage') } as const;
   const path = { type: 'string', minLength: 1 } as const;
   const paths = { anyOf: [path, { type: 'array', items: path }] } as const;
@@ -124,7 +126,7 @@ function definitions(registry: Registry, suffix: string): Record<string, JsonSch
   };
   return {
     file: file as JsonSchema,
-    source: named(registry.sources.values()),
+    source: inner(named(registry.sources.values())),
     stage: named(registry.stages.values(), jsonSchema(policyOptions)),
     sink: named(registry.sinks.values()),
     model: named(registry.models.values()),

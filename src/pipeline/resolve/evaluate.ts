@@ -3,6 +3,7 @@ import { fail } from '../../errors.ts';
 import type { DataName, MeasureDefinition, MeasureValue } from '../../measures/define.ts';
 import { imageFolder } from '../../sources/image-folder.ts';
 import type { SourceDefinition } from '../../sources/source.ts';
+import { mapSources } from '../../sources/source-option.ts';
 import type { Stage } from '../../streams/stage.ts';
 import type { Spec } from '../../vision/spec.ts';
 import type { Definition, Evaluate } from '../definition.ts';
@@ -68,8 +69,15 @@ export function checkSource(value: unknown, path: Path, problems: Problems): Res
   const named = { at: [...path, name], owner: `source ${name}` };
   const parsed = parseNamed(definition.options, options, named, problems);
   if (parsed === undefined) return undefined;
-  addIssues(() => definition.check?.(parsed), named, problems);
-  return { name, options: parsed, definition, spec: definition.spec(parsed) };
+  let sound = true;
+  const whole = mapSources(parsed, (inner, at) => {
+    const source = checkSource(inner, [...named.at, ...at], problems);
+    sound &&= source !== undefined;
+    return { source };
+  });
+  if (!sound) return undefined;
+  addIssues(() => definition.check?.(whole), named, problems);
+  return { name, options: whole, definition, spec: definition.spec(whole) };
 }
 
 /** The spec of samples of which nothing is known. */

@@ -1,3 +1,4 @@
+import { mapSources } from '../../sources/source-option.ts';
 import { redactValue, sealed } from '../file/redact.ts';
 import type { ResolvedMeasure } from './evaluate.ts';
 import type { ResolvedStage } from './infer-specs.ts';
@@ -36,7 +37,8 @@ export function trueJson(resolved: Resolved) {
 }
 
 /** The options of a source or stage that decide what it makes of sound data: not those that say what happens to the rest, which may change when a run goes on. */
-function deciding({ definition, options }: WithPolicies): unknown {
+function deciding({ definition, options: written }: WithPolicies): unknown {
+  const options = mapSources(written, ({ source }) => ({ [source.name]: deciding(source) }));
   const policies = definition?.policies ?? [];
   if (policies.length === 0 || typeof options !== 'object' || options === null) return options;
   // Jobs of before there were precisions computed in float32.
@@ -82,7 +84,7 @@ function wholeJson({ definition, source, stages, sink, train, evaluate, track, c
   return {
     name,
     seed,
-    source: source && { [source.name]: source.options },
+    source: source && { [source.name]: plainOptions(source) },
     stages: stages.map(stageJson),
     ...(sink && { sink: { [sink.name]: sink.options } }),
     ...(train && { train: { model: { [model!.name]: model!.options }, ...training } }),
@@ -108,7 +110,12 @@ interface Shown {
   stage(of: ResolvedStage): Record<string, unknown>;
 }
 
-const whole: Shown = { options: ({ options }) => options, stage: stageJson };
+const whole: Shown = { options: plainOptions, stage: stageJson };
+
+/** Options as in a file: of a source that stands among them its name and its options. */
+export function plainOptions({ options }: Pick<WithPolicies, 'options'>): unknown {
+  return mapSources(options, ({ source }) => ({ [source.name]: plainOptions(source) }));
+}
 
 /** A stage as in a file. Functions and operators of a program have a name only. */
 export function stageJson({ name, stage, options, policy, holds }: ResolvedStage): Record<string, unknown> {

@@ -127,7 +127,7 @@ export function loader(source: OpenSource<Fields | Drop>, options: LoaderOptions
     };
   };
 
-  const placeOf = order(source.count, seed, shuffle);
+  const placeOf = order(source, seed, shuffle);
   const ticket = (position: number): Ticket => {
     const { epoch, index } = placeOf(position);
     return { key: source.key(index), position, epoch, index };

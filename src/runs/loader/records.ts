@@ -40,7 +40,7 @@ export function recordRun(
 ): RecordRun | undefined {
   const { records } = source;
   if (records === undefined || start >= end) return undefined;
-  const placeOf = order(source.count, seed, shuffle);
+  const placeOf = order(source, seed, shuffle);
   const { epoch, index } = placeOf(start);
   if (stages.some(({ definition }) => definition?.uniform !== true)) return undefined;
   const key = source.key(index);

@@ -2,6 +2,7 @@ import type { PassedOverRow } from '../../files/passed-over.ts';
 import type { DataName } from '../../measures/define.ts';
 import type { HeldOutChain, ResolvedMeasure } from '../../pipeline/resolve/evaluate.ts';
 import type { Resolved } from '../../pipeline/resolve/resolve.ts';
+import { plainOptions } from '../../pipeline/resolve/resolved-json.ts';
 import type { Fields, OpenSource } from '../../sources/source.ts';
 import type { Failure } from '../../streams/failures.ts';
 import type { Drop } from '../../streams/sample.ts';
@@ -127,7 +128,7 @@ export async function probeSource(
 ): Promise<OpenSource<Fields | Drop>> {
   const source = await openSource({ definition, source: chain.source }, { signal, writes: true });
   await source.close?.();
-  const key = JSON.stringify([chain.source.name, chain.source.options]);
+  const key = JSON.stringify([chain.source.name, plainOptions(chain.source)]);
   const { places = [] } = seen.get(key) ?? {};
   seen.set(key, { places: [...places, placeText(place)], rows: source.passedOver ?? [] });
   return source;

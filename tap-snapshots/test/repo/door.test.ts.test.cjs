@@ -55,6 +55,7 @@ mae
 manifest
 mask
 maskedCodes
+mixture
 noticeCatalogue
 noticeText
 openVectors

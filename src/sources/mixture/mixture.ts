@@ -1,0 +1,216 @@
+import { z } from 'zod';
+import { fail, type ValidationIssue } from '../../errors.ts';
+import { PassedOver } from '../../files/passed-over.ts';
+import { classDifference } from '../classes.ts';
+import type { Fields, OpenSource } from '../open-source.ts';
+import { isSelecting, type Selection, selected } from '../selection.ts';
+import { defineSource, type Source, type SourceContext } from '../source.ts';
+import { sourceOption } from '../source-option.ts';
+import { commonSpec } from './common.ts';
+import { type Share, sharesOf, turnsOf } from './turns.ts';
+
+const part = z.strictObject({
+  source: sourceOption().describe('Where the samples of this part come from.'),
+  weight: z
+    .number()
+    .positive()
+    .max(1e9)
+    .optional()
+    .describe(
+      'Its share of an epoch, beside the weights of the others. Without weights an epoch has every sample of every part once.',
+    ),
+  name: z
+    .string()
+    .regex(/^\w[\w.-]{0,63}$/, 'letters, digits, `_`, `-` and `.`')
+    .optional()
+    .describe(
+      'What its keys begin with, `name/key`; by default the name of its source, of a second one with `-2` behind it.',
+    ),
+});
+
+type Part = z.output<typeof part>;
+
+/**
+ * The samples of several sources as one. In an epoch their shares are as the weights say, rounded to whole samples; it is as long as all parts together or as `samples` says. A part of which an epoch has
+ * fewer than it holds goes on in the next where it has stopped; of which it has more, is passed over again, `name/key#1`. So each of its samples is met equally often. Which samples an epoch has
+ * is no matter of chance; in which order they come, the run says. A job has the samples of the first epoch. Evaluation passes over each part once. `fold` and `without` choose in each part, and `limit` is parted by the weights.
+ * The samples have the fields that all parts have alike. Opening throws MIXTURE_SHARE, MIXTURE_CLASSES, MIXTURE_ENDLESS, and what the parts throw.
+ */
+export const mixture = defineSource({
+  name: 'mixture',
+  summary: 'Several sources as one, with a weight for each.',
+  selects: true,
+  options: z.strictObject({
+    parts: z.array(part).min(2).max(1000).describe('The sources, each with its weight.'),
+    samples: z
+      .int()
+      .min(1)
+      .max(2 ** 32)
+      .optional()
+      .describe('How many samples an epoch has; by default as many as all parts together.'),
+  }),
+  shorthand: 'parts',
+  reads: ({ parts }) => parts.flatMap(({ source }) => readBy(source)),
+  once: ({ parts, samples: _, ...options }) => ({
+    ...options,
+    parts: parts.map(({ weight: _, source: { source }, ...part }) => {
+      const { definition } = source;
+      return {
+        ...part,
+        source: { source: { ...source, options: definition.once?.(source.options) ?? source.options } },
+      };
+    }),
+  }),
+  *check({ parts }) {
+    yield* checkNames(parts);
+    const weighted = parts.filter(({ weight }) => weight !== undefined).length;
+    if (weighted > 0 && weighted < parts.length)
+      yield {
+        option: `parts.${parts.findIndex(({ weight }) => weight === undefined)}`,
+        error: fail('MIXTURE_WEIGHTS', { found: weighted, count: parts.length }),
+      };
+    const specs = parts.map(({ source }) => specOf(source));
+    const { fields, open } = commonSpec(specs);
+    if (open || 'bytes' in fields || 'picture' in fields) return;
+    const names = namesOf(parts);
+    const found = specs.map((spec, i) => `${Object.keys(spec.fields).join(' and ')} of ${names[i]}`).join(', ');
+    yield { option: 'parts', error: fail('MIXTURE_FIELDS', { found }) };
+  },
+  spec: ({ parts }) => commonSpec(parts.map(({ source }) => specOf(source))),
+  async open({ parts, samples, ...chosen }, context) {
+    const names = namesOf(parts);
+    const whole = await openAll(parts, context);
+    const close = async () => {
+      await Promise.all(whole.map((source) => source.close?.()));
+    };
+    try {
+      const { sources, shares } = sharedOut(parts, whole, { samples, chosen, names });
+      const { fields, open } = commonSpec(parts.map(({ source }) => specOf(source)));
+      const kept = Object.keys(fields);
+      const turns = turnsOf(shares);
+      const at = (index: number) => {
+        const turn = turns(index);
+        return { ...turn, source: sources[turn.part]! };
+      };
+      const passedOver = new PassedOver();
+      for (const { passedOver: rows } of sources) passedOver.join(rows ?? []);
+      return {
+        count: shares.reduce((sum, { share }) => sum + share, 0),
+        turns: true,
+        passedOver: passedOver.rows,
+        ...('label' in fields && classesOf(sources, shares, context)),
+        key(index) {
+          const { part, index: inner, again, source } = at(index);
+          return `${names[part]}/${source.key(inner)}${again === 0 ? '' : `#${again}`}`;
+        },
+        ...(sources.every(({ file }) => file !== undefined) && {
+          file(index: number) {
+            const { index: inner, source } = at(index);
+            return source.file!(inner);
+          },
+        }),
+        async read(index, signal, memory): Promise<Fields> {
+          const { index: inner, source } = at(index);
+          const read = await source.read(inner, signal, memory);
+          return open ? read : Object.fromEntries(kept.map((name) => [name, read[name]]));
+        },
+        close,
+      };
+    } catch (error) {
+      await close();
+      throw error;
+    }
+  },
+});
+
+/** The parts by their names. */
+function namesOf(parts: readonly Part[]): string[] {
+  const counts = new Map<string, number>();
+  return parts.map(({ name, source: { source } }) => {
+    if (name !== undefined) return name;
+    const count = (counts.get(source.name) ?? 0) + 1;
+    counts.set(source.name, count);
+    return count === 1 ? source.name : `${source.name}-${count}`;
+  });
+}
+
+function* checkNames(parts: readonly Part[]): Iterable<ValidationIssue> {
+  const names = namesOf(parts);
+  const again = names.findIndex((name, i) => names.indexOf(name) < i);
+  if (again >= 0) yield { option: `parts.${again}`, error: fail('MIXTURE_NAMES', { name: names[again]! }) };
+  const inner = parts.findIndex(({ source: { source } }) => source.definition.selects);
+  if (inner >= 0) yield { option: `parts.${inner}.source`, error: fail('MIXTURE_NESTED', {}) };
+}
+
+function specOf({ source: { definition, options } }: Source) {
+  return definition.spec(options);
+}
+
+function readBy({ source: { definition, options } }: Source): readonly string[] {
+  const folder = definition.folder?.(options);
+  return definition.reads?.(options) ?? (folder === undefined ? [] : [folder]);
+}
+
+/** The parts, open; none stays open where one cannot be opened. */
+async function openAll(parts: readonly Part[], context: SourceContext): Promise<OpenSource[]> {
+  const opened: OpenSource[] = [];
+  try {
+    for (const { source } of parts) opened.push(await source.source.definition.open(source.source.options, context));
+    return opened;
+  } catch (error) {
+    await Promise.all(opened.map((source) => source.close?.()));
+    throw error;
+  }
+}
+
+interface Asked {
+  readonly samples: number | undefined;
+  readonly chosen: Selection;
+  readonly names: readonly string[];
+}
+
+/** What is chosen of each part, and how many of it are in an epoch. @throws MIXTURE_ENDLESS, MIXTURE_SHARE, SELECTION_EMPTY */
+function sharedOut(parts: readonly Part[], whole: readonly OpenSource[], { samples, chosen, names }: Asked) {
+  const endless = whole.findIndex(({ count }) => !Number.isFinite(count));
+  if (endless >= 0) throw fail('MIXTURE_ENDLESS', { part: names[endless]! });
+  const { limit, ...folds } = chosen;
+  const folded = isSelecting(folds) ? whole.map((source) => selected(source, folds)) : whole;
+  const weightsOver = (sources: readonly OpenSource[]) => parts.map(({ weight }, i) => weight ?? sources[i]!.count);
+  const all = (sources: readonly OpenSource[]) => sources.reduce((sum, { count }) => sum + count, 0);
+  const enough = (shares: readonly number[]) => {
+    const none = shares.indexOf(0);
+    if (none < 0) return shares;
+    throw fail('MIXTURE_SHARE', { part: names[none]!, samples: shares.reduce((sum, share) => sum + share, 0) });
+  };
+  const most = limit === undefined ? [] : enough(sharesOf(weightsOver(folded), Math.min(limit, all(folded))));
+  const sources = folded.map((source, i) => (limit === undefined ? source : selected(source, { limit: most[i] })));
+  const shares = enough(sharesOf(weightsOver(sources), samples ?? all(sources)));
+  return {
+    sources,
+    shares: sources.map(({ count }, i): Share => ({ name: names[i]!, count, share: shares[i]! })),
+  };
+}
+
+/** The classes of the labels, where all parts that name theirs mean the same. @throws MIXTURE_CLASSES */
+function classesOf(sources: readonly OpenSource[], shares: readonly Share[], { progress }: SourceContext) {
+  const named = sources.flatMap(({ classNames }, i) => (classNames ? [{ classNames, name: shares[i]!.name }] : []));
+  const longest = named.reduce<(typeof named)[number] | undefined>(
+    (best, one) => (best !== undefined && best.classNames.length >= one.classNames.length ? best : one),
+    undefined,
+  );
+  if (longest === undefined) return {};
+  for (const { classNames, name } of named) {
+    const difference = classDifference(longest.classNames, classNames);
+    if (difference !== undefined) throw fail('MIXTURE_CLASSES', { part: name, first: longest.name, found: difference });
+  }
+  const silent = shares.filter((_, i) => sources[i]!.classNames === undefined).map(({ name }) => name);
+  if (silent.length > 0)
+    progress(`${silent.join(', ')}: labels without names, taken for the numbers of the classes of ${longest.name}`);
+  const counts = longest.classNames.map(() => 0);
+  for (const [i, { classCounts }] of sources.entries()) {
+    const { count, share } = shares[i]!;
+    if (classCounts === undefined || share % count !== 0) return { classNames: longest.classNames };
+    for (const [rank, of] of classCounts.entries()) counts[rank]! += (of * share) / count;
+  }
+  return { classNames: longest.classNames, classCounts: counts };
+}
