@@ -16,7 +16,7 @@ import * as tf from './tf.ts';
  * - `PatchstreamLayerNorm`: `{ x [R, D], gain [D], bias [D] }`, attribute `eps` -> [y, mean [R], rstd [R]], rstd = 1/√(var + eps).
  *   `PatchstreamLayerNormGrad`: `{ dy, x, mean, rstd, gain }`. Only it reads `mean` and `rstd`, so a backend may put something else there.
  * - `PatchstreamAttention`: `{ qkv [B, T, 3hd], table? [d, buckets], bucketIds? [T, T] or [B, T, T] int32 }`, attributes `heads`, `scaled`
- *   as in `attention.ts` -> [y, saved]. `PatchstreamAttentionGrad`: `{ dy, qkv, y, saved, table?, bucketIds? }`, the same attributes ->
+ *   as in `attention/` -> [y, saved]. `PatchstreamAttentionGrad`: `{ dy, qkv, y, saved, table?, bucketIds? }`, the same attributes ->
  *   [dqkv], with a table [dqkv, dTable].
  * - `PatchstreamGatherTokens`: `{ x [N, n, D], ids [N, k] int32 }` -> [y]. `PatchstreamGatherTokensGrad`: `{ dy, ids }`, attribute `n`.
  * - `PatchstreamConv3x3`: `{ x NHWC, weight [3, 3, C, F], bias? [F] }` -> [y]. `PatchstreamConv3x3Grad`: `{ dy, x, weight }`,

@@ -2,15 +2,9 @@ import { fused, hasFused } from './fused.ts';
 import { type Forward, withGradient } from './gradient.ts';
 import * as tf from './tf.ts';
 
-export {
-  attention,
-  attentionWeights,
-  type PairBuckets,
-  type Positions,
-  pairBuckets,
-  type RelativePositions,
-  rowBuckets,
-} from './attention.ts';
+export { attention, attentionWeights } from './attention/attention.ts';
+export { type PairBuckets, pairBuckets, rowBuckets } from './attention/buckets.ts';
+export type { Positions, RelativePositions } from './attention/positions.ts';
 
 /**
  * The operations that models are written in. Each has a composed form in plain tfjs, right on every backend, with a gradient of our own

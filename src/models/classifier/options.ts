@@ -10,7 +10,7 @@ import {
   encoderParameters,
   encoderShape,
 } from '../layers/encoder.options.ts';
-import { countParameters, normParameters, type Parameter } from '../layers/parameters.ts';
+import { countParameters, normParameters, type Parameter, type RpeOn } from '../layers/parameters.ts';
 import { checkPositions, gridPositions } from '../layers/positions.ts';
 import { bucketCount } from '../layers/relative.ts';
 import { type WholeSpec, wholeGrid } from '../mae/options.ts';
@@ -45,6 +45,12 @@ export const classifierOptions = z.strictObject({
     .boolean()
     .default(false)
     .describe('Scale queries by 1/√d in the relative position term of LoMaR’s encoder, as it was pre-trained.'),
+  rpeOn: z
+    .enum(['k', 'qk', 'qkv'])
+    .optional()
+    .describe(
+      'What has tables of relative positions in LoMaR’s encoder: keys, as LoMaR’s; queries too; values too, as iRPE’s best. With more than keys attention has no kernel of its own, and is slower. Default k.',
+    ),
   layerScale: layerScaleOption,
   pool: z
     .enum(['mean', 'cls'])
@@ -76,6 +82,7 @@ export interface ClassifierShape extends EncoderShape {
   /** What the scales of a BEiT encoder's branches begin with. */
   readonly layerScale?: number;
   readonly rpeScaled: boolean;
+  readonly rpeOn?: RpeOn;
   readonly classes: number;
   readonly pool: 'mean' | 'cls';
   readonly labelSmoothing: number;
@@ -89,7 +96,7 @@ export interface ClassifierShape extends EncoderShape {
  * MODEL_OPTION for options of another encoder.
  */
 export function classifierShape(options: ClassifierOptions, { size, grid }: WholeSpec): ClassifierShape {
-  const { encoder, classes, pool, labelSmoothing, rpeScaled } = options;
+  const { encoder, classes, pool, labelSmoothing, rpeScaled, rpeOn } = options;
   const { mixup, cutmix, mixProbability, switchProbability } = options;
   const whole = wholeGrid('classifier', options.patch, { ...(size && { size }), ...(grid && { grid }) });
   const shape = encoderShape(options, whole.patch);
@@ -105,19 +112,22 @@ export function classifierShape(options: ClassifierOptions, { size, grid }: Whol
       'go with the encoder of MAE or SRMAE',
       'Leave it out: other encoders have one cls token.',
     );
+  if (positions !== 'relative' && rpeOn !== undefined)
+    throw refuse(`rpeOn: ${rpeOn}`, 'go with `encoder: lomar` and its relative positions', 'Leave it out.');
   if (positions === 'table') checkPositions(shape.width);
   const mixing = { mixup, cutmix, mixProbability, switchProbability };
-  const scale = encoder === 'beit' && { layerScale: options.layerScale };
-  return { ...shape, ...scale, K: whole.K, positions, rpeScaled, classes, pool, labelSmoothing, mixing };
+  const own = { ...(encoder === 'beit' && { layerScale: options.layerScale }), ...(rpeOn && { rpeOn }) };
+  return { ...shape, ...own, K: whole.K, positions, rpeScaled, classes, pool, labelSmoothing, mixing };
 }
 
 /** Every trained parameter of the network, in the order of its layers. Source: MAE's fine-tuning; a table of positions starts as the fixed one. */
-export function classifierParameters({ K, positions, classes, pool, ...encoder }: ClassifierShape): Parameter[] {
+export function classifierParameters(shape: ClassifierShape): Parameter[] {
+  const { K, positions, rpeOn: on = 'k', classes, pool, ...encoder } = shape;
   const { width } = encoder;
   const [cls, ...rest] =
     positions === 'bias'
       ? beitEncoderParameters({ layerScale: 0, ...encoder, K }, { shared: false, mask: false })
-      : encoderParameters(encoder, positions === 'relative' ? { buckets: bucketCount } : {});
+      : encoderParameters(encoder, positions === 'relative' ? { tables: { buckets: bucketCount, on } } : {});
   const mean = pool === 'mean';
   return [
     cls!,
@@ -135,11 +145,11 @@ function positionsParameter(K: number, { width, clsTokens = 1 }: EncoderShape): 
   return { name: 'pos_embed', shape: [1, K * K + clsTokens, width], layout: 'same', start };
 }
 
-/** Parameters and forward multiply-adds per image: n·3p²·D + L·(12TD² + 2T²D) + D·C, T = n + c, c cls tokens; with relative positions L·50TD more. */
+/** Parameters and forward multiply-adds per image: n·3p²·D + L·(12TD² + 2T²D) + D·C, T = n + c, c cls tokens; for each table of relative positions L·50TD more. */
 export function classifierCost(shape: ClassifierShape): Cost {
-  const { width: D, depth: L, patch, K, positions, classes, clsTokens = 1 } = shape;
+  const { width: D, depth: L, patch, K, positions, rpeOn = 'k', classes, clsTokens = 1 } = shape;
   const T = K * K + clsTokens;
-  const relative = positions === 'relative' ? L * bucketCount * T * D : 0;
+  const relative = positions === 'relative' ? rpeOn.length * L * bucketCount * T * D : 0;
   return {
     parameters: countParameters(classifierParameters(shape)),
     macs: K * K * patch * patch * 3 * D + blocksMacs(shape, T) + relative + D * classes,

@@ -6,6 +6,7 @@ import {
   normParameters,
   type Parameter,
   patchEmbedParameters,
+  type Tables,
   type TransformerShape,
   tokenParameter,
 } from './parameters.ts';
@@ -136,17 +137,17 @@ export function patchSize(patch: number | undefined, grid: { readonly patch: num
 /**
  * Parameters of an encoder in the order of its layers: `cls_token`, `mask_token` where one is named, the patch embedding, `blocks.i`, `norm`.
  *
- * @param maskWidth width of the mask token, for models that have one. @param buckets of the table of relative positions, likewise.
+ * @param maskWidth width of the mask token, for models that have one. @param tables of relative positions, likewise.
  */
 export function encoderParameters(
   { width, depth, heads, patch, clsTokens }: EncoderShape,
-  { maskWidth, buckets }: { readonly maskWidth?: number; readonly buckets?: number } = {},
+  { maskWidth, tables }: { readonly maskWidth?: number; readonly tables?: Tables } = {},
 ): Parameter[] {
   return [
     tokenParameter('cls_token', width, clsTokens),
     ...(maskWidth === undefined ? [] : [tokenParameter('mask_token', maskWidth)]),
     ...patchEmbedParameters(patch, width),
-    ...Array.from({ length: depth }, (_, i) => blockParameters(`blocks.${i}`, width, heads, buckets)).flat(),
+    ...Array.from({ length: depth }, (_, i) => blockParameters(`blocks.${i}`, width, heads, tables)).flat(),
     ...normParameters('norm', width),
   ];
 }
@@ -154,15 +155,15 @@ export function encoderParameters(
 /**
  * Parameters of a decoder without its embedding: `decoder_blocks.i`, `decoder_norm`, `decoder_pred` from a token to `values` numbers.
  *
- * @param buckets of the table of relative positions, for blocks that have one.
+ * @param tables of relative positions, for blocks that have any.
  */
 export function decoderParameters(
   { width, depth, heads }: TransformerShape,
   values: number,
-  buckets?: number,
+  tables?: Tables,
 ): Parameter[] {
   return [
-    ...Array.from({ length: depth }, (_, i) => blockParameters(`decoder_blocks.${i}`, width, heads, buckets)).flat(),
+    ...Array.from({ length: depth }, (_, i) => blockParameters(`decoder_blocks.${i}`, width, heads, tables)).flat(),
     ...normParameters('decoder_norm', width),
     ...linearParameters('decoder_pred', width, values),
   ];

@@ -59,19 +59,33 @@ export function tokenParameter(name: string, width: number, count = 1): Paramete
   return { name, shape: [1, count, width], layout: 'same', start: { normal: 0.02 } };
 }
 
-/** The parameters of one pre-norm block under `prefix`; with `buckets`, attention has a table of relative positions [d, buckets]. */
-export function blockParameters(prefix: string, width: number, heads: number, buckets?: number): Parameter[] {
+/** Which of queries, keys and values have tables of relative positions, in the words of iRPE's models. */
+export type RpeOn = 'k' | 'qk' | 'qkv';
+
+/** Tables of relative positions: of how many buckets, and for what. */
+export interface Tables {
+  readonly buckets: number;
+  /** Default: for keys. */
+  readonly on?: RpeOn | undefined;
+}
+
+/** The name of a table of relative positions of attention `attn`, as iRPE's models have it. */
+export function rpeTable(attn: string, of: 'q' | 'k' | 'v'): string {
+  return `${attn}.rpe_${of}.lookup_table_weight`;
+}
+
+/** The parameters of one pre-norm block under `prefix`; with `tables`, attention has them of relative positions: for queries and keys [d, buckets], for values [buckets, d]. */
+export function blockParameters(prefix: string, width: number, heads: number, tables?: Tables): Parameter[] {
+  const d = width / heads;
   const table: Parameter[] =
-    buckets === undefined
+    tables === undefined
       ? []
-      : [
-          {
-            name: `${prefix}.attn.rpe_k.lookup_table_weight`,
-            shape: [width / heads, buckets],
-            layout: 'table',
-            start: 'zeros',
-          },
-        ];
+      : [...(tables.on ?? 'k')].map((of) => ({
+          name: rpeTable(`${prefix}.attn`, of as 'q' | 'k' | 'v'),
+          shape: of === 'v' ? [tables.buckets, d] : [d, tables.buckets],
+          layout: 'table',
+          start: 'zeros',
+        }));
   return [
     ...normParameters(`${prefix}.norm1`, width),
     ...linearParameters(`${prefix}.attn.qkv`, width, 3 * width),

@@ -12,6 +12,7 @@ import { fail, nearest } from '../../errors.ts';
 import type { Paths } from '../classifier/drop-path.ts';
 import type { Params } from '../model.ts';
 import { showAttention } from './attention-watch.ts';
+import { rpeTable } from './parameters.ts';
 
 /** The parameter `name`. @throws MODEL_PARAMETER when there is none. */
 export function parameter(params: Params, name: string): tf.Tensor {
@@ -32,11 +33,12 @@ export function norm(params: Params, name: string, x: tf.Tensor): tf.Tensor {
 }
 
 /** What stands between the tokens of a sequence: rows of the block's own table by buckets, or a bias [h, T, T] for each head and pair. */
-export type Relative = Omit<RelativePositions, 'table'> | Exclude<Positions, RelativePositions>;
+export type Relative = Pick<RelativePositions, 'buckets' | 'scaled'> | Exclude<Positions, RelativePositions>;
 
 /**
  * A pre-norm transformer block: x + Attn(LN(x)), then x + MLP(LN(x)) with an exact GELU and four times the width. What its parameters have it does: with
- * `attn.q_bias` and `attn.v_bias` in the place of `attn.qkv.bias` keys have no bias, with `gamma_1` and `gamma_2` each branch is scaled channel by channel.
+ * `attn.q_bias` and `attn.v_bias` in the place of `attn.qkv.bias` keys have no bias, with `gamma_1` and `gamma_2` each branch is scaled channel by channel, with tables of relative positions for
+ * queries and values (`rpe_q`, `rpe_v`) beside that for keys attention has their terms too.
  * Sources: Dosovitskiy et al. 2021, section 3.1; Bao et al. 2021 and Touvron et al. 2021 for the latter.
  *
  * @param x [B, T, D]. @param prefix of the block's parameters, `blocks.0`.
@@ -72,7 +74,13 @@ export function block(
 
 function positionsOf(params: Params, prefix: string, relative: Relative | undefined): Positions | undefined {
   if (relative === undefined || 'bias' in relative) return relative;
-  return { ...relative, table: parameter(params, `${prefix}.attn.rpe_k.lookup_table_weight`) };
+  const attn = `${prefix}.attn`;
+  return {
+    ...relative,
+    table: parameter(params, rpeTable(attn, 'k')),
+    queryTable: params[rpeTable(attn, 'q')],
+    valueTable: params[rpeTable(attn, 'v')],
+  };
 }
 
 /** [3D]: one of its own, or those of queries and values with zeros for the keys between them. */

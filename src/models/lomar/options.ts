@@ -153,15 +153,15 @@ export function partsHidden(shape: LomarShape): boolean {
 export function lomarParameters(shape: LomarShape): Parameter[] {
   const { width, patch, absolute, decoder, lowResolution } = shape;
   const values = patch * patch * 3;
-  const buckets = absolute === undefined ? bucketCount : undefined;
+  const tables = absolute === undefined ? { buckets: bucketCount } : undefined;
   const entering = decoder?.width ?? width;
-  const tables = { ...(lowResolution === undefined && { maskWidth: entering }), ...(buckets && { buckets }) };
+  const more = { ...(lowResolution === undefined && { maskWidth: entering }), ...(tables && { tables }) };
   return [
-    ...encoderParameters(shape, tables),
+    ...encoderParameters(shape, more),
     ...(decoder ? linearParameters('decoder_embed', width, decoder.width) : []),
     ...(lowResolution ? linearParameters('lr_embed', values, entering) : []),
     ...(decoder && lowResolution ? superResolutionParameters(lowResolution, decoder.width) : []),
-    ...(decoder ? decoderParameters(decoder, values, buckets) : linearParameters('decoder_pred', width, values)),
+    ...(decoder ? decoderParameters(decoder, values, tables) : linearParameters('decoder_pred', width, values)),
   ];
 }
 

@@ -152,6 +152,26 @@ async function testAttention(t: Test): Promise<void> {
       await t.test(`relative positions, ${scaled ? 'scaled' : 'unscaled'} queries`, (t) =>
         expectForms(t, kernel, relative, reference, [qkv, waves([d, buckets], 1)]),
       );
+      for (const on of ['qk', 'qkv'] as const) {
+        const tables =
+          on === 'qk'
+            ? [[d, buckets]]
+            : [
+                [d, buckets],
+                [buckets, d],
+              ];
+        const more = (qkv: tf.Tensor3D, table: tf.Tensor, queryTable: tf.Tensor, valueTable?: tf.Tensor) =>
+          attention(qkv, heads, { table, queryTable, valueTable, buckets: pairs, scaled });
+        const ofMore = (qkv: Float64Array, table: Float64Array, queries: Float64Array, values?: Float64Array) =>
+          attended(qkv, size, table, scaled ? d ** -0.5 : 1, undefined, undefined, { queries, values });
+        await t.test(`relative positions on ${on}, ${scaled ? 'scaled' : 'unscaled'}`, (t) =>
+          expectForms(t, undefined, more, ofMore, [
+            qkv,
+            waves([d, buckets], 1),
+            ...tables.map((shape, i) => waves(shape, 2 + i)),
+          ]),
+        );
+      }
       constants.dispose();
       const bucketIn = (b: number, i: number, j: number) => bucketOf(i + b, j, buckets);
       const ids = Int32Array.from({ length: B * T * T }, (_, at) =>

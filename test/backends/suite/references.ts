@@ -47,7 +47,13 @@ export interface AttentionSizes {
 /** The bucket of a pair of tokens in tests. */
 export const bucketOf = (i: number, j: number, buckets: number) => (3 * i + j) % buckets;
 
-/** softmax(q·kᵀ/√d + scale·q·table[bucket] + bias)·v of qkv [B, T, 3hd]; table [d, buckets]; bias [h, T, T]. */
+/** What attention has beside the table of keys: [d, buckets] for queries, [buckets, d] for values. */
+export interface MoreTables {
+  readonly queries?: Float64Array;
+  readonly values?: Float64Array | undefined;
+}
+
+/** softmax(q·kᵀ/√d + scale·q·table[bucket] + scale·k·queries[bucket of (key, query)] + bias)·(v + values[bucket]) of qkv [B, T, 3hd]; table [d, buckets]; bias [h, T, T]. */
 export function attended(
   qkv: Float64Array,
   { B, T, heads, d }: AttentionSizes,
@@ -55,6 +61,7 @@ export function attended(
   tableScale = 1,
   bucket: (b: number, i: number, j: number, buckets: number) => number = (_, i, j, buckets) => bucketOf(i, j, buckets),
   bias?: Float64Array,
+  { queries, values }: MoreTables = {},
 ): Float64Array {
   const out = new Float64Array(B * T * heads * d);
   const buckets = table === undefined ? 1 : table.length / d;
@@ -69,13 +76,17 @@ export function attended(
             logit += (at(0, b, i, h, c) * at(1, b, j, h, c)) / Math.sqrt(d);
             if (table !== undefined)
               logit += at(0, b, i, h, c) * tableScale * table[c * buckets + bucket(b, i, j, buckets)]!;
+            if (queries !== undefined)
+              logit += at(1, b, j, h, c) * tableScale * queries[c * buckets + bucket(b, j, i, buckets)]!;
           }
           return Math.exp(logit);
         });
         const total = shares.reduce((x, y) => x + y);
         for (let c = 0; c < d; c++) {
-          for (let j = 0; j < T; j++)
-            out[(b * T + i) * heads * d + h * d + c]! += (shares[j]! / total) * at(2, b, j, h, c);
+          for (let j = 0; j < T; j++) {
+            const value = at(2, b, j, h, c) + (values?.[bucket(b, i, j, buckets) * d + c] ?? 0);
+            out[(b * T + i) * heads * d + h * d + c]! += (shares[j]! / total) * value;
+          }
         }
       }
     }

@@ -11,6 +11,8 @@ import { expwShards, imagenetClasses, publishedData } from './published.ts';
 export interface Recipes {
   /** Trains two steps of a nano model by a file of `pipelines/`, after the trainings that it begins with; nothing where it is none or is done. */
   train(name: string): Promise<void>;
+  /** The same by a file with values of the command line laid over it, from fresh weights; of a tiny model, whose blocks are as many as those of the real ones. */
+  vary(name: string, sets: readonly string[]): Promise<void>;
   /** How many were trained. */
   readonly count: number;
 }
@@ -21,6 +23,7 @@ export async function recipes(t: Test, { fresh = false } = {}): Promise<Recipes>
   const runs = join(root, 'runs');
   const env = await publishedData(root);
   const done = new Map<string, Promise<void>>();
+  let varied = 0;
   const ran = (file: string, set: readonly string[] = []) =>
     patchstream(['run', file, ...set.flatMap((value) => ['--set', value])], { env });
 
@@ -65,8 +68,22 @@ export async function recipes(t: Test, { fresh = false } = {}): Promise<Recipes>
       t.match(out + err, /holds an encoder: it is taken/, `${name} begins with ${init}`);
   }
 
+  async function vary(name: string, sets: readonly string[]): Promise<void> {
+    const whole = `${name} ${sets.join(' ')}`;
+    const file = join('pipelines', `${name}.yaml`);
+    const { resolved } = await checkFile(file, { registry: builtin, environment: env });
+    const tiny = smaller(resolved!, runs).map((value) => value.replace('size=nano', 'size=tiny'));
+    const output = join(runs, `variant-${varied++}`);
+    const start = resolved!.train!.init === undefined ? [] : ['train.init=null'];
+    const { code, err } = await ran(file, [`output=${output}`, ...start, ...tiny, ...sets]);
+    t.equal(code, 0, `${whole}: ${err}`);
+    const rows = readFileSync(join(output, 'metrics.jsonl'), 'utf8').trim().split('\n');
+    t.equal(rows.length, 2, whole);
+  }
+
   return {
     train,
+    vary,
     get count() {
       return done.size;
     },

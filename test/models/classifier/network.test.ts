@@ -50,6 +50,13 @@ t.test('as many parameters and multiply-adds as the papers’ networks', (t) => 
     t.equal(found.parameters, parameters, size);
     t.ok(Math.abs(found.macs / 1e9 - gmacs) < 0.01, `${size}: ${found.macs}`);
   }
+  for (const rpeOn of ['qk', 'qkv'] as const) {
+    const more = classifierOptions.parse({ encoder: 'lomar', size: 'base', patch: 16, classes: 1000, rpeOn });
+    const found = classifierCost(classifierShape(more, { size: [224, 224] }));
+    const tables = rpeOn.length - 1;
+    t.equal(found.parameters, 86_454_760 + tables * 12 * 50 * 64, rpeOn);
+    t.equal(found.macs, cost('lomar', 'base').macs + tables * 12 * 50 * 197 * 768, rpeOn);
+  }
   t.match(cost('mae', 'huge', 14), { parameters: 632_045_800 });
   t.equal(cost('lomar', 'base').parameters, 86_454_760);
   t.end();
@@ -73,6 +80,59 @@ t.test('parameters by their names and in their order; what is decayed', (t) => {
   expectClose(t, table.slice(0, 16), new Float32Array(16), 0, 'cls has no position');
   expectClose(t, table.slice(16, 32), [0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1], 1e-6, 'the first patch');
   tf.dispose(fresh as unknown as tf.TensorContainer);
+  t.end();
+});
+
+t.test('tables for queries and values: names, forms in files; fresh they say nothing, then each says its own', (t) => {
+  const [plain, more] = [
+    classifier(shapeOf({ encoder: 'lomar' })),
+    classifier(shapeOf({ encoder: 'lomar', rpeOn: 'qkv' })),
+  ];
+  const tables = ['q', 'k', 'v'].map((of) => `blocks.1.attn.rpe_${of}.lookup_table_weight`);
+  t.same(
+    more.parameters.filter((name) => name.startsWith('blocks.1.attn.rpe_')),
+    tables,
+  );
+  t.same(
+    tables.map((name) => more.stored(name).shape),
+    [
+      [1, 8, 50],
+      [1, 8, 50],
+      [1, 50, 8],
+    ],
+  );
+  tf.tidy(() => {
+    const { picture } = uploadAll({ picture: formulaPicture });
+    const params = formulaParameters(plain);
+    const scores = (model: typeof plain, params: ReturnType<typeof formulaParameters>) =>
+      model.classify(params, { picture: picture! }).dataSync();
+    const before = scores(plain, params);
+    const zeros = Object.fromEntries(
+      tables
+        .concat(tables.map((name) => name.replace('1', '0')))
+        .map((name) => [name, tf.variable(tf.zeros(more.stored(name).shape.slice(1)))]),
+    );
+    const of = (name: string) => ({
+      ...zeros,
+      ...params,
+      ...(name !== '' && {
+        [name]: tf.variable(
+          tf.tensor2d(Float32Array.from(waves([400], 5).data), more.stored(name).shape.slice(1) as [number, number]),
+        ),
+      }),
+    });
+    expectClose(t, scores(more, of('') as never), before, 1e-5, 'tables of zeros');
+    for (const name of [tables[0]!, tables[2]!]) {
+      const now = scores(more, of(name) as never);
+      t.ok(
+        now.some((value, i) => Math.abs(value - before[i]!) > 1e-4),
+        name,
+      );
+    }
+    tf.dispose(params as unknown as tf.TensorContainer);
+  });
+  more.dispose();
+  plain.dispose();
   t.end();
 });
 
@@ -161,6 +221,7 @@ t.test('with MAE’s encoder, fresh positions are those that MAE computes', (t) 
 
 for (const [what, options] of Object.entries({
   'LoMaR, mean': { encoder: 'lomar', pool: 'mean' },
+  'LoMaR with tables for queries, keys and values': { encoder: 'lomar', pool: 'mean', rpeOn: 'qkv' },
   'MAE, mean': { encoder: 'mae', pool: 'mean' },
   'MAE, cls': { encoder: 'mae', pool: 'cls' },
   'mixed, with drop path': { encoder: 'mae', pool: 'mean', dropPath: 0.5, mixup: 0.8, cutmix: 1 },
@@ -287,6 +348,8 @@ t.test('what does not fit is told', (t) => {
   t.throws(() => shapeOf({ heads: 3 }), { code: 'MODEL_HEADS' });
   t.throws(() => shapeOf({ width: 18, heads: 2 }), { code: 'MODEL_POSITIONS' });
   t.doesNotThrow(() => shapeOf({ width: 18, heads: 2, encoder: 'lomar' }));
+  t.throws(() => shapeOf({ rpeOn: 'qk' }), /MODEL_OPTION: .*`rpeOn: qk` of classifier must go with `encoder: lomar`/);
+  t.throws(() => shapeOf({ encoder: 'lomar', positions: 'absolute', rpeOn: 'k' }), { code: 'MODEL_OPTION' });
   t.throws(() => shapeOf({ patch: 7 }), { code: 'PATCH_SIDE' });
   const options = classifierOptions.parse({ encoder: 'mae', classes: 2 });
   t.throws(() => classifierShape(options, { size }), { code: 'MODEL_PATCH' });

@@ -17,7 +17,9 @@ const [B, T, D, heads] = [2, 7, 12, 3];
 const d = D / heads;
 const constants = new Constants();
 const buckets = pairBuckets(constants, '2 × 3', bucketCount, () => gridBuckets(2, 3));
-const params = learned(blockParameters('blocks.3', D, heads, bucketCount)).init((name) => new Random(7, name, 'init'));
+const params = learned(blockParameters('blocks.3', D, heads, { buckets: bucketCount })).init(
+  (name) => new Random(7, name, 'init'),
+);
 // The table begins at zero, and biases too: numbers that show a mistake take their place.
 for (const [i, [name, variable]] of Object.entries(params).entries())
   if (/qkv\.bias|rpe_k|norm1/.test(name))
