@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from './build.mjs';
 import { buildAddons, namedLibraries } from './lib/addons.mjs';
+import { countsOn } from './lib/counter.mjs';
 import { installGroups, wantedGroups } from './lib/debian.mjs';
 import { isMain } from './lib/main.mjs';
 import { run, start } from './lib/runner.mjs';
@@ -204,7 +205,7 @@ if (isMain(import.meta.url)) {
     say,
     build: (root) => build(root),
     async addons(root) {
-      const surroundings = { env, platform, runner: run, start, say, again };
+      const surroundings = { env, platform, runner: run, start, say, count: countsOn(process.stderr), again };
       await buildAddons(root, surroundings);
       await buildTfjsNode(root, surroundings);
     },

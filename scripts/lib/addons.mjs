@@ -75,6 +75,7 @@ export const addons = [
  * @property {import('./runner.mjs').Runner} runner
  * @property {import('./runner.mjs').Starter} start
  * @property {(line: string) => void} say
+ * @property {import('./counter.mjs').Count} [count] tells how many of an addon's files are compiled
  * @property {boolean} again try what failed once more
  * @property {readonly string[]} [only] the names of the addons to build; all without it
  * @property {string} [system] the root that system paths begin with
@@ -190,7 +191,10 @@ async function buildAddon(root, addon, surroundings) {
   say(
     `Builds ${folder} with ${named}: ${counted(missing, 'file')} on ${counted(jobs, 'core')}, about ${seconds} s. Undo: remove the folder ${folder}/build.`,
   );
-  const reason = await make({ ...plan, heavy }, jobs, surroundings.start);
+  const counter = missing > 0 ? surroundings.count?.(addon.name, missing, 'files') : undefined;
+  const reason = await make({ ...plan, heavy }, jobs, surroundings.start, () => counter?.more()).finally(() =>
+    counter?.end(),
+  );
   /** @type {Outcome} */
   const outcome = { digest: whole, built: reason === undefined, library: named, wish, ...(reason && { reason }) };
   writeOutcome(root, addon.name, outcome);
@@ -234,9 +238,10 @@ const loads = 'process.dlopen({ exports: {} }, process.argv[1])';
  * @param {Plan} plan
  * @param {number} jobs
  * @param {import('./runner.mjs').Starter} start
+ * @param {() => void} compiled is called after each source
  * @returns {Promise<string | undefined>}
  */
-async function make(plan, jobs, start) {
+async function make(plan, jobs, start, compiled) {
   const { root, name, compiler, forms, link } = plan;
   const build = join(root, 'native', name, 'build');
   mkdirSync(join(build, 'objects'), { recursive: true });
@@ -255,6 +260,7 @@ async function make(plan, jobs, start) {
       log.push(`-- ${source}`, answer.stdout + answer.stderr);
       if (answer.status === 0) renameSync(temporary, object);
       else reason ??= firstError(answer);
+      compiled();
     }
   };
   await Promise.all(Array.from({ length: jobs }, worker));

@@ -42,6 +42,10 @@ interface TfjsNodes {
   installCommand(root: string): string;
 }
 
+interface Counters {
+  countsOn(stream: NodeJS.WriteStream): unknown;
+}
+
 interface Runners {
   readonly run: unknown;
   readonly start: unknown;
@@ -52,12 +56,13 @@ export async function builder(env: Readonly<Record<string, string | undefined>>)
   const load = (name: string): Promise<unknown> => import(new URL(`scripts/lib/${name}.mjs`, root).href);
   const addons = (await load('addons')) as Addons;
   const tfjsNode = (await load('tfjs-node')) as TfjsNodes;
+  const { countsOn } = (await load('counter')) as Counters;
   const { run: runner, start } = (await load('runner')) as Runners;
   const folder = fileURLToPath(root);
   const surroundings = { env, platform: process.platform, runner, start };
   return {
     async build(say) {
-      const given = { ...surroundings, say, again: true };
+      const given = { ...surroundings, say, count: countsOn(process.stderr), again: true };
       const well = await addons.buildAddons(folder, given);
       return (await tfjsNode.buildTfjsNode(folder, given)) && well;
     },

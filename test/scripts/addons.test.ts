@@ -41,6 +41,7 @@ interface Scene {
 async function perform(root: string, { env = {}, again = false, platform = 'linux', answers = {} }: Scene = {}) {
   const lines: string[] = [];
   const said: string[] = [];
+  const counts: string[] = [];
   let running = 0;
   let most = 0;
   const answer = (line: string) => Object.entries(answers).find(([part]) => line.includes(part))?.[1] ?? ok;
@@ -50,6 +51,10 @@ async function perform(root: string, { env = {}, again = false, platform = 'linu
     again,
     system: join(root, 'system'),
     say: (line: string) => said.push(line),
+    count(what, total, unit) {
+      counts.push(`${what} ${total} ${unit}`);
+      return { more: () => counts.push('more'), end: () => counts.push('end') };
+    },
     runner: (command, args) => answer([command, ...args].join(' ')),
     async start(command, args) {
       const line = [command, ...args].join(' ');
@@ -63,7 +68,7 @@ async function perform(root: string, { env = {}, again = false, platform = 'linu
       return given;
     },
   });
-  return { well, lines, said, most, compiled: lines.filter((line) => line.includes(' -c ')) };
+  return { well, lines, said, counts, most, compiled: lines.filter((line) => line.includes(' -c ')) };
 }
 
 const addonIn = (root: string) => join(root, 'native/torch/build/torch.node');
@@ -71,8 +76,9 @@ const addonIn = (root: string) => join(root, 'native/torch/build/torch.node');
 t.test('an addon is announced, compiled file by file, linked, tried, and then left alone', async (t) => {
   const root = t.testdir({});
   writeFiles(root, { ...tree, ...machine });
-  const { well, said, lines, compiled } = await perform(root);
+  const { well, said, lines, counts, compiled } = await perform(root);
   t.equal(well, true);
+  t.same(counts, ['torch 2 files', 'more', 'more', 'end']);
   t.match(said, [
     /^Builds native\/torch with libtorch 1\.13\.2 in .*: 2 files on \d+ cores?, about \d+ s\. Undo: remove/,
   ]);
@@ -92,7 +98,7 @@ t.test('an addon is announced, compiled file by file, linked, tried, and then le
     [],
     'nothing half is left',
   );
-  t.same(await perform(root), { well: true, lines: [], said: [], most: 0, compiled: [] });
+  t.same(await perform(root), { well: true, lines: [], said: [], counts: [], most: 0, compiled: [] });
   t.end();
 });
 
@@ -112,7 +118,7 @@ t.test(
     t.match((await perform(root)).said, [/libtorch 1\.14\.2/]);
     t.equal(filesBelow(root, 'native/torch/build/objects').length, 2, 'old objects are gone');
     rmSync(addonIn(root));
-    t.match(await perform(root), { well: true, compiled: [], lines: [/-shared/, /dlopen/] });
+    t.match(await perform(root), { well: true, compiled: [], counts: [], lines: [/-shared/, /dlopen/] });
     t.ok(existsSync(addonIn(root)));
     t.end();
   },
@@ -127,8 +133,9 @@ t.test(
     writeFiles(root, { 'native/torch/ops.cc': 'broken' });
     const stderr = 'ops.cc: In function f:\nops.cc:3:1: error: expected ;\nops.cc:9:1: error: another\n';
     const answers = { 'ops.cc -o': { status: 1, stdout: '', stderr } };
-    const { well, said } = await perform(root, { answers });
+    const { well, said, counts } = await perform(root, { answers });
     t.equal(well, false);
+    t.match(counts.at(-1), 'end');
     t.equal(
       said[1],
       'native/torch is not built: ops.cc:3:1: error: expected ; (all of it: native/torch/build/build.log); wasm trains instead.',
