@@ -16,7 +16,7 @@ t.jobs = availableParallelism();
 t.setTimeout(0);
 // Through `env`, since tap hands its hooks on in this variable, to every process that a test starts too.
 for (const file of files)
-  t.spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, '--enable-source-maps', '--import', typescript, file], {
+  t.spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, '--import', typescript, file], {
     name: file,
     cwd: root,
     buffered: true,

@@ -7,12 +7,17 @@ import { fileURLToPath } from 'node:url';
 const require = createRequire(import.meta.url);
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const cache = join(root, 'node_modules', '.cache', 'patchstream-typescript');
-/** Another compiler, or other options below, give other files. */
-const version = `1 ${require('typescript/package.json').version}`;
+/** Another compiler, or another way to use it, gives other files. */
+const version = `2 ${require('@swc/wasm-typescript/package.json').version}`;
 
 /** @type {import('node:module').LoadHook} */
 export async function load(url, context, next) {
   return isOurs(url) ? compiled(url) : next(url, context);
+}
+
+/** @type {import('node:module').ResolveHook} */
+export async function resolve(specifier, context, next) {
+  return neighbour(specifier, context.parentURL) ?? next(specifier, wayTo(specifier, context));
 }
 
 /**
@@ -26,6 +31,38 @@ export async function load(url, context, next) {
 export function loadSync(url, context, next) {
   return isOurs(url) ? compiled(url) : next(url, context);
 }
+
+/**
+ * @template {{ parentURL?: string | undefined, conditions: string[] }} Context
+ * @template Result
+ * @param {string} specifier
+ * @param {Context} context
+ * @param {(specifier: string, context: Context) => Result} next
+ */
+export function resolveSync(specifier, context, next) {
+  return neighbour(specifier, context.parentURL) ?? next(specifier, wayTo(specifier, context));
+}
+
+/**
+ * A file that is named by its path, from one of ours: looking whether it is there, and which package is around it, would take longer than all else of an import.
+ *
+ * @param {string} specifier
+ * @param {string} [parent]
+ * @returns {{ url: string, format: 'module', shortCircuit: true } | undefined}
+ */
+function neighbour(specifier, parent) {
+  if (!/^\.\.?\/.*\.m?ts$/.test(specifier) || parent === undefined || !isOurs(parent)) return undefined;
+  return { url: new URL(specifier, parent).href, format: 'module', shortCircuit: true };
+}
+
+/**
+ * Of tap its CommonJS: its hundreds of modules would come one by one through the thread of the hooks.
+ *
+ * @template {{ conditions: string[] }} Context
+ * @param {string} specifier
+ * @param {Context} context
+ */
+const wayTo = (specifier, context) => (specifier === 'tap' ? { ...context, conditions: ['require', 'node'] } : context);
 
 /** @param {string} url */
 const isOurs = (url) => url.startsWith('file:') && /\.m?ts(\?|$)/.test(url) && !url.includes('/node_modules/');
@@ -45,31 +82,20 @@ function compiled(url) {
  */
 export function sourceOf(path) {
   const text = readFileSync(path, 'utf8');
-  const kept = join(
-    cache,
-    `${createHash('sha256').update(`${version}\n${path}\n${text}`).digest('hex').slice(0, 32)}.mjs`,
-  );
-  return readKept(kept) ?? keep(kept, compile(path, text));
+  const kept = join(cache, `${createHash('sha256').update(`${version}\n${text}`).digest('hex').slice(0, 32)}.mjs`);
+  return readKept(kept) ?? keep(kept, compile(text));
 }
 
 /**
- * @param {string} fileName
+ * Types become blanks, so that every line and column stays what it is, and no maps are needed: Node reads all of them, those of packages too, as soon as it is told to use any.
+ *
  * @param {string} text
  * @returns {string}
  */
-function compile(fileName, text) {
-  /** @type {typeof import('typescript')} */
-  const ts = require('typescript');
-  return ts.transpileModule(text, {
-    fileName,
-    compilerOptions: {
-      module: ts.ModuleKind.ESNext,
-      target: ts.ScriptTarget.ES2022,
-      verbatimModuleSyntax: true,
-      inlineSourceMap: true,
-      inlineSources: true,
-    },
-  }).outputText;
+function compile(text) {
+  /** @type {typeof import('@swc/wasm-typescript')} */
+  const swc = require('@swc/wasm-typescript');
+  return swc.transformSync(text, { mode: 'strip-only' }).code;
 }
 
 /** @param {string} path */

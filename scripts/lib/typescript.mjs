@@ -5,9 +5,10 @@
  * compiles everything anew in each of them, which was three quarters of the time that all tests took.
  */
 import * as module from 'node:module';
-import { loadSync } from './typescript-hooks.mjs';
+import { loadSync, resolveSync } from './typescript-hooks.mjs';
 
 // In the thread of what it loads where Node can (22.15 and later, whose newest releases warn of the other way).
-const { registerHooks } = /** @type {{ registerHooks?: (hooks: { load: typeof loadSync }) => void }} */ (module);
-if (registerHooks) registerHooks({ load: loadSync });
+const { registerHooks } =
+  /** @type {{ registerHooks?: (hooks: { load: typeof loadSync, resolve: typeof resolveSync }) => void }} */ (module);
+if (registerHooks) registerHooks({ load: loadSync, resolve: resolveSync });
 else module.register('./typescript-hooks.mjs', import.meta.url);

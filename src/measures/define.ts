@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Tensor, tfjs } from '../backends/tf.ts';
 import type { ValidationIssue } from '../errors.ts';
 import { pathOption } from '../files/path-option.ts';
 import type { ModelDefinition } from '../models/define.ts';
@@ -118,9 +119,9 @@ export interface MeasureContext<Options = unknown, M extends Model = Model, Data
   readonly model: M;
   readonly params: Params;
   /** The copy of tfjs on which the parameters lie. The measure frees the tensors that it makes. */
-  readonly tf: typeof import('../backends/tf.ts');
+  readonly tf: typeof tfjs;
   /** Brings fields of a batch to the backend, uint8 as float32. The caller owns the tensors. */
-  upload(fields: HostBatch): Record<string, import('../backends/tf.ts').Tensor>;
+  upload(fields: HostBatch): Record<string, Tensor>;
   readonly data: Readonly<Record<Data, MeasureData>>;
   /** The seed of the pipeline. */
   readonly seed: number;

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { tfjs } from '../backends/tf.ts';
 import { PatchstreamError, type ValidationIssue } from '../errors.ts';
 import { splitPolicy } from '../stages/stage.ts';
 import type { Spec } from '../vision/spec.ts';
@@ -56,7 +57,7 @@ export interface ModelWork extends TransformerWork {
 
 /** What a network is written with: the one copy of tfjs that trains it, its backend chosen. */
 export interface ModelTools {
-  readonly tf: typeof import('../backends/tf.ts');
+  readonly tf: typeof tfjs;
 }
 
 /** A value that may stand as `train.model`. */

@@ -62,5 +62,5 @@ export async function buildModel({ name, options, spec, module }: NamedModel): P
 
 /** Has a definition make its network, from options that are parsed. */
 export async function networkOf(definition: ModelDefinition, options: unknown, spec: Spec): Promise<Model> {
-  return definition.build(options, spec, { tf: await import('../backends/tf.ts') });
+  return definition.build(options, spec, { tf: (await import('../backends/tf.ts')).tfjs });
 }

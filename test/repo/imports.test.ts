@@ -51,7 +51,7 @@ interface Import {
 function importsOf(name: string): Import[] {
   const text = readFileSync(name, 'utf8').replace(/^\s*(\/\/|\*|\/\*).*$/gm, '');
   const statement = /^(?:import|export)\s(?<type>type\s)?(?:[^;'"]*?\sfrom\s)?['"](?<path>[^'"]+)['"]/gm;
-  const call = /\bimport\(\s*['"](?<path>[^'"]+)['"]/g;
+  const call = /\b(?:import|require|createRequire\(import\.meta\.url\))\(\s*['"](?<path>[^'"]+)['"]/g;
   const from = name.replace(/^src\//, '');
   const resolve = (path: string) => (path.startsWith('.') ? posix.join(posix.dirname(from), path) : path);
   return [

@@ -76,8 +76,8 @@ t.test('refusals', async (t) => {
   t.same(blocks({ min: 13 }, windowed).codes, ['MASK_BLOCK']);
   t.match(blocks({ min: 9, max: 8 }).messages, [/^RANGE_ORDER: .*min, max.* got \[9, 8\]/]);
   t.match(blocks({ aspect: [2, 1] }).messages, [/^RANGE_ORDER: .*aspect/]);
-  for (const of of [{ min: 0 }, { aspect: [0, 1] }, { exact: 'yes' }, { share: 1 }])
-    t.ok(refuses(mask, { blocks: of }));
+  for (const wrong of [{ min: 0 }, { aspect: [0, 1] }, { exact: 'yes' }, { share: 1 }])
+    t.ok(refuses(mask, { blocks: wrong }));
   for (const options of [{ ratio: 0 }, { ratio: 1 }, { ratio: '80%' }, { patch: 0 }, { share: 0.5 }])
     t.ok(refuses(mask, options));
 });

@@ -3,14 +3,14 @@ import * as tf from '../tf.ts';
 // tfjs-cpu's own backend object, as far as the fallback needs it.
 interface HostBackend {
   firstUse: boolean;
-  write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): object;
-  readSync(dataId: object): tf.backend_util.BackendValues;
+  write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object;
+  readSync(dataId: object): tf.BackendValues;
   disposeData(dataId: object, force?: boolean): boolean;
 }
 
 interface DeviceBackend {
-  readSync(dataId: object): tf.backend_util.BackendValues;
-  write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): object;
+  readSync(dataId: object): tf.BackendValues;
+  write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object;
 }
 
 /** What the fallback says, once per kernel name. */

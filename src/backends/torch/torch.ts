@@ -147,20 +147,14 @@ export class TorchBackend extends tf.KernelBackend implements Torch {
     this.disposeData(x.dataId);
   }
 
-  override write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): object {
+  override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object {
     const data = new TorchData(-1, dtype, tf.util.sizeFromShape(shape));
     this.#fill(data, values, shape);
     this.#live++;
     return data;
   }
 
-  override move(
-    dataId: object,
-    values: tf.backend_util.BackendValues,
-    shape: number[],
-    dtype: tf.DataType,
-    refCount: number,
-  ): void {
+  override move(dataId: object, values: tf.BackendValues, shape: number[], dtype: tf.DataType, refCount: number): void {
     const data = dataId instanceof TorchData ? dataId : new TorchData(-1, dtype, tf.util.sizeFromShape(shape));
     this.#fill(data, values, shape);
     data.refCount = refCount;
@@ -168,7 +162,7 @@ export class TorchBackend extends tf.KernelBackend implements Torch {
     this.#live++;
   }
 
-  override readSync(dataId: object): tf.backend_util.BackendValues {
+  override readSync(dataId: object): tf.BackendValues {
     const data = this.#dataOf(dataId);
     if (data.texts !== undefined) return data.texts;
     const into = arrayFor(data);
@@ -176,7 +170,7 @@ export class TorchBackend extends tf.KernelBackend implements Torch {
     return into;
   }
 
-  override async read(dataId: object): Promise<tf.backend_util.BackendValues> {
+  override async read(dataId: object): Promise<tf.BackendValues> {
     const data = this.#dataOf(dataId);
     if (data.texts !== undefined) return data.texts;
     // On the cpu the numbers are there already, and a thread's turn costs more than copying a few.
@@ -296,7 +290,7 @@ export class TorchBackend extends tf.KernelBackend implements Torch {
     return { dataId: new TorchData(ints[at]!, dtype, size), shape, dtype };
   }
 
-  #fill(data: TorchData, values: tf.backend_util.BackendValues, shape: number[]): void {
+  #fill(data: TorchData, values: tf.BackendValues, shape: number[]): void {
     if (data.dtype === 'string') {
       data.texts = values as Texts;
     } else {

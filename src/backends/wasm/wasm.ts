@@ -1,6 +1,5 @@
 import { createRequire } from 'node:module';
 import { dirname, sep } from 'node:path';
-import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import { fail } from '../../errors.ts';
 import { registerHostKernels, type Warn } from '../host/kernels.ts';
 import * as tf from '../tf.ts';
@@ -27,6 +26,8 @@ async function start(warn: Warn): Promise<void> {
   const before = events.map((event) => new Set(process.listeners(event as 'uncaughtException')));
   try {
     const require = createRequire(import.meta.url);
+    // By `require`, as tf.ts does.
+    const { setWasmPaths }: typeof import('@tensorflow/tfjs-backend-wasm') = require('@tensorflow/tfjs-backend-wasm');
     setWasmPaths(dirname(require.resolve('@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm')) + sep);
     if (!(await tf.setBackend('wasm'))) throw fail('BACKEND_WASM', { found: 'it refused to start' });
   } catch (cause) {

@@ -47,7 +47,7 @@ export async function takeMeasure(
   const ability = definition.needs && abilities[definition.needs];
   if (ability && !ability.has(model))
     throw fail(ability.lacks, { model: resolved.train!.model.name, measure: definition.name });
-  const [tf, { uploadAll: upload }] = await Promise.all([
+  const [{ tfjs: tf }, { uploadAll: upload }] = await Promise.all([
     import('../../backends/tf.ts'),
     import('../../backends/upload.ts'),
   ]);

@@ -24,7 +24,7 @@ export interface Torch {
   reshape(x: tf.TensorInfo, shape: readonly number[]): tf.TensorInfo;
   /** Frees what a kernel made for itself. */
   free(x: tf.TensorInfo): void;
-  write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): object;
+  write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object;
 }
 
 /** Inputs by name; `list` for kernels that take any number of them. */
