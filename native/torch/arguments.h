@@ -12,6 +12,7 @@
 
 #include "../common/napi.h"
 #include "device/environment.h"
+#include "signals.h"
 
 namespace patchstream {
 
@@ -79,9 +80,10 @@ class Stopwatch {
   std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
 };
 
-// Around every function: its device, no gradients of libtorch's own.
+// Around every function: its device, no gradients of libtorch's own, no signals.
 template <napi_value (*function)(const Arguments&)>
 napi_value onDevice(const Arguments& given) {
+  const SignalsHeld held;
   const c10::InferenceMode guard;
   const Stopwatch watch(given.state);
   c10::OptionalDeviceGuard there;

@@ -14,6 +14,8 @@
 #include <omp.h>
 #endif
 
+#include "signals.h"
+
 namespace patchstream {
 
 namespace {
@@ -55,8 +57,14 @@ int defaultThreads() {
 }
 
 void setThreads(int count) {
+  const SignalsHeld held;
   at::set_num_threads(threadsToBeHad(std::max(1, count)));
   singleThreadedBlas();
+  // Threads that come later are started by this one while it holds its signals; another library may have started some before.
+#ifdef _OPENMP
+#pragma omp parallel
+  holdSignals();
+#endif
 }
 
 int threadCount() { return at::in_parallel_region() ? 1 : std::max(1, at::get_num_threads()); }
