@@ -11,8 +11,9 @@ import { asBroken, broken, type ParquetColumn, type ParquetGroup, type ParquetTa
 const windowBytes = 2 ** 14;
 const mostHeader = 2 ** 20;
 
-/** Of a page, and of lists in a row group. */
-const mostValues = 2 ** 24;
+/** Values of a page, and those of lists in a row group, unless the caller takes more. */
+const mostOfPage = 2 ** 24;
+const mostOfLists = 2 ** 24;
 
 /** What a file begins with. */
 const magic = Buffer.from('PAR1');
@@ -202,7 +203,7 @@ function headerIn(bytes: Buffer, mostBytes: number): FoundHeader {
   if (!(unpacked >= 0 && unpacked <= mostBytes))
     return { found: `a page of ${counted(unpacked, 'byte')}, of which ${mostBytes} are read at once` };
   // A value of a dictionary has a bit at least.
-  if (!(values >= 0 && values <= (dictionary === undefined ? mostValues : 8 * unpacked)))
+  if (!(values >= 0 && values <= (dictionary === undefined ? mostOfPage : 8 * unpacked)))
     return { found: `a page of ${counted(values, 'value')}` };
   const body = bytes.subarray(reader.offset, reader.offset + packed);
   return { header, body, bytes: reader.offset + packed };
@@ -212,12 +213,21 @@ function fileOf(bytes: Uint8Array<ArrayBuffer>) {
   return { byteLength: bytes.length, slice: (from: number, to?: number) => bytes.buffer.slice(from, to) };
 }
 
+/** What a part of a row group may have, which is read in one piece. */
+interface ChunkBounds {
+  /** As it lies in the file, and of one page unpacked. */
+  readonly mostBytes: number;
+  /** Of the lists of a column of lists, together. */
+  readonly mostValues?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** All values of a column in a row group, one a row, lists as lists. @throws PARQUET_BROKEN, and what reading the file throws */
 export async function readChunk(
   table: ParquetTable,
   column: ParquetColumn,
   group: ParquetGroup,
-  { mostBytes, signal }: { readonly mostBytes: number; readonly signal?: AbortSignal | undefined },
+  { mostBytes, mostValues = mostOfLists, signal }: ChunkBounds,
 ): Promise<readonly unknown[]> {
   const { name } = table.file;
   const { meta_data: meta } = table.chunk(column, group);

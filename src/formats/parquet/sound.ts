@@ -110,7 +110,7 @@ function checkValues(bytes: Uint8Array, { encoding, values, dictionary }: Values
     if (width > 0) runs(bytes.subarray(1), width, values, dictionary - 1);
     else if (values > 0 && dictionary === 0) throw new Error('numbers without a dictionary');
   } else if (encoding === 'RLE' && type === 'BOOLEAN') runs(bytes.subarray(4), 1, values, 1);
-  else if (encoding !== 'PLAIN')
+  else if (encoding !== 'PLAIN' && encoding !== 'BYTE_STREAM_SPLIT')
     throw new Error(
       `values as ${encoding}, which are not read here: write the table with plain values or dictionaries`,
     );

@@ -36,7 +36,7 @@ const ofRuns = [
  * Opens vectors that a job has written: its output folder, or a folder or file of parquet, npy, jsonl or shards. The files of a folder are read in the
  * order of their names. Nothing is held of them but what `batches` gives.
  *
- * @throws VECTORS_NONE, VECTORS_MIXED, VECTORS_BROKEN, FILE_UNREADABLE, and those of shards.
+ * @throws VECTORS_NONE, VECTORS_MIXED, VECTORS_BROKEN, PARQUET_BROKEN, FILE_UNREADABLE, and those of shards.
  */
 export async function openVectors(
   path: string,

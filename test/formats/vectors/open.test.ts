@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import t from 'tap';
+import { PatchstreamError } from '../../../src/errors.ts';
 import { npyHeader } from '../../../src/formats/vectors/npy-header.ts';
 import { openVectors } from '../../../src/formats/vectors/open.ts';
 import { toJsonl } from '../../../src/sinks/to-jsonl.ts';
@@ -101,7 +102,7 @@ t.test('what is no set of vectors is refused: file, place, expectation, remedy',
   );
   await refused(put('l.jsonl', '{"key":"a","embedding":[1,2]}\n{"key":"b","embedding":[1,null]}'), /line 2/);
   await refused(put('l.jsonl', '{"embedding":[1,2]}'), /line 1: no key/);
-  await refused(put('p.parquet', 'PAR1'), /VECTORS_BROKEN.*p\.parquet: .*in its metadata/);
+  await refused(put('p.parquet', 'PAR1'), /PARQUET_BROKEN.*p\.parquet: .*in its metadata/);
   const table = (embedding: unknown[]) =>
     new Uint8Array(
       parquetWriteBuffer({
@@ -143,3 +144,39 @@ t.test('files of two models are not one set', async (t) => {
   }
   t.ok(readFileSync(join(output, 'a/parquet/job-00000.parquet')).length > 0);
 });
+
+t.test(
+  'a run of 2³¹ numbers, wherever it stands in a damaged file of Parquet, is refused and not read on',
+  async (t) => {
+    const folder = t.testdir({});
+    const whole = Buffer.from(
+      parquetWriteBuffer({
+        columnData: [
+          { name: 'key', data: ['a', 'b', 'c'], type: 'STRING' },
+          {
+            name: 'embedding',
+            data: [
+              [1, 2],
+              [3, 4],
+              [5, 6],
+            ],
+          },
+        ],
+        codec: 'UNCOMPRESSED',
+      }),
+    );
+    const path = join(folder, 'v.parquet');
+    const run = Buffer.of(0xfe, 0xff, 0xff, 0xff, 0x0f);
+    let refused = 0;
+    for (let at = 4; at < whole.length - run.length; at++) {
+      writeFileSync(path, Buffer.concat([whole.subarray(0, at), run, whole.subarray(at + run.length)]));
+      try {
+        for await (const { values } of (await openVectors(path)).batches()) t.ok(values.length <= 6, `byte ${at}`);
+      } catch (error) {
+        t.ok(error instanceof PatchstreamError, `byte ${at}: ${error}`);
+        refused++;
+      }
+    }
+    t.ok(refused > whole.length / 2, `${refused} refused`);
+  },
+);
