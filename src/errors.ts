@@ -87,13 +87,48 @@ export function printable(text: string): string {
   return text.replace(unprintable, (char) => (char === '\n' ? '\\n' : `\\u{${char.codePointAt(0)?.toString(16)}}`));
 }
 
-/** The message of anything thrown, in one line that is safe to show. */
-export function messageOf(error: unknown): string {
-  if (error instanceof PatchstreamError) return error.message;
-  if (error instanceof Error) return printable(error.message || error.name);
-  return printable(String(error));
+/** What an operating system has found, by the code of its error. */
+const systemWords: Readonly<Record<string, string>> = {
+  EACCES: 'no permission',
+  EBUSY: 'something that is in use',
+  EDQUOT: 'a full disk',
+  EEXIST: 'something of this name',
+  EFBIG: 'a file that is too large',
+  EIO: 'an error of the disk',
+  EISDIR: 'a folder',
+  ELOOP: 'links that lead in a circle',
+  EMFILE: 'too many open files',
+  ENAMETOOLONG: 'a name that is too long',
+  ENFILE: 'too many open files',
+  ENOENT: 'nothing of this name',
+  ENOSPC: 'a full disk',
+  ENOTDIR: 'a file in the place of a folder',
+  ENOTEMPTY: 'a folder that is not empty',
+  EPERM: 'no permission',
+  EROFS: 'a disk that cannot be written to',
+  ESTALE: 'a file that its server no longer knows',
+};
+
+/** What a system has found, in words, where `error` is one of its errors about a file. */
+function systemWord(error: Error): string | undefined {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  return syscall === undefined ? undefined : systemWords[code ?? ''];
 }
 
+/** The message of anything thrown, in one line that is safe to show; an error of the system about a file in words, with its path. */
+export function messageOf(error: unknown): string {
+  if (error instanceof PatchstreamError) return error.message;
+  if (!(error instanceof Error)) return printable(String(error));
+  const word = systemWord(error);
+  if (word === undefined) return printable(error.message || error.name);
+  const { path } = error as NodeJS.ErrnoException;
+  return printable(path === undefined ? word : `${word}: ${path}`);
+}
+
+/** As `messageOf`, for a sentence that names the path itself. */
+export function reasonOf(error: unknown): string {
+  return (error instanceof Error && systemWord(error)) || messageOf(error);
+}
 /** A text as a sentence: with one full stop at its end, unless it has an end of its own. */
 export function sentence(text: string): string {
   return sentenceEnd.test(text) ? text : `${text}.`;

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import * as files from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { fail, messageOf, PatchstreamError } from './errors.ts';
+import { dirname, join, resolve } from 'node:path';
+import { fail, PatchstreamError, reasonOf } from './errors.ts';
 
 export const temporaryEnding = '.tmp';
 
@@ -160,7 +160,17 @@ export function cannotWrite(
   const advice = full
     ? 'Make room on the disk, or choose another `output`.'
     : 'Look whose folder it is, or choose another `output`.';
-  return fail(code, { file, reason: full ? 'a full disk' : messageOf(cause), advice }, { cause });
+  return fail(code, { file, reason: reasonOf(cause), advice }, { cause });
+}
+
+/** Removes a folder and those that it lies in, up to `last`, as far as nothing is in them. */
+export async function removeEmpty(folder: string, last: string): Promise<void> {
+  const end = resolve(last).length;
+  try {
+    for (let at = resolve(folder); at.length >= end; at = dirname(at)) await files.rmdir(at);
+  } catch (error) {
+    unless('ENOTEMPTY', 'EEXIST', 'ENOENT')(error);
+  }
 }
 
 /** The lock of a run's folder. */

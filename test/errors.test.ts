@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 import { counted, percentOf } from '../src/counts.ts';
@@ -10,6 +12,7 @@ import {
   nearest,
   PatchstreamError,
   printable,
+  reasonOf,
   sentence,
 } from '../src/errors.ts';
 import { noticeCatalogue } from '../src/events/notices.ts';
@@ -34,6 +37,32 @@ t.test('what comes from outside cannot move the cursor, hide or reorder', (t) =>
   t.notMatch(error.message, /[\u0000-\u001f]/);
   t.equal(messageOf('a\u0007'), 'a\\u{7}');
   t.equal(messageOf(new TypeError('')), 'TypeError');
+  t.end();
+});
+
+t.test('what a system says of a file is said in words, with the path where no sentence names it', (t) => {
+  const dir = t.testdir({ file: '' });
+  const thrownBy = (work: () => unknown) => {
+    try {
+      work();
+    } catch (error) {
+      return error;
+    }
+    throw new Error('it must throw');
+  };
+  for (const [path, word] of [
+    [join(dir, 'none'), 'nothing of this name'],
+    [join(dir, 'file/x'), 'a file in the place of a folder'],
+  ] as const) {
+    const error = thrownBy(() => readFileSync(path));
+    t.same([messageOf(error), reasonOf(error)], [`${word}: ${path}`, word]);
+  }
+  t.equal(messageOf(thrownBy(() => readFileSync(dir))), 'a folder', 'of which Node says no path');
+  const other = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED', syscall: 'connect' });
+  t.same([messageOf(other), reasonOf(other)], ['connect ECONNREFUSED', 'connect ECONNREFUSED'], 'of no file');
+  const own = Object.assign(new Error('mine'), { code: 'ENOENT' });
+  t.equal(reasonOf(own), 'mine', 'of no system');
+  t.equal(messageOf(undefined), 'undefined');
   t.end();
 });
 

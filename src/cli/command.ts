@@ -1,5 +1,6 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { type ErrorCode, fail, nearest, PatchstreamError, printable } from '../errors.ts';
+import { nothingThere, systemCode } from '../files/system.ts';
 import type { WhichWeights } from '../train/weights/checkpoint.ts';
 
 /** Where a verb reads and writes; a test gives its own. */
@@ -35,22 +36,33 @@ const typed: readonly ErrorCode[] = [
   ...(['EVALUATE_ON', 'EVALUATE_FOLDER', 'FIGURE_FILE'] as const),
 ];
 
-/** What the command line names that is not there, or is something else. In a run these are errors of its pipeline's data. */
+/** What the command line or the pipeline names is not there, is empty, or is something else. */
 const named: readonly ErrorCode[] = [
   ...(['TRAINED_MISSING', 'TRAINED_NONE', 'WEIGHTS_MISSING', 'WEIGHTS_PIPELINE', 'CHECKPOINT_NONE'] as const),
   ...(['RECONSTRUCT_MODEL', 'ATTENTION_DECODER', 'ATTENTION_MODEL', 'ATTENTION_LAYER', 'ATTENTION_PATCH'] as const),
   ...(['COMPARE_RUN', 'COMPARE_ROWS'] as const),
   ...(['EMBED_MODEL', 'PREDICT_MODEL', 'VECTORS_NONE', 'VECTORS_KEY', 'VECTORS_MODEL', 'INSPECT_NOTHING'] as const),
-  ...(['FOLDER_MISSING', 'FOLDER_FILE', 'WEIGHTS_AVERAGE'] as const),
+  ...(['FOLDER_MISSING', 'FOLDER_FILE', 'FOLDER_EMPTY', 'WEIGHTS_AVERAGE'] as const),
+  ...(['SHARDS_NONE', 'TARS_NONE', 'TARS_EMPTY', 'PARQUET_NONE', 'TABLE_EMPTY', 'SELECTION_EMPTY'] as const),
 ];
 
+/** What is named cannot be read: because it is not there, or for a reason of the machine, as a right that is not given. */
+const unread: readonly ErrorCode[] = ['FILE_UNREADABLE', 'FIGURE_PICTURE', 'EMBED_PICTURE'];
+
 /**
- * The one rule of exit codes: 2 where the command must be written otherwise (the command line, the pipeline, or what the command line names is wrong, and nothing was
- * begun), 1 where its work has failed. @param begun whether the work had begun.
+ * The one rule of exit codes, of all verbs: 2 where the command must be written otherwise (the command line or the pipeline is wrong, or what either names is not
+ * there, and nothing was begun), 1 where its work has failed. @param begun whether the work had begun: of a run, whether it had `started`.
  */
 export function exitOf(error: unknown, { begun }: { readonly begun: boolean }): number {
   if (!(error instanceof PatchstreamError)) return exits.failed;
-  return typed.includes(error.code) || (!begun && named.includes(error.code)) ? exits.usage : exits.failed;
+  const isNamed = named.includes(error.code) || (unread.includes(error.code) && isMissing(error.cause));
+  return typed.includes(error.code) || (!begun && isNamed) ? exits.usage : exits.failed;
+}
+
+/** Whether there was nothing, or a folder in the place of a file. */
+function isMissing(cause: unknown): boolean {
+  if ([...nothingThere, 'EISDIR'].includes(systemCode(cause) ?? '')) return true;
+  return cause instanceof Error && isMissing(cause.cause);
 }
 
 /** One verb of the command line. */

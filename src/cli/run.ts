@@ -1,4 +1,5 @@
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
+import type { RunEvent } from '../events/events.ts';
 import type { Definition } from '../pipeline/definition.ts';
 import { parsePart } from '../pipeline/part.ts';
 import type { Registry } from '../pipeline/registry.ts';
@@ -78,12 +79,16 @@ export async function runShown(
   const part = written === undefined ? undefined : parsePart(written, env);
   const view = viewOf({ out: stdout, log: stderr, json: given.flag('json') });
   const stop = signals(terminal, (text) => stderr.write(`\n${text}\n`));
+  let begun = false;
   try {
     const options = {
       registry,
       signal: stop.signal,
       fresh: given.flag('fresh'),
-      onEvent: view,
+      onEvent(event: RunEvent) {
+        begun ||= event.type === 'started';
+        view(event);
+      },
       ...(part && { part }),
       ...watchOf(given),
     };
@@ -93,7 +98,7 @@ export async function runShown(
   } catch (error) {
     if (given.flag('json')) stdout.write(`${JSON.stringify({ type: 'error', ...errorJson(error) })}\n`);
     stderr.write(`${messageOf(error)}\n`);
-    return stop.received() ? exits[stop.received()!] : exitOf(error, { begun: true });
+    return stop.received() ? exits[stop.received()!] : exitOf(error, { begun });
   } finally {
     stop.forget();
   }

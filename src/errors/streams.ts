@@ -80,6 +80,8 @@ export const streamsErrors = {
     'only a job whose sink is shards, webdataset or jsonl is done in parts; this pipeline ends in {found}. Leave `--part` out, or take another sink.',
   SELECTION_EMPTY:
     '`fold`, `without` and `limit` must leave something of the {found:sample} of the source; got nothing. Take fewer folds, or another one.',
+  SELECTION_TOGETHER:
+    '`together` says what is to stay in one fold; there is neither `fold` nor `without`. Add one of them, or leave `together` out.',
   SELECTION_ENDLESS:
     '`fold`, `without` and `limit` choose among the samples of a source that has an end; got one without. Leave them out.',
   WATCH_SOURCE:

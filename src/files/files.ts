@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, open, read } from 'node:fs';
 import { readlink } from 'node:fs/promises';
-import { fail, messageOf, PatchstreamError } from '../errors.ts';
+import { fail, PatchstreamError, reasonOf } from '../errors.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import { nameText } from './name-text.ts';
 import { mostAtOnce, nativeFiles } from './native/files.ts';
@@ -52,7 +52,7 @@ function readAlone(
   return new Promise((resolve, reject) => {
     const refuse = (error: unknown) => {
       if (signal?.aborted || systemCode(error) === undefined) reject(error);
-      else reasonOf(path, error).then((reason) => reject(unreadable(name, reason, error)), reject);
+      else openingReason(path, error).then((reason) => reject(unreadable(name, reason, error)), reject);
     };
     const opened = (error: Error | null, file: number) => {
       if (error !== null) return refuse(error);
@@ -89,10 +89,10 @@ export function unlessUnreadable<T>(value: T): (error: unknown) => T {
 }
 
 /** Why a file cannot be opened: where there is nothing, a link may have led there. */
-async function reasonOf(path: string | Buffer, error: unknown): Promise<string> {
-  if (systemCode(error) !== 'ENOENT') return messageOf(error);
+async function openingReason(path: string | Buffer, error: unknown): Promise<string> {
+  if (systemCode(error) !== 'ENOENT') return reasonOf(error);
   const to = await readlink(path, { encoding: 'buffer' }).catch(only(['ENOENT', 'ENOTDIR', 'EINVAL'], undefined));
-  return to === undefined ? messageOf(error) : `a link that leads nowhere, to ${nameText(to)}`;
+  return to === undefined ? reasonOf(error) : `a link that leads nowhere, to ${nameText(to)}`;
 }
 
 /** What file systems over a network say of a file when it is closed. */

@@ -2,7 +2,7 @@ import type { Dirent } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { counted } from '../counts.ts';
-import { fail, messageOf, nearest, PatchstreamError } from '../errors.ts';
+import { fail, nearest, PatchstreamError, reasonOf } from '../errors.ts';
 import { nameText, replacement } from './name-text.ts';
 import { packedAs } from './packed-as.ts';
 import { PassedOver, type PassedOverRow } from './passed-over.ts';
@@ -275,7 +275,7 @@ function latin({ name, bytes }: Entry): string {
 }
 
 function unreadable(path: string, cause: unknown): Error {
-  return fail('FOLDER_UNREADABLE', { path, reason: messageOf(cause) }, { cause });
+  return fail('FOLDER_UNREADABLE', { path, reason: reasonOf(cause) }, { cause });
 }
 
 export function byCodeUnit(a: string, b: string): number {

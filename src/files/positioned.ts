@@ -1,6 +1,6 @@
 import { close, open, read } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { fail, messageOf } from '../errors.ts';
+import { fail, reasonOf } from '../errors.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import { nativeFrames } from './native/frames.ts';
 import { nativeReads } from './native/reads.ts';
@@ -60,7 +60,7 @@ export class FilePool {
   async file(path: string | Buffer, name: string): Promise<PooledFile> {
     const { size, isFile } = await stat(path, { bigint: true }).then(
       (found) => ({ size: Number(found.size), isFile: found.isFile() }),
-      (cause: unknown) => refuse(name, messageOf(cause), cause),
+      (cause: unknown) => refuse(name, reasonOf(cause), cause),
     );
     if (!isFile) refuse(name, 'something that is no file');
     let latest: Entry | undefined;
@@ -77,7 +77,7 @@ export class FilePool {
         return await readAt(await entry.opening, place, signal);
       } catch (cause) {
         if (signal?.aborted) throw signal.reason;
-        return refuse(name, messageOf(cause), cause);
+        return refuse(name, reasonOf(cause), cause);
       } finally {
         this.#let(entry);
       }

@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { counted } from '../counts.ts';
-import { fail, messageOf, PatchstreamError } from '../errors.ts';
+import { fail, PatchstreamError, reasonOf } from '../errors.ts';
 import { discard, jsonOf, noLinks, systemCode, unless } from '../whole-file.ts';
 
 /** Who has a lock. What a system does not tell is left out. */
@@ -207,7 +207,7 @@ async function look(path: string): Promise<Found | undefined> {
     }
   } catch (cause) {
     if (systemCode(cause) === 'ENOENT') return undefined;
-    throw refuse(`one that cannot be read (${messageOf(cause)})`, cause);
+    throw refuse(`one that cannot be read (${reasonOf(cause)})`, cause);
   }
   const { dev, ino, mtimeNs, mtimeMs } = found;
   const digest = createHash('sha256').update(`${dev}:${ino}:${mtimeNs}:${text}`).digest('hex').slice(0, 16);

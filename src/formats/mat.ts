@@ -3,7 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { createInflate } from 'node:zlib';
 import { counted } from '../counts.ts';
-import { fail, messageOf, PatchstreamError } from '../errors.ts';
+import { fail, messageOf, PatchstreamError, reasonOf } from '../errors.ts';
 import { packedBytes } from '../files/packed-as.ts';
 import { systemCode } from '../files/system.ts';
 
@@ -98,7 +98,7 @@ export async function readMat<Name extends string>(
     if (cause instanceof PatchstreamError) throw new PatchstreamError(cause.code, cause.text, path, cause);
     const code = systemCode(cause);
     if (code === undefined) throw cause;
-    if (!code.startsWith('Z_')) throw fail('FILE_UNREADABLE', { file: path, reason: messageOf(cause) }, { cause });
+    if (!code.startsWith('Z_')) throw fail('FILE_UNREADABLE', { file: path, reason: reasonOf(cause) }, { cause });
     const slots = { rule: 'inflate to its end', found: messageOf(cause) };
     throw fail('MAT_FORMAT', slots, { where: path, cause });
   } finally {

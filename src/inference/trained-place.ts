@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { fail, messageOf, PatchstreamError, printable } from '../errors.ts';
+import { fail, PatchstreamError, printable, reasonOf } from '../errors.ts';
 import { broken, checkpointFolder, otherDigest } from '../train/weights/checkpoint.ts';
 import { namePattern } from '../train/weights/checkpoint-names.ts';
 import {
@@ -37,7 +37,7 @@ export function placeOf(path: string, which?: WhichWeights): Place {
     return place(path, which);
   } catch (cause) {
     if (cause instanceof PatchstreamError) throw cause;
-    throw fail('FILE_UNREADABLE', { file: path, reason: messageOf(cause) }, { cause });
+    throw fail('FILE_UNREADABLE', { file: path, reason: reasonOf(cause) }, { cause });
   }
 }
 
@@ -142,7 +142,7 @@ function digestsIn(state: string): CheckpointState['digests'] {
     if (typeof digests?.['model.safetensors'] === 'string') return digests;
     throw new Error('it has no digest of model.safetensors');
   } catch (cause) {
-    throw fail('CHECKPOINT_BROKEN', { found: `state.json: ${messageOf(cause)}` }, { where: state, cause });
+    throw fail('CHECKPOINT_BROKEN', { found: `state.json: ${reasonOf(cause)}` }, { where: state, cause });
   }
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { fail, messageOf, PatchstreamError } from '../errors.ts';
+import { fail, PatchstreamError, reasonOf } from '../errors.ts';
 import { openSafetensors } from '../formats/safetensors.ts';
 import type { ModelDefinition } from '../models/define.ts';
 import { models } from '../models/index.ts';
@@ -91,7 +91,7 @@ function metadataOf(file: string): Readonly<Record<string, string>> {
     return openSafetensors(file).metadata;
   } catch (cause) {
     if (cause instanceof PatchstreamError && cause.code === 'WEIGHTS_BROKEN') throw cause;
-    throw fail('WEIGHTS_BROKEN', { found: messageOf(cause) }, { where: file, cause });
+    throw fail('WEIGHTS_BROKEN', { found: reasonOf(cause) }, { where: file, cause });
   }
 }
 

@@ -18,6 +18,7 @@ import {
   jsonOf,
   lockName,
   outputGone,
+  removeEmpty,
   systemCode,
   unlessGone,
   writeWhole,
@@ -60,6 +61,8 @@ export class RunFolder {
   #waiting: { readonly file: string; readonly row: Record<string, unknown> }[] | undefined = [];
   /** Files whose last line has been looked at. */
   readonly #appended = new Set<string>();
+  /** The first folder of its path that was not there. */
+  readonly #made: string | undefined;
   #lock: RunLock | undefined;
   #guard: FolderGuard | undefined;
 
@@ -69,8 +72,10 @@ export class RunFolder {
     resolved: unknown,
     secrets: readonly Secret[],
     names: readonly string[],
+    made: string | undefined,
   ) {
     this.path = path;
+    this.#made = made;
     this.digest = digests.digest;
     this.job = digests.job;
     this.unwatched = digests.unwatched;
@@ -107,11 +112,11 @@ export class RunFolder {
       unwatched: watch ? digestOf({ ...decisive, part }) : undefined,
     };
     try {
-      await mkdir(path, { recursive: true });
+      const made = await mkdir(path, { recursive: true });
+      return new RunFolder(path, digests, resolved, secrets, names, made);
     } catch (cause) {
       throw fail('OUTPUT_FOLDER', { found: messageOf(cause) }, { where: path, cause });
     }
-    return new RunFolder(path, digests, resolved, secrets, names);
   }
 
   /**
@@ -189,9 +194,11 @@ export class RunFolder {
     }
   }
 
+  /** Gives the folder back. Of a run that never began no folder stays that was made for it. */
   async unlock(): Promise<void> {
     try {
       await this.#lock?.release();
+      if (this.#waiting !== undefined && this.#made !== undefined) await removeEmpty(this.path, this.#made);
     } catch (cause) {
       throw this.#unusable(cause);
     }
@@ -236,7 +243,7 @@ export class RunFolder {
 
   #enter(file: string, row: Record<string, unknown>): void {
     if (this.#waiting === undefined) this.#append(file, row);
-    else this.#waiting.push({ file, row: { time: now(), ...row } });
+    else this.#waiting.push({ file, row: { time: new Date().toISOString(), ...row } });
   }
 
   /** Enters how the run ended, with what every stage did, and how its samples ended, as far as they are known. One that never began says so only where an earlier one has. */
@@ -281,7 +288,7 @@ export class RunFolder {
     this.#guarded(path, () => {
       const safe = redactRow(row, this.#secrets);
       const before = this.#appended.has(file) ? '' : endLine(path);
-      appendFileSync(path, `${before}${JSON.stringify({ time: now(), ...safe, ...ours })}\n`);
+      appendFileSync(path, `${before}${JSON.stringify({ time: new Date().toISOString(), ...safe, ...ours })}\n`);
       // What could not be written may have left a part of a line.
       this.#appended.add(file);
     });
@@ -304,10 +311,6 @@ export class RunFolder {
     if (cause instanceof PatchstreamError) return cause;
     return fail('OUTPUT_FOLDER', { found: messageOf(cause) }, { where: this.path, cause });
   }
-}
-
-function now(): string {
-  return new Date().toISOString();
 }
 
 /** The map of a file of JSON; nothing where it is none. */

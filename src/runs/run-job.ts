@@ -25,7 +25,7 @@ import type { RunContext } from './context.ts';
 import { failureOf, startedOf } from './events/make-events.ts';
 import { JobProgress } from './job-progress.ts';
 import { checkFields } from './loader/layout.ts';
-import { type Opened, openLoader, openSource } from './loader/open.ts';
+import { type Opened, openLoader, openSource, requireTrained } from './loader/open.ts';
 import { readingNow } from './loader/reading.ts';
 import { filesOfSource } from './loader/source-files.ts';
 import { lossLines, totals } from './progress.ts';
@@ -47,6 +47,7 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
   let before: Before | undefined;
   let sum: Sum | undefined;
   try {
+    requireTrained(resolved);
     watch = context.watch && (await Watch.open(resolved, context.watch, context));
     source = watch?.source ?? (await openSource(resolved, { signal, onLine, writes: true }));
     const failedAt = new Set<number>();

@@ -71,6 +71,7 @@ export const expw = defineSource({
       classNames: expressions,
       passedOver: passedOver.rows,
       key: (index) => `${faces[index]!.name}/${faces[index]!.face}`,
+      label: (index) => faces[index]!.label,
       subject: (index) => faces[index]!.name,
       async read(index, signal, memory): Promise<ExpwFields> {
         const { name, path, box, label } = faces[index]!;

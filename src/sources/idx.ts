@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { z } from 'zod';
 import { counted } from '../counts.ts';
-import { fail, messageOf, PatchstreamError } from '../errors.ts';
+import { fail, messageOf, PatchstreamError, reasonOf } from '../errors.ts';
 import { packedBytes } from '../files/packed-as.ts';
 import { pathOption } from '../files/path-option.ts';
 import { systemCode } from '../files/system.ts';
@@ -54,6 +54,7 @@ export const idx = defineSource({
       ...(marks === undefined
         ? {}
         : {
+            label: (index: number) => marks[index]!,
             classNames: Array.from({ length: marks.reduce((most, mark) => Math.max(most, mark), 0) + 1 }, (_, i) =>
               String(i),
             ),
@@ -121,7 +122,7 @@ async function readIdx(path: string, what: keyof typeof kinds, maxBytes: number)
     const code = systemCode(error);
     if (code?.startsWith('Z_')) throw collector!.wrongLength(`${messageOf(error)} while unpacking`, error);
     if (code === undefined) throw error;
-    throw fail('FILE_UNREADABLE', { file: path, reason: messageOf(error) }, { cause: error });
+    throw fail('FILE_UNREADABLE', { file: path, reason: reasonOf(error) }, { cause: error });
   } finally {
     await handle?.close();
   }

@@ -73,6 +73,7 @@ export const imageFolder = defineSource({
       count: files.length * repeat,
       passedOver,
       ...(classes && { classNames: classes.names, classCounts: countsOf(classes, files, repeat) }),
+      ...(classes && { label: (index) => classes.rank(files[index % files.length]!) }),
       key(index) {
         const file = files[index % files.length]!;
         return repeat === 1 ? file : `${file}#${Math.floor(index / files.length)}`;

@@ -18,6 +18,8 @@ export interface OpenSource<F extends Fields | Drop = Fields> {
   readonly passedOver?: readonly PassedOverRow[];
   /** The key of sample `index`, without reading it. */
   key(index: number): string;
+  /** The class of sample `index`, without reading it, for sources that know it: from it come the `classCounts` of what `fold` and `limit` choose. */
+  label?(index: number): number;
   /** The person, photo or file that sample `index` is of: samples of one are in one fold. Default: its key. */
   subject?(index: number): string;
   /**

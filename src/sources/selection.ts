@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fail } from '../errors.ts';
+import { fail, type ValidationIssue } from '../errors.ts';
 import { PassedOver } from '../files/passed-over.ts';
 import { murmur3 } from '../random.ts';
 import type { Fields, OpenSource, Records } from './open-source.ts';
@@ -43,6 +43,12 @@ export interface Selection {
   readonly limit?: number | undefined;
 }
 
+/** What is wrong with a selection by itself. */
+export function* checkSelection({ fold, without, together }: Selection): Iterable<ValidationIssue> {
+  if (together !== undefined && fold === undefined && without === undefined)
+    yield { option: 'together', error: fail('SELECTION_TOGETHER', {}) };
+}
+
 /** Whether anything is left out by choice. */
 export function isSelecting({ fold, without, limit }: Selection): boolean {
   return fold !== undefined || without !== undefined || limit !== undefined;
@@ -53,12 +59,12 @@ function shareOf(text: string): { readonly part: number; readonly of: number } {
   return { part: part!, of: of! };
 }
 
-/** Another seed than those of a sample's random numbers: which part it is in says nothing of them. */
-const seed = 2;
+/** Other seeds than those of a sample's random numbers: which part it is in says nothing of them, nor of whether it is among the first of a limit. */
+const [seedOfParts, seedOfLimit] = [2, 3];
 
 /** The part of `of` that a subject is in, from 1. */
 export function partOf(subject: string, of: number): number {
-  return Math.floor((murmur3(subject, seed) * of) / 2 ** 32) + 1;
+  return Math.floor((murmur3(subject, seedOfParts) * of) / 2 ** 32) + 1;
 }
 
 /**
@@ -70,11 +76,21 @@ export function selected<F extends Fields>(source: OpenSource<F>, selection: Sel
   const { indices, passedOver } = chosen(source, selection);
   const count = indices.length;
   const place = (index: number) => indices[index % count]!;
-  const { classNames, records, file, subject, close } = source;
+  const { classNames, records, file, label, subject, close } = source;
   return {
     count: count * repeat,
     passedOver,
     ...(classNames && { classNames }),
+    ...(label && {
+      label: (index: number) => label.call(source, place(index)),
+      ...(classNames && {
+        classCounts: countsOf(
+          indices.map((index) => label.call(source, index)),
+          classNames,
+          repeat,
+        ),
+      }),
+    }),
     key: (index) => `${source.key(place(index))}${repeat === 1 ? '' : `#${Math.floor(index / count)}`}`,
     ...(subject && { subject: (index: number) => subject.call(source, place(index)) }),
     ...(file && { file: (index: number) => file.call(source, place(index)) }),
@@ -82,6 +98,13 @@ export function selected<F extends Fields>(source: OpenSource<F>, selection: Sel
     ...(records && repeat === 1 && { records: gathered(records, indices) }),
     ...(close && { close: () => close.call(source) }),
   };
+}
+
+/** How many samples of each class there are in `repeat` passes over samples with these labels. */
+function countsOf(labels: Uint32Array, classNames: readonly string[], repeat: number): number[] {
+  const counts = classNames.map(() => 0);
+  for (const label of labels) counts[label]! += repeat;
+  return counts;
 }
 
 function chosen(source: OpenSource, { fold, without, together, limit }: Selection) {
@@ -113,7 +136,7 @@ function chosen(source: OpenSource, { fold, without, together, limit }: Selectio
 
 /** Those of the lowest hashes, in their order. */
 function lowest(indices: readonly number[], limit: number, source: OpenSource): number[] {
-  const ranked = indices.map((index) => ({ index, hash: murmur3(source.key(index), seed) }));
+  const ranked = indices.map((index) => ({ index, hash: murmur3(source.key(index), seedOfLimit) }));
   ranked.sort((a, b) => a.hash - b.hash || a.index - b.index);
   return ranked
     .slice(0, limit)

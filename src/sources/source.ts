@@ -5,7 +5,7 @@ import type { PassedOverRow } from '../files/passed-over.ts';
 import type { Sample } from '../streams/sample.ts';
 import type { Spec } from '../vision/spec.ts';
 import type { Fields, OpenSource } from './open-source.ts';
-import { isSelecting, type Selection, selected, selectionOptions } from './selection.ts';
+import { checkSelection, isSelecting, type Selection, selected, selectionOptions } from './selection.ts';
 
 export type { Fields, OpenSource, Records } from './open-source.ts';
 
@@ -105,6 +105,10 @@ function selecting(definition: SourceDefinition<object>): SourceDefinition<objec
   return {
     ...definition,
     options: (options as z.ZodObject).safeExtend(selectionOptions),
+    *check(given: object & Selection) {
+      yield* checkSelection(given);
+      yield* definition.check?.(given) ?? [];
+    },
     async open(given: object & Selection & { readonly repeat?: number }, context) {
       if (!isSelecting(given) || definition.selects) return definition.open(given, context);
       // What is repeated is what was chosen.

@@ -42,6 +42,7 @@ export const svhn = defineSource({
       count,
       classNames: Array.from({ length: 10 }, (_, digit) => String(digit)),
       key: (index) => `${name}/${index}`,
+      label: (index) => labels[index]!,
       read(index): SvhnFields {
         const columnMajor = values.subarray(index * size, (index + 1) * size);
         const data = new Uint8Array(size);

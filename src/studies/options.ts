@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { z } from 'zod';
-import { fail, messageOf } from '../errors.ts';
+import { fail, reasonOf } from '../errors.ts';
 import { pathOption } from '../files/path-option.ts';
 import { readDocument } from '../pipeline/file/document.ts';
 import { child, placeAt, plain, shownFile } from '../pipeline/file/locate.ts';
@@ -116,7 +116,7 @@ export async function readStudy(path: string): Promise<{ study?: Study; problems
   try {
     text = await readFile(file, 'utf8');
   } catch (cause) {
-    const slots = { found: messageOf(cause), advice: 'Look at the path.' };
+    const slots = { found: reasonOf(cause), advice: 'Look at the path.' };
     return { problems: [{ error: fail('PIPELINE_FILE', slots, { where: shownFile(file), cause }), place: { file } }] };
   }
   const { root, problems: broken } = readDocument(text, file);

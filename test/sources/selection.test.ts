@@ -48,7 +48,13 @@ t.test('`together`: what has the first parts of its key in common is in one fold
   const rest = keysOf(selected(listed(all, subjects), { without: '1/3', together: 1 }));
   t.equal(fold.length + rest.length, 60);
   t.same(chosen(all, { fold: '1/3', together: 2 }), chosen(all, { fold: '1/3' }), 'both parts are the whole key');
-  t.same(chosen(all, { together: 1, limit: 5 }), chosen(all, { limit: 5 }));
+  const check = imageFolder.definition.check!;
+  const wrong = [...check({ path: '.', together: 1, limit: 5 } as never)].map(({ option, error }) => [
+    option,
+    error.code,
+  ]);
+  t.same(wrong, [['together', 'SELECTION_TOGETHER']], 'without folds it would be ignored');
+  t.same([...check({ path: '.', together: 1, without: '1/5' } as never)], []);
   t.end();
 });
 
@@ -92,6 +98,41 @@ t.test('fewer are always among more, and as many as were asked for', (t) => {
       t.ok(few!.every((key) => many!.includes(key)));
     }),
     { numRuns: 50 },
+  );
+  t.end();
+});
+
+t.test('vector: what a limit takes; of that each fold has its share', (t) => {
+  t.same(chosen(['cats/one.jpg', 'cats/two.jpg', 'a', 'b'], { limit: 2 }), ['a', 'b']);
+  const all = Array.from({ length: 10_000 }, (_, i) => `train/${i}.jpg`);
+  const limited = chosen(all, { limit: 1000 });
+  for (let part = 1; part <= 10; part++) {
+    // Five standard deviations of a binomial of 1,000 and 0.1.
+    const found = limited.filter((key) => partOf(key, 10) === part).length;
+    t.ok(Math.abs(found - 100) < 48, `${found} in part ${part}`);
+  }
+  t.end();
+});
+
+t.test('classes are counted anew among what is chosen, so that one that has become empty is known', (t) => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.nat(3), { minLength: 1, maxLength: 40 }),
+      fc.integer({ min: 1, max: 40 }),
+      (labels, limit) => {
+        const source = {
+          ...listed(labels.map((_, i) => `k${i}`)),
+          classNames: ['a', 'b', 'c', 'd'],
+          classCounts: [9, 9, 9, 9],
+          label: (index: number) => labels[index]!,
+        };
+        const { count, label, classCounts } = selected(source, { limit }, 2);
+        const counts = [0, 0, 0, 0];
+        for (let i = 0; i < count; i++) counts[label!(i)]!++;
+        t.same(classCounts, counts);
+      },
+    ),
+    { numRuns: 30 },
   );
   t.end();
 });

@@ -1,4 +1,4 @@
-import { fail, messageOf, printable } from '../../errors.ts';
+import { fail, printable, reasonOf } from '../../errors.ts';
 import type { BufferPool } from '../../files/buffer-pool.ts';
 import type { FilePool, Positioned } from '../../files/positioned.ts';
 import { Window } from '../../files/positioned.ts';
@@ -101,7 +101,7 @@ function recordName(record: number): string {
 }
 
 function shardDamaged(shard: string, place: string, cause: Damage, damage: OnDamage) {
-  return fail('SHARD_DAMAGED', { shard, place, found: messageOf(cause) }, { cause, ends: damage === 'fail' });
+  return fail('SHARD_DAMAGED', { shard, place, found: reasonOf(cause) }, { cause, ends: damage === 'fail' });
 }
 
 /** True for what a shard may be cut to: less than it begins with, or zeros where its bytes never came to the disk. @throws SHARD_FORMAT, SHARD_VERSION */

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { counted } from '../../counts.ts';
-import { fail, messageOf, printable } from '../../errors.ts';
+import { fail, messageOf, printable, reasonOf } from '../../errors.ts';
 import { broken } from './vector-set.ts';
 
 /** No line of a vector is longer. */
@@ -55,7 +55,7 @@ async function* linesOf(path: string, signal: AbortSignal | undefined): AsyncGen
   } catch (cause) {
     if (signal?.aborted) throw signal.reason;
     if ((cause as NodeJS.ErrnoException).syscall === undefined) throw cause;
-    throw fail('FILE_UNREADABLE', { file: path, reason: messageOf(cause) }, { cause });
+    throw fail('FILE_UNREADABLE', { file: path, reason: reasonOf(cause) }, { cause });
   }
   if (rest.length > 0) yield Buffer.concat(rest);
 }

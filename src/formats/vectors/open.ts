@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fail, messageOf } from '../../errors.ts';
+import { fail, reasonOf } from '../../errors.ts';
 import { byCodeUnit } from '../../files/listing.ts';
 import { FilePool } from '../../files/positioned.ts';
 import type { Origin } from '../../vision/spec.ts';
@@ -92,7 +92,7 @@ export async function openVectors(
 /** The format and the files that a path means. @throws VECTORS_NONE */
 async function findFiles(path: string, field: string): Promise<{ format: VectorFormat; files: readonly string[] }> {
   const found = await stat(path).catch((cause: unknown) => {
-    throw none(path, field, messageOf(cause), cause);
+    throw none(path, field, reasonOf(cause), cause);
   });
   if (!found.isDirectory()) {
     const format = formats.find(({ ending }) => path.endsWith(ending));

@@ -1,4 +1,4 @@
-import { fail, messageOf, PatchstreamError } from '../../errors.ts';
+import { fail, PatchstreamError, reasonOf } from '../../errors.ts';
 import type { Origin } from '../../vision/spec.ts';
 
 /** Some vectors of a set, in its order. */
@@ -88,7 +88,7 @@ function isNumbers(value: unknown): value is ArrayLike<number> {
 
 /** What a library throws over a file that is not as it should be; errors of ours stay. */
 export function asBroken(file: string, place: string, error: unknown): unknown {
-  return error instanceof PatchstreamError ? error : broken(file, place, messageOf(error), error);
+  return error instanceof PatchstreamError ? error : broken(file, place, reasonOf(error), error);
 }
 
 /** Which model has made vectors, as it stands in a file; nothing where it is not said. */

@@ -125,7 +125,7 @@ function toNode(yaml: ParsedNode | Alias | null, reader: Reader, depth: number, 
   const start = yaml?.range?.[0] ?? offset;
   const place = placeOf(start, reader);
   const located = key === undefined ? { place } : { place, key };
-  const nothing: Node = { kind: 'scalar', value: null, ...located };
+  const nothing: Node = { kind: 'scalar', value: null, isEmpty: true, ...located };
   if (yaml === null || reader.full) return nothing;
   if (++reader.nodes > limits.nodes || depth > limits.depth) {
     reader.full = true;
@@ -169,6 +169,7 @@ function scalar(yaml: Scalar, located: { place: Place; key?: Place }, reader: Re
   return {
     kind: 'scalar',
     value: value as string | number | boolean | null,
+    ...(yaml.source === '' && value === null && { isEmpty: true }),
     ...located,
   };
 }
@@ -223,4 +224,17 @@ export function layOver(base: Node, over: Node, key?: string): Node {
   // `sink: { images: null }` names a sink without options, where no other takes its place.
   const isBare = key !== undefined && carriers.has(key) && entries.size === 0;
   return { ...over, entries: isBare ? over.entries : entries } satisfies MapNode;
+}
+
+/**
+ * A file's nodes without what it says is `null`, as `--set` takes it out, whether or not a base has said something there. A key whose value was forgotten stays, to be reported, and so
+ * does a name without options: `sink: { images: null }`.
+ */
+export function withoutNulls(node: Node, isNamed = false): Node {
+  if (node.kind === 'list') return { ...node, items: node.items.map((item) => withoutNulls(item, true)) };
+  if (node.kind !== 'map') return node;
+  const kept = [...node.entries].filter(
+    ([, inner]) => isNamed || inner.kind !== 'scalar' || inner.value !== null || inner.isEmpty,
+  );
+  return { ...node, entries: new Map(kept.map(([key, inner]) => [key, withoutNulls(inner, carriers.has(key))])) };
 }

@@ -1,13 +1,13 @@
 import type { Stats } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, extname, resolve } from 'node:path';
-import { fail, firstLine, messageOf, PatchstreamError } from '../../errors.ts';
+import { fail, firstLine, messageOf, PatchstreamError, reasonOf } from '../../errors.ts';
 import { importModule } from '../../files/import-module.ts';
 import { type Definition, placed } from '../definition.ts';
 import { found } from '../options.ts';
 import type { Problem } from '../problem.ts';
 import type { Registry } from '../registry.ts';
-import { layOver, limits, readDocument } from './document.ts';
+import { layOver, limits, readDocument, withoutNulls } from './document.ts';
 import { type Environment, substitute } from './environment.ts';
 import { child, type Node, type Place, placeText, plain, shownFile } from './locate.ts';
 import { override } from './override.ts';
@@ -85,7 +85,7 @@ async function unreadable(file: string): Promise<Problem | undefined> {
     const slots = { most: `${limits.bytes >> 20} MiB`, found: `${Math.ceil(about.size / 2 ** 20)} MiB` };
     return { error: fail('PIPELINE_SIZE', slots, { where }), place };
   } catch (cause) {
-    const slots = { found: messageOf(cause), advice: 'Look at the path.' };
+    const slots = { found: reasonOf(cause), advice: 'Look at the path.' };
     return { error: fail('PIPELINE_FILE', slots, { where, cause }), place };
   }
 }
@@ -100,7 +100,7 @@ async function loadYaml(file: string, registry: Registry, environment: Environme
   const problems: Problem[] = [];
   const whole = await readWithBases(file, [], { problems, read: new Map() });
   if (whole === undefined) return { registry, problems };
-  const { root, secrets, problems: unset } = substitute(whole, environment);
+  const { root, secrets, problems: unset } = substitute(withoutNulls(whole), environment);
   problems.push(...unset);
   const { all, uses } = await loadUses(child(root, 'use'), registry, problems);
   const base = dirname(file);
@@ -137,7 +137,7 @@ async function readOver(file: string, seen: readonly Place[], reading: Reading):
   try {
     text = await readFile(file, 'utf8');
   } catch (cause) {
-    const slots = { found: messageOf(cause), advice: 'Look at the path and its rights.' };
+    const slots = { found: reasonOf(cause), advice: 'Look at the path and its rights.' };
     problems.push({ error: fail('PIPELINE_FILE', slots, { where: shownFile(file), cause }), place: { file } });
     return undefined;
   }

@@ -32,6 +32,8 @@ export interface ListNode extends Located {
 export interface ScalarNode extends Located {
   readonly kind: 'scalar';
   readonly value: string | number | boolean | null;
+  /** Whether nothing is written: a key without a value, which is `null` too. */
+  readonly isEmpty?: true;
 }
 
 /** The node at `path`, or the deepest one on the way there: what is missing is reported at its parent. */

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { fail, messageOf, PatchstreamError } from '../../errors.ts';
+import { fail, PatchstreamError, reasonOf } from '../../errors.ts';
 import { photoStages } from '../../inference/photos.ts';
 import { cutOf } from '../../inference/stage.ts';
 import type { Trained } from '../../inference/trained.ts';
@@ -60,7 +60,7 @@ export async function eachOfFew<T>(
   const missing = paths.findIndex((_, i) => !taken.has(i));
   if (missing >= 0) {
     const failure = failures.find(({ position }) => position === missing);
-    const found = failure === undefined ? 'nothing came of it' : messageOf(failure.error);
+    const found = failure === undefined ? 'nothing came of it' : reasonOf(failure.error);
     throw lost(found, { where: paths[missing]!, cause: failure?.error });
   }
   return { taken: paths.map((_, i) => taken.get(i) as T), resolved };

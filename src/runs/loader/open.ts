@@ -1,5 +1,8 @@
 import type { Observable } from 'rxjs';
 import { fail, messageOf, printable } from '../../errors.ts';
+import { inferenceStages } from '../../inference/index.ts';
+import type { InferenceOptions } from '../../inference/stage.ts';
+import { foundTrained } from '../../inference/trained.ts';
 import { writtenFolders } from '../../pipeline/resolve/overlap.ts';
 import type { Resolved } from '../../pipeline/resolve/resolve.ts';
 import type { Fields, OpenSource } from '../../sources/source.ts';
@@ -52,6 +55,15 @@ export function openSource(
     progress: onLine,
     ...(options.writes && { written: writtenFolders(definition, { sink }) }),
   });
+}
+
+/** Looks for the models that stages ask, before a run begins. @throws TRAINED_MISSING and what else is wrong with one */
+export function requireTrained({ stages, definition: { base } }: Pick<Resolved, 'stages' | 'definition'>): void {
+  for (const { definition, options } of stages) {
+    if (!inferenceStages.some((stage) => stage.definition.name === definition?.name)) continue;
+    const { from, weights } = options as Pick<InferenceOptions, 'from' | 'weights'>;
+    foundTrained(from, base, weights);
+  }
 }
 
 /** A source that is open, with its stages behind it, not yet begun. */

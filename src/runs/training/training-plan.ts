@@ -1,14 +1,12 @@
 import { fail } from '../../errors.ts';
 import { type Notice, notice } from '../../events/notices.ts';
-import { inferenceStages } from '../../inference/index.ts';
-import type { InferenceOptions } from '../../inference/stage.ts';
-import { foundTrained } from '../../inference/trained.ts';
 import type { ResolvedTrain } from '../../pipeline/resolve/outputs.ts';
 import type { Resolved } from '../../pipeline/resolve/resolve.ts';
 import type { OpenSource } from '../../sources/source.ts';
 import { Ring } from '../../streams/ring.ts';
 import { type CellLayout, cellLayout } from '../../train/cells.ts';
 import type { TrainDefinition } from '../../train/definition.ts';
+import { requireTrained } from '../loader/open.ts';
 import { type MicroBatchRange, microBatchRange, ringCells } from './micro-batch-range.ts';
 import { trainingDevice } from './training-device.ts';
 import { checkTrainingMemory } from './training-memory.ts';
@@ -49,15 +47,6 @@ export function planOf(resolved: Resolved, { count, classNames }: OpenSource): T
   }
   const epochs = train.epochs!;
   return { ...fixed, epochs, length: { epochs }, total: stepsIn(epochs, count, train) };
-}
-
-/** What a stage gives that asks a trained model is not known before that is there. @throws TRAINED_MISSING */
-function requireTrained({ stages, definition: { base } }: Resolved): void {
-  for (const { definition, options } of stages) {
-    if (!inferenceStages.some((stage) => stage.definition.name === definition?.name)) continue;
-    const { from, weights } = options as Pick<InferenceOptions, 'from' | 'weights'>;
-    foundTrained(from, base, weights);
-  }
 }
 
 /** So many names of classes are shown. */

@@ -67,6 +67,7 @@ export const ckPlus = defineSource({
       classCounts: expressions.map((_, label) => frames.filter((frame) => frame.label === label).length),
       passedOver: passedOver.rows,
       key: (index) => frames[index]!.key,
+      label: (index) => frames[index]!.label,
       subject: (index) => frames[index]!.key.slice(0, 4),
       file,
       async read(index, signal, memory): Promise<CkPlusFields> {

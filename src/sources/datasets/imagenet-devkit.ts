@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { counted } from '../../counts.ts';
-import { fail, messageOf } from '../../errors.ts';
+import { fail, reasonOf } from '../../errors.ts';
 import { readWhole, unreadable } from '../../files/files.ts';
 import { nothingThere, systemCode } from '../../files/system.ts';
 import { readMatStructs } from '../../formats/mat-structs.ts';
@@ -60,7 +60,7 @@ async function isThere(path: string): Promise<boolean> {
     return true;
   } catch (cause) {
     if (nothingThere.includes(systemCode(cause) ?? '')) return false;
-    throw unreadable(path, messageOf(cause), cause);
+    throw unreadable(path, reasonOf(cause), cause);
   }
 }
 

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { extname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { counted } from '../../counts.ts';
-import { fail, messageOf } from '../../errors.ts';
+import { fail, reasonOf } from '../../errors.ts';
 import { readWhole, unreadable } from '../../files/files.ts';
 import { type Listing, listFiles } from '../../files/listing.ts';
 import { passedOverText } from '../../files/passed-over.ts';
@@ -90,6 +90,7 @@ export const imagenet = defineSource({
       classCounts,
       passedOver,
       key: (index) => files[index]!,
+      label: (index) => labels[index]!,
       file(index) {
         const path = listing.path(files[index]!);
         return typeof path === 'string' ? path : undefined;
@@ -118,7 +119,7 @@ async function foldersIn(path: string): Promise<string[]> {
     return entries.flatMap((entry) => (wnid.test(entry.name) && !entry.isFile() ? [entry.name] : [])).sort();
   } catch (cause) {
     if (nothingThere.includes(systemCode(cause) ?? '')) return [];
-    throw fail('FOLDER_UNREADABLE', { path, reason: messageOf(cause) }, { cause });
+    throw fail('FOLDER_UNREADABLE', { path, reason: reasonOf(cause) }, { cause });
   }
 }
 

@@ -61,6 +61,7 @@ export const rafDb = defineSource({
       classCounts: expressions.map((_, label) => faces.filter((face) => face.label === label).length),
       passedOver: passedOver.rows,
       key: (index) => faces[index]!.name,
+      label: (index) => faces[index]!.label,
       file,
       async read(index, signal, memory): Promise<RafDbFields> {
         const { name, label } = faces[index]!;

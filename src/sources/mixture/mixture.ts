@@ -103,6 +103,13 @@ export const mixture = defineSource({
           const { part, index: inner, again, source } = at(index);
           return `${names[part]}/${source.key(inner)}${again === 0 ? '' : `#${again}`}`;
         },
+        ...('label' in fields &&
+          sources.every(({ label }) => label !== undefined) && {
+            label(index: number) {
+              const { index: inner, source } = at(index);
+              return source.label!(inner);
+            },
+          }),
         ...(sources.every(({ file }) => file !== undefined) && {
           file(index: number) {
             const { index: inner, source } = at(index);

@@ -129,6 +129,7 @@ export const manifest = defineSource({
       count: list.count,
       passedOver: passedOver.rows,
       ...(known && { classNames: known.names, classCounts: countsOf(known.ranks, known.names.length) }),
+      ...(known && { label: (index) => known.ranks[index]! }),
       key: list.key,
       subject: list.subject,
       file: (index) => resolve(root, list.path(index)),

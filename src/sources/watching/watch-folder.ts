@@ -1,6 +1,6 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { messageOf, PatchstreamError } from '../../errors.ts';
+import { PatchstreamError, reasonOf } from '../../errors.ts';
 import { readWhole, unlessUnreadable, unreadable } from '../../files/files.ts';
 import { type FileSystem, type Listing, listFiles } from '../../files/listing.ts';
 import { inTurns } from '../../files/many-files.ts';
@@ -45,7 +45,7 @@ export function watchFolder(
       return { bytes: Number(found.size), written: String(found.mtimeNs), inode: String(found.ino), born, ...changed };
     } catch (error) {
       if (goneCodes.includes(systemCode(error) ?? '')) return undefined;
-      throw unreadable(key, messageOf(error), error);
+      throw unreadable(key, reasonOf(error), error);
     }
   };
   return {

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { fail, messageOf, PatchstreamError } from '../../errors.ts';
+import { fail, messageOf, PatchstreamError, reasonOf } from '../../errors.ts';
 import {
   type FloatTensor,
   type LateTensor,
@@ -218,7 +218,7 @@ const lost = ['ENOENT', 'ENOTDIR', 'EISDIR', 'EIO'];
 /** Any other error of the system, as of a file that this user may not read, says nothing of a checkpoint, which may be whole: no older one is taken for it. */
 export function broken(path: string, part: string, cause: unknown) {
   const code = systemCode(cause) ?? '';
-  const reason = messageOf(cause);
+  const reason = reasonOf(cause);
   if (/^E[A-Z0-9]+$/.test(code) && !lost.includes(code)) {
     return fail('FILE_UNREADABLE', { file: join(path, part), reason }, { cause });
   }

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fail, messageOf, PatchstreamError } from '../../errors.ts';
+import { fail, PatchstreamError, reasonOf } from '../../errors.ts';
 import { openSafetensors, type Safetensors, type StoredTensor } from '../../formats/safetensors.ts';
 import { unlessGone } from '../../whole-file.ts';
 import {
@@ -57,7 +57,7 @@ export async function readTrained(
     return fileAlone(path, which);
   } catch (cause) {
     if (cause instanceof PatchstreamError && ownCodes.includes(cause.code)) throw cause;
-    throw fail('WEIGHTS_BROKEN', { found: messageOf(cause) }, { where: path, cause });
+    throw fail('WEIGHTS_BROKEN', { found: reasonOf(cause) }, { where: path, cause });
   }
 }
 

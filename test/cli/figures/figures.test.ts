@@ -102,7 +102,11 @@ t.test('reconstruct: what does not fit is refused, and nothing is written', asyn
   await refused([at('lomar.yaml'), at('a.jpg')], 2, /^WEIGHTS_PIPELINE/);
   await refused([at('classifier'), at('a.jpg')], 2, /^RECONSTRUCT_MODEL.*classifier/);
   await refused([at('mae'), at('a.jpg'), at('broken.jpg')], 1, /^FIGURE_PICTURE: \S+broken\.jpg: .*PICTURE_/);
-  await refused([at('mae'), at('gone.jpg')], 1, /^FIGURE_PICTURE: \S+gone\.jpg: .*ENOENT/);
+  await refused(
+    [at('mae'), at('gone.jpg')],
+    2,
+    /^FIGURE_PICTURE: \S+gone\.jpg: .*shown; nothing of this name\. Name another/,
+  );
   await refused([at('mae'), at('a.jpg'), '--ratios', '0.5,1'], 2, /^ARGUMENT.*--ratios 0\.5,1/);
   await refused([at('mae'), at('a.jpg'), '--ratios', ''], 2, /^ARGUMENT.*--ratios/);
   await refused([at('lomar'), at('a.jpg'), '--ratios', '0.05'], 1, /^MASK_COUNT/);

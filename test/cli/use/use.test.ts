@@ -124,5 +124,5 @@ t.test('what does not fit is refused: file, expectation, remedy; nothing is writ
   );
   await checked(yaml('{ embed: encoder }'), /FIELD_MISSING/);
   t.match(await patchstream(yaml('decode, { embed: later }')), { code: 0 }, 'a run that is still to be trained');
-  t.match(await patchstream(['run', at('x.yaml')]), { code: 1, err: /TRAINED_MISSING/ });
+  t.match(await patchstream(['run', at('x.yaml')]), { code: 2, err: /TRAINED_MISSING/ });
 });

@@ -261,7 +261,7 @@ t.test('extends: a circle, and a base that is missing', async (t) => {
   const circle = await load(t, { 'p.yaml': `extends: q.yaml\n${sound}`, 'q.yaml': 'extends: p.yaml\n' });
   t.matchSnapshot(circle.texts.join('\n'));
   const missing = await load(t, { 'p.yaml': `extends: no.yaml\n${sound}` });
-  t.match(missing.texts, [/^PIPELINE_FILE: p.yaml:1:10: .*ENOENT/]);
+  t.match(missing.texts, [/^PIPELINE_FILE: p.yaml:1:10: .*got nothing of this name\. Look at the path/]);
 });
 
 t.test('--set lays values over a file', async (t) => {
@@ -373,13 +373,19 @@ t.test('--set: a pipeline must keep its source, its stages, and one end', async 
   t.ok(resolved?.sink);
 });
 
-t.test('extends: null takes a part out of the base, and is an error where there is none', async (t) => {
+t.test('extends: null takes a part out of the base, and leaves it out where there is none', async (t) => {
   const files = { 'base.yaml': evaluated, 'p.yaml': 'extends: base.yaml\nevaluate: null\nseed: null\n' };
   const { texts, resolved } = await load(t, files);
   t.same(texts, []);
   t.equal(resolved?.definition.evaluate, undefined);
   t.equal(resolved?.definition.seed, 0);
-  t.same((await load(t, { 'p.yaml': `${sound}evaluate: null\n` })).codes, ['OPTION_VALUE']);
+  const alone = await load(t, { 'p.yaml': `${sound}  init: null\nevaluate: null\noutput: ~\n` });
+  t.same([alone.codes, alone.resolved?.evaluate], [[], undefined], 'as by --set, without a base');
+  const job = sound.replace(/train:.*/s, 'sink: { images: null }\n');
+  t.equal((await load(t, { 'p.yaml': job })).resolved?.sink?.name, 'images', 'a name without options');
+  t.same((await load(t, { 'p.yaml': `${sound}evaluate:\n` })).codes, ['OPTION_VALUE'], 'a value that was forgotten');
+  const needed = await load(t, { 'p.yaml': sound.replace(/patch: \d+/, 'patch: null') });
+  t.same(needed.codes, ['OPTION_MISSING'], 'what must be given');
 });
 
 t.test('environment: substituted, defaulted, missing, and never shown', async (t) => {

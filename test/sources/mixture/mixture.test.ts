@@ -162,6 +162,12 @@ t.test('labels mean the same classes, or it is an error; what one part alone has
   t.same(same.classNames, ['a', 'b', 'c']);
   t.same(same.classCounts, [5, 5, 5]);
   t.equal(same.key(6), 'image-folder-2/a/0.png');
+  for (const index of [0, 5, 6, 14]) t.equal(same.label?.(index), (await same.read(index, context.signal)).label);
+  const half = await open([{ source: folder('one') }, { source: folder('other') }], { limit: 7 });
+  t.equal(
+    half.classCounts?.reduce((sum, count) => sum + count),
+    7,
+  );
   const fewer = await open([
     { source: list('list.csv', { fields: { score: { dtype: 'int32' } } }) },
     { source: folder('one') },

@@ -1,0 +1,112 @@
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { exitOf } from '../../src/cli/command.ts';
+import { commands } from '../../src/cli/main.ts';
+import { fail } from '../../src/errors.ts';
+import { pictureFolder } from '../kit/files/folder.ts';
+import { patchstream } from '../kit/runs/terminal.ts';
+
+const chain = 'stages: [decode, { resize: 16 }]\nsink: jsonl\n';
+const training = `
+stages: [decode, { resize: 32 }, { windows: { patch: 8, size: 3, views: 1 } }, { mask: 0.5 }]
+train: { model: { lomar: { size: nano } }, batch: 2, steps: 1 }
+`;
+
+t.test(
+  'each verb ends with 2 where what it is given names something that is not there, and leaves nothing behind',
+  async (t) => {
+    const dir = t.testdir({
+      empty: {},
+      'one.jpg': '',
+      'folder.yaml': `source: { image-folder: ./none }\n${chain}output: ./runs/folder\n`,
+      'files.yaml': `source: { manifest: ./none.csv }\n${chain}output: ./runs/files\n`,
+      'shards.yaml': `source: { shards: ./none }\n${chain.replace('decode, ', '')}output: ./runs/shards\n`,
+      'empty.yaml': `source: { image-folder: ./empty }\n${chain}output: ./runs/empty\n`,
+      'model.yaml': `source: { image-folder: ./pictures }\n${chain.replace('16 }', '16 }, { embed: { from: ./none } }')}output: ./runs/model\n`,
+      'train.yaml': `source: { image-folder: ./none }${training}output: ./runs/train\n`,
+      'held-out.yaml': `source: { image-folder: ./pictures }${training}evaluate: { reconstruction: { on: ./none } }\noutput: ./runs/held-out\n`,
+      'init.yaml':
+        `source: { image-folder: ./pictures }${training.replace('steps: 1', 'steps: 1, init: ./none')}output: ./runs/init\n`.replace(
+          'steps: 1 }\n  init: ./none',
+          'steps: 1, init: ./none }',
+        ),
+    });
+    await pictureFolder(join(dir, 'pictures'), 2);
+    const at = (name: string) => join(dir, name);
+    const none = at('none');
+    const pipelines = ['folder', 'files', 'shards', 'empty', 'model', 'train', 'held-out', 'init'];
+    const given: Readonly<Record<string, readonly (readonly string[])[]>> = {
+      run: [[at('none.yaml')], [at('empty')], ...pipelines.map((name) => [at(`${name}.yaml`)])],
+      check: [[at('none.yaml')], [at('empty')]],
+      describe: [[at('none.yaml')], [at('empty')]],
+      profile: [[at('none.yaml')], [at('folder.yaml')], [at('files.yaml')], [at('train.yaml')]],
+      evaluate: [[at('none.yaml')], [at('held-out.yaml')]],
+      study: [[at('none.yaml')], [at('empty')]],
+      reconstruct: [[none, at('one.jpg')], [at('empty'), at('one.jpg')], [at('held-out.yaml')]],
+      attention: [
+        [none, at('one.jpg')],
+        [at('empty'), at('one.jpg')],
+      ],
+      predict: [
+        [none, at('pictures')],
+        [at('empty'), at('pictures')],
+      ],
+      embed: [
+        [none, at('pictures')],
+        [at('empty'), at('pictures')],
+      ],
+      compare: [[none], [at('empty')], [at('one.jpg')]],
+      search: [
+        [none, at('one.jpg')],
+        [at('empty'), at('one.jpg')],
+      ],
+      duplicates: [[none], [at('empty')], [at('one.jpg')]],
+      inspect: [[none], [at('empty')]],
+      export: [[none], [at('empty')]],
+      doctor: [['--none']],
+    };
+    t.same(Object.keys(given).toSorted(), commands.map(({ name }) => name).toSorted(), 'every verb');
+    const before = readdirSync(dir).toSorted();
+    const output = ['predict', 'embed', 'duplicates'];
+    for (const [verb, all] of Object.entries(given)) {
+      for (const words of all) {
+        const told = await patchstream([
+          verb,
+          ...words,
+          ...(output.includes(verb) ? ['--output', at('runs/out')] : []),
+        ]);
+        t.equal(told.code, 2, `${verb} ${words.join(' ')}: ${told.err}`);
+        t.notMatch(told.out + told.err, /ENOENT|EISDIR|ENOTDIR/, 'in words');
+        t.same(readdirSync(dir).toSorted(), before, `${verb} ${words.join(' ')}`);
+      }
+    }
+  },
+);
+
+t.test('a run that had begun ends with 1; what was in its folder before stays', async (t) => {
+  const dir = t.testdir({ photos: { 'a.jpg': 'no picture' }, output: { 'notes.txt': 'mine' } });
+  const file = join(dir, 'job.yaml');
+  writeFileSync(file, `source: { image-folder: ./photos }\n${chain}output: ./output\n`);
+  t.match(await patchstream(['run', file, '--set', 'source.path=none']), { code: 2, err: /FOLDER_MISSING/ });
+  t.same(readdirSync(join(dir, 'output')), ['notes.txt']);
+  mkdirSync(join(dir, 'mine'));
+  const inMine = ['--set', 'source.path=none', '--set', `output=${join(dir, 'mine/a/b')}`];
+  t.match(await patchstream(['run', file, ...inMine]), { code: 2 });
+  t.same(readdirSync(join(dir, 'mine')), [], 'no more is removed than was made');
+  t.match(await patchstream(['run', file]), { code: 1, err: /NOTHING_LEFT|STAGE_BUDGET/ });
+  t.ok(existsSync(join(dir, 'output/events.jsonl')));
+});
+
+t.test('the same error is another one after the beginning', (t) => {
+  const missing = fail('FOLDER_MISSING', { path: '/none', advice: '' });
+  t.same([exitOf(missing, { begun: false }), exitOf(missing, { begun: true })], [2, 1]);
+  const file = (code: string) =>
+    fail('FILE_UNREADABLE', { file: 'a', reason: '' }, { cause: Object.assign(new Error(), { code }) });
+  t.same(
+    ['ENOENT', 'EISDIR', 'EACCES', 'EIO'].map((code) => exitOf(file(code), { begun: false })),
+    [2, 2, 1, 1],
+  );
+  t.equal(exitOf(new Error('none of ours'), { begun: false }), 1);
+  t.end();
+});
