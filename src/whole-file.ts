@@ -160,7 +160,7 @@ export function cannotWrite(
   const advice = full
     ? 'Make room on the disk, or choose another `output`.'
     : 'Look whose folder it is, or choose another `output`.';
-  return fail(code, { file, reason: reasonOf(cause), advice }, { cause });
+  return fail(code, { file, reason: full ? 'a full disk' : reasonOf(cause), advice }, { cause });
 }
 
 /** Removes a folder and those that it lies in, up to `last`, as far as nothing is in them. */
