@@ -182,7 +182,10 @@ t.test('what is no run is refused, and rows that cannot be read', async (t) => {
   });
   mkdirSync(join(root, 'empty'));
   const a = folder(root, 'a', { steps: 1 });
-  await t.rejects(compareRuns([a, join(root, 'empty')]), { code: 'COMPARE_RUN', message: /empty: .*nothing of this name/ });
+  await t.rejects(compareRuns([a, join(root, 'empty')]), {
+    code: 'COMPARE_RUN',
+    message: /empty: .*nothing of this name/,
+  });
   await t.rejects(compareRuns([a, join(root, 'job')]), { code: 'COMPARE_RUN', message: /describes no training/ });
   await t.rejects(compareRuns([join(root, 'broken')]), { code: 'COMPARE_RUN' });
   await t.rejects(compareRuns([folder(root, 'fresh', {})]), { code: 'COMPARE_ROWS', message: /fresh/ });
