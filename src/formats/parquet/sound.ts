@@ -103,14 +103,26 @@ interface Values {
   readonly dictionary: number;
 }
 
-function checkValues(bytes: Uint8Array, { encoding, values, dictionary }: Values, { type }: ParquetColumn): void {
+/** Bytes of a value whose bytes lie apart; of others the schema says how many. */
+const widths: Readonly<Record<string, number>> = { INT32: 4, FLOAT: 4, INT64: 8, DOUBLE: 8 };
+
+function checkValues(
+  bytes: Uint8Array,
+  { encoding, values, dictionary }: Values,
+  { type, schema }: ParquetColumn,
+): void {
   if (encoding === 'RLE_DICTIONARY' || encoding === 'PLAIN_DICTIONARY') {
     const [width = 0] = bytes;
     if (width > mostWidth) throw new Error(`numbers of ${width} bits`);
     if (width > 0) runs(bytes.subarray(1), width, values, dictionary - 1);
     else if (values > 0 && dictionary === 0) throw new Error('numbers without a dictionary');
   } else if (encoding === 'RLE' && type === 'BOOLEAN') runs(bytes.subarray(4), 1, values, 1);
-  else if (encoding !== 'PLAIN' && encoding !== 'BYTE_STREAM_SPLIT')
+  else if (encoding === 'BYTE_STREAM_SPLIT') {
+    // The reader takes memory for all of them before it looks.
+    const width = widths[type ?? ''] ?? schema.at(-1)?.type_length ?? 0;
+    if (!(width > 0 && values * width <= bytes.length))
+      throw new Error(`${counted(values, 'value')} of ${counted(width, 'byte')} in ${counted(bytes.length, 'byte')}`);
+  } else if (encoding !== 'PLAIN')
     throw new Error(
       `values as ${encoding}, which are not read here: write the table with plain values or dictionaries`,
     );

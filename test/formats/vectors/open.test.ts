@@ -145,38 +145,49 @@ t.test('files of two models are not one set', async (t) => {
   t.ok(readFileSync(join(output, 'a/parquet/job-00000.parquet')).length > 0);
 });
 
-t.test(
-  'a run of 2³¹ numbers, wherever it stands in a damaged file of Parquet, is refused and not read on',
-  async (t) => {
-    const folder = t.testdir({});
-    const whole = Buffer.from(
-      parquetWriteBuffer({
-        columnData: [
-          { name: 'key', data: ['a', 'b', 'c'], type: 'STRING' },
-          {
-            name: 'embedding',
-            data: [
-              [1, 2],
-              [3, 4],
-              [5, 6],
-            ],
-          },
-        ],
-        codec: 'UNCOMPRESSED',
-      }),
-    );
-    const path = join(folder, 'v.parquet');
-    const run = Buffer.of(0xfe, 0xff, 0xff, 0xff, 0x0f);
-    let refused = 0;
-    for (let at = 4; at < whole.length - run.length; at++) {
-      writeFileSync(path, Buffer.concat([whole.subarray(0, at), run, whole.subarray(at + run.length)]));
-      try {
-        for await (const { values } of (await openVectors(path)).batches()) t.ok(values.length <= 6, `byte ${at}`);
-      } catch (error) {
-        t.ok(error instanceof PatchstreamError, `byte ${at}: ${error}`);
-        refused++;
+/** Lists of two numbers, float32. */
+const listsOfNumbers = [
+  { name: 'root', num_children: 2 },
+  { name: 'key', type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'REQUIRED' },
+  { name: 'embedding', converted_type: 'LIST', repetition_type: 'REQUIRED', num_children: 1 },
+  { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
+  { name: 'element', type: 'FLOAT', repetition_type: 'REQUIRED' },
+] as const;
+
+for (const encoding of ['PLAIN', 'BYTE_STREAM_SPLIT'] as const)
+  t.test(
+    `${encoding}: a run of 2³¹ numbers, wherever it stands in a damaged file of Parquet, is refused and not read on`,
+    async (t) => {
+      const lists = [0, 1, 2].map((i) => [2 * i, 2 * i + 1]);
+      const whole = Buffer.from(
+        parquetWriteBuffer({
+          schema: [...listsOfNumbers],
+          columnData: [
+            { name: 'key', data: ['a', 'b', 'c'] },
+            { name: 'embedding', data: lists, encoding },
+          ],
+          codec: 'UNCOMPRESSED',
+        }),
+      );
+      const path = join(t.testdir({}), 'v.parquet');
+      const read = async (bytes: Buffer) => {
+        writeFileSync(path, bytes);
+        const found: number[] = [];
+        for await (const { values } of (await openVectors(path)).batches()) found.push(...values);
+        return found;
+      };
+      t.same(await read(whole), lists.flat());
+      const run = Buffer.of(0xfe, 0xff, 0xff, 0xff, 0x0f);
+      let refused = 0;
+      for (let at = 4; at < whole.length - run.length; at++) {
+        try {
+          const found = await read(Buffer.concat([whole.subarray(0, at), run, whole.subarray(at + run.length)]));
+          t.ok(found.length <= 6, `byte ${at}`);
+        } catch (error) {
+          t.ok(error instanceof PatchstreamError, `byte ${at}: ${error}`);
+          refused++;
+        }
       }
-    }
-    t.ok(refused > whole.length / 2, `${refused} refused`);
-  },
-);
+      t.ok(refused > whole.length / 2, `${refused} refused`);
+    },
+  );
