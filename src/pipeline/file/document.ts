@@ -226,12 +226,17 @@ export function layOver(base: Node, over: Node, key?: string): Node {
   return { ...over, entries: isBare ? over.entries : entries } satisfies MapNode;
 }
 
+/** Whether an item of a list is a name with its options, as a stage is; a map of several keys is options itself. */
+function isName(item: Node): boolean {
+  return item.kind === 'map' && item.entries.size === 1;
+}
+
 /**
  * A file's nodes without what it says is `null`, as `--set` takes it out, whether or not a base has said something there. A key whose value was forgotten stays, to be reported, and so
  * does a name without options: `sink: { images: null }`.
  */
 export function withoutNulls(node: Node, isNamed = false): Node {
-  if (node.kind === 'list') return { ...node, items: node.items.map((item) => withoutNulls(item, true)) };
+  if (node.kind === 'list') return { ...node, items: node.items.map((item) => withoutNulls(item, isName(item))) };
   if (node.kind !== 'map') return node;
   const kept = [...node.entries].filter(
     ([, inner]) => isNamed || inner.kind !== 'scalar' || inner.value !== null || inner.isEmpty,

@@ -308,6 +308,10 @@ t.test(
       code: 2,
       err: /maxBytes/,
     });
+    writeFiles(root, {
+      'null.yaml': job(parts.replace('weight: 2', 'weight: null').replace('weight: 1', 'weight: null')),
+    });
+    t.match(await patchstream(['check', join(root, 'null.yaml')]), { code: 0 }, 'as if it were not said');
     const slip = await patchstream(['check', join(root, 'slip.yaml')]);
     t.equal(slip.code, 2);
     t.match(slip.err, /slip\.yaml:3:.*pth.*path/);
