@@ -47,12 +47,14 @@ napi_value open(const Arguments& given) {
   return nullptr;
 }
 
-// How JavaScript packs it: the format, the quality, 1 for colour at its full size, and 1 for a file that is to be written, a byte each from the lowest.
+// How JavaScript packs it, a byte each from the lowest: the format; the quality; 1 for colour at its full size and 2 for the standard's tables; and 1 for a file
+// that is to be written.
 Encoding encodingOf(int32_t packed) {
   Encoding encoding;
   encoding.format = static_cast<Format>(packed & 255);
   encoding.quality = (packed >> 8) & 255;
-  encoding.subsampled = ((packed >> 16) & 255) == 0;
+  encoding.subsampled = ((packed >> 16) & 1) == 0;
+  encoding.optimized = ((packed >> 16) & 2) == 0;
   encoding.kept = ((packed >> 24) & 255) != 0;
   return encoding;
 }

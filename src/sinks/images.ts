@@ -8,6 +8,7 @@ import { ContactSheet, checkSheet, pictureOf, renderFields, sheetOption } from '
 import { PictureFiles } from './picture-files.ts';
 import { plainJson } from './plain-fields.ts';
 import { defineSink, type OpenSink, type SinkContext } from './sink.ts';
+import { checkJpeg, jpegOptions } from './stored-picture.ts';
 
 /** What a written picture leaves for its turn. */
 interface Written {
@@ -33,14 +34,18 @@ export const images = defineSink({
     pictures: z.boolean().default(true).describe('Whether to write every picture; without, only the sheet.'),
     format: z.enum(['png', 'jpeg']).default('png').describe('The format of the pictures; png keeps every pixel.'),
     quality: z.int().min(1).max(100).default(90).describe('The quality of JPEG pictures, 1 to 100.'),
+    ...jpegOptions,
     sheet: sheetOption.default({ rows: 8 }).describe('The contact sheet, or false for none.'),
   }),
-  check: ({ sheet }, spec) => checkSheet(sheet, spec),
+  *check({ sheet, format, ...options }, spec) {
+    yield* checkSheet(sheet, spec);
+    yield* checkJpeg(format, options);
+  },
   writes: ({ path, pictures }, place) => {
     const folder = folderOf(path, place);
     return pictures ? [folder, join(folder, 'images')] : [folder];
   },
-  async open({ path, pictures, format, quality, sheet }, context) {
+  async open({ path, pictures, format, quality, chroma, optimize, sheet }, context) {
     const folder = folderOf(path, context);
     const contact = ContactSheet.of(sheet, context.spec);
     const files = await PictureFiles.open({ folder, record: context.own, job: context.job, pictures });
@@ -59,7 +64,7 @@ export const images = defineSink({
         const { width, height } = picture;
         const file = `images/${fileName(key, position)}.${format === 'png' ? 'png' : 'jpg'}`;
         const line = plainJson(sample, { position, key, file, width, height });
-        const encoding = { format, quality } as const;
+        const encoding = { format, quality, chroma, optimize };
         await files.write(file, (path) =>
           path === undefined || encoder.encodeTo === undefined
             ? encoder.encode(picture, encoding)

@@ -3,7 +3,7 @@ import { fail, type ValidationIssue } from '../errors.ts';
 import type { StoredPicture } from '../formats/shard/record.ts';
 import type { Fields } from '../sources/source.ts';
 import type { Encoder } from '../vision/encode/encoder.ts';
-import { type EncodedFormat, encodedFormats } from '../vision/encode/encoding.ts';
+import { chromas, type EncodedFormat, type Encoding, encodedFormats } from '../vision/encode/encoding.ts';
 import { Picture, type Pixels } from '../vision/picture.ts';
 import { queuedPerThread } from '../vision/render/native.ts';
 import { renderAll } from '../vision/render/render.ts';
@@ -13,6 +13,21 @@ import type { Spec } from '../vision/spec.ts';
 export const picturesAs = ['raw', 'file', 'jpeg', 'png', 'webp'] as const;
 export type PicturesAs = (typeof picturesAs)[number];
 
+export const jpegOptions = {
+  chroma: z
+    .enum(chromas)
+    .optional()
+    .describe(
+      'Of JPEG: `4:2:0` keeps one colour for 2 × 2 pixels, `4:4:4` one for each, in a larger file. Default: `4:2:0`.',
+    ),
+  optimize: z
+    .boolean()
+    .optional()
+    .describe(
+      'Of JPEG: whether each file has Huffman tables made for it. Without, files are made faster and are about 3 % larger; the pixels are the same. Default: true.',
+    ),
+};
+
 export const pictureOptions = {
   pictures: z
     .enum(picturesAs)
@@ -21,12 +36,15 @@ export const pictureOptions = {
       'What is kept of a picture: `raw` pixels, a new `jpeg`, `png` (every pixel) or `webp`, or the `file` as it was. Default: what the stages have made of it, `raw`; `file` where no stage has opened it.',
     ),
   quality: z.int().min(1).max(100).default(90).describe('The quality of new JPEG and WebP files, 1 to 100.'),
+  ...jpegOptions,
 };
+
+type JpegOptions = Pick<Encoding, 'chroma' | 'optimize'>;
 
 /** How a picture is kept. */
 export interface Keep {
   readonly pictures: PicturesAs;
-  readonly quality: number;
+  readonly encoding: Omit<Encoding, 'format'>;
   /** Makes the new files; not needed where pictures are kept as they are. */
   readonly encoder: Encoder | undefined;
 }
@@ -46,8 +64,25 @@ export function defaultPictures({ fields }: Spec, raw: PicturesAs): PicturesAs {
   return 'picture' in fields || !('bytes' in fields) ? raw : 'file';
 }
 
+/** Refuses options of JPEG where pictures are kept otherwise. */
+export function* checkJpeg(pictures: PicturesAs, options: JpegOptions): Iterable<ValidationIssue> {
+  if (pictures === 'jpeg') return;
+  for (const option of ['chroma', 'optimize'] as const) {
+    const found = options[option];
+    if (found === undefined) continue;
+    const advice = 'It is an option of JPEG.';
+    const expected = `left out where pictures are kept as \`${pictures}\``;
+    yield { option, error: fail('OPTION_VALUE', { option, expected, found: `\`${found}\``, advice }) };
+  }
+}
+
 /** Refuses what the chain does not give. */
-export function* checkPictures(pictures: PicturesAs, { fields, size, open }: Spec): Iterable<ValidationIssue> {
+export function* checkPictures(
+  pictures: PicturesAs,
+  { fields, size, open }: Spec,
+  options: JpegOptions,
+): Iterable<ValidationIssue> {
+  yield* checkJpeg(pictures, options);
   if (open) return;
   if (!('picture' in fields) && !('bytes' in fields)) {
     yield { error: fail('RECORD_NOTHING', { fields: Object.keys(fields).join(', ') || 'nothing' }) };
@@ -73,7 +108,7 @@ export function* checkPictures(pictures: PicturesAs, { fields, size, open }: Spe
  */
 export async function storePicture(
   { picture, bytes }: Fields,
-  { pictures, quality, encoder }: Keep,
+  { pictures, encoding, encoder }: Keep,
 ): Promise<StoredPicture> {
   if (pictures === 'file') return { type: 'encoded', data: fileOf(picture, bytes) };
   if (!(picture instanceof Picture)) throw fail('RECORD_NOTHING', { fields: 'no picture' });
@@ -83,7 +118,7 @@ export async function storePicture(
     return { type: 'raw', shape: [height, width, channels], data };
   }
   if (pictures !== 'raw')
-    return { type: 'encoded', data: await encoder!.encode(picture, { format: pictures, quality }) };
+    return { type: 'encoded', data: await encoder!.encode(picture, { ...encoding, format: pictures }) };
   const { width, height, data } = await pixelsOf(picture);
   return { type: 'raw', shape: [height, width, 3], data };
 }

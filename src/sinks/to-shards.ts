@@ -51,12 +51,12 @@ export const toShards = defineSink({
       .default(false)
       .describe("A contact sheet in the run's own folder, as of `images`, or false for none."),
   }),
-  *check({ pictures, sheet }, spec) {
-    yield* checkPictures(pictures ?? defaultPictures(spec, 'raw'), spec);
+  *check({ pictures, sheet, ...options }, spec) {
+    yield* checkPictures(pictures ?? defaultPictures(spec, 'raw'), spec, options);
     yield* checkSheet(sheet, spec);
   },
   writes: ({ path }, place) => [rollingFolder('shards', path, place)],
-  async open({ path, pictures, quality, shardBytes, sheet }, context) {
+  async open({ path, pictures, quality, chroma, optimize, shardBytes, sheet }, context) {
     const { spec, name, job } = context;
     const folder = rollingFolder('shards', path, context);
     // Before anything is read or written for it.
@@ -75,7 +75,7 @@ export const toShards = defineSink({
     });
     const contact = ContactSheet.of(sheet, spec);
     if (files.resumed.samples > 0) await contact?.keep(context.own);
-    const keep = { pictures: kept, quality, encoder: files.encoder };
+    const keep = { pictures: kept, encoding: { quality, chroma, optimize }, encoder: files.encoder };
     const sink: OpenSink<Written> = {
       resumed: files.resumed,
       perThread: storedPerThread(keep),
@@ -203,10 +203,11 @@ async function storedFields(sample: Sample & Fields, spec: Spec, keep: Keep): Pr
   return fields;
 }
 
+const raw: Keep = { pictures: 'raw', encoding: { quality: 100 }, encoder: undefined };
+
 async function storedField(name: string, value: unknown, spec: Spec): Promise<Stored> {
   // The low-resolution copy: small, and of no use but with every pixel.
-  if (value instanceof Picture)
-    return storePicture({ picture: value }, { pictures: 'raw', quality: 100, encoder: undefined });
+  if (value instanceof Picture) return storePicture({ picture: value }, raw);
   const type = dtypeOf(value);
   if (type !== undefined) {
     const data = value as NumberArray;

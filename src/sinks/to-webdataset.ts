@@ -48,9 +48,9 @@ export const toWebdataset = defineSink({
         'What is kept of a picture: a new `jpeg`, `png` (every pixel) or `webp` of what the stages have made of it, or the `file` as it was. Default: `jpeg`; `file` where no stage has opened it.',
       ),
   }),
-  check: ({ pictures }, spec) => checkPictures(pictures ?? defaultPictures(spec, 'jpeg'), spec),
+  check: ({ pictures, ...options }, spec) => checkPictures(pictures ?? defaultPictures(spec, 'jpeg'), spec, options),
   writes: ({ path }, place) => [rollingFolder('webdataset', path, place)],
-  async open({ path, pictures, quality, shardBytes }, context) {
+  async open({ path, pictures, quality, chroma, optimize, shardBytes }, context) {
     const { own, name, spec, job } = context;
     const folder = rollingFolder('webdataset', path, context);
     const kept = pictures ?? defaultPictures(spec, 'jpeg');
@@ -64,7 +64,7 @@ export const toWebdataset = defineSink({
       job,
       form: () => new TarForm(),
     });
-    const keep = { pictures: kept, quality, encoder: files.encoder };
+    const keep = { pictures: kept, encoding: { quality, chroma, optimize }, encoder: files.encoder };
     const sink: OpenSink<Written> = {
       resumed: files.resumed,
       perThread: storedPerThread(keep),

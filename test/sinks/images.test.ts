@@ -14,6 +14,7 @@ import sharp from 'sharp';
 import t from 'tap';
 import { Random } from '../../src/random.ts';
 import { fileName, images } from '../../src/sinks/images.ts';
+import { encoderOf } from '../../src/vision/encode/encoder.ts';
 import { rawPicture } from '../../src/vision/picture.ts';
 import type { Spec } from '../../src/vision/spec.ts';
 import { removeDisk, smallDisk } from '../kit/files/full-disk.ts';
@@ -123,6 +124,13 @@ t.test('only what is asked for', async (t) => {
   await none.commit(await none.write(sample(0)));
   await none.close(true);
   t.ok(existsSync(join(output, 'b/jpegs/images/000000-dir-0.jpg')));
+  const full = await open(join(output, 'c'), { format: 'jpeg', chroma: '4:4:4', optimize: false, sheet: false });
+  await full.commit(await full.write(sample(0)));
+  await full.close(true);
+  const file = readFileSync(join(output, 'c/images/000000-dir-0.jpg'));
+  t.equal((await sharp(file).metadata()).chromaSubsampling, '4:4:4');
+  const encoding = { format: 'jpeg', quality: 90, chroma: '4:4:4', optimize: false } as const;
+  t.same(file, Buffer.from(await encoderOf('jpeg').encode(picture, encoding)));
 });
 
 t.test('names are safe, whatever the key', async (t) => {
@@ -259,6 +267,10 @@ t.test('check: a column needs its field', async (t) => {
     }),
   ];
   t.match(refusals, [{ option: 'sheet.columns.1', error: { code: 'SHEET_COLUMN' } }]);
+  const chroma = [...definition.check!(definition.options.parse({ chroma: '4:4:4' }), spec)];
+  t.match(chroma, [
+    { option: 'chroma', error: { code: 'OPTION_VALUE', message: /left out where .* `png`; got `4:4:4`/ } },
+  ]);
   for (const options of [
     { format: 'gif' },
     { quality: 0 },

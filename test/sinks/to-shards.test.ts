@@ -1,5 +1,6 @@
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import t from 'tap';
 import { z } from 'zod';
 import { definePipeline } from '../../src/runs/loader/define.ts';
@@ -283,6 +284,17 @@ t.test('what a record can keep of a picture', async (t) => {
   t.same((await png.pixels()).data, (await picture.pixels()).data);
   for (const pictures of ['jpeg', 'webp'])
     t.equal((await write({ pictures, quality: 80 }, { picture })).origin.kind, 'encoded');
+  const jpegs = [{}, { chroma: '4:4:4' }, { optimize: false }, { chroma: '4:2:0', optimize: true }];
+  const made: Buffer[] = [];
+  for (const more of jpegs) made.push(Buffer.from((await write({ pictures: 'jpeg', ...more }, { picture })).bytes!));
+  t.same(await Promise.all(made.map(async (one) => (await sharp(one).metadata()).chromaSubsampling)), [
+    '4:2:0',
+    '4:4:4',
+    '4:2:0',
+    '4:2:0',
+  ]);
+  t.same(made[3], made[0], 'the defaults');
+  t.notSame(made[2], made[0], 'the tables of the standard');
   await t.rejects(write({ pictures: 'file' }, { picture }), { code: 'RECORD_FILE', message: /raw pixels/ });
   await t.rejects(write({}, { picture, when: new Date(0) }), { code: 'RECORD_FIELD', message: /when is a Date/ });
   await t.rejects(write({}, { picture, big: 1n }), { code: 'RECORD_FIELD', message: /a bigint/ });
@@ -310,6 +322,10 @@ t.test('check says what the chain does not give', (t) => {
   ]);
   t.same(refused({}, { fields: { label: { dtype: 'int32', shape: [] } } }), ['RECORD_NOTHING']);
   t.same(refused({ pictures: 'raw' }, { fields: {}, open: true }), []);
+  const pictures = { fields: { picture: 'picture' } } as const;
+  t.same(refused({ pictures: 'jpeg', chroma: '4:4:4', optimize: false }, pictures), []);
+  t.same(refused({ pictures: 'png', chroma: '4:4:4', optimize: true }, pictures), ['OPTION_VALUE', 'OPTION_VALUE']);
+  t.same(refused({ optimize: false }, pictures), ['OPTION_VALUE'], 'raw is what it would keep');
   for (const wrong of [{ shardBytes: 0 }, { quality: 101 }, { pictures: 'gif' }, { folder: 'x' }])
     t.notOk(definition.options.safeParse(wrong).success);
   t.end();

@@ -1,7 +1,7 @@
 """What others do to make files of pictures out of files of pictures: OpenCV as img2dataset has it, and Pillow, in so many processes.
 
 Each line on stdin is a request in JSON, each line on stdout its answer; the first line is the hello, with versions and the settings to try.
-{"job": {"from": folder | path, "to": folder, "out": "files" | "tars", "format": "jpg" | "png", "size", "quality", "setting"}}: one pass, into a folder that is
+{"job": {"from": folder | path, "to": folder, "out": "files" | "tars", "format": "jpg" | "png", "size", "quality", "optimize"?, "setting"}}: one pass, into a folder that is
     empty: {"ms", "count", "bytes"}. From a folder of JPEGs, whose pictures become size x size px; or from an .npy of uint8 [n, H, W] or [n, H, W, 3], whose pictures
     stay as they are where they have that size.
 """
@@ -51,7 +51,10 @@ def jpeg_size(data):
 
 def encode_opencv(pixels, job):
     if job["format"] == "jpg":
-        return cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, job["quality"]])[1].tobytes()
+        settings = [cv2.IMWRITE_JPEG_QUALITY, job["quality"]]
+        if job.get("optimize"):
+            settings += [cv2.IMWRITE_JPEG_OPTIMIZE, 1]
+        return cv2.imencode(".jpg", pixels, settings)[1].tobytes()
     return cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, job["setting"].get("level", 1)])[1].tobytes()
 
 

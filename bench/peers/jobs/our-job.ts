@@ -21,6 +21,7 @@ interface Request {
     readonly format: 'jpg' | 'png';
     readonly size: number;
     readonly quality: number;
+    readonly optimize?: boolean;
   };
 }
 
@@ -38,16 +39,19 @@ export async function answer({ job }: Request): Promise<object> {
   return { ms: performance.now() - begun };
 }
 
-async function write({ from, to, out, format, size, quality }: Request['job']): Promise<void> {
-  const sink = sinkOf(out, format, quality);
+async function write({ from, to, out, size, ...job }: Request['job']): Promise<void> {
+  const sink = sinkOf(out, job);
   const named = { name: 'job', sink, output: to };
   if (from.endsWith('-ubyte')) await runPipeline(definePipeline({ ...named, source: idx(from), stages: [] }));
   else if (from.endsWith('shards')) await runPipeline(definePipeline({ ...named, source: shards(from), stages: [] }));
   else await runPipeline(definePipeline({ ...named, source: imageFolder(from), stages: [decode(), resize(size)] }));
 }
 
-function sinkOf(out: Request['job']['out'], format: 'jpg' | 'png', quality: number) {
+function sinkOf(
+  out: Request['job']['out'],
+  { format, ...options }: Pick<Request['job'], 'format' | 'quality' | 'optimize'>,
+) {
   const pictures = format === 'jpg' ? 'jpeg' : 'png';
-  if (out === 'files') return images({ format: pictures, quality, sheet: false });
-  return out === 'tars' ? toWebdataset({ pictures, quality }) : toShards({ pictures, quality });
+  if (out === 'files') return images({ format: pictures, ...options, sheet: false });
+  return out === 'tars' ? toWebdataset({ pictures, ...options }) : toShards({ pictures, ...options });
 }

@@ -14,6 +14,8 @@ struct Encoding {
   int32_t quality = 0;
   // Of JPEG: whether two rows and columns of pixels share their colour (4:2:0), or none do (4:4:4).
   bool subsampled = true;
+  // Of JPEG: whether it has Huffman tables of its own, or the standard's.
+  bool optimized = true;
   // Whether it is to be written, to the job's path.
   bool kept = false;
 };

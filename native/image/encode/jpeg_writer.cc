@@ -60,8 +60,8 @@ Answer JpegWriter::write(const Page& page, const Encoding& encoding, const std::
   destination_.next_output_byte = file.data();
   destination_.free_in_buffer = file.capacity();
   // Large pictures are left to libjpeg, which may use a file for what is between.
-  const bool ours = !arePassesPortable() && int64_t{page.width} * page.height <= OwnTables::mostPixels;
-  Answer answer = compress(page, encoding, !ours, stop);
+  const bool ours = encoding.optimized && !arePassesPortable() && int64_t{page.width} * page.height <= OwnTables::mostPixels;
+  Answer answer = compress(page, encoding, encoding.optimized && !ours, stop);
   file.size = file.capacity() - destination_.free_in_buffer;
   if (answer == Answer::well && ours) {
     try {

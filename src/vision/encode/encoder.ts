@@ -75,8 +75,9 @@ export function encoderNamed(name: string | undefined, format: EncodedFormat): E
 const longestSides: Readonly<Record<EncodedFormat, number>> = { jpeg: 65500, png: 65535, webp: 0 };
 
 /** As `ImageAddon.submit` has it. */
-function packedOf({ format, quality, chroma = '4:2:0' }: Encoding): number {
-  return format === 'png' ? 2 : 1 | (quality << 8) | (chroma === '4:4:4' ? 1 << 16 : 0);
+function packedOf({ format, quality, chroma = '4:2:0', optimize = true }: Encoding): number {
+  if (format === 'png') return 2;
+  return 1 | (quality << 8) | (chroma === '4:4:4' ? 1 << 16 : 0) | (optimize ? 0 : 1 << 17);
 }
 
 async function pageOf(picture: LazyPicture): Promise<Page> {

@@ -13,7 +13,9 @@ export interface Encoding {
   /** Of JPEG and WebP, 1 to 100. */
   readonly quality: number;
   /** Of JPEG. Default `4:2:0`. */
-  readonly chroma?: Chroma;
+  readonly chroma?: Chroma | undefined;
+  /** Of JPEG: whether its Huffman tables are made for the picture, which gives a smaller file of the same pixels, or are the standard's. Default true. */
+  readonly optimize?: boolean | undefined;
 }
 
 /** Pixels of 1 channel (grey) or 3 (RGB), uint8 [height, width, channels]. */

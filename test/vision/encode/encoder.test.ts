@@ -39,9 +39,10 @@ t.test('sizes from 1 × 1, odd ones too: sharp reads back what its own file has'
         fc.constantFrom(1, 3),
         fc.integer({ min: 1, max: 100 }),
         fc.constantFrom(...chromas),
-        async (width, height, channels, quality, chroma) => {
+        fc.boolean(),
+        async (width, height, channels, quality, chroma, optimize) => {
           const picture = uneven(width, height, channels as 1 | 3);
-          const encoding: Encoding = { format: 'jpeg', quality, chroma };
+          const encoding: Encoding = { format: 'jpeg', quality, chroma, optimize };
           const own = await decoded(await encoderOf('jpeg').encode(picture, encoding));
           const theirs = await decoded(await sharpEncoder.encode(picture, encoding));
           if (own.width !== width || own.height !== height) throw new Error(`${own.width}×${own.height}`);
@@ -108,6 +109,32 @@ t.test('photographs: within 0.1 dB of sharp in as many bytes, with what stages d
     }
   }
 });
+
+t.test("without `optimize` a JPEG has the standard's tables, and the same pixels in more bytes", async (t) => {
+  const photo = await openPicture(readFileSync('fixtures/photos/alpaca.jpg'));
+  // Of more pixels than native/image makes tables for by itself, too.
+  for (const size of [
+    { width: 256, height: 256 },
+    { width: 1600, height: 1400 },
+  ]) {
+    const picture = photo.resize(size);
+    for (const encoder of [encoderOf('jpeg'), sharpEncoder]) {
+      const of = (optimize: boolean | undefined) => encoder.encode(picture, { format: 'jpeg', quality: 90, optimize });
+      const [own, standard] = [await of(undefined), await of(false)];
+      t.same(await of(true), own);
+      const name = `${encoder.name}, ${size.width} px`;
+      t.ok(standard.length > own.length * 1.005, `${name}: ${standard.length} bytes for ${own.length}`);
+      t.same((await decoded(standard)).data, (await decoded(own)).data, name);
+      t.ok(Buffer.from(standard).includes(standardLuma), name);
+      t.notOk(Buffer.from(own).includes(standardLuma), name);
+    }
+  }
+});
+
+/** ITU-T T.81, table K.3: how many codes of each length there are for the DC coefficients of brightness, and their symbols. */
+const standardLuma = Buffer.from([
+  0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
+]);
 
 t.test('a picture without colours becomes a grey file, by every encoder', async (t) => {
   const grey = uneven(9, 7, 1);
