@@ -163,7 +163,22 @@ export function cannotWrite(
   return fail(code, { file, reason: full ? 'a full disk' : reasonOf(cause), advice }, { cause });
 }
 
-/** Removes a folder and those that it lies in, up to `last`, as far as nothing is in them. */
+/** So often a folder is made that others take away. */
+const mostTries = 16;
+
+/** Makes a folder and those that it lies in, also where a start that never began takes them away meanwhile (`removeEmpty`). @returns the first that was not there */
+export async function makeFolder(path: string): Promise<string | undefined> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await files.mkdir(path, { recursive: true });
+    } catch (error) {
+      // It was there, and a moment later not. Of a link that leads nowhere that stays so.
+      if (systemCode(error) !== 'ENOENT' || tries === mostTries) throw error;
+    }
+  }
+}
+
+/** Removes a folder and those that it lies in, up to `last`, as far as nothing is in them. Who has found one there and is about to write makes it anew (`makeFolder`). */
 export async function removeEmpty(folder: string, last: string): Promise<void> {
   const end = resolve(last).length;
   try {

@@ -6,7 +6,7 @@ import { basename, dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { counted } from '../counts.ts';
 import { fail, PatchstreamError, reasonOf } from '../errors.ts';
-import { discard, jsonOf, noLinks, systemCode, unless } from '../whole-file.ts';
+import { discard, jsonOf, makeFolder, noLinks, systemCode, unless } from '../whole-file.ts';
 
 /** Who has a lock. What a system does not tell is left out. */
 interface Holder {
@@ -70,7 +70,7 @@ export class RunLock {
   }
 
   /**
-   * Takes the lock, also one that was left behind by a run that was killed. It appears whole, or not at all, and is taken within a second, or not.
+   * Takes the lock, also one that was left behind by a run that was killed. It appears whole, or not at all, and is taken within a second, or not. Its folder is made where it is gone.
    *
    * @param where what belongs to one run, for the message. @param onLost hears, while it is held, that the file is gone or another's.
    * @throws RUN_BUSY while another one that lives has it; RUN_LOCK where something else is in its place; an error of the file system.
@@ -129,8 +129,12 @@ async function written(path: string, own: Own): Promise<boolean> {
     return true;
   } catch (error) {
     const code = systemCode(error) ?? '';
-    // Where another process has swept it away, this one has been slow.
-    if (code === 'EEXIST' || (code === 'ENOENT' && (await stat(dirname(path))).isDirectory())) return false;
+    if (code === 'EEXIST') return false;
+    if (code === 'ENOENT') {
+      // Another process has swept it away, since this one has been slow; or the folder was that of a start that never began, which has taken it away.
+      await makeFolder(dirname(path));
+      return false;
+    }
     if (noLinks.includes(code)) return await writtenInPlace(path, own);
     throw error;
   } finally {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
-import { lstat, mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { lstat, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
 import type { EventOf, RunSummary, SampleFailure, Sum } from '../events/events.ts';
@@ -17,6 +17,7 @@ import {
   FolderGuard,
   jsonOf,
   lockName,
+  makeFolder,
   outputGone,
   removeEmpty,
   systemCode,
@@ -112,8 +113,7 @@ export class RunFolder {
       unwatched: watch ? digestOf({ ...decisive, part }) : undefined,
     };
     try {
-      const made = await mkdir(path, { recursive: true });
-      return new RunFolder(path, digests, resolved, secrets, names, made);
+      return new RunFolder(path, digests, resolved, secrets, names, await makeFolder(path));
     } catch (cause) {
       throw fail('OUTPUT_FOLDER', { found: messageOf(cause) }, { where: path, cause });
     }

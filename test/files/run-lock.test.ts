@@ -190,8 +190,12 @@ t.test('a holder touches its lock, and leaves that of another alone', async (t) 
   t.ok(Date.now() - statSync(path).mtimeMs > 60_000, 'no longer');
 });
 
-t.test('a folder that is not there', async (t) => {
-  await t.rejects(RunLock.take(join(t.testdir({}), 'none/a.lock'), 'here'), { code: 'ENOENT' });
+t.test('a folder that is gone is made; where none can be, that is said', async (t) => {
+  const root = t.testdir({ nowhere: t.fixture('symlink', 'gone/far') });
+  const lock = await RunLock.take(join(root, 'none/at/a.lock'), 'here');
+  t.same(readdirSync(join(root, 'none/at')), ['a.lock']);
+  await lock.release();
+  await t.rejects(RunLock.take(join(root, 'nowhere/a.lock'), 'here'), { code: 'ENOENT' });
 });
 
 t.test('S2: a lock that seemed to be of the future is judged again by the time of the claim', async (t) => {

@@ -1,6 +1,8 @@
-import { readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import t from 'tap';
+import { PatchstreamError } from '../../src/errors.ts';
 import { RunFolder } from '../../src/runs/folder.ts';
 
 const open = (path: string) => RunFolder.open(path, { name: 'job' }, { name: 'job' });
@@ -69,3 +71,56 @@ t.test('S5: behind what a full disk has cut, the next is a line of its own', { s
   const lines = readFileSync(path, 'utf8').split('\n');
   t.match(lines, ['{"stage":"deco', /"position":2,/, /"position":3,/, '']);
 });
+
+t.test('a start that never began takes away the folder that it has made, and no other start misses it', async (t) => {
+  const root = t.testdir();
+  const path = join(root, 'new/run');
+  const [first, second] = [await open(path), await open(path)];
+  await first.lock();
+  await first.unlock();
+  t.notOk(existsSync(join(root, 'new')));
+  await second.lock();
+  await second.begin({ resumed: false });
+  await second.unlock();
+  t.equal(second.error, undefined);
+  t.ok(existsSync(join(path, 'pipeline.json')));
+});
+
+t.test(
+  'property: of starts in folders within another, at the same time, each has its folder or hears who has it',
+  async (t) => {
+    const places = ['new', 'new/run', 'new/run/part', 'new/other'];
+    const root = t.testdir();
+    let round = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.record({ place: fc.nat(places.length - 1), begins: fc.boolean() }), {
+          minLength: 2,
+          maxLength: 30,
+        }),
+        async (starts) => {
+          const base = join(root, String(round++));
+          const began = await Promise.all(
+            starts.map(async ({ place, begins }) => {
+              const folder = await open(join(base, places[place]!));
+              try {
+                await folder.lock();
+                if (begins) await folder.begin({ resumed: false });
+                await folder.unlock();
+                return begins ? [folder] : [];
+              } catch (error) {
+                if (error instanceof PatchstreamError && error.code === 'RUN_BUSY') return [];
+                throw error;
+              }
+            }),
+          );
+          for (const { path, error } of began.flat()) {
+            t.equal(error, undefined);
+            t.ok(existsSync(join(path, 'pipeline.json')), path);
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  },
+);
