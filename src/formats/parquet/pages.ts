@@ -202,9 +202,7 @@ function headerIn(bytes: Buffer, mostBytes: number): FoundHeader {
     return { found: `a page of ${counted(packed, 'byte')} in ${counted(bytes.length, 'byte')}` };
   if (!(unpacked >= 0 && unpacked <= mostBytes))
     return { found: `a page of ${counted(unpacked, 'byte')}, of which ${mostBytes} are read at once` };
-  // A value of a dictionary has a bit at least.
-  if (!(values >= 0 && values <= (dictionary === undefined ? mostOfPage : 8 * unpacked)))
-    return { found: `a page of ${counted(values, 'value')}` };
+  if (!(values >= 0 && values <= mostOfPage)) return { found: `a page of ${counted(values, 'value')}` };
   const body = bytes.subarray(reader.offset, reader.offset + packed);
   return { header, body, bytes: reader.offset + packed };
 }
@@ -215,7 +213,7 @@ function fileOf(bytes: Uint8Array<ArrayBuffer>) {
 
 /** What a part of a row group may have, which is read in one piece. */
 interface ChunkBounds {
-  /** As it lies in the file, and of one page unpacked. */
+  /** As it lies in the file, and of its pages unpacked, together. */
   readonly mostBytes: number;
   /** Of the lists of a column of lists, together. */
   readonly mostValues?: number;
@@ -237,12 +235,15 @@ export async function readChunk(
   if (packed > mostBytes)
     throw broken(name, place, `${counted(packed, 'byte')} of values; write it with smaller row groups`);
   const own = await table.file.read(start, packed, signal);
-  let values = 0;
+  let [values, unpacked] = [0, 0];
   const pages: PackedPage[] = [];
   for (let at = 0; at < own.length; ) {
     const { header, body, found, bytes } = headerIn(own.subarray(at), mostBytes);
     if (found !== undefined) throw broken(name, place, found);
     pages.push({ header, body });
+    unpacked += header.uncompressed_page_size;
+    if (unpacked > mostBytes)
+      throw broken(name, place, `more than ${counted(mostBytes, 'byte')} of values; write it with smaller row groups`);
     if (isData(header)) values += header.data_page_header?.num_values ?? header.data_page_header_v2?.num_values ?? 0;
     at += bytes;
   }

@@ -37,8 +37,8 @@ export function soundPages(
       return page;
     };
     if (header.type === 'DICTIONARY_PAGE') {
-      unpack(body, size);
       dictionary = header.dictionary_page_header?.num_values ?? 0;
+      checkValues(unpack(body, size), { encoding: 'PLAIN', values: dictionary, dictionary: 0 }, column);
     } else if (header.type === 'DATA_PAGE' && first !== undefined)
       checkFirst(unpack(body, size), first, column, dictionary);
     else if (header.type === 'DATA_PAGE_V2' && second !== undefined) {
@@ -103,29 +103,42 @@ interface Values {
   readonly dictionary: number;
 }
 
-/** Bytes of a value whose bytes lie apart; of others the schema says how many. */
-const widths: Readonly<Record<string, number>> = { INT32: 4, FLOAT: 4, INT64: 8, DOUBLE: 8 };
+/** Bytes of a value; of others the schema says how many. */
+const widths: Readonly<Record<string, number>> = {
+  ...{ BOOLEAN: 1 / 8, INT32: 4, FLOAT: 4, INT64: 8, DOUBLE: 8, INT96: 12 },
+};
 
-function checkValues(
-  bytes: Uint8Array,
-  { encoding, values, dictionary }: Values,
-  { type, schema }: ParquetColumn,
-): void {
+function checkValues(bytes: Uint8Array, { encoding, values, dictionary }: Values, column: ParquetColumn): void {
+  const { type } = column;
   if (encoding === 'RLE_DICTIONARY' || encoding === 'PLAIN_DICTIONARY') {
     const [width = 0] = bytes;
     if (width > mostWidth) throw new Error(`numbers of ${width} bits`);
     if (width > 0) runs(bytes.subarray(1), width, values, dictionary - 1);
     else if (values > 0 && dictionary === 0) throw new Error('numbers without a dictionary');
   } else if (encoding === 'RLE' && type === 'BOOLEAN') runs(bytes.subarray(4), 1, values, 1);
-  else if (encoding === 'BYTE_STREAM_SPLIT') {
-    // The reader takes memory for all of them before it looks.
-    const width = widths[type ?? ''] ?? schema.at(-1)?.type_length ?? 0;
-    if (!(width > 0 && values * width <= bytes.length))
-      throw new Error(`${counted(values, 'value')} of ${counted(width, 'byte')} in ${counted(bytes.length, 'byte')}`);
-  } else if (encoding !== 'PLAIN')
+  else if (encoding === 'PLAIN' || encoding === 'BYTE_STREAM_SPLIT') {
+    // The reader takes memory for all of them before it looks, and would go on behind the page.
+    if (values > 0 && !(bytesOf(bytes, values, column) <= bytes.length))
+      throw new Error(`${counted(values, 'value')} of ${type} in ${counted(bytes.length, 'byte')}`);
+  } else
     throw new Error(
       `values as ${encoding}, which are not read here: write the table with plain values or dictionaries`,
     );
+}
+
+/** How many bytes plain values take that `bytes` begin with; NaN where that cannot be said. */
+function bytesOf(bytes: Uint8Array, values: number, { type, schema }: ParquetColumn): number {
+  if (type !== 'BYTE_ARRAY') {
+    const width = widths[type ?? ''] ?? schema.at(-1)?.type_length ?? 0;
+    return width > 0 ? Math.ceil(values * width) : Number.NaN;
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  let at = 0;
+  for (let i = 0; i < values; i++) {
+    if (at + 4 > bytes.length) return Number.NaN;
+    at += 4 + view.getUint32(at, true);
+  }
+  return at;
 }
 
 /** How deep a value may be missing, and lists may lie in another. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
+import type { PageHeader, SchemaElement } from 'hyparquet';
 import t from 'tap';
-import { runs } from '../../../src/formats/parquet/sound.ts';
+import { runs, soundPages } from '../../../src/formats/parquet/sound.ts';
 
 /** Runs as the format has them, written by hand: groups of eight packed bit by bit, or one number many times. */
 function written(numbers: readonly number[], width: number, isPacked: boolean): Uint8Array {
@@ -39,5 +40,64 @@ t.test('runs that are longer than what is left, end early, are empty, or hold nu
   t.throws(() => runs(Uint8Array.of(0, 1), 1, 8, 1), /run of 0/);
   t.throws(() => runs(Uint8Array.of(8, 1), 1, 8, 1), /beyond the page/);
   t.throws(() => runs(Uint8Array.of(16, 3), 2, 8, 2), /number 3, where 2 is the most/);
+  t.end();
+});
+
+/** Reads a page of plain values, of the column or its dictionary, as if it lay in a file. */
+function readPlain(body: Uint8Array, num_values: number, element: Partial<SchemaElement>, isDictionary = false) {
+  const own = { name: 'x', repetition_type: 'REQUIRED', ...element } as SchemaElement;
+  const schema = [{ name: 'root', num_children: 1 }, own];
+  const column = { name: 'x', path: ['x'], type: own.type, isList: false, schema };
+  const header = {
+    ...{ uncompressed_page_size: body.length, compressed_page_size: body.length },
+    ...(isDictionary
+      ? { type: 'DICTIONARY_PAGE', dictionary_page_header: { num_values, encoding: 'PLAIN' } }
+      : { type: 'DATA_PAGE', data_page_header: { num_values, encoding: 'PLAIN' } }),
+  } as PageHeader;
+  return soundPages([{ header, body }], column, { codec: 'UNCOMPRESSED' } as never);
+}
+
+t.test('property: a page has as many plain values as it says, and none of the next page', (t) => {
+  const types = [
+    [{ type: 'BOOLEAN' }, 1 / 8],
+    [{ type: 'INT32' }, 4],
+    [{ type: 'INT64' }, 8],
+    [{ type: 'INT96' }, 12],
+    [{ type: 'FLOAT' }, 4],
+    [{ type: 'DOUBLE' }, 8],
+    [{ type: 'FIXED_LEN_BYTE_ARRAY', type_length: 3 }, 3],
+  ] as const;
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...types),
+      fc.nat(60),
+      fc.nat(20),
+      fc.boolean(),
+      ([type, width], length, count, isDictionary) => {
+        const read = () => readPlain(new Uint8Array(length), count, type, isDictionary);
+        if (count * width <= length) t.doesNotThrow(read);
+        else t.throws(read, /values? of [A-Z0-9_]+ in \d+ bytes?/);
+      },
+    ),
+  );
+  fc.assert(
+    fc.property(
+      fc.array(fc.nat(5), { maxLength: 8 }),
+      fc.integer({ min: -9, max: 3 }),
+      fc.nat(2),
+      (lengths, cut, more) => {
+        const bytes = Buffer.concat(
+          lengths.map((length) => Buffer.concat([Buffer.of(length, 0, 0, 0), Buffer.alloc(length)])),
+        );
+        const body =
+          cut < 0 ? bytes.subarray(0, Math.max(0, bytes.length + cut)) : Buffer.concat([bytes, Buffer.alloc(cut)]);
+        const read = () => readPlain(body, lengths.length + more, { type: 'BYTE_ARRAY' });
+        if ((more === 0 && cut >= 0) || lengths.length + more === 0) t.doesNotThrow(read);
+        else t.throws(read, /of BYTE_ARRAY in/);
+      },
+    ),
+  );
+  t.throws(() => readPlain(new Uint8Array(8), 1, { type: 'FIXED_LEN_BYTE_ARRAY', type_length: -4 }), /in 8 bytes/);
+  t.throws(() => readPlain(new Uint8Array(8), 1, { type: 'FIXED_LEN_BYTE_ARRAY', type_length: 0 }), /in 8 bytes/);
   t.end();
 });
