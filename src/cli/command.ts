@@ -44,6 +44,8 @@ const named: readonly ErrorCode[] = [
   ...(['EMBED_MODEL', 'PREDICT_MODEL', 'VECTORS_NONE', 'VECTORS_KEY', 'VECTORS_MODEL', 'INSPECT_NOTHING'] as const),
   ...(['FOLDER_MISSING', 'FOLDER_FILE', 'FOLDER_EMPTY', 'WEIGHTS_AVERAGE'] as const),
   ...(['SHARDS_NONE', 'TARS_NONE', 'TARS_EMPTY', 'PARQUET_NONE', 'TABLE_EMPTY', 'SELECTION_EMPTY'] as const),
+  ...(['SELECTION_ENDLESS', 'MIXTURE_SHARE', 'MIXTURE_CLASSES', 'MIXTURE_ENDLESS'] as const),
+  ...(['FOLDER_CLASSES', 'FOLDER_ALIKE', 'TABLE_CLASSES_OTHER'] as const),
 ];
 
 /** What is named cannot be read: because it is not there, or for a reason of the machine, as a right that is not given. */

@@ -25,7 +25,7 @@ export const tablesErrors = {
   MIXTURE_CLASSES:
     'labels of a mixture must mean the same classes in all parts; {part} has others than {first}: {found}. Read the labels of one by `manifest` with `classes`, or take `labels` out of one part.',
   MIXTURE_SHARE:
-    'each part of a mixture must have a sample in an epoch; got none of {part} among {samples:sample}. Raise its `weight`, or `samples`.',
+    'each part of a mixture must have a sample in an epoch; got none of {part} among {samples:sample}. Raise its `weight`, `samples` or `limit`.',
   MIXTURE_ENDLESS:
     'the parts of a mixture must have an end; got {part}, which has none. Take it out, or pass over it alone.',
 } as const;

@@ -129,12 +129,9 @@ async function written(path: string, own: Own): Promise<boolean> {
     return true;
   } catch (error) {
     const code = systemCode(error) ?? '';
-    if (code === 'EEXIST') return false;
-    if (code === 'ENOENT') {
-      // Another process has swept it away, since this one has been slow; or the folder was that of a start that never began, which has taken it away.
-      await makeFolder(dirname(path));
-      return false;
-    }
+    // Another process has swept it away, since this one has been slow; or the folder was that of a start that never began, which has taken it away.
+    if (code === 'ENOENT') await makeFolder(dirname(path));
+    if (code === 'EEXIST' || code === 'ENOENT') return false;
     if (noLinks.includes(code)) return await writtenInPlace(path, own);
     throw error;
   } finally {

@@ -23,6 +23,8 @@ t.test(
       'files.yaml': `source: { manifest: ./none.csv }\n${chain}output: ./runs/files\n`,
       'shards.yaml': `source: { shards: ./none }\n${chain.replace('decode, ', '')}output: ./runs/shards\n`,
       'empty.yaml': `source: { image-folder: ./empty }\n${chain}output: ./runs/empty\n`,
+      'one.yaml': `source: { mixture: [{ source: { image-folder: ./pictures }, weight: 1 }, { source: { image-folder: ./none }, weight: 1 }] }\n${chain}output: ./runs/one\n`,
+      'share.yaml': `source: { mixture: [{ source: { image-folder: ./pictures }, weight: 1 }, { source: { image-folder: ./pictures }, weight: 1000 }] }\n${chain}output: ./runs/share\n`,
       'model.yaml': `source: { image-folder: ./pictures }\n${chain.replace('16 }', '16 }, { embed: { from: ./none } }')}output: ./runs/model\n`,
       'train.yaml': `source: { image-folder: ./none }${training}output: ./runs/train\n`,
       'held-out.yaml': `source: { image-folder: ./pictures }${training}evaluate: { reconstruction: { on: ./none } }\noutput: ./runs/held-out\n`,
@@ -35,7 +37,7 @@ t.test(
     await pictureFolder(join(dir, 'pictures'), 2);
     const at = (name: string) => join(dir, name);
     const none = at('none');
-    const pipelines = ['folder', 'files', 'shards', 'empty', 'model', 'train', 'held-out', 'init'];
+    const pipelines = ['folder', 'files', 'shards', 'empty', 'one', 'share', 'model', 'train', 'held-out', 'init'];
     const given: Readonly<Record<string, readonly (readonly string[])[]>> = {
       run: [[at('none.yaml')], [at('empty')], ...pipelines.map((name) => [at(`${name}.yaml`)])],
       check: [[at('none.yaml')], [at('empty')]],

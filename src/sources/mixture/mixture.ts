@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { fail, type ValidationIssue } from '../../errors.ts';
+import { fail, PatchstreamError, type ValidationIssue } from '../../errors.ts';
 import { PassedOver } from '../../files/passed-over.ts';
 import { classDifference } from '../classes.ts';
 import type { Fields, OpenSource } from '../open-source.ts';
 import { isSelecting, type Selection, selected } from '../selection.ts';
-import { defineSource, type Source, type SourceContext } from '../source.ts';
+import { defineSource, type Source, type SourceContext, type SourceFactory } from '../source.ts';
 import { sourceOption } from '../source-option.ts';
 import { commonSpec } from './common.ts';
 import { type Share, sharesOf, turnsOf } from './turns.ts';
@@ -30,6 +30,23 @@ const part = z.strictObject({
 
 type Part = z.output<typeof part>;
 
+/** A part as a program gives it; `S` is the type of its samples. */
+export interface MixturePart<S = unknown> extends Omit<z.input<typeof part>, 'source'> {
+  readonly source: Source<S>;
+}
+
+/** The samples of a mixture: the fields that those of all parts have. */
+export type Mixed<Parts extends readonly MixturePart[]> = Parts extends readonly MixturePart<infer S>[]
+  ? Pick<S, keyof S>
+  : never;
+
+/** The factory of a mixture, whose samples are of the types of its parts. */
+export interface MixtureFactory extends Pick<SourceFactory<never, object, never>, 'definition'> {
+  <const Parts extends readonly MixturePart[]>(
+    options: Selection & { readonly parts: Parts; readonly samples?: number | undefined },
+  ): Source<Mixed<Parts>>;
+}
+
 /**
  * The samples of several sources as one. In an epoch their shares are as the weights say, rounded to whole samples; it is as long as all parts together or as `samples` says. A part of which an epoch has
  * fewer than it holds goes on in the next where it has stopped; of which it has more, is passed over again, `name/key#1`. So each of its samples is met equally often. Which samples an epoch has
@@ -53,13 +70,10 @@ export const mixture = defineSource({
   reads: ({ parts }) => parts.flatMap(({ source }) => readBy(source)),
   once: ({ parts, samples: _, ...options }) => ({
     ...options,
-    parts: parts.map(({ weight: _, source: { source }, ...part }) => {
-      const { definition } = source;
-      return {
-        ...part,
-        source: { source: { ...source, options: definition.once?.(source.options) ?? source.options } },
-      };
-    }),
+    parts: parts.map(({ weight: _, source: { source }, ...part }) => ({
+      ...part,
+      source: { source: { ...source, options: onceOf(source) } },
+    })),
   }),
   *check({ parts }) {
     yield* checkNames(parts);
@@ -79,7 +93,7 @@ export const mixture = defineSource({
   spec: ({ parts }) => commonSpec(parts.map(({ source }) => specOf(source))),
   async open({ parts, samples, ...chosen }, context) {
     const names = namesOf(parts);
-    const whole = await openAll(parts, context);
+    const whole = await openAll(parts, context, isSelecting(chosen));
     const close = async () => {
       await Promise.all(whole.map((source) => source.close?.()));
     };
@@ -128,7 +142,7 @@ export const mixture = defineSource({
       throw error;
     }
   },
-});
+}) as MixtureFactory;
 
 /** The parts by their names. */
 function namesOf(parts: readonly Part[]): string[] {
@@ -158,11 +172,23 @@ function readBy({ source: { definition, options } }: Source): readonly string[] 
   return definition.reads?.(options) ?? (folder === undefined ? [] : [folder]);
 }
 
-/** The parts, open; none stays open where one cannot be opened. */
-async function openAll(parts: readonly Part[], context: SourceContext): Promise<OpenSource[]> {
+function onceOf({ definition, options }: Source['source']): unknown {
+  return definition.once?.(options) ?? options;
+}
+
+/** How many times a part passes over what it reads. */
+function repeatOf({ source: { definition, options } }: Source): number {
+  return definition.once === undefined ? 1 : ((options as { readonly repeat?: number }).repeat ?? 1);
+}
+
+/** The parts, open; none stays open where one cannot be opened. @param once whether each passes but once over what it reads: what is repeated is what was chosen. */
+async function openAll(parts: readonly Part[], context: SourceContext, once: boolean): Promise<OpenSource[]> {
   const opened: OpenSource[] = [];
   try {
-    for (const { source } of parts) opened.push(await source.source.definition.open(source.source.options, context));
+    for (const { source } of parts) {
+      const { definition, options } = source.source;
+      opened.push(await definition.open(once ? onceOf(source.source) : options, context));
+    }
     return opened;
   } catch (error) {
     await Promise.all(opened.map((source) => source.close?.()));
@@ -181,7 +207,17 @@ function sharedOut(parts: readonly Part[], whole: readonly OpenSource[], { sampl
   const endless = whole.findIndex(({ count }) => !Number.isFinite(count));
   if (endless >= 0) throw fail('MIXTURE_ENDLESS', { part: names[endless]! });
   const { limit, ...folds } = chosen;
-  const folded = isSelecting(folds) ? whole.map((source) => selected(source, folds)) : whole;
+  const repeats = isSelecting(chosen) ? parts.map(({ source }) => repeatOf(source)) : parts.map(() => 1);
+  const choose = (source: OpenSource, i: number, selection: Selection, repeat?: number) => {
+    try {
+      return selected(source, selection, repeat);
+    } catch (error) {
+      throw error instanceof PatchstreamError ? new PatchstreamError(error.code, error.text, names[i], error) : error;
+    }
+  };
+  const folded = isSelecting(folds)
+    ? whole.map((source, i) => choose(source, i, folds, limit === undefined ? repeats[i] : 1))
+    : whole;
   const weightsOver = (sources: readonly OpenSource[]) => parts.map(({ weight }, i) => weight ?? sources[i]!.count);
   const all = (sources: readonly OpenSource[]) => sources.reduce((sum, { count }) => sum + count, 0);
   const enough = (shares: readonly number[]) => {
@@ -190,7 +226,9 @@ function sharedOut(parts: readonly Part[], whole: readonly OpenSource[], { sampl
     throw fail('MIXTURE_SHARE', { part: names[none]!, samples: shares.reduce((sum, share) => sum + share, 0) });
   };
   const most = limit === undefined ? [] : enough(sharesOf(weightsOver(folded), Math.min(limit, all(folded))));
-  const sources = folded.map((source, i) => (limit === undefined ? source : selected(source, { limit: most[i] })));
+  const sources = folded.map((source, i) =>
+    limit === undefined ? source : choose(source, i, { limit: most[i] }, repeats[i]),
+  );
   const shares = enough(sharesOf(weightsOver(sources), samples ?? all(sources)));
   return {
     sources,

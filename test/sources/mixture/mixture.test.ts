@@ -118,6 +118,37 @@ t.test('`fold` and `without` choose in each part by its own keys, `limit` by the
   t.same(epochOf(few, 1), epochOf(few, 0), 'what was chosen is all that there is');
 });
 
+t.test('a part that is repeated is chosen from first: no picture is on both sides of a fold', async (t) => {
+  const root = t.testdir();
+  for (const name of ['one', 'other']) await labelledFolder(join(root, name), 4);
+  const other = { source: imageFolder({ path: join(root, 'other'), labels: true }), name: 'b' };
+  const repeated = { path: join(root, 'one'), repeat: 3, labels: true };
+  const parts = [{ source: imageFolder(repeated) }, other];
+  const picturesOf = (source: OpenSource) => epochOf(source, 0).map((key) => key.replace(/#\d+$/, ''));
+  const whole = await open(parts);
+  const [inside, outside] = [await open(parts, { fold: '1/3' }), await open(parts, { without: '1/3' })];
+  t.same([...picturesOf(inside), ...picturesOf(outside)].toSorted(), picturesOf(whole).toSorted());
+  const held = new Set(picturesOf(inside));
+  t.ok(held.size > 1 && picturesOf(outside).every((picture) => !held.has(picture)));
+  const alone = await open([{ source: imageFolder({ ...repeated, fold: '1/3' }) }, other]);
+  const ofFolder = (source: OpenSource) => epochOf(source, 0).filter((key) => key.startsWith('image-folder/'));
+  t.same(ofFolder(inside), ofFolder(alone), 'the same as if the part had chosen');
+  const few = await open(parts, { limit: 6 });
+  const chosen = new Set(ofFolder(few).map((key) => key.replace(/#\d+$/, '')));
+  t.ok(chosen.size > 1);
+  t.equal(ofFolder(few).length, 3 * chosen.size, 'what was chosen is repeated');
+  for (let i = 0; i < few.count; i += 4) await few.read(i, context.signal);
+});
+
+t.test('a choice that leaves nothing of a part says of which', async (t) => {
+  const one = numbered({ count: 1, name: 'one' });
+  const part = partOf('one/0.png', 9);
+  await t.rejects(open([{ source: a }, { source: one, name: 'few' }], { without: `${part}/9` }), {
+    code: 'SELECTION_EMPTY',
+    message: /few: .*1 sample of the source/,
+  });
+});
+
 t.test(
   'a run: shuffled epochs of the shares, each another; begun anew at any position it goes on as it would have',
   async (t) => {
