@@ -28,10 +28,18 @@ export const timing = z.strictObject({
 /** The parts of `evaluate` that are neither times nor measures. */
 export const evaluateParts = ['source', 'stages', 'measures'] as const;
 
-/** The options of `evaluate`. The short form names each measure once; the full form lists `measures`. */
-export function evaluateOptions(measures: Iterable<MeasureDefinition>) {
+const known = new WeakMap<ReadonlyMap<string, MeasureDefinition>, ReturnType<typeof optionsWith>>();
+
+/** The options of `evaluate` with the measures of a registry. The short form names each measure once; the full form lists `measures`. Made once, as their JSON schema is. */
+export function evaluateOptions(measures: ReadonlyMap<string, MeasureDefinition>) {
+  const options = known.get(measures) ?? optionsWith(measures);
+  known.set(measures, options);
+  return options;
+}
+
+function optionsWith(measures: ReadonlyMap<string, MeasureDefinition>) {
   const short = Object.fromEntries(
-    [...measures].map(({ name, summary, options }) => [name, options.describe(summary).optional()]),
+    [...measures.values()].map(({ name, summary, options }) => [name, options.describe(summary).optional()]),
   );
   return timing.extend({
     source: z.unknown().optional().describe('The samples it is evaluated on, where a measure names none.'),

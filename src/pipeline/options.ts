@@ -44,9 +44,14 @@ export interface OptionProblem {
   readonly key: boolean;
 }
 
-/** The schema of what a user writes (before defaults), for documents, completion and messages. */
+const written = new WeakMap<z.ZodType, JsonSchema>();
+
+/** The schema of what a user writes (before defaults), for documents, completion and messages. Made once: it takes milliseconds, and each option of each file asks. */
 export function jsonSchema(schema: z.ZodType): JsonSchema {
+  const known = written.get(schema);
+  if (known !== undefined) return known;
   const { $schema: _, ...json } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', reused: 'inline' });
+  written.set(schema, json as JsonSchema);
   return json as JsonSchema;
 }
 

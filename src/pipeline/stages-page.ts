@@ -51,7 +51,7 @@ export function stagesPage(registry: Registry): string {
     '',
     '## `evaluate`',
     '',
-    ...rowsOf(jsonSchema(evaluateOptions(registry.measures.values())), linked),
+    ...rowsOf(jsonSchema(evaluateOptions(registry.measures)), linked),
     '',
   ].join('\n');
 }

@@ -3,6 +3,8 @@ import t from 'tap';
 import { z } from 'zod';
 import { pathOption } from '../../src/files/path-option.ts';
 import { reconstruction } from '../../src/measures/reconstruction/index.ts';
+import { builtin } from '../../src/pipeline/builtin.ts';
+import { evaluateOptions } from '../../src/pipeline/evaluate.options.ts';
 import {
   firstOf,
   found,
@@ -13,6 +15,8 @@ import {
   schemaAt,
   typeText,
 } from '../../src/pipeline/options.ts';
+import { createRegistry } from '../../src/pipeline/registry.ts';
+import { trainOptions } from '../../src/pipeline/train.options.ts';
 import { faceCrop } from '../../src/stages/face-crop.ts';
 
 const said = (schema: z.ZodType, options: unknown, also?: readonly string[]) =>
@@ -307,5 +311,14 @@ t.test('any value: problems exactly where zod has an issue, and otherwise what z
     },
     additionalProperties: false,
   });
+  t.end();
+});
+
+t.test('JSON schemas are made once, those of `evaluate` with the measures of a registry too', (t) => {
+  for (const schema of [z.strictObject({}), trainOptions]) t.equal(jsonSchema(schema), jsonSchema(schema));
+  const { measures } = builtin;
+  t.equal(jsonSchema(evaluateOptions(measures)), jsonSchema(evaluateOptions(measures)));
+  const { properties } = jsonSchema(evaluateOptions(createRegistry({}).measures));
+  t.same([properties!.knn, properties!.every?.type], [undefined, 'object'], 'another registry has its own');
   t.end();
 });

@@ -212,7 +212,7 @@ function placedFrom(from: string, value: unknown, keys: readonly string[], schem
 
 /** Of the parts that are no names with options. */
 function partsSchema({ measures } = builtin): JsonSchema {
-  return { properties: { train: jsonSchema(trainOptions), evaluate: jsonSchema(evaluateOptions(measures.values())) } };
+  return { properties: { train: jsonSchema(trainOptions), evaluate: jsonSchema(evaluateOptions(measures)) } };
 }
 
 interface Carried {

@@ -262,7 +262,7 @@ function trainOf(node: Node, reader: Reader): Train | undefined {
 
 function evaluateOf(node: Node, reader: Reader): Evaluate {
   const { measures } = reader.registry;
-  const whole = plainWithPaths(node, jsonSchema(evaluateOptions(measures.values())), reader.file) as Evaluate;
+  const whole = plainWithPaths(node, jsonSchema(evaluateOptions(measures)), reader.file) as Evaluate;
   return lookedUp(node, whole, ['evaluate'], ['source', 'stages', 'measures', ...measures.keys()], reader) as Evaluate;
 }
 

@@ -106,7 +106,7 @@ function definitions(registry: Registry, suffix: string): Record<string, JsonSch
   const path = { type: 'string', minLength: 1 } as const;
   const paths = { anyOf: [path, { type: 'array', items: path }] } as const;
   const train = jsonSchema(trainOptions);
-  const evaluate = withSources(jsonSchema(evaluateOptions(registry.measures.values())), of('source'), stages);
+  const evaluate = withSources(jsonSchema(evaluateOptions(registry.measures)), of('source'), stages);
   const { properties = {} } = jsonSchema(settings.partial());
   const file = {
     type: 'object',
