@@ -13,7 +13,7 @@ import {
   Sums,
   sumsOfSquares,
 } from '../../src/backends/updates.ts';
-import { expectClose, expectNoTensorLeak, waves } from '../kit/training/tensors.ts';
+import { expectClose, expectNoTensorLeak, readings, waves } from '../kit/training/tensors.ts';
 import { ownKernels, testDevice, withoutTorch } from '../kit/training/torch.ts';
 
 const skip = { skip: withoutTorch };
@@ -23,7 +23,7 @@ type Operation = (...inputs: tf.Tensor[]) => tf.Tensor;
 
 /** The value and the gradients of a weighted sum of it, by every input. */
 function computed(operation: Operation, shapes: readonly (readonly number[])[]): Float32Array[] {
-  return tf.tidy(() => {
+  return readings(() => {
     const inputs = shapes.map((shape, i) => tf.tensor(Float32Array.from(waves(shape, i).data), [...shape]));
     const weigh = (...xs: tf.Tensor[]) => {
       const y = operation(...xs);
@@ -80,7 +80,7 @@ for (const rows of rowCounts) {
 t.test('gelu against float64, from tail to tail', skip, (t) => {
   const count = 4001;
   const x = Float32Array.from({ length: count }, (_, i) => (i - 2000) / 200);
-  const [y, slope] = tf.tidy(() => fused('PatchstreamGelu', { x: tf.tensor1d(x) })!.map((each) => each.dataSync()));
+  const [y, slope] = readings(() => fused('PatchstreamGelu', { x: tf.tensor1d(x) })!.map((each) => each.dataSync()));
   let [worst, worstSlope] = [0, 0];
   for (let i = 0; i < count; i++) {
     const share = cumulative(x[i]!);
@@ -195,7 +195,7 @@ t.test('attention refuses a bucket that the table has not', skip, (t) => {
 });
 
 t.test('attention with logits too large for exp', skip, (t) => {
-  const values = tf.tidy(() => ops.attention(tf.fill([1, 3, 6], 1e4) as tf.Tensor3D, 1).dataSync());
+  const values = readings(() => ops.attention(tf.fill([1, 3, 6], 1e4) as tf.Tensor3D, 1).dataSync());
   t.same(
     [...values],
     Array.from({ length: 6 }, () => 1e4),

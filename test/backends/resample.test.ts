@@ -2,7 +2,7 @@ import t from 'tap';
 import { enlarging, halving, mixCells } from '../../src/backends/resample.ts';
 import * as tf from '../../src/backends/tf.ts';
 import { prepareWasm } from '../../src/backends/wasm/wasm.ts';
-import { expectClose, expectOperation, waves } from '../kit/training/tensors.ts';
+import { expectClose, expectOperation, type Numbers, referred, waves } from '../kit/training/tensors.ts';
 
 await prepareWasm((message) => t.comment(message));
 
@@ -45,10 +45,10 @@ for (const [rows, columns] of [
     const half = [Math.floor(rows / 2), Math.floor(columns / 2)] as const;
     const matrices = { down: halving([rows, columns]), up: enlarging(half, [rows, columns]) };
     const mixed = (matrix: tf.Tensor2D) => (x?: tf.Tensor) => mixCells(x as tf.Tensor3D, matrix);
-    await expectOperation(t, mixed(matrices.down), halved(rows, columns, C) as never, [waves([N, rows * columns, C])]);
-    await expectOperation(t, mixed(matrices.up), enlarged(half, [rows, columns], C) as never, [
-      waves([N, half[0] * half[1], C]),
-    ]);
+    const hold = (matrix: tf.Tensor2D, reference: unknown, input: Numbers) =>
+      expectOperation(t, mixed(matrix), referred(reference as never, [input]), [input]);
+    await hold(matrices.down, halved(rows, columns, C), waves([N, rows * columns, C]));
+    await hold(matrices.up, enlarged(half, [rows, columns], C), waves([N, half[0] * half[1], C]));
     tf.dispose([matrices.down, matrices.up]);
   });
 }

@@ -11,7 +11,7 @@ import { disposeState } from '../../src/train/optimizers/optimizer.ts';
 import { sampleBlockMasks, sampleMasks } from '../../src/vision/masks.ts';
 import { type Arm, armModel, arms, expectArms } from '../kit/training/arms.ts';
 import { formulaParameters, formulaPicture, measure } from '../kit/training/models.ts';
-import { expectClose, expectNoTensorLeak, relativeL2 } from '../kit/training/tensors.ts';
+import { expectClose, expectNoTensorLeak, readings, relativeL2 } from '../kit/training/tensors.ts';
 import { testDevice, withoutTorch } from '../kit/training/torch.ts';
 
 await t.test('loss, predictions and every gradient are those of float64: torch', { skip: withoutTorch }, async (t) => {
@@ -126,11 +126,11 @@ t.test('the feature `cls` of several tokens is the mean of theirs', async (t) =>
   const params = formulaParameters(model);
   const picture = tf.tensor4d(Float32Array.from(formulaPicture.data), [2, 64, 64, 3]);
   const first = (tokens: tf.Tensor3D) => tokens.slice([0, 0, 0], [-1, 1, -1]);
-  const before = tf.tidy(() => first(model.encode(params, { picture })).dataSync());
+  const before = readings(() => first(model.encode(params, { picture })).dataSync());
   // The order of the tokens does not count for their mean.
   const token = params.cls_token!;
   tf.tidy(() => token.assign(tf.reverse(token, 1)));
-  const after = tf.tidy(() => first(model.encode(params, { picture })).dataSync());
+  const after = readings(() => first(model.encode(params, { picture })).dataSync());
   expectClose(t, after, before, 1e-5);
   tf.dispose([params, picture] as tf.TensorContainer);
   model.dispose();
@@ -153,7 +153,7 @@ for (const name of ['lomar-decoder', 'lomar-late', 'lomar-late-absolute', 'lomar
     const params = formulaParameters(model);
     const batch = batchOf(arm, 1);
     const restored = (picture: HostTensor) =>
-      tf.tidy(() => {
+      readings(() => {
         if (!isRestorer(model)) throw new Error(`${name} restores nothing`);
         return model.reconstruct(params, uploadAll(model.inputs({ ...batch, picture }))).dataSync();
       });

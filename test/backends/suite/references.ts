@@ -65,26 +65,29 @@ export function attended(
 ): Float64Array {
   const out = new Float64Array(B * T * heads * d);
   const buckets = table === undefined ? 1 : table.length / d;
-  const at = (part: number, b: number, i: number, h: number, c: number) =>
-    qkv[(b * T + i) * 3 * heads * d + part * heads * d + h * d + c]!;
+  /** Where the queries (0), keys (1) or values (2) of a token and head begin. */
+  const at = (part: number, b: number, i: number, h: number) => (b * T + i) * 3 * heads * d + part * heads * d + h * d;
   for (let b = 0; b < B; b++) {
     for (let h = 0; h < heads; h++) {
       for (let i = 0; i < T; i++) {
-        const shares = Array.from({ length: T }, (_, j) => {
+        const q = at(0, b, i, h);
+        const shares = Float64Array.from({ length: T }, (_, j) => {
+          const k = at(1, b, j, h);
+          const [there, back] = [bucket(b, i, j, buckets), bucket(b, j, i, buckets)];
           let logit = bias?.[(h * T + i) * T + j] ?? 0;
           for (let c = 0; c < d; c++) {
-            logit += (at(0, b, i, h, c) * at(1, b, j, h, c)) / Math.sqrt(d);
-            if (table !== undefined)
-              logit += at(0, b, i, h, c) * tableScale * table[c * buckets + bucket(b, i, j, buckets)]!;
-            if (queries !== undefined)
-              logit += at(1, b, j, h, c) * tableScale * queries[c * buckets + bucket(b, j, i, buckets)]!;
+            logit += (qkv[q + c]! * qkv[k + c]!) / Math.sqrt(d);
+            if (table !== undefined) logit += qkv[q + c]! * tableScale * table[c * buckets + there]!;
+            if (queries !== undefined) logit += qkv[k + c]! * tableScale * queries[c * buckets + back]!;
           }
           return Math.exp(logit);
         });
         const total = shares.reduce((x, y) => x + y);
-        for (let c = 0; c < d; c++) {
-          for (let j = 0; j < T; j++) {
-            const value = at(2, b, j, h, c) + (values?.[bucket(b, i, j, buckets) * d + c] ?? 0);
+        for (let j = 0; j < T; j++) {
+          const v = at(2, b, j, h);
+          const there = bucket(b, i, j, buckets) * d;
+          for (let c = 0; c < d; c++) {
+            const value = qkv[v + c]! + (values?.[there + c] ?? 0);
             out[(b * T + i) * heads * d + h * d + c]! += (shares[j]! / total) * value;
           }
         }

@@ -5,7 +5,7 @@ import { buildModel } from '../../../src/models/index.ts';
 import { type HostBatch, type HostTensor, isRestorer, type Model } from '../../../src/models/model.ts';
 import type { Spec } from '../../../src/vision/spec.ts';
 import { expectFloat64, formulaGridMasks, formulaParameters, formulaPicture, readExpected } from './models.ts';
-import { expectClose } from './tensors.ts';
+import { expectClose, readings } from './tensors.ts';
 
 /** The arms of LoMaR, MAE and SRMAE, as fixtures/expected/README.md has their parameters and inputs. */
 
@@ -86,7 +86,7 @@ export async function expectArms(t: Test): Promise<void> {
       expectFloat64(t, model, arm.batch, expected, 1e-4);
       if (!isRestorer(model)) throw new Error(`${arm.name} restores nothing`);
       const params = formulaParameters(model);
-      const shown = tf.tidy(() => model.reconstruct(params, uploadAll(model.inputs(arm.batch))).dataSync());
+      const shown = readings(() => model.reconstruct(params, uploadAll(model.inputs(arm.batch))).dataSync());
       const kept = Float32Array.from(shown).filter((_, i) => i % expected.predictionStride === 0);
       expectClose(t, kept, expected.prediction, 1e-5, 'prediction');
       tf.dispose(params);

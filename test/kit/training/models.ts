@@ -5,7 +5,7 @@ import * as tf from '../../../src/backends/tf.ts';
 import { uploadAll } from '../../../src/backends/upload.ts';
 import type { HostBatch, HostTensor, Model } from '../../../src/models/model.ts';
 import { Random } from '../../../src/random.ts';
-import { expectClose } from './tensors.ts';
+import { expectClose, readings } from './tensors.ts';
 
 /** Parameters and inputs by the formulas of fixtures/expected/README.md, and what models make of them in float64. */
 
@@ -106,7 +106,7 @@ export function measure(
   batch: HostBatch,
   more: HostBatch = {},
 ): { loss: number; grads: Record<string, Float32Array> } {
-  return tf.tidy(() => {
+  return readings(() => {
     const values = { ...model.inputs(batch), ...more };
     const inputs = uploadAll(values);
     let count = 0;

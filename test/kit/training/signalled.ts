@@ -5,6 +5,7 @@ import { Session } from 'node:inspector';
 import { setImmediate } from 'node:timers/promises';
 import * as tf from '../../../src/backends/tf.ts';
 import { prepareTorch } from '../../../src/backends/torch/prepare.ts';
+import { readings } from './tensors.ts';
 import { wavy } from './torch.ts';
 
 const [means, asked] = process.argv.slice(2);
@@ -14,7 +15,7 @@ let profiled = async () => {};
 // oneDNN takes a workspace of the heap for products of many factors.
 const inputs = [wavy([512, 256]), wavy([256, 64], 1), wavy([2048, 32], 2), wavy([2048, 48], 3)] as const;
 const product = () =>
-  tf.tidy(() => [tf.matMul(inputs[0], inputs[1]), tf.matMul(inputs[2], inputs[3], true)].map((x) => x.dataSync()));
+  readings(() => [tf.matMul(inputs[0], inputs[1]), tf.matMul(inputs[2], inputs[3], true)].map((x) => x.dataSync()));
 const expected = product();
 
 if (means === 'profiler') {

@@ -8,6 +8,15 @@ export async function expectNoTensorLeak(t: Pick<Test, 'equal'>, f: () => unknow
   t.equal(tf.memory().numTensors, before, 'tensors after as before');
 }
 
+/** What `f` reads of tensors, which are freed behind it. Handed out of `tf.tidy`, each number would be looked at, whether it is a tensor. */
+export function readings<T>(f: () => T): T {
+  let found: { readonly value: T } | undefined;
+  tf.tidy(() => {
+    found = { value: f() };
+  });
+  return found!.value;
+}
+
 /** ‖found − expected‖ / ‖expected‖, or the norm of what was found where nothing was expected. */
 export function relativeL2(found: ArrayLike<number>, expected: ArrayLike<number>): number {
   let difference = 0;
@@ -47,25 +56,56 @@ export function waves(shape: readonly number[], index = 0): Numbers {
   return { shape, data };
 }
 
+/** What an operation is held against. */
+export interface Referred {
+  readonly value: Float64Array;
+  /** The gradient is that of the sum of the value times these. */
+  readonly weights: Float64Array;
+  /** Of each input: where the gradient is known, and what it is there. */
+  readonly gradients: readonly { readonly places: readonly number[]; readonly numeric: readonly number[] }[];
+}
+
 /**
- * Holds an operation against a float64 reference in plain JavaScript: the value, and the gradient of a weighted sum of it by every input
- * against central differences of the reference (step 1e-5), of large inputs at `probes` places spread over them. And nothing may leak.
+ * The value of a float64 reference in plain JavaScript, and the gradient of a weighted sum of it by every input: central differences (step 1e-5), of large
+ * inputs at `probes` places spread over them.
  *
  * @param reference takes the inputs' numbers and returns the output's.
+ */
+export function referred(
+  reference: (...inputs: Float64Array[]) => Float64Array,
+  inputs: readonly Numbers[],
+  probes = 200,
+): Referred {
+  const arrays = inputs.map(({ data }) => data);
+  const value = reference(...arrays);
+  const weights = waves([value.length], 9).data;
+  const sum = (values: Float64Array) => values.reduce((total, value, i) => total + value * weights[i]!, 0);
+  const gradients = arrays.map(({ length }, which) => {
+    const stride = Math.ceil(length / probes);
+    const places = Array.from({ length: Math.ceil(length / stride) }, (_, i) => i * stride);
+    const numeric = places.map((at) => (sum(shifted(which, at, 1e-5)) - sum(shifted(which, at, -1e-5))) / 2e-5);
+    return { places, numeric };
+  });
+  return { value, weights, gradients };
+
+  function shifted(which: number, at: number, step: number): Float64Array {
+    return reference(...arrays.map((array, i) => (i === which ? array.with(at, array[at]! + step) : array)));
+  }
+}
+
+/**
+ * Holds the value and the gradients of an operation against a reference. And nothing may leak.
+ *
  * @param tolerance relative L2 per tensor, for the value and for each gradient.
  */
 export async function expectOperation(
   t: Test,
   operation: (...inputs: tf.Tensor[]) => tf.Tensor,
-  reference: (...inputs: Float64Array[]) => Float64Array,
+  expected: Referred,
   inputs: readonly Numbers[],
   tolerance = 1e-5,
-  probes = 200,
 ): Promise<void> {
-  const arrays = inputs.map(({ data }) => data);
-  const expected = reference(...arrays);
-  const weights = waves([expected.length], 9).data;
-  const sum = (values: Float64Array) => values.reduce((total, value, i) => total + value * weights[i]!, 0);
+  const { weights } = expected;
   await expectNoTensorLeak(t, () => {
     const tensors = inputs.map(({ shape, data }) => tf.tensor(Float32Array.from(data), [...shape]));
     const value = tf.tidy(() => operation(...tensors));
@@ -74,12 +114,9 @@ export async function expectOperation(
       return y.mul(tf.tensor(Float32Array.from(weights), y.shape)).sum() as tf.Scalar;
     };
     const gradients = tf.tidy(() => tf.grads(weigh)(tensors));
-    expectClose(t, value.dataSync(), expected, tolerance, 'value');
+    expectClose(t, value.dataSync(), expected.value, tolerance, 'value');
     for (const [which, gradient] of gradients.entries()) {
-      const { length } = arrays[which]!;
-      const stride = Math.ceil(length / probes);
-      const places = Array.from({ length: Math.ceil(length / stride) }, (_, i) => i * stride);
-      const numeric = places.map((at) => (sum(shifted(which, at, 1e-5)) - sum(shifted(which, at, -1e-5))) / 2e-5);
+      const { places, numeric } = expected.gradients[which]!;
       t.same(gradient.shape, inputs[which]!.shape, `gradient by input ${which}: its shape`);
       const values = gradient.dataSync();
       const probed = places.map((at) => values[at]!);
@@ -87,8 +124,4 @@ export async function expectOperation(
     }
     tf.dispose([...tensors, value, ...gradients]);
   });
-
-  function shifted(which: number, at: number, step: number): Float64Array {
-    return reference(...arrays.map((array, i) => (i === which ? array.with(at, array[at]! + step) : array)));
-  }
 }

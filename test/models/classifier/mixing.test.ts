@@ -1,12 +1,11 @@
 import fc from 'fast-check';
 import t from 'tap';
-import * as tf from '../../../src/backends/tf.ts';
 import { upload } from '../../../src/backends/upload.ts';
 import { prepareWasm } from '../../../src/backends/wasm/wasm.ts';
 import { type Mixing, mixes } from '../../../src/models/classifier/mixing.options.ts';
 import { drawMix, mixedPictures, mixInputs, softTargets } from '../../../src/models/classifier/mixing.ts';
 import { Random } from '../../../src/random.ts';
-import { expectClose, expectNoTensorLeak } from '../../kit/training/tensors.ts';
+import { expectClose, expectNoTensorLeak, readings } from '../../kit/training/tensors.ts';
 
 await prepareWasm((message) => t.comment(message));
 
@@ -129,7 +128,7 @@ t.test('pictures are mixed with their partners, both ways', async (t) => {
   await expectNoTensorLeak(t, () => {
     const picture = upload(pictures(N, H, W));
     const made = (mix: Parameters<typeof mixInputs>[0]) =>
-      tf.tidy(() => {
+      readings(() => {
         const inputs = Object.entries(mixInputs(mix, N, [H, W])).map(([name, numbers]) => [name, upload(numbers)]);
         return mixedPictures({ picture, ...Object.fromEntries(inputs) }).dataSync();
       });

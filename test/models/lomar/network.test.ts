@@ -22,7 +22,7 @@ import {
   measure,
   readExpected,
 } from '../../kit/training/models.ts';
-import { expectClose, expectNoTensorLeak, relativeL2 } from '../../kit/training/tensors.ts';
+import { expectClose, expectNoTensorLeak, readings, relativeL2 } from '../../kit/training/tensors.ts';
 
 await prepareWasm((message) => t.comment(message));
 
@@ -122,8 +122,8 @@ t.test('fresh: masked tokens of a window are alike, and the first step moves eve
   const params = model.init((name) => new Random(7, name, 'init'));
   const batch = batchOf(2);
   const inputs = tf.tidy(() => uploadAll(model.inputs(batch)));
-  const before = tf.tidy(() => model.reconstruct(params, inputs).arraySync()) as number[][][][];
-  const masks = tf.tidy(() => inputs.masks!.arraySync()) as number[][][];
+  const before = readings(() => model.reconstruct(params, inputs).arraySync()) as number[][][][];
+  const masks = readings(() => inputs.masks!.arraySync()) as number[][][];
   for (let n = 0; n < 2; n++) {
     for (let view = 0; view < 2; view++) {
       const hidden = before[n]![view]!.filter((_, token) => masks[n]![view]![token] === 1);
@@ -141,7 +141,7 @@ t.test('fresh: masked tokens of a window are alike, and the first step moves eve
     const moved = tf.tidy(() => params[`blocks.${i}.attn.rpe_k.lookup_table_weight`]!.abs().max().dataSync()[0]!);
     t.ok(moved > 1e-4, `table ${i} moved by ${moved}`);
   }
-  const after = tf.tidy(() => model.reconstruct(params, inputs).arraySync()) as number[][][][];
+  const after = readings(() => model.reconstruct(params, inputs).arraySync()) as number[][][][];
   const hidden = after[0]![0]!.filter((_, token) => masks[0]![0]![token] === 1);
   t.notOk(
     hidden.every((token) => relativeL2(token, hidden[0]!) < 1e-5),

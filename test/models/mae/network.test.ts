@@ -22,7 +22,7 @@ import {
   measure,
   readExpected,
 } from '../../kit/training/models.ts';
-import { expectClose, expectNoTensorLeak, relativeL2 } from '../../kit/training/tensors.ts';
+import { expectClose, expectNoTensorLeak, readings, relativeL2 } from '../../kit/training/tensors.ts';
 
 await prepareWasm((message) => t.comment(message));
 
@@ -126,7 +126,7 @@ t.test('what is hidden does not reach the prediction, and what is visible does',
       const row = (Math.floor(changed / 8) * 8 + y) * 64 + (changed % 8) * 8;
       picture.fill(255, row * 3, (row + 8) * 3);
     }
-    return tf.tidy(() => {
+    return readings(() => {
       const inputs = uploadAll(model.inputs({ ...batch, picture: { ...batch.picture!, data: picture } }));
       return model.reconstruct(params, inputs).dataSync();
     });

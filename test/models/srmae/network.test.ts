@@ -30,7 +30,7 @@ import {
   measure,
   readExpected,
 } from '../../kit/training/models.ts';
-import { expectClose, expectNoTensorLeak, relativeL2 } from '../../kit/training/tensors.ts';
+import { expectClose, expectNoTensorLeak, readings, relativeL2 } from '../../kit/training/tensors.ts';
 
 await prepareWasm((message) => t.comment(message));
 
@@ -221,7 +221,7 @@ t.test('hidden patches reach the prediction at low resolution alone', (t) => {
       const start = (Math.floor(at / 8) * p + y) * side + (at % 8) * p;
       data?.fill(255, start * 3, (start + p) * 3);
     }
-    return tf.tidy(() => {
+    return readings(() => {
       const changed = field === undefined ? batch : { ...batch, [field]: { ...batch[field]!, data: data! } };
       return model.reconstruct(params, uploadAll(model.inputs(changed))).dataSync();
     });
