@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { compareNumbered } from '../kit/runs/compared-vectors.ts';
-import { killedAt, killPoints, vectorsKilledAt } from '../kit/runs/kill-points.ts';
+import { killedAt, killPoints, typescript, vectorsKilledAt } from '../kit/runs/kill-points.ts';
 
 t.test('a job that is killed anywhere and begun again gives the same shards, each sample once', (t) =>
   killedAt(t, killPoints),
@@ -31,7 +31,7 @@ t.test('vectors: a comparison that is killed anywhere and begun again has compar
     ['block synced', 6],
   ] as const) {
     const output = join(folder, `${point}-${nth}`.replaceAll(' ', '-'));
-    const args = ['test/kit/runs/killed-vectors.mjs', point, String(nth), output];
+    const args = [...typescript, 'test/kit/runs/killed-vectors.mjs', point, String(nth), output];
     const child = spawnSync(process.execPath, args, { encoding: 'utf8' });
     t.equal(child.signal, 'SIGKILL', `${point}, ${nth}: ${child.stderr.slice(-500)}`);
     t.same(await compareNumbered(output), expected, `${point}, ${nth}`);

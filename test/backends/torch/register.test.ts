@@ -1,16 +1,15 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import t from 'tap';
 import { withoutTorch } from '../../kit/training/torch.ts';
 
 /** Runs a user's program on the entry `backend-torch` of a clone, in a process of its own, and gives what it printed. */
 function run(root: string): string {
   const program = `
-    const { createJiti } = require('jiti');
     const tf = require('@tensorflow/tfjs');
     (async () => {
-      await createJiti(${JSON.stringify(`${root}/`)}).import('./src/backends/torch/register.ts');
+      await import(${JSON.stringify(join(root, 'src/backends/torch/register.ts'))});
       try {
         console.log(await tf.setBackend('torch'), tf.getBackend(), ...tf.ones([2, 2]).matMul(tf.ones([2, 1])).dataSync());
       } catch (error) {
@@ -19,7 +18,14 @@ function run(root: string): string {
         console.log(tf.getBackend(), ...tf.ones([2]).dataSync());
       }
     })();`;
-  const { stdout, stderr } = spawnSync(process.execPath, ['-e', program], { cwd: root, encoding: 'utf8' });
+  const { stdout, stderr } = spawnSync(
+    process.execPath,
+    ['--import', resolve('scripts/lib/typescript.mjs'), '-e', program],
+    {
+      cwd: root,
+      encoding: 'utf8',
+    },
+  );
   return `${stdout}${stderr}`.trim();
 }
 

@@ -197,14 +197,12 @@ t.test('a device that is not there is an error', { skip: withoutTorch }, async (
   t.equal(tf.getBackend(), 'torch');
 });
 
-// Loaded through jiti: a worker does not inherit the test runner's loader.
 const program = `
   const { workerData, parentPort } = require('node:worker_threads');
-  const { createJiti } = require('jiti');
   (async () => {
-    const load = createJiti(workerData.from);
-    const { prepareTorch } = await load.import(workerData.prepare);
-    const tf = await load.import(workerData.tf);
+    await import(workerData.typescript);
+    const { prepareTorch } = await import(workerData.prepare);
+    const tf = await import(workerData.tf);
     await prepareTorch(workerData.device);
     const x = tf.ones([200, 200]);
     parentPort.postMessage([...tf.matMul(tf.ones([2, 3]), tf.ones([3, 2])).dataSync()]);
@@ -215,11 +213,12 @@ const program = `
   })();`;
 
 function startWorker(busy: boolean): { worker: Worker; answer: Promise<number[]> } {
-  const path = (name: string) => new URL(`../../../src/backends/${name}`, import.meta.url).pathname;
+  const address = (path: string) => new URL(`../../../${path}`, import.meta.url).href;
   const workerData = {
-    from: import.meta.url,
-    prepare: path('torch/prepare.ts'),
-    tf: path('tf.ts'),
+    // A thread that begins with a text is not given the runner's loader.
+    typescript: address('scripts/lib/typescript.mjs'),
+    prepare: address('src/backends/torch/prepare.ts'),
+    tf: address('src/backends/tf.ts'),
     device: testDevice,
     busy,
   };

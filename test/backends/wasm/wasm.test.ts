@@ -179,19 +179,22 @@ t.test('a full heap is an error that says so, and what there was is as it was', 
 });
 
 t.test('it works in a worker', async (t) => {
-  // Loaded through jiti: a worker does not inherit the test runner's loader.
   const text = `
     const { workerData, parentPort } = require('node:worker_threads');
-    const { createJiti } = require('jiti');
     (async () => {
-      const load = createJiti(workerData.from);
-      const { prepareWasm } = await load.import(workerData.wasm);
-      const tf = await load.import(workerData.tf);
+      await import(workerData.typescript);
+      const { prepareWasm } = await import(workerData.wasm);
+      const tf = await import(workerData.tf);
       await prepareWasm();
       parentPort.postMessage([...tf.matMul(tf.ones([2, 3]), tf.ones([3, 2])).dataSync()]);
     })();`;
-  const path = (name: string) => new URL(`../../../src/backends/${name}`, import.meta.url).pathname;
-  const workerData = { from: import.meta.url, wasm: path('wasm/wasm.ts'), tf: path('tf.ts') };
+  const address = (path: string) => new URL(`../../../${path}`, import.meta.url).href;
+  const workerData = {
+    // A thread that begins with a text is not given the runner's loader.
+    typescript: address('scripts/lib/typescript.mjs'),
+    wasm: address('src/backends/wasm/wasm.ts'),
+    tf: address('src/backends/tf.ts'),
+  };
   const worker = new Worker(text, { eval: true, execArgv: [], workerData });
   const answer = await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
   t.same(answer, [3, 3, 3, 3]);

@@ -7,6 +7,9 @@ import { shards } from '../../../src/sources/shards.ts';
 import { filesOf, type KilledSink, openSource, runKilled } from './jobs.ts';
 import { saying } from './said.ts';
 
+/** What makes Node run a program of TypeScript: begun many times, it takes what was compiled before. */
+export const typescript = ['--import', './scripts/lib/typescript.mjs'];
+
 /** Where a job is killed, and how often it comes there. */
 export const killPoints = [
   ['shard opened', 1],
@@ -50,9 +53,13 @@ export async function killedAt(t: Test, points: readonly (readonly [string, numb
   t.same([keys.length, failures], [done, 5]);
   for (const [point, nth] of points) {
     const output = join(t.testdirName, `${point}-${nth}`.replaceAll(' ', '-'));
-    const child = spawnSync(process.execPath, ['test/kit/runs/killed.mjs', point, String(nth), output, String(count)], {
-      encoding: 'utf8',
-    });
+    const child = spawnSync(
+      process.execPath,
+      [...typescript, 'test/kit/runs/killed.mjs', point, String(nth), output, String(count)],
+      {
+        encoding: 'utf8',
+      },
+    );
     t.equal(child.signal, 'SIGKILL', `${point}, ${nth}: ${child.stderr.slice(-500)}`);
     const before = readdirSync(join(output, 'shards')).filter((name) => name.endsWith('.shard'));
     const lines: string[] = [];
@@ -83,7 +90,7 @@ export async function vectorsKilledAt(
   t.equal(rows, done);
   for (const [point, nth] of points) {
     const output = join(folder, `${point}-${nth}`.replaceAll(' ', '-'));
-    const args = ['test/kit/runs/killed.mjs', point, String(nth), output, String(count), sink];
+    const args = [...typescript, 'test/kit/runs/killed.mjs', point, String(nth), output, String(count), sink];
     const child = spawnSync(process.execPath, args, { encoding: 'utf8' });
     t.equal(child.signal, 'SIGKILL', `${point}, ${nth}: ${child.stderr.slice(-500)}`);
     t.equal((await runKilled(output, count, {}, sink)).done, done, 'those of the first run are counted');

@@ -3,7 +3,6 @@
 import { writeSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
-import { createJiti } from 'jiti';
 
 const [point, nth, output] = process.argv.slice(2);
 let seen = 0;
@@ -55,5 +54,5 @@ Object.assign(prototype, {
 });
 
 /** @type {typeof import('./compared-vectors.ts')} */
-const { compareNumbered } = await createJiti(import.meta.url).import('./compared-vectors.ts');
+const { compareNumbered } = await import('./compared-vectors.ts');
 await compareNumbered(String(output));

@@ -3,7 +3,6 @@
 import { writeSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
-import { createJiti } from 'jiti';
 
 const [point, nth, output, count, sink = 'shards'] = process.argv.slice(2);
 /** Files of the sink, and those that lie beside arrays, count as shards. @param {string | undefined} path */
@@ -67,5 +66,5 @@ Object.assign(prototype, {
 });
 
 /** @type {typeof import('./jobs.ts')} */
-const { runKilled } = await createJiti(import.meta.url).import('./jobs.ts');
+const { runKilled } = await import('./jobs.ts');
 await runKilled(String(output), Number(count), {}, /** @type {import('./jobs.ts').KilledSink} */ (sink));
