@@ -1,23 +1,60 @@
 /**
- * `node scripts/lib/run-tests.mjs SECONDS FILE…` runs test files by tap, as many at a time as there are cores, each in a process of its own that may take so many seconds, and
- * writes TAP. The command `tap` would do the same behind three module hooks of its own (mocks, coverage, its own compiler), which took a tenth of the
- * processor time of all tests; no test of ours needs them.
+ * `node scripts/lib/run-tests.mjs SECONDS FILE…` runs test files by tap, as many processes at a time as there are cores, and writes TAP. A process may take so many seconds; most
+ * files have one of their own, the others share some (test-processes.mjs). The command `tap` would start files behind three module hooks of its own (mocks, coverage, its own
+ * compiler), which took a tenth of the processor time of all tests; no test of ours needs them.
  */
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { t } from 'tap';
+import { testProcesses } from './test-processes.mjs';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const typescript = join(root, 'scripts', 'lib', 'typescript.mjs');
+const together = join(root, 'scripts', 'lib', 'run-together.mjs');
 const [seconds, ...files] = process.argv.slice(2);
 
 t.jobs = availableParallelism();
 t.setTimeout(0);
-// Through `env`, since tap hands its hooks on in this variable, to every process that a test starts too.
-for (const file of files)
-  t.spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, '--import', typescript, file], {
-    name: file,
+for (const group of testProcesses(root, files)) {
+  const [file, ...more] = group;
+  if (file === undefined) continue;
+  if (more.length === 0) alone(file);
+  else sharing(group);
+}
+
+/** @param {string} file */
+function alone(file) {
+  start(file, [file]);
+}
+
+/**
+ * The process of several files. Where it dies, the file that it was at has failed, and those behind it run alone.
+ *
+ * @param {string[]} files
+ */
+function sharing(files) {
+  const [begun, ended] = [new Set(), new Set()];
+  const run = start(`${files.length} files in one process`, [together, ...files]);
+  run.subtest?.parser.on('child', ({ name }) => begun.add(name));
+  run.subtest?.parser.on('assert', ({ name }) => ended.add(name));
+  run.then(() => {
+    const { exitCode, signal } = run.subtest?.options ?? {};
+    for (const file of files)
+      if (!begun.has(file)) alone(file);
+      else if (!ended.has(file)) t.fail(file, { exitCode, signal, at: null, stack: '' });
+  });
+}
+
+/**
+ * Through `env`, since tap hands its hooks on in this variable, to every process that a test starts too.
+ *
+ * @param {string} name
+ * @param {string[]} args
+ */
+function start(name, args) {
+  return t.spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, '--import', typescript, ...args], {
+    name,
     cwd: root,
     buffered: true,
     timeout: Number(seconds) * 1000,
@@ -25,3 +62,4 @@ for (const file of files)
     at: null,
     stack: '',
   });
+}

@@ -46,6 +46,7 @@ export class TapLines {
 
   /** @param {RegExpExecArray} result */
   #ended([, not, name, about = '']) {
+    if (sharedProcess.test(name ?? '')) return this.#files(name ?? '', not !== undefined);
     const skipped = /^SKIP\b/i.test(about);
     const seconds = (Number(/time=([\d.]+)ms/.exec(about)?.[1] ?? 0) / 1000).toFixed(1);
     this.#print(`${not ? 'FAIL' : skipped ? 'SKIP' : 'PASS'}  ${name}  ${skipped ? about.slice(5) : `${seconds} s`}`);
@@ -53,11 +54,37 @@ export class TapLines {
     for (const line of failures) this.#print(`      ${line}`);
     this.#explains = undefined;
     if (not && !/\.m?ts$/.test(name ?? '')) this.#explains = /^/;
-    else if (not && failures.length === 0) this.#explains = /^ {2}(exitCode|signal|expired|timeout):/;
+    else if (not && failures.length === 0) this.#explains = howItEnded;
     this.#open = undefined;
     this.#within = [];
   }
+
+  /**
+   * The files of a process that several share, as if each had its own; and the process, where it failed and none of them did.
+   *
+   * @param {string} name
+   * @param {boolean} failed
+   */
+  #files(name, failed) {
+    const lines = this.#within.map((line) => line.replace(/^ {4}/, ''));
+    this.#open = undefined;
+    this.#within = [];
+    this.#explains = undefined;
+    let told = false;
+    new TapLines((line) => {
+      told ||= line.startsWith('FAIL');
+      this.#print(line);
+    }).read(`${lines.join('\n')}\n`);
+    if (!failed || told) return;
+    this.#print(`FAIL  ${name}`);
+    this.#explains = howItEnded;
+  }
 }
+
+/** What run-tests.mjs calls the processes of several files. */
+const sharedProcess = /^\d+ files in one process$/;
+
+const howItEnded = /^ {2}(exitCode|signal|expired|timeout):/;
 
 /** Lines of a failure beyond these say nothing more. */
 const mostLines = 60;

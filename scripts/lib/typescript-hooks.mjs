@@ -17,7 +17,11 @@ export async function load(url, context, next) {
 
 /** @type {import('node:module').ResolveHook} */
 export async function resolve(specifier, context, next) {
-  return neighbour(specifier, context.parentURL) ?? next(specifier, wayTo(specifier, context));
+  return (
+    ownTest(specifier, context.parentURL) ??
+    neighbour(specifier, context.parentURL) ??
+    next(specifier, wayTo(specifier, context))
+  );
 }
 
 /**
@@ -40,7 +44,23 @@ export function loadSync(url, context, next) {
  * @param {(specifier: string, context: Context) => Result} next
  */
 export function resolveSync(specifier, context, next) {
-  return neighbour(specifier, context.parentURL) ?? next(specifier, wayTo(specifier, context));
+  return (
+    ownTest(specifier, context.parentURL) ??
+    neighbour(specifier, context.parentURL) ??
+    next(specifier, wayTo(specifier, context))
+  );
+}
+
+/**
+ * In a test file that shares its process, its own test in the place of tap's, which is the process's.
+ *
+ * @param {string} specifier
+ * @param {string} [parent]
+ * @returns {{ url: string, format: 'module', shortCircuit: true } | undefined}
+ */
+function ownTest(specifier, parent) {
+  if (specifier !== 'tap' || parent === undefined || !parent.endsWith('?together')) return undefined;
+  return { url: `${new URL('own-test.mjs', import.meta.url)}?${parent}`, format: 'module', shortCircuit: true };
 }
 
 /**

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import t from 'tap';
+import { TapLines } from '../../scripts/lib/tap-lines.mjs';
 import { readTotals } from '../../scripts/test.mjs';
 
 t.test('files run beside each other: one that dies is a failure, and what it and the others said counts', (t) => {
@@ -21,3 +22,35 @@ t.test('files run beside each other: one that dies is a failure, and what it and
   t.equal(status, 1);
   t.end();
 });
+
+t.test(
+  'files that share a process: each is told, one that dies is a failure, and those behind it run all the same',
+  (t) => {
+    const passes =
+      "import t from 'tap'; t.test('passes', (t) => { t.ok(true); t.ok(t.testdir().endsWith('-passes')); t.end(); });";
+    const folder = t.testdir({
+      test: {
+        'a.test.ts': passes,
+        'b.test.ts': "import t from 'tap'; t.test('fails', async (t) => { t.ok(true); t.equal(1, 2); });",
+        'c.test.ts': "import t from 'tap'; t.ok(true); const own = process; own.kill(own.pid, 'SIGKILL');",
+        'd.test.ts': passes,
+        'e.test.ts': "import t from 'tap'; t.test('more', async (t) => t.ok(true)); throw new Error('broken');",
+      },
+    });
+    const files = ['a', 'b', 'c', 'd', 'e'].map((name) =>
+      join(relative(process.cwd(), folder), `test/${name}.test.ts`),
+    );
+    const { stdout, status } = spawnSync(process.execPath, ['scripts/lib/run-tests.mjs', '600', ...files], {
+      encoding: 'utf8',
+      env: { PATH: process.env.PATH, TAP_CHILD_ID: '' },
+    });
+    t.match(readTotals(stdout, status ?? 1), { failed: 3 });
+    const lines: string[] = [];
+    new TapLines((line) => lines.push(line)).read(stdout);
+    t.same(
+      lines.filter((line) => /^\S/.test(line)).map((line) => line.replace(/^(\w+) .*(.)\.test\.ts.*$/, '$1 $2')),
+      ['PASS a', 'FAIL b', 'FAIL c', 'PASS d', 'FAIL e'],
+    );
+    t.end();
+  },
+);

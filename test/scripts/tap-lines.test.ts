@@ -82,6 +82,59 @@ t.test('a file whose process has died without a failed assert says how', (t) => 
   t.end();
 });
 
+const shared = `TAP version 14
+# Subtest: 3 files in one process
+    # Subtest: test/a.test.ts
+        # Subtest: one
+            ok 1 - fine
+            1..1
+        ok 1 - one # time=1ms
+        1..1
+    ok 1 - test/a.test.ts # time=1200ms
+    # Subtest: test/b.test.ts
+        # Subtest: two
+            not ok 1 - values
+              ---
+              found: 1
+              ...
+            1..1
+        not ok 1 - two # time=3ms
+        1..1
+    not ok 2 - test/b.test.ts # time=20ms
+      ---
+      at:
+        fileName: scripts/lib/run-together.mjs
+      ...
+`;
+const failed = [
+  'PASS  test/a.test.ts  1.2 s',
+  'FAIL  test/b.test.ts  0.0 s',
+  '              not ok 1 - values',
+  '                ---',
+  '                found: 1',
+];
+
+t.test('files that share a process stand as if each had its own', (t) => {
+  const linesOf = (text: string) => {
+    const lines: string[] = [];
+    new TapLines((line) => lines.push(line)).read(text);
+    return lines;
+  };
+  const end = (exit: string, signal: string) =>
+    `not ok 1 - 3 files in one process # time=300ms\n  ---\n  command: env\n  exitCode: ${exit}\n  signal: ${signal}\n  ...\n`;
+  t.same(linesOf(`${shared}    1..2\n${end('1', 'null')}`), failed);
+  const passed =
+    '# Subtest: 3 files in one process\n    # Subtest: test/a.test.ts\n    ok 1 - test/a.test.ts # time=1ms\n    1..1\n';
+  t.same(linesOf(`${passed}ok 1 - 3 files in one process # time=1ms\n`), ['PASS  test/a.test.ts  0.0 s']);
+  t.same(linesOf(`${passed}${end('7', 'null')}`), [
+    'PASS  test/a.test.ts  0.0 s',
+    'FAIL  3 files in one process',
+    '        exitCode: 7',
+    '        signal: null',
+  ]);
+  t.end();
+});
+
 t.test('a long failure is cut', (t) => {
   const lines: string[] = [];
   const more = Array.from({ length: 100 }, (_, i) => `      +${i}`).join('\n');

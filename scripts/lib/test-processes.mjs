@@ -1,0 +1,79 @@
+/**
+ * Which test files run in one process, one after the other: a start takes longer than most files do. A file keeps a process of its own if it, or what it imports from outside of `src`,
+ * changes or watches its process, or if it imports tfjs, whose engine is one for all.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+
+/** Files in one process: so few that the last processes of a run end at about the same time. */
+const most = 12;
+
+/** What concerns a whole process: all of it but what is only read, its threads and children, its modules, what tap puts in the place of others, and snapshots, which are found by the name of the process. */
+const ofProcess =
+  /\bprocess\.(?!(cwd|pid|platform|arch|nextTick|getuid)\b)|\bglobalThis\b|'node:(async_hooks|child_process|inspector|module|perf_hooks|process|v8|vm|worker_threads)'|\.(intercept|capture|captureFn|matchSnapshot)\(/;
+
+const engine = 'src/backends/tf.ts';
+
+/**
+ * The files as processes run them: first those that have one of their own, then those that share one.
+ *
+ * @param {string} root
+ * @param {readonly string[]} files relative to `root`
+ * @returns {string[][]}
+ */
+export function testProcesses(root, files) {
+  /** @type {Map<string, { text: string, imports: string[] }>} */
+  const read = new Map();
+  const sharing = files.filter((file) => mayShare(root, file, read));
+  const groups = Array.from({ length: Math.ceil(sharing.length / most) }, (_, i) =>
+    sharing.slice(i * most, (i + 1) * most),
+  );
+  return [...files.filter((file) => !sharing.includes(file)).map((file) => [file]), ...groups];
+}
+
+/**
+ * @param {string} root
+ * @param {string} file
+ * @param {Map<string, { text: string, imports: string[] }>} read
+ */
+function mayShare(root, file, read) {
+  if (!file.endsWith('.test.ts')) return false;
+  const all = [...importedBy(root, file, read)];
+  const concerns = (/** @type {string} */ name) =>
+    !name.startsWith('src/') && ofProcess.test(read.get(name)?.text ?? '');
+  return !all.includes(engine) && !all.some(concerns);
+}
+
+/**
+ * A file and all that it imports by its path, and so on.
+ *
+ * @param {string} root
+ * @param {string} file
+ * @param {Map<string, { text: string, imports: string[] }>} read
+ */
+function importedBy(root, file, read) {
+  const found = new Set([file]);
+  for (const name of found) {
+    const { imports } = read.get(name) ?? readImports(root, name, read);
+    for (const each of imports) found.add(each);
+  }
+  return found;
+}
+
+/**
+ * @param {string} root
+ * @param {string} name
+ * @param {Map<string, { text: string, imports: string[] }>} read
+ */
+function readImports(root, name, read) {
+  const text = readFileSync(resolve(root, name), 'utf8');
+  const paths = [...text.matchAll(/^(?:import|export) (?!type\b)(?:[^'";]* from )?'(\.[^']+)'/gm)].map(([, path]) =>
+    join(dirname(resolve(root, name)), String(path)),
+  );
+  const imports = paths
+    .filter((path) => /\.m?[jt]s$/.test(path) && existsSync(path))
+    .map((path) => relative(root, path));
+  const one = { text, imports };
+  read.set(name, one);
+  return one;
+}

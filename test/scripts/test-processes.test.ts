@@ -1,0 +1,50 @@
+import t from 'tap';
+import { testProcesses } from '../../scripts/lib/test-processes.mjs';
+import { testFiles } from '../../scripts/test.mjs';
+
+t.test('files that leave their process as it is share one, so many at a time; the others have their own', (t) => {
+  const files = {
+    'pure.test.ts': "import { one } from '../src/one.ts'; import { two } from './kit/two.ts';",
+    'folder.test.ts': 'process.cwd();',
+    'env.test.ts': "process.env.X = '1';",
+    'listens.test.ts': "process.on('exit', () => {});",
+    'child.test.ts': "import { spawn } from 'node:child_process';",
+    'global.test.ts': 'globalThis.x = 1;',
+    'intercepts.test.ts': "t.intercept(fs, 'open');",
+    'snapshot.test.ts': 't.matchSnapshot(1);',
+    'by-kit.test.ts': "import {\n  three,\n} from './kit/three.ts';",
+    'tensors.test.ts': "import { four } from '../src/four.ts';",
+    'types.test.ts': "import type { Tensor } from '../src/backends/tf.ts';",
+  };
+  const folder = t.testdir({
+    test: {
+      ...files,
+      kit: { 'two.ts': '', 'three.ts': "export * from './env.ts';", 'env.ts': 'delete process.env.X;' },
+    },
+    src: {
+      'one.ts': "process.once('x', () => {});",
+      'four.ts': "import * as tf from './backends/tf.ts';",
+      backends: { 'tf.ts': '' },
+    },
+  });
+  const names = Object.keys(files).map((name) => `test/${name}`);
+  const processes = testProcesses(folder, names);
+  t.same(processes.at(-1), ['test/pure.test.ts', 'test/folder.test.ts', 'test/types.test.ts']);
+  t.same(
+    processes.slice(0, -1),
+    names.filter((name) => !processes.at(-1)!.includes(name)).map((name) => [name]),
+  );
+  const many = Array.from({ length: 30 }, () => 'test/pure.test.ts');
+  t.same(
+    testProcesses(folder, many).map(({ length }) => length),
+    [12, 12, 6],
+  );
+  t.same(testProcesses(folder, ['test/pure.test.ts']), [['test/pure.test.ts']]);
+  t.end();
+});
+
+t.test('every file of the suite is in one process', (t) => {
+  const files = testFiles(process.cwd());
+  t.same(testProcesses(process.cwd(), files).flat().sort(), [...files].sort());
+  t.end();
+});
