@@ -25,8 +25,11 @@ const std::vector<uint32_t>& wordsWith(int32_t width, int32_t ones) {
   const std::lock_guard<std::mutex> lock(mutex);
   std::vector<uint32_t>& words = known[{width, ones}];
   if (words.empty()) {
+    // Kept when they are all there: memory may end on the way.
+    std::vector<uint32_t> all;
     for (uint32_t word = 0; word < uint32_t{1} << width; word++)
-      if (__builtin_popcount(word) <= ones) words.push_back(word);
+      if (__builtin_popcount(word) <= ones) all.push_back(word);
+    words = std::move(all);
   }
   return words;
 }
@@ -111,8 +114,10 @@ struct Visit {
 // Which queries are to be looked for in which lists of a piece: a list is read once for all of them.
 struct Visits {
   std::vector<Visit> all;
-  // Of each list its last visit, -1 where there is none.
+  // Of each list its last visit, -1 where there is none: all are, between two pieces.
   std::vector<int32_t> last;
+  // Whether a search is under way, or has ended for want of memory.
+  bool open = false;
   // The lists that are visited, as many as there are.
   std::vector<uint32_t> lists;
   size_t count = 0;
@@ -181,6 +186,8 @@ void CodeIndex::nearBy(const uint64_t* queries, size_t count, int32_t radius, st
   thread_local Visits kept;
   thread_local std::vector<Wanted> room;
   Visits& visits = kept;
+  if (visits.open) std::fill(visits.last.begin(), visits.last.end(), -1);
+  visits.open = true;
   room.resize(count);
   Wanted* const wanted = room.data();
   const auto pieces = static_cast<int32_t>(pieces_.size());
@@ -204,6 +211,7 @@ void CodeIndex::nearBy(const uint64_t* queries, size_t count, int32_t radius, st
       scan({list.codes.get(), list.values(), list.size}, wanted, queriesHere, radius, found);
     }
   }
+  visits.open = false;
 }
 
 void CodeIndex::near(const uint64_t* queries, size_t count, int32_t radius, std::vector<Found>& found) const {
