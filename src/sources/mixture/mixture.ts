@@ -49,7 +49,7 @@ export interface MixtureFactory extends Pick<SourceFactory<never, object, never>
 
 /**
  * The samples of several sources as one. In an epoch their shares are as the weights say, rounded to whole samples; it is as long as all parts together or as `samples` says. A part of which an epoch has
- * fewer than it holds goes on in the next where it has stopped; of which it has more, is passed over again, `name/key#1`. So each of its samples is met equally often. Which samples an epoch has
+ * fewer than it holds goes on in the next where it has stopped; of which it has more, is passed over again, `name#1/key`. So each of its samples is met equally often. Which samples an epoch has
  * is no matter of chance; in which order they come, the run says. A job has the samples of the first epoch. Evaluation passes over each part once. `fold` and `without` choose in each part, and `limit` is parted by the weights.
  * The samples have the fields that all parts have alike. Opening throws MIXTURE_SHARE, MIXTURE_CLASSES, MIXTURE_ENDLESS, and what the parts throw.
  */
@@ -115,7 +115,8 @@ export const mixture = defineSource({
         ...('label' in fields && classesOf(sources, shares, context)),
         key(index) {
           const { part, index: inner, again, source } = at(index);
-          return `${names[part]}/${source.key(inner)}${again === 0 ? '' : `#${again}`}`;
+          // In front, where no key of a part can have it: those of a list are `a.jpg#2` where it has a file twice.
+          return `${names[part]}${again === 0 ? '' : `#${again}`}/${source.key(inner)}`;
         },
         ...('label' in fields &&
           sources.every(({ label }) => label !== undefined) && {

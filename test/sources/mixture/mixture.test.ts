@@ -36,6 +36,9 @@ async function open(parts: Parts, options: Selection & { samples?: number } = {}
   return source!.definition.open(source!.options, context);
 }
 
+/** The key without the times that an epoch has met it before. */
+const plain = (key: string) => key.replace(/^([^/#]+)#\d+\//, '$1/');
+
 /** The keys of an epoch in listing order. */
 const epochOf = (source: OpenSource, epoch: number) =>
   Array.from({ length: source.count }, (_, i) => source.key(epoch * source.count + i));
@@ -65,15 +68,15 @@ t.test(
     const epochs = [0, 1, 2].map((epoch) => epochOf(source, epoch));
     for (const keys of epochs) {
       t.equal(new Set(keys).size, 40);
-      t.equal(keys.filter((key) => key.startsWith('numbered/')).length, 20);
+      t.equal(keys.filter((key) => /^numbered(#1)?\//.test(key)).length, 20);
       t.same(
-        keys.filter((key) => key.startsWith('b/')).toSorted(),
-        [0, 1].flatMap((r) => Array.from({ length: 10 }, (_, i) => `b/b/${i}.png${r ? '#1' : ''}`)).toSorted(),
+        keys.filter((key) => /^b[#/]/.test(key)).toSorted(),
+        [0, 1].flatMap((r) => Array.from({ length: 10 }, (_, i) => `b${r ? '#1' : ''}/b/${i}.png`)).toSorted(),
       );
     }
     const times = new Map<string, number>();
-    for (const key of epochs.flat().filter((key) => key.startsWith('numbered/')))
-      times.set(key.replace(/#\d+$/, ''), (times.get(key.replace(/#\d+$/, '')) ?? 0) + 1);
+    for (const key of epochs.flat().map(plain))
+      if (key.startsWith('numbered/')) times.set(key, (times.get(key) ?? 0) + 1);
     t.equal(times.size, 30);
     t.same([...new Set(times.values())], [2], '60 of 30 samples: each twice');
   },
@@ -106,10 +109,8 @@ t.test('`fold` and `without` choose in each part by its own keys, `limit` by the
   ];
   const fold = await open(parts, { fold: '1/3', samples: 400 });
   const rest = await open(parts, { without: '1/3', samples: 400 });
-  const whole = new Set(epochOf(await open(parts, { samples: 400 }), 0).map((key) => key.replace(/#\d+$/, '')));
-  const [inside, outside] = [fold, rest].map(
-    (source) => new Set(epochOf(source, 0).map((key) => key.replace(/#\d+$/, ''))),
-  );
+  const whole = new Set(epochOf(await open(parts, { samples: 400 }), 0).map(plain));
+  const [inside, outside] = [fold, rest].map((source) => new Set(epochOf(source, 0).map(plain)));
   t.same([...inside!, ...outside!].toSorted(), [...whole].toSorted());
   for (const key of inside!) t.equal(partOf(key.slice(key.indexOf('/') + 1), 3), 1);
   const few = await open(parts, { limit: 8 });
@@ -138,6 +139,22 @@ t.test('a part that is repeated is chosen from first: no picture is on both side
   t.ok(chosen.size > 1);
   t.equal(ofFolder(few).length, 3 * chosen.size, 'what was chosen is repeated');
   for (let i = 0; i < few.count; i += 4) await few.read(i, context.signal);
+});
+
+t.test('keys differ within an epoch, also of a list that has a file more than once', async (t) => {
+  const root = t.testdir({ 'list.csv': `path\n${'a.jpg\nb.jpg\n'.repeat(3)}`, 'other.csv': 'path\nc.jpg\n' });
+  const list = (name: string) => manifest({ file: join(root, name) });
+  const parts = [
+    { source: list('list.csv'), weight: 9 },
+    { source: list('other.csv'), weight: 1 },
+  ];
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 10, max: 90 }), fc.nat(4), async (samples, epoch) => {
+      const keys = epochOf(await open(parts, { samples }), epoch);
+      t.equal(new Set(keys).size, samples);
+    }),
+    { numRuns: 30 },
+  );
 });
 
 t.test('a choice that leaves nothing of a part says of which', async (t) => {
@@ -333,7 +350,7 @@ t.test(
     await run(join(root, 'below/over.yaml'));
     t.same(keysIn('over', 'over'), whole);
     await run(join(root, 'job.yaml'), '--set', 'source.parts.1.weight=6', '--set', `output=${join(root, 'other')}`);
-    const two = (keys: readonly string[]) => keys.filter((key) => key.startsWith('two/')).length;
+    const two = (keys: readonly string[]) => keys.filter((key) => /^two[#/]/.test(key)).length;
     t.equal(two(keysIn('other')), 2 * two(whole), 'ten of five samples, of which some are broken');
     t.match(await patchstream(['check', join(root, 'job.yaml'), '--set', 'source.parts.1.source.maxBytes=0']), {
       code: 2,
