@@ -146,9 +146,8 @@ export interface ImageAddon extends ReadingAddon, LikenessAddon {
    * Starts the jobs in the first `count` ints. Of each: id, kind (`imageKinds`), width and height as stored, EXIF's orientation, the background of what is
    * transparent (0xRRGGBB), the number of outputs, the number of steps, the file that the last step's page becomes (0: none; 2: PNG; 1: JPEG, with the
    * quality in the next byte, and then 1 for 4:4:4 and 2 for the standard's Huffman tables; in the byte after that 1 where it is to be written to the next of
-   * `paths`, as a file that is not there yet), and the ints of every step (native/image/job.h). `arrays` has its bytes and then its outputs, which may lie in
-   * a SharedArrayBuffer and are kept alive until the job has ended. A job that makes a file has no outputs.
-   * Where it was written, its outcome is `written`, and its size the microseconds which that took; where it could not be, it is handed over as any other.
+   * `paths`, as a file that is not there yet), and the ints of every step (native/image/job.h). `arrays` has its bytes and then its outputs, which may lie in a SharedArrayBuffer and are kept alive until
+   * the job has ended. A job that makes a file has no outputs. Where it was written, its outcome is `written`, and its size the microseconds which that took; where it could not be, it is handed over as any other.
    */
   submit(ints: Int32Array, count: number, arrays: readonly Uint8Array[], paths?: readonly string[]): void;
   /**
