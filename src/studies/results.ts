@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { EvaluationRow } from '../runs/training/evaluation-row.ts';
+import { type EvaluationRow, measuresIn } from '../runs/training/evaluation-row.ts';
 import { jsonOf, unlessGone } from '../whole-file.ts';
 
 /** What a training was measured to be at its end, by measure and value: `linear.top1`. */
@@ -64,13 +64,11 @@ export async function foundIn(folder: string): Promise<Found | undefined> {
   return (await pointsIn(folder)).at(-1)?.found;
 }
 
-function numbersOf({ step: _s, epoch: _e, digest: _d, features, ...single }: EvaluationRow): Found {
-  const listed = features.map(({ id, ...numbers }): [string, unknown] => [id, numbers]);
-  const found: Record<string, number> = {};
-  for (const [id, numbers] of [...Object.entries(single), ...listed])
-    for (const [name, value] of Object.entries(numbers as object))
-      if (typeof value === 'number') found[`${id}.${name}`] = value;
-  return found;
+function numbersOf(row: EvaluationRow): Found {
+  const named = [...measuresIn(row)].flatMap(([id, { numbers }]) =>
+    Object.entries(numbers).map(([name, value]) => [`${id}.${name}`, value] as const),
+  );
+  return Object.fromEntries(named);
 }
 
 /** The mean of one value over runs, at each step at which all of them were measured. */

@@ -10,7 +10,7 @@ import { checkpointFolder, checkpointNames } from '../../train/weights/checkpoin
 import { parseTrained } from '../../train/weights/trained-on.ts';
 import { jsonOf, systemCode, unlessGone } from '../../whole-file.ts';
 import { last, lastRun, rowsOf } from '../inspect-run.ts';
-import type { EvaluationRow } from '../training/evaluation-row.ts';
+import { type EvaluationRow, type Found, measuresIn } from '../training/evaluation-row.ts';
 import { type OptionTexts, optionsIn, type PipelineJson } from './options.ts';
 
 /** A training as its folder tells of it: running, ended or killed. */
@@ -41,12 +41,6 @@ export interface Evaluated {
   /** Seconds of training until then. */
   readonly seconds: number;
   readonly found: ReadonlyMap<string, Found>;
-}
-
-/** What one measure has found: its kind, and its numbers by name. */
-export interface Found {
-  readonly kind: string;
-  readonly numbers: Readonly<Record<string, number>>;
 }
 
 /**
@@ -121,17 +115,6 @@ function evaluationsIn(text: string, rows: readonly Measures[], seconds: readonl
   return own.map((row) => ({
     step: row.step,
     seconds: seconds[rows.findLastIndex(({ step }) => step < row.step)] ?? 0,
-    found: foundIn(row),
+    found: measuresIn(row),
   }));
-}
-
-function foundIn({ step: _, epoch: _epoch, digest: _digest, features, ...single }: EvaluationRow): Evaluated['found'] {
-  const numbersOf = (value: unknown) =>
-    Object.fromEntries(Object.entries(value as object).filter(([, each]) => typeof each === 'number'));
-  return new Map([
-    ...features.map(({ id, kind, notes: _, ...numbers }) => [id, { kind, numbers: numbersOf(numbers) }] as const),
-    ...Object.entries(single)
-      .filter(([, value]) => typeof value === 'object' && value !== null)
-      .map(([id, value]) => [id, { kind: id, numbers: numbersOf(value) }] as const),
-  ]);
 }

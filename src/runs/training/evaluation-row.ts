@@ -48,6 +48,30 @@ export function resultIn(row: EvaluationRow, measure: ResolvedMeasure): MeasureR
   return { measure, numbers: numbers as Numbers, notes };
 }
 
+/** What one measure has found: its kind, and its numbers by name. */
+export interface Found {
+  readonly kind: string;
+  readonly numbers: Readonly<Record<string, number>>;
+}
+
+/** What a row has of each measure, by its id, whatever pipeline it is of. */
+export function measuresIn({
+  step: _,
+  epoch: _epoch,
+  digest: _digest,
+  features,
+  ...single
+}: EvaluationRow): ReadonlyMap<string, Found> {
+  const numbersOf = (value: unknown) =>
+    Object.fromEntries(Object.entries(value as object).filter(([, each]) => typeof each === 'number'));
+  return new Map([
+    ...features.map(({ id, kind, notes: _, ...numbers }) => [id, { kind, numbers: numbersOf(numbers) }] as const),
+    ...Object.entries(single)
+      .filter(([, value]) => typeof value === 'object' && value !== null)
+      .map(([id, value]) => [id, { kind: id, numbers: numbersOf(value) }] as const),
+  ]);
+}
+
 /** The values of a measure, in their order, and the numbers that belong to them. */
 export function partsOf({ definition }: ResolvedMeasure, numbers: Numbers) {
   const { values } = definition;

@@ -6,13 +6,11 @@ import { PassedOver } from '../../files/passed-over.ts';
 import { pathOption } from '../../files/path-option.ts';
 import { readCsv } from '../../formats/table/csv.ts';
 import { readJsonLines } from '../../formats/table/json-lines.ts';
-import { pictureFormats } from '../../vision/headers/formats.ts';
-import { commonFormats } from '../../vision/open.ts';
 import { defineSource } from '../source.ts';
-import { boxColumns, boxOptions } from './boxes.ts';
-import { specOf, tableFields } from './fields.ts';
-import { classesOption, countsOf, namedClasses } from './labels.ts';
+import { boxColumns } from './boxes.ts';
+import { countsOf } from './labels.ts';
 import { ManifestRows } from './manifest-rows.ts';
+import { classesFor, pictureOptions, pictureSpec } from './pictures.ts';
 
 /** What a row of a list has: the picture's file, and what was asked for. */
 export type ManifestFields = { readonly bytes: Uint8Array; readonly label?: number; readonly box?: Int32Array };
@@ -66,20 +64,7 @@ export const manifest = defineSource({
       .prefault({})
       .describe('The names of the columns; JSON Lines have them as keys.'),
     split: z.string().min(1).optional().describe('Only the rows with this in the column of splits.'),
-    labels: z.boolean().default(false).describe('Whether the samples have a `label`, the number of their class.'),
-    classes: classesOption,
-    ...boxOptions,
-    fields: tableFields,
-    formats: z
-      .array(z.enum(pictureFormats))
-      .min(1)
-      .default([...commonFormats])
-      .describe('The formats that are let through by decode, by the first bytes.'),
-    maxBytes: z
-      .int()
-      .min(1)
-      .default(2 ** 28)
-      .describe('The most bytes a picture may have; a larger one fails before it is read.'),
+    ...pictureOptions,
   }),
   shorthand: 'file',
   reads: ({ file, root, classes }) => [
@@ -91,15 +76,7 @@ export const manifest = defineSource({
     if (formOf(file, format) === undefined)
       yield { option: 'file', error: fail('MANIFEST_FORM', { found: basename(file) }) };
   },
-  spec: ({ labels, boxes, fields, formats }) => ({
-    fields: {
-      bytes: 'bytes',
-      ...(labels && { label: { dtype: 'int32', shape: [] } }),
-      ...(boxes && { box: { dtype: 'int32', shape: [4] } }),
-      ...specOf(fields),
-    },
-    formats,
-  }),
+  spec: pictureSpec,
   async open(options, { base, signal }) {
     const { file, format, delimiter, header, columns, labels, boxes, boxForm, split, fields, maxBytes } = options;
     const path = resolve(base, file);
@@ -107,10 +84,7 @@ export const manifest = defineSource({
     const name = basename(file);
     const form = formOf(file, format);
     if (form === undefined) throw fail('MANIFEST_FORM', { found: name });
-    const classes =
-      options.classes === undefined
-        ? undefined
-        : await namedClasses(options.classes, resolve(base, String(options.classes)), signal);
+    const classes = await classesFor(options, base, signal);
     const read = Buffer.from(await readWhole(path, name, { maxBytes: mostBytes, signal }));
     const list = new ManifestRows({ columns, labels, boxes, boxForm, split, fields, root, file: name });
     if (form === 'jsonl') readJsonLines(read, name, list);
@@ -147,7 +121,7 @@ export const manifest = defineSource({
 });
 
 /** The form of a list, by its ending where nothing says it. */
-function formOf(file: string, format: (typeof forms)[number] | undefined) {
+export function formOf(file: string, format?: (typeof forms)[number]) {
   const endings: Readonly<Record<string, (typeof forms)[number]>> = {
     '.csv': 'csv',
     '.tsv': 'tsv',

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { z } from 'zod';
 import { fail } from '../../errors.ts';
 import { inTurns, joined } from '../../files/many-files.ts';
@@ -9,14 +8,12 @@ import { FilePool } from '../../files/positioned.ts';
 import { isAddress, openWeb, webOptions } from '../../files/web.ts';
 import { readChunk } from '../../formats/parquet/pages.ts';
 import { ParquetTable } from '../../formats/parquet/table.ts';
-import { pictureFormats } from '../../vision/headers/formats.ts';
-import { commonFormats } from '../../vision/open.ts';
 import { defineSource } from '../source.ts';
-import { boxColumns, boxOptions } from './boxes.ts';
-import { specOf, tableFields } from './fields.ts';
-import { classesOption, Labels, namedClasses } from './labels.ts';
+import { boxColumns } from './boxes.ts';
+import { Labels } from './labels.ts';
 import { classesOf, type RankOf } from './parquet-classes.ts';
 import { HeldValues, mostPage, OpenTable } from './parquet-rows.ts';
+import { classesFor, pictureOptions, pictureSpec } from './pictures.ts';
 
 /** What a row has: the picture's file, and what was asked for. */
 export type ParquetFields = { readonly bytes: Uint8Array; readonly label?: number; readonly box?: Int32Array };
@@ -48,20 +45,7 @@ export const parquet = defineSource({
       })
       .prefault({})
       .describe('The names of the columns.'),
-    labels: z.boolean().default(false).describe('Whether the samples have a `label`, the number of their class.'),
-    classes: classesOption,
-    ...boxOptions,
-    fields: tableFields,
-    formats: z
-      .array(z.enum(pictureFormats))
-      .min(1)
-      .default([...commonFormats])
-      .describe('The formats that are let through by decode, by the first bytes.'),
-    maxBytes: z
-      .int()
-      .min(1)
-      .default(2 ** 28)
-      .describe('The most bytes a picture may have; a larger one fails.'),
+    ...pictureOptions,
     ...webOptions,
   }),
   shorthand: 'path',
@@ -70,15 +54,7 @@ export const parquet = defineSource({
     ...[path].flat().flatMap(readPaths),
     ...(typeof classes === 'string' ? [classes] : []),
   ],
-  spec: ({ labels, boxes, fields, formats }) => ({
-    fields: {
-      bytes: 'bytes',
-      ...(labels && { label: { dtype: 'int32', shape: [] } }),
-      ...(boxes && { box: { dtype: 'int32', shape: [4] } }),
-      ...specOf(fields),
-    },
-    formats,
-  }),
+  spec: pictureSpec,
   async open(options, { base, signal, progress, written }) {
     const { path, columns, labels, timeout, deadline, retries } = options;
     const pool = new FilePool();
@@ -89,10 +65,7 @@ export const parquet = defineSource({
         ending: '.parquet',
         none: (path, found) => fail('PARQUET_NONE', { path, found }),
       });
-      const classes =
-        options.classes === undefined
-          ? undefined
-          : await namedClasses(options.classes, resolve(base, String(options.classes)), signal);
+      const classes = await classesFor(options, base, signal);
       const tables = await inTurns(places, opening, async ({ at, name, path }: Place) => {
         const file = isAddress(at)
           ? await openWeb(at, { timeout, deadline, retries }, signal)
