@@ -296,5 +296,8 @@ async function missing(path: string, cause: unknown): Promise<never> {
 /** What to do with a file in the place of a folder. */
 async function adviceOn(path: string): Promise<string> {
   const packed = await packedAs(path);
-  return packed === undefined ? 'Give the folder it lies in.' : `It is ${packed.what}: ${packed.advice}`;
+  if (packed !== undefined) return `It is ${packed.what}: ${packed.advice}`;
+  if (/\.(csv|tsv|jsonl|ndjson)$/i.test(path)) return 'A list is read by the source `manifest`.';
+  if (/\.parquet$/i.test(path)) return 'A table is read by the source `parquet`.';
+  return 'Give the folder it lies in.';
 }

@@ -1,22 +1,24 @@
 import { readdir } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { counted } from '../../counts.ts';
 import { printable } from '../../errors.ts';
-import { checkFolder } from '../../files/listing.ts';
 import { builtin } from '../../pipeline/builtin.ts';
 import { check } from '../../pipeline/check.ts';
 import { type Definition, define } from '../../pipeline/definition.ts';
+import { sourceIn, type WrittenSource, writtenSource } from '../../runs/loader/written-source.ts';
 import { comparedGroups } from '../../runs/search/compared.ts';
 import { type Group, type GroupedPicture, Groups, howLike, summaryOf } from '../../sinks/duplicates/groups.ts';
 import { readRows } from '../../sinks/duplicates/row.ts';
 import { duplicates as duplicatesSink } from '../../sinks/index.ts';
-import { imageFolder } from '../../sources/index.ts';
+import type { Source } from '../../sources/source.ts';
 import { decode, perceptualHash } from '../../stages/index.ts';
 import { jsonOf, textOf } from '../../whole-file.ts';
 import { problemLines } from '../check.ts';
 import { type Command, exits, type Given, type Output, onlyWord, type Terminal } from '../command.ts';
 import { jobOptions, runShown } from '../run.ts';
+import { photosOption } from '../sheets/pictures.ts';
 import { sayArrived } from '../use/arrived.ts';
+import { nameOf, picturesAt } from '../use/pictures.ts';
 import { writeSheet } from './sheet.ts';
 import { isVectors, ofVectors } from './vectors.ts';
 
@@ -28,7 +30,7 @@ export const duplicates: Command = {
   usage: '<photos or vectors>',
   works: true,
   summary:
-    'Find near-duplicates: copies, crops and mirror images among the pictures in a folder, without a model; or vectors that are nearly the same.',
+    'Find near-duplicates: copies, crops and mirror images among pictures (a folder, a list, a table of Parquet), without a model; or vectors that are nearly the same.',
   options: {
     within: {
       type: 'string',
@@ -42,6 +44,7 @@ export const duplicates: Command = {
         'How alike crops and mirror images are at least, 0.9 to 1, default 0.97; of vectors their cosine, default 0.9.',
     },
     sheet: { type: 'string', value: 'file.html', about: 'Write a page that shows the groups.' },
+    photos: photosOption,
     output: {
       type: 'string',
       value: 'folder',
@@ -57,41 +60,49 @@ export const duplicates: Command = {
       await report(compared, undefined, given, terminal);
       return exits.ok;
     }
-    const earlier = photosOf(word);
-    if (earlier === undefined && isVectors(word)) {
-      const { groups, photos, code } = await ofVectors(word, given, terminal);
-      await report(groups, photos, given, terminal);
+    const earlier = sourceOf(word);
+    if (earlier !== undefined) {
+      await report(await groupsIn(word), earlier, given, terminal);
+      return exits.ok;
+    }
+    if (await isVectors(word)) {
+      const { groups, source, code } = await ofVectors(word, given, terminal);
+      await report(groups, source, given, terminal);
       return code;
     }
-    const output =
-      earlier === undefined ? resolve(given.text('output') ?? join('duplicates', basename(resolve(word)))) : word;
-    const code = earlier === undefined ? await find(word, output, given, terminal) : exits.ok;
-    if (code !== exits.ok) return code;
-    const groups = new Groups();
-    for await (const row of readRows(await filesOf(join(output, 'duplicates')))) groups.add(row);
-    await report(groups, earlier ?? resolve(word), given, terminal);
-    return exits.ok;
+    const source = await picturesAt(word);
+    const output = resolve(given.text('output') ?? join('duplicates', nameOf(word)));
+    const code = await find(source, output, given, terminal);
+    // The job has said how many groups there are.
+    if (code === exits.ok)
+      await report(await groupsIn(output), writtenSource(source), given, terminal, { isCounted: true });
+    return code;
   },
 };
 
-/** The photos of an earlier job of this verb, if the folder is that of one. */
-function photosOf(folder: string): string | undefined {
-  const pipeline = jsonOf(textOf(join(folder, 'pipeline.json')) ?? '') as Partial<EarlierJob> | undefined;
-  const path = pipeline?.source?.['image-folder']?.path;
-  return pipeline?.sink?.duplicates === undefined || typeof path !== 'string' ? undefined : path;
+/** The source of an earlier job with the sink of this verb, if the folder is that of one. */
+function sourceOf(folder: string): WrittenSource | undefined {
+  const text = textOf(join(folder, 'pipeline.json'));
+  const pipeline = jsonOf(text ?? '') as Partial<EarlierJob> | undefined;
+  return pipeline?.sink?.duplicates === undefined ? undefined : sourceIn(text);
+}
+
+/** What such a job has found. */
+async function groupsIn(output: string): Promise<Groups> {
+  const groups = new Groups();
+  for await (const row of readRows(await filesOf(join(output, 'duplicates')))) groups.add(row);
+  return groups;
 }
 
 interface EarlierJob {
-  readonly source: { readonly 'image-folder'?: { readonly path?: unknown } };
   readonly sink: { readonly duplicates?: unknown };
 }
 
-async function find(photos: string, output: string, given: Given, terminal: Terminal): Promise<number> {
+async function find(source: Source, output: string, given: Given, terminal: Terminal): Promise<number> {
   const { within, above, ...run } = numbersOf(given, ['within', 'above', 'threads', 'reads']);
-  await checkFolder(resolve(photos));
   const definition: Definition = define({
     name: 'pictures',
-    source: imageFolder({ path: resolve(photos) }),
+    source,
     // Broken pictures are counted.
     stages: [decode({ maxFailures: '100%' }), perceptualHash({ maxFailures: '100%' })],
     sink: duplicatesSink({ ...(within !== undefined && { within }), ...(above !== undefined && { above }) }),
@@ -101,7 +112,8 @@ async function find(photos: string, output: string, given: Given, terminal: Term
   const problems = check(definition, builtin);
   for (const line of problemLines(problems)) terminal.stderr.write(`${line}\n`);
   if (problems.length > 0) return exits.usage;
-  if (!given.flag('fresh') && !given.flag('watch')) await sayArrived(output, photos, terminal);
+  if (!given.flag('fresh') && !given.flag('watch'))
+    await sayArrived(output, source, onlyWord(duplicates, given), terminal);
   return runShown(definition, given, terminal, builtin);
 }
 
@@ -122,33 +134,37 @@ async function filesOf(folder: string): Promise<string[]> {
 /** Groups that are printed. */
 const most = 20;
 
-/** Prints the groups, and writes the page. @param photos the folder that keys start at, where it is known. */
+/** Prints the groups, and writes the page. @param from where the pictures lie; where that is not known, keys are paths from here. @param isCounted whether the user knows how many groups there are. */
 async function report(
   groups: Groups,
-  photos: string | undefined,
+  from: WrittenSource | undefined,
   given: Given,
   { stdout, stderr }: Terminal,
+  { isCounted = false } = {},
 ): Promise<void> {
   const list = groups.list();
   if (given.flag('json')) {
     stdout.write(`${JSON.stringify({ type: 'duplicates', pictures: groups.pictures, groups: list })}\n`);
   } else {
-    print(groups.pictures, list, stdout);
+    print(list, stdout);
+    if (!isCounted) stdout.write(`${summaryOf(groups.pictures, list)}\n`);
   }
   const sheet = given.text('sheet');
   if (sheet === undefined) return;
-  const missing = await writeSheet(sheet, photos ?? '.', { pictures: groups.pictures, groups: list });
+  const missing = await writeSheet(sheet, given.text('photos') ?? from ?? '.', {
+    pictures: groups.pictures,
+    groups: list,
+  });
   for (const line of missing) stderr.write(`${printable(line)}\n`);
   if (!given.flag('json')) stdout.write(`${sheet}\n`);
 }
 
-function print(pictures: number, list: readonly Group[], stdout: Output): void {
+function print(list: readonly Group[], stdout: Output): void {
   for (const [i, group] of list.slice(0, most).entries()) {
     const lines = group.pictures.map((picture, j) => (j === 0 ? printable(picture.key) : lineOf(picture)));
     stdout.write(`${String(i + 1).padStart(3)}  ${lines.join('\n     ')}\n`);
   }
   if (list.length > most) stdout.write(`… and ${counted(list.length - most, 'group')} more\n`);
-  stdout.write(`${summaryOf(pictures, list)}\n`);
 }
 
 function lineOf(picture: GroupedPicture): string {

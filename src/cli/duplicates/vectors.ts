@@ -1,8 +1,9 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fail } from '../../errors.ts';
-import { openVectors } from '../../formats/vectors/open.ts';
+import { hasVectors, openVectors } from '../../formats/vectors/open.ts';
 import type { VectorSet } from '../../formats/vectors/vector-set.ts';
+import type { WrittenSource } from '../../runs/loader/written-source.ts';
 import { Compared } from '../../runs/search/compared.ts';
 import { jobOf } from '../../runs/search/questions.ts';
 import { similarVectors } from '../../runs/search/similar.ts';
@@ -10,11 +11,17 @@ import { watchedVectors } from '../../runs/search/watch-vectors.ts';
 import { Groups, summaryOf } from '../../sinks/duplicates/groups.ts';
 import { exits, type Given, type Terminal } from '../command.ts';
 import { signals } from '../run.ts';
+import { isTable, nameOf } from '../use/pictures.ts';
 
-/** Whether a path is a file of vectors, or a folder with such files or of a job that has written some. */
-export function isVectors(path: string): boolean {
+/**
+ * Whether a path is a file of vectors, or a folder with such files or of a job that has written some. A file that could be a list or a table of pictures as well is one of vectors where it has their field.
+ *
+ * @throws what reading such a file throws
+ */
+export async function isVectors(path: string): Promise<boolean> {
   const found = statSync(path, { throwIfNoEntry: false });
-  if (!found?.isDirectory()) return found !== undefined;
+  if (found === undefined) return false;
+  if (!found.isDirectory()) return !isTable(path) || hasVectors(path);
   const hasFolder = ['parquet', 'npy', 'shards', 'jsonl'].some((name) => existsSync(join(path, name)));
   const isJob = existsSync(join(path, 'pipeline.json')) && hasFolder;
   return isJob || readdirSync(path).some((name) => /\.(parquet|npy|shard)$/.test(name));
@@ -22,8 +29,8 @@ export function isVectors(path: string): boolean {
 
 export interface FoundGroups {
   readonly groups: Groups;
-  /** The folder that keys start at, where it is known. */
-  readonly photos: string | undefined;
+  /** Where its pictures came from, where that is known. */
+  readonly source: WrittenSource | undefined;
   readonly code: number;
 }
 
@@ -34,13 +41,13 @@ export interface FoundGroups {
  */
 export async function ofVectors(path: string, given: Given, terminal: Terminal): Promise<FoundGroups> {
   const above = aboveOf(given);
-  const { photos } = jobOf(path);
-  if (given.flag('watch')) return { ...(await watched(path, above, given, terminal)), photos };
+  const { source } = jobOf(path);
+  if (given.flag('watch')) return { ...(await watched(path, above, given, terminal)), source };
   const set = await openVectors(path);
-  if (given.text('output') === undefined) return { groups: await similarVectors(set, above), photos, code: exits.ok };
+  if (given.text('output') === undefined) return { groups: await similarVectors(set, above), source, code: exits.ok };
   const compared = await open(set, above, given);
   try {
-    return { groups: await similarVectors(set, above, { compared }), photos, code: exits.ok };
+    return { groups: await similarVectors(set, above, { compared }), source, code: exits.ok };
   } finally {
     await compared.close();
   }
@@ -68,7 +75,7 @@ async function watched(path: string, above: number, given: Given, terminal: Term
 }
 
 function open({ width, origin }: VectorSet, above: number, given: Given): Promise<Compared> {
-  const folder = resolve(given.text('output') ?? join('duplicates', basename(resolve(given.words[0]!))));
+  const folder = resolve(given.text('output') ?? join('duplicates', nameOf(given.words[0]!)));
   const head = { width, above, ...(origin && { fingerprint: origin.fingerprint }) };
   return Compared.open(folder, head, { fresh: given.flag('fresh') });
 }

@@ -1,4 +1,3 @@
-import { join, resolve } from 'node:path';
 import { counted } from '../../counts.ts';
 import { fail, printable } from '../../errors.ts';
 import { openVectors } from '../../formats/vectors/open.ts';
@@ -6,6 +5,7 @@ import type { Neighbour } from '../../runs/search/nearest.ts';
 import { jobOf, questionsOf } from '../../runs/search/questions.ts';
 import { searchVectors } from '../../runs/search/search.ts';
 import { type Command, exits, type Given } from '../command.ts';
+import { photosOption } from '../sheets/pictures.ts';
 import { distanceText, writeSheet } from './sheet.ts';
 
 /** `patchstream search <vectors> <photo…>` */
@@ -18,11 +18,7 @@ export const search: Command = {
     top: { type: 'string', value: 'number', about: 'How many neighbours are named of each photo. Default 10.' },
     json: { type: 'boolean', about: 'Print one object of JSON.' },
     sheet: { type: 'string', value: 'file.html', about: 'Write a page that shows the photos and their neighbours.' },
-    photos: {
-      type: 'string',
-      value: 'folder',
-      about: 'The folder of the pictures, for the page. Default: that of the job that wrote the vectors.',
-    },
+    photos: photosOption,
     from: {
       type: 'string',
       value: 'run',
@@ -50,13 +46,8 @@ export const search: Command = {
     }
     const sheet = given.text('sheet');
     if (sheet === undefined) return exits.ok;
-    const photos = given.text('photos') ?? jobOf(path).photos;
-    const fileOf = (question: string) => {
-      if (!question.startsWith('key:')) return resolve(question);
-      return photos === undefined ? undefined : join(photos, question.slice('key:'.length));
-    };
-    const pictured = answers.map((answer) => ({ ...answer, file: fileOf(answer.question) }));
-    for (const line of await writeSheet(sheet, photos, pictured)) stderr.write(`${printable(line)}\n`);
+    const photos = given.text('photos') ?? jobOf(path).source;
+    for (const line of await writeSheet(sheet, photos, answers)) stderr.write(`${printable(line)}\n`);
     if (!given.flag('json')) stdout.write(`${sheet}\n`);
     return exits.ok;
   },

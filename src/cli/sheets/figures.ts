@@ -1,6 +1,7 @@
 import { counted } from '../../counts.ts';
 import { escapeHtml, imageTag } from '../../html.ts';
 import { thumbnailOf } from '../../vision/draw/thumbnail.ts';
+import type { Find } from './pictures.ts';
 
 /** Pictures of a page: more make it too large to be opened. */
 export const mostFigures = 2000;
@@ -15,16 +16,16 @@ export class Figures {
   #unknown = 0;
   #left = 0;
 
-  /** @param file the picture's; undefined where it is not known. @param about what is said below its name, each a line. */
-  async figure(name: string, file: string | undefined, ...about: string[]): Promise<string> {
-    const small = await this.#small(name, file);
+  /** @param find opens the picture; undefined where nobody knows where it lies. @param about what is said below its name, each a line. */
+  async figure(name: string, find: Find | undefined, ...about: string[]): Promise<string> {
+    const small = await this.#small(name, find);
     const image = small === undefined ? '' : imageTag(name, 'image/jpeg', small);
     const caption = [name, ...about].map(escapeHtml).join('<br>');
     return `<figure>${image}<figcaption>${caption}</figcaption></figure>`;
   }
 
-  async #small(name: string, file: string | undefined): Promise<Uint8Array | undefined> {
-    if (file === undefined) {
+  async #small(name: string, find: Find | undefined): Promise<Uint8Array | undefined> {
+    if (find === undefined) {
       this.#unknown++;
       return undefined;
     }
@@ -32,7 +33,7 @@ export class Figures {
       this.#left++;
       return undefined;
     }
-    const small = await thumbnailOf(file, side);
+    const small = await thumbnailOf(find, side);
     if (small === undefined) this.#missing.push(name);
     else this.#shown++;
     return small;

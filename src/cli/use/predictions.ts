@@ -1,6 +1,6 @@
-import { createReadStream, existsSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { counted } from '../../counts.ts';
 import { printable } from '../../errors.ts';
@@ -8,6 +8,7 @@ import { escapeHtml, htmlText } from '../../html.ts';
 import type { WithPrediction } from '../../inference/predict.ts';
 import { writeWhole } from '../../whole-file.ts';
 import { Figures, mostFigures } from '../sheets/figures.ts';
+import { type PicturesFrom, withPictures } from '../sheets/pictures.ts';
 
 interface Row {
   readonly key: string;
@@ -68,30 +69,27 @@ export function predictionLines({ rows, count, classes }: Predictions, folder: s
 /**
  * Writes a page with the pictures of each class, the surest first.
  *
- * @param photos the folder that keys start at. @returns what the page cannot show, in sentences. @throws FILE_WRITE
+ * @returns what the page cannot show, in sentences. @throws FILE_WRITE
  */
 export async function writePredictionSheet(
   path: string,
-  photos: string,
+  from: PicturesFrom,
   { rows, count, classes }: Predictions,
 ): Promise<readonly string[]> {
   const figures = new Figures();
   const body = ['<h1>Predictions</h1>'];
-  for (const [name, of] of classes) {
-    body.push(`<h2>${escapeHtml(name)}: ${of}</h2>`);
-    const own = rows.filter(({ label }) => label[0] === name);
-    for (const { key, label, probability } of own.sort((a, b) => b.probability[0]! - a.probability[0]!)) {
-      const about = label.map((one, i) => `${one} ${probability[i]!.toFixed(2)}`).join(', ');
-      body.push(await figures.figure(key, fileOf(photos, key), about));
+  const keys = rows.map(({ key }) => key);
+  await withPictures(from, keys, async (find) => {
+    for (const [name, of] of classes) {
+      body.push(`<h2>${escapeHtml(name)}: ${of}</h2>`);
+      const own = rows.filter(({ label }) => label[0] === name);
+      for (const { key, label, probability } of own.sort((a, b) => b.probability[0]! - a.probability[0]!)) {
+        const about = label.map((one, i) => `${one} ${probability[i]!.toFixed(2)}`).join(', ');
+        body.push(await figures.figure(key, find(key), about));
+      }
     }
-  }
+  });
   figures.left(count - rows.length);
   await writeWhole(path, htmlText('Predictions', [...body, ...figures.html()]));
   return figures.lines();
-}
-
-/** The file of a key; of a part of a picture, as a face, that of the whole. */
-function fileOf(photos: string, key: string): string {
-  const file = join(photos, key);
-  return /\/\d+$/.test(key) && !existsSync(file) ? dirname(file) : file;
 }

@@ -1,6 +1,5 @@
 import { basename, join, resolve } from 'node:path';
 import { fail, printable } from '../../errors.ts';
-import { checkFolder } from '../../files/listing.ts';
 import { embed as embedStage, predict as predictStage } from '../../inference/index.ts';
 import { photoStages } from '../../inference/photos.ts';
 import { foundTrained } from '../../inference/trained.ts';
@@ -8,8 +7,9 @@ import { builtin } from '../../pipeline/builtin.ts';
 import { check } from '../../pipeline/check.ts';
 import { type Definition, define } from '../../pipeline/definition.ts';
 import { parsePart, partFolder } from '../../pipeline/part.ts';
+import { writtenSource } from '../../runs/loader/written-source.ts';
 import type { Sink } from '../../sinks/sink.ts';
-import { imageFolder } from '../../sources/index.ts';
+import type { Source } from '../../sources/source.ts';
 import type { Stage } from '../../streams/stage.ts';
 import type { WhichWeights } from '../../train/weights/checkpoint.ts';
 import { problemLines } from '../check.ts';
@@ -24,6 +24,7 @@ import {
 } from '../command.ts';
 import { jobOptions, runShown } from '../run.ts';
 import { sayArrived } from './arrived.ts';
+import { nameOf, picturesAt } from './pictures.ts';
 import { predictionLines, readPredictions, writePredictionSheet } from './predictions.ts';
 
 const shared = {
@@ -38,7 +39,8 @@ export const predict: Command = {
   name: 'predict',
   usage: '<run> <photos>',
   works: true,
-  summary: 'Name the classes of the pictures in a folder, by a classifier that was trained before.',
+  summary:
+    'Name the classes of pictures (a folder, a list, a table of Parquet) by a classifier that was trained before.',
   options: {
     top: { type: 'string', value: 'number', about: 'How many of the likeliest classes are named. Default 1.' },
     format: formatOption(['jsonl', 'parquet']),
@@ -47,6 +49,7 @@ export const predict: Command = {
   },
   async run(given, terminal) {
     const [from, photos] = twoWords(predict, given);
+    const source = await picturesAt(photos);
     const options = { from, ...weightsOf(predict, given), ...countOf(given, 'top'), ...countOf(given, 'batch') };
     const output = outputOf('predictions', given, from, photos);
     const format = formatOf(predict, given, ['jsonl', 'parquet']);
@@ -55,14 +58,14 @@ export const predict: Command = {
       const found = `--sheet with --format ${format}`;
       throw fail('ARGUMENT', { command: 'patchstream predict', found, advice: 'Leave --format out.' });
     }
-    const code = await use(options, photos, predictStage(options), { given, terminal, output, format });
+    const code = await use(options, predictStage(options), { source, photos, given, terminal, output, format });
     if (code !== exits.ok || format !== 'jsonl') return code;
     const folder = join(folderOf(output, given, terminal), 'jsonl');
     const predictions = await readPredictions(folder);
     if (!given.flag('json'))
       for (const line of predictionLines(predictions, folder)) terminal.stdout.write(`${line}\n`);
     if (sheet === undefined) return code;
-    for (const line of await writePredictionSheet(sheet, resolve(photos), predictions))
+    for (const line of await writePredictionSheet(sheet, writtenSource(source), predictions))
       terminal.stderr.write(`${printable(line)}\n`);
     if (!given.flag('json')) terminal.stdout.write(`${sheet}\n`);
     return code;
@@ -74,7 +77,7 @@ export const embed: Command = {
   name: 'embed',
   usage: '<run> <photos>',
   works: true,
-  summary: 'Turn the pictures in a folder into vectors, by an encoder that was trained before.',
+  summary: 'Turn pictures (a folder, a list, a table of Parquet) into vectors, by an encoder that was trained before.',
   options: {
     pool: {
       type: 'string',
@@ -86,21 +89,25 @@ export const embed: Command = {
   },
   async run(given, terminal) {
     const [from, photos] = twoWords(embed, given);
+    const source = await picturesAt(photos);
     const pool = given.text('pool') as 'mean' | undefined;
     const weights = weightsOf(embed, given);
     const options = { from, ...weights, ...(pool !== undefined && { pool }), ...countOf(given, 'batch') };
     const output = outputOf('vectors', given, from, photos);
     const format = formatOf(embed, given, ['parquet', 'npy', 'jsonl']);
-    return use(options, photos, embedStage(options), { given, terminal, output, format });
+    return use(options, embedStage(options), { source, photos, given, terminal, output, format });
   },
 };
 
 /** A folder for each model and folder of pictures: results of one are not those of another. */
 function outputOf(what: string, given: Given, from: string, photos: string): string {
-  return resolve(given.text('output') ?? join(what, basename(resolve(from)), basename(resolve(photos))));
+  return resolve(given.text('output') ?? join(what, basename(resolve(from)), nameOf(photos)));
 }
 
 interface Using {
+  readonly source: Source;
+  /** What the command line calls it. */
+  readonly photos: string;
   readonly given: Given;
   readonly terminal: Terminal;
   /** The job's folder, absolute. */
@@ -108,18 +115,16 @@ interface Using {
   readonly format: string;
 }
 
-/** Runs the pipeline of the verb: the folder's pictures, brought to where the model takes them. @returns the exit code. */
+/** Runs the pipeline of the verb: its pictures, brought to where the model takes them. @returns the exit code. */
 async function use(
   { from, weights }: { readonly from: string; readonly weights?: WhichWeights },
-  photos: string,
   last: Stage,
-  { given, terminal, output, format }: Using,
+  { source, photos, given, terminal, output, format }: Using,
 ) {
   const trained = foundTrained(from, process.cwd(), weights);
-  await checkFolder(resolve(photos));
   const definition: Definition = define({
     name: 'pictures',
-    source: imageFolder({ path: resolve(photos) }),
+    source,
     stages: [...photoStages(trained, builtin.stages), last],
     sink: sinkNamed(format),
     output,
@@ -129,7 +134,7 @@ async function use(
   const problems = check(definition, builtin);
   for (const line of problemLines(problems)) terminal.stderr.write(`${line}\n`);
   if (problems.length > 0) return exits.usage;
-  if (!given.flag('fresh') && !given.flag('watch')) await sayArrived(output, photos, terminal);
+  if (!given.flag('fresh') && !given.flag('watch')) await sayArrived(output, source, photos, terminal);
   return runShown(definition, given, terminal, builtin);
 }
 

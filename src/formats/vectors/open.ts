@@ -5,7 +5,9 @@ import { byCodeUnit } from '../../files/listing.ts';
 import { FilePool } from '../../files/positioned.ts';
 import type { Origin } from '../../vision/spec.ts';
 import { unlessGone } from '../../whole-file.ts';
+import { ParquetTable } from '../parquet/table.ts';
 import { openJsonl } from './jsonl.ts';
+import { jsonLines } from './lines.ts';
 import { openNpy } from './npy.ts';
 import { openParquet } from './parquet.ts';
 import { openShardVectors } from './shards.ts';
@@ -87,6 +89,21 @@ export async function openVectors(
     }
   }
   return { path, width, ...(origin && { origin }), batches };
+}
+
+/** Whether a file of lines of JSON or of Parquet has the field of vectors: others of these endings are lists and tables of pictures. @throws VECTORS_BROKEN, PARQUET_BROKEN, FILE_UNREADABLE */
+export async function hasVectors(path: string, field = 'embedding'): Promise<boolean> {
+  if (path.endsWith('.jsonl')) {
+    for await (const { json } of jsonLines(path)) return field in json;
+    return false;
+  }
+  if (!path.endsWith('.parquet')) return false;
+  const pool = new FilePool();
+  try {
+    return (await ParquetTable.open(await pool.file(path, path))).names.includes(field);
+  } finally {
+    pool.close();
+  }
 }
 
 /** The format and the files that a path means. @throws VECTORS_NONE */

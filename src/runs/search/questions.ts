@@ -3,6 +3,7 @@ import { fail, printable } from '../../errors.ts';
 import type { VectorSet } from '../../formats/vectors/vector-set.ts';
 import { jsonOf, textOf } from '../../whole-file.ts';
 import { embedPictures } from '../embed-pictures.ts';
+import { sourceIn, type WrittenSource } from '../loader/written-source.ts';
 import type { Questions } from './nearest.ts';
 import { otherWidth } from './search.ts';
 
@@ -11,14 +12,13 @@ const keyPrefix = 'key:';
 
 /** The job that has written a set, as far as its folder says. */
 export interface VectorJob {
-  /** The folder that keys of pictures start at. */
-  readonly photos?: string;
+  /** Where its pictures came from. */
+  readonly source?: WrittenSource;
   /** The model, where `embed` made the vectors. */
   readonly model?: { readonly from: string; readonly pool: string };
 }
 
 interface Pipeline {
-  readonly source?: { readonly 'image-folder'?: { readonly path?: unknown } };
   readonly stages?: readonly { readonly embed?: { readonly from?: unknown; readonly pool?: unknown } }[];
 }
 
@@ -28,11 +28,11 @@ export function jobOf(path: string): VectorJob {
     .map((folder) => textOf(join(folder, 'pipeline.json')))
     .find((text) => text !== undefined);
   const pipeline = (jsonOf(text ?? '') ?? {}) as Pipeline;
-  const photos = pipeline.source?.['image-folder']?.path;
+  const source = sourceIn(text);
   const embed = Array.isArray(pipeline.stages) ? pipeline.stages.find((stage) => stage?.embed)?.embed : undefined;
   const { from, pool = 'mean' } = embed ?? {};
   return {
-    ...(typeof photos === 'string' && { photos }),
+    ...(source && { source }),
     ...(typeof from === 'string' && typeof pool === 'string' && { model: { from, pool } }),
   };
 }

@@ -1,13 +1,16 @@
-import { readFile } from 'node:fs/promises';
 import { PatchstreamError } from '../../errors.ts';
 import { systemCode } from '../../whole-file.ts';
 import { encoderOf } from '../encode/encoder.ts';
-import { openPicture } from '../open.ts';
+import type { Picture } from '../picture.ts';
 
-/** A small JPEG of a file, at most `side` pixels high and wide, if the file can still be read. */
-export async function thumbnailOf(path: string, side: number): Promise<Uint8Array | undefined> {
+/** A small JPEG of a picture, at most `side` pixels high and wide, if it can still be opened. */
+export async function thumbnailOf(
+  open: () => Promise<Picture | undefined>,
+  side: number,
+): Promise<Uint8Array | undefined> {
   try {
-    const picture = await openPicture(await readFile(path));
+    const picture = await open();
+    if (picture === undefined) return undefined;
     const scale = Math.min(1, side / Math.max(picture.width, picture.height));
     const [width, height] = [picture.width, picture.height].map((length) => Math.max(1, Math.round(length * scale)));
     const small = picture.resize({ width: width!, height: height!, fit: 'fill' });

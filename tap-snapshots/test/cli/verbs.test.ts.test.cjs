@@ -54,10 +54,10 @@ patchstream: image patches, streamed
   reconstruct <run> <photo…>        Draw what a trained model restores of photos, at several mask ratios; or, of a <pipeline> alone, of the pictures that it is evaluated on.
   attention <run> <photo…>          Draw what a patch of photos attends to in the blocks of a trained model, in white what it attends to most.
   compare <run…>                    Put trainings side by side, running, ended or killed: the options that differ, time, speed, losses and measures.
-  predict <run> <photos>            Name the classes of the pictures in a folder, by a classifier that was trained before.
-  embed <run> <photos>              Turn the pictures in a folder into vectors, by an encoder that was trained before.
+  predict <run> <photos>            Name the classes of pictures (a folder, a list, a table of Parquet) by a classifier that was trained before.
+  embed <run> <photos>              Turn pictures (a folder, a list, a table of Parquet) into vectors, by an encoder that was trained before.
   search <vectors> <photo…>         Find the pictures whose vectors are nearest to that of a photo, by cosine; \`key:KEY\` asks by a vector of the set.
-  duplicates <photos or vectors>    Find near-duplicates: copies, crops and mirror images among the pictures in a folder, without a model; or vectors that are nearly the same.
+  duplicates <photos or vectors>    Find near-duplicates: copies, crops and mirror images among pictures (a folder, a list, a table of Parquet), without a model; or vectors that are nearly the same.
   study <file>                      Run a study: trainings of a grid of models, options and seeds over pipeline files, and a table of what they are measured to be. What has been run before is not run again.
   inspect <path>                    Look into the folder of a training, or the folder of a checkpoint, or a shard, or a folder of shards, or a tar, or the folder of a job: what it holds, what made it, and with --verify whether it is whole; of a training or a job, what sets its pace.
   export <run, checkpoint or file>  Write a model's weights as one safetensors file with timm's names.

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { Figures } from '../../../src/cli/sheets/figures.ts';
+import { pictureAt } from '../../../src/cli/sheets/pictures.ts';
 import { pictureFolder, writeFiles } from '../../kit/files/folder.ts';
 
 t.test('what a page cannot show is counted and said, in the page too', async (t) => {
@@ -8,7 +9,7 @@ t.test('what a page cannot show is counted and said, in the page too', async (t)
   await pictureFolder(root, 1);
   writeFiles(root, { 'broken.jpg': 'no picture' });
   const figures = new Figures();
-  const at = (name: string) => figures.figure(name, join(root, name), 'a <b>', '0.5');
+  const at = (name: string) => figures.figure(name, pictureAt(join(root, name)), 'a <b>', '0.5');
   t.match(await at('00000.jpg'), /^<figure><img .*00000\.jpg<br>a &lt;b&gt;<br>0\.5<\/figcaption>/);
   t.same(figures.lines(), []);
   t.notMatch(await at('broken.jpg'), /<img/);

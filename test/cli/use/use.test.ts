@@ -45,7 +45,7 @@ t.test('photographs become vectors and labels by a verb each; broken ones are co
   // Of another model, and of as many numbers.
   await runNumbered(at('other'), toParquet(), { count: 3, stages: [vectors({ width: 16 })] });
   t.match(await patchstream(['search', at('other'), at('photos', '00002.jpg'), '--from', at('encoder')]), {
-    code: 1,
+    code: 2,
     err: /^VECTORS_OTHER.*here of f00d \(\.\/runs\/a\); got those of [0-9a-f]{16} \(/,
     out: '',
   });
@@ -83,11 +83,38 @@ t.test('photographs become vectors and labels by a verb each; broken ones are co
   t.match(again, { code: 0, out: /^a\.png +a/m }, 'what is there is printed again');
   const other = await patchstream(['predict', at('classifier'), at('photos'), '--top', '1', '--output', at('named')]);
   t.match(other, {
-    code: 1,
+    code: 2,
     err: /^SHARDS_OTHER.*predict\.top is 2 in it and 1 in the pipeline\. Choose another `output`/m,
   });
   const watched = await patchstream([...predicting, '--watch'], { during: (send) => send('SIGINT') });
   t.match(watched, { code: 130, err: /^(?!SHARDS_OTHER)/ }, 'what is done is resumed by --watch');
+});
+
+t.test('a list of pictures and a table are used as a folder is', async (t) => {
+  const root = await runs;
+  const at = (...names: string[]) => join(root, ...names);
+  writeFiles(root, {
+    'few.csv': 'path,note\nclasses/a/0.png,x\nclasses/b/0.png,y\nclasses/a/0.png,z\n',
+    'other.csv': 'file\na.png\n',
+  });
+  const words = ['predict', at('classifier'), at('few.csv'), '--output', at('few'), '--sheet', at('few.html')];
+  const named = await patchstream(words);
+  t.match(named, { code: 0, out: /^classes\/a\/0\.png#2 +[abc] /m }, named.err);
+  t.equal(readFileSync(at('few.html'), 'utf8').split('data:image/jpeg').length, 4, 'the page has the pictures');
+  t.match(await patchstream(words), { code: 0, err: '', out: /^classes\/b\/0\.png /m }, 'printed again');
+  writeFiles(root, { 'few.csv': 'path\nclasses/a/0.png\n' });
+  t.match(await patchstream(words), { code: 0, err: /few\.csv has 1 picture now, and had 3 when .*few was made/ });
+
+  const table = join('fixtures', 'parquet', 'test-00000-of-00001.parquet');
+  const told = await patchstream(['embed', at('encoder'), table, '--output', at('rows')]);
+  t.match(told, { code: 0, out: /4 rows in/ }, told.err);
+  const sheet = ['--top', '2', '--sheet', at('rows.html')];
+  const found = await patchstream(['search', at('rows'), 'key:test-00000-of-00001.parquet/2', ...sheet]);
+  t.match(found, { code: 0, err: '' });
+  t.equal(readFileSync(at('rows.html'), 'utf8').split('data:image/jpeg').length, 4, 'pictures come out of the table');
+
+  const other = await patchstream(['embed', at('encoder'), at('other.csv'), '--output', at('other')]);
+  t.match(other, { code: 2, err: /TABLE_COLUMN.*the column path; got file\..*rename it in the table/ });
 });
 
 t.test('what does not fit is refused: file, expectation, remedy; nothing is written', async (t) => {

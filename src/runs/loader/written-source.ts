@@ -1,0 +1,27 @@
+import { builtin } from '../../pipeline/builtin.ts';
+import type { OpenSource, Source } from '../../sources/source.ts';
+import { jsonOf } from '../../whole-file.ts';
+
+/** The source of a run as its `pipeline.json` has it: its name, and its options. */
+export type WrittenSource = Readonly<Record<string, unknown>>;
+
+/** A source as a run writes it down. */
+export function writtenSource({ source: { name, options, definition } }: Source): WrittenSource {
+  return JSON.parse(JSON.stringify({ [name]: definition.options.parse(options) })) as WrittenSource;
+}
+
+/** The source in the text of a `pipeline.json`, where it has one. */
+export function sourceIn(text: string | undefined): WrittenSource | undefined {
+  const { source } = (jsonOf(text ?? '') ?? {}) as { readonly source?: unknown };
+  return typeof source === 'object' && source !== null ? (source as WrittenSource) : undefined;
+}
+
+/** Opens such a source; nothing where its name or its options are not ours, as those of a user's own source. @throws what the source throws */
+export async function openWritten(written: WrittenSource): Promise<OpenSource | undefined> {
+  const [name, options] = Object.entries(written)[0] ?? [];
+  const definition = builtin.sources.get(name ?? '');
+  const parsed = definition?.options.safeParse(options);
+  if (definition === undefined || parsed?.success !== true) return undefined;
+  const { signal } = new AbortController();
+  return definition.open(parsed.data, { base: process.cwd(), signal, progress: () => {} });
+}
