@@ -48,22 +48,36 @@ const named: readonly ErrorCode[] = [
   ...(['FOLDER_CLASSES', 'FOLDER_ALIKE', 'TABLE_CLASSES_OTHER'] as const),
 ];
 
-/** What is named cannot be read: because it is not there, or for a reason of the machine, as a right that is not given. */
-const unread: readonly ErrorCode[] = ['FILE_UNREADABLE', 'FIGURE_PICTURE', 'EMBED_PICTURE'];
+/** What is to be written has the place of something else, or of what was made otherwise. */
+const taken: readonly ErrorCode[] = [
+  ...(['FILE_EXISTS', 'EXPORT_EXISTS', 'OUTPUT_OTHER', 'OUTPUT_IN_SOURCE', 'OUTPUT_OVER_SOURCE'] as const),
+  ...(['SHARDS_OTHER', 'COMPARED_OTHER', 'CHECKPOINT_MISMATCH'] as const),
+];
+
+/** Options, or what they name, do not fit each other or the data. */
+const unfit: readonly ErrorCode[] = [
+  ...(['MASK_COUNT', 'KNN_FEW', 'TRAIN_TOO_FEW', 'LABEL_CLASSES', 'TABLE_COLUMN', 'TABLE_CLASSES'] as const),
+  ...(['WEIGHTS_FOREIGN', 'WEIGHTS_MISMATCH', 'WEIGHTS_CLASSES', 'TRAINED_UNKNOWN', 'TRAINED_STAGES'] as const),
+  ...(['VECTORS_OTHER', 'VECTORS_MIXED', 'CLASSES_DIFFER', 'LABELS_MISSING', 'RUN_FOLDER'] as const),
+];
+
+/** What is named cannot be read, or be written to: because it is not there or is something else, or for a reason of the machine, as a right that is not given. */
+const unread: readonly ErrorCode[] = ['FILE_UNREADABLE', 'FIGURE_PICTURE', 'EMBED_PICTURE', 'OUTPUT_FOLDER'];
 
 /**
  * The one rule of exit codes, of all verbs: 2 where the command must be written otherwise (the command line or the pipeline is wrong, or what either names is not
- * there, and nothing was begun), 1 where its work has failed. @param begun whether the work had begun: of a run, whether it had `started`.
+ * there, is taken or does not fit, and nothing was begun), 1 where its work has failed. @param begun whether the work had begun: of a run, whether it had `started`.
  */
 export function exitOf(error: unknown, { begun }: { readonly begun: boolean }): number {
   if (!(error instanceof PatchstreamError)) return exits.failed;
-  const isNamed = named.includes(error.code) || (unread.includes(error.code) && isMissing(error.cause));
+  const isNamed =
+    [...named, ...taken, ...unfit].includes(error.code) || (unread.includes(error.code) && isMissing(error.cause));
   return typed.includes(error.code) || (!begun && isNamed) ? exits.usage : exits.failed;
 }
 
-/** Whether there was nothing, or a folder in the place of a file. */
+/** Whether there was nothing, or a folder in the place of a file, or the other way round. */
 function isMissing(cause: unknown): boolean {
-  if ([...nothingThere, 'EISDIR'].includes(systemCode(cause) ?? '')) return true;
+  if ([...nothingThere, 'EISDIR', 'EEXIST'].includes(systemCode(cause) ?? '')) return true;
   return cause instanceof Error && isMissing(cause.cause);
 }
 

@@ -111,7 +111,7 @@ export const dataErrors = {
   NPY_FIELD:
     'an array of vectors must get {expected} of every sample, as `{field}`; got {found}. Drop the sample in an `each`, or look at the stage that gives the field.',
   VECTORS_NONE:
-    "{path} must hold vectors, the field `{field}` in files of parquet, npy, jsonl or shards: a job's output folder, a folder of such files, or one of them; got {found}. Name what `patchstream embed` has written.",
+    "{path} must hold vectors, the field `{field}` in files of parquet, npy, jsonl or shards: a job's output folder, a folder of such files, or one of them; got {found}. Name what `patchstream embed` has written, or the field that it has.",
   VECTORS_BROKEN:
     'a file of vectors must be as a job writes it; got, {place}: {found}. Copy it again, or write it again with `patchstream embed`.',
   VECTORS_MIXED:

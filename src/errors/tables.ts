@@ -3,7 +3,8 @@ export const tablesErrors = {
   MANIFEST_FORM:
     'the form of a list of pictures must be known; got {found}. Let its name end in .csv, .tsv, .jsonl or .ndjson, or say `format`.',
   MANIFEST_BROKEN: 'a list of pictures must be {expected}; got, in line {line}: {found}. Fix the line{advice}.',
-  TABLE_COLUMN: 'the table must have the column {column}; got {found}. Name it in `columns`, or leave {option} out.',
+  TABLE_COLUMN:
+    'the table must have the column {column}; got {found}. Name it in `columns` of the source, rename it in the table, or leave {option} out.',
   TABLE_COLUMNS: 'the columns of a table must have different names; got {column} twice. Rename one.',
   TABLE_ROW: 'a row must have {expected}; got, in {place}: {found}. Fix the row{advice}.',
   TABLE_EMPTY: '{path} must have at least one row {expected}; got {found}. Look at `{option}`.',

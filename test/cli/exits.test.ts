@@ -4,7 +4,7 @@ import t from 'tap';
 import { exitOf } from '../../src/cli/command.ts';
 import { commands } from '../../src/cli/main.ts';
 import { fail } from '../../src/errors.ts';
-import { pictureFolder } from '../kit/files/folder.ts';
+import { labelledFolder, pictureFolder } from '../kit/files/folder.ts';
 import { patchstream } from '../kit/runs/terminal.ts';
 
 const chain = 'stages: [decode, { resize: 16 }]\nsink: jsonl\n';
@@ -100,14 +100,51 @@ t.test('a run that had begun ends with 1; what was in its folder before stays', 
   t.ok(existsSync(join(dir, 'output/events.jsonl')));
 });
 
+t.test('what does not fit, or would be written over something else, ends with 2, and changes nothing', async (t) => {
+  const dir = t.testdir({
+    'list.csv': 'file\na.jpg\n',
+    output: 'a file',
+    mine: { 'pipeline.json': '{"name":"of mine"}' },
+    'columns.yaml': `source: { manifest: ./list.csv }\n${chain}output: ./runs/columns\n`,
+    'file.yaml': `source: { image-folder: ./pictures }\n${chain}output: ./output\n`,
+    'below.yaml': `source: { image-folder: ./pictures }\n${chain}output: ./output/below\n`,
+    'other.yaml': `source: { image-folder: ./pictures }\n${chain}output: ./mine\n`,
+    'few.yaml': `source: { image-folder: ./pictures }${training.replace('batch: 2, steps: 1', 'batch: 8, epochs: 1')}output: ./runs/few\n`,
+    'classes.yaml': `source: { image-folder: { path: ./classes, labels: true } }
+stages: [decode, { resize: 32 }]
+train: { model: { classifier: { encoder: mae, size: nano, patch: 8, classes: 2 } }, batch: 2, steps: 1 }
+output: ./runs/classes
+`,
+  });
+  await pictureFolder(join(dir, 'pictures'), 2);
+  await labelledFolder(join(dir, 'classes'), 3);
+  const at = (name: string) => join(dir, name);
+  const before = readdirSync(dir).toSorted();
+  const cases: readonly (readonly [words: readonly string[], code: RegExp])[] = [
+    [['run', at('columns.yaml')], /TABLE_COLUMN/],
+    [['run', at('file.yaml')], /OUTPUT_FOLDER/],
+    [['run', at('below.yaml')], /OUTPUT_FOLDER/],
+    [['run', at('other.yaml')], /OUTPUT_OTHER/],
+    [['run', at('few.yaml')], /TRAIN_TOO_FEW/],
+    [['run', at('classes.yaml')], /LABEL_CLASSES/],
+    [['duplicates', at('pictures'), '--output', at('output')], /OUTPUT_FOLDER/],
+    [['duplicates', at('pictures'), '--output', at('mine')], /OUTPUT_OTHER/],
+  ];
+  for (const [words, expected] of cases) {
+    const told = await patchstream(words);
+    t.match(told, { code: 2, err: expected }, `${words.join(' ')}: ${told.err}`);
+    t.same(readdirSync(dir).toSorted(), before, words.join(' '));
+  }
+});
+
 t.test('the same error is another one after the beginning', (t) => {
   const missing = fail('FOLDER_MISSING', { path: '/none', advice: '' });
   t.same([exitOf(missing, { begun: false }), exitOf(missing, { begun: true })], [2, 1]);
   const file = (code: string) =>
     fail('FILE_UNREADABLE', { file: 'a', reason: '' }, { cause: Object.assign(new Error(), { code }) });
   t.same(
-    ['ENOENT', 'EISDIR', 'EACCES', 'EIO'].map((code) => exitOf(file(code), { begun: false })),
-    [2, 2, 1, 1],
+    ['ENOENT', 'EISDIR', 'EEXIST', 'EACCES', 'EIO'].map((code) => exitOf(file(code), { begun: false })),
+    [2, 2, 2, 1, 1],
   );
   t.equal(exitOf(new Error('none of ours'), { begun: false }), 1);
   t.end();

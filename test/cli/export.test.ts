@@ -67,7 +67,7 @@ t.test('nothing there, nothing trained, and a file that is there already', async
   const file = join(path, 'model.safetensors');
   const before = await readFile(file);
   t.match(await patchstream(['export', file]), {
-    code: 1,
+    code: 2,
     err: /^EXPORT_EXISTS: .*model\.safetensors is there already/,
   });
   t.same(await readFile(file), before);

@@ -1,7 +1,7 @@
 import { jsonLines } from './lines.ts';
-import { broken, Rows, type VectorBatch, type VectorFile } from './vector-set.ts';
+import { Rows, type VectorBatch, type VectorFile, withoutField } from './vector-set.ts';
 
-/** Opens a file of lines of JSON, each with `key` and the field's numbers. @throws VECTORS_BROKEN, FILE_UNREADABLE */
+/** Opens a file of lines of JSON, each with `key` and the field's numbers. @throws VECTORS_NONE, VECTORS_BROKEN, FILE_UNREADABLE */
 export async function openJsonl(path: string, field: string): Promise<VectorFile> {
   const width = await firstWidth(path, field);
   async function* batches(signal?: AbortSignal): AsyncGenerator<VectorBatch> {
@@ -22,7 +22,7 @@ async function firstWidth(path: string, field: string): Promise<number | undefin
   for await (const { json } of jsonLines(path)) {
     const numbers = (json as Record<string, unknown>)[field];
     if (Array.isArray(numbers) && numbers.length > 0) return numbers.length;
-    throw broken(path, 'in line 1', `no list of numbers ${field}`);
+    throw withoutField(path, field, 'no list of numbers in line 1');
   }
   return undefined;
 }

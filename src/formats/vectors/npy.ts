@@ -4,14 +4,14 @@ import { printable } from '../../errors.ts';
 import type { FilePool } from '../../files/positioned.ts';
 import { jsonLines } from './lines.ts';
 import { parseNpyHeader } from './npy-header.ts';
-import { broken, originIn, Rows, type VectorBatch, type VectorFile } from './vector-set.ts';
+import { broken, originIn, Rows, type VectorBatch, type VectorFile, withoutField } from './vector-set.ts';
 
 /** The file of keys that lies beside an array. */
 export function keysPath(path: string): string {
   return path.replace(/\.npy$/, '.jsonl');
 }
 
-/** Opens an array of NumPy, float32 [N, D], with the file of keys beside it. @throws VECTORS_BROKEN, FILE_UNREADABLE */
+/** Opens an array of NumPy, float32 [N, D], with the file of keys beside it. @throws VECTORS_NONE, VECTORS_BROKEN, FILE_UNREADABLE */
 export async function openNpy(pool: FilePool, path: string, field: string): Promise<VectorFile> {
   const file = await pool.file(path, path);
   const header = parseNpyHeader(await file.read(0, Math.min(file.size, 65_536)));
@@ -28,6 +28,8 @@ export async function openNpy(pool: FilePool, path: string, field: string): Prom
   const keys = keysPath(path);
   const head = await firstLine(keys);
   const said = (head as { readonly vectors?: { readonly field?: unknown; readonly origin?: unknown } }).vectors;
+  if (typeof said?.field === 'string' && said.field !== field)
+    throw withoutField(path, field, `the field ${printable(said.field)}`);
   if (said?.field !== field) {
     throw broken(
       keys,

@@ -2,17 +2,17 @@ import type { FilePool } from '../../files/positioned.ts';
 import { jsonOf } from '../../whole-file.ts';
 import { readChunk } from '../parquet/pages.ts';
 import { type ParquetColumn, type ParquetGroup, ParquetTable } from '../parquet/table.ts';
-import { broken, originIn, Rows, type VectorBatch, type VectorFile } from './vector-set.ts';
+import { broken, originIn, Rows, type VectorBatch, type VectorFile, withoutField } from './vector-set.ts';
 
 /** Of a row group, which is read in one piece: what is larger would take more memory than a set may. */
 const most = { mostBytes: 2 ** 30, mostValues: 2 ** 26 };
 
-/** Opens a table of Parquet with the columns `key` and the field's, a list of numbers. @throws VECTORS_BROKEN, PARQUET_BROKEN, FILE_UNREADABLE */
+/** Opens a table of Parquet with the columns `key` and the field's, a list of numbers. @throws VECTORS_NONE, VECTORS_BROKEN, PARQUET_BROKEN, FILE_UNREADABLE */
 export async function openParquet(pool: FilePool, path: string, field: string): Promise<VectorFile> {
   const table = await ParquetTable.open(await pool.file(path, path));
   const columnOf = (name: string) => {
     if (!table.names.includes(name))
-      throw broken(path, 'in its schema', `no column ${name} among ${table.names.join(', ')}`);
+      throw withoutField(path, field, `no column ${name} among ${table.names.join(', ')}`);
     const column = table.column(name);
     if (column === undefined) throw broken(path, 'in its schema', `${name}, which is more than one column of values`);
     return column;
@@ -27,7 +27,7 @@ export async function openParquet(pool: FilePool, path: string, field: string): 
     readChunk(table, column, group, { ...most, signal });
   const [first] = groups[0] === undefined ? [] : await read(columns.vector, groups[0]);
   const width = Array.isArray(first) ? first.length : undefined;
-  if (groups.length > 0 && !width) throw broken(path, 'row 0', `no list of numbers as ${field}`);
+  if (groups.length > 0 && !width) throw withoutField(path, field, 'no list of numbers in row 0');
   async function* batches(signal?: AbortSignal): AsyncGenerator<VectorBatch> {
     if (width === undefined) return;
     const rows = new Rows(path, width);

@@ -2,9 +2,9 @@ import { basename } from 'node:path';
 import { printable } from '../../errors.ts';
 import type { FilePool } from '../../files/positioned.ts';
 import { openShard } from '../shard/reader.ts';
-import { broken, originIn, Rows, type VectorBatch, type VectorFile } from './vector-set.ts';
+import { broken, originIn, Rows, type VectorBatch, type VectorFile, withoutField } from './vector-set.ts';
 
-/** Opens a shard whose records have the field, float32 [D]. @throws VECTORS_BROKEN, those of shards, FILE_UNREADABLE */
+/** Opens a shard whose records have the field, float32 [D]. @throws VECTORS_NONE, VECTORS_BROKEN, those of shards, FILE_UNREADABLE */
 export async function openShardVectors(pool: FilePool, path: string, field: string): Promise<VectorFile> {
   const shard = await openShard(pool, path, { name: basename(path), damage: 'fail', maxBytes: 2 ** 28 });
   const { count } = shard.index;
@@ -12,6 +12,7 @@ export async function openShardVectors(pool: FilePool, path: string, field: stri
     const { key, fields } = await shard.read(record, signal);
     const stored = Object.hasOwn(fields, field) ? fields[field] : undefined;
     if (stored?.type === 'float32' && stored.shape.length === 1) return { key, data: stored.data };
+    if (record === 0) throw withoutField(path, field, 'no float32 [D] of that name in record 0');
     throw broken(path, `record ${record}, key ${printable(key)}`, `no float32 [D] as ${field}`);
   };
   const known = shard.info?.fields;

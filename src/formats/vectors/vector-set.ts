@@ -36,6 +36,11 @@ export function broken(file: string, place: string, found: string, cause?: unkno
   return fail('VECTORS_BROKEN', { place, found }, { where: file, ...(cause !== undefined && { cause }) });
 }
 
+/** Where a sound file has no vectors in the field that was asked for: it is the wrong file, or the wrong field. */
+export function withoutField(file: string, field: string, found: string): PatchstreamError {
+  return fail('VECTORS_NONE', { path: file, field, found });
+}
+
 /** Gathers rows, all of one width and finite. */
 export class Rows {
   readonly #file: string;

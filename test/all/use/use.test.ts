@@ -99,7 +99,7 @@ t.test('a checkpoint that was changed ends the run before anything is written', 
   const retrained = ['run', join(root, 'encoder.yaml'), '--fresh', '--set', 'train.steps=2'];
   t.match(await patchstream(retrained), { code: 0 });
   t.match(await patchstream(again), {
-    code: 1,
+    code: 2,
     err: /^SHARDS_OTHER.*the model of `embed` was trained or written anew/m,
   });
 

@@ -66,7 +66,11 @@ t.test('what cannot be asked is refused: file, expectation, remedy', async (t) =
   await refused([join(output, 'nowhere'), 'key:a'], 2, /^VECTORS_NONE.*nowhere/);
   await refused(['fixtures/photos/cat.jpg', 'key:a'], 2, /^VECTORS_NONE.*cat\.jpg/);
   await refused([job, 'fixtures/photos/cat.jpg'], 2, /^TRAINED_MISSING.*runs\/a/);
-  await refused([job, 'key:n/0.png', '--field', 'label'], 1, /^VECTORS_BROKEN.*no list of numbers as label/);
+  await refused(
+    [job, 'key:n/0.png', '--field', 'label'],
+    2,
+    /^VECTORS_NONE.*the field `label`.*no list of numbers in row 0/,
+  );
   writeFileSync(join(output, 'plain.jsonl'), '{"key":"a","embedding":[1,2]}\n');
   await refused([join(output, 'plain.jsonl'), 'fixtures/photos/cat.jpg'], 2, /^VECTORS_MODEL.*--from.*key:KEY/);
 });

@@ -95,7 +95,10 @@ t.test('what is no set of vectors is refused: file, place, expectation, remedy',
     put('l.jsonl', '{"key":"a","embedding":[1]}\n{"key":'),
     /VECTORS_BROKEN.*l\.jsonl: .*in line 2: no JSON/,
   );
-  await refused(put('l.jsonl', '{"key":"a","label":[1]}\n'), /in line 1: no list of numbers embedding/);
+  await refused(
+    put('l.jsonl', '{"key":"a","label":[1]}\n'),
+    /VECTORS_NONE.*l\.jsonl must hold.*`embedding`.*no list of numbers in line 1/,
+  );
   await refused(
     put('l.jsonl', '{"key":"a","embedding":[1,2]}\n{"key":"b","embedding":[1]}'),
     /line 2: a vector of 1 number/,
@@ -112,13 +115,15 @@ t.test('what is no set of vectors is refused: file, place, expectation, remedy',
         ],
       }),
     );
-  await refused(put('p.parquet', table([1.5, 2.5])), /p\.parquet.*row 0: no list of numbers as embedding/);
+  await refused(put('p.parquet', table([1.5, 2.5])), /VECTORS_NONE.*p\.parquet.*no list of numbers in row 0/);
   await refused(put('a.npy', 'x'), /a\.npy.*in its header: another beginning/);
   await refused(put('a.npy', npyHeader([2, 3])), /at byte 192: an end; the header announces 216 bytes/);
   await refused(put('a.npy', npyHeader([2, 3, 4])), /shape \[2, 3, 4\], not \[N, D\]/);
   await refused(put('a.npy', Buffer.concat([npyHeader([1, 1]), Buffer.alloc(4)])), /FILE_UNREADABLE.*a\.jsonl/s);
   put('a.jsonl', '{"key":"a"}\n');
   await refused(at('a.npy'), /VECTORS_BROKEN.*a\.jsonl: .*in line 1.*not the head of keys/);
+  put('a.jsonl', '{"vectors":{"field":"tokens"}}\n{"key":"a"}\n');
+  await refused(at('a.npy'), /VECTORS_NONE.*a\.npy.*got the field tokens/);
   put('a.jsonl', '{"vectors":{"field":"embedding"}}\n{"key":"a"}\n{"key":"b"}\n');
   await refused(at('a.npy'), /in line 3: a key without a vector/);
   put('a.jsonl', '{"vectors":{"field":"embedding"}}\n');

@@ -162,7 +162,7 @@ t.test('L1, S1: a run whose name is a value of the environment knows its own fol
   rmSync(out, { recursive: true });
   writeFiles(root, { 'out/pipeline.json': '{}' });
   const other = await patchstream(['run', join(root, 'job.yaml')], { env: { NAME: 'pipeline' } });
-  t.match(other, { code: 1, err: /OUTPUT_OTHER.*pipeline\.json/ });
+  t.match(other, { code: 2, err: /OUTPUT_OTHER.*pipeline\.json/ });
 });
 
 const training = `
@@ -207,9 +207,9 @@ t.test('S1, L12: a training writes no secret, and goes on with no other value th
   rmSync(join(root, 'run/finished.json'));
   rmSync(join(root, 'run/checkpoints/step-00000003'), { recursive: true });
   const other = await start({ LR: '0.002' });
-  t.match(other, { code: 1, err: /CHECKPOINT_MISMATCH: .*\$\{LR\}/ });
+  t.match(other, { code: 2, err: /CHECKPOINT_MISMATCH: .*\$\{LR\}/ });
   t.notMatch(other.out + other.err, /hush/);
   const key = await start({ API_KEY: 'another' });
-  t.match(key, { code: 1, err: /CHECKPOINT_MISMATCH/ });
+  t.match(key, { code: 2, err: /CHECKPOINT_MISMATCH/ });
   t.match(await start({}), { code: 0, err: /Resuming after step 2/ });
 });
