@@ -1,8 +1,7 @@
 import { counted } from '../counts.ts';
 import type { StageStats } from '../streams/meter.ts';
-import type { Measures } from '../train/metrics.ts';
 import { type Reading, readingText, readRemedyText } from './reading.ts';
-import { type BalanceFacts, over, percent, type Shares, sharesOf, sum, unnoticed } from './shares.ts';
+import { type BalanceFacts, over, percent, type Shares, sharesOf, unnoticed } from './shares.ts';
 
 /** The part that sets the pace. */
 export type Cause =
@@ -64,16 +63,10 @@ export function explainBalance(facts: BalanceFacts): Explanation | undefined {
 
 /** Which side is the bottleneck, by the last steps, and the share of the time in which the trainer works; undefined before there are three. */
 export function balanceOf(
-  rows: readonly Measures[],
-  batch: number,
+  facts: Pick<BalanceFacts, 'rows' | 'batch'>,
 ): { readonly bottleneck: 'loader' | 'trainer'; readonly busy: number } | undefined {
-  const time = sum(rows, (row) => (1000 * batch) / row.imagesPerSecond);
-  if (rows.length < 3) return undefined;
-  const wait = over(
-    sum(rows, (row) => row.dataWaitMs),
-    time,
-  );
-  return { bottleneck: wait > unnoticed ? 'loader' : 'trainer', busy: 1 - wait };
+  const shares = sharesOf(facts);
+  return shares && { bottleneck: shares.wait > unnoticed ? 'loader' : 'trainer', busy: 1 - shares.wait };
 }
 
 interface Finding {
@@ -102,7 +95,7 @@ function takingTurns({ wait }: Shares): Finding {
 
 /** The trainer waits: some part of the loader is too slow, or is not allowed to be faster. */
 function loaderBound(facts: BalanceFacts, shares: Shares): Finding {
-  const { stats, permits, cores, reading } = facts;
+  const { stats, permits, cores, reading, tunesThreads = false } = facts;
   const all = 1 / (1 - shares.wait);
   const stages = stats.map((each) => ({ ...each, name: nameOf(each), load: loadOf(each) }));
   const failed = stats.reduce((sum, { failures }) => sum + failures, 0) / Math.max(1, stats[0]?.in ?? 0);
@@ -124,7 +117,7 @@ function loaderBound(facts: BalanceFacts, shares: Shares): Finding {
   );
   const full = stages.filter(({ load }) => load > saturated).sort((a, b) => b.meanWaiting - a.meanWaiting)[0];
   if (full !== undefined)
-    return slowStage(full, { all, cores, shares, reading, next: nextLimit(stages, full.name, all) });
+    return slowStage(full, { all, cores, shares, reading, tunesThreads, next: nextLimit(stages, full.name, all) });
   const render = stages.find(({ name }) => name === 'render');
   const inside = stages.reduce(
     (sum, { meanWaiting, busyMs, elapsedMs }) => sum + meanWaiting + over(busyMs, elapsedMs),
@@ -160,7 +153,7 @@ function loaderBound(facts: BalanceFacts, shares: Shares): Finding {
     busyMs: 0,
     elapsedMs: 1,
   };
-  return slowStage(slow, { all, cores, shares, reading, next: all });
+  return slowStage(slow, { all, cores, shares, reading, tunesThreads, next: all });
 }
 
 interface Slow {
@@ -177,12 +170,13 @@ interface SlowContext {
   readonly cores: number;
   readonly shares: Shares;
   readonly reading: Reading | undefined;
+  readonly tunesThreads: boolean;
   readonly next: number;
 }
 
 function slowStage(
   { name, load, meanWaiting, mean, p99, concurrency }: Slow,
-  { all, cores, shares, reading, next }: SlowContext,
+  { all, cores, shares, reading, tunesThreads, next }: SlowContext,
 ): Finding {
   const evidence = `${name} takes ${milliseconds(mean)} a sample, has ${percent(load)} of its ${counted(concurrency, 'place')} taken, and ${meanWaiting.toFixed(1)} samples wait in front of it on the average.`;
   const gain = Math.min(all, next);
@@ -197,13 +191,15 @@ function slowStage(
     return { cause: 'source', stage: name, knob, gain, what: 'reading the source', helps, evidence: reads };
   }
   if (name === 'render') {
-    const helps = idle
+    const isFew = idle && !tunesThreads;
+    const why = idle ? 'the run tries more `threads` by itself' : 'all cores are used';
+    const helps = isFew
       ? `More \`threads\` would help: the run uses ${shares.cores.toFixed(1)} of ${counted(cores, 'core')}`
-      : 'Smaller pictures in the source would help, or raw shards: all cores are used';
+      : `Smaller pictures in the source would help, or raw shards: ${why}`;
     return {
       cause: 'render',
       stage: name,
-      knob: idle ? 'threads' : 'source',
+      knob: isFew ? 'threads' : 'source',
       gain,
       what: 'rendering',
       helps,

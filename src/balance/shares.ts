@@ -20,6 +20,8 @@ export interface BalanceFacts {
   readonly permits: number;
   /** The micro-batch is chosen by the run: that it should be need not be said. */
   readonly tunes?: boolean;
+  /** The loader's threads are chosen by the run: it has tried more, and a number of its own would only be in the way. */
+  readonly tunesThreads?: boolean;
   /** Milliseconds per step by micro-batch, where several were timed. */
   readonly costs?: Readonly<Record<number, number>>;
 }
@@ -43,7 +45,7 @@ export interface Shares {
 }
 
 /** The shares of a run's time; undefined before there are steps enough to judge. */
-export function sharesOf({ rows, batch }: BalanceFacts): Shares | undefined {
+export function sharesOf({ rows, batch }: Pick<BalanceFacts, 'rows' | 'batch'>): Shares | undefined {
   const microBatch = rows.at(-1)?.microBatch;
   if (microBatch === undefined) return undefined;
   // The beginning is of recordings, caches and a ring that is empty; other micro-batches were only tried.

@@ -156,6 +156,8 @@ export interface Bottleneck {
   readonly costs: Readonly<Record<number, number>>;
   /** Samples that may be in flight now: more than the pipeline says where reads take long. */
   readonly permits: number;
+  /** Of a training whose threads the run chooses by itself. */
+  readonly tunesThreads?: true;
   /** How long reads take, and whether samples wait for them; absent before enough have ended. */
   readonly reading?: Reading;
   /** Of a training; absent before there are steps enough to judge. */

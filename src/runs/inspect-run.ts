@@ -23,6 +23,8 @@ export interface Inspection {
   readonly compute?: Compute;
   /** The tuner's last word. */
   readonly tuned?: Decision;
+  /** Whether the threads were the tuner's to choose. */
+  readonly tunesThreads: boolean;
   readonly stats: readonly StageStats[];
   /** How its reads went. */
   readonly reading?: Reading;
@@ -50,18 +52,20 @@ export async function inspectRun(folder: string, peak?: number): Promise<Inspect
   const end = last<StatsRow & { readonly how: string }>(events, 'end');
   const tuned = last<Decision>(events, 'balance');
   // What was entered as the last step ended: by the run's end the loader may have stood still for long.
-  const { stats = [], reading } = last<StatsRow>(events, 'stats') ?? end ?? {};
+  const found: StatsRow = last<StatsRow>(events, 'stats') ?? end ?? {};
+  const { stats = [], reading, costs = tuned?.costs, tunesThreads = false } = found;
   const facts: BalanceFacts = {
     rows,
     stats: stats.filter(isWhole),
     ...(reading && { reading }),
     batch,
-    permits: pipeline.permits,
+    permits: found.permits ?? pipeline.permits,
     cores: machine?.cores ?? 1,
     onCores: machine?.onCores ?? true,
     onLoaderThread: thread === 'main',
     tunes: microBatch === 'auto',
-    ...(tuned && { costs: tuned.costs }),
+    tunesThreads,
+    ...(costs && { costs }),
   };
   const { compute } = machine ?? {};
   const explanation = rows.every(isMeasured) ? explainBalance(facts) : undefined;
@@ -74,6 +78,7 @@ export async function inspectRun(folder: string, peak?: number): Promise<Inspect
     ...(end && { ended: end.how }),
     ...(explanation && { explanation }),
     ...(tuned && { tuned }),
+    tunesThreads,
     ...(unreadable > 0 && { unreadable }),
   };
 }
@@ -86,6 +91,7 @@ export function inspectionText({
   explanation,
   compute,
   tuned,
+  tunesThreads,
   unreadable = 0,
 }: Inspection): string {
   const state = ended === undefined ? 'running, or was killed' : ended;
@@ -94,7 +100,7 @@ export function inspectionText({
   if (explanation === undefined) return `${about} There are too few steps with all measures to say what sets the pace.`;
   const settings =
     tuned &&
-    `The tuner ${tuned.kind === 'settled' ? 'has settled at' : 'is at'} micro-batch ${tuned.microBatch} and ${counted(tuned.threads, 'thread')}.`;
+    `The tuner ${tuned.kind === 'settled' ? 'has settled at' : 'is at'} micro-batch ${tuned.microBatch}${tunesThreads ? ` and ${counted(tuned.threads, 'thread')}` : ''}.`;
   const computed = compute && `It computes ${computeText(compute, explanation.imagesPerSecond)}.`;
   return [about, explanation.sentence, explanation.evidence, computed, settings]
     .filter((text) => text !== undefined)
@@ -115,7 +121,7 @@ function parsed(text: string, folder: string): PipelineJson {
   throw fail('RUN_FOLDER', { found: 'a pipeline.json that describes no training' }, { where: folder });
 }
 
-export interface StatsRow {
+export interface StatsRow extends Partial<Pick<BalanceFacts, 'costs' | 'permits' | 'tunesThreads'>> {
   readonly stats?: readonly StageStats[];
   readonly reading?: Reading;
 }

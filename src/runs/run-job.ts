@@ -120,7 +120,8 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
     const lost = lossLines(stats, join(folder.path, 'quarantine.jsonl'));
     const empty = emptyNotices(job, source).map(noticeText);
     const lines = [...empty, ...closed.lines, ...lost, ...sumLines(sum!, source.passedOver)];
-    lines.push(...slowLines(stats, readingNow(opened.loader.ahead, source, resolved.definition)));
+    if (seconds >= leastSeconds)
+      lines.push(...slowLines(stats, readingNow(opened.loader.ahead, source, resolved.definition)));
     return { lines, files: closed.files, done: samples + stats.at(-1)!.out, sum: sum!, seconds, ...totals(stats) };
   } finally {
     context.account = { stats: opened?.loader.stats() ?? [], ...(sum && { sum }) };
@@ -128,6 +129,9 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
     await (opened?.close() ?? source?.close?.());
   }
 }
+
+/** Of a job that was done sooner nobody asks what set its pace; `inspect` says it. */
+const leastSeconds = 10;
 
 /** Where the disk has set the pace: what would help. */
 function slowLines(stats: readonly StageStats[], reading: Reading | undefined): string[] {

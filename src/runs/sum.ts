@@ -98,10 +98,9 @@ export function checkTrained(sum: Sum, trained: number): void {
 /** The lines of a training's summary. */
 export function trainingSumLines(sum: Sum, { count, passedOver }: Pick<OpenSource, 'count' | 'passedOver'>): string[] {
   const passes = (sum.listed - sum.passedOver) / count;
-  const [text, ...before] = sumLines(sum, passedOver).reverse();
   return [
-    ...before,
-    `${text}, in ${counted(Number(passes.toPrecision(3)), 'pass', 'passes')} over ${numberText(count)}`,
+    ...passedOverLines(sum, passedOver),
+    `${sumText(sum)}, in ${counted(Number(passes.toPrecision(3)), 'pass', 'passes')} over ${numberText(count)}`,
   ];
 }
 
@@ -151,7 +150,11 @@ export function passedOverLine(rows: readonly PassedOverRow[]): string {
   return `passed over: ${passedOverText(rows)}`;
 }
 
-/** The lines of a summary. */
+/** The lines of a summary: none where all that was listed was delivered, which is what `done` says. */
 export function sumLines(sum: Sum, passedOver: readonly PassedOverRow[] = []): string[] {
-  return [...(sum.passedOver > 0 ? [passedOverLine(passedOver)] : []), sumText(sum)];
+  return sum.delivered === sum.listed ? [] : [...passedOverLines(sum, passedOver), sumText(sum)];
+}
+
+function passedOverLines(sum: Sum, rows: readonly PassedOverRow[] = []): string[] {
+  return sum.passedOver > 0 ? [passedOverLine(rows)] : [];
 }

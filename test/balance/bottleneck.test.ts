@@ -39,6 +39,15 @@ t.test('where the trainer has the thread of the loader, that is the bottleneck, 
   t.not(explainBalance({ ...facts, ...calm, onLoaderThread: true })!.cause, 'thread', 'unless the trainer never waits');
 });
 
+t.test('a run that chooses its threads by itself is not told to take more', async (t) => {
+  const { plan } = planted['rendering has too few threads']!;
+  const { rows, stats } = await coupled(plan);
+  const facts = { rows, stats, batch: plan.batch, cores: plan.cores, permits: plan.permits, onCores: false };
+  t.match(explainBalance(facts), { cause: 'render', knob: 'threads', sentence: /More `threads` would help/ });
+  const tuned = explainBalance({ ...facts, tunesThreads: true })!;
+  t.match(tuned, { cause: 'render', knob: 'source', sentence: /Smaller pictures .*tries more `threads` by itself/ });
+});
+
 t.test('nothing is said of a run that has hardly begun', async (t) => {
   t.equal((await explain({ ...plain, steps: 2 })).found, undefined);
   t.equal(explainBalance({ rows: [], stats: [], batch: 4, cores: 2, permits: 8, onCores: true }), undefined);

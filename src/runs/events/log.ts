@@ -1,6 +1,6 @@
-import type { RunEvent } from '../../events/events.ts';
+import type { EventOf, RunEvent } from '../../events/events.ts';
 import { noticeText } from '../../events/notices.ts';
-import type { RunFolder } from '../folder.ts';
+import type { RunFolder } from '../folder/folder.ts';
 
 /**
  * Keeps events in the run's folder: failures in `quarantine.jsonl`, the others in `events.jsonl`. Not the steps, checkpoints and evaluations, of which there are
@@ -27,13 +27,24 @@ export function logOf(folder: Pick<RunFolder, 'record' | 'quarantine'>): (event:
         break;
       }
       case 'bottleneck':
-        folder.record('stats', { stats: event.stats, ...(event.reading && { reading: event.reading }) });
+        enterStats(event);
         break;
       case 'failure':
         folder.quarantine(event);
         break;
     }
   };
+
+  /** With all that `inspect` judges by, so that it says what the report says. */
+  function enterStats({ stats, reading, costs, permits, tunesThreads }: EventOf<'bottleneck'>): void {
+    folder.record('stats', {
+      stats,
+      ...(reading && { reading }),
+      costs,
+      permits,
+      ...(tunesThreads && { tunesThreads }),
+    });
+  }
 
   function enterTraining(
     { resumed, broken = [], onCores, cells, compute }: NonNullable<StartedEvent['training']>,

@@ -173,6 +173,7 @@ async function trainOn(
       cores: machine().cores,
       onLoaderThread: train.thread === 'main',
       tunes: train.microBatch === 'auto',
+      tunesThreads: resolved.capacity.mostThreads !== undefined,
     },
     stats: () => opened?.loader.stats() ?? [],
     permits: () => opened?.loader.permits.capacity ?? resolved.capacity.permits,

@@ -15,7 +15,7 @@ const statsEveryMs = 30_000;
 /** What a training says of itself when it is asked. */
 export interface TrainingLook {
   readonly training: Pick<StartedTraining, 'step' | 'total' | 'batch' | 'onCores' | 'compute'>;
-  readonly facts: Pick<BalanceFacts, 'cores' | 'onLoaderThread' | 'tunes'>;
+  readonly facts: Pick<BalanceFacts, 'cores' | 'onLoaderThread' | 'tunes' | 'tunesThreads'>;
   stats(): readonly StageStats[];
   /** Samples that may be in flight now. */
   permits(): number;
@@ -50,7 +50,7 @@ export class TrainingProgress {
         stats: look.stats(),
         samples: look.samples(),
         reading: look.reading?.(),
-        balance: balanceOf(this.#recent, batch),
+        balance: balanceOf({ rows: this.#recent, batch }),
         compute,
         ...(last && { values: { loss: last.loss, lr: last.lr } }),
       };
@@ -82,6 +82,10 @@ export class TrainingProgress {
       onCores,
       ...read,
     });
-    this.#events.emit({ type: 'bottleneck', stats, costs, permits, ...read, ...(explanation && { explanation }) });
+    const tunes = facts.tunesThreads === true && { tunesThreads: true as const };
+    this.#events.emit({
+      ...{ type: 'bottleneck', stats, costs, permits, ...tunes, ...read },
+      ...(explanation && { explanation }),
+    });
   }
 }

@@ -10,7 +10,7 @@ import { readMetrics } from '../../train/metrics.ts';
 import { lossChart } from '../../vision/draw/chart.ts';
 import { writeWhole } from '../../whole-file.ts';
 import type { EventHub } from '../events/hub.ts';
-import { pictureFile } from '../own-names.ts';
+import { pictureFile } from '../folder/own-names.ts';
 import { type ReportContent, type ReportSection, reportHtml } from '../report.ts';
 import type { EvaluationHistory } from './evaluation-history.ts';
 import { bestText, evaluationJson, evaluationLines, evaluationTables, shownOf } from './evaluation-text.ts';
@@ -29,7 +29,7 @@ interface ReportContext extends Omit<ReportOptions, 'events'> {
   readonly early?: string;
   readonly training: StartedTraining;
   /** What was last said of what sets the pace. */
-  readonly bottleneck: Pick<Bottleneck, 'stats' | 'costs' | 'permits' | 'reading'>;
+  readonly bottleneck: Pick<Bottleneck, 'stats' | 'costs' | 'permits' | 'reading' | 'tunesThreads'>;
 }
 
 /** Hears of a training what its report shows. */
@@ -81,6 +81,7 @@ async function writeReport(resolved: Resolved, context: ReportContext) {
     onCores: training.onCores,
     onLoaderThread: train!.thread === 'main',
     tunes: train!.microBatch === 'auto',
+    tunesThreads: bottleneck.tunesThreads === true,
   });
   const shown = resolvedJson(resolved);
   await writeWhole(
