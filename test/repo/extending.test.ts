@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import t from 'tap';
 import { builtin } from '../../src/pipeline/builtin.ts';
 import { checkFile } from '../../src/pipeline/check.ts';
-import { pictureFolder } from '../kit/files/folder.ts';
+import { labelledFolder, pictureFolder } from '../kit/files/folder.ts';
 
 const page = readFileSync('docs/extending.md', 'utf8');
 const blocks = [...page.matchAll(/^```(?:ts|yaml)\n(?:\/\/|#) (\S+)\n([\s\S]*?)^```/gm)].map(
@@ -16,6 +16,12 @@ const root = t.testdir({ ...files, node_modules: { patchstream: t.fixture('symli
 t.before(async () => {
   await pictureFolder(join(root, 'fixtures', 'photos'), 24);
   await pictureFolder(join(root, 'fixtures', 'held-out'), 16);
+  const [classes, named] = ['classes', 'named'].map((name) => join(root, 'fixtures', name)) as [string, string];
+  await labelledFolder(classes, 24);
+  mkdirSync(named);
+  for (const name of readdirSync(classes))
+    for (const file of readdirSync(join(classes, name)))
+      renameSync(join(classes, name, file), join(named, `${name}.${file}`));
 });
 
 /** Runs one of the pipelines of the page; what it has printed, and the rows of its metrics. */
@@ -38,7 +44,7 @@ function ran(name: string) {
 
 t.test('each pipeline of the page is sound', async (t) => {
   const names = Object.keys(files).filter((name) => name.endsWith('.yaml'));
-  t.same(names, ['listed.yaml', 'copy.yaml', 'measured.yaml', 'tracked.yaml']);
+  t.same(names, ['named.yaml', 'listed.yaml', 'copy.yaml', 'measured.yaml', 'tracked.yaml']);
   for (const name of names) {
     const { problems } = await checkFile(join(root, name), { registry: builtin });
     t.same(
@@ -78,6 +84,18 @@ t.test('a model, a measure and a tracker from files, in one training', (t) => {
   t.match(said, `best: the least loss was ${best!.loss!.toFixed(4)}`);
   t.end();
 });
+
+t.test(
+  'a source with labels from a file: its classes are learned and told apart on pictures that were held back',
+  (t) => {
+    const { status, said } = ran('named');
+    t.equal(status, 0, said);
+    const { classify } = JSON.parse(readFileSync(join(root, 'runs', 'named', 'evaluation.json'), 'utf8'));
+    t.ok(classify.images >= 12, said);
+    t.ok(classify.top1.end > 0.6, said);
+    t.end();
+  },
+);
 
 t.test('a source and a sink from files: every picture of the list, in its order', (t) => {
   const photos = join(root, 'fixtures', 'photos');
