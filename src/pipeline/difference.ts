@@ -26,7 +26,7 @@ function modelsOf(before: Written, now: Written): string[] {
     .map((id) => `the model of \`${printable(id)}\` was trained or written anew since`);
 }
 
-/** A resolved pipeline without what decides its speed alone, and who listens. */
+/** A resolved pipeline without what decides its speed alone, how often it is saved, and who listens. */
 function decidingOf({
   permits: _p,
   threads: _t,
@@ -36,5 +36,7 @@ function decidingOf({
   models: _m,
   ...rest
 }: Written): Written {
-  return rest;
+  if (typeof rest.train !== 'object' || rest.train === null) return rest;
+  const { checkpoint: _c, microBatch: _b, thread: _h, ...train } = rest.train as Written;
+  return { ...rest, train };
 }

@@ -1,7 +1,7 @@
 import type { Finished } from '../events/events.ts';
 import type { Part } from '../sinks/sink.ts';
 import type { EventHub } from './events/hub.ts';
-import type { RunFolder } from './folder.ts';
+import type { RunFolder } from './folder/folder.ts';
 
 /** How a source is watched. */
 export interface Watching {

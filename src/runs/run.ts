@@ -18,8 +18,8 @@ import type { RunContext, Watching } from './context.ts';
 import { EventHub } from './events/hub.ts';
 import { Listener } from './events/listener.ts';
 import { logOf } from './events/log.ts';
-import { RunFolder } from './folder.ts';
-import { namesOf } from './own-names.ts';
+import { RunFolder } from './folder/folder.ts';
+import { namesOf } from './folder/own-names.ts';
 import { runJob } from './run-job.ts';
 import { runTraining } from './training/run-training.ts';
 

@@ -12,26 +12,32 @@ import { type Problem, Problems } from '../pipeline/problem.ts';
 /** What a study file says. A study is a grid of trainings over pipeline files; `docs/studies.md` has one line by line. */
 
 /** Values of options by their paths, as after `--set`: `train.optimizer.adamw.lr`, or with `pretrain.` in front those of the pre-training. */
-const laid = z.record(z.string().min(1), z.unknown());
+const laid = z.record(z.string().min(1), z.unknown()).refine(...without('tune.pretrain.'));
 const name = z.string().regex(/^\w[\w .+-]{0,59}$/, 'letters, digits, spaces, `.`, `_`, `+` and `-`, at most 60');
 /** Several values for each path, or several sets of values by name: all combinations are run. */
-const grid = z.record(
-  z.string().min(1),
-  z.union([
-    z.array(z.unknown()).min(1).max(1000),
-    z.record(name, laid).refine((sets) => Object.keys(sets).length > 0, 'at least one set of values'),
-  ]),
-);
+const grid = z
+  .record(
+    z.string().min(1),
+    z.union([
+      z.array(z.unknown()).min(1).max(1000),
+      z.record(name, laid).refine((sets) => Object.keys(sets).length > 0, 'at least one set of values'),
+    ]),
+  )
+  .refine(...without('tune.pretrain.'));
 const measured = z.string().regex(/^[\w#-]+\.\w+$/, 'a measure and one of its values, `linear.top1`');
 const seedOption = z.int().min(0).max(4_294_967_295);
+
+/** A pre-training is one of all that begins with it: what would hold while it searches alone would make it another one each time. */
+function without(prefix: string) {
+  const isSound = (values: object) => !Object.keys(values).some((path) => path.startsWith(prefix));
+  const expected = `values by path, none of which begins with \`${prefix}\`: the search and the seeds share a pre-training`;
+  return [isSound, expected] as const;
+}
 
 const tuneOptions = z.strictObject({
   over: grid.describe('Values by path, of which all combinations are tried: the search budget, the same for each arm.'),
   set: laid
-    .refine(
-      (values) => !Object.keys(values).some((path) => path.startsWith('pretrain.')),
-      'paths of the training that is measured: the search and the seeds share a pre-training',
-    )
+    .refine(...without('pretrain.'))
     .default({})
     .describe('Values that hold while it searches, by path: what `evaluate` measures on then is a validation split.'),
   seeds: z.array(seedOption).min(1).max(100).default([0]).describe('The seeds of each try; their mean decides.'),

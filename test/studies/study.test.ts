@@ -201,6 +201,8 @@ t.test('a row whose pipeline has changed is run anew, the others are read', asyn
   const [[after] = [], other] = await told();
   t.same([before, after], [2, 3]);
   t.same(other, unchanged);
+  writeFiles(root, { 'other.yaml': encoder.replace('thread: main', 'microBatch: 3\n  checkpoint: { keep: 1 }') });
+  t.same((await told())[1], unchanged, 'how fast it is and how often it is saved change no measure');
 });
 
 t.test('a training that fails is told and counted, the others go on, and what was broken is tried again', async (t) => {
@@ -287,6 +289,12 @@ study:
   tune: { over: { train.batch: [6, 3] }, set: { pretrain.seed: 1 } }
   measure: knn.top1
 `,
+    'pretrain-set.yaml':
+      'study: { arms: { a: { file: encoder.yaml, set: { tune.pretrain.seed: 1 } } }, measure: knn.top1 }\n',
+    'pretrain-vary.yaml':
+      'study: { arms: { a: { file: encoder.yaml } }, vary: { data: { b: { tune.pretrain.seed: 1 } } }, measure: knn.top1 }\n',
+    'pretrain-over.yaml':
+      'study: { arms: { a: { file: encoder.yaml } }, tune: { over: { tune.pretrain.seed: [1, 2] } }, measure: knn.top1 }\n',
     'wrong.yaml': `
 study:
   arms:
@@ -321,6 +329,12 @@ output: out
   );
   t.match(await told('also.yaml'), /^2 .*also\.yaml.*one of `also`.*`classify\.top1`.*They measure knn\.top1/s);
   t.match(await told('budget.yaml'), /^2 .*budget\.yaml:4:.*share a pre-training/s);
+  for (const where of ['set', 'vary', 'over'])
+    t.match(
+      await told(`pretrain-${where}.yaml`),
+      /^2 .*:1:\d+: `study\..*none of which begins with `tune\.pretrain\.`: .*share a pre-training/s,
+      where,
+    );
   const wrong = await told('wrong.yaml');
   for (const part of [
     /must be a training; got a job/,

@@ -3,7 +3,7 @@ import type { SampleFailure, Started } from '../../events/events.ts';
 import { machine } from '../../machine.ts';
 import type { Resolved } from '../../pipeline/resolve/resolve.ts';
 import type { Failure } from '../../streams/failures.ts';
-import type { RunFolder } from '../folder.ts';
+import type { RunFolder } from '../folder/folder.ts';
 
 /** `started`, of a run that has its folder. */
 export function startedOf(

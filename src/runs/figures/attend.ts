@@ -79,11 +79,12 @@ export async function attendPhotos(
     const target = placeIn(grid, options.target);
     const layers = layersOf(looked.depth, part, options.layers);
     const hidden = part === 'decoder' ? hiddenOf(looked, options.ratio, trained) : 0;
+    const of = looked.isWindowed ? 'window' : 'picture';
     const made: AttendedPhoto[] = [];
     for (const photo of photos) {
       const corner = cornerOf(target, grid, side);
       const own = (target.row - corner.topPatch) * side + target.column - corner.leftPatch;
-      const mask = part === 'decoder' ? maskWith(own, maskOf(photo.path, side ** 2, hidden)) : undefined;
+      const mask = part === 'decoder' ? maskWith(own, maskOf(photo.path, { side, hidden, of }, trained)) : undefined;
       const given = { photo, corner, ...(mask && { mask }) };
       const maps = await mapsOf({ model, params, part, layers, side, own }, given);
       made.push({ path: photo.path, pixels: photo.pixels, corner, ...(mask && { mask }), maps });

@@ -2,8 +2,8 @@ import { basename } from 'node:path';
 import type { Trained } from '../../inference/trained.ts';
 import type { HostBatch } from '../../models/model.ts';
 import { Random } from '../../random.ts';
+import { maskDrawing } from '../../stages/mask.ts';
 import type { OpenModel } from '../../train/worker/open-model.ts';
-import { sampleMasks } from '../../vision/masks.ts';
 import { sampleWindows } from '../../vision/windows.ts';
 import type { Photo } from './photos.ts';
 
@@ -30,9 +30,16 @@ export function windowOf(path: string, g: number, K: number): Corner {
   return { topPatch: topPatch!, leftPatch: leftPatch! };
 }
 
-/** The mask of a photograph, uint8 [n], `hidden` of its n patches 1. Drawn as the window is: of one photograph, what few hide is hidden by more. */
-export function maskOf(path: string, n: number, hidden: number): Uint8Array {
-  return sampleMasks(1, n, hidden, new Random(0, 'mask', basename(path)));
+/**
+ * The mask of a photograph, uint8 [side²], `hidden` of its patches 1, hidden as in the training: single patches, of which what few hide is hidden by more, or blocks, which may be fewer where
+ * the training had fewer (`exact: false`). Drawn as the window is. @param of what the grid is.
+ */
+export function maskOf(
+  path: string,
+  { side, hidden, of }: { readonly side: number; readonly hidden: number; readonly of: 'window' | 'picture' },
+  { masks }: Pick<Trained, 'masks'>,
+): Uint8Array {
+  return maskDrawing(hidden, masks?.blocks, of)(1, side, new Random(0, 'mask', basename(path)));
 }
 
 /** A photograph as a micro-batch of its own, masked in one window, or in the whole grid where there is none. */

@@ -63,11 +63,17 @@ export async function restorePhotos(
     for (const photo of photos) {
       const window = isWindowed ? windowOf(photo.path, Math.floor(size[0] / patch), K) : undefined;
       for (const [i, ratio] of ratios.entries()) {
-        const fields = fieldsOf(photo, maskOf(photo.path, K * K, counts[i]!), window);
+        const mask = maskOf(
+          photo.path,
+          { side: K, hidden: counts[i]!, of: isWindowed ? 'window' : 'picture' },
+          trained,
+        );
+        const fields = fieldsOf(photo, mask, window);
+        const hidden = mask.reduce((sum, one) => sum + one, 0);
         const batch = { fields, keys: [basename(photo.path)] };
         const { errors, examples, notes: own } = await evaluateReconstruction({ model, params }, [batch], 1);
         for (const text of own) notes.add(text);
-        rows.push({ photo: photo.path, ratio, hidden: counts[i]!, of: K * K, errors, image: examples[0]! });
+        rows.push({ photo: photo.path, ratio, hidden, of: K * K, errors, image: examples[0]! });
       }
     }
     return { model: named.name, notes: [...notes], rows };

@@ -8,6 +8,7 @@ import { evaluationVariant } from '../../pipeline/resolve/evaluate.ts';
 import type { ResolvedStage } from '../../pipeline/resolve/infer-specs.ts';
 import type { Resolved } from '../../pipeline/resolve/resolve.ts';
 import { decisiveJson, trueJson } from '../../pipeline/resolve/resolved-json.ts';
+import type { Blocks } from '../../stages/mask.ts';
 import type { ModelPlan, TrainDefinition } from '../../train/definition.ts';
 import { trainingFlop } from '../../train/flops.ts';
 import type { StageInFile, TrainedOn } from '../../train/weights/trained-on.ts';
@@ -40,6 +41,8 @@ function trainedOn(resolved: Resolved): TrainedOn {
   const adds = ({ before, after }: ResolvedStage) =>
     own.some((field) => field in after.fields && !(field in before.fields));
   const used = (measuredStages(resolved) ?? resolved.stages).filter((stage) => !adds(stage));
+  const masked = resolved.stages.findLast(({ stage }) => stage.kind === 'defined' && stage.name === 'mask');
+  const { blocks } = (masked?.options ?? {}) as { readonly blocks?: Blocks };
   const isNamed = used.every(({ stage }) => stage.kind === 'defined');
   const secrets = definition.origin?.secrets ?? [];
   const safe = (value: unknown, schema: z.ZodType) => withPublic(value, redactValue(value, secrets), schema);
@@ -55,6 +58,7 @@ function trainedOn(resolved: Resolved): TrainedOn {
           inEvaluation(stage).map((one) => ({ ...one, options: safe(one.options, stage.definition!.options) })),
         )
       : null,
+    ...(blocks && { masks: { blocks } }),
   };
 }
 

@@ -468,6 +468,19 @@ t.test('a training that gets no better ends at the checkpoint that shows it, and
         `${steps}: ${part}`,
       );
   }
+
+  // It goes on where it had ended, when more patience is asked for.
+  const patient = (name: string) => {
+    const first = judged(root, name);
+    return { ...first, train: { ...first.train, stop: { ...first.train.stop, patience: 4 } } };
+  };
+  const taken: number[] = [];
+  const onEvent = (event: RunEvent) => event.type === 'step' && taken.push(event.step);
+  t.match(await run(patient('whole'), { onEvent }), { done: 10, stoppedEarly: true });
+  t.same(taken, [6, 7, 8, 9]);
+  await run(patient('patient'));
+  t.strictSame(rowsOf('whole'), rowsOf('patient'), 'as one that had it from the beginning');
+  t.match(await run(patient('whole')), { earlier: true });
 });
 
 t.test('any micro-batch, any thread: the same weights, with each optimizer, clipped and averaged', async (t) => {

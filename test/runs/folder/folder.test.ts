@@ -2,8 +2,8 @@ import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
-import { PatchstreamError } from '../../src/errors.ts';
-import { RunFolder } from '../../src/runs/folder.ts';
+import { PatchstreamError } from '../../../src/errors.ts';
+import { RunFolder } from '../../../src/runs/folder/folder.ts';
 
 const open = (path: string) => RunFolder.open(path, { name: 'job' }, { name: 'job' });
 const failure = (position: number) => ({

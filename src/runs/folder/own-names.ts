@@ -1,9 +1,9 @@
 import { lstat, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fail } from '../errors.ts';
-import { filesOfJobs, filesOfRuns, filesOfTrainings, sheetFile } from '../pipeline/file/own-files.ts';
-import type { Resolved } from '../pipeline/resolve/resolve.ts';
-import { jsonOf, temporaryEnding, unlessGone } from '../whole-file.ts';
+import { fail } from '../../errors.ts';
+import { filesOfJobs, filesOfRuns, filesOfTrainings, sheetFile } from '../../pipeline/file/own-files.ts';
+import type { Resolved } from '../../pipeline/resolve/resolve.ts';
+import { jsonOf, temporaryEnding, unlessGone } from '../../whole-file.ts';
 
 /** The names of all that a run writes into its own folder, beside the files of its sink, which has a record of its own (`OwnRecord`). */
 export function namesOf({ train, sink, evaluate }: Pick<Resolved, 'train' | 'sink' | 'evaluate'>): readonly string[] {

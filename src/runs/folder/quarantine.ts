@@ -1,5 +1,5 @@
-import type { Failure } from '../streams/failures.ts';
-import { jsonOf } from '../whole-file.ts';
+import type { Failure } from '../../streams/failures.ts';
+import { jsonOf } from '../../whole-file.ts';
 
 /** What a job that goes on at a position takes over of its quarantine. */
 export interface FailuresBefore {

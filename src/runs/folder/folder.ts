@@ -2,20 +2,19 @@ import { createHash } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
 import { lstat, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fail, messageOf, PatchstreamError } from '../errors.ts';
-import type { EventOf, RunSummary, SampleFailure, Sum } from '../events/events.ts';
-import { type Notice, notice } from '../events/notices.ts';
-import { RunLock } from '../files/run-lock.ts';
-import { pipelineDifference } from '../pipeline/difference.ts';
-import { filesOfJobs, filesOfRuns } from '../pipeline/file/own-files.ts';
-import { redactRow, reveal, type Secret } from '../pipeline/file/redact.ts';
-import type { Part } from '../sinks/sink.ts';
-import type { StageStats } from '../streams/meter.ts';
+import { fail, messageOf, PatchstreamError } from '../../errors.ts';
+import type { EventOf, RunSummary, SampleFailure, Sum } from '../../events/events.ts';
+import { type Notice, notice } from '../../events/notices.ts';
+import { RunLock } from '../../files/run-lock.ts';
+import { pipelineDifference } from '../../pipeline/difference.ts';
+import { filesOfJobs, filesOfRuns } from '../../pipeline/file/own-files.ts';
+import { redactRow, reveal, type Secret } from '../../pipeline/file/redact.ts';
+import type { Part } from '../../sinks/sink.ts';
+import type { StageStats } from '../../streams/meter.ts';
 import {
   cannotWrite,
   endLine,
   FolderGuard,
-  jsonOf,
   lockName,
   makeFolder,
   outputGone,
@@ -23,21 +22,14 @@ import {
   systemCode,
   unlessGone,
   writeWhole,
-} from '../whole-file.ts';
-import { SourceRecord } from './loader/source-files.ts';
+} from '../../whole-file.ts';
+import { SourceRecord } from '../loader/source-files.ts';
+import { finishedSummary, finishedText, goesOn, parsed } from './finished.ts';
 import { checkOwned } from './own-names.ts';
 import { type FailuresBefore, failuresBefore } from './quarantine.ts';
 
 /** Why the lock of a finished run may stay. */
 const leftThere = ['RUN_BUSY', 'RUN_LOCK', 'EACCES', 'EPERM', 'EROFS'];
-
-/** What a finished run leaves of itself, so that it is not run again by mistake. */
-interface Finished {
-  readonly format: 1;
-  /** Of the resolved pipeline: another pipeline in the same folder is another run. */
-  readonly digest: string;
-  readonly summary: RunSummary;
-}
 
 /** The folder of a run: `pipeline.json`, `source.json`, `events.jsonl`, `quarantine.jsonl`, `finished.json` beside what sinks and trainers put there. */
 export class RunFolder {
@@ -138,8 +130,9 @@ export class RunFolder {
 
   /** The summary of an earlier run of this very pipeline that came to its end and whose files are there; undefined when there is none. */
   async finished(): Promise<RunSummary | undefined> {
-    const { format, digest, summary } = parsed<Finished>(await this.#read('finished.json')) ?? {};
-    if (format !== 1 || digest !== this.digest || summary === undefined) return undefined;
+    const summary = finishedSummary(await this.#read('finished.json'), this.digest);
+    if (summary === undefined || goesOn(summary, parsed(await this.#read('pipeline.json')), this.pipeline))
+      return undefined;
     // The digest is of the true values, so these are the same.
     const files = summary.files.map((file) => reveal(file, this.#secrets));
     try {
@@ -260,8 +253,7 @@ export class RunFolder {
   }
 
   async finish(summary: RunSummary): Promise<void> {
-    const finished: Finished = { format: 1, digest: this.digest, summary: redactRow(summary, this.#secrets) };
-    await this.#write('finished.json', `${JSON.stringify(finished, null, 2)}\n`);
+    await this.#write('finished.json', finishedText(this.digest, summary, this.#secrets));
   }
 
   async #write(file: string, text: string): Promise<void> {
@@ -311,10 +303,4 @@ export class RunFolder {
     if (cause instanceof PatchstreamError) return cause;
     return fail('OUTPUT_FOLDER', { found: messageOf(cause) }, { where: this.path, cause });
   }
-}
-
-/** The map of a file of JSON; nothing where it is none. */
-function parsed<T>(text: string | undefined): Partial<T> | undefined {
-  const value = jsonOf(text ?? '');
-  return typeof value === 'object' && value !== null ? value : undefined;
 }
