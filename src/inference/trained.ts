@@ -5,7 +5,7 @@ import { fail, PatchstreamError, reasonOf } from '../errors.ts';
 import { openSafetensors } from '../formats/safetensors.ts';
 import type { ModelDefinition } from '../models/define.ts';
 import { models } from '../models/index.ts';
-import { stages as ownStages } from '../stages/index.ts';
+import { mask, stages as ownStages } from '../stages/index.ts';
 import type { WhichWeights } from '../train/weights/checkpoint.ts';
 import { insteadOf } from '../train/weights/no-weights.ts';
 import { checkOptions, parseTrained, type TrainedOn } from '../train/weights/trained-on.ts';
@@ -55,6 +55,7 @@ export function findTrained(from: string, base: string, which?: WhichWeights): T
     const stage = ownStages.find(({ definition }) => definition.name === name)?.definition;
     if (stage !== undefined) checkOptions(`stages.${i}.${name}`, stage.options, options, file);
   }
+  if (about.masks !== undefined) checkOptions('masks', mask.definition.options, about.masks, file);
   const trained = {
     ...about,
     from: path,

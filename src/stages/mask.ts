@@ -98,7 +98,7 @@ export const mask = defineStage({
   run: ({ ratio, patch, blocks }, spec) => {
     if (spec.windows !== undefined) {
       const { K, M } = spec.windows;
-      const draw = drawing(hiddenInWindow(K, ratio), blocks, 4);
+      const draw = maskDrawing(hiddenInWindow(K, ratio), blocks, 'window');
       return (sample: Sample & WithPicture, random: Random) => withFields(sample, { masks: draw(M, K, random) });
     }
     const p = patch ?? spec.grid?.patch;
@@ -106,18 +106,24 @@ export const mask = defineStage({
     const sideIn = sideOf(p, spec);
     return (sample: Sample & WithPicture, random: Random) => {
       const side = sideIn(sample.picture);
-      return withFields(sample, { masks: drawing(hiddenOnGrid(side * side, ratio), blocks, 16)(1, side, random) });
+      return withFields(sample, {
+        masks: maskDrawing(hiddenOnGrid(side * side, ratio), blocks, 'picture')(1, side, random),
+      });
     };
   },
 });
 
-type Blocks = z.output<typeof blocksOption>;
+export type Blocks = z.output<typeof blocksOption>;
 
-/** What draws `count` masks over grids of side × side. @param area the least of a block where the options name none. */
-function drawing(hidden: number, blocks: Blocks | undefined, area: number) {
+/** The least area of a block where the options name none. */
+const leastArea = { window: 4, picture: 16 } as const;
+
+/** What draws `count` masks over grids of side × side, as the stage does. @param of what a grid is. */
+export function maskDrawing(hidden: number, blocks: Blocks | undefined, of: keyof typeof leastArea) {
   if (blocks === undefined)
     return (count: number, side: number, random: Random) => sampleMasks(count, side * side, hidden, random);
-  const whole: MaskBlocks = { ...blocks, min: blocks.min ?? Math.min(area, hidden, blocks.max ?? hidden) };
+  const { min = leastArea[of], max = hidden } = blocks;
+  const whole: MaskBlocks = { ...blocks, min: Math.min(min, hidden, max) };
   return (count: number, side: number, random: Random) => sampleBlockMasks(count, side, hidden, whole, random);
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { fail } from '../../errors.ts';
+import type { Blocks } from '../../stages/mask.ts';
 import type { Spec } from '../../vision/spec.ts';
 import { jsonOf } from '../../whole-file.ts';
 
@@ -18,6 +19,8 @@ export interface TrainedOn {
   };
   /** What its pictures went through, as evaluation has it: nothing random. Null where a function of a program is among it. */
   readonly stages: readonly StageInFile[] | null;
+  /** How its patches were hidden, where that was in blocks; earlier versions do not say it. */
+  readonly masks?: { readonly blocks: Blocks } | undefined;
   /** The names of the classes by their ranks, where the source had names. */
   readonly classNames?: readonly string[] | undefined;
 }
@@ -36,6 +39,7 @@ const form = z.looseObject({
     module: z.string().optional(),
   }),
   stages: z.array(z.looseObject({ name: z.string(), options: z.unknown() })).nullable(),
+  masks: z.looseObject({ blocks: z.looseObject({}) }).optional(),
   classNames: z.array(z.string()).optional(),
 });
 

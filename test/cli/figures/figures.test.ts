@@ -87,6 +87,12 @@ t.test('without --output a new page lies in the folder `figures`', async (t) => 
   }
 });
 
+t.test('weights say how patches were hidden, where that was in blocks', async (t) => {
+  const root = await runs;
+  t.match(foundTrained(join(root, 'lomar'), root).masks, { blocks: { exact: true } });
+  t.equal(foundTrained(join(root, 'mae'), root).masks, undefined);
+});
+
 t.test('reconstruct: what does not fit is refused, and nothing is written', async (t) => {
   const root = await runs;
   const at = (...names: string[]) => join(root, ...names);
@@ -109,7 +115,7 @@ t.test('reconstruct: what does not fit is refused, and nothing is written', asyn
   );
   await refused([at('mae'), at('a.jpg'), '--ratios', '0.5,1'], 2, /^ARGUMENT.*--ratios 0\.5,1/);
   await refused([at('mae'), at('a.jpg'), '--ratios', ''], 2, /^ARGUMENT.*--ratios/);
-  await refused([at('lomar'), at('a.jpg'), '--ratios', '0.05'], 1, /^MASK_COUNT/);
+  await refused([at('lomar'), at('a.jpg'), '--ratios', '0.05'], 2, /^MASK_COUNT/);
   await refused([at('mae'), at('a.jpg'), '--on', at('photos')], 2, /^ARGUMENT.*--on with photos/);
   await refused([at('lomar.yaml'), '--ratios', '0.5'], 2, /^ARGUMENT.*--ratios without photos/);
   const words = ['reconstruct', at('mae'), at('a.jpg'), '--output'];
@@ -120,7 +126,7 @@ t.test('reconstruct: what does not fit is refused, and nothing is written', asyn
   t.match(await patchstream([...words, at('a.jpg.svg'), '--output', at('a.jpg')]), { code: 2, err: /^FIGURE_FILE/ });
   t.notOk(existsSync(at('a.jpg.svg')), 'endings are looked at before the work');
   t.equal((await patchstream([...words, at('there.svg')])).code, 0);
-  t.match(await patchstream([...words, at('there.svg')]), { code: 1, err: /^FILE_EXISTS/ });
+  t.match(await patchstream([...words, at('there.svg')]), { code: 2, err: /^FILE_EXISTS/ });
 });
 
 interface Shown {

@@ -7,7 +7,7 @@ import { patchstream } from '../runs/terminal.ts';
 const whole = 'mask: { ratio: 0.75, patch: 8 }';
 const models = {
   lomar: {
-    stages: 'windows: { patch: 8, size: 3, views: 2 }, mask: 0.5',
+    stages: 'windows: { patch: 8, size: 3, views: 2 }, mask: { ratio: 0.5, blocks: {} }',
     model: 'lomar: { width: 16, depth: 2, heads: 2, target: pixels }',
   },
   mae: {

@@ -1,6 +1,8 @@
 import t from 'tap';
+import { Random } from '../../../src/random.ts';
 import { meanDistance, meanOf } from '../../../src/runs/figures/attend.ts';
 import { fieldsOf, maskOf, windowOf } from '../../../src/runs/figures/model.ts';
+import { sampleBlockMasks } from '../../../src/vision/masks.ts';
 
 /** Drawn with seed 0 for `one.jpg`. */
 const windowVector = { topPatch: 7, leftPatch: 6 };
@@ -20,12 +22,33 @@ t.test('the mean over heads, and how far away what is attended to lies', (t) => 
 t.test('windows and masks of a photograph hang on its name alone, and those that hide more hide the same', (t) => {
   // As docs/chance.md has them.
   t.same(windowOf('one.jpg', 14, 7), windowVector);
-  t.equal(maskOf('one.jpg', 25, 15).join(''), maskVector);
-  t.same(maskOf('/some/where/one.jpg', 25, 15), maskOf('one.jpg', 25, 15));
-  t.not(maskOf('two.jpg', 25, 15).join(''), maskVector);
-  const [few, many] = [maskOf('one.jpg', 25, 10), maskOf('one.jpg', 25, 20)];
+  const maskAt = (path: string, hidden: number) => maskOf(path, { side: 5, hidden, of: 'picture' }, {});
+  t.equal(maskAt('one.jpg', 15).join(''), maskVector);
+  t.same(maskAt('/some/where/one.jpg', 15), maskAt('one.jpg', 15));
+  t.not(maskAt('two.jpg', 15).join(''), maskVector);
+  const [few, many] = [maskAt('one.jpg', 10), maskAt('one.jpg', 20)];
   t.ok(few.every((hidden, i) => hidden <= many[i]!));
   t.equal(few.filter((hidden) => hidden === 1).length, 10);
+  t.end();
+});
+
+t.test('a photograph is masked in blocks where the training was, by the stage’s own draw', (t) => {
+  const aspect = [1, 1] as [number, number];
+  const draw = (hidden: number, of: 'window' | 'picture', blocks: { min?: number; exact: boolean }) =>
+    maskOf('one.jpg', { side: 6, hidden, of }, { masks: { blocks: { aspect, ...blocks } } });
+  const whole = draw(16, 'picture', { exact: true });
+  t.same(whole, sampleBlockMasks(1, 6, 16, { min: 16, aspect, exact: true }, new Random(0, 'mask', 'one.jpg')));
+  const rows = [0, 1, 2, 3, 4, 5].map((row) => whole.subarray(6 * row, 6 * row + 6).join(''));
+  t.equal(new Set(rows.filter((row) => row.includes('1'))).size, 1, `one square: ${rows.join(' ')}`);
+  const small = draw(4, 'window', { exact: true });
+  t.same(small, sampleBlockMasks(1, 6, 4, { min: 4, aspect, exact: true }, new Random(0, 'mask', 'one.jpg')));
+  const count = (mask: Uint8Array) => mask.filter((hidden) => hidden === 1).length;
+  t.equal(count(draw(7, 'picture', { exact: true })), 7);
+  t.ok(count(draw(7, 'picture', { exact: false })) <= 7, 'and may be fewer where it had fewer');
+  t.ok(
+    count(draw(2, 'picture', { min: 9, exact: true })) === 2,
+    'less than a block of the training is hidden all the same',
+  );
   t.end();
 });
 
