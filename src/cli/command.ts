@@ -56,7 +56,15 @@ const taken: readonly ErrorCode[] = [
 
 /** Options, or what they name, do not fit each other or the data. */
 const unfit: readonly ErrorCode[] = [
-  ...(['MASK_COUNT', 'KNN_FEW', 'TRAIN_TOO_FEW', 'LABEL_CLASSES', 'TABLE_COLUMN', 'TABLE_CLASSES', 'TABLE_LABELS'] as const),
+  ...([
+    'MASK_COUNT',
+    'KNN_FEW',
+    'TRAIN_TOO_FEW',
+    'LABEL_CLASSES',
+    'TABLE_COLUMN',
+    'TABLE_CLASSES',
+    'TABLE_LABELS',
+  ] as const),
   ...(['WEIGHTS_FOREIGN', 'WEIGHTS_MISMATCH', 'WEIGHTS_CLASSES', 'TRAINED_UNKNOWN', 'TRAINED_STAGES'] as const),
   ...(['VECTORS_OTHER', 'VECTORS_MIXED', 'CLASSES_DIFFER', 'LABELS_MISSING', 'RUN_FOLDER'] as const),
 ];

@@ -1,4 +1,5 @@
 import { builtin } from '../../pipeline/builtin.ts';
+import { plainOptions } from '../../pipeline/resolve/resolved-json.ts';
 import type { OpenSource, Source } from '../../sources/source.ts';
 import { jsonOf } from '../../whole-file.ts';
 
@@ -7,7 +8,9 @@ export type WrittenSource = Readonly<Record<string, unknown>>;
 
 /** A source as a run writes it down. */
 export function writtenSource({ source: { name, options, definition } }: Source): WrittenSource {
-  return JSON.parse(JSON.stringify({ [name]: definition.options.parse(options) })) as WrittenSource;
+  return JSON.parse(
+    JSON.stringify({ [name]: plainOptions({ options: definition.options.parse(options) }) }),
+  ) as WrittenSource;
 }
 
 /** The source in the text of a `pipeline.json`, where it has one. */
