@@ -22,6 +22,7 @@ export const pipelineErrors = {
     'a search must be measured on other pictures than the seeds; got {source} for both, in {row}. Name others where it searches: `tune: { set: … }`, or a path that begins with `tune.`; a tenth that no training reads is `fold: 1/10`, and `without: 1/10` for the training.',
   STUDY_TRAIN: 'what a study runs must be a training; got {found}. Write `train` in that file.',
   STUDY_NO_PIPELINE: 'a pipeline file must be one; got a study. Run it with `patchstream study {file}`.',
+  PIPELINE_MODULE: 'the module of a pipeline must load; got {found}. Fix it, or what it imports.',
   USE_MODULE:
     'a module under `use` must load; got {found}. Fix the module, or the path, which is relative to the file that names it.',
   USE_EXPORTS:

@@ -92,7 +92,7 @@ export const trainErrors = {
   WEIGHTS_FOREIGN:
     'weights must be of the model that the pipeline describes, {expected}; these are of {found}. Name the pipeline that trained them.',
   WEIGHTS_MISMATCH:
-    'weights to begin with must be of the model {model}, or of its encoder alone; {found}. Set size, patch and decoder of the model as the weights have them, or take their encoder alone: `patchstream export --encoder`.',
+    'weights to begin with must be of the model {model}, or of its encoder alone; {found}. Set the options of the model (size, patch, decoder, `rpeOn`) as the weights have them, or take their encoder alone: `patchstream export --encoder`.',
   WEIGHTS_CLASSES:
     'a classifier must begin with a head of the same classes in the same order; the source has {found}. Begin with the encoder alone (`patchstream export --encoder`), or give the source the same classes.',
   WEIGHTS_AVERAGE:

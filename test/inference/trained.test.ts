@@ -6,6 +6,7 @@ import { embed, predict } from '../../src/inference/index.ts';
 import { findTrained, foundTrained } from '../../src/inference/trained.ts';
 import { batchTooLarge, TrainedThread } from '../../src/inference/trained-thread.ts';
 import { saveCheckpoint } from '../../src/train/weights/checkpoint.ts';
+import { insteadOf } from '../../src/train/weights/no-weights.ts';
 import { writeFiles } from '../kit/files/folder.ts';
 
 const trained = {
@@ -98,6 +99,7 @@ t.test('what is no trained model: the near name, the pipeline file', async (t) =
   refused(t, join(root, 'quickstart'), 'TRAINED_MISSING', /Did you mean runs\/quickstart\?$/);
   refused(t, join(root, 'runs/quick'), 'TRAINED_MISSING', /Did you mean runs\/quickstart\?$/);
   refused(t, join(root, 'zebra'), 'TRAINED_MISSING', /or name a run that is there: runs\/quickstart\.$/);
+  t.match(insteadOf('runs/zebra', root), /that is there: runs\/quickstart\.$/, 'once');
   writeFiles(root, {
     'made.yaml': 'output: "./runs/quickstart" # here\n',
     'new.yaml': 'name: x\noutput: ./runs/new\n',

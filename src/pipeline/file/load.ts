@@ -60,7 +60,9 @@ async function loadModule(file: string, registry: Registry): Promise<Loaded> {
     value = (await importModule(file)).default;
   } catch (cause) {
     const known =
-      cause instanceof PatchstreamError ? cause : fail('USE_MODULE', { found: firstLine(messageOf(cause)) }, { cause });
+      cause instanceof PatchstreamError
+        ? cause
+        : fail('PIPELINE_MODULE', { found: firstLine(messageOf(cause)) }, { cause });
     const error = new PatchstreamError(known.code, known.text, shownFile(file), cause);
     return { registry, problems: [{ error, place: { file } }] };
   }

@@ -20,12 +20,15 @@ const wrappers = /^(module|model|backbone|encoder)\./;
 /** Tables of positions, which files hold and models of ours compute or do without. */
 const tables: ReadonlySet<string> = new Set(['pos_embed', 'decoder_pos_embed']);
 
+/** Tables of relative positions that begin at zero, where they change nothing: an encoder that was trained without them begins as it was. */
+const begunAtZero = /\.rpe_[qv]\.lookup_table_weight$/;
+
 /** A classifier's head, of no use to a masked model. */
 const heads = /^(head|fc_norm)\./;
 
 /**
  * The first values of a model from a file of its own, of MAE's or LoMaR's published code, or of an encoder alone (then the rest stays
- * fresh). Names are timm's; a wrapper's prefix before all of them is taken off. Tables of positions must be the fixed ones, of any grid;
+ * fresh, as tables of relative positions for queries and values do that it has not). Names are timm's; a wrapper's prefix before all of them is taken off. Tables of positions must be the fixed ones, of any grid;
  * a model without positions leaves them out, one that learns them takes any and brings them to its grid. A masked model leaves out a classifier's
  * head, a classifier what is no encoder's.
  *
@@ -44,6 +47,7 @@ export function initialValues(model: Model, { tensors }: Safetensors, where: str
     const tensor = stored.get(name) ?? sharedTable(name, stored);
     const { shape, fromFile } = model.stored(name);
     if (tensor !== undefined) requireFloats(tensor, where);
+    if (tensor === undefined && begunAtZero.test(name)) continue;
     if (tensor === undefined) wrong.missing.push(name);
     else if (tensor.shape.join() === shape.join()) values.set(name, () => fromFile(floatsOf(tensor, where)));
     else if (name === 'pos_embed' && isTable(tensor, cls) && tensor.shape[2] === shape[2]) {

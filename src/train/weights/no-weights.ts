@@ -32,7 +32,7 @@ function outputIn(path: string): string | undefined {
 /** What to do where nothing is at a path: the run whose name is near, else the runs that are there. */
 export function insteadOf(path: string, base: string = process.cwd()): string {
   const folders = [dirname(path), join(base, 'runs'), base, join(dirname(path), 'runs')];
-  const runs = [...new Set(folders)].flatMap(runsIn);
+  const runs = [...new Set(folders.map((folder) => resolve(base, folder)))].flatMap(runsIn);
   const name = basename(path);
   const near =
     nearest(

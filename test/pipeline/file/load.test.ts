@@ -442,7 +442,12 @@ import { decode, imageFolder, mask, resize, windows } from '${kit}';
 const source = { source: { name: 'image-folder', options: { path: './photos' }, definition: imageFolder } };
 export default definePipeline({ source, stages: [decode(), resize(64), windows({ patch: ${patch}, size: 5 }), mask()], output: './here' });
 `;
-  const files = { 'good.ts': module(8), 'bad.ts': module(15), 'none.ts': 'export default 3;\n' };
+  const files = {
+    'good.ts': module(8),
+    'bad.ts': module(15),
+    'none.ts': 'export default 3;\n',
+    'broken.ts': 'none();\n',
+  };
   const good = await load(t, files, { set: ['stages.mask.ratio=0.5'] }, 'good.ts');
   t.same(good.codes, ['PIPELINE_ENDS']);
   t.equal(good.resolved?.definition.name, 'good');
@@ -451,6 +456,7 @@ export default definePipeline({ source, stages: [decode(), resize(64), windows({
   const bad = await load(t, files, {}, 'bad.ts');
   t.matchSnapshot(bad.texts.join('\n'));
   t.match((await load(t, files, {}, 'none.ts')).codes, ['PIPELINE_EXPORT']);
+  t.match((await load(t, files, {}, 'broken.ts')).texts, [/^PIPELINE_MODULE: broken\.ts: .*got none is not defined\./]);
   t.match((await load(t, files, {}, 'missing.ts')).codes, ['PIPELINE_FILE']);
   t.match((await load(t, files, {}, 'p.toml')).codes, ['PIPELINE_FILE']);
 });

@@ -214,6 +214,24 @@ t.test('positions of another grid are brought to the classifier’s', (t) => {
   t.end();
 });
 
+t.test(
+  'tables for queries and values stay fresh where there were none; a file that has them is not of a model without',
+  async (t) => {
+    const [plain, more] = [classes('lomar'), classes('lomar', { rpeOn: 'qkv' })];
+    const tensors = await inMemory(plain, formulaParameters(plain));
+    const { values, notes } = initialValues(more, fileOf(tensors), 'l');
+    t.same([...values.keys()], plain.parameters);
+    t.match(notes, [/2 other parameters stay fresh, from blocks\.0\.attn\.rpe_q\.lookup_table_weight on\./]);
+    const own = await inMemory(more, formulaParameters(more));
+    t.same([...initialValues(more, fileOf(own), 'l').values.keys()], more.parameters);
+    t.throws(() => initialValues(plain, fileOf(own), 'l'), /left over: .*rpe_q.*rpe_v.*`rpeOn`/);
+    t.throws(
+      () => initialValues(more, fileOf([...tensors].filter(([name]) => !name.includes('rpe_k'))), 'l'),
+      /missing: blocks\.0\.attn\.rpe_k/,
+    );
+  },
+);
+
 t.test('a classifier’s own file gives everything back; one of other classes is refused', async (t) => {
   const one = classes('lomar');
   const params = formulaParameters(one);
