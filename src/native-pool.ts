@@ -1,3 +1,4 @@
+import { uncounted } from './external-memory.ts';
 import { coreCount } from './machine.ts';
 import { type Absent, type ImageAddon, imageAddon, imageOutcomes, isAbsent, type Said } from './native.ts';
 
@@ -46,7 +47,8 @@ export class NativePool {
       this.close(id);
       const words = outcome === imageOutcomes.broken || outcome === imageOutcomes.encoded ? said[next++] : '';
       const isText = typeof words === 'string';
-      job.ended(outcome, outcomes[at + 2]!, isText ? words : '', isText ? undefined : words);
+      const file = isText || words === undefined ? undefined : uncounted(words);
+      job.ended(outcome, outcomes[at + 2]!, isText ? words : '', file);
     }
   };
 }

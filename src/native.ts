@@ -145,9 +145,10 @@ export interface ImageAddon extends ReadingAddon, LikenessAddon {
   /**
    * Starts the jobs in the first `count` ints. Of each: id, kind (`imageKinds`), width and height as stored, EXIF's orientation, the background of what is
    * transparent (0xRRGGBB), the number of outputs, the number of steps, the file that the last step's page becomes (0: none; 2: PNG; 1: JPEG, with the
-   * quality in the next byte, and then 1 for 4:4:4 and 2 for the standard's Huffman tables; in the byte after that 1 where it is to be written to the next of
-   * `paths`, as a file that is not there yet), and the ints of every step (native/image/job.h). `arrays` has its bytes and then its outputs, which may lie in a SharedArrayBuffer and are kept alive until
-   * the job has ended. A job that makes a file has no outputs. Where it was written, its outcome is `written`, and its size the microseconds which that took; where it could not be, it is handed over as any other.
+   * quality in the next byte, and then 1 for 4:4:4 and 2 for the standard's Huffman tables; in the byte after that 1 where it is to be written to the next of `paths`,
+   * as a file that is not there yet), and the ints of every step (native/image/job.h). `arrays` has its bytes and then its outputs, which may lie in a
+   * SharedArrayBuffer and are kept alive until the job has ended. A job that makes a file has no outputs.
+   * Where it was written, its outcome is `written`, and its size the microseconds which that took; where it could not be, it is handed over as any other.
    */
   submit(ints: Int32Array, count: number, arrays: readonly Uint8Array[], paths?: readonly string[]): void;
   /**
@@ -170,22 +171,18 @@ export interface ImageAddon extends ReadingAddon, LikenessAddon {
    * file, else 0.
    */
   readFiles(ids: Int32Array, paths: readonly string[], rooms: readonly Uint8Array[]): void;
-  /**
-   * When it returns, the job writes nothing any more, though it has not ended. Waits while a row of its pixels is being written, never while its file is
-   * decoded.
-   */
+  /** When it returns, the job writes nothing any more, though it has not ended. Waits while a row of its pixels is written, never while its file is decoded. */
   cancel(id: number): void;
   /** How many threads take jobs from now on. */
   setThreads(count: number): void;
-  /**
-   * CRC-32 of `bytes`, where `before` is that of what lies in front of them, by the fastest way of the processor but for the first `slower`. Missing where it
-   * has none.
-   */
+  /** CRC-32 of `bytes`, behind what has `before`, by the fastest way of the processor but for the first `slower`. Missing where it has none. */
   readonly crc32?: (bytes: Uint8Array, before: number, slower: number) => number;
   /** How many ways `crc32` has. */
   readonly crc32Ways?: () => number;
   /** For comparisons: 1 takes the plain form of the vector code, libpng alone for PNGs, and libjpeg's own tables for JPEGs, in the whole process; 0 ends that. */
   setPortable(on: number): void;
+  /** Counts so many bytes more, or fewer, as held by this thread's arrays: by their sum, which it returns, V8 collects. Missing in earlier builds. */
+  readonly adjustMemory?: (bytes: number) => number;
   info(): {
     /** Of libjpeg-turbo: 2001005 is 2.1.5. */
     readonly version: number;

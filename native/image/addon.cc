@@ -247,6 +247,13 @@ napi_value info(const Arguments& given) {
                             {"works", jsNumber(given.env, works)}});
 }
 
+// adjustMemory(bytes): so many more bytes hang on objects of JavaScript, or fewer; by their sum, which it returns, the collector judges when it is to collect.
+napi_value adjustMemory(const Arguments& given) {
+  int64_t all = 0;
+  check(napi_adjust_external_memory(given.env, static_cast<int64_t>(given.number(0)), &all), "a number of bytes is needed");
+  return jsNumber(given.env, static_cast<double>(all));
+}
+
 template <napi_value (*function)(const Arguments&)>
 constexpr napi_callback entry = call<Rendering, function>;
 
@@ -264,6 +271,7 @@ NAPI_MODULE_INIT() {
                   {"setThreads", entry<setThreads>},
                   {"setPortable", entry<setPortable>},
                   {"info", entry<info>},
+                  {"adjustMemory", entry<adjustMemory>},
                   {"renderRecords", entry<renderRecords>},
                   {"readFiles", entry<readFiles>},
                   {"readFrames", entry<readFrames>},

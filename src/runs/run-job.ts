@@ -27,6 +27,7 @@ import { JobProgress } from './job-progress.ts';
 import { checkFields } from './loader/layout.ts';
 import { type Opened, openLoader, openSource, requireTrained } from './loader/open.ts';
 import { readingNow } from './loader/reading.ts';
+import { giveBack } from './loader/rendering.ts';
 import { filesOfSource } from './loader/source-files.ts';
 import { lossLines, totals } from './progress.ts';
 import { checkSum, type Earlier, earlierOf, sayPassedOver, sumLines, sumOfJob } from './sum.ts';
@@ -200,14 +201,21 @@ async function write(
     permits: () => permits.capacity,
   };
   const progress = new JobProgress(events, look, watch && onProgress);
+  const recycler = sink.letsGo ? loader.recycle() : undefined;
   try {
     const writing = drain({
       write: async (sample) => {
         checkFields(sample, spec);
         const one = sink.write(sample as Sample & Fields);
-        if (!(one instanceof Promise)) return one;
-        underWay.add(one);
-        return one.finally(() => underWay.delete(one));
+        if (one instanceof Promise) underWay.add(one);
+        try {
+          const done = await one;
+          // What failed keeps its file: another part of the renderer may still read there.
+          if (recycler !== undefined) giveBack(Object.values(sample), recycler);
+          return done;
+        } finally {
+          underWay.delete(one);
+        }
       },
       commit(written) {
         watch?.committed();

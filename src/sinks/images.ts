@@ -54,6 +54,7 @@ export const images = defineSink({
 
     const sink: OpenSink<Written> = {
       perThread: 2 * encoder.perThread,
+      letsGo: true,
       async write(sample) {
         const { key, position } = sample;
         if (!pictures) {

@@ -10,6 +10,8 @@ export interface OpenSink<Written = unknown> {
   commit(written: Written): void | Promise<void>;
   /** How many samples are written at a time for each thread. Default 1. More where `write` waits in a queue of its own, which must not run dry. */
   readonly perThread?: number;
+  /** Whether a sample's files and records are needed no more when `write` has ended well, so that their memory may be used again. Default false. */
+  readonly letsGo?: boolean;
   /**
    * Where an earlier run of this job is gone on with: the first position that is still to be written, how many records are, and of how many samples
    * of the source; of these, `broken` have lost a part that failed.

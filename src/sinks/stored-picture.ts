@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { fail, type ValidationIssue } from '../errors.ts';
+import { uncounted } from '../external-memory.ts';
 import type { StoredPicture } from '../formats/shard/record.ts';
 import type { Fields } from '../sources/source.ts';
 import type { Encoder } from '../vision/encode/encoder.ts';
@@ -52,6 +53,11 @@ export interface Keep {
 /** As an `OpenSink` has it, of one that stores pictures like that. */
 export function storedPerThread({ pictures, encoder }: Keep): number {
   return encoder?.perThread ?? (pictures === 'raw' ? queuedPerThread() : 1);
+}
+
+/** Whether what is kept of a picture is a new file: nothing of that which it came from. */
+export function makesFiles({ encoder }: Keep): boolean {
+  return encoder !== undefined;
 }
 
 /** The format of the files that are made of pictures, where any are made. */
@@ -136,7 +142,7 @@ function fileOf(picture: unknown, bytes: unknown): Uint8Array {
 
 async function pixelsOf(picture: Picture): Promise<Pixels> {
   const { width, height } = picture;
-  const data = new Uint8Array(width * height * 3);
+  const data = uncounted(new Uint8Array(width * height * 3));
   await renderAll([{ picture, out: data }]);
   return { width, height, data };
 }

@@ -13,7 +13,7 @@ import type { Fields } from '../sources/source.ts';
 import type { Sample } from '../streams/sample.ts';
 import type { SheetRow } from '../vision/draw/sheet.ts';
 import { Picture } from '../vision/picture.ts';
-import type { Spec } from '../vision/spec.ts';
+import type { FieldSpec, Spec } from '../vision/spec.ts';
 import { ContactSheet, checkSheet, sheetOption } from './contact-sheet.ts';
 import { type Entry, type FileStart, type Form, RollingFiles } from './durable/rotating-files.ts';
 import { rollingFolder, rollingOptions } from './durable/rotating-options.ts';
@@ -23,6 +23,7 @@ import {
   defaultPictures,
   formatOf,
   type Keep,
+  makesFiles,
   pictureOptions,
   storedPerThread,
   storePicture,
@@ -79,6 +80,7 @@ export const toShards = defineSink({
     const sink: OpenSink<Written> = {
       resumed: files.resumed,
       perThread: storedPerThread(keep),
+      letsGo: makesFiles(keep) && keepsNoOther(spec),
       async write(sample) {
         const { key, position } = sample;
         const frame = framed({ key, position, fields: await storedFields(sample, spec, keep) });
@@ -201,6 +203,13 @@ async function storedFields(sample: Sample & Fields, spec: Spec, keep: Keep): Pr
     if (!ownNames.includes(name) && value !== undefined) fields[name] = await storedField(name, value, spec);
   }
   return fields;
+}
+
+/** Whether no field but the picture may lie in the memory that the source has read it into: a record's small pictures and bytes do. */
+function keepsNoOther({ fields, open }: Spec): boolean {
+  const lies = (field: FieldSpec) =>
+    typeof field === 'object' && ('picture' in field || ('dtype' in field && field.dtype === 'uint8'));
+  return !open && Object.entries(fields).every(([name, field]) => name === 'picture' || !lies(field));
 }
 
 const raw: Keep = { pictures: 'raw', encoding: { quality: 100 }, encoder: undefined };

@@ -13,6 +13,7 @@ import {
   checkPictures,
   defaultPictures,
   formatOf,
+  makesFiles,
   type PicturesAs,
   pictureOptions,
   storedPerThread,
@@ -68,6 +69,7 @@ export const toWebdataset = defineSink({
     const sink: OpenSink<Written> = {
       resumed: files.resumed,
       perThread: storedPerThread(keep),
+      letsGo: makesFiles(keep),
       async write(sample) {
         const { key, position, label } = sample;
         const { data } = await storePicture(sample, keep);

@@ -1,5 +1,6 @@
 import { rowsOf } from '../backends/host/numbers.ts';
 import { fail } from '../errors.ts';
+import { uncounted } from '../external-memory.ts';
 import type { HostBatch, HostTensor } from '../models/model.ts';
 import type { FieldSpec, Numbers, Spec } from '../vision/spec.ts';
 
@@ -151,6 +152,6 @@ function isPicture({ dtype, shape }: CellField): boolean {
 /** Memory for a field of so many samples. What it holds is left over from others: every number is to be written, and zeros would be written for nothing. */
 export function emptyField({ dtype, shape }: CellField, samples: number): HostTensor {
   const length = shape.reduce((product, side) => product * side, samples);
-  const memory = Buffer.allocUnsafeSlow(length * arrayOf[dtype].BYTES_PER_ELEMENT);
+  const memory = uncounted(Buffer.allocUnsafeSlow(length * arrayOf[dtype].BYTES_PER_ELEMENT));
   return { dtype, shape: [samples, ...shape], data: new arrayOf[dtype](memory.buffer, memory.byteOffset, length) };
 }

@@ -17,6 +17,7 @@ const everywhere = [
   'native-reading.ts',
   'native-likeness.ts',
   'native.ts',
+  'external-memory.ts',
   'native-pool.ts',
   'worker-thread.ts',
   'whole-file.ts',

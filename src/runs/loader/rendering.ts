@@ -13,15 +13,18 @@ export function rendering(loader: Loader, layout: CellLayout): Omit<BatcherOptio
   return {
     write: (sample, cell) => writeCell(sample, cell, layout),
     // What failed keeps its file: another part of the renderer may still read there.
-    ...(recycler && { written: (sample: Sample) => giveBack(sample, layout, recycler) }),
+    ...(recycler && { written: (sample: Sample) => giveBack(wanted(sample, layout), recycler) }),
     ...loader.ending('render', queuedPerThread()),
   };
 }
 
-/** Gives back the memory of the files and records that a sample's pictures were rendered from. */
-function giveBack(sample: Sample, { fields }: CellLayout, recycler: BufferPool): void {
-  for (const { name } of fields) {
-    const value = (sample as Sample & Record<string, unknown>)[name];
+function wanted(sample: Sample, { fields }: CellLayout): readonly unknown[] {
+  return fields.map(({ name }) => (sample as Sample & Record<string, unknown>)[name]);
+}
+
+/** Gives back the memory of the files and records that the pictures among the values of a sample were rendered from. */
+export function giveBack(values: readonly unknown[], recycler: BufferPool): void {
+  for (const value of values) {
     if (!(value instanceof Picture)) continue;
     const { origin } = value;
     recycler.giveBack(origin.kind === 'raw' ? origin.data : origin.bytes);

@@ -1,4 +1,5 @@
 import { fail } from '../../errors.ts';
+import { uncounted } from '../../external-memory.ts';
 import { isAbsent } from '../../native.ts';
 import type { LazyPicture, Pixels } from '../geometry.ts';
 import { rgbToGrey } from '../pixels.ts';
@@ -39,7 +40,7 @@ export function renderAll(renderings: readonly Rendering[], place?: Place): Prom
  * @throws PICTURE_BROKEN, PICTURE_MEMORY, PICTURE_REFUSED
  */
 export async function renderGrey(picture: LazyPicture): Promise<Uint8Array> {
-  const out = new Uint8Array(picture.width * picture.height);
+  const out = uncounted(new Uint8Array(picture.width * picture.height));
   const native = nativeRenderer();
   const fromColours = async () => out.set(rgbToGrey((await renderPixels(picture)).data));
   await (isAbsent(native) ? fromColours() : native.render([{ picture, out, grey: true }], undefined, fromColours));
@@ -49,7 +50,7 @@ export async function renderGrey(picture: LazyPicture): Promise<Uint8Array> {
 /** Renders a picture into memory of its own. @throws PICTURE_BROKEN, PICTURE_MEMORY, PICTURE_REFUSED */
 export async function renderPixels(picture: LazyPicture): Promise<Pixels> {
   const { width, height } = picture;
-  const data = new Uint8Array(width * height * 3);
+  const data = uncounted(new Uint8Array(width * height * 3));
   await render(picture, data);
   return { width, height, data };
 }

@@ -1,0 +1,49 @@
+import { type Machine, machine } from './machine.ts';
+import { imageAddon, isAbsent } from './native.ts';
+
+/*
+ * V8 counts what arrays hold outside its heap, and goes over the whole heap whenever that has grown by about half of the heap: for a loader, of which all but its batches
+ * fits into 22 MB, at every second batch of 64 pictures, 25 ms a time. Here arrays that come and go are taken out of its count, as long as there are not many of them: so it
+ * collects when it would for a heap that is larger by so much.
+ */
+
+/** Of all arrays that are alive and not counted, in this thread. */
+let uncountedBytes = 0;
+let most: number | undefined;
+let adjust: (bytes: number) => unknown = () => {};
+
+/** What is smaller is not worth the finding out when it ends. */
+const least = 2 ** 12;
+
+const collected = new FinalizationRegistry<number>((bytes) => {
+  uncountedBytes -= bytes;
+  // It has subtracted them itself.
+  adjust(bytes);
+});
+
+/** Bytes of arrays of a thread that V8 need not know of: a sixteenth of the memory, and no more than 192 MiB. */
+export function uncountedMost({ memory }: Pick<Machine, 'memory'> = machine()): number {
+  return Math.min(192 * 2 ** 20, Math.floor(memory / 16));
+}
+
+/**
+ * Takes the memory of a new array out of V8's count, while all such arrays have `uncountedMost` at most, and gives the array. Without native/image it does
+ * nothing. To be called once for an array that has its memory to itself.
+ */
+export function uncounted<A extends { readonly buffer: ArrayBufferLike }>(array: A): A {
+  const { buffer } = array;
+  const bytes = buffer.byteLength;
+  most ??= begin();
+  if (bytes < least || uncountedBytes + bytes > most) return array;
+  uncountedBytes += bytes;
+  adjust(-bytes);
+  collected.register(buffer, bytes);
+  return array;
+}
+
+function begin(): number {
+  const addon = imageAddon();
+  if (isAbsent(addon) || addon.adjustMemory === undefined) return 0;
+  adjust = addon.adjustMemory;
+  return uncountedMost();
+}
