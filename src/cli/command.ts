@@ -54,8 +54,9 @@ const taken: readonly ErrorCode[] = [
   ...(['SHARDS_OTHER', 'COMPARED_OTHER', 'CHECKPOINT_MISMATCH'] as const),
 ];
 
-/** Options, or what they name, do not fit each other or the data. */
+/** Options, or what they name, do not fit each other, the data or the machine. */
 const unfit: readonly ErrorCode[] = [
+  ...(['EVALUATE_MISSING', 'RECONSTRUCTION_NONE', 'BACKEND_MISSING', 'DEVICE_MISSING', 'TRAIN_MEMORY'] as const),
   ...([
     'MASK_COUNT',
     'KNN_FEW',
@@ -70,7 +71,9 @@ const unfit: readonly ErrorCode[] = [
 ];
 
 /** What is named cannot be read, or be written to: because it is not there or is something else, or for a reason of the machine, as a right that is not given. */
-const unread: readonly ErrorCode[] = ['FILE_UNREADABLE', 'FIGURE_PICTURE', 'EMBED_PICTURE', 'OUTPUT_FOLDER'];
+const unread: readonly ErrorCode[] = [
+  ...(['FILE_UNREADABLE', 'FIGURE_PICTURE', 'EMBED_PICTURE', 'OUTPUT_FOLDER', 'FILE_WRITE'] as const),
+];
 
 /**
  * The one rule of exit codes, of all verbs: 2 where the command must be written otherwise (the command line or the pipeline is wrong, or what either names is not

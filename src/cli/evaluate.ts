@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { lstat, mkdir } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { lstat } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
 import { fail, messageOf, printable } from '../errors.ts';
 import type { Registry } from '../pipeline/registry.ts';
 import { refuseAmongSources } from '../pipeline/resolve/overlap.ts';
@@ -9,7 +9,7 @@ import { type Evaluation, evaluateModel, reconstructionOf } from '../runs/traini
 import { evaluationLines } from '../runs/training/evaluation-text.ts';
 import { heldOutLines } from '../runs/training/held-out.ts';
 import type { Failure } from '../streams/failures.ts';
-import { unlessGone, writeOnce } from '../whole-file.ts';
+import { unlessGone } from '../whole-file.ts';
 import { problemLines } from './check.ts';
 import {
   type Command,
@@ -22,6 +22,7 @@ import {
   weightsOf,
   weightsOption,
 } from './command.ts';
+import { writeFigure } from './figures/output.ts';
 import { readPipeline } from './read.ts';
 
 const shared = {
@@ -79,8 +80,7 @@ export async function drawHeldOut(command: Command, given: Given, terminal: Term
   const options = { ...optionsOf(command, given, terminal), measures, pictures: Number(count) };
   const made = await evaluateModel(resolved, options);
   sayHeldOut(made, terminal);
-  await mkdir(dirname(path), { recursive: true });
-  await writeOnce(path, await made.results[0]!.draw!());
+  await writeFigure(path, await made.results[0]!.draw!());
   terminal.stdout.write(`restored pictures: ${path}\n`);
   return exits.ok;
 }

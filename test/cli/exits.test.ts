@@ -110,6 +110,7 @@ t.test('what does not fit, or would be written over something else, ends with 2,
     'below.yaml': `source: { image-folder: ./pictures }\n${chain}output: ./output/below\n`,
     'other.yaml': `source: { image-folder: ./pictures }\n${chain}output: ./mine\n`,
     'few.yaml': `source: { image-folder: ./pictures }${training.replace('batch: 2, steps: 1', 'batch: 8, epochs: 1')}output: ./runs/few\n`,
+    'device.yaml': `source: { image-folder: ./pictures }${training.replace('steps: 1', 'steps: 1, thread: main, device: cuda:9')}output: ./runs/device\n`,
     'classes.yaml': `source: { image-folder: { path: ./classes, labels: true } }
 stages: [decode, { resize: 32 }]
 train: { model: { classifier: { encoder: mae, size: nano, patch: 8, classes: 2 } }, batch: 2, steps: 1 }
@@ -127,6 +128,8 @@ output: ./runs/classes
     [['run', at('other.yaml')], /OUTPUT_OTHER/],
     [['run', at('few.yaml')], /TRAIN_TOO_FEW/],
     [['run', at('classes.yaml')], /LABEL_CLASSES/],
+    [['run', at('device.yaml')], /DEVICE_MISSING/],
+    [['evaluate', at('few.yaml')], /EVALUATE_MISSING/],
     [['duplicates', at('pictures'), '--output', at('output')], /OUTPUT_FOLDER/],
     [['duplicates', at('pictures'), '--output', at('mine')], /OUTPUT_OTHER/],
   ];

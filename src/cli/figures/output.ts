@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { lstat, mkdir } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { fail } from '../../errors.ts';
-import { unlessGone, writeOnce } from '../../whole-file.ts';
+import { cannotWrite, unlessGone, writeOnce } from '../../whole-file.ts';
 import type { Command, CommandOption, Given } from '../command.ts';
 
 /** The files that a figure may be written as, by their endings, and how each is made. */
@@ -48,8 +48,13 @@ function freeName(stem: string, ending: string): string {
 
 /** Writes each file in the form of its ending. No figure is written over another. @throws FILE_EXISTS, FILE_WRITE */
 export async function writeFigures(paths: readonly string[], forms: Forms): Promise<void> {
-  for (const path of paths) {
-    await mkdir(dirname(path), { recursive: true });
-    await writeOnce(path, await forms[extname(path)]!());
-  }
+  for (const path of paths) await writeFigure(path, await forms[extname(path)]!());
+}
+
+/** Writes one figure, with the folders that it lies in. @throws FILE_EXISTS, FILE_WRITE */
+export async function writeFigure(path: string, content: string | Uint8Array): Promise<void> {
+  await mkdir(dirname(path), { recursive: true }).catch((cause: unknown) => {
+    throw cannotWrite(path, cause, 'FILE_WRITE');
+  });
+  await writeOnce(path, content);
 }

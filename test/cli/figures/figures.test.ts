@@ -127,6 +127,8 @@ t.test('reconstruct: what does not fit is refused, and nothing is written', asyn
   t.notOk(existsSync(at('a.jpg.svg')), 'endings are looked at before the work');
   t.equal((await patchstream([...words, at('there.svg')])).code, 0);
   t.match(await patchstream([...words, at('there.svg')]), { code: 2, err: /^FILE_EXISTS/ });
+  const below = await patchstream([...words, at('there.svg', 'below.svg')]);
+  t.match(below, { code: 2, err: /^FILE_WRITE: \S+below\.svg must be written whole; got .*another `output`/ });
 });
 
 interface Shown {
