@@ -151,6 +151,15 @@ export function parseGiven(command: Command, args: readonly string[]): Given {
   }
 }
 
+/** Options that are numbers, by their names, where they are given; what is none is for `check` to refuse. */
+export function numbersOf<Name extends string>(given: Given, ...names: readonly Name[]): { [_ in Name]?: number } {
+  const entries = names.flatMap((name) => {
+    const text = given.text(name);
+    return text === undefined ? [] : [[name, text.trim() === '' ? text : Number(text)] as const];
+  });
+  return Object.fromEntries(entries) as { [_ in Name]?: number };
+}
+
 /** The one word a verb needs. @throws ARGUMENT when there is none, or more. */
 export function onlyWord(command: Command, { words }: Given): string {
   const [word, ...more] = words;

@@ -14,7 +14,7 @@ import type { Source } from '../../sources/source.ts';
 import { decode, perceptualHash } from '../../stages/index.ts';
 import { jsonOf, textOf } from '../../whole-file.ts';
 import { problemLines } from '../check.ts';
-import { type Command, exits, type Given, type Output, onlyWord, type Terminal } from '../command.ts';
+import { type Command, exits, type Given, numbersOf, type Output, onlyWord, type Terminal } from '../command.ts';
 import { jobOptions, runShown } from '../run.ts';
 import { photosOption } from '../sheets/pictures.ts';
 import { sayArrived } from '../use/arrived.ts';
@@ -99,7 +99,7 @@ interface EarlierJob {
 }
 
 async function find(source: Source, output: string, given: Given, terminal: Terminal): Promise<number> {
-  const { within, above, ...run } = numbersOf(given, ['within', 'above', 'threads', 'reads']);
+  const { within, above, ...run } = numbersOf(given, 'within', 'above', 'threads', 'reads');
   const definition: Definition = define({
     name: 'pictures',
     source,
@@ -115,15 +115,6 @@ async function find(source: Source, output: string, given: Given, terminal: Term
   if (!given.flag('fresh') && !given.flag('watch'))
     await sayArrived(output, source, onlyWord(duplicates, given), terminal);
   return runShown(definition, given, terminal, builtin);
-}
-
-/** Options by their names; what is no number is for `check` to refuse. */
-function numbersOf(given: Given, names: readonly string[]): Record<string, number> {
-  const entries = names.flatMap((name) => {
-    const text = given.text(name);
-    return text === undefined ? [] : [[name, text.trim() === '' ? Number.NaN : Number(text)] as const];
-  });
-  return Object.fromEntries(entries);
 }
 
 async function filesOf(folder: string): Promise<string[]> {

@@ -18,6 +18,7 @@ import {
   type CommandOption,
   exits,
   type Given,
+  numbersOf,
   type Terminal,
   weightsOf,
   weightsOption,
@@ -50,7 +51,7 @@ export const predict: Command = {
   async run(given, terminal) {
     const [from, photos] = twoWords(predict, given);
     const source = await picturesAt(photos);
-    const options = { from, ...weightsOf(predict, given), ...countOf(given, 'top'), ...countOf(given, 'batch') };
+    const options = { from, ...weightsOf(predict, given), ...numbersOf(given, 'top', 'batch') };
     const output = outputOf('predictions', given, from, photos);
     const format = formatOf(predict, given, ['jsonl', 'parquet']);
     const sheet = given.text('sheet');
@@ -92,7 +93,7 @@ export const embed: Command = {
     const source = await picturesAt(photos);
     const pool = given.text('pool') as 'mean' | undefined;
     const weights = weightsOf(embed, given);
-    const options = { from, ...weights, ...(pool !== undefined && { pool }), ...countOf(given, 'batch') };
+    const options = { from, ...weights, ...(pool !== undefined && { pool }), ...numbersOf(given, 'batch') };
     const output = outputOf('vectors', given, from, photos);
     const format = formatOf(embed, given, ['parquet', 'npy', 'jsonl']);
     return use(options, embedStage(options), { source, photos, given, terminal, output, format });
@@ -128,8 +129,7 @@ async function use(
     stages: [...photoStages(trained, builtin.stages), last],
     sink: sinkNamed(format),
     output,
-    ...countOf(given, 'threads'),
-    ...countOf(given, 'reads'),
+    ...numbersOf(given, 'threads', 'reads'),
   });
   const problems = check(definition, builtin);
   for (const line of problemLines(problems)) terminal.stderr.write(`${line}\n`);
@@ -153,12 +153,6 @@ function formatOf({ name }: Command, given: Given, formats: readonly [string, ..
   if (formats.includes(format)) return format;
   const advice = `It must be one of ${formats.join(', ')}.`;
   throw fail('ARGUMENT', { command: `patchstream ${name}`, found: `--format ${format}`, advice });
-}
-
-/** The number of an option, under its name; what is none is for `check` to refuse. */
-function countOf<Name extends string>(given: Given, name: Name): { [_ in Name]?: number } {
-  const text = given.text(name);
-  return (text === undefined ? {} : { [name]: text.trim() === '' ? text : Number(text) }) as { [_ in Name]?: number };
 }
 
 /** @throws ARGUMENT unless there are two words. */

@@ -87,6 +87,14 @@ export interface EncoderShape extends TransformerShape {
   readonly dropPath?: number;
 }
 
+/** A model that is shown the visible patches of a whole picture and restores the hidden ones. */
+export interface HiddenPatchShape extends EncoderShape {
+  /** The grid's side, in patches. */
+  readonly K: number;
+  readonly target: 'patchNorm' | 'pixels';
+  readonly decoder: TransformerShape;
+}
+
 /** The encoder of a model by its options. @throws MODEL_HEADS when heads do not divide the width. */
 export function encoderShape(options: EncoderOptions, patch: number): EncoderShape {
   const { dropPath = 0, clsTokens = 1 } = options;

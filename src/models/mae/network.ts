@@ -1,12 +1,11 @@
-import { Constants } from '../../backends/constants.ts';
+import type { Constants } from '../../backends/constants.ts';
 import { gatherTokens } from '../../backends/ops.ts';
 import * as tf from '../../backends/tf.ts';
 import { fail } from '../../errors.ts';
 import { pathInputs, pathsOf } from '../classifier/drop-path.ts';
-import { decodeTokens, encodePatches, type Grid, positions, withOneCls } from '../layers/encoder.ts';
-import { field, input, learned } from '../layers/learned.ts';
-import { hiddenPatchLoss, normalised, patchesOf, shownPixels, targetOf } from '../layers/pixels.ts';
-import { storedPositions } from '../layers/positions.ts';
+import { decodeTokens, encodePatches, positions } from '../layers/encoder.ts';
+import { hiddenPatchModel } from '../layers/hidden-patches.ts';
+import { field, input } from '../layers/learned.ts';
 import { visibility } from '../layers/visible.ts';
 import { parameter, project } from '../layers/vit.ts';
 import type { Encoder, HostBatch, HostTensor, Params, RandomSource, Restorer } from '../model.ts';
@@ -29,36 +28,13 @@ export interface Mae extends Restorer, Encoder {
  * Pixio, arXiv 2512.15715.
  */
 export function mae(shape: MaeShape): Mae {
-  const constants = new Constants();
-  const { patch, target } = shape;
-  const restored = (params: Params, inputs: MaeInputs) => {
-    const patches = patchesOf(input(inputs, 'picture'), patch);
-    return { prediction: predict(params, patches, inputs, shape, constants), pixels: normalised(patches, constants) };
-  };
-  return {
+  return hiddenPatchModel(shape, {
     name: 'mae',
-    shape,
     fields: ['picture', 'masks'],
-    ...learned(maeParameters(shape)),
-    fixed: () => storedPositions(shape.K, shape.width, shape.decoder.width, shape.clsTokens),
+    parameters: maeParameters(shape),
     inputs: (batch, chance) => maeInputs(batch, shape, chance),
-    loss: (params, inputs) => {
-      const { prediction, pixels } = restored(params, inputs);
-      return hiddenPatchLoss(prediction, targetOf(pixels, target), input(inputs, 'masks'));
-    },
-    reconstruct: (params, inputs) =>
-      tf.tidy(() => {
-        const { prediction, pixels } = restored(params, inputs);
-        return shownPixels(prediction, pixels, target);
-      }),
-    encode: (params, inputs) =>
-      tf.tidy(() => {
-        const pictures = input(inputs, 'picture');
-        const grid: Grid = [pictures.shape[1]! / patch, pictures.shape[2]! / patch];
-        return withOneCls(encodePatches(params, patchesOf(pictures, patch), grid, shape, constants), shape);
-      }),
-    dispose: () => constants.dispose(),
-  };
+    predict: (params, patches, inputs, constants) => predict(params, patches, inputs, shape, constants),
+  });
 }
 
 /** Predictions [N, n, p²·3] of all patches, from those that are visible. */

@@ -7,14 +7,14 @@ import {
   decoderFields,
   decoderParameters,
   decoderTransformer,
-  type EncoderShape,
   encoderFields,
   encoderParameters,
   encoderShape,
+  type HiddenPatchShape,
   patchSize,
   targetOption,
 } from '../layers/encoder.options.ts';
-import { countParameters, linearParameters, type Parameter, type TransformerShape } from '../layers/parameters.ts';
+import { countParameters, linearParameters, type Parameter } from '../layers/parameters.ts';
 import { checkPositions } from '../layers/positions.ts';
 
 /** Options of the model `mae` (masked autoencoders, arXiv 2111.06377). */
@@ -35,12 +35,7 @@ export const maeOptions = z.strictObject({
 export type MaeOptions = z.output<typeof maeOptions>;
 
 /** All that fixes the network. */
-export interface MaeShape extends EncoderShape {
-  /** The grid's side, in patches. */
-  readonly K: number;
-  readonly target: 'patchNorm' | 'pixels';
-  readonly decoder: TransformerShape;
-}
+export type MaeShape = HiddenPatchShape;
 
 /** The part of a chain's spec that models of the whole grid read. */
 export interface WholeSpec {

@@ -1,11 +1,11 @@
-import { Constants } from '../../backends/constants.ts';
+import type { Constants } from '../../backends/constants.ts';
 import { gatherTokens } from '../../backends/ops.ts';
 import * as tf from '../../backends/tf.ts';
 import { pathInputs, pathsOf } from '../classifier/drop-path.ts';
-import { decodeTokens, encodePatches, type Grid, positions, withOneCls } from '../layers/encoder.ts';
-import { field, input, learned } from '../layers/learned.ts';
-import { hiddenPatchLoss, normalised, patchesOf, shownPixels, targetOf } from '../layers/pixels.ts';
-import { storedPositions } from '../layers/positions.ts';
+import { decodeTokens, encodePatches, positions } from '../layers/encoder.ts';
+import { hiddenPatchModel } from '../layers/hidden-patches.ts';
+import { field, input } from '../layers/learned.ts';
+import { normalised, patchesOf } from '../layers/pixels.ts';
 import { gridMasks, visibility } from '../layers/visible.ts';
 import { project } from '../layers/vit.ts';
 import type { Encoder, HostBatch, Params, RandomSource, Restorer } from '../model.ts';
@@ -29,36 +29,13 @@ export interface Srmae extends Restorer, Encoder {
  * to the head's width, positions are added once, to the full set, cls goes around the super-resolution module, and the target is pixels.
  */
 export function srmae(shape: SrmaeShape): Srmae {
-  const constants = new Constants();
-  const { patch, target } = shape;
-  const restored = (params: Params, inputs: SrmaeInputs) => {
-    const patches = patchesOf(input(inputs, 'picture'), patch);
-    return { prediction: predict(params, patches, inputs, shape, constants), pixels: normalised(patches, constants) };
-  };
-  return {
+  return hiddenPatchModel(shape, {
     name: 'srmae',
-    shape,
     fields: ['picture', 'lr', 'masks'],
-    ...learned(srmaeParameters(shape)),
-    fixed: () => storedPositions(shape.K, shape.width, shape.decoder.width, shape.clsTokens),
+    parameters: srmaeParameters(shape),
     inputs: (batch, chance) => srmaeInputs(batch, shape, chance),
-    loss: (params, inputs) => {
-      const { prediction, pixels } = restored(params, inputs);
-      return hiddenPatchLoss(prediction, targetOf(pixels, target), input(inputs, 'masks'));
-    },
-    reconstruct: (params, inputs) =>
-      tf.tidy(() => {
-        const { prediction, pixels } = restored(params, inputs);
-        return shownPixels(prediction, pixels, target);
-      }),
-    encode: (params, inputs) =>
-      tf.tidy(() => {
-        const pictures = input(inputs, 'picture');
-        const grid: Grid = [pictures.shape[1]! / patch, pictures.shape[2]! / patch];
-        return withOneCls(encodePatches(params, patchesOf(pictures, patch), grid, shape, constants), shape);
-      }),
-    dispose: () => constants.dispose(),
-  };
+    predict: (params, patches, inputs, constants) => predict(params, patches, inputs, shape, constants),
+  });
 }
 
 /** Predictions [N, n, p²·3] of all patches, from those that are visible and the rest at low resolution. */
