@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 
-/** Files in one process: so few that the last processes of a run end at about the same time. */
+/** Files in one process: so few that one that dies takes few with it, and that a run of them on several cores divides evenly. */
 const most = 12;
 
 /** What concerns a whole process: all of it but what is only read, its threads and children, its modules, what tap puts in the place of others, and snapshots, which are found by the name of the process. */
@@ -15,7 +15,7 @@ const ofProcess =
 const engine = 'src/backends/tf.ts';
 
 /**
- * The files as processes run them: first those that have one of their own, then those that share one.
+ * The files as processes run them: first those that share one, since short processes at the end keep all cores busy to the last.
  *
  * @param {string} root
  * @param {readonly string[]} files relative to `root`
@@ -28,7 +28,7 @@ export function testProcesses(root, files) {
   const groups = Array.from({ length: Math.ceil(sharing.length / most) }, (_, i) =>
     sharing.slice(i * most, (i + 1) * most),
   );
-  return [...files.filter((file) => !sharing.includes(file)).map((file) => [file]), ...groups];
+  return [...groups, ...files.filter((file) => !sharing.includes(file)).map((file) => [file])];
 }
 
 /**
