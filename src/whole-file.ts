@@ -166,16 +166,29 @@ export function cannotWrite(
 /** So often a folder is made that others take away. */
 const mostTries = 16;
 
-/** Makes a folder and those that it lies in, also where a start that never began takes them away meanwhile (`removeEmpty`). @returns the first that was not there */
+/**
+ * Makes a folder and those that it lies in, also where a start that never began takes them away meanwhile (`removeEmpty`). Node's own way to make them all never ends where a file system has no
+ * place for a folder and says that there is nothing of its name, as /proc does.
+ *
+ * @returns the first that was not there
+ */
 export async function makeFolder(path: string): Promise<string | undefined> {
+  let first: string | undefined;
   for (let tries = 1; ; tries++) {
     try {
-      return await files.mkdir(path, { recursive: true });
+      await files.mkdir(path);
+      return first ?? path;
     } catch (error) {
-      // It was there, and a moment later not. Of a link that leads nowhere that stays so.
-      if (systemCode(error) !== 'ENOENT' || tries === mostTries) throw error;
+      if (await isFolder(path)) return first;
+      // Of a link that leads nowhere, and of one that is taken away again and again, that stays so.
+      if (!['ENOENT', 'EEXIST'].includes(systemCode(error) ?? '') || tries === mostTries) throw error;
+      if (systemCode(error) === 'ENOENT' && dirname(path) !== path) first ??= await makeFolder(dirname(path));
     }
   }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await files.stat(path).catch(unlessGone))?.isDirectory() ?? false;
 }
 
 /** Removes a folder and those that it lies in, up to `last`, as far as nothing is in them. Who has found one there and is about to write makes it anew (`makeFolder`). */

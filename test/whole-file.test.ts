@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { FolderGuard, unless, writeOnce, writeWhole } from '../src/whole-file.ts';
+import { FolderGuard, makeFolder, removeEmpty, unless, writeOnce, writeWhole } from '../src/whole-file.ts';
 import { fullLayer } from './kit/files/full-disk.ts';
 
 t.test('a file is whole or as it was, and nothing else is left', async (t) => {
@@ -75,3 +75,33 @@ t.test('an error that is not expected is thrown again', (t) => {
   t.equal(unless('EIO')(error), undefined);
   t.end();
 });
+
+t.test('a folder is made with those that it lies in, and taken away with them as far as they are empty', async (t) => {
+  const root = t.testdir({
+    file: '',
+    there: {},
+    nowhere: t.fixture('symlink', 'gone'),
+    link: t.fixture('symlink', 'there'),
+  });
+  const at = (name: string) => join(root, name);
+  t.equal(await makeFolder(at('there')), undefined);
+  t.equal(await makeFolder(at('link/a')), at('link/a'));
+  t.equal(await makeFolder(at('there/a/b/c')), at('there/a/b'));
+  t.equal(await makeFolder(at('new/b/c')), at('new'));
+  await removeEmpty(at('new/b/c'), at('new'));
+  await removeEmpty(at('there/a/b/c'), at('there/a/b'));
+  t.same([readdirSync(root).includes('new'), readdirSync(at('there'))], [false, ['a']]);
+  await t.rejects(makeFolder(at('file')), { code: 'EEXIST' });
+  await t.rejects(makeFolder(at('file/a')), { code: 'ENOTDIR' });
+  await t.rejects(makeFolder(at('nowhere')), { code: 'EEXIST' });
+  await t.rejects(makeFolder(at('nowhere/a')), /ENOENT|EEXIST/);
+});
+
+t.test(
+  'where a file system has no place for a folder, that is an error, and ends',
+  { skip: process.platform === 'linux' ? false : 'there is no /proc' },
+  async (t) => {
+    await t.rejects(makeFolder('/proc/none'), { code: 'ENOENT' });
+    await t.rejects(makeFolder('/proc/none/at/all'), { code: 'ENOENT' });
+  },
+);

@@ -1,9 +1,9 @@
-import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, type PatchstreamError } from '../errors.ts';
 import { Appender } from '../files/appender.ts';
 import { RunLock } from '../files/run-lock.ts';
-import { cannotWrite, discard, systemCode, temporaryEnding, writeWhole } from '../whole-file.ts';
+import { cannotWrite, discard, makeFolder, systemCode, temporaryEnding, writeWhole } from '../whole-file.ts';
 import { DirectWrites } from './direct-writes.ts';
 import { isOther } from './durable/other-job.ts';
 import { OwnRecord } from './durable/owned.ts';
@@ -65,10 +65,10 @@ export class PictureFiles {
     const { folder, record: recordFolder, job, pictures } = place;
     let lock: RunLock | undefined;
     try {
-      await mkdir(folder, { recursive: true });
+      await makeFolder(folder);
       lock = await RunLock.take(join(folder, 'images.lock'), folder);
       const record = await OwnRecord.open(recordFolder, folder, job);
-      if (pictures) await mkdir(join(folder, folderName), { recursive: true });
+      if (pictures) await makeFolder(join(folder, folderName));
       const inside = pictures ? await readdir(join(folder, folderName)) : [];
       const written = pictures ? [manifestName, sheetName] : [sheetName];
       const there = [

@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fail, messageOf, PatchstreamError } from '../errors.ts';
 import type { RunEvent } from '../events/events.ts';
@@ -11,7 +10,7 @@ import type { ResolvedSource } from '../pipeline/resolve/evaluate.ts';
 import type { Resolved } from '../pipeline/resolve/resolve.ts';
 import { changedSince, finishedRun, run } from '../runs/run.ts';
 import type { Part } from '../sinks/sink.ts';
-import { writeWhole } from '../whole-file.ts';
+import { makeFolder, writeWhole } from '../whole-file.ts';
 import type { Study } from './options.ts';
 import { type PlannedRun, type PlannedTraining, rowsOf, type StudyRow, texts, type Values } from './plan.ts';
 import { foundIn, type Outcome, type RowResult, summariesOf } from './results.ts';
@@ -136,7 +135,7 @@ export async function runStudy(study: Study, options: StudyOptions): Promise<Stu
   const groups = [...new Set(rows.map(({ group }) => group))];
   for (const row of rows) if (groups.indexOf(row.group) % of === index - 1) await runRow(work, row);
   const result = await resultOf(work, rows);
-  await mkdir(study.output, { recursive: true });
+  await makeFolder(study.output);
   await writeWhole(join(study.output, 'study.json'), `${JSON.stringify(result, null, 2)}\n`);
   return result;
 }

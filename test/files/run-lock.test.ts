@@ -195,7 +195,7 @@ t.test('a folder that is gone is made; where none can be, that is said', async (
   const lock = await RunLock.take(join(root, 'none/at/a.lock'), 'here');
   t.same(readdirSync(join(root, 'none/at')), ['a.lock']);
   await lock.release();
-  await t.rejects(RunLock.take(join(root, 'nowhere/a.lock'), 'here'), { code: 'ENOENT' });
+  await t.rejects(RunLock.take(join(root, 'nowhere/a.lock'), 'here'), { code: 'EEXIST' });
 });
 
 t.test('S2: a lock that seemed to be of the future is judged again by the time of the claim', async (t) => {

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { lstat, mkdir } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { fail } from '../../errors.ts';
-import { cannotWrite, unlessGone, writeOnce } from '../../whole-file.ts';
+import { cannotWrite, makeFolder, unlessGone, writeOnce } from '../../whole-file.ts';
 import type { Command, CommandOption, Given } from '../command.ts';
 
 /** The files that a figure may be written as, by their endings, and how each is made. */
@@ -53,7 +53,7 @@ export async function writeFigures(paths: readonly string[], forms: Forms): Prom
 
 /** Writes one figure, with the folders that it lies in. @throws FILE_EXISTS, FILE_WRITE */
 export async function writeFigure(path: string, content: string | Uint8Array): Promise<void> {
-  await mkdir(dirname(path), { recursive: true }).catch((cause: unknown) => {
+  await makeFolder(dirname(path)).catch((cause: unknown) => {
     throw cannotWrite(path, cause, 'FILE_WRITE');
   });
   await writeOnce(path, content);

@@ -1,9 +1,9 @@
-import { type FileHandle, mkdir, open, readFile, truncate } from 'node:fs/promises';
+import { type FileHandle, open, readFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '../../errors.ts';
 import { RunLock } from '../../files/run-lock.ts';
 import { Groups } from '../../sinks/duplicates/groups.ts';
-import { cannotWrite, jsonOf, lockName, unlessGone, writeWhole } from '../../whole-file.ts';
+import { cannotWrite, jsonOf, lockName, makeFolder, unlessGone, writeWhole } from '../../whole-file.ts';
 
 /** The file of a folder in which it stands what was compared. */
 const fileName = 'compared.jsonl';
@@ -70,7 +70,7 @@ export class Compared {
     { fresh = false }: { readonly fresh?: boolean } = {},
   ): Promise<Compared> {
     const path = join(folder, fileName);
-    await mkdir(folder, { recursive: true }).catch((cause) => {
+    await makeFolder(folder).catch((cause) => {
       throw cannotWrite(folder, cause, 'FILE_WRITE');
     });
     const lock = await RunLock.take(join(folder, lockName), folder);

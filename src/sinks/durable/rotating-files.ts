@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '../../errors.ts';
 import { inTurns } from '../../files/many-files.ts';
@@ -8,7 +8,7 @@ import { type Origin, readOrigin, writeOrigin } from '../../formats/part-origin.
 import { isSame } from '../../formats/shard/parts.ts';
 import type { Encoder } from '../../vision/encode/encoder.ts';
 import type { EncodedFormat } from '../../vision/encode/encoding.ts';
-import { cannotWrite } from '../../whole-file.ts';
+import { cannotWrite, makeFolder } from '../../whole-file.ts';
 import type { Job, OpenSink } from '../sink.ts';
 import { besideName, fileName, originName, ownStem, sortNames, wholeName } from './file-names.ts';
 import { Ledger, type LedgerFile } from './ledger.ts';
@@ -99,7 +99,7 @@ export class RollingFiles<W extends Entry> {
     const { folder, output, job } = options;
     let lock: RunLock | undefined;
     try {
-      await mkdir(folder, { recursive: true });
+      await makeFolder(folder);
       // The run's own folder does not tell: another one may have the same target.
       lock = await RunLock.take(join(folder, `${ownStem(options)}${options.ending}.lock`), folder);
       const {

@@ -1,6 +1,7 @@
-import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises';
+import { type FileHandle, open, readdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { makeFolder } from '../../whole-file.ts';
 import type { ProtoMessage } from './proto.ts';
 import { tfRecord } from './records.ts';
 
@@ -23,7 +24,7 @@ export class EventFile {
 
   /** Makes a new file in a folder. Readers go by the order of names: it is the last of them. @param now milliseconds since 1970. */
   static async create(folder: string, now: () => number = Date.now): Promise<EventFile> {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     const earlier = (await readdir(folder)).map((name) => Number(/\.tfevents\.(\d+)\./.exec(name)?.[1] ?? 0));
     const seconds = Math.max(Math.floor(now() / 1000), ...earlier.map((second) => second + 1));
     const host = hostname().replace(/[^\w.-]+/g, '-');

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { BackendChoice } from '../../backends/choose.ts';
 import { keepWithin } from '../../backends/moments.ts';
@@ -10,7 +9,7 @@ import { buildModel } from '../../models/index.ts';
 import type { Model } from '../../models/model.ts';
 import { Random } from '../../random.ts';
 import { classDifference } from '../../sources/classes.ts';
-import { FolderGuard } from '../../whole-file.ts';
+import { FolderGuard, makeFolder } from '../../whole-file.ts';
 import { decisive, saveRule, scheduleOf, stepsOf, type TrainDefinition } from '../definition.ts';
 import { differences } from '../differences.ts';
 import { Average } from '../ema.ts';
@@ -70,7 +69,7 @@ export async function openSession(definition: TrainDefinition, options: SessionO
   const { note = () => {}, saved = () => {} } = options;
   const { folder, seed, checkpoint, classNames } = definition;
   const checkpoints = checkpointFolder(folder);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const guard = new FolderGuard(folder);
   const fresh = definition.fresh === true;
   const newest = fresh ? undefined : await newestCheckpoint(checkpoints, readCheckpoint, note);
