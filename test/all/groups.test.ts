@@ -134,7 +134,7 @@ t.test(
     });
     const start = group(t, Math.floor(1.3 * GiB), 0.5);
     const refused = await start(['run', join(root, 'base.yaml')]).ended;
-    t.equal(refused.code, 1, refused.text);
+    t.equal(refused.code, 2, refused.text);
     t.match(refused.text, /TRAIN_MEMORY: .* this container has 1\.30 GiB; this one takes .* Set `size: small`/);
     const tooMany = await start(['run', join(root, 'large-passes.yaml')]).ended;
     t.match(tooMany.text, /TRAIN_MEMORY: .* Set `microBatch: \d+` or less/);
