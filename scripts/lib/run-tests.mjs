@@ -1,6 +1,6 @@
 /**
- * `node scripts/lib/run-tests.mjs SECONDS FILE…` runs test files by tap, as many processes at a time as there are cores, and writes TAP. A process may take so many seconds; most
- * files have one of their own, the others share some (test-processes.mjs). The command `tap` would start files behind three module hooks of its own (mocks, coverage, its own
+ * `node scripts/lib/run-tests.mjs SECONDS FILE…` runs test files by tap, as many processes at a time as there are cores, and writes TAP. A process may take so many seconds; a
+ * file has one of its own or shares one (test-processes.mjs). The command `tap` would start files behind three module hooks of its own (mocks, coverage, its own
  * compiler), which took a tenth of the processor time of all tests; no test of ours needs them.
  */
 import { availableParallelism } from 'node:os';
