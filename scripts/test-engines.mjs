@@ -56,7 +56,7 @@ const parts = /** @type {const} */ (['suites', 'parity']);
 /** Tests of the backend, and of what stands on it alone. */
 const isSuite = (/** @type {string} */ name) =>
   /^test\/backends\/(torch\/[\w/-]+|fused|replay|launch|upload|training)(\.suite)?\.test\.ts$/.test(name) ||
-  name === 'test/train/step.test.ts';
+  ['test/train/step.test.ts', 'test/all/models/training.test.ts'].includes(name);
 
 /** Tests of tfjs-node's backend, and of models on every backend. */
 const tensorflowTests = [

@@ -1,4 +1,4 @@
-/** Compiled, never run: what must and what must not compile. `test/types/chains.test.ts` shows that a wrong chain fails. */
+/** Compiled, never run: what must and what must not compile. `test/all/use/chains.test.ts` shows that a wrong chain fails. */
 
 import { map } from 'rxjs';
 import { definePipeline, pipeline } from '../../src/runs/loader/define.ts';

@@ -9,6 +9,7 @@ import { disposeState } from '../../../src/train/optimizers/optimizer.ts';
 import { Step } from '../../../src/train/step.ts';
 import { sampleMasks } from '../../../src/vision/masks.ts';
 import type { Spec } from '../../../src/vision/spec.ts';
+import { inBfloat16 } from '../../kit/training/torch.ts';
 import { smallFields, smallSpec } from '../../kit/training/train.ts';
 
 const microBatch = 2;
@@ -70,6 +71,11 @@ export const trainingPlans: readonly TrainingPlan[] = [
   },
 ];
 
+/** A model of each kind, for the quick tests; the others train in test/all. */
+const quick = ['lomar', 'lomar decoder', 'srmae', 'classifier on mae'];
+export const quickPlans = trainingPlans.filter(({ title }) => quick.includes(title));
+export const otherPlans = trainingPlans.filter(({ title }) => !quick.includes(title));
+
 /**
  * Trains each model for 20 steps of two micro-batches on the backend that `prepare` makes current, and on the one that `prepareOther` does: from
  * the same weights and pictures, the losses of each step may differ by a thousandth.
@@ -78,8 +84,9 @@ export async function testTraining(
   t: Test,
   prepare: () => Promise<unknown>,
   prepareOther: () => Promise<unknown>,
+  plans = trainingPlans,
 ): Promise<void> {
-  for (const plan of trainingPlans) {
+  for (const plan of plans) {
     await t.test(plan.title, async (t) => {
       await prepareOther();
       const expected = await trainPlan(t, plan);
@@ -89,6 +96,18 @@ export async function testTraining(
       for (const [i, loss] of found.entries())
         t.ok(Math.abs(loss / expected[i]! - 1) <= 1e-3, `step ${i}: loss ${loss}, there ${expected[i]}`);
       t.ok(found.at(-1)! < found[0]!, 'and it learns');
+    });
+  }
+}
+
+/** Trains each model in float32 and in bfloat16 on the backend torch: the loss after 50 steps may differ by a hundredth. */
+export async function testBfloat16Training(t: Test, plans: readonly TrainingPlan[]): Promise<void> {
+  for (const plan of plans) {
+    await t.test(plan.title, async (t) => {
+      const wide = await trainPlan(t, plan, 50, 1e-3);
+      const narrow = await inBfloat16(() => trainPlan(t, plan, 50, 1e-3));
+      t.ok(Math.abs(narrow.at(-1)! / wide.at(-1)! - 1) <= 1e-2, `${narrow.at(-1)}, in float32 ${wide.at(-1)}`);
+      t.notSame(narrow, wide, 'and it is another precision');
     });
   }
 }

@@ -5,31 +5,12 @@ import * as tf from '../../../src/backends/tf.ts';
 import { takePrecision, whyNot } from '../../../src/backends/torch/precision.ts';
 import { prepareTorch, presentAddon } from '../../../src/backends/torch/prepare.ts';
 import type { TorchBackend } from '../../../src/backends/torch/torch.ts';
-import { expectClose, expectNoTensorLeak, waves } from '../../kit/training/tensors.ts';
-import { ownKernels, testDevice, withoutTorch } from '../../kit/training/torch.ts';
-import { trainingPlans, trainPlan } from '../suite/training.ts';
+import { expectClose, expectNoTensorLeak, readings, waves } from '../../kit/training/tensors.ts';
+import { inBfloat16, ownKernels, testDevice, withoutTorch } from '../../kit/training/torch.ts';
+import { quickPlans, testBfloat16Training } from '../suite/training.ts';
 
 const skip = { skip: withoutTorch };
 if (withoutTorch === false) await prepareTorch(testDevice);
-
-/** Whatever the processor is: without instructions of its own it is slow, and right. */
-function inBfloat16<T>(f: () => T): T {
-  const backend = tf.backend() as TorchBackend;
-  backend.factors = 1;
-  const back = () => {
-    backend.factors = 0;
-  };
-  let result: T;
-  try {
-    result = f();
-  } catch (error) {
-    back();
-    throw error;
-  }
-  if (result instanceof Promise) return result.finally(back) as T;
-  back();
-  return result;
-}
 
 /** The nearest bfloat16, ties to even. */
 function narrowed(value: number): number {
@@ -75,7 +56,7 @@ for (const [rows, inner, outer] of [
     for (const [i, dy] of weights.entries()) dBias[i % outer]! += dy;
     await expectNoTensorLeak(t, () => {
       const [y, dx, dWeight, db] = inBfloat16(() =>
-        tf.tidy(() => {
+        readings(() => {
           const given = [tf.tensor(x, [rows, inner]), tf.tensor(weight, [inner, outer]), tf.tensor(bias, [outer])];
           const weigh = (...xs: tf.Tensor[]) =>
             ops
@@ -100,7 +81,7 @@ t.test('ties go to the even one; what is no number, or infinite, stays so', skip
   // As many as a processor takes at a time, and a rest.
   const all = Array.from({ length: 37 }, (_, i) => values[i % values.length]!);
   const found = inBfloat16(() =>
-    tf.tidy(() => ops.linear(tf.tensor2d(all, [all.length, 1]), tf.tensor2d([[1]])).dataSync()),
+    readings(() => ops.linear(tf.tensor2d(all, [all.length, 1]), tf.tensor2d([[1]])).dataSync()),
   );
   const expected = all.map((value) => (Number.isFinite(value) ? narrowed(value) : value));
   t.same([...found], expected);
@@ -119,7 +100,7 @@ async function expectNear(
   tolerance: number,
 ) {
   const computed = () =>
-    tf.tidy(() => {
+    readings(() => {
       const inputs = shapes.map((shape, i) => tf.tensor(wavy(shape, i), shape));
       const weigh = (...xs: tf.Tensor[]) => {
         const y = operation(...xs);
@@ -191,11 +172,6 @@ t.test('what a precision is taken as', skip, async (t) => {
   await prepareTorch(testDevice);
 });
 
-for (const plan of trainingPlans) {
-  t.test(`${plan.title}: the loss of 50 steps is within a hundredth of that in float32`, skip, async (t) => {
-    const wide = await trainPlan(t, plan, 50, 1e-3);
-    const narrow = await inBfloat16(() => trainPlan(t, plan, 50, 1e-3));
-    t.ok(Math.abs(narrow.at(-1)! / wide.at(-1)! - 1) <= 1e-2, `${narrow.at(-1)}, in float32 ${wide.at(-1)}`);
-    t.notSame(narrow, wide, 'and it is another precision');
-  });
-}
+t.test('the loss of 50 steps is within a hundredth of that in float32', skip, (t) =>
+  testBfloat16Training(t, quickPlans),
+);

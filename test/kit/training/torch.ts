@@ -1,7 +1,7 @@
 import type { Test } from 'tap';
 import * as tf from '../../../src/backends/tf.ts';
 import { prepareTorch } from '../../../src/backends/torch/prepare.ts';
-import type { TorchDevice } from '../../../src/backends/torch/torch.ts';
+import type { TorchBackend, TorchDevice } from '../../../src/backends/torch/torch.ts';
 import { isAbsent, torchAddon } from '../../../src/native.ts';
 import { waves } from './tensors.ts';
 
@@ -15,6 +15,25 @@ export const ownKernels = testDevice === 'cpu' && process.env.PATCHSTREAM_TORCH_
 
 /** Why tests of the backend torch cannot run, or false: an option of tap's tests. */
 export const withoutTorch: string | false = isAbsent(addon) ? addon.found : false;
+
+/** Computes products in bfloat16 meanwhile, whatever the processor is: without instructions of its own it is slow, and right. */
+export function inBfloat16<T>(f: () => T): T {
+  const backend = tf.backend() as TorchBackend;
+  backend.factors = 1;
+  const back = () => {
+    backend.factors = 0;
+  };
+  let result: T;
+  try {
+    result = f();
+  } catch (error) {
+    back();
+    throw error;
+  }
+  if (result instanceof Promise) return result.finally(back) as T;
+  back();
+  return result;
+}
 
 /** A tensor of `waves`. */
 export function wavy(shape: number[], index = 0): tf.Tensor {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import t from 'tap';
-import { compileErrors } from '../kit/compile.ts';
+import { compileErrors } from '../../kit/compile.ts';
 
 /** The blocks of TypeScript of a page, as files. */
 function examplesOf(page: string): Record<string, string> {
@@ -22,7 +22,7 @@ import { decode, folder, mask, windows } from '${here}/test/types/stages.ts';
 export default definePipeline({ source: folder('./photos'), stages: [decode(), mask(), windows({ size: 5 })] });
 `,
   });
-  // chains.ts beside this file holds what must and what must not compile, each wrong chain marked; wrong.ts is one without its mark.
+  // test/types/chains.ts holds what must and what must not compile, each wrong chain marked; wrong.ts is one without its mark.
   const files = [...Object.keys(examples), 'wrong.ts'].map((name) => join(dir, name));
   const errors = compileErrors(['test/types/chains.ts', ...files], {
     paths: { patchstream: [resolve('src/index.ts')] },
