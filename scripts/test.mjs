@@ -90,14 +90,16 @@ export function testFiles(folder, { slow = false, soaks = false } = {}) {
 }
 
 /**
- * A named test file, or the quick ones of a folder.
+ * A named test file, or those of a folder: the quick ones, or in test/all and below it those that are there.
  *
  * @param {string} folder
  * @param {string} name
+ * @param {boolean} [soaks]
  */
-function testFilesOf(folder, name) {
+export function testFilesOf(folder, name, soaks = true) {
   if (!statSync(join(folder, name)).isDirectory()) return [name];
-  return testFiles(folder).filter((file) => file.startsWith(join(name, '/')));
+  const within = join(name, '/');
+  return testFiles(folder, { slow: within.startsWith('test/all/'), soaks }).filter((file) => file.startsWith(within));
 }
 
 /** @param {string[]} args */
@@ -110,10 +112,9 @@ async function main(args) {
     return;
   }
   const slow = args.includes('--slow');
+  const soaks = !args.includes('--no-soaks');
   const files =
-    named.length > 0
-      ? named.flatMap((name) => testFilesOf(root, name))
-      : testFiles(root, { slow, soaks: !args.includes('--no-soaks') });
+    named.length > 0 ? named.flatMap((name) => testFilesOf(root, name, soaks)) : testFiles(root, { slow, soaks });
   // In one process: in a fresh clone each of the hundreds of tests would otherwise load the compiler for the few files that it is the first to meet.
   for (const name of named.length > 0 ? [] : ['src', 'test', 'bench'].flatMap((folder) => filesBelow(root, folder)))
     if (name.endsWith('.ts')) sourceOf(join(root, name));

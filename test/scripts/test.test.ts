@@ -1,5 +1,5 @@
 import t from 'tap';
-import { readTotals, testFiles } from '../../scripts/test.mjs';
+import { readTotals, testFiles, testFilesOf } from '../../scripts/test.mjs';
 
 t.test('the last line is made from the totals of the runner', (t) => {
   t.match(readTotals('# { total: 12, pass: 12 }\n', 0), { failed: 0, line: '12 passed, 0 failed' });
@@ -69,6 +69,9 @@ t.test('test/all is a suite of its own, and its soaks can be left out', (t) => {
   });
   t.same(testFiles(folder), ['test/a.test.ts', 'test/x/c.test.ts']);
   t.same(testFiles(folder, { slow: true }), ['test/all/b.test.ts']);
+  t.same(testFilesOf(folder, 'test/x'), ['test/x/c.test.ts']);
+  t.same(testFilesOf(folder, 'test/x/c.test.ts'), ['test/x/c.test.ts']);
+  t.same(testFilesOf(folder, 'test/all', false), ['test/all/b.test.ts'], 'of test/all, with --slow or without');
   t.same(testFiles(folder, { slow: true, soaks: true }), ['test/all/b.test.ts', 'test/all/soak/d.test.ts']);
   t.end();
 });
