@@ -3,7 +3,7 @@ import { imageAddon, isAbsent } from './native.ts';
 
 /*
  * V8 counts what arrays hold outside its heap, and goes over the whole heap whenever that has grown by about half of the heap: for a loader, of which all but its batches
- * fits into 22 MB, at every second batch of 64 pictures, 25 ms a time. Here arrays that come and go are taken out of its count, as long as there are not many of them: so it
+ * fits into 22 MB, at two of three batches of 64 pictures, 25 ms a time. Here arrays that come and go are taken out of its count, as long as there are not many of them: so it
  * collects when it would for a heap that is larger by so much.
  */
 
@@ -12,7 +12,7 @@ let uncountedBytes = 0;
 let most: number | undefined;
 let adjust: (bytes: number) => unknown = () => {};
 
-/** What is smaller is not worth the finding out when it ends. */
+/** Bytes; what is smaller costs more to follow than it saves. */
 const least = 2 ** 12;
 
 const collected = new FinalizationRegistry<number>((bytes) => {
