@@ -5,10 +5,15 @@ import { imageAddon, isAbsent } from './native.ts';
  * V8 counts what arrays hold outside its heap, and goes over the whole heap whenever that has grown by about half of the heap: for a loader, of which all but its batches
  * fits into 22 MB, at two of three batches of 64 pictures, 25 ms a time. Here arrays that come and go are taken out of its count, as long as there are not many of them: so it
  * collects when it would for a heap that is larger by so much.
+ *
+ * When such an array has gone, V8 subtracts its bytes before we hear of it, and at the end of a thread we hear nothing. Its count may not fall below nothing: the V8 of
+ * Node 26 ends the process then. So what was uncounted at the most stays in the count for good, as a reserve.
  */
 
 /** Of all arrays that are alive and not counted, in this thread. */
 let uncountedBytes = 0;
+/** The most that they had so far. */
+let reserve = 0;
 let most: number | undefined;
 let adjust: (bytes: number) => unknown = () => {};
 
@@ -27,8 +32,8 @@ export function uncountedMost({ memory }: Pick<Machine, 'memory'> = machine()): 
 }
 
 /**
- * Takes the memory of a new array out of V8's count, while all such arrays have `uncountedMost` at most, and gives the array. Without native/image it does
- * nothing. To be called once for an array that has its memory to itself.
+ * Takes the memory of a new array out of V8's count, while all such arrays have `uncountedMost` at most, and gives the array: what they have beyond the most of before
+ * goes into the reserve, so it is counted once. Without native/image it does nothing. To be called once for an array that has its memory to itself.
  */
 export function uncounted<A extends { readonly buffer: ArrayBufferLike }>(array: A): A {
   const { buffer } = array;
@@ -36,7 +41,9 @@ export function uncounted<A extends { readonly buffer: ArrayBufferLike }>(array:
   most ??= begin();
   if (bytes < least || uncountedBytes + bytes > most) return array;
   uncountedBytes += bytes;
-  adjust(-bytes);
+  const before = reserve;
+  reserve = Math.max(reserve, uncountedBytes);
+  adjust(reserve - before - bytes);
   collected.register(buffer, bytes);
   return array;
 }
