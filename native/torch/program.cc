@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "device/device.h"
+#include "fused/tiles/tiles.h"
 #include "narrow.h"
 
 namespace patchstream {
@@ -47,7 +48,8 @@ void Program::run(std::vector<at::Tensor> tensors, at::Device device) const {
     return static_cast<int32_t>(std::find(names.begin(), names.end(), "PatchstreamAccumulate") - names.begin());
   }();
   additions_ = 0;
-  const bool mayNarrow = !onHost(device);
+  // Of the loops on the host those for tiles read and write bfloat16.
+  const bool mayNarrow = !onHost(device) || hostHasTiles();
   std::vector<at::Tensor> inputs;
   for (const Instruction& instruction : instructions_) {
     inputs.clear();

@@ -4,34 +4,25 @@
 
 #include "cuda/kernels.h"
 #include "device/device.h"
+#include "fused/attention.h"
 #include "fused/bfloat16.h"
 #include "fused/fused.h"
 #include "fused/gemm.h"
 #include "fused/simd.h"
+#include "fused/tiles/operations.h"
+#include "fused/tiles/tiles.h"
 #include "threads.h"
 
 namespace patchstream {
 
-namespace {
-
-// Sizes, and where a head's parts stand in the memory of qkv [B, T, 3·heads·d].
-struct Layout {
-  int64_t batch, T, heads, d, buckets;
-  int64_t ownIds;  // numbers between the ids of two sequences: 0 where all have the same
-  float scale, tableScale;
-
-  int64_t width() const { return heads * d; }
-  int64_t stride() const { return 3 * heads * d; }
-  int64_t query(int64_t b, int64_t h) const { return b * T * stride() + h * d; }
-  int64_t output(int64_t b, int64_t h) const { return b * T * width() + h * d; }
-};
-
-Layout layoutOf(const at::Tensor& qkv, const at::Tensor& table, const at::Tensor& ids, AttentionSetting at) {
+AttentionLayout attentionLayout(const at::Tensor& qkv, const at::Tensor& table, const at::Tensor& ids, AttentionSetting at) {
   const int64_t T = qkv.size(1), d = qkv.size(2) / (3 * at.heads);
   const int64_t ownIds = ids.defined() && ids.dim() == 3 ? T * T : 0;
   const float scale = 1 / std::sqrt(static_cast<float>(d));
   return {qkv.size(0), T, at.heads, d, table.defined() ? table.size(1) : 0, ownIds, scale, at.scaled ? scale : 1};
 }
+
+namespace {
 
 // Logits [T, T] to shares, in place: row i has perBucket[i, ids[i, j]] added, where there is a table.
 struct ShareRows {
@@ -78,7 +69,7 @@ struct ShareRows {
 struct ShareGradRows {
   template <int W, class Share>
   static PATCHSTREAM_INLINE void run(float* change, const Share* shares, const float* dy, const float* y, float* dPerBucket,
-                                     const int32_t* ids, const Layout* at) {
+                                     const int32_t* ids, const AttentionLayout* at) {
     using F = Floats<W>;
     const int64_t T = at->T;
     for (int64_t i = 0; i < T; i++, change += T, shares += T, dy += at->width(), y += at->width()) {
@@ -99,7 +90,7 @@ struct ShareGradRows {
   }
 };
 
-void checkIds(const at::Tensor& ids, const Layout& at) {
+void checkIds(const at::Tensor& ids, const AttentionLayout& at) {
   const int64_t count = at.ownIds == 0 ? at.T * at.T : at.batch * at.ownIds;
   TORCH_CHECK(ids.numel() == count, "bucketIds has ", ids.numel(), " numbers, expected ", count);
   const int32_t* values = hostData<int32_t>(ids);
@@ -112,12 +103,12 @@ struct Heads {
   at::Tensor q, k, v;
 };
 
-Heads headsOf(const at::Tensor& qkv, const Layout& at) {
+Heads headsOf(const at::Tensor& qkv, const AttentionLayout& at) {
   const at::Tensor parts = qkv.view({at.batch, at.T, 3, at.heads, at.d}).permute({2, 0, 3, 1, 4});
   return {parts[0], parts[1], parts[2]};
 }
 
-at::Tensor expanded(const at::Tensor& ids, const Layout& at) {
+at::Tensor expanded(const at::Tensor& ids, const AttentionLayout& at) {
   return ids.to(at::kLong).view({-1, 1, at.T, at.T}).expand({at.batch, at.heads, at.T, at.T});
 }
 
@@ -130,7 +121,7 @@ struct Products {
   }
 };
 
-Attention composed(const at::Tensor& qkv, const at::Tensor& table, const at::Tensor& ids, const Layout& at, Precision precision, bool narrow) {
+Attention composed(const at::Tensor& qkv, const at::Tensor& table, const at::Tensor& ids, const AttentionLayout& at, Precision precision, bool narrow) {
   const auto [q, k, v] = headsOf(qkv, at);
   const Products product{precision};
   at::Tensor logits = product(q, k.transpose(-1, -2)) * at.scale;
@@ -141,7 +132,7 @@ Attention composed(const at::Tensor& qkv, const at::Tensor& table, const at::Ten
 }
 
 AttentionGrad composedGrad(const at::Tensor& change, const at::Tensor& qkv, const at::Tensor& y, const at::Tensor& shares,
-                           const at::Tensor& table, const at::Tensor& ids, const Layout& at, Precision precision) {
+                           const at::Tensor& table, const at::Tensor& ids, const AttentionLayout& at, Precision precision) {
   const auto [q, k, v] = headsOf(qkv, at);
   const Products product{precision};
   const auto split = [&](const at::Tensor& x) { return x.view({at.batch, at.T, at.heads, at.d}).transpose(1, 2); };
@@ -177,7 +168,7 @@ struct Scratch {
 };
 
 template <class T>
-Attention onThreads(const at::Tensor& qkv, const at::Tensor& table, const at::Tensor& bucketIds, const Layout& at) {
+Attention onThreads(const at::Tensor& qkv, const at::Tensor& table, const at::Tensor& bucketIds, const AttentionLayout& at) {
   const auto kept = qkv.options().dtype(c10::CppTypeToScalarType<T>::value);
   Attention out{at::empty({at.batch, at.T, at.width()}, qkv.options()), at::empty({at.batch, at.heads, at.T, at.T}, kept)};
   const at::Tensor vectors = narrow<T> && table.defined() ? narrowed(table) : table;
@@ -214,7 +205,7 @@ Attention onThreads(const at::Tensor& qkv, const at::Tensor& table, const at::Te
 
 template <class T>
 AttentionGrad gradOnThreads(const at::Tensor& dy, const at::Tensor& qkv, const at::Tensor& y, const at::Tensor& shares,
-                            const at::Tensor& table, const at::Tensor& bucketIds, const Layout& at) {
+                            const at::Tensor& table, const at::Tensor& bucketIds, const AttentionLayout& at) {
   const bool relative = table.defined();
   AttentionGrad grad{at::empty_like(qkv), at::Tensor()};
   const at::Tensor tableSums = relative ? at::zeros({threadCount(), at.d, at.buckets}, qkv.options()) : at::Tensor();
@@ -267,7 +258,7 @@ AttentionGrad gradOnThreads(const at::Tensor& dy, const at::Tensor& qkv, const a
 }  // namespace
 
 Attention attention(const at::Tensor& qkv, const at::Tensor& table, const at::Tensor& bucketIds, AttentionSetting setting, bool narrow) {
-  const Layout at = layoutOf(qkv, table, bucketIds, setting);
+  const AttentionLayout at = attentionLayout(qkv, table, bucketIds, setting);
   if (!onHost(qkv)) {
     if (table.defined()) checkWithin(bucketIds, at.buckets, "bucket");
     // The kernels have one set of ids for all sequences.
@@ -276,19 +267,21 @@ Attention attention(const at::Tensor& qkv, const at::Tensor& table, const at::Te
     return composed(qkv, table, bucketIds, at, setting.precision, narrow);
   }
   if (table.defined()) checkIds(bucketIds, at);
+  if (setting.precision == Precision::kBfloat16 && hostHasTiles()) return attentionByTiles(qkv, table, bucketIds, at, narrow);
   return setting.precision == Precision::kBfloat16 ? onThreads<BFloat16>(qkv, table, bucketIds, at)
                                                    : onThreads<float>(qkv, table, bucketIds, at);
 }
 
 AttentionGrad attentionGrad(const at::Tensor& dy, const at::Tensor& qkv, const at::Tensor& y, const at::Tensor& shares,
                             const at::Tensor& table, const at::Tensor& bucketIds, AttentionSetting setting, bool narrow) {
-  const Layout at = layoutOf(qkv, table, bucketIds, setting);
+  const AttentionLayout at = attentionLayout(qkv, table, bucketIds, setting);
   if (!onHost(qkv)) {
     if (table.defined()) checkWithin(bucketIds, at.buckets, "bucket");
     if (shares.dim() == 3) return attentionGradByKernels(dy, qkv, y, shares, table, bucketIds, setting, narrow);
     return composedGrad(dy, qkv, y, shares, table, bucketIds, at, setting.precision);
   }
   if (table.defined()) checkIds(bucketIds, at);
+  if (setting.precision == Precision::kBfloat16 && hostHasTiles()) return attentionGradByTiles(dy, qkv, shares, table, bucketIds, at, narrow);
   return setting.precision == Precision::kBfloat16 ? gradOnThreads<BFloat16>(dy, qkv, y, shares, table, bucketIds, at)
                                                    : gradOnThreads<float>(dy, qkv, y, shares, table, bucketIds, at);
 }

@@ -6,6 +6,8 @@
 #include "fused/fused.h"
 #include "fused/gelu.h"
 #include "fused/gemm.h"
+#include "fused/tiles/operations.h"
+#include "fused/tiles/tiles.h"
 #include "threads.h"
 
 namespace patchstream {
@@ -176,6 +178,7 @@ Linear linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& b
       if (const auto made = linearByKernels(x, weight, bias, withGelu, narrow)) return *made;
     return composed(x, weight, bias, withGelu, precision, narrow);
   }
+  if (precision == Precision::kBfloat16 && hostHasTiles()) return linearByTiles(x, weight, bias, withGelu, narrow);
   return precision == Precision::kBfloat16 ? onThreads<BFloat16>(x, weight, bias, withGelu)
                                            : onThreads<float>(x, weight, bias, withGelu);
 }
@@ -187,6 +190,7 @@ LinearGrad linearGrad(const at::Tensor& dy, const at::Tensor& x, const at::Tenso
       if (const auto made = linearGradByKernels(dy, x, weight, saved, withBias, narrow)) return *made;
     return composedGrad(dy, x, weight, saved, withBias, precision, narrow);
   }
+  if (precision == Precision::kBfloat16 && hostHasTiles()) return linearGradByTiles(dy, x, weight, saved, withBias, narrow);
   return precision == Precision::kBfloat16 ? gradOnThreads<BFloat16>(dy, x, weight, saved, withBias)
                                            : gradOnThreads<float>(dy, x, weight, saved, withBias);
 }

@@ -3,6 +3,7 @@
 
 #include "cuda/kernels.h"
 #include "device/device.h"
+#include "fused/bfloat16.h"
 #include "fused/fused.h"
 #include "fused/simd.h"
 #include "threads.h"
@@ -12,9 +13,9 @@ namespace patchstream {
 namespace {
 
 struct NormRows {
-  template <int W>
-  static PATCHSTREAM_INLINE void run(const float* x, const float* gain, const float* bias, float* y, float* mean,
-                                     float* rstd, int64_t rows, int64_t width, float eps) {
+  template <int W, class T>
+  static PATCHSTREAM_INLINE void run(const float* x, const float* gain, const float* bias, T* y, float* mean, float* rstd, int64_t rows, int64_t width,
+                                     float eps) {
     using F = Floats<W>;
     const int64_t whole = width - width % W;
     const int64_t rest = width - whole;
@@ -43,10 +44,9 @@ struct NormRows {
 };
 
 struct NormGradRows {
-  template <int W>
-  static PATCHSTREAM_INLINE void run(const float* dy, const float* x, const float* mean, const float* rstd,
-                                     const float* gain, float* dx, float* dGain, float* dBias, int64_t rows,
-                                     int64_t width) {
+  template <int W, class T>
+  static PATCHSTREAM_INLINE void run(const T* dy, const float* x, const float* mean, const float* rstd, const float* gain, float* dx, float* dGain,
+                                     float* dBias, int64_t rows, int64_t width) {
     using F = Floats<W>;
     const int64_t whole = width - width % W;
     for (int64_t row = 0; row < rows; row++, dy += width, x += width, dx += width) {
@@ -65,11 +65,12 @@ struct NormGradRows {
       float sum = sumOf<W>(sums);
       float along = sumOf<W>(alongs);
       for (int64_t i = whole; i < width; i++) {
+        const float d = dy[i];
         const float unit = (x[i] - centre) * scale;
-        dGain[i] += dy[i] * unit;
-        dBias[i] += dy[i];
-        sum += dy[i] * gain[i];
-        along += dy[i] * gain[i] * unit;
+        dGain[i] += d * unit;
+        dBias[i] += d;
+        sum += d * gain[i];
+        along += d * gain[i] * unit;
       }
       sum /= width;
       along /= width;
@@ -79,26 +80,21 @@ struct NormGradRows {
       }
       for (int64_t i = whole; i < width; i++) {
         const float unit = (x[i] - centre) * scale;
-        dx[i] = (dy[i] * gain[i] - sum - unit * along) * scale;
+        dx[i] = (static_cast<float>(dy[i]) * gain[i] - sum - unit * along) * scale;
       }
     }
   }
 };
 
-}  // namespace
-
-LayerNorm layerNorm(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& bias, double eps, bool narrow) {
+template <class T>
+LayerNorm onThreads(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& bias, double eps) {
   const int64_t rows = x.size(0), width = x.size(1);
-  if (!onHost(x)) {
-    if (const auto made = layerNormByKernels(x, gain, bias, eps, narrow)) return *made;
-    auto [y, mean, rstd] = at::native_layer_norm(x, {width}, gain, bias, eps);
-    return {narrow ? y.to(at::kBFloat16) : y, mean.view({rows}), rstd.view({rows})};
-  }
-  LayerNorm out{at::empty_like(x), at::empty({rows}, x.options()), at::empty({rows}, x.options())};
+  LayerNorm out{at::empty(x.sizes(), x.options().dtype(c10::CppTypeToScalarType<T>::value)), at::empty({rows}, x.options()),
+                at::empty({rows}, x.options())};
   const float* from = hostData<float>(x);
   const float* gains = hostData<float>(gain);
   const float* biases = hostData<float>(bias);
-  float* y = hostData<float>(out.y);
+  T* y = hostData<T>(out.y);
   float* mean = hostData<float>(out.mean);
   float* rstd = hostData<float>(out.rstd);
   parallel(rows, width, [&](int64_t begin, int64_t end, int) {
@@ -108,19 +104,12 @@ LayerNorm layerNorm(const at::Tensor& x, const at::Tensor& gain, const at::Tenso
   return out;
 }
 
-LayerNormGrad layerNormGrad(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& mean, const at::Tensor& rstd,
-                            const at::Tensor& gain) {
+template <class T>
+LayerNormGrad gradOnThreads(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& mean, const at::Tensor& rstd, const at::Tensor& gain) {
   const int64_t rows = x.size(0), width = x.size(1);
-  if (!onHost(x)) {
-    if (const auto made = layerNormGradByKernels(dy, x, mean, rstd, gain)) return *made;
-    auto [dx, dGain, dBias] =
-        at::native_layer_norm_backward(dy.to(at::kFloat), x, {width}, mean.view({rows, 1}), rstd.view({rows, 1}), gain,
-                                       at::zeros_like(gain), {true, true, true});
-    return {dx, dGain, dBias};
-  }
   const at::Tensor dx = at::empty_like(x);
   const at::Tensor sums = at::zeros({threadCount(), 2, width}, x.options());
-  const float* change = hostData<float>(dy);
+  const T* change = hostData<T>(dy);
   const float* from = hostData<float>(x);
   const float* means = hostData<float>(mean);
   const float* scales = hostData<float>(rstd);
@@ -134,6 +123,31 @@ LayerNormGrad layerNormGrad(const at::Tensor& dy, const at::Tensor& x, const at:
   });
   const at::Tensor both = sums.sum(0);
   return {dx, both[0].clone(), both[1].clone()};
+}
+
+}  // namespace
+
+LayerNorm layerNorm(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& bias, double eps, bool narrow) {
+  const int64_t rows = x.size(0), width = x.size(1);
+  if (!onHost(x)) {
+    if (const auto made = layerNormByKernels(x, gain, bias, eps, narrow)) return *made;
+    auto [y, mean, rstd] = at::native_layer_norm(x, {width}, gain, bias, eps);
+    return {narrow ? y.to(at::kBFloat16) : y, mean.view({rows}), rstd.view({rows})};
+  }
+  return narrow ? onThreads<BFloat16>(x, gain, bias, eps) : onThreads<float>(x, gain, bias, eps);
+}
+
+LayerNormGrad layerNormGrad(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& mean, const at::Tensor& rstd,
+                            const at::Tensor& gain) {
+  const int64_t rows = x.size(0), width = x.size(1);
+  if (!onHost(x)) {
+    if (const auto made = layerNormGradByKernels(dy, x, mean, rstd, gain)) return *made;
+    auto [dx, dGain, dBias] =
+        at::native_layer_norm_backward(dy.to(at::kFloat), x, {width}, mean.view({rows, 1}), rstd.view({rows, 1}), gain,
+                                       at::zeros_like(gain), {true, true, true});
+    return {dx, dGain, dBias};
+  }
+  return dy.scalar_type() == at::kBFloat16 ? gradOnThreads<BFloat16>(dy, x, mean, rstd, gain) : gradOnThreads<float>(dy, x, mean, rstd, gain);
 }
 
 }  // namespace patchstream

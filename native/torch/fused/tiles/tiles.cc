@@ -1,0 +1,252 @@
+#include "fused/tiles/tiles.h"
+
+#include <algorithm>
+
+#include "threads.h"
+
+#if defined(PATCHSTREAM_X86) && defined(__linux__) && __has_include(<amxbf16intrin.h>)
+#define PATCHSTREAM_TILES 1
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+// GCC 12 warns of registers in its own header that are left as they are on purpose.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#include <immintrin.h>
+#endif
+
+namespace patchstream {
+
+#ifdef PATCHSTREAM_TILES
+
+namespace {
+
+#define PATCHSTREAM_ON_TILES __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,amx-tile,amx-bf16")))
+
+// Eight tiles, all of them whole.
+struct alignas(64) TileSetting {
+  uint8_t palette = 1, start = 0, none[14] = {};
+  uint16_t rowBytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+constexpr TileSetting wholeTiles;
+
+PATCHSTREAM_ON_TILES void useTiles() { _tile_loadconfig(&wholeTiles); }
+PATCHSTREAM_ON_TILES void leaveTiles() { _tile_release(); }
+
+bool systemGivesTiles() {
+  constexpr long askForState = 0x1023, tileData = 18;
+  return syscall(SYS_arch_prctl, askForState, tileData) == 0;
+}
+
+// The first `count` of 32 or 16 numbers.
+PATCHSTREAM_ON_TILES inline __mmask32 firstOf32(int64_t count) { return count >= 32 ? ~__mmask32{0} : static_cast<__mmask32>((uint32_t{1} << std::max<int64_t>(count, 0)) - 1); }
+PATCHSTREAM_ON_TILES inline __mmask16 firstOf16(int64_t count) { return static_cast<__mmask16>(firstOf32(std::min<int64_t>(count, 16))); }
+
+PATCHSTREAM_ON_TILES inline __m512i row(const BFloat16* from, int64_t columns) { return _mm512_maskz_loadu_epi16(firstOf32(columns), from); }
+PATCHSTREAM_ON_TILES inline __m512i row(const float* from, int64_t columns) {
+  const __m512 low = _mm512_maskz_loadu_ps(firstOf16(columns), from), high = _mm512_maskz_loadu_ps(firstOf16(columns - 16), from + 16);
+  return (__m512i)_mm512_cvtne2ps_pbh(high, low);
+}
+
+PATCHSTREAM_ON_TILES inline __m512i words(const BFloat16* from, int64_t columns) {
+  return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(firstOf16(columns), from));
+}
+PATCHSTREAM_ON_TILES inline __m512i words(const float* from, int64_t columns) {
+  return _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(firstOf16(columns), from)));
+}
+
+// 16 numbers of two rows side by side, in pairs.
+template <class T>
+PATCHSTREAM_ON_TILES inline __m512i pairs(const T* from, int64_t stride, int64_t rows, int64_t columns) {
+  if (rows <= 0) return _mm512_setzero_si512();
+  const __m512i first = words(from, columns);
+  return rows == 1 ? first : _mm512_or_si512(first, _mm512_slli_epi32(words(from + stride, columns), 16));
+}
+
+// 16 × 16 words, transposed: by words and pairs of words inside of quarters, then by quarters.
+PATCHSTREAM_ON_TILES inline void transpose(__m512i (&x)[16]) {
+  __m512i y[16];
+  for (int i = 0; i < 16; i += 2) {
+    y[i] = _mm512_unpacklo_epi32(x[i], x[i + 1]);
+    y[i + 1] = _mm512_unpackhi_epi32(x[i], x[i + 1]);
+  }
+  for (int i = 0; i < 16; i += 4) {
+    x[i] = _mm512_unpacklo_epi64(y[i], y[i + 2]);
+    x[i + 1] = _mm512_unpackhi_epi64(y[i], y[i + 2]);
+    x[i + 2] = _mm512_unpacklo_epi64(y[i + 1], y[i + 3]);
+    x[i + 3] = _mm512_unpackhi_epi64(y[i + 1], y[i + 3]);
+  }
+  for (int i = 0; i < 4; i++) {
+    y[i] = _mm512_shuffle_i32x4(x[i], x[i + 4], 0x88);
+    y[i + 4] = _mm512_shuffle_i32x4(x[i], x[i + 4], 0xdd);
+    y[i + 8] = _mm512_shuffle_i32x4(x[i + 8], x[i + 12], 0x88);
+    y[i + 12] = _mm512_shuffle_i32x4(x[i + 8], x[i + 12], 0xdd);
+  }
+  for (int i = 0; i < 4; i++) {
+    x[i] = _mm512_shuffle_i32x4(y[i], y[i + 8], 0x88);
+    x[i + 8] = _mm512_shuffle_i32x4(y[i], y[i + 8], 0xdd);
+    x[i + 4] = _mm512_shuffle_i32x4(y[i + 4], y[i + 12], 0x88);
+    x[i + 12] = _mm512_shuffle_i32x4(y[i + 4], y[i + 12], 0xdd);
+  }
+}
+
+// One tile: 16 rows of 32 numbers as they lie, or 16 pairs of rows of 16 numbers.
+template <class T>
+PATCHSTREAM_ON_TILES void cutTile(const T* from, int64_t stride, bool paired, bool turned, int64_t rows, int64_t columns, BFloat16* to) {
+  __m512i x[16];
+  for (int64_t i = 0; i < 16; i++) {
+    if (paired) x[i] = pairs(from + 2 * i * stride, stride, rows - 2 * i, columns);
+    else x[i] = i < rows ? row(from + i * stride, columns) : _mm512_setzero_si512();
+  }
+  if (turned) transpose(x);
+  for (int64_t i = 0; i < 16; i++) _mm512_storeu_si512(to + i * 32, x[i]);
+}
+
+// Both tiles of a block at one depth. Where a block's numbers lie in rows, its second tile is 16 rows below the first, else 16 columns beside it.
+template <class T>
+PATCHSTREAM_ON_TILES void cutPair(const T* from, int64_t stride, bool inRows, bool right, int64_t rows, int64_t columns, BFloat16* to) {
+  const bool turned = inRows == right;
+  for (int64_t half = 0; half < 2; half++, to += tileNumbers) {
+    if (inRows) cutTile(from + half * 16 * stride, stride, false, turned, rows - half * 16, columns, to);
+    else cutTile(from + half * 16, stride, true, turned, rows, columns - half * 16, to);
+  }
+}
+
+PATCHSTREAM_ON_TILES void multiply(const LeftTiles& left, const BFloat16* right, int64_t depth, float* c, int64_t cStride, bool add) {
+  const int64_t cRow = cStride * static_cast<int64_t>(sizeof(float));
+  float* const below = c + 16 * cStride;
+  // What was written before must be there when tiles are loaded: the compiler does not know that these read memory.
+  __asm__ volatile("" ::: "memory");
+  if (add) {
+    _tile_loadd(0, c, cRow);
+    _tile_loadd(1, c + 16, cRow);
+    _tile_loadd(2, below, cRow);
+    _tile_loadd(3, below + 16, cRow);
+  } else {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+  }
+  const BFloat16* upper = left.data;
+  const BFloat16* lower = left.data + left.half;
+  for (int64_t i = 0; i < depth; i++, upper += left.step, lower += left.step, right += pairNumbers) {
+    _tile_loadd(4, upper, left.row);
+    _tile_loadd(6, right, 64);
+    _tile_loadd(7, right + tileNumbers, 64);
+    _tile_loadd(5, lower, left.row);
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+  }
+  _tile_stored(0, c, cRow);
+  _tile_stored(1, c + 16, cRow);
+  _tile_stored(2, below, cRow);
+  _tile_stored(3, below + 16, cRow);
+}
+
+}  // namespace
+
+bool hostHasTiles() {
+  static const bool has = [] {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    constexpr unsigned bfloat16 = 1u << 22, tiles = 1u << 24;
+    return hostMultipliesBfloat16() && __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & bfloat16) != 0 && (d & tiles) != 0 && systemGivesTiles();
+  }();
+  return has;
+}
+
+TilesInUse::TilesInUse() { useTiles(); }
+TilesInUse::~TilesInUse() { leaveTiles(); }
+
+template <class T>
+void cutLeftPair(const T* from, int64_t stride, bool transposed, int64_t rows, int64_t columns, BFloat16* to) {
+  cutPair(from, stride, !transposed, false, rows, columns, to);
+}
+template <class T>
+void cutRightPair(const T* from, int64_t stride, bool transposed, int64_t rows, int64_t columns, BFloat16* to) {
+  cutPair(from, stride, transposed, true, rows, columns, to);
+}
+
+void multiplyTiles(const LeftTiles& left, const BFloat16* right, int64_t depth, float* c, int64_t cStride, bool add) {
+  multiply(left, right, depth, c, cStride, add);
+}
+
+#else
+
+namespace {
+[[noreturn]] void none() { TORCH_CHECK(false, "this processor has no tiles"); }
+}  // namespace
+
+bool hostHasTiles() { return false; }
+TilesInUse::TilesInUse() = default;
+TilesInUse::~TilesInUse() = default;
+template <class T>
+void cutLeftPair(const T*, int64_t, bool, int64_t, int64_t, BFloat16*) {
+  none();
+}
+template <class T>
+void cutRightPair(const T*, int64_t, bool, int64_t, int64_t, BFloat16*) {
+  none();
+}
+void multiplyTiles(const LeftTiles&, const BFloat16*, int64_t, float*, int64_t, bool) { none(); }
+
+#endif
+
+template void cutLeftPair(const float*, int64_t, bool, int64_t, int64_t, BFloat16*);
+template void cutLeftPair(const BFloat16*, int64_t, bool, int64_t, int64_t, BFloat16*);
+template void cutRightPair(const float*, int64_t, bool, int64_t, int64_t, BFloat16*);
+template void cutRightPair(const BFloat16*, int64_t, bool, int64_t, int64_t, BFloat16*);
+
+template <class T>
+void cutLeft(const OperandOf<T>& from, int64_t m, int64_t k, BFloat16* to) {
+  for (int64_t row = 0; row < m; row += tileBlock)
+    for (int64_t column = 0; column < k; column += tileBlock, to += pairNumbers) {
+      if (from.transposed) cutLeftPair(from.data + column * from.stride + row, from.stride, true, k - column, m - row, to);
+      else cutLeftPair(from.data + row * from.stride + column, from.stride, false, m - row, k - column, to);
+    }
+}
+
+template <class T>
+void cutRight(const OperandOf<T>& from, int64_t k, int64_t n, BFloat16* to) {
+  for (int64_t column = 0; column < n; column += tileBlock)
+    for (int64_t row = 0; row < k; row += tileBlock, to += pairNumbers) {
+      if (from.transposed) cutRightPair(from.data + column * from.stride + row, from.stride, true, n - column, k - row, to);
+      else cutRightPair(from.data + row * from.stride + column, from.stride, false, k - row, n - column, to);
+    }
+}
+
+template void cutLeft(const OperandOf<float>&, int64_t, int64_t, BFloat16*);
+template void cutLeft(const OperandOf<BFloat16>&, int64_t, int64_t, BFloat16*);
+template void cutRight(const OperandOf<float>&, int64_t, int64_t, BFloat16*);
+template void cutRight(const OperandOf<BFloat16>&, int64_t, int64_t, BFloat16*);
+
+namespace {
+
+// A weight, its blocks of columns shared among all threads.
+template <class T>
+void cutOnThreads(const T* from, int64_t stride, bool transposed, int64_t k, int64_t n, BFloat16* to) {
+  const int64_t depth = tileBlocks(k);
+  parallel(tileBlocks(n), tileBlock * k, [&](int64_t begin, int64_t end, int) {
+    const int64_t column = begin * tileBlock;
+    const OperandOf<T> part{from + (transposed ? column * stride : column), stride, transposed};
+    cutRight(part, k, std::min(n, end * tileBlock) - column, to + begin * depth * pairNumbers);
+  });
+}
+
+}  // namespace
+
+RightTiles::RightTiles(const at::Tensor& factor, bool transposed) {
+  const int64_t rows = factor.size(0), columns = factor.size(1);
+  const int64_t n = transposed ? rows : columns, k = transposed ? columns : rows;
+  blocks_ = tileBlocks(n);
+  depth_ = tileBlocks(k);
+  memory_ = at::empty({blocks_ * depth_ * pairNumbers}, factor.options().dtype(at::kBFloat16));
+  auto* to = hostData<BFloat16>(memory_);
+  data_ = to;
+  if (factor.scalar_type() == at::kFloat) cutOnThreads<float>(hostData<float>(factor), columns, transposed, k, n, to);
+  else cutOnThreads<BFloat16>(hostData<BFloat16>(factor), columns, transposed, k, n, to);
+}
+
+}  // namespace patchstream
