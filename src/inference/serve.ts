@@ -72,7 +72,7 @@ async function rowsOf({ model, params }: OpenModel, buffer: number, setup: Infer
 }
 
 /** Vectors [N, D] or [N, n, D], scores of classes [N, C], or codes [N, n]. */
-function answerOf(
+export function answerOf(
   model: Model,
   task: Task,
   { params, picture }: { readonly params: OpenModel['params']; readonly picture: tf.Tensor },

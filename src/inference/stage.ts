@@ -179,7 +179,7 @@ export function cutOf({ stages, size }: Pick<Trained, 'stages' | 'size'>): (pict
   };
 }
 
-function cutStages(stages: Trained['stages']) {
+export function cutStages(stages: Trained['stages']) {
   const known = new Map(ownStages.map(({ definition }) => [definition.name, definition as unknown as StageDefinition]));
   const all = (stages ?? []).map(({ name, options }) => ({ definition: known.get(name), options }));
   const last = all.findLastIndex(({ definition }) => definition?.uniform !== true);

@@ -1,10 +1,13 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
+import { prepareWasm } from '../../src/backends/wasm/wasm.ts';
 import { decodeSafetensors, floatsOf } from '../../src/formats/safetensors.ts';
 import { checkpointFolder, saveCheckpoint } from '../../src/train/weights/checkpoint.ts';
 import { writeFiles } from '../kit/files/folder.ts';
+import { readOnnx } from '../kit/onnx.ts';
 import { patchstream } from '../kit/runs/terminal.ts';
+import { exportable, weightsFile } from '../kit/training/exported.ts';
 
 const model = new Map(
   ['cls_token', 'mask_token', 'pos_embed', 'blocks.0.norm1.bias', 'norm.bias', 'normal', 'decoder_pred.bias'].map(
@@ -118,4 +121,33 @@ t.test('of a checkpoint with an average that, unless the trained weights are ask
     err: /this one has none: its training kept none/,
   });
   t.match(await patchstream(['export', run, '--weights', 'both']), { code: 2, err: /must be `ema` or `model`/ });
+});
+
+t.test('a file that ends in .onnx is the model itself', async (t) => {
+  await prepareWasm(t.comment);
+  const root = t.testdir({});
+  const weights = await weightsFile(root, exportable[0]!);
+  const output = join(root, 'Encoder.ONNX');
+  const words = ['export', weights, '--output', output];
+  const told = await patchstream([...words, '--pool', 'patches']);
+  t.match(
+    told,
+    { code: 0, out: /^picture uint8 \[N, 32, 32, 3\] to embedding float32 \[N, 16, 16\], \d+ nodes: .*\.ONNX\n$/ },
+    told.err,
+  );
+  t.match(readOnnx(await readFile(output)), {
+    metadata: { 'patchstream.pool': 'patches' },
+    outputs: [{ name: 'embedding' }],
+  });
+
+  const refused = async (code: number, message: RegExp, ...args: string[]) =>
+    t.match(await patchstream(['export', ...args]), { code, err: message });
+  await refused(2, /^EXPORT_EXISTS: .*Encoder\.ONNX is there already/, weights, '--output', output);
+  await refused(2, /^FILE_WRITE: .*none/, weights, '--output', join(root, 'none', 'a.onnx'));
+  const other = ['--output', join(root, 'b.onnx')];
+  await refused(2, /^ARGUMENT: .*--encoder.*leave it out/, weights, '--encoder', ...other);
+  await refused(2, /^ARGUMENT: .*--pool sum.*`mean`, `cls` or `patches`/, weights, '--pool', 'sum', ...other);
+  await refused(2, /^ARGUMENT: .*--pool.*ends in \.onnx/, weights, '--pool', 'cls');
+  await refused(2, /^TRAINED_MISSING/, join(root, 'nothing'), ...other);
+  await refused(2, /^TRAINED_UNKNOWN/, await save(root, 1), ...other);
 });

@@ -1,8 +1,8 @@
 import { type FileHandle, open, readdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import type { ProtoMessage } from '../../formats/proto.ts';
 import { makeFolder } from '../../whole-file.ts';
-import type { ProtoMessage } from './proto.ts';
 import { tfRecord } from './records.ts';
 
 /** Bytes, and milliseconds, after which what was gathered is written. */

@@ -1,4 +1,4 @@
-import { ProtoMessage } from './proto.ts';
+import { ProtoMessage } from '../../formats/proto.ts';
 
 // Events as TensorBoard reads them, with the numbers of their fields. Sources: tensorflow/core/util/event.proto, tensorflow/core/framework/{summary,tensor,
 // tensor_shape,types}.proto, google/protobuf/struct.proto, and tensorboard/plugins/hparams/plugin_data.proto.

@@ -1,3 +1,5 @@
+import { type Message, readMessage } from '../proto.ts';
+
 /**
  * Reads TensorBoard's files of events, by a schema that is written as in the .proto files of TensorFlow and TensorBoard. Shares nothing with what writes them.
  */
@@ -18,8 +20,6 @@ const schemas = {
   Entry: '1 key string; 2 value PlainValue',
   PlainValue: '2 number_value double; 3 string_value string; 4 bool_value bool',
 } as const;
-
-type Message = Readonly<Record<string, unknown>>;
 
 /** An event as its .proto names it. */
 export interface TfEvent {
@@ -52,7 +52,7 @@ export function readEvents(file: Uint8Array): TfEvent[] {
     const sums = [view.getUint32(at + 8, true), view.getUint32(at + 12 + length, true)];
     const found = [file.subarray(at, at + 8), bytes].map((part) => maskOf(checksum(part)));
     if (String(sums) !== String(found)) throw new Error(`checksums at ${at}: ${sums}, not ${found}`);
-    events.push(read('Event', bytes) as unknown as TfEvent);
+    events.push(readMessage(schemas, 'Event', bytes) as unknown as TfEvent);
     at += 16 + length;
   }
   return events;
@@ -76,55 +76,3 @@ export function checksum(bytes: Uint8Array): number {
 
 const maskOf = (crc: number) =>
   Number(((BigInt(crc >>> 15) | ((BigInt(crc) << 17n) & 0xffffffffn)) + 0xa282ead8n) & 0xffffffffn);
-
-function read(name: string, bytes: Uint8Array): Message {
-  const fields = new Map(
-    schemas[name as keyof typeof schemas].split('; ').map((line) => {
-      const [number, field, type] = line.split(' ') as [string, string, string];
-      return [Number(number), { field, type: type.replace('*', ''), repeated: type.startsWith('*') }];
-    }),
-  );
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const message: Record<string, unknown> = {};
-  let at = 0;
-  const varint = () => {
-    let value = 0n;
-    for (let shift = 0n; ; shift += 7n) {
-      const byte = bytes[at++];
-      if (byte === undefined) throw new Error(`${name} is cut`);
-      value |= BigInt(byte & 0x7f) << shift;
-      if (byte < 0x80) return Number(value);
-    }
-  };
-  while (at < bytes.length) {
-    const key = varint();
-    const known = fields.get(key >> 3);
-    if (known === undefined) throw new Error(`${name} has no field ${key >> 3}`);
-    const { field, type, repeated } = known;
-    let value: unknown;
-    if (['int64', 'enum', 'bool'].includes(type)) {
-      if ((key & 7) !== 0) throw new Error(`${name}.${field} is no varint`);
-      value = type === 'bool' ? varint() !== 0 : varint();
-    } else if (type === 'double' || type === 'float') {
-      const size = type === 'double' ? 8 : 4;
-      if ((key & 7) !== (size === 8 ? 1 : 5)) throw new Error(`${name}.${field} is no ${type}`);
-      value = size === 8 ? view.getFloat64(at, true) : view.getFloat32(at, true);
-      at += size;
-    } else {
-      if ((key & 7) !== 2) throw new Error(`${name}.${field} has no length`);
-      const length = varint();
-      const part = bytes.subarray(at, at + length);
-      if (part.length !== length) throw new Error(`${name}.${field} is cut`);
-      at += length;
-      value =
-        type === 'bytes'
-          ? part
-          : type === 'string'
-            ? new TextDecoder('utf-8', { fatal: true }).decode(part)
-            : read(type, part);
-    }
-    if (repeated) message[field] = [...((message[field] as unknown[]) ?? []), value];
-    else message[field] = value;
-  }
-  return message;
-}

@@ -1,0 +1,91 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as tf from '../../../src/backends/tf.ts';
+import { encodeSafetensors, type FloatTensor } from '../../../src/formats/safetensors.ts';
+import type { OnnxOptions } from '../../../src/inference/onnx.ts';
+import { buildModel } from '../../../src/models/index.ts';
+import { trainedKey, trainedText } from '../../../src/train/weights/trained-on.ts';
+import { modelTensors } from '../../../src/train/weights/weights.ts';
+import type { Spec } from '../../../src/vision/spec.ts';
+import { formulaParameters } from './models.ts';
+
+/** A small model of each kind that is exported. */
+export interface Exported {
+  readonly name: string;
+  readonly model: string;
+  readonly options?: object;
+  readonly spec?: Partial<Spec>;
+  readonly module?: string;
+  readonly classNames?: readonly string[];
+  readonly pool?: OnnxOptions['pool'];
+}
+
+const small = { width: 16, depth: 2, heads: 2, patch: 8 };
+const windows = { windows: { K: 3, M: 1 } };
+const coded = { vocabulary: 8, hidden: 6, fields: { codes: { dtype: 'int32', shape: [16] } } } as const;
+const classNames = ['a', 'é', '"c"'];
+const classifier = (name: string, options: object): Exported => ({
+  name: `classifier-${name}`,
+  model: 'classifier',
+  options: { ...small, classes: 3, ...options },
+  classNames,
+});
+
+export const exportable: readonly Exported[] = [
+  { name: 'lomar', model: 'lomar', options: small, spec: windows },
+  { name: 'lomar-scaled', model: 'lomar', options: { ...small, rpeScaled: true }, spec: windows, pool: 'cls' },
+  {
+    name: 'lomar-absolute',
+    model: 'lomar',
+    options: { ...small, positions: 'absolute' },
+    spec: windows,
+    pool: 'patches',
+  },
+  { name: 'mae', model: 'mae', options: { ...small, decoderWidth: 16, decoderDepth: 1, decoderHeads: 2 } },
+  { name: 'mae-cls-tokens', model: 'mae', options: { ...small, clsTokens: 3, decoderWidth: 16 }, pool: 'cls' },
+  { name: 'srmae', model: 'srmae', options: { ...small, decoderWidth: 16, decoderDepth: 1, decoderHeads: 2 } },
+  { name: 'lomar-srmae', model: 'lomar-srmae', options: small, spec: windows },
+  { name: 'beit', model: 'beit', options: small, spec: coded },
+  { name: 'lomar-beit', model: 'lomar-beit', options: small, spec: { ...coded, ...windows } },
+  classifier('lomar', { encoder: 'lomar' }),
+  classifier('lomar-qkv', { encoder: 'lomar', rpeOn: 'qkv', pool: 'cls' }),
+  classifier('mae', { encoder: 'mae' }),
+  classifier('mae-cls', { encoder: 'mae', clsTokens: 2, pool: 'cls' }),
+  classifier('beit', { encoder: 'beit' }),
+  { name: 'tokenizer', model: 'tokenizer', options: { size: 'nano', halvings: 3 } },
+];
+
+/** Pictures of all of these. */
+export const exportedSize = [32, 32] as const;
+
+/** Writes a file of weights, as a checkpoint has it. */
+export async function weightsFile(
+  folder: string,
+  { name, model: kind, options = {}, spec, module, classNames }: Exported,
+) {
+  const own: Spec = { fields: {}, size: exportedSize, grid: { patch: 8, side: 4 }, hidden: 6, ...spec };
+  const named = { name: kind, options, spec: own, ...(module !== undefined && { module }) };
+  const model = await buildModel(named);
+  const params = formulaParameters(model);
+  const tensors = new Map<string, FloatTensor>();
+  for (const [key, tensor] of modelTensors(model, params))
+    tensors.set(key, { shape: tensor.shape, data: 'data' in tensor ? tensor.data : await tensor.read() });
+  tf.dispose(params);
+  model.dispose();
+  const stages = [
+    { name: 'decode', options: {} },
+    { name: 'resize', options: { size: 32 } },
+  ];
+  const text = trainedText({ model: named, stages, classNames });
+  const path = join(folder, `${name}.safetensors`);
+  writeFileSync(path, Buffer.concat(encodeSafetensors(tensors, { [trainedKey]: text })));
+  return path;
+}
+
+/** Pictures [count, 32, 32, 3]. */
+export function exportedPictures(count: number): Uint8Array {
+  return Uint8Array.from(
+    { length: count * 32 * 32 * 3 },
+    (_, i) => (31 * i + 7 * ((i * i) % 251) + Math.floor(i / 97)) % 256,
+  );
+}
