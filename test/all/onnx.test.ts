@@ -51,7 +51,7 @@ function computed(folder: string, cases: readonly Case[]): { shape: number[]; dt
   if ('missing' in installed) throw new Error(installed.missing);
   writeFileSync(join(folder, 'cases.json'), JSON.stringify(cases));
   const { status, stdout, stderr } = run(installed.python, ['-c', script, join(folder, 'cases.json')]);
-  if (status !== 0) throw new Error(stderr);
+  if (status !== 0) throw new Error(`${stdout.trim().split('\n').at(-1)}: ${stderr}`);
   const files = cases.flatMap(({ pictures }) => pictures.map(({ answer }) => answer));
   return stdout
     .trim()

@@ -71,6 +71,6 @@ export function listOf(inputs: Inputs): tf.TensorInfo[] {
 }
 
 /** A number as a tensor of the type of another. */
-export function numberLike(trace: Tracing, { dtype }: tf.TensorInfo, value: number): tf.TensorInfo {
+export function numberLike(trace: Tracing, { dtype }: Pick<tf.TensorInfo, 'dtype'>, value: number): tf.TensorInfo {
   return trace.constant(dtype === 'int32' ? Int32Array.of(value) : Float32Array.of(value), []);
 }

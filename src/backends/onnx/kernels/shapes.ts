@@ -131,11 +131,17 @@ export const shapes: KernelTable = {
     const shape = [...x!.shape.slice(0, along), ...indices!.shape, ...x!.shape.slice(along! + 1)];
     return trace.call('Gather', [x, indices], { shape, dtype: x!.dtype, attributes: { axis: along! } });
   }),
+  // By comparing with each place: runtimes have the operation OneHot for some types alone.
   OneHot: kernel<tf.OneHotAttrs>((trace, { indices }, { dtype, depth, onValue, offValue }) => {
-    const values = dtype === 'int32' ? Int32Array.of(offValue, onValue) : Float32Array.of(offValue, onValue);
-    const inputs = [indices, trace.constant(Int32Array.of(depth), []), trace.constant(values, [2])];
+    const places = trace.constant(
+      Int32Array.from({ length: depth }, (_, place) => place),
+      [depth],
+    );
     const shape = [...indices!.shape, depth];
-    return cast(trace, trace.call('OneHot', inputs, { shape, dtype: dtype === 'int32' ? dtype : 'float32' }), dtype);
+    const isThere = trace.call('Equal', [expandDims(trace, indices!, -1), places], { shape, dtype: 'bool' });
+    const like = { dtype: dtype === 'int32' ? dtype : ('float32' as const) };
+    const values = [numberLike(trace, like, onValue), numberLike(trace, like, offValue)];
+    return cast(trace, trace.call('Where', [isThere, ...values], { shape, ...like }), dtype);
   }),
 };
 
