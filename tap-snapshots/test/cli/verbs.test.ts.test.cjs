@@ -60,7 +60,7 @@ patchstream: image patches, streamed
   duplicates <photos or vectors>    Find near-duplicates: copies, crops and mirror images among pictures (a folder, a list, a table of Parquet), without a model; or vectors that are nearly the same.
   study <file>                      Run a study: trainings of a grid of models, options and seeds over pipeline files, and a table of what they are measured to be. What has been run before is not run again.
   inspect <path>                    Look into the folder of a training, or the folder of a checkpoint, or a shard, or a folder of shards, or a tar, or the folder of a job: what it holds, what made it, and with --verify whether it is whole; of a training or a job, what sets its pace.
-  export <run, checkpoint or file>  Write a model's weights as one safetensors file with timm's names.
+  export <run, checkpoint or file>  Write a model's weights as one safetensors file with timm's names, or the model itself as a file of ONNX.
   check <pipeline>…                 Say everything that is wrong with files of pipelines and studies, with line and column. Opens no data, but says which folders and files are not there.
   describe <pipeline or stage>      Show a pipeline: options, the chain with shapes on its edges, memory. Or what a stage takes.
   profile <pipeline>                Predict images/s, memory, time of an epoch and the bottleneck from a few seconds of loader and trainer on their own.
