@@ -11,6 +11,7 @@
 #include <unistd.h>
 // GCC 12 warns of registers in its own header that are left as they are on purpose.
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
 #include <immintrin.h>
 #endif
 
@@ -42,46 +43,57 @@ bool systemGivesTiles() {
 PATCHSTREAM_ON_TILES inline __mmask32 firstOf32(int64_t count) { return count >= 32 ? ~__mmask32{0} : static_cast<__mmask32>((uint32_t{1} << std::max<int64_t>(count, 0)) - 1); }
 PATCHSTREAM_ON_TILES inline __mmask16 firstOf16(int64_t count) { return static_cast<__mmask16>(firstOf32(std::min<int64_t>(count, 16))); }
 
-PATCHSTREAM_ON_TILES inline __m512i row(const BFloat16* from, int64_t columns) { return _mm512_maskz_loadu_epi16(firstOf32(columns), from); }
+// 32 numbers of a row, and 16 as the lower halves of words; with zeros beyond `columns`, where not all are there.
+template <bool whole>
+PATCHSTREAM_ON_TILES inline __m512i row(const BFloat16* from, int64_t columns) {
+  return whole ? _mm512_loadu_si512(from) : _mm512_maskz_loadu_epi16(firstOf32(columns), from);
+}
+template <bool whole>
 PATCHSTREAM_ON_TILES inline __m512i row(const float* from, int64_t columns) {
-  const __m512 low = _mm512_maskz_loadu_ps(firstOf16(columns), from), high = _mm512_maskz_loadu_ps(firstOf16(columns - 16), from + 16);
+  const __m512 low = whole ? _mm512_loadu_ps(from) : _mm512_maskz_loadu_ps(firstOf16(columns), from);
+  const __m512 high = whole ? _mm512_loadu_ps(from + 16) : _mm512_maskz_loadu_ps(firstOf16(columns - 16), from + 16);
   return (__m512i)_mm512_cvtne2ps_pbh(high, low);
 }
-
+template <bool whole>
 PATCHSTREAM_ON_TILES inline __m512i words(const BFloat16* from, int64_t columns) {
-  return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(firstOf16(columns), from));
+  return _mm512_cvtepu16_epi32(whole ? _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)) : _mm256_maskz_loadu_epi16(firstOf16(columns), from));
 }
+template <bool whole>
 PATCHSTREAM_ON_TILES inline __m512i words(const float* from, int64_t columns) {
-  return _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(firstOf16(columns), from)));
+  return _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(whole ? _mm512_loadu_ps(from) : _mm512_maskz_loadu_ps(firstOf16(columns), from)));
 }
 
 // 16 numbers of two rows side by side, in pairs.
-template <class T>
+template <bool whole, class T>
 PATCHSTREAM_ON_TILES inline __m512i pairs(const T* from, int64_t stride, int64_t rows, int64_t columns) {
-  if (rows <= 0) return _mm512_setzero_si512();
-  const __m512i first = words(from, columns);
-  return rows == 1 ? first : _mm512_or_si512(first, _mm512_slli_epi32(words(from + stride, columns), 16));
+  if (!whole && rows <= 0) return _mm512_setzero_si512();
+  const __m512i first = words<whole>(from, columns);
+  return !whole && rows == 1 ? first : _mm512_or_si512(first, _mm512_slli_epi32(words<whole>(from + stride, columns), 16));
 }
 
 // 16 × 16 words, transposed: by words and pairs of words inside of quarters, then by quarters.
-PATCHSTREAM_ON_TILES inline void transpose(__m512i (&x)[16]) {
+PATCHSTREAM_ON_TILES inline __attribute__((always_inline)) void transpose(__m512i (&x)[16]) {
   __m512i y[16];
+#pragma GCC unroll 16
   for (int i = 0; i < 16; i += 2) {
     y[i] = _mm512_unpacklo_epi32(x[i], x[i + 1]);
     y[i + 1] = _mm512_unpackhi_epi32(x[i], x[i + 1]);
   }
+#pragma GCC unroll 16
   for (int i = 0; i < 16; i += 4) {
     x[i] = _mm512_unpacklo_epi64(y[i], y[i + 2]);
     x[i + 1] = _mm512_unpackhi_epi64(y[i], y[i + 2]);
     x[i + 2] = _mm512_unpacklo_epi64(y[i + 1], y[i + 3]);
     x[i + 3] = _mm512_unpackhi_epi64(y[i + 1], y[i + 3]);
   }
+#pragma GCC unroll 16
   for (int i = 0; i < 4; i++) {
     y[i] = _mm512_shuffle_i32x4(x[i], x[i + 4], 0x88);
     y[i + 4] = _mm512_shuffle_i32x4(x[i], x[i + 4], 0xdd);
     y[i + 8] = _mm512_shuffle_i32x4(x[i + 8], x[i + 12], 0x88);
     y[i + 12] = _mm512_shuffle_i32x4(x[i + 8], x[i + 12], 0xdd);
   }
+#pragma GCC unroll 16
   for (int i = 0; i < 4; i++) {
     x[i] = _mm512_shuffle_i32x4(y[i], y[i + 8], 0x88);
     x[i + 8] = _mm512_shuffle_i32x4(y[i], y[i + 8], 0xdd);
@@ -90,26 +102,33 @@ PATCHSTREAM_ON_TILES inline void transpose(__m512i (&x)[16]) {
   }
 }
 
-// One tile: 16 rows of 32 numbers as they lie, or 16 pairs of rows of 16 numbers.
-template <class T>
-PATCHSTREAM_ON_TILES void cutTile(const T* from, int64_t stride, bool paired, bool turned, int64_t rows, int64_t columns, BFloat16* to) {
+// One tile: 16 rows of 32 numbers as they lie, or 16 pairs of rows of 16 numbers; `turned`: its words transposed.
+template <bool whole, bool paired, bool turned, class T>
+PATCHSTREAM_ON_TILES inline void cutTile(const T* from, int64_t stride, int64_t rows, int64_t columns, BFloat16* to) {
   __m512i x[16];
+#pragma GCC unroll 16
   for (int64_t i = 0; i < 16; i++) {
-    if (paired) x[i] = pairs(from + 2 * i * stride, stride, rows - 2 * i, columns);
-    else x[i] = i < rows ? row(from + i * stride, columns) : _mm512_setzero_si512();
+    if (paired) x[i] = pairs<whole>(from + 2 * i * stride, stride, rows - 2 * i, columns);
+    else x[i] = whole || i < rows ? row<whole>(from + i * stride, columns) : _mm512_setzero_si512();
   }
   if (turned) transpose(x);
+#pragma GCC unroll 16
   for (int64_t i = 0; i < 16; i++) _mm512_storeu_si512(to + i * 32, x[i]);
 }
 
 // Both tiles of a block at one depth. Where a block's numbers lie in rows, its second tile is 16 rows below the first, else 16 columns beside it.
-template <class T>
-PATCHSTREAM_ON_TILES void cutPair(const T* from, int64_t stride, bool inRows, bool right, int64_t rows, int64_t columns, BFloat16* to) {
-  const bool turned = inRows == right;
-  for (int64_t half = 0; half < 2; half++, to += tileNumbers) {
-    if (inRows) cutTile(from + half * 16 * stride, stride, false, turned, rows - half * 16, columns, to);
-    else cutTile(from + half * 16, stride, true, turned, rows, columns - half * 16, to);
-  }
+template <bool whole, bool inRows, bool turned, class T>
+PATCHSTREAM_ON_TILES void cutPair(const T* from, int64_t stride, int64_t rows, int64_t columns, BFloat16* to) {
+  cutTile<whole, !inRows, turned>(from, stride, rows, columns, to);
+  if (inRows) cutTile<whole, false, turned>(from + 16 * stride, stride, rows - 16, columns, to + tileNumbers);
+  else cutTile<whole, true, turned>(from + 16, stride, rows, columns - 16, to + tileNumbers);
+}
+
+template <bool right, class T>
+PATCHSTREAM_ON_TILES void cutPair(const T* from, int64_t stride, bool inRows, int64_t rows, int64_t columns, BFloat16* to) {
+  const bool whole = rows >= tileBlock && columns >= tileBlock;
+  if (inRows) (whole ? cutPair<true, true, right, T> : cutPair<false, true, right, T>)(from, stride, rows, columns, to);
+  else (whole ? cutPair<true, false, !right, T> : cutPair<false, false, !right, T>)(from, stride, rows, columns, to);
 }
 
 PATCHSTREAM_ON_TILES void multiply(const LeftTiles& left, const BFloat16* right, int64_t depth, float* c, int64_t cStride, bool add) {
@@ -162,11 +181,11 @@ TilesInUse::~TilesInUse() { leaveTiles(); }
 
 template <class T>
 void cutLeftPair(const T* from, int64_t stride, bool transposed, int64_t rows, int64_t columns, BFloat16* to) {
-  cutPair(from, stride, !transposed, false, rows, columns, to);
+  cutPair<false>(from, stride, !transposed, rows, columns, to);
 }
 template <class T>
 void cutRightPair(const T* from, int64_t stride, bool transposed, int64_t rows, int64_t columns, BFloat16* to) {
-  cutPair(from, stride, transposed, true, rows, columns, to);
+  cutPair<true>(from, stride, transposed, rows, columns, to);
 }
 
 void multiplyTiles(const LeftTiles& left, const BFloat16* right, int64_t depth, float* c, int64_t cStride, bool add) {
