@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { fail } from '../../errors.ts';
-import type { OnnxAttribute, OnnxNode, OnnxTensor, OnnxType, OnnxValue } from '../../formats/onnx.ts';
+import type { OnnxNode, OnnxTensor, OnnxType, OnnxValue } from '../../formats/onnx.ts';
 import type { Call, Constant, Recording, Value } from './trace.ts';
 
 /** What a model computes of any number of pictures. */
@@ -36,8 +36,8 @@ class GraphMaker {
   /** Names of the answers of calls of either recording. */
   readonly #names = new Map<Call, readonly string[]>();
   readonly #known = new Set<string>();
-  /** Names of values that are computed from the number of pictures. */
-  readonly #computed = new Map<string, string>();
+  /** Answers of nodes by what they compute. */
+  readonly #computed = new Map<string, readonly string[]>();
 
   constructor(first: Recording, second: Recording, input: string, answer: string) {
     this.#recordings = [first, second];
@@ -87,11 +87,29 @@ class GraphMaker {
       if (partner.kind !== 'numbers') throw differs(kernel);
       return this.#numbers(input.values, partner.values, { kernel, isShape: operator === 'Reshape' });
     });
-    const name = this.#freshName(scope === '' ? operator : `${scope}/${operator}`);
-    const names = outputs === 1 ? [name] : Array.from({ length: outputs }, (_, i) => `${name}/${i}`);
+    const names = this.#node(operator, inputs, { attributes, scope, outputs });
     this.#names.set(call, names);
     this.#names.set(other, names);
+  }
+
+  /** A node, once for all that compute the same. @returns the names of its answers. */
+  #node(
+    operator: string,
+    inputs: readonly string[],
+    {
+      attributes = {},
+      scope,
+      outputs = 1,
+    }: Partial<Pick<OnnxNode, 'attributes'>> & { scope: string; outputs?: number },
+  ): readonly string[] {
+    const key = JSON.stringify([operator, inputs, attributes]);
+    const known = this.#computed.get(key);
+    if (known !== undefined) return known;
+    const name = this.#freshName(scope === '' ? operator : `${scope}/${operator}`);
+    const names = outputs === 1 ? [name] : Array.from({ length: outputs }, (_, i) => `${name}/${i}`);
+    this.#computed.set(key, names);
     this.#nodes.push({ name, operator, inputs, outputs: names, attributes });
+    return names;
   }
 
   #value(one: Value, other: Value, kernel: string): string {
@@ -172,19 +190,9 @@ class GraphMaker {
     return this.#tensor('int64', [values.length], new Uint8Array(words.buffer), `int64/${values.join('_')}`);
   }
 
-  /** A node that hangs on the number of pictures alone, once for all that ask for it. */
-  #compute(
-    operator: string,
-    inputs: readonly string[],
-    attributes: Readonly<Record<string, OnnxAttribute>> = {},
-  ): string {
-    const key = JSON.stringify([operator, inputs]);
-    const known = this.#computed.get(key);
-    if (known !== undefined) return known;
-    const name = this.#freshName(`pictures/${operator}`);
-    this.#computed.set(key, name);
-    this.#nodes.push({ name, operator, inputs, outputs: [name], attributes });
-    return name;
+  /** A node that hangs on the number of pictures alone. */
+  #compute(operator: string, inputs: readonly string[], attributes: OnnxNode['attributes'] = {}): string {
+    return this.#node(operator, inputs, { attributes, scope: 'pictures' })[0]!;
   }
 
   /** A tensor, once for all that have the same bytes. @param named what it is called; by default it is numbered */

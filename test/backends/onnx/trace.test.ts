@@ -52,6 +52,22 @@ t.test('what hangs on no picture is computed once, and what nobody reads is left
   t.same(parameters, []);
 });
 
+t.test('what is computed twice alike is computed once', async (t) => {
+  const { nodes } = await traced((x, weight) => {
+    const zeros = () => tf.zeros([x.shape[0]!, 1, 6, 3]).add(weight);
+    return tf.concat([zeros(), x.mul(weight), x.mul(weight), zeros()], 1);
+  });
+  t.same(nodes.map(({ operator }) => operator).sort(), [
+    'Cast',
+    'Concat',
+    'Concat',
+    'Expand',
+    'Identity',
+    'Mul',
+    'Shape',
+  ]);
+});
+
 t.test('names follow the parameters, and none is there twice', async (t) => {
   const { nodes, parameters } = await traced((x, weight) => x.mul(weight).relu().add(weight));
   t.same(

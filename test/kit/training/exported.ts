@@ -1,5 +1,6 @@
-import { writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import * as tf from '../../../src/backends/tf.ts';
 import { encodeSafetensors, type FloatTensor } from '../../../src/formats/safetensors.ts';
 import type { OnnxOptions } from '../../../src/inference/onnx.ts';
@@ -82,10 +83,11 @@ export async function weightsFile(
   return path;
 }
 
-/** Pictures [count, 32, 32, 3]. */
-export function exportedPictures(count: number): Uint8Array {
-  return Uint8Array.from(
-    { length: count * 32 * 32 * 3 },
-    (_, i) => (31 * i + 7 * ((i * i) % 251) + Math.floor(i / 97)) % 256,
-  );
+/** Photographs of the repository as [count, 32, 32, 3]. */
+export async function exportedPictures(count: number): Promise<Uint8Array> {
+  const folder = 'fixtures/held-out';
+  const names = readdirSync(folder).sort().slice(0, count);
+  const [height, width] = exportedSize;
+  const pixels = names.map((name) => sharp(join(folder, name)).resize(width, height).removeAlpha().raw().toBuffer());
+  return Buffer.concat(await Promise.all(pixels));
 }
