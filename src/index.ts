@@ -21,6 +21,7 @@ export type {
 export { type Notice, type NoticeCode, noticeCatalogue, noticeText } from './events/notices.ts';
 export type { BufferPool } from './files/buffer-pool.ts';
 export { pathOption } from './files/path-option.ts';
+export type { OnnxType, OnnxValue } from './formats/onnx.ts';
 export { openVectors } from './formats/vectors/open.ts';
 export type { VectorBatch, VectorSet } from './formats/vectors/vector-set.ts';
 export { embed, predict, tokenize } from './inference/index.ts';
@@ -37,6 +38,7 @@ export type { Problem } from './pipeline/problem.ts';
 export { createRegistry, type Registry } from './pipeline/registry.ts';
 export { Random } from './random.ts';
 export { embedPictures } from './runs/embed-pictures.ts';
+export { type ExportedModel, exportOnnx, type ModelToExport } from './runs/export-onnx.ts';
 export type { Batch, BatchOptions } from './runs/loader/batches.ts';
 export { definePipeline, type Pipeline, pipeline } from './runs/loader/define.ts';
 export type { OpenOptions } from './runs/loader/open.ts';

@@ -1,14 +1,12 @@
 import { stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { counted } from '../counts.ts';
 import { fail, printable } from '../errors.ts';
-import { onnxFiles } from '../formats/onnx.ts';
 import { floatsOf, safetensorsParts } from '../formats/safetensors.ts';
-import { foundTrained } from '../inference/trained.ts';
-import { version } from '../pipeline/version.ts';
+import { exportOnnx } from '../runs/export-onnx.ts';
 import { checkpointAt, checkpointFolder, checkpointNames, runFolderOf } from '../train/weights/checkpoint.ts';
 import { encoderTensors, readWeights } from '../train/weights/weights-file.ts';
-import { discard, unlessGone, writeOnce } from '../whole-file.ts';
+import { writeOnce } from '../whole-file.ts';
 import { type Command, exits, type Given, onlyWord, type Terminal, weightsOf, weightsOption } from './command.ts';
 
 /** `patchstream export <run, checkpoint or file>` */
@@ -37,7 +35,7 @@ export const exportWeights: Command = {
     const word = onlyWord(exportWeights, given);
     const encoder = given.flag('encoder');
     const output = given.text('output');
-    if (output?.toLowerCase().endsWith('.onnx')) return exportOnnx(word, output, given, { stdout, stderr });
+    if (output?.toLowerCase().endsWith('.onnx')) return exportModel(word, output, given, { stdout, stderr });
     if (given.text('pool') !== undefined)
       throw unfit('--pool', 'It is for a file that ends in .onnx: name one with --output.');
     const folder = await folderFor(word);
@@ -59,39 +57,23 @@ export const exportWeights: Command = {
 };
 
 /** The model of a run, a checkpoint or a file of weights as a graph of operations. */
-async function exportOnnx(
-  word: string,
-  path: string,
+async function exportModel(
+  from: string,
+  output: string,
   given: Given,
   { stdout, stderr }: Pick<Terminal, 'stdout' | 'stderr'>,
 ): Promise<number> {
   if (given.flag('encoder')) throw unfit('--encoder', 'Of a model with an encoder ONNX has that alone: leave it out.');
-  const pool = given.text('pool') ?? undefined;
+  const pool = given.text('pool');
   if (pool !== undefined && pool !== 'mean' && pool !== 'cls' && pool !== 'patches')
     throw unfit(`--pool ${pool}`, 'It must be `mean`, `cls` or `patches`.');
-  const { weights } = weightsOf(exportWeights, given);
-  // Before the work of making it.
-  if ((await stat(path).catch(unlessGone)) !== undefined) throw taken(path);
-  const trained = foundTrained(word, process.cwd(), weights);
   const note = (text: string) => stderr.write(`${printable(text)}\n`);
-  for (const text of trained.notes) note(text);
-  // Only here, so that what only looks at arguments never loads tfjs.
-  const { onnxGraph } = await import('../inference/onnx.ts');
-  const graph = await onnxGraph(trained, { pool, weights, version: version(), note });
-  const beside = `${path}.data`;
-  const { model, data } = onnxFiles(graph, basename(beside));
-  if (data !== undefined) await writeOnce(beside, data, { taken: taken(beside) });
-  try {
-    await writeOnce(path, model, { taken: taken(path) });
-  } catch (error) {
-    if (data !== undefined) await discard(beside);
-    throw error;
-  }
-  const [from, to] = [graph.inputs[0]!, graph.outputs[0]!].map(
+  const made = await exportOnnx({ from, output, pool, ...weightsOf(exportWeights, given), note });
+  const [takes, gives] = [made.input, made.answer].map(
     ({ name, type, shape }) => `${name} ${type} [${shape.join(', ')}]`,
   );
-  const also = data === undefined ? '' : `, its tensors in ${beside}`;
-  stdout.write(`${from} to ${to}, ${counted(graph.nodes.length, 'node')}: ${path}${also}\n`);
+  const also = made.data === undefined ? '' : `, its tensors in ${made.data}`;
+  stdout.write(`${takes} to ${gives}, ${counted(made.nodes, 'node')}: ${output}${also}\n`);
   return exits.ok;
 }
 

@@ -41,7 +41,7 @@ export async function onnxGraph(trained: Trained, { pool, weights, version, note
     const task = taskOf(model, pool);
     const [height, width] = size;
     const trace = new Trace(params);
-    const recordings = await withTrace(trace, () =>
+    const recordings = withTrace(trace, () =>
       counts.map((count) =>
         trace.record([count, height, width, 3], (picture) => answerOf(model, task, { params, picture })),
       ),

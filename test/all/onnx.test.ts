@@ -130,9 +130,7 @@ t.test('onnxruntime computes of operations what tfjs computes', { skip }, async 
   for (const [name, operation] of Object.entries(operations)) {
     const compute = (x: tf.Tensor) => operation(x as tf.Tensor4D, parameter as tf.Tensor1D);
     const trace = new Trace({ weight: parameter });
-    const [first, second] = await withTrace(trace, () =>
-      [3, 5].map((count) => trace.record([count, 8, 6, 3], compute)),
-    );
+    const [first, second] = withTrace(trace, () => [3, 5].map((count) => trace.record([count, 8, 6, 3], compute)));
     const { nodes, constants, answer } = graphOf([first!, second!], 'picture', 'answer');
     const weight = { name: 'weight', type: 'float32', shape: [3], bytes: bytesOf(parameter.dataSync()) } as const;
     const { model } = onnxFiles(

@@ -4,6 +4,7 @@ import t from 'tap';
 import { prepareWasm } from '../../src/backends/wasm/wasm.ts';
 import { decodeSafetensors, floatsOf } from '../../src/formats/safetensors.ts';
 import { checkpointFolder, saveCheckpoint } from '../../src/train/weights/checkpoint.ts';
+import { trainedKey } from '../../src/train/weights/trained-on.ts';
 import { writeFiles } from '../kit/files/folder.ts';
 import { readOnnx } from '../kit/onnx.ts';
 import { patchstream } from '../kit/runs/terminal.ts';
@@ -151,3 +152,31 @@ t.test('a file that ends in .onnx is the model itself', async (t) => {
   await refused(2, /^TRAINED_MISSING/, join(root, 'nothing'), ...other);
   await refused(2, /^TRAINED_UNKNOWN/, await save(root, 1), ...other);
 });
+
+t.test(
+  'of a checkpoint with an average a file of ONNX has that, unless the trained weights are asked for',
+  async (t) => {
+    const root = t.testdir({});
+    const { tensors, metadata } = await read(await weightsFile(root, exportable[0]!));
+    const trained = new Map(
+      [...tensors].map(([name, tensor]) => [name, { shape: tensor.shape, data: floatsOf(tensor) }]),
+    );
+    const average = new Map(
+      [...trained].map(([name, { shape, data }]) => [name, { shape, data: data.map(() => 0.5) }]),
+    );
+    await saveCheckpoint(checkpointFolder(root), {
+      state: { step: 1, position: 1, updates: 1, seed: 7, versions: {}, definition: 'd' },
+      ...{ model: trained, optimizer: new Map(), average, trained: metadata[trainedKey]! },
+    });
+    for (const [weights, values] of [
+      [[], average],
+      [['--weights', 'model'], trained],
+    ] as const) {
+      const output = join(root, `${weights.length}.onnx`);
+      const told = await patchstream(['export', root, '--output', output, ...weights]);
+      t.match(told, { code: 0 }, told.err);
+      const { bytes } = readOnnx(await readFile(output)).tensors.get('norm.bias')!;
+      t.same(new Float32Array(Uint8Array.from(bytes!).buffer), values.get('norm.bias')!.data);
+    }
+  },
+);

@@ -237,8 +237,8 @@ function constantValue(values: tf.BackendValues, shape: readonly number[], dtype
 
 let registered = false;
 
-/** Has `work` run with a trace as tfjs' backend, and puts back the one before. */
-export async function withTrace<T>(trace: Trace, work: () => T): Promise<T> {
+/** Has `work` run with a trace as tfjs' backend, and puts back the one before; nothing else of the program runs meanwhile. */
+export function withTrace<T>(trace: Trace, work: () => T): T {
   if (!registered) {
     registered = true;
     const names = [...tf.getKernelsForBackend('cpu').map(({ kernelName }) => kernelName), ...Object.keys(kernels)];
@@ -251,11 +251,12 @@ export async function withTrace<T>(trace: Trace, work: () => T): Promise<T> {
   }
   const before = tf.getBackend();
   tf.registerBackend(traceBackend, () => trace);
-  await tf.setBackend(traceBackend);
+  // Backends that are there at once tfjs takes at once; it has a promise for the others.
+  void tf.setBackend(traceBackend);
   try {
     return work();
   } finally {
-    await tf.setBackend(before);
+    void tf.setBackend(before);
     tf.removeBackend(traceBackend);
   }
 }

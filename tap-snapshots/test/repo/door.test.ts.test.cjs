@@ -38,6 +38,7 @@ duplicates
 each
 embed
 embedPictures
+exportOnnx
 expw
 faceCrop
 fail
@@ -103,6 +104,7 @@ type Definition
 type ErrorCode
 type EvaluationDone
 type EventOf
+type ExportedModel
 type FieldSpec
 type Fields
 type Finished
@@ -114,11 +116,14 @@ type MeasureDefinition
 type Measured
 type Model
 type ModelDefinition
+type ModelToExport
 type ModelTools
 type Neighbour
 type Notice
 type NoticeCode
 type NoticeGiven
+type OnnxType
+type OnnxValue
 type OpenOptions
 type OpenSink
 type OpenSource

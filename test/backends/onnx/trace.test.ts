@@ -12,7 +12,7 @@ const parameter = tf.variable(tf.tensor1d([0.1, 0.5, 0.9]));
 /** The graph of an operation. */
 async function traced(operation: Operation) {
   const trace = new Trace({ 'layer.weight': parameter });
-  const [first, second] = await withTrace(trace, () =>
+  const [first, second] = withTrace(trace, () =>
     [3, 5].map((count) => trace.record([count, 8, 6, 3], (x) => operation(x as tf.Tensor4D, parameter as tf.Tensor1D))),
   );
   return graphOf([first!, second!], 'picture', 'answer');
