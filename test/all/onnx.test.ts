@@ -62,6 +62,44 @@ function computed(folder: string, cases: readonly Case[]): { shape: number[]; dt
     });
 }
 
+const inBrowsers = `
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { env, InferenceSession, Tensor } from 'onnxruntime-web';
+env.wasm.numThreads = 1;
+for (const { name, path, pictures } of JSON.parse(readFileSync('cases.json', 'utf8'))) {
+  const beside = name + '.data';
+  const externalData = existsSync(beside) ? [{ path: beside, data: readFileSync(beside) }] : [];
+  const session = await InferenceSession.create(readFileSync(path), { externalData });
+  for (const { path, shape, answer } of pictures) {
+    const made = await session.run({ picture: new Tensor('uint8', readFileSync(path), shape) });
+    writeFileSync(answer, new Uint8Array(Float32Array.from(Object.values(made)[0].data, Number).buffer));
+  }
+}
+`;
+
+const packages = () =>
+  installPackages('test/engines/onnxruntime/package.json', 'onnxruntime', {
+    runner: run,
+    say: t.comment,
+    env: process.env,
+  });
+
+/** Has onnxruntime for browsers compute the cases of the folder, where it can be had; the answers, in their order. */
+function computedAsInBrowsers(folder: string, cases: readonly Case[]): Float32Array[] {
+  const installed = packages();
+  if ('missing' in installed) {
+    t.comment(installed.missing);
+    return [];
+  }
+  mkdirSync(join(folder, 'node_modules'));
+  symlinkSync(join(installed.folder, 'node_modules/onnxruntime-web'), join(folder, 'node_modules/onnxruntime-web'));
+  writeFileSync(join(folder, 'run.mjs'), inBrowsers);
+  const { status, stderr } = run(process.execPath, ['run.mjs'], { cwd: folder });
+  if (status !== 0) throw new Error(stderr);
+  const files = cases.flatMap(({ pictures }) => pictures.map(({ answer }) => answer));
+  return files.map((file) => new Float32Array(Uint8Array.from(readFileSync(file)).buffer));
+}
+
 /** The largest difference, of numbers of about this size. */
 function farthest(found: ArrayLike<number>, expected: ArrayLike<number>): number {
   let most = found.length === expected.length ? 0 : Number.POSITIVE_INFINITY;
@@ -113,12 +151,16 @@ t.test('onnxruntime computes of each model what it computes here', { skip }, asy
     opened.dispose();
     cases.push({ name: one.name, path, pictures });
   }
-  for (const [i, { shape, values }] of computed(root, cases).entries()) {
-    const { name } = cases[Math.floor(i / counts.length)]!;
+  const check = (where: string, i: number, values: Float32Array) => {
+    const count = counts[i % counts.length];
     const far = farthest(values, expected[i]!);
-    t.ok(far < 1e-5, `${name}, ${shape.join(' × ')}: ${far.toExponential(1)}`);
+    t.ok(far < 1e-5, `${where}, ${cases[Math.floor(i / counts.length)]!.name} of ${count}: ${far.toExponential(1)}`);
+  };
+  for (const [i, { shape, values }] of computed(root, cases).entries()) {
+    check('Python', i, values);
     t.equal(shape[0], counts[i % counts.length]);
   }
+  for (const [i, values] of computedAsInBrowsers(root, cases).entries()) check('browsers', i, values);
 });
 
 t.test('onnxruntime computes of operations what tfjs computes', { skip }, async (t) => {
@@ -187,10 +229,9 @@ t.test('the examples of the page run', { skip }, async (t) => {
   const inPython = run(python, ['example.py'], { cwd: root });
   t.ok(classifier.classNames!.includes(inPython.stdout.trim()), inPython.stdout + inPython.stderr);
 
-  const machine = { runner: run, say: t.comment, env: process.env };
-  const packages = installPackages('test/engines/onnxruntime/package.json', 'onnxruntime', machine);
-  if ('missing' in packages) return t.comment(packages.missing);
-  symlinkSync(join(packages.folder, 'node_modules/onnxruntime-node'), join(root, 'node_modules/onnxruntime-node'));
+  const found = packages();
+  if ('missing' in found) return t.comment(found.missing);
+  symlinkSync(join(found.folder, 'node_modules/onnxruntime-node'), join(root, 'node_modules/onnxruntime-node'));
   symlinkSync(resolve('node_modules/sharp'), join(root, 'node_modules/sharp'));
   const inNode = run(process.execPath, ['example.mjs'], { cwd: root });
   t.match(inNode.stdout, /^\[ 1, 16 \] Float32Array\(16\)/, inNode.stderr);
