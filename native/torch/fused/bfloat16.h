@@ -35,30 +35,18 @@ struct Halves {
   typedef uint16_t H __attribute__((vector_size(2 * W)));
 };
 
-// The bits of the bfloat16 nearest to each of W floats, ties to even, in the lower halves; what is no number stays none.
+// W floats to the nearest bfloat16, ties to even; what is no number stays none.
 template <int W>
-PATCHSTREAM_INLINE typename Halves<W>::U nearestBits(Floats<W> x) {
+PATCHSTREAM_INLINE void store(BFloat16* to, Floats<W> x) {
   using U = typename Halves<W>::U;
+  using H = typename Halves<W>::H;
   U bits;
   std::memcpy(&bits, &x, sizeof bits);
   const U rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
   const U none = U{} + 0x7fc0u;
-  return x == x ? rounded : none;
-}
-
-template <int W>
-PATCHSTREAM_INLINE void store(BFloat16* to, Floats<W> x) {
-  using H = typename Halves<W>::H;
-  const H upper = __builtin_convertvector(nearestBits<W>(x), H);
+  const U kept = x == x ? rounded : none;
+  const H upper = __builtin_convertvector(kept, H);
   std::memcpy(to, &upper, sizeof upper);
-}
-
-// W floats, each rounded to a number that bfloat16 has.
-template <int W>
-PATCHSTREAM_INLINE Floats<W> nearest(Floats<W> x) {
-  const typename Halves<W>::U bits = nearestBits<W>(x) << 16;
-  std::memcpy(&x, &bits, sizeof x);
-  return x;
 }
 
 template <int W>

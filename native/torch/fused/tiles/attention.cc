@@ -1,15 +1,16 @@
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <limits>
 #include <optional>
 
 #include "device/device.h"
 #include "fused/bfloat16.h"
-#include "fused/simd.h"
 #include "fused/tiles/operations.h"
 #include "fused/tiles/tiles.h"
+#include "fused/tiles/vectors.h"
 #include "threads.h"
+
+#ifdef PATCHSTREAM_TILES
 
 namespace patchstream {
 
@@ -27,89 +28,80 @@ struct Padded {
   }
 };
 
-// Logits of a block of rows to shares in bfloat16: `logits` and `shares` in rows of `padded` numbers, of which those beyond T get no share. Row i has perBucket[i, ids[i, j]] added.
-struct ShareBlock {
-  template <int W>
-  static PATCHSTREAM_INLINE void run(float* logits, const float* perBucket, const int32_t* ids, BFloat16* shares, int64_t rows, const AttentionLayout* at,
-                                     const Padded* padded) {
-    using F = Floats<W>;
-    const int64_t T = at->T, width = padded->T;
-    constexpr float none = -std::numeric_limits<float>::infinity();
-    for (int64_t i = 0; i < rows; i++, logits += width, shares += width) {
-      for (int64_t j = 0; j < width; j += W) store<W>(logits + j, load<W>(logits + j) * at->scale);
+// Logits of a block of rows to shares in bfloat16: `logits` and `shares` in rows of padded.T numbers, of which those beyond T get no share. Row i has perBucket[i, ids[i, j]] added.
+PATCHSTREAM_ON_TILES void shareBlock(float* logits, const float* perBucket, const int32_t* ids, BFloat16* shares, int64_t rows, const AttentionLayout& at,
+                                     const Padded& padded) {
+  const __m512 scale = _mm512_set1_ps(at.scale), tableScale = _mm512_set1_ps(at.tableScale);
+  const __m512 none = _mm512_set1_ps(-std::numeric_limits<float>::infinity());
+  for (int64_t i = 0; i < rows; i++, logits += padded.T, shares += padded.T) {
+    __m512 highest = none;
+    for (int64_t j = 0; j < padded.T; j += lanes) {
+      const __mmask16 mask = firstOf16(at.T - j);
+      __m512 x = _mm512_mul_ps(get(logits + j), scale);
       if (perBucket != nullptr) {
-        for (int64_t j = 0; j < T; j++) logits[j] += perBucket[ids[j]] * at->tableScale;
-        perBucket += padded->buckets;
-        ids += T;
+        const __m512i buckets = _mm512_maskz_loadu_epi32(mask, ids + j);
+        x = _mm512_fmadd_ps(_mm512_mask_i32gather_ps(none, mask, buckets, perBucket, sizeof(float)), tableScale, x);
       }
-      for (int64_t j = T; j < width; j++) logits[j] = none;
-      F highest = F{} + none;
-      for (int64_t j = 0; j < width; j += W) {
-        const F x = load<W>(logits + j);
-        highest = x > highest ? x : highest;
-      }
-      const float top = maxOf<W>(highest);
-      F total{};
-      for (int64_t j = 0; j < width; j += W) {
-        const F share = expOf<W>(load<W>(logits + j) - top);
-        total += share;
-        store<W>(logits + j, share);
-      }
-      const float factor = 1 / sumOf<W>(total);
-      for (int64_t j = 0; j < width; j += W) store<W>(shares + j, load<W>(logits + j) * factor);
+      x = _mm512_mask_mov_ps(none, mask, x);
+      put(logits + j, x);
+      highest = _mm512_max_ps(x, highest);
     }
-  }
-};
-
-// dShares of a block of rows to dLogits: (dShares − Σ dShares·shares)·shares, all in rows of `padded` numbers. perBucket gets the sums by bucket times `bucketScale`.
-struct ShareGradBlock {
-  template <int W>
-  static PATCHSTREAM_INLINE void run(float* change, const BFloat16* shares, BFloat16* dLogits, float* sums, BFloat16* perBucket, float bucketScale,
-                                     const int32_t* ids, int64_t rows, const AttentionLayout* at, const Padded* padded) {
-    using F = Floats<W>;
-    const int64_t width = padded->T;
-    for (int64_t i = 0; i < rows; i++, change += width, shares += width, dLogits += width) {
-      F products{};
-      for (int64_t j = 0; j < width; j += W) products += load<W>(change + j) * load<W>(shares + j);
-      const float mean = sumOf<W>(products);
-      for (int64_t j = 0; j < width; j += W) {
-        const F x = (load<W>(change + j) - mean) * load<W>(shares + j);
-        store<W>(change + j, x);
-        store<W>(dLogits + j, x);
-      }
-      if (perBucket == nullptr) continue;
-      std::fill(sums, sums + padded->buckets, 0.0f);
-      for (int64_t j = 0; j < at->T; j++) sums[ids[j]] += change[j];
-      for (int64_t j = 0; j < padded->buckets; j += W) store<W>(perBucket + j, load<W>(sums + j) * bucketScale);
-      perBucket += padded->buckets;
-      ids += at->T;
+    const __m512 top = _mm512_set1_ps(_mm512_reduce_max_ps(highest));
+    __m512 total = _mm512_setzero_ps();
+    for (int64_t j = 0; j < padded.T; j += lanes) {
+      const __m512 share = expOfNegative(_mm512_sub_ps(get(logits + j), top));
+      total = _mm512_add_ps(total, share);
+      put(logits + j, share);
     }
+    const __m512 factor = _mm512_set1_ps(1 / _mm512_reduce_add_ps(total));
+    for (int64_t j = 0; j < padded.T; j += lanes) put(shares + j, _mm512_mul_ps(get(logits + j), factor));
+    if (perBucket == nullptr) continue;
+    perBucket += padded.buckets;
+    ids += at.T;
   }
-};
+}
 
-// A block of sums, times `scale`, to its place among the rows of a result of float32 or bfloat16. `rounded`: to numbers of bfloat16 in either.
-struct PlaceBlock {
-  template <int W, class T>
-  static PATCHSTREAM_INLINE void run(const float* sums, float scale, T* to, int64_t stride, bool rounded, int64_t rows, int64_t width) {
-    for (int64_t row = 0; row < rows; row++, sums += tileBlock, to += stride) {
-      int64_t i = 0;
-      for (; i + W <= width; i += W) {
-        const Floats<W> x = load<W>(sums + i) * scale;
-        store<W>(to + i, rounded ? nearest<W>(x) : x);
-      }
-      for (; i < width; i++) to[i] = rounded ? static_cast<float>(BFloat16(sums[i] * scale)) : sums[i] * scale;
+// dShares of a block of rows to dLogits: (dShares − Σ dShares·shares)·shares, all in rows of padded.T numbers. perBucket gets the sums by bucket times tableScale / scale.
+PATCHSTREAM_ON_TILES void shareGradBlock(float* change, const BFloat16* shares, BFloat16* dLogits, float* sums, BFloat16* perBucket, const int32_t* ids,
+                                         int64_t rows, const AttentionLayout& at, const Padded& padded) {
+  const __m512 bucketScale = _mm512_set1_ps(at.tableScale / at.scale);
+  for (int64_t i = 0; i < rows; i++, change += padded.T, shares += padded.T, dLogits += padded.T) {
+    __m512 products = _mm512_setzero_ps();
+    for (int64_t j = 0; j < padded.T; j += lanes) products = _mm512_fmadd_ps(get(change + j), get(shares + j), products);
+    const __m512 mean = _mm512_set1_ps(_mm512_reduce_add_ps(products));
+    for (int64_t j = 0; j < padded.T; j += lanes) {
+      const __m512 x = _mm512_mul_ps(_mm512_sub_ps(get(change + j), mean), get(shares + j));
+      put(change + j, x);
+      put(dLogits + j, x);
     }
+    if (perBucket == nullptr) continue;
+    std::fill(sums, sums + padded.buckets, 0.0f);
+    for (int64_t j = 0; j < at.T; j++) sums[ids[j]] += change[j];
+    for (int64_t j = 0; j < padded.buckets; j += lanes) put(perBucket + j, _mm512_mul_ps(get(sums + j), bucketScale));
+    perBucket += padded.buckets;
+    ids += at.T;
   }
-};
+}
 
-// The blocks of a result [T, d] of one head, whose sums `multiply(row, column, sums)` makes.
+// A block of sums, times `scale`, to its place among the rows of a result of float32 or bfloat16; `rounded`: to numbers of bfloat16 in either.
+template <bool rounded, class T>
+PATCHSTREAM_ON_TILES void placeBlock(const float* sums, float scale, T* to, int64_t stride, int64_t rows, int64_t width) {
+  const __m512 factor = _mm512_set1_ps(scale);
+  for (int64_t row = 0; row < rows; row++, sums += tileBlock, to += stride)
+    for (int64_t i = 0; i < width; i += lanes) {
+      const __m512 x = _mm512_mul_ps(get(sums + i), factor);
+      if (rounded) putRounded(to + i, x, firstOf16(width - i));
+      else put(to + i, x, firstOf16(width - i));
+    }
+}
+
+// The blocks of a gradient [T, d] of one head, whose sums `multiply(row, column, sums)` makes.
 template <class T, class Multiply>
-void placeBlocks(const AttentionLayout& at, float* sums, float scale, T* to, int64_t stride, bool rounded, Multiply multiply) {
+void placeBlocks(const AttentionLayout& at, float* sums, float scale, T* to, Multiply multiply) {
   for (int64_t row = 0; row < at.T; row += tileBlock)
     for (int64_t column = 0; column < at.d; column += tileBlock) {
       multiply(row / tileBlock, column / tileBlock, sums);
-      simd<PlaceBlock>(static_cast<const float*>(sums), scale, to + row * stride + column, stride, rounded, std::min(tileBlock, at.T - row),
-                       std::min(tileBlock, at.d - column));
+      placeBlock<true>(sums, scale, to + row * at.stride() + column, at.stride(), std::min(tileBlock, at.T - row), std::min(tileBlock, at.d - column));
     }
 }
 
@@ -149,13 +141,13 @@ Attention onTiles(const at::Tensor& qkv, const at::Tensor& table, const at::Tens
         for (int64_t column = 0; column < padded.bucketBlocks; column++)
           multiplyTiles(queries, vectors->block(column), padded.ds, perBucket + column * tileBlock, padded.buckets, false);
         const int32_t* ids = vectors ? allIds + b * at.ownIds + row * at.T : nullptr;
-        simd<ShareBlock>(logits, static_cast<const float*>(perBucket), ids, shares, rows, &at, &padded);
+        shareBlock(logits, perBucket, ids, shares, rows, at, padded);
         for (int64_t j = 0; j < rows; j++)
           std::memcpy(allShares + (i * at.T + row + j) * at.T, shares + j * padded.T, at.T * sizeof(BFloat16));
         for (int64_t column = 0; column < padded.ds; column++) {
           multiplyTiles(LeftTiles::rows(shares, padded.T), v + column * padded.Ts * pairNumbers, padded.Ts, sums, tileBlock, false);
-          simd<PlaceBlock>(static_cast<const float*>(sums), 1.0f, y + at.output(b, h) + row * at.width() + column * tileBlock, at.width(), false, rows,
-                           std::min(tileBlock, at.d - column * tileBlock));
+          placeBlock<false>(sums, 1, y + at.output(b, h) + row * at.width() + column * tileBlock, at.width(), rows,
+                            std::min(tileBlock, at.d - column * tileBlock));
         }
       }
     }
@@ -211,7 +203,7 @@ AttentionGrad gradOnTiles(const at::Tensor& dy, const at::Tensor& qkv, const at:
       Out* dk = dq + at.width();
       Out* dv = dk + at.width();
       const auto cutBlock = [&](int64_t row) { return LeftTiles::cut(turned + row * padded.Ts * pairNumbers); };
-      const auto place = [&](float scale, Out* into, auto multiply) { placeBlocks(at, sums, scale, into, at.stride(), true, multiply); };
+      const auto place = [&](float scale, Out* into, auto multiply) { placeBlocks(at, sums, scale, into, multiply); };
 
       cutLeft(OperandOf<BFloat16>{given, padded.T, true}, at.T, at.T, turned);
       place(1, dv, [&](int64_t row, int64_t column, float* block) {
@@ -222,9 +214,8 @@ AttentionGrad gradOnTiles(const at::Tensor& dy, const at::Tensor& qkv, const at:
           multiplyTiles(LeftTiles::cut(dMixed + row * padded.ds * pairNumbers), v + column * padded.ds * pairNumbers, padded.ds, dShares + column * tileBlock,
                         padded.T, false);
         const int64_t first = row * tileBlock;
-        simd<ShareGradBlock>(dShares, static_cast<const BFloat16*>(given + first * padded.T), dLogits + first * padded.T, bucketSums,
-                             vectors ? dPerBucket + first * padded.buckets : nullptr, at.tableScale / at.scale,
-                             vectors ? allIds + b * at.ownIds + first * at.T : nullptr, std::min(tileBlock, at.T - first), &at, &padded);
+        shareGradBlock(dShares, given + first * padded.T, dLogits + first * padded.T, bucketSums, vectors ? dPerBucket + first * padded.buckets : nullptr,
+                       vectors ? allIds + b * at.ownIds + first * at.T : nullptr, std::min(tileBlock, at.T - first), at, padded);
       }
       place(at.scale, dq, [&](int64_t row, int64_t column, float* block) {
         multiplyTiles(LeftTiles::rows(dLogits + row * tileBlock * padded.T, padded.T), k + column * padded.Ts * pairNumbers, padded.Ts, block, tileBlock, false);
@@ -275,3 +266,5 @@ AttentionGrad attentionGradByTiles(const at::Tensor& dy, const at::Tensor& qkv, 
 }
 
 }  // namespace patchstream
+
+#endif

@@ -2,10 +2,12 @@
 
 #include "device/device.h"
 #include "fused/bfloat16.h"
-#include "fused/gelu.h"
 #include "fused/tiles/operations.h"
 #include "fused/tiles/tiles.h"
+#include "fused/tiles/vectors.h"
 #include "threads.h"
+
+#ifdef PATCHSTREAM_TILES
 
 namespace patchstream {
 
@@ -15,75 +17,57 @@ namespace {
 constexpr int64_t groupBlocks = 8;
 constexpr int64_t groupRows = groupBlocks * tileBlock;
 
-// What follows reads sums from rows of `tileBlock` floats and writes one block of columns of a result.
-struct BiasBlock {
-  template <int W, class T>
-  static PATCHSTREAM_INLINE void run(const float* sums, const float* bias, T* y, int64_t stride, int64_t rows, int64_t width) {
-    for (int64_t row = 0; row < rows; row++, sums += tileBlock, y += stride) {
-      int64_t i = 0;
-      for (; i + W <= width; i += W) store<W>(y + i, bias == nullptr ? load<W>(sums + i) : load<W>(sums + i) + load<W>(bias + i));
-      for (; i < width; i++) y[i] = bias == nullptr ? sums[i] : sums[i] + bias[i];
-    }
+// What follows reads sums from rows of `tileBlock` floats and writes one block of columns of a result, in rows of `stride` numbers.
+template <class T>
+PATCHSTREAM_ON_TILES void biasBlock(const float* sums, const float* bias, T* y, int64_t stride, int64_t rows, int64_t width) {
+  for (int64_t i = 0; i < width; i += lanes) {
+    const __mmask16 mask = firstOf16(width - i);
+    const __m512 shift = bias == nullptr ? _mm512_setzero_ps() : get(bias + i, mask);
+    for (int64_t row = 0; row < rows; row++) put(y + row * stride + i, _mm512_add_ps(get(sums + row * tileBlock + i), shift), mask);
   }
-};
+}
 
-// Numbers of bfloat16, whatever type holds them.
-struct RoundBlock {
-  template <int W, class T>
-  static PATCHSTREAM_INLINE void run(const float* sums, T* y, int64_t stride, int64_t rows, int64_t width) {
-    for (int64_t row = 0; row < rows; row++, sums += tileBlock, y += stride) {
-      int64_t i = 0;
-      for (; i + W <= width; i += W) store<W>(y + i, nearest<W>(load<W>(sums + i)));
-      for (; i < width; i++) y[i] = BFloat16(sums[i]);
+template <class T>
+PATCHSTREAM_ON_TILES void biasGeluBlock(const float* sums, const float* bias, T* y, BFloat16* slope, int64_t stride, int64_t rows, int64_t width) {
+  for (int64_t i = 0; i < width; i += lanes) {
+    const __mmask16 mask = firstOf16(width - i);
+    const __m512 shift = bias == nullptr ? _mm512_setzero_ps() : get(bias + i, mask);
+    for (int64_t row = 0; row < rows; row++) {
+      __m512 value, rise;
+      geluAndSlope(_mm512_add_ps(get(sums + row * tileBlock + i), shift), value, rise);
+      put(y + row * stride + i, value, mask);
+      put(slope + row * stride + i, rise, mask);
     }
   }
-};
+}
 
-struct BiasGeluBlock {
-  template <int W, class T>
-  static PATCHSTREAM_INLINE void run(const float* sums, const float* bias, T* y, BFloat16* slope, int64_t stride, int64_t rows, int64_t width) {
-    for (int64_t row = 0; row < rows; row++, sums += tileBlock, y += stride, slope += stride) {
-      Floats<W> value, rise;
-      int64_t i = 0;
-      for (; i + W <= width; i += W) {
-        const Floats<W> x = load<W>(sums + i);
-        geluOf<W>(bias == nullptr ? x : x + load<W>(bias + i), value, rise);
-        store<W>(y + i, value);
-        store<W>(slope + i, rise);
-      }
-      if (i == width) continue;
-      const Floats<W> x = loadSome<W>(sums + i, width - i);
-      geluOf<W>(bias == nullptr ? x : x + loadSome<W>(bias + i, width - i), value, rise);
-      for (int64_t lane = 0; lane < width - i; lane++) {
-        y[i + lane] = value[lane];
-        slope[i + lane] = rise[lane];
-      }
-    }
-  }
-};
+template <class T>
+PATCHSTREAM_ON_TILES void roundBlock(const float* sums, T* y, int64_t stride, int64_t rows, int64_t width) {
+  for (int64_t row = 0; row < rows; row++)
+    for (int64_t i = 0; i < width; i += lanes) putRounded(y + row * stride + i, get(sums + row * tileBlock + i), firstOf16(width - i));
+}
 
-// dPre = dy·slope, or dy without a slope, in bfloat16; sums[i] += Σ over rows of dPre before it is rounded.
-struct SlopeRows {
-  template <int W, class T>
-  static PATCHSTREAM_INLINE void run(const T* dy, const BFloat16* slope, BFloat16* dPre, int64_t stride, float* sums, int64_t rows, int64_t width) {
-    for (int64_t row = 0; row < rows; row++, dy += width, dPre += stride) {
-      int64_t i = 0;
-      for (; i + W <= width; i += W) {
-        Floats<W> d = load<W>(dy + i);
-        if (slope != nullptr) d *= load<W>(slope + i);
-        store<W>(dPre + i, d);
-        if (sums != nullptr) store<W>(sums + i, load<W>(sums + i) + d);
-      }
-      for (; i < width; i++) {
-        float d = dy[i];
-        if (slope != nullptr) d *= static_cast<float>(slope[i]);
-        dPre[i] = d;
-        if (sums != nullptr) sums[i] += d;
-      }
-      if (slope != nullptr) slope += width;
+PATCHSTREAM_ON_TILES void narrowRows(const float* from, BFloat16* to, int64_t count) {
+  for (int64_t i = 0; i < count; i += lanes) {
+    const __mmask16 mask = firstOf16(count - i);
+    put(to + i, get(from + i, mask), mask);
+  }
+}
+
+// dPre = dy·slope, or dy without a slope, in bfloat16, in rows of `stride` numbers; sums[i] += Σ over rows of dPre before it is rounded.
+// Row by row, as dy lies in memory that is far.
+template <bool sloped, class T>
+PATCHSTREAM_ON_TILES void slopeRows(const T* dy, const BFloat16* slope, BFloat16* dPre, int64_t stride, float* sums, int64_t rows, int64_t width) {
+  for (int64_t row = 0; row < rows; row++, dy += width, dPre += stride) {
+    for (int64_t i = 0; i < width; i += lanes) {
+      const __mmask16 mask = firstOf16(width - i);
+      __m512 d = get(dy + i, mask);
+      if (sloped) d = _mm512_mul_ps(d, get(slope + row * width + i, mask));
+      put(dPre + i, d, mask);
+      if (sums != nullptr) put(sums + i, _mm512_add_ps(get(sums + i, mask), d), mask);
     }
   }
-};
+}
 
 // Rows of a left factor, `inner` numbers each, of which whole blocks lie as tiles need them; others are cut into `memory`.
 std::vector<LeftTiles> leftBlocks(const BFloat16* rows, int64_t count, int64_t inner, AlignedScratch& memory) {
@@ -129,7 +113,7 @@ Linear onTiles(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& 
     const int64_t last = std::min(end * tileBlock, rows);
     for (int64_t row = begin * tileBlock; row < last; row += groupRows) {
       const int64_t count = std::min(groupRows, last - row);
-      if (from != nullptr) simd<NarrowRows>(from + row * in, in, kept + row * in, count, in);
+      if (from != nullptr) narrowRows(from + row * in, kept + row * in, count * in);
       const auto left = leftBlocks(kept + row * in, count, in, cut);
       for (int64_t block = 0; block < right.blocks(); block++) {
         for (size_t i = 0; i < left.size(); i++)
@@ -137,8 +121,8 @@ Linear onTiles(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& 
         const int64_t column = block * tileBlock, width = std::min(tileBlock, out - column);
         const float* shift = shifts == nullptr ? nullptr : shifts + column;
         T* to = y + row * out + column;
-        if (withGelu) simd<BiasGeluBlock>(static_cast<const float*>(sums), shift, to, slope + row * out + column, out, count, width);
-        else simd<BiasBlock>(static_cast<const float*>(sums), shift, to, out, count, width);
+        if (withGelu) biasGeluBlock(sums, shift, to, slope + row * out + column, out, count, width);
+        else biasBlock(sums, shift, to, out, count, width);
       }
     }
   });
@@ -201,7 +185,8 @@ LinearGrad gradOnTiles(const at::Tensor& dy, const at::Tensor& x, const at::Tens
     for (int64_t group = begin; group < end; group += groupBlocks) {
       const int64_t blocks = std::min(groupBlocks, end - group), row = group * tileBlock;
       const int64_t count = std::min(blocks * tileBlock, rows - row);
-      simd<SlopeRows>(change + row * out, slope == nullptr ? slope : slope + row * out, dPre, stride, partSums, count, out);
+      if (slope == nullptr) slopeRows<false>(change + row * out, nullptr, dPre, stride, partSums, count, out);
+      else slopeRows<true>(change + row * out, slope + row * out, dPre, stride, partSums, count, out);
       for (int64_t i = 0; i < blocks; i++) {
         const int64_t there = count - i * tileBlock;
         for (int64_t column = 0; column < outs; column++)
@@ -216,7 +201,7 @@ LinearGrad gradOnTiles(const at::Tensor& dy, const at::Tensor& x, const at::Tens
           multiplyTiles(LeftTiles::rows(dPre + i * tileBlock * stride, stride), right.block(block), right.depth(), products + i * tileBlock * tileBlock,
                         tileBlock, false);
         const int64_t column = block * tileBlock;
-        simd<RoundBlock>(static_cast<const float*>(products), dx + row * in + column, in, count, std::min(tileBlock, in - column));
+        roundBlock(products, dx + row * in + column, in, count, std::min(tileBlock, in - column));
       }
     }
   });
@@ -242,3 +227,5 @@ LinearGrad linearGradByTiles(const at::Tensor& dy, const at::Tensor& x, const at
 }
 
 }  // namespace patchstream
+
+#endif

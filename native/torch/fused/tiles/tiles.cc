@@ -2,17 +2,14 @@
 
 #include <algorithm>
 
+#include "fused/tiles/operations.h"
+#include "fused/tiles/vectors.h"
 #include "threads.h"
 
-#if defined(PATCHSTREAM_X86) && defined(__linux__) && __has_include(<amxbf16intrin.h>)
-#define PATCHSTREAM_TILES 1
+#ifdef PATCHSTREAM_TILES
 #include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-// GCC 12 warns of registers in its own header that are left as they are on purpose.
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#include <immintrin.h>
 #endif
 
 namespace patchstream {
@@ -20,8 +17,6 @@ namespace patchstream {
 #ifdef PATCHSTREAM_TILES
 
 namespace {
-
-#define PATCHSTREAM_ON_TILES __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,amx-tile,amx-bf16")))
 
 // Eight tiles, all of them whole.
 struct alignas(64) TileSetting {
@@ -38,10 +33,6 @@ bool systemGivesTiles() {
   constexpr long askForState = 0x1023, tileData = 18;
   return syscall(SYS_arch_prctl, askForState, tileData) == 0;
 }
-
-// The first `count` of 32 or 16 numbers.
-PATCHSTREAM_ON_TILES inline __mmask32 firstOf32(int64_t count) { return count >= 32 ? ~__mmask32{0} : static_cast<__mmask32>((uint32_t{1} << std::max<int64_t>(count, 0)) - 1); }
-PATCHSTREAM_ON_TILES inline __mmask16 firstOf16(int64_t count) { return static_cast<__mmask16>(firstOf32(std::min<int64_t>(count, 16))); }
 
 // 32 numbers of a row, and 16 as the lower halves of words; with zeros beyond `columns`, where not all are there.
 template <bool whole>
@@ -192,27 +183,6 @@ void multiplyTiles(const LeftTiles& left, const BFloat16* right, int64_t depth, 
   multiply(left, right, depth, c, cStride, add);
 }
 
-#else
-
-namespace {
-[[noreturn]] void none() { TORCH_CHECK(false, "this processor has no tiles"); }
-}  // namespace
-
-bool hostHasTiles() { return false; }
-TilesInUse::TilesInUse() = default;
-TilesInUse::~TilesInUse() = default;
-template <class T>
-void cutLeftPair(const T*, int64_t, bool, int64_t, int64_t, BFloat16*) {
-  none();
-}
-template <class T>
-void cutRightPair(const T*, int64_t, bool, int64_t, int64_t, BFloat16*) {
-  none();
-}
-void multiplyTiles(const LeftTiles&, const BFloat16*, int64_t, float*, int64_t, bool) { none(); }
-
-#endif
-
 template void cutLeftPair(const float*, int64_t, bool, int64_t, int64_t, BFloat16*);
 template void cutLeftPair(const BFloat16*, int64_t, bool, int64_t, int64_t, BFloat16*);
 template void cutRightPair(const float*, int64_t, bool, int64_t, int64_t, BFloat16*);
@@ -267,5 +237,21 @@ RightTiles::RightTiles(const at::Tensor& factor, bool transposed) {
   if (factor.scalar_type() == at::kFloat) cutOnThreads<float>(hostData<float>(factor), columns, transposed, k, n, to);
   else cutOnThreads<BFloat16>(hostData<BFloat16>(factor), columns, transposed, k, n, to);
 }
+
+#else
+
+namespace {
+[[noreturn]] void none() { TORCH_CHECK(false, "this processor has no tiles"); }
+}  // namespace
+
+bool hostHasTiles() { return false; }
+Linear linearByTiles(const at::Tensor&, const at::Tensor&, const at::Tensor&, bool, bool) { none(); }
+LinearGrad linearGradByTiles(const at::Tensor&, const at::Tensor&, const at::Tensor&, const at::Tensor&, bool, bool) { none(); }
+Attention attentionByTiles(const at::Tensor&, const at::Tensor&, const at::Tensor&, const AttentionLayout&, bool) { none(); }
+AttentionGrad attentionGradByTiles(const at::Tensor&, const at::Tensor&, const at::Tensor&, const at::Tensor&, const at::Tensor&, const AttentionLayout&, bool) {
+  none();
+}
+
+#endif
 
 }  // namespace patchstream
