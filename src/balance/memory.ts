@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { messageOf, sentence } from '../errors.ts';
+import { unless } from '../whole-file.ts';
 
 /** What a run has found for a machine, a backend and a model. */
 export interface Found {
@@ -61,7 +62,7 @@ export class BalanceMemory {
     const found = Object.fromEntries(newest.slice(0, most));
     const temporary = `${this.#path}.${process.pid}.tmp`;
     try {
-      mkdirSync(dirname(this.#path), { recursive: true });
+      makeFolders(dirname(this.#path));
       writeFileSync(temporary, `${JSON.stringify({ format: 1, found }, null, 2)}\n`);
       renameSync(temporary, this.#path);
     } catch (error) {
@@ -81,6 +82,18 @@ export class BalanceMemory {
       this.#line(`${this.#path} is passed over, since it is none of ours or broken; it will be written anew.`);
       return {};
     }
+  }
+}
+
+/** One by one, as `makeFolder` does, which has the reason; at once, since what was tuned is written between two steps. */
+function makeFolders(path: string): void {
+  if (existsSync(path)) return;
+  makeFolders(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Another run has made it.
+    unless('EEXIST')(error);
   }
 }
 

@@ -39,6 +39,7 @@ const typed: readonly ErrorCode[] = [
 /** What the command line or the pipeline names is not there, is empty, or is something else. */
 const named: readonly ErrorCode[] = [
   ...(['TRAINED_MISSING', 'TRAINED_NONE', 'WEIGHTS_MISSING', 'WEIGHTS_PIPELINE', 'CHECKPOINT_NONE'] as const),
+  ...(['WEIGHTS_BROKEN', 'EXPORT_ENCODER'] as const),
   ...(['RECONSTRUCT_MODEL', 'ATTENTION_DECODER', 'ATTENTION_MODEL', 'ATTENTION_LAYER', 'ATTENTION_PATCH'] as const),
   ...(['COMPARE_RUN', 'COMPARE_ROWS'] as const),
   ...([
@@ -134,7 +135,7 @@ export interface Given {
 /**
  * Parses what stands behind a verb.
  *
- * @throws ARGUMENT for an option that the verb does not have, with the nearest one that it has.
+ * @throws ARGUMENT for an option that the verb does not have, with the nearest one that it has, and for an empty text: as a path it would be the current folder.
  */
 export function parseGiven(command: Command, args: readonly string[]): Given {
   const options: NonNullable<ParseArgsConfig['options']> = { help: { type: 'boolean', short: 'h' } };
@@ -142,6 +143,7 @@ export function parseGiven(command: Command, args: readonly string[]): Given {
     options[name] = { type, multiple: multiple ?? false };
   try {
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
+    refuseEmpty(command, positionals, values);
     return {
       words: positionals,
       flag: (name) => values[name] === true,
@@ -149,6 +151,7 @@ export function parseGiven(command: Command, args: readonly string[]): Given {
       list: (name) => (Array.isArray(values[name]) ? values[name].filter((value) => typeof value === 'string') : []),
     };
   } catch (cause) {
+    if (cause instanceof PatchstreamError) throw cause;
     const names = Object.keys(options).map((name) => `--${name}`);
     const unknown = args.find((arg) => arg.startsWith('--') && !names.includes(arg.split('=', 1)[0]!));
     const slip = unknown && nearest(unknown.split('=', 1)[0]!, names);
@@ -159,6 +162,18 @@ export function parseGiven(command: Command, args: readonly string[]): Given {
       advice: slip ? `Did you mean \`${slip}\`?` : `It knows ${names.join(', ')}.`,
     });
   }
+}
+
+/** What a variable of the shell that is not set leaves behind. */
+function refuseEmpty(command: Command, words: readonly string[], values: Readonly<Record<string, unknown>>): void {
+  const option = Object.entries(values).find(
+    ([, value]) => value === '' || (Array.isArray(value) && value.includes('')),
+  );
+  if (option === undefined && !words.includes('')) return;
+  const found =
+    option === undefined ? `an empty text in the place of ${command.usage}` : `--${option[0]} with an empty text`;
+  const advice = 'Look whether a variable of the shell is not set.';
+  throw fail('ARGUMENT', { command: `patchstream ${command.name}`, found, advice });
 }
 
 /** Options that are numbers, by their names, where they are given; what is none is for `check` to refuse. */

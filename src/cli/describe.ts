@@ -1,21 +1,26 @@
 import { lstat } from 'node:fs/promises';
-import { fail, nearest, printable } from '../errors.ts';
+import { resolve } from 'node:path';
+import { fail, nearest, PatchstreamError, printable } from '../errors.ts';
 import { aboutDetector, landmarksOf } from '../faces/face-detector.ts';
 import type { FaceDetectorName } from '../faces/faces.ts';
 import { builtin } from '../pipeline/builtin.ts';
 import { type Description, describe as describePipeline } from '../pipeline/describe.ts';
 import { drawMermaid, drawNamed, drawText } from '../pipeline/draw.ts';
+import { withModules } from '../pipeline/file/use.ts';
+import type { Problem } from '../pipeline/problem.ts';
+import { createRegistry, type Registry } from '../pipeline/registry.ts';
 import { aboutRenderer } from '../vision/render/native.ts';
 import { unlessGone } from '../whole-file.ts';
 import { problemLines } from './check.ts';
 import { type Command, exits, onlyWord, setOption } from './command.ts';
 import { readPipeline } from './read.ts';
 
-/** `patchstream describe <pipeline>`, and `patchstream describe <stage>`. */
+/** `patchstream describe <pipeline>`, `patchstream describe <stage>`, and `patchstream describe <module>`, which has stages of the user's own. */
 export const describe: Command = {
   name: 'describe',
-  usage: '<pipeline or stage>',
-  summary: 'Show a pipeline: options, the chain with shapes on its edges, memory. Or what a stage takes.',
+  usage: '<pipeline, stage or module>',
+  summary:
+    'Show a pipeline: options, the chain with shapes on its edges, memory. Or what a stage takes; of a module of your own, as `use` names it, what each of its exports takes.',
   options: {
     set: setOption,
     mermaid: { type: 'boolean', about: 'Draw the chain as a Mermaid flow chart.' },
@@ -31,6 +36,11 @@ export const describe: Command = {
     }
     await fileOrName(word);
     const { resolved, problems } = await readPipeline(word, given.list('set'), terminal);
+    const own = await ownPages(word, problems);
+    if (own !== undefined) {
+      stdout.write(own);
+      return exits.ok;
+    }
     for (const line of problemLines(problems)) stderr.write(`${line}\n`);
     if (resolved === undefined || problems.length > 0) return exits.usage;
     const description = describePipeline(resolved);
@@ -45,6 +55,22 @@ export const describe: Command = {
     return exits.ok;
   },
 };
+
+/** The pages of what a module exports, where it is loaded and is no pipeline; nothing where it exports nothing of ours. */
+async function ownPages(file: string, [problem, ...more]: readonly Problem[]): Promise<string | undefined> {
+  if (problem?.error.code !== 'PIPELINE_EXPORT' || more.length > 0) return undefined;
+  try {
+    const own = await withModules(createRegistry({}), [resolve(file)]);
+    return [...new Set(namesIn(own))].map((name) => drawNamed(name, own)).join('\n');
+  } catch (error) {
+    if (error instanceof PatchstreamError && error.code === 'USE_EXPORTS') return undefined;
+    throw error;
+  }
+}
+
+function namesIn({ stages, sources, sinks, models, measures, trackers }: Registry): string[] {
+  return [stages, sources, sinks, models, measures, trackers].flatMap((known) => [...known.keys()]);
+}
 
 /** Which renderer makes the pipeline's pixels, and why. */
 function rendererOf({ chain }: Description): string {
@@ -72,9 +98,10 @@ function facesOf({ chain }: Description): { faces?: string; landmarks?: string }
 async function fileOrName(word: string): Promise<void> {
   if (/[./\\]/.test(word)) return;
   if ((await lstat(word).catch(unlessGone)) !== undefined) return;
-  const { stages, sources, sinks, models, measures, trackers } = builtin;
-  const names = [stages, sources, sinks, models, measures, trackers].flatMap((known) => [...known.keys()]);
+  const names = namesIn(builtin);
   const slip = nearest(word, names);
-  const advice = slip ? `Did you mean \`${slip}\`?` : `Name a pipeline file, or one of ${names.join(', ')}.`;
+  const advice = slip
+    ? `Did you mean \`${slip}\`?`
+    : `Name a pipeline file, the module of what is your own (\`./${word}.ts\`), or one of ${names.join(', ')}.`;
   throw fail('ARGUMENT', { command: 'patchstream describe', found: word, advice });
 }

@@ -43,6 +43,8 @@ export const exportWeights: Command = {
     const { weights } = weightsOf(exportWeights, given);
     const stored = await readWeights(word, (text) => stderr.write(`${printable(text)}\n`), weights);
     const kept = encoder ? encoderTensors(stored) : stored.tensors;
+    if (encoder && kept.size === 0) throw fail('EXPORT_ENCODER', { path: word });
+    if (kept.size === 0) throw fail('WEIGHTS_BROKEN', { found: 'a file without tensors' }, { where: word });
     let values = 0;
     const tensors = new Map(
       [...kept].map(([name, tensor]) => {

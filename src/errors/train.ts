@@ -39,6 +39,8 @@ export const trainErrors = {
     'a checkpoint must be written whole; got: {found}. Make room, or choose another `output`; the run resumes from its last checkpoint.',
   WEIGHTS_BROKEN:
     'weights must be a .safetensors file, or the folder of a checkpoint or of a run that has one; got: {found}. Look at the path.',
+  EXPORT_ENCODER:
+    '`--encoder` needs weights of a model with an encoder, such as lomar, mae, srmae, beit or classifier; {path} has none of its tensors. Leave `--encoder` out, or name the run of another.',
   WEIGHTS_MISSING:
     'weights to begin with must be a .safetensors file, a checkpoint or a run; nothing is at {path}. {advice}',
   WEIGHTS_PIPELINE: 'weights must be a run, a checkpoint or a .safetensors file; {path} is a pipeline file. {advice}',

@@ -3,6 +3,7 @@ import type { Reading } from '../balance/reading.ts';
 import type { Decision } from '../balance/tuner.ts';
 import type { PassedOverRow } from '../files/passed-over.ts';
 import type { Machine } from '../machine.ts';
+import type { PartShare } from '../sources/open-source.ts';
 import type { StageStats } from '../streams/meter.ts';
 import type { Compute } from '../train/flops.ts';
 import type { Measures } from '../train/metrics.ts';
@@ -236,4 +237,6 @@ export interface Sum {
   readonly notAsked?: number;
   /** Samples that a run which was ended has not come to, or not to the end of. 0 for a run that came to its end. */
   readonly notReached: number;
+  /** Of a mixture: each part with its samples, and how many of them an epoch has. */
+  readonly shares?: readonly PartShare[];
 }

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { counted } from '../counts.ts';
 import { fail } from '../errors.ts';
 
@@ -71,12 +71,27 @@ export interface SafetensorsFile extends Safetensors {
 /** Closes a file when nobody can read its tensors any more: they are handed on, and read late, by those who know nothing of files. */
 const unheld = new FinalizationRegistry<number>((file) => closeSync(file));
 
+/** A pipe in the place of a file must not be waited for. */
+const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+
+/** What begins a header of the format, and hardly another file: its length, which is within bounds, and `{`. What is wrong with the rest is damage. */
+export function looksLikeSafetensors(path: string): boolean {
+  const file = openSync(path, flags);
+  try {
+    const head = Buffer.alloc(9);
+    if (!fstatSync(file).isFile() || readSync(file, head, 0, head.length, 0) < head.length) return false;
+    return head.readBigUInt64LE() <= longestHeader && head[8] === 0x7b;
+  } finally {
+    closeSync(file);
+  }
+}
+
 /**
  * Opens a file and checks its header as `decodeSafetensors` does. What was opened can be read though it is deleted meanwhile.
  * @throws SAFETENSORS_INVALID; what the file system throws.
  */
 export function openSafetensors(path: string): SafetensorsFile {
-  const file = openSync(path, 'r');
+  const file = openSync(path, flags);
   const bytes = (begin: number, end: number) => {
     const into = new Uint8Array(end - begin);
     for (let at = 0; at < into.length; ) {
@@ -87,7 +102,9 @@ export function openSafetensors(path: string): SafetensorsFile {
     return into;
   };
   try {
-    const found = checked(fstatSync(file).size, bytes, path);
+    const about = fstatSync(file);
+    if (!about.isFile()) throw fail('SAFETENSORS_INVALID', { rule: 'be a file', found: 'none' }, { where: path });
+    const found = checked(about.size, bytes, path);
     // Each tensor holds `bytes`, and so do the pieces.
     unheld.register(bytes, file);
     return { ...found, pieces: () => piecesOf(fstatSync(file).size, bytes) };

@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { fail, PatchstreamError, reasonOf } from '../errors.ts';
-import { openSafetensors } from '../formats/safetensors.ts';
+import { fail, reasonOf } from '../errors.ts';
 import type { ModelDefinition } from '../models/define.ts';
 import { models } from '../models/index.ts';
 import { mask, stages as ownStages } from '../stages/index.ts';
 import type { WhichWeights } from '../train/weights/checkpoint.ts';
 import { insteadOf } from '../train/weights/no-weights.ts';
 import { checkOptions, parseTrained, type TrainedOn } from '../train/weights/trained-on.ts';
+import { openWeights } from '../train/weights/weights-file.ts';
+import { systemCode } from '../whole-file.ts';
 import { digestOf, placeOf } from './trained-place.ts';
 
 /** What was trained, found under a path, before its weights are read. */
@@ -35,7 +36,7 @@ export interface Trained extends TrainedOn {
  *
  * @param which of the weights of a checkpoint are meant; by default its average where it has one.
  * @returns undefined where nothing lies there yet.
- * @throws TRAINED_NONE, TRAINED_UNKNOWN, TRAINED_OPTION, WEIGHTS_PIPELINE, WEIGHTS_BROKEN, WEIGHTS_AVERAGE, CHECKPOINT_BROKEN
+ * @throws TRAINED_NONE, TRAINED_UNKNOWN, TRAINED_OPTION, WEIGHTS_PIPELINE, WEIGHTS_BROKEN, WEIGHTS_AVERAGE, CHECKPOINT_BROKEN, SAFETENSORS_INVALID
  */
 export function findTrained(from: string, base: string, which?: WhichWeights): Trained | undefined {
   const given = resolve(base, from);
@@ -89,10 +90,10 @@ export function foundTrained(from: string, base: string, which?: WhichWeights): 
 
 function metadataOf(file: string): Readonly<Record<string, string>> {
   try {
-    return openSafetensors(file).metadata;
+    return openWeights(file).metadata;
   } catch (cause) {
-    if (cause instanceof PatchstreamError && cause.code === 'WEIGHTS_BROKEN') throw cause;
-    throw fail('WEIGHTS_BROKEN', { found: reasonOf(cause) }, { where: file, cause });
+    if (systemCode(cause) === undefined) throw cause;
+    throw fail('FILE_UNREADABLE', { file, reason: reasonOf(cause) }, { cause });
   }
 }
 

@@ -3,7 +3,7 @@ import { fail } from '../errors.ts';
 import type { Sum } from '../events/events.ts';
 import { countOf, type PassedOverRow, passedOverText } from '../files/passed-over.ts';
 import type { Resolved } from '../pipeline/resolve/resolve.ts';
-import type { Fields, OpenSource } from '../sources/source.ts';
+import type { Fields, OpenSource, PartShare } from '../sources/open-source.ts';
 import type { End, Permits } from '../streams/permits.ts';
 import type { Drop } from '../streams/sample.ts';
 import type { EventHub } from './events/hub.ts';
@@ -21,9 +21,10 @@ export interface Counted {
   /** How those of an earlier run have. */
   readonly earlier?: Readonly<Record<End, number>> | undefined;
   readonly passedOver?: readonly PassedOverRow[] | undefined;
+  readonly shares?: readonly PartShare[] | undefined;
 }
 
-export function sumOf({ samples, beyond = 0, ended, earlier, passedOver }: Counted): Sum {
+export function sumOf({ samples, beyond = 0, ended, earlier, passedOver, shares }: Counted): Sum {
   const both = (end: End) => ended[end] + (earlier?.[end] ?? 0);
   const [delivered, failed, dropped] = [both('delivered'), both('failed'), both('dropped')];
   const others = countOf(passedOver);
@@ -35,6 +36,7 @@ export function sumOf({ samples, beyond = 0, ended, earlier, passedOver }: Count
     passedOver: others,
     ...(beyond > 0 && { notAsked: beyond }),
     notReached: samples - delivered - failed - dropped,
+    ...(shares && { shares }),
   };
 }
 
@@ -66,7 +68,7 @@ interface JobRange {
   readonly isWhole: boolean;
 }
 
-type Listing = Pick<OpenSource<Fields | Drop>, 'passedOver'>;
+type Listing = Pick<OpenSource<Fields | Drop>, 'passedOver' | 'shares'>;
 
 /** The sum of a job. An operator may end before its source does, as `take`: what it has not let in is dropped. */
 export function sumOfJob(
@@ -79,14 +81,14 @@ export function sumOfJob(
 ): Sum {
   // An endless source has listed what was read of it.
   const samples = Number.isFinite(to) ? to - from : permits.issued;
-  const sum = sumOf({ samples, ended: permits.ended, earlier, passedOver: source.passedOver });
+  const sum = sumOf({ samples, ended: permits.ended, earlier, passedOver: source.passedOver, shares: source.shares });
   if (!isWhole || !stages.some(({ stage }) => stage.kind === 'operator')) return sum;
   return { ...sum, dropped: sum.dropped + sum.notReached, notReached: 0 };
 }
 
 /** The sum of a training, since it was begun or gone on with: of the samples that it has read to their end, however many passes they are. */
-export function sumOfTraining({ ended }: Pick<Permits, 'ended'>, { passedOver }: Pick<OpenSource, 'passedOver'>): Sum {
-  return sumOf({ samples: ended.delivered + ended.failed + ended.dropped, ended, passedOver });
+export function sumOfTraining({ ended }: Pick<Permits, 'ended'>, { passedOver, shares }: Listing): Sum {
+  return sumOf({ samples: ended.delivered + ended.failed + ended.dropped, ended, passedOver, shares });
 }
 
 /** A step has as many samples as were given to it. @throws SUM_DIFFERS */
@@ -99,6 +101,7 @@ export function checkTrained(sum: Sum, trained: number): void {
 export function trainingSumLines(sum: Sum, { count, passedOver }: Pick<OpenSource, 'count' | 'passedOver'>): string[] {
   const passes = (sum.listed - sum.passedOver) / count;
   return [
+    ...shareLines(sum),
     ...passedOverLines(sum, passedOver),
     `${sumText(sum)}, in ${counted(Number(passes.toPrecision(3)), 'pass', 'passes')} over ${numberText(count)}`,
   ];
@@ -150,9 +153,20 @@ export function passedOverLine(rows: readonly PassedOverRow[]): string {
   return `passed over: ${passedOverText(rows)}`;
 }
 
-/** The lines of a summary: none where all that was listed was delivered, which is what `done` says. */
+/** The lines of a summary: no sum where all that was listed was delivered, which is what `done` says. */
 export function sumLines(sum: Sum, passedOver: readonly PassedOverRow[] = []): string[] {
-  return sum.delivered === sum.listed ? [] : [...passedOverLines(sum, passedOver), sumText(sum)];
+  if (sum.delivered === sum.listed) return shareLines(sum);
+  return [...shareLines(sum), ...passedOverLines(sum, passedOver), sumText(sum)];
+}
+
+/** Of a mixture: `an epoch has 30 of 100 samples of cats, 10 of 4 of dogs (some of them again)`. */
+function shareLines({ shares = [] }: Sum): string[] {
+  if (shares.length === 0) return [];
+  const texts = shares.map(({ name, count, share }, i) => {
+    const of = i === 0 ? counted(count, 'sample') : numberText(count);
+    return `${numberText(share)} of ${of} of ${name}${share > count ? ' (some of them again)' : ''}`;
+  });
+  return [`an epoch has ${texts.join(', ')}`];
 }
 
 function passedOverLines(sum: Sum, rows: readonly PassedOverRow[] = []): string[] {

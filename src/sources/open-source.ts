@@ -14,6 +14,8 @@ export interface OpenSource<F extends Fields | Drop = Fields> {
   readonly classNames?: readonly string[];
   /** How many samples of each class an epoch has, where that is known before they are read. */
   readonly classCounts?: readonly number[];
+  /** Of several sources as one: what each has, and how much of it an epoch has. */
+  readonly shares?: readonly PartShare[];
   /** What was seen and is no sample, by reason: with the samples that is all that there is. */
   readonly passedOver?: readonly PassedOverRow[];
   /** The key of sample `index`, without reading it. */
@@ -36,6 +38,15 @@ export interface OpenSource<F extends Fields | Drop = Fields> {
    */
   readonly records?: Records;
   close?(): Promise<void>;
+}
+
+/** A source among several. */
+export interface PartShare {
+  readonly name: string;
+  /** How many samples it has. */
+  readonly count: number;
+  /** How many samples an epoch has of it: more than it has where some are met again. */
+  readonly share: number;
 }
 
 /** Raw pictures of one size, one after another: uint8 [count, height, width, channels]. */

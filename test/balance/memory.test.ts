@@ -71,6 +71,17 @@ t.test('where nothing can be written a run goes on, and says so', (t) => {
   t.end();
 });
 
+t.test(
+  'nor does it wait without end where a file system has no place for a folder',
+  { skip: process.platform === 'linux' ? false : 'there is no /proc' },
+  (t) => {
+    const { memory: nowhere, lines } = memory({ PATCHSTREAM_CACHE: '/proc/none/a' });
+    nowhere.put('a', found);
+    t.match(lines, [/What was tuned is not remembered: nothing of this name/]);
+    t.end();
+  },
+);
+
 t.test('the oldest entries go', (t) => {
   const PATCHSTREAM_CACHE = join(t.testdir(), 'cache');
   const { memory: full } = memory({ PATCHSTREAM_CACHE });

@@ -62,7 +62,7 @@ t.test('evaluate and reconstruct: a trained model, and everything that can be mi
 
   t.match(await patchstream(['evaluate', file, '--on', join(root, 'nowhere')]), { code: 2, err: /^EVALUATE_FOLDER/ });
   const picture = join(root, 'photos', '00000.jpg');
-  t.match(await patchstream(['evaluate', file, '--checkpoint', picture]), { code: 1, err: /^WEIGHTS_BROKEN/ });
+  t.match(await patchstream(['evaluate', file, '--checkpoint', picture]), { code: 2, err: /^WEIGHTS_BROKEN/ });
   const foreign = ['evaluate', file, '--set', 'train.model.lomar.target=patchNorm'];
   t.match(await patchstream(foreign), { code: 2, err: /^WEIGHTS_FOREIGN/ });
   for (const count of ['0', '65', 'many']) {

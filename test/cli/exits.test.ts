@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { exitOf } from '../../src/cli/command.ts';
@@ -83,6 +83,75 @@ t.test(
         t.same(readdirSync(dir).toSorted(), before, `${verb} ${words.join(' ')}`);
       }
     }
+  },
+);
+
+/** A file of safetensors, whatever it says. */
+function safetensors(header: object, body = Buffer.alloc(16)): Buffer {
+  const json = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(json.length));
+  return Buffer.concat([length, json, body]);
+}
+
+t.test(
+  'in the place of weights: another kind of file ends with 2, a damaged one with 1, each named once',
+  async (t) => {
+    const tensor = (bytes: number) => ({ 'norm.bias': { dtype: 'F32', shape: [bytes / 4], data_offsets: [0, bytes] } });
+    const dir = t.testdir({ empty: '', 'empty.safetensors': '', folder: {}, photos: {} });
+    await pictureFolder(join(dir, 'photos'), 1);
+    const at = (name: string) => join(dir, name);
+    writeFileSync(at('picture.safetensors'), readFileSync(at('photos/00000.jpg')));
+    writeFileSync(at('lies.safetensors'), safetensors(tensor(4_000_000)));
+    writeFileSync(at('long.safetensors'), safetensors(tensor(8)));
+    writeFileSync(at('cut.safetensors'), safetensors(tensor(16)).subarray(0, 40));
+    writeFileSync(at('head.safetensors'), safetensors({ 'norm.bias': { dtype: 'F32' } }));
+    writeFileSync(at('none.safetensors'), safetensors({}, Buffer.alloc(0)));
+    writeFileSync(at('other.safetensors'), safetensors({ head: tensor(16)['norm.bias'] }));
+    writeFileSync(at('whole.safetensors'), safetensors(tensor(16)));
+    const told = async (...words: readonly string[]) => {
+      const { code, out, err } = await patchstream(words);
+      t.notMatch(err, /: [A-Z]+_[A-Z]+: /, `${words.join(' ')}: one code`);
+      return { code, out, err };
+    };
+    for (const name of ['photos/00000.jpg', 'picture.safetensors', 'empty', 'empty.safetensors'])
+      for (const verb of [['export'], ['predict', at('photos')], ['embed', at('photos')]]) {
+        const [first, ...rest] = verb as [string, ...string[]];
+        t.match(
+          await told(first, at(name), ...rest),
+          { code: 2, err: /^WEIGHTS_BROKEN.*a file of another kind/ },
+          name,
+        );
+      }
+    for (const name of ['lies', 'long', 'cut', 'head'])
+      for (const verb of [['export'], ['inspect'], ['predict', at('photos')]]) {
+        const [first, ...rest] = verb as [string, ...string[]];
+        const found = await told(first, at(`${name}.safetensors`), ...rest);
+        t.match(found, { code: 1, err: new RegExp(`^SAFETENSORS_INVALID: \\S*${name}\\.safetensors: `) }, name);
+      }
+    t.match(await told('export', at('none.safetensors')), { code: 2, err: /^WEIGHTS_BROKEN.*a file without tensors/ });
+    t.match(await told('export', at('other.safetensors'), '--encoder'), { code: 2, err: /^EXPORT_ENCODER/ });
+    t.match(await told('export', at('folder')), { code: 2, err: /^CHECKPOINT_NONE/ });
+    t.match(await told('predict', at('whole.safetensors'), at('photos')), { code: 2, err: /^TRAINED_UNKNOWN/ });
+    for (const name of ['photos/00000.jpg', 'empty', 'folder'])
+      t.match(await told('inspect', at(name)), { code: 2, err: /^INSPECT_NOTHING.* of another kind/ });
+    for (const name of ['photos/00000.jpg', 'empty', 'folder', 'lies.safetensors'])
+      t.match(await told('describe', at(name)), { code: 2, err: /a pipeline file must be .*\[PIPELINE_FILE\]/ });
+    t.notOk(existsSync(at('model.safetensors')), 'nothing is written');
+  },
+);
+
+t.test(
+  'an empty text, which would be the current folder, is refused by each verb, before anything is done',
+  async (t) => {
+    const photos = join(t.testdir({ photos: {} }), 'photos');
+    for (const { name } of commands)
+      t.match(await patchstream([name, '', photos]), { code: 2, err: /^ARGUMENT.*empty text in the place of/ }, name);
+    for (const option of ['--output', '--sheet'])
+      for (const args of [[option, ''], [`${option}=`]]) {
+        const { code, err } = await patchstream(['duplicates', photos, ...args]);
+        t.match({ code, err }, { code: 2, err: /^ARGUMENT.*got --(output|sheet) with an empty text/ });
+      }
   },
 );
 

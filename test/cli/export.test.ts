@@ -16,13 +16,14 @@ const model = new Map(
   ),
 );
 
-const save = (folder: string, step: number, average?: typeof model) =>
+const save = (folder: string, step: number, average?: typeof model, trained?: string) =>
   saveCheckpoint(checkpointFolder(folder), {
     state: { step, position: step, updates: step, seed: 7, versions: {}, definition: 'd' },
     model,
     optimizer: new Map(),
     ...(average && { average }),
     about: 'a model',
+    ...(trained !== undefined && { trained }),
   });
 
 const read = async (path: string) => decodeSafetensors(await readFile(path));
@@ -45,6 +46,36 @@ t.test('a run’s newest weights, whole and the encoder alone', async (t) => {
   const file = join(run, 'model.safetensors');
   t.match(await patchstream(['export', file, '--encoder', '--output', output]), { code: 0, out: output });
   t.same(await readFile(output), await readFile(join(run, 'encoder.safetensors')));
+});
+
+t.test('inspect shows what was exported: its tensors, and what it says of its model', async (t) => {
+  const run = t.testdir();
+  const trained = {
+    model: { name: 'classifier', options: { size: 'nano', classes: 2 }, spec: { fields: {}, size: [32, 48] } },
+    stages: [{ name: 'decode', options: {} }],
+    classNames: ['a\u001bcat', 'dog'],
+  };
+  const path = await save(run, 1, undefined, JSON.stringify(trained));
+  await patchstream(['export', run]);
+  const file = join(run, 'model.safetensors');
+  const { out, ...rest } = await patchstream(['inspect', file, '--verify']);
+  t.match(rest, { code: 0, err: '' });
+  t.match(out, /^model\.safetensors +7 tensors, 14 values, [\d.]+ (B|KiB)\n/);
+  t.match(out, /\nmodel +classifier \{"size":"nano","classes":2\}\npictures +32 × 48 px\nstages +decode\n/);
+  t.match(out, /\nclasses +2: a\\u\{1b\}cat, dog\ntypes +F32\ntensors +cls_token \[2\], mask_token \[2\], /);
+  t.match(out, /\nformat +pt\nsha256 +[0-9a-f]{64}\n$/);
+  const json = JSON.parse((await patchstream(['inspect', file, '--json'])).out);
+  t.match(json, { values: 14, of: 'a model', trained, metadata: { format: 'pt' } });
+  t.same(json.tensors[2], { name: 'pos_embed', dtype: 'F32', shape: [2] });
+
+  const part = join(path, 'model.safetensors');
+  t.match(await patchstream(['inspect', part, '--verify']), { code: 0, err: '' });
+  const bytes = await readFile(part);
+  bytes[bytes.length - 1]! ^= 1;
+  await writeFile(part, bytes);
+  t.match(await patchstream(['inspect', part, '--verify']), { code: 1, err: /^CHECKPOINT_BROKEN.*model\.safetensors/ });
+  await writeFile(file, bytes.subarray(0, -1));
+  t.match(await patchstream(['inspect', file]), { code: 1, err: /^SAFETENSORS_INVALID: .*model\.safetensors: / });
 });
 
 t.test('half precision comes out as float32', async (t) => {

@@ -111,6 +111,32 @@ t.test('describe', async (t) => {
   t.match(await patchstream(['describe', file]), { code: 2, err: /PHOTOS must be set/ });
 });
 
+t.test('describe shows what a module of the user’s own exports', async (t) => {
+  const define = `import { defineSink, defineStage } from 'patchstream';
+import { z } from 'zod';
+const options = z.strictObject({ by: z.number().default(2).describe('The factor.') });`;
+  const dir = t.testdir({
+    'own.ts': `${define}
+export const brighten = defineStage({ name: 'brighten', summary: 'Makes light.', options, shorthand: 'by', needs: ['picture'], output: (spec) => spec, run: () => (sample) => sample });
+export const again = brighten;
+export const hole = defineSink({ name: 'hole', summary: 'Keeps nothing.', options, open: async () => ({}) });
+`,
+    'none.ts': 'export const three = 3;',
+    'broken.ts': 'throw new Error("mine")',
+  });
+  const { out, ...rest } = await patchstream(['describe', join(dir, 'own.ts')]);
+  t.match(rest, { code: 0, err: '' });
+  t.match(out, /^brighten \(stage\)\nMakes light\.\nneeds picture\n.*short for.*\n\n {2}by +a number +2 +The factor\./);
+  t.match(out, /\nhole \(sink\)\nKeeps nothing\.\n/);
+  t.equal(out.match(/Makes light/g)?.length, 1);
+  t.match(await patchstream(['describe', join(dir, 'none.ts')]), { code: 2, err: /PIPELINE_EXPORT/ });
+  t.match(await patchstream(['describe', join(dir, 'broken.ts')]), {
+    code: 2,
+    err: /must load; got mine\..*PIPELINE_MODULE/,
+  });
+  t.match(await patchstream(['describe', 'zzz']), { code: 2, err: /the module of what is your own \(`\.\/zzz\.ts`\)/ });
+});
+
 /** A folder with a pipeline and a few of the fixtures' photos. */
 function job(t: { testdir(files: Record<string, string>): string }, text = good): string {
   const dir = t.testdir({ 'job.yaml': `${text}output: ./run\n` });

@@ -1,5 +1,13 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import t from 'tap';
-import { decodeSafetensors, encodeSafetensors, floatsOf } from '../../src/formats/safetensors.ts';
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  floatsOf,
+  looksLikeSafetensors,
+  openSafetensors,
+} from '../../src/formats/safetensors.ts';
 
 /** A file from a header of any kind and that many bytes of values. */
 function file(header: unknown, bytes = 0, length?: bigint): Uint8Array {
@@ -94,3 +102,15 @@ t.test('hostile files are refused before a value is read', (t) => {
   );
   t.end();
 });
+
+t.test(
+  'a pipe in the place of a file is refused, and not waited for',
+  { skip: process.platform === 'win32' && 'there are no pipes with names' },
+  (t) => {
+    const path = join(t.testdir({}), 'pipe.safetensors');
+    execFileSync('mkfifo', [path]);
+    t.throws(() => openSafetensors(path), { code: 'SAFETENSORS_INVALID', message: /must be a file/ });
+    t.equal(looksLikeSafetensors(path), false);
+    t.end();
+  },
+);

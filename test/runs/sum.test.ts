@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
@@ -11,6 +11,7 @@ import { checkSum, earlierOf, type Sum, sumOf, sumText } from '../../src/runs/su
 import { toJsonl } from '../../src/sinks/to-jsonl.ts';
 import { toShards } from '../../src/sinks/to-shards.ts';
 import { imageFolder } from '../../src/sources/image-folder.ts';
+import { mixture } from '../../src/sources/mixture/mixture.ts';
 import { decode } from '../../src/stages/index.ts';
 import type { Sample } from '../../src/streams/sample.ts';
 import { drop } from '../../src/streams/sample.ts';
@@ -98,6 +99,35 @@ t.test('L9: what is passed over is said at the start, in the summary and in even
     { event: 'stats' },
     { event: 'end', sum: { ...sum } },
   ]);
+});
+
+t.test('of a mixture, how many samples of each part an epoch has', async (t) => {
+  const root = t.testdir({ cats: {}, dogs: { 'notes.txt': '' } });
+  const picture = await jpeg(gradient(8, 8));
+  for (const name of ['cats/a', 'cats/b', 'cats/c', 'dogs/a']) writeFileSync(join(root, `${name}.jpg`), picture);
+  const job = (weights: readonly (number | undefined)[]) =>
+    definePipeline({
+      name: 'job',
+      source: mixture({
+        parts: ['cats', 'dogs'].map((name, i) => ({ name, source: imageFolder(join(root, name)), weight: weights[i] })),
+      }),
+      stages: [decode()],
+      sink: toJsonl(),
+      output: join(root, `out-${weights.join('-')}`),
+    } as never);
+  const { lines, sum } = await run(job([1, 1]));
+  const cats = { name: 'cats', count: 3 };
+  const dogs = { name: 'dogs', count: 1 };
+  t.same(sum!.shares, [
+    { ...cats, share: 2 },
+    { ...dogs, share: 2 },
+  ]);
+  const passed = 'passed over: 1 with another ending (.txt 1; as notes.txt)';
+  const text = 'an epoch has 2 of 3 samples of cats, 2 of 1 of dogs (some of them again)';
+  t.same(lines.slice(-3), [text, passed, 'listed 5 = 4 delivered + 0 failed + 0 dropped + 1 passed over']);
+  rmSync(join(root, 'dogs/notes.txt'));
+  const whole = await run(job([undefined, undefined]));
+  t.equal(whole.lines.at(-1), 'an epoch has 3 of 3 samples of cats, 1 of 1 of dogs', 'where all was delivered');
 });
 
 t.test('a job that is cancelled says what it has not reached; one that goes on counts all of it', async (t) => {

@@ -2,20 +2,29 @@ import { stat } from 'node:fs/promises';
 import { fail } from '../../errors.ts';
 import { type Command, onlyWord, peakOption, peakUnused } from '../command.ts';
 import { checkpointInspection } from './checkpoint.ts';
-import type { Inspection } from './inspection.ts';
+import type { Inspection, Place } from './inspection.ts';
 import { jobInspection } from './job.ts';
 import { runInspection } from './run.ts';
 import { shardInspection } from './shards.ts';
 import { tarInspection } from './tar.ts';
+import { weightsInspection } from './weights.ts';
 
 /** Every kind; the first that knows a path shows it. */
 const inspections: readonly Inspection[] = [
   runInspection,
   checkpointInspection,
+  weightsInspection,
   shardInspection,
   tarInspection,
   jobInspection,
 ];
+
+const foundAt: Readonly<Record<Place, string>> = {
+  file: 'a file of another kind',
+  folder: 'a folder of another kind',
+  device: 'a pipe or a device',
+  nothing: 'nothing there',
+};
 
 /** `patchstream inspect <path>` */
 export const inspect: Command = {
@@ -33,16 +42,17 @@ export const inspect: Command = {
   async run(given, terminal) {
     const path = onlyWord(inspect, given);
     const place = await stat(path).then(
-      (found) => (found.isDirectory() ? 'folder' : 'file'),
+      (found) => (found.isDirectory() ? 'folder' : found.isFile() ? 'file' : 'device'),
       () => 'nothing' as const,
     );
     for (const inspection of inspections) {
-      if (!(await inspection.knows(path, place))) continue;
+      // Opening a pipe would wait for ever, whatever its name.
+      if (place === 'device' || !(await inspection.knows(path, place))) continue;
       if (inspection !== runInspection)
         peakUnused(given, `${path} is ${inspection.what}, which does not compute`, terminal);
       return inspection.show(path, given, terminal);
     }
     const kinds = inspections.map(({ what }) => what).join(', ');
-    throw fail('INSPECT_NOTHING', { path, kinds, found: place === 'nothing' ? 'nothing there' : `a ${place}` });
+    throw fail('INSPECT_NOTHING', { path, kinds, found: foundAt[place] });
   },
 };

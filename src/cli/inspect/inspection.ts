@@ -11,7 +11,7 @@ export interface Inspection {
 }
 
 /** What is at a path. */
-export type Place = 'file' | 'folder' | 'nothing';
+export type Place = 'file' | 'folder' | 'device' | 'nothing';
 
 /** Rows of a name and what is said of it, in columns. */
 export function twoColumns(rows: readonly (readonly [string, string])[]): string {

@@ -6,6 +6,7 @@ import { firstLine, messageOf } from '../../errors.ts';
 import { Window } from '../../files/positioned.ts';
 import { type PackedPage, soundPages } from './sound.ts';
 import { asBroken, broken, type ParquetColumn, type ParquetGroup, type ParquetTable } from './table.ts';
+import { endOfStruct } from './thrift.ts';
 
 /** Where headers of pages are looked for, so much is read at a time. A header has the least and the largest value in it, which may be long. */
 const windowBytes = 2 ** 14;
@@ -81,6 +82,7 @@ async function listed(
   if (list === undefined) return undefined;
   const bytes = await table.file.read(list.offset, list.length, signal);
   try {
+    endOfStruct(bytes, 0);
     const { page_locations: places } = readOffsetIndex({
       view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length),
       offset: 0,
@@ -140,6 +142,7 @@ async function headerAt(
     const bytes = await window.at(at, length, signal);
     const reader = { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), offset: 0 };
     try {
+      endOfStruct(bytes, 0);
       return { header: parquetHeader(reader), length: reader.offset };
     } catch (error) {
       // It may go on behind what was read.
@@ -187,6 +190,7 @@ function headerIn(bytes: Buffer, mostBytes: number): FoundHeader {
   const reader = { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), offset: 0 };
   let header: PageHeader;
   try {
+    endOfStruct(bytes, 0);
     header = parquetHeader(reader);
   } catch (error) {
     // Whatever the parser throws of bytes that are no header.

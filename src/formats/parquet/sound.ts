@@ -1,7 +1,7 @@
 import type { ColumnMetaData, PageHeader } from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
 import { counted } from '../../counts.ts';
 import type { ParquetColumn } from './table.ts';
+import { unpacked as unpackedPage } from './unpack.ts';
 
 /** So wide the reader takes numbers of a dictionary. */
 const mostWidth = 30;
@@ -31,8 +31,7 @@ export function soundPages(
     const { uncompressed_page_size: size, data_page_header: first, data_page_header_v2: second } = header;
     const unpack = (bytes: Uint8Array, length: number) => {
       if (codec === 'UNCOMPRESSED') return bytes;
-      const page = compressors[codec]?.(bytes, length);
-      if (page?.length !== length) throw new Error(`a page of ${counted(length, 'byte')}, packed as ${codec}`);
+      const page = unpackedPage(codec, bytes, length);
       unpacked.push(page);
       return page;
     };

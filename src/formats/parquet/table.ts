@@ -1,14 +1,13 @@
-import {
-  type AsyncBuffer,
-  type ColumnChunk,
-  type FileMetaData,
-  parquetMetadataAsync,
-  parquetSchema,
-  type SchemaTree,
-} from 'hyparquet';
+import { type ColumnChunk, type FileMetaData, parquetMetadata, parquetSchema, type SchemaTree } from 'hyparquet';
 import { counted } from '../../counts.ts';
 import { fail, firstLine, messageOf, PatchstreamError } from '../../errors.ts';
 import type { Positioned } from '../../files/positioned.ts';
+import { endOfStruct } from './thrift.ts';
+
+/** What the metadata of a file may take, and how much of its end is read first: most metadata are in it. */
+const [mostMetadata, firstRead] = [2 ** 26, 2 ** 19];
+/** Behind the metadata: their length, and what a file ends with. */
+const [tailBytes, magic] = [8, 'PAR1'];
 
 /** Rows of a row group: of a column that is read in one piece there are no more values. */
 const mostRows = 2 ** 22;
@@ -64,7 +63,7 @@ export class ParquetTable {
   /** @throws PARQUET_BROKEN, and what reading the file throws */
   static async open(file: Positioned, signal?: AbortSignal): Promise<ParquetTable> {
     try {
-      return new ParquetTable(file, await parquetMetadataAsync(bufferOf(file, signal), { geoparquet: false }));
+      return new ParquetTable(file, parquetMetadata(await endOf(file, signal), { geoparquet: false }));
     } catch (error) {
       throw asBroken(file.name, 'in its metadata', error, signal);
     }
@@ -146,17 +145,23 @@ function childOf({ children }: SchemaTree, name: string): SchemaTree | undefined
   return children.find(({ element }) => element.name === name);
 }
 
-/** A file as the reader wants it. */
-function bufferOf(file: Positioned, signal?: AbortSignal): AsyncBuffer {
-  return {
-    byteLength: file.size,
-    slice(start, end = file.size) {
-      // Thrown at once: the reader asks for some places ahead, and would not hear of what becomes of them.
-      if (!(start >= 0 && start <= end && start <= file.size))
-        throw new Error(`bytes ${start} to ${end} of ${file.size}`);
-      return file.read(start, Math.min(end, file.size) - start, signal).then((bytes) => new Uint8Array(bytes).buffer);
-    },
-  };
+/** The end of a file, from its metadata on, in which every length has been looked at. @throws an Error where it is none, and what reading the file throws */
+async function endOf(file: Positioned, signal?: AbortSignal): Promise<Uint8Array> {
+  const from = Math.max(0, file.size - firstRead);
+  const end = await file.read(from, file.size - from, signal);
+  if (end.length < tailBytes || end.toString('latin1', end.length - magic.length) !== magic)
+    throw new Error(`an end that is not ${magic}`);
+  const length = end.readUInt32LE(end.length - tailBytes);
+  const all = tailBytes + length;
+  if (all > file.size) throw new Error(`metadata of ${counted(length, 'byte')} in ${counted(file.size, 'byte')}`);
+  if (length > mostMetadata)
+    throw new Error(
+      `metadata of ${counted(length, 'byte')}, of which ${counted(mostMetadata, 'byte')} are read at most`,
+    );
+  const before = all > end.length ? await file.read(file.size - all, all - end.length, signal) : undefined;
+  const whole = before === undefined ? end.subarray(end.length - all) : Buffer.concat([before, end]);
+  endOfStruct(whole.subarray(0, length), 0);
+  return whole;
 }
 
 export function broken(name: string, place: string, found: string, cause?: unknown): PatchstreamError {

@@ -42,14 +42,22 @@ export async function loadPipeline(
   let loaded: Loaded;
   if (['.yaml', '.yml'].includes(kind)) loaded = await loadYaml(path, registry, environment);
   else if (['.ts', '.mts', '.js', '.mjs'].includes(kind)) loaded = await loadModule(path, registry);
-  else loaded = failed(registry, { file: path }, 'PIPELINE_FILE', `the ending '${kind}'`, 'Rename it.');
+  else loaded = await otherEnding(path, kind, registry);
   if (loaded.definition === undefined || set.length === 0) return loaded;
   const { definition, problems } = override(loaded.definition, set, setFrom);
   return { ...loaded, definition, problems: [...loaded.problems, ...problems] };
 }
 
-function failed(registry: Registry, place: Place, code: 'PIPELINE_FILE', found: string, advice: string): Loaded {
-  return { registry, problems: [{ error: fail(code, { found, advice }, { where: placeText(place) }), place }] };
+async function otherEnding(file: string, ending: string, registry: Registry): Promise<Loaded> {
+  const missing = await unreadable(file);
+  if (missing) return { registry, problems: [missing] };
+  const found = ending === '' ? 'a file without an ending' : `the ending '${ending}'`;
+  const advice = 'Name a pipeline file, or give this one such an ending.';
+  const place = { file };
+  return {
+    registry,
+    problems: [{ error: fail('PIPELINE_FILE', { found, advice }, { where: placeText(place) }), place }],
+  };
 }
 
 async function loadModule(file: string, registry: Registry): Promise<Loaded> {

@@ -2,12 +2,12 @@ import { z } from 'zod';
 import { fail, PatchstreamError, type ValidationIssue } from '../../errors.ts';
 import { PassedOver } from '../../files/passed-over.ts';
 import { classDifference } from '../classes.ts';
-import type { Fields, OpenSource } from '../open-source.ts';
+import type { Fields, OpenSource, PartShare } from '../open-source.ts';
 import { isSelecting, type Selection, selected } from '../selection.ts';
 import { defineSource, type Source, type SourceContext, type SourceFactory } from '../source.ts';
 import { sourceOption } from '../source-option.ts';
 import { commonSpec } from './common.ts';
-import { type Share, sharesOf, turnsOf } from './turns.ts';
+import { sharesOf, turnsOf } from './turns.ts';
 
 const part = z.strictObject({
   source: sourceOption().describe('Where the samples of this part come from.'),
@@ -111,6 +111,7 @@ export const mixture = defineSource({
       return {
         count: shares.reduce((sum, { share }) => sum + share, 0),
         turns: true,
+        shares,
         passedOver: passedOver.rows,
         ...('label' in fields && classesOf(sources, shares, context)),
         key(index) {
@@ -233,12 +234,12 @@ function sharedOut(parts: readonly Part[], whole: readonly OpenSource[], { sampl
   const shares = enough(sharesOf(weightsOver(sources), samples ?? all(sources)));
   return {
     sources,
-    shares: sources.map(({ count }, i): Share => ({ name: names[i]!, count, share: shares[i]! })),
+    shares: sources.map(({ count }, i): PartShare => ({ name: names[i]!, count, share: shares[i]! })),
   };
 }
 
 /** The classes of the labels, where all parts that name theirs mean the same. @throws MIXTURE_CLASSES */
-function classesOf(sources: readonly OpenSource[], shares: readonly Share[], { progress }: SourceContext) {
+function classesOf(sources: readonly OpenSource[], shares: readonly PartShare[], { progress }: SourceContext) {
   const named = sources.flatMap(({ classNames }, i) => (classNames ? [{ classNames, name: shares[i]!.name }] : []));
   const longest = named.reduce<(typeof named)[number] | undefined>(
     (best, one) => (best !== undefined && best.classNames.length >= one.classNames.length ? best : one),

@@ -1,11 +1,5 @@
 import { Random } from '../../random.ts';
-
-/** A part of a mixture: so many samples of its own, of which `share` are in an epoch. */
-export interface Share {
-  readonly name: string;
-  readonly count: number;
-  readonly share: number;
-}
+import type { PartShare } from '../open-source.ts';
 
 /** A sample of a mixture. */
 export interface Turn {
@@ -32,7 +26,7 @@ export function sharesOf(weights: readonly number[], samples: number): number[] 
  * and again, and an epoch goes on where the one before has ended: so the samples of a part are met equally often, but for one time, whatever its share. One of which an epoch has no
  * whole number of passes is passed over in an order of its own, always the same (`docs/chance.md`): else an epoch would have the classes of a sorted folder one by one.
  */
-export function turnsOf(parts: readonly Share[]): (index: number) => Turn {
+export function turnsOf(parts: readonly PartShare[]): (index: number) => Turn {
   const samples = parts.reduce((sum, { share }) => sum + share, 0);
   const orders = parts.map(({ name, count, share }) =>
     share % count === 0 ? undefined : new Random(0, 'mixture', name, 0).permutation(count),

@@ -1,8 +1,13 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fail, PatchstreamError, reasonOf } from '../../errors.ts';
-import { openSafetensors, type Safetensors, type StoredTensor } from '../../formats/safetensors.ts';
-import { unlessGone } from '../../whole-file.ts';
+import { fail, reasonOf } from '../../errors.ts';
+import {
+  looksLikeSafetensors,
+  openSafetensors,
+  type Safetensors,
+  type StoredTensor,
+} from '../../formats/safetensors.ts';
+import { systemCode, unlessGone } from '../../whole-file.ts';
 import {
   checkpointAt,
   checkpointFolder,
@@ -21,7 +26,7 @@ import { insteadOf, pipelineFile } from './no-weights.ts';
  *
  * @param note hears of broken checkpoints that are passed over, and of a checkpoint without a digest.
  * @param which of the weights of a checkpoint are meant; by default its average where it has one, and the file that `path` names.
- * @throws WEIGHTS_MISSING, WEIGHTS_PIPELINE, WEIGHTS_BROKEN, WEIGHTS_AVERAGE, CHECKPOINT_BROKEN
+ * @throws WEIGHTS_MISSING, WEIGHTS_PIPELINE, WEIGHTS_BROKEN, WEIGHTS_AVERAGE, CHECKPOINT_BROKEN, SAFETENSORS_INVALID, FILE_UNREADABLE
  */
 export async function readWeights(
   path: string,
@@ -33,12 +38,6 @@ export async function readWeights(
 
 /** Weights, with what their checkpoint says of them, where they are of one. */
 export type TrainedWeights = Pick<StoredModel, 'model'> & Partial<Pick<StoredModel, 'state' | 'part'>>;
-
-/** Errors that say what is wrong by themselves. */
-const ownCodes = [
-  ...['CHECKPOINT_BROKEN', 'FILE_UNREADABLE', 'WEIGHTS_MISSING', 'WEIGHTS_PIPELINE', 'WEIGHTS_BROKEN'],
-  'WEIGHTS_AVERAGE',
-];
 
 /** As `readWeights`, with the state of the checkpoint. */
 export async function readTrained(
@@ -56,8 +55,8 @@ export async function readTrained(
     if (await isFolder(path)) return await inFolder(path, note, which);
     return fileAlone(path, which);
   } catch (cause) {
-    if (cause instanceof PatchstreamError && ownCodes.includes(cause.code)) throw cause;
-    throw fail('WEIGHTS_BROKEN', { found: reasonOf(cause) }, { where: path, cause });
+    if (systemCode(cause) === undefined) throw cause;
+    throw fail('FILE_UNREADABLE', { file: path, reason: reasonOf(cause) }, { cause });
   }
 }
 
@@ -88,7 +87,13 @@ async function inFolder(folder: string, note: (text: string) => void, which?: Wh
 /** A file that is part of no checkpoint: whatever it holds are its weights. */
 function fileAlone(file: string, which: WhichWeights | undefined): TrainedWeights {
   if (which === 'ema') throw fail('WEIGHTS_AVERAGE', {}, { where: file });
-  return { model: openSafetensors(file) };
+  return { model: openWeights(file) };
+}
+
+/** As `openSafetensors`. @throws WEIGHTS_BROKEN too, for a file of another kind */
+export function openWeights(file: string): Safetensors {
+  if (looksLikeSafetensors(file)) return openSafetensors(file);
+  throw fail('WEIGHTS_BROKEN', { found: 'a file of another kind' }, { where: file });
 }
 
 /** Whether a tensor of a file belongs to the encoder: what remains of a masked model after its pre-training. */

@@ -49,22 +49,22 @@ flowchart LR
 exports[`test/cli/verbs.test.ts > TAP > help, version, and words that are no verbs > must match snapshot 1`] = `
 patchstream: image patches, streamed
 
-  run <pipeline>                    Run a pipeline to its end: a job into its sink, or a training.
-  evaluate <pipeline>               Measure a trained model on pictures that it was not trained on, as the pipeline says under \`evaluate\`.
-  reconstruct <run> <photo…>        Draw what a trained model restores of photos, at several mask ratios; or, of a <pipeline> alone, of the pictures that it is evaluated on.
-  attention <run> <photo…>          Draw what a patch of photos attends to in the blocks of a trained model, in white what it attends to most.
-  compare <run…>                    Put trainings side by side, running, ended or killed: the options that differ, time, speed, losses and measures.
-  predict <run> <photos>            Name the classes of pictures (a folder, a list, a table of Parquet) by a classifier that was trained before.
-  embed <run> <photos>              Turn pictures (a folder, a list, a table of Parquet) into vectors, by an encoder that was trained before.
-  search <vectors> <photo…>         Find the pictures whose vectors are nearest to that of a photo, by cosine; \`key:KEY\` asks by a vector of the set.
-  duplicates <photos or vectors>    Find near-duplicates: copies, crops and mirror images among pictures (a folder, a list, a table of Parquet), without a model; or vectors that are nearly the same.
-  study <file>                      Run a study: trainings of a grid of models, options and seeds over pipeline files, and a table of what they are measured to be. What has been run before is not run again.
-  inspect <path>                    Look into the folder of a training, or the folder of a checkpoint, or a shard, or a folder of shards, or a tar, or the folder of a job: what it holds, what made it, and with --verify whether it is whole; of a training or a job, what sets its pace.
-  export <run, checkpoint or file>  Write a model's weights as one safetensors file with timm's names, or the model itself as a file of ONNX.
-  check <pipeline>…                 Say everything that is wrong with files of pipelines and studies, with line and column. Opens no data, but says which folders and files are not there.
-  describe <pipeline or stage>      Show a pipeline: options, the chain with shapes on its edges, memory. Or what a stage takes.
-  profile <pipeline>                Predict images/s, memory, time of an epoch and the bottleneck from a few seconds of loader and trainer on their own.
-  doctor                            Say what this machine offers, what is missing, and the command that fixes or installs it.
+  run <pipeline>                        Run a pipeline to its end: a job into its sink, or a training.
+  evaluate <pipeline>                   Measure a trained model on pictures that it was not trained on, as the pipeline says under \`evaluate\`.
+  reconstruct <run> <photo…>            Draw what a trained model restores of photos, at several mask ratios; or, of a <pipeline> alone, of the pictures that it is evaluated on.
+  attention <run> <photo…>              Draw what a patch of photos attends to in the blocks of a trained model, in white what it attends to most.
+  compare <run…>                        Put trainings side by side, running, ended or killed: the options that differ, time, speed, losses and measures.
+  predict <run> <photos>                Name the classes of pictures (a folder, a list, a table of Parquet) by a classifier that was trained before.
+  embed <run> <photos>                  Turn pictures (a folder, a list, a table of Parquet) into vectors, by an encoder that was trained before.
+  search <vectors> <photo…>             Find the pictures whose vectors are nearest to that of a photo, by cosine; \`key:KEY\` asks by a vector of the set.
+  duplicates <photos or vectors>        Find near-duplicates: copies, crops and mirror images among pictures (a folder, a list, a table of Parquet), without a model; or vectors that are nearly the same.
+  study <file>                          Run a study: trainings of a grid of models, options and seeds over pipeline files, and a table of what they are measured to be. What has been run before is not run again.
+  inspect <path>                        Look into the folder of a training, or the folder of a checkpoint, or a file of weights (.safetensors), or a shard, or a folder of shards, or a tar, or the folder of a job: what it holds, what made it, and with --verify whether it is whole; of a training or a job, what sets its pace.
+  export <run, checkpoint or file>      Write a model's weights as one safetensors file with timm's names, or the model itself as a file of ONNX.
+  check <pipeline>…                     Say everything that is wrong with files of pipelines and studies, with line and column. Opens no data, but says which folders and files are not there.
+  describe <pipeline, stage or module>  Show a pipeline: options, the chain with shapes on its edges, memory. Or what a stage takes; of a module of your own, as \`use\` names it, what each of its exports takes.
+  profile <pipeline>                    Predict images/s, memory, time of an epoch and the bottleneck from a few seconds of loader and trainer on their own.
+  doctor                                Say what this machine offers, what is missing, and the command that fixes or installs it.
 
   patchstream <verb> --help    what a verb takes
   patchstream --version

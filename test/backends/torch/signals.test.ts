@@ -1,6 +1,7 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
 import * as tf from '../../../src/backends/tf.ts';
@@ -68,5 +69,40 @@ t.test(
     t.ok(after.every(([, holds]) => holds));
     t.equal(threadsThatHold().get(String(process.pid)), false);
     addon.setThreads(1);
+  },
+);
+
+/** A library that has OpenMP start two more threads of the one that loads it. */
+const starting = `#include <omp.h>
+__attribute__((constructor)) static void start() {
+  omp_set_num_threads(3);
+#pragma omp parallel
+  {
+    volatile int own = omp_get_thread_num();
+    (void)own;
+  }
+}
+`;
+const compiler = process.env.CXX ?? 'g++';
+const withoutCompiler = spawnSync(compiler, ['--version']).status === 0 ? false : `there is no ${compiler}`;
+
+t.test(
+  'nor do threads of the same OpenMP that another library has started before',
+  { skip: withoutTorch || process.platform !== 'linux' || withoutCompiler },
+  (t) => {
+    const folder = t.testdir({ 'starting.cc': starting });
+    const library = join(folder, 'starting.so');
+    const flags = ['-x', 'c++', '-shared', '-fPIC', '-fopenmp', join(folder, 'starting.cc'), '-o', library];
+    t.equal(spawnSync(compiler, flags, { encoding: 'utf8' }).stderr, '');
+    const program = new URL('../../kit/training/started-threads.ts', import.meta.url).pathname;
+    const { stdout, stderr, status } = spawnSync(process.execPath, [...process.execArgv, program, library], {
+      encoding: 'utf8',
+      env: { ...process.env, OMP_NUM_THREADS: '1' },
+    });
+    t.equal(status, 0, stderr);
+    const { libraries, ...threads } = JSON.parse(stdout);
+    if (libraries === 1) t.same(threads, { started: 2, before: 2, after: 0 });
+    else t.pass(`${libraries} libraries of OpenMP`);
+    t.end();
   },
 );

@@ -35,6 +35,12 @@ t.test('pictures are found by their keys, whatever source gives them', async (t)
   const name = 'test-00000-of-00001.parquet';
   t.equal(await found(table, [`${name}/0`, `${name}/3`, `${name}/3/1`, `${name}/4`]), 'found found found missing');
   t.equal(await found(join(root, 'photos'), ['00001.jpg']), 'found');
+  const parts = [
+    { source: imageFolder(join(root, 'photos')), name: 'mine' },
+    { source: manifest(join(root, 'list.csv')) },
+  ];
+  const ofParts = ['mine/00002.jpg', 'mine/00000.jpg/1', 'manifest/photos/00001.jpg#2', 'mine/3.jpg', '00002.jpg'];
+  t.equal(await found(writtenSource(mixture({ parts })), ofParts), 'found found found missing missing');
 });
 
 t.test('what is gone is missing, and of a source that is not known nobody knows anything', async (t) => {
@@ -45,12 +51,7 @@ t.test('what is gone is missing, and of a source that is not known nobody knows 
   t.equal(await found(folder, ['00000.jpg']), 'missing');
   t.equal(await found({ mine: { path: 'x' } }, ['a']), 'unknown');
   t.equal(await found({ 'image-folder': { folder: 'x' } }, ['a']), 'unknown', 'options of another version');
-  t.equal(
-    await found(
-      writtenSource(mixture({ parts: [{ source: imageFolder('x') }, { source: imageFolder('y'), name: 'y' }] })),
-      ['a'],
-    ),
-    'unknown',
-  );
+  const parts = [{ source: { mine: { path: 'x' } } }, { source: { 'image-folder': 'y' } }];
+  t.equal(await found({ mixture: { parts } }, ['a']), 'unknown', 'a mixture with a source that is not known');
   t.equal(await found(undefined, ['a']), 'unknown');
 });

@@ -136,7 +136,7 @@ t.test('what does not fit is refused: file, expectation, remedy; nothing is writ
   await refused(['predict', at('classifier'), at('photos'), '--top', 'many'], 2, /top/);
   await refused(['embed', at('encoder'), at('photos'), '--pool', 'max', '--format', 'jsonl'], 2, /pool/);
   writeFiles(root, { 'broken.safetensors': 'no tensors' });
-  await refused(['embed', at('broken.safetensors'), at('photos')], 1, /^WEIGHTS_BROKEN.*broken\.safetensors/);
+  await refused(['embed', at('broken.safetensors'), at('photos')], 2, /^WEIGHTS_BROKEN.*broken\.safetensors/);
 
   const yaml = (stages: string, source = 'image-folder: photos') => {
     writeFileSync(at('x.yaml'), `name: x\nsource: { ${source} }\nstages: [${stages}]\nsink: jsonl\noutput: out\n`);

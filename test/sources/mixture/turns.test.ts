@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { type Share, sharesOf, turnsOf } from '../../../src/sources/mixture/turns.ts';
+import { sharesOf, turnsOf } from '../../../src/sources/mixture/turns.ts';
+import type { PartShare } from '../../../src/sources/open-source.ts';
 
 const weights = fc.array(fc.double({ min: 1e-3, max: 1e6, noNaN: true }), { minLength: 2, maxLength: 8 });
 
@@ -27,7 +28,7 @@ const shares = fc.array(fc.record({ count: fc.integer({ min: 1, max: 30 }), shar
   minLength: 2,
   maxLength: 5,
 });
-const named = (list: readonly Omit<Share, 'name'>[]) => list.map((share, i) => ({ ...share, name: `part-${i}` }));
+const named = (list: readonly Omit<PartShare, 'name'>[]) => list.map((share, i) => ({ ...share, name: `part-${i}` }));
 
 t.test(
   'every epoch has the shares; no sample of a part is met twice before all are met; none twice as the same',
