@@ -77,6 +77,8 @@ export class SlottedBatches<Rows> {
       batch.count += 1;
     } catch (error) {
       batch.taken[slot] = false;
+      // Its slot is that of one that waits, perhaps, and no batch may ever be computed to wake that.
+      this.#wake();
       throw error;
     } finally {
       batch.filling -= 1;
@@ -175,9 +177,14 @@ export class SlottedBatches<Rows> {
     const done = () => {
       this.#computing -= 1;
       this.#free.push(buffer);
-      for (const wake of this.#waiting.splice(0)) wake();
+      this.#wake();
       this.#advance();
     };
     rows.then(done, done);
+  }
+
+  /** Those that wait for a slot look for one again. */
+  #wake(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
   }
 }

@@ -113,6 +113,25 @@ t.test('a full batch goes at once; one with holes when the next is half full, or
   t.ok(idleMs > 0);
 });
 
+t.test('samples that wait for a slot are given those of samples that have failed', async (t) => {
+  const { row, open, sent, idle } = batches({ size: 1, buffers: 2, ahead: 1 });
+  const broken = () => {
+    const fill = turn().then(() => {
+      throw new Error('broken');
+    });
+    fill.catch(() => {});
+    return row(0, 0, fill).catch((error: Error) => error.message);
+  };
+  const asked = [broken(), broken(), broken(), row(0, 7), row(0, 8)];
+  for (let n = 0; n < 9; n++) {
+    await turn();
+    open.shift()?.end();
+    idle()?.ring();
+  }
+  t.equal(sent.length, 2, 'nothing stands still');
+  t.same(await Promise.all(asked), ['broken', 'broken', 'broken', 7, 8]);
+});
+
 t.test('more samples than there are slots wait for a buffer, and none is lost when a batch fails', async (t) => {
   const { row, open, sent } = batches({ size: 2, buffers: 2, ahead: 1 });
   const asked = Array.from({ length: 9 }, (_, i) => row(0, i).catch((error: Error) => error.message));
