@@ -1,6 +1,6 @@
 /**
  * Do effects on whole photographs give what Pillow gives? Photographs of `fixtures/photos`, brought to 224 px by us, go through every case of bench/parity/augment.py: the
- * operations of timm's RandAugment at several magnitudes and both directions, and torchvision's changes of colour. The error of a row is the largest difference of
+ * operations of timm's RandAugment at several magnitudes and both directions, and torchvision's changes of colour and its blur. The error of a row is the largest difference of
  * any value, of 255. An argument is the number of photographs: `npm run bench -- augment 12`.
  */
 import { execFileSync } from 'node:child_process';
@@ -29,6 +29,7 @@ interface About {
   readonly cases: readonly (
     | { readonly operation: number; readonly magnitude: number; readonly sign: 1 | -1 }
     | { readonly colour: 'brightness' | 'contrast' | 'saturation' | 'hue'; readonly factor: number }
+    | { readonly blur: number }
   )[];
 }
 
@@ -71,7 +72,7 @@ async function compare(pictures: readonly Picture[], { order, cases }: About, th
   let at = 0;
   for (const picture of pictures) {
     for (const one of cases) {
-      const name = 'operation' in one ? order[one.operation]! : `torchvision's ${one.colour}`;
+      const name = 'operation' in one ? order[one.operation]! : `torchvision's ${'blur' in one ? 'blur' : one.colour}`;
       const sums = found.get(name) ?? { most: 0, differing: 0, values: 0 };
       const { data } = await picture.apply(effectOf(one)).pixels();
       for (const value of data) {
@@ -96,6 +97,7 @@ function effectOf(one: About['cases'][number]): Effect {
     const given = { width: side, height: side, sign: one.sign, background: [124, 116, 104] } as const;
     return operations[one.operation]!.make(one.magnitude / 10, given);
   }
+  if ('blur' in one) return { kind: 'blur', sigma: one.blur };
   if (one.colour === 'hue') return { kind: 'hue', shift: Math.trunc(one.factor * 255) & 255 };
   return { kind: one.colour, factor: one.factor };
 }

@@ -1,10 +1,11 @@
-"""timm's RandAugment operations and torchvision's colour changes on Pillow's pictures, for the tests and bench/augment.ts.
+"""timm's RandAugment operations, and torchvision's colour changes and blur on Pillow's pictures, for the tests and bench/augment.ts.
 
 `augment.py expected PHOTO FOLDER` writes augment.json and augment.bin: a small picture made of the photograph, uint8 RGB, and of each case every STRIDE-th value of
 what it becomes. `augment.py whole WIDTH HEIGHT IN OUT` reads raw RGB pictures of that size, one behind the other, and writes for each picture all cases, whole; it
 prints what stands in augment.json. Run with timm, torchvision and Pillow.
 """
 import json
+import math
 import sys
 
 import numpy
@@ -27,6 +28,8 @@ COLOURS = [
     *({"colour": "saturation", "factor": factor} for factor in (0.0, 0.6, 1.4)),
     *({"colour": "hue", "factor": factor} for factor in (-0.3, 0.1, 0.5)),
 ]
+# What torchvision's GaussianBlur does, with all of the kernel that counts.
+BLURS = [{"blur": sigma} for sigma in (0.1, 0.5, 1.3, 2.0)]
 
 
 def strengths(name):
@@ -38,10 +41,20 @@ def strengths(name):
     return [(3.3, 1), (9.0, -1), (10.0, 1), (8.7, -1)]
 
 
-CASES = [{"operation": i, "magnitude": m, "sign": s} for i, name in enumerate(NAMES) for m, s in strengths(name)] + COLOURS
+CASES = [{"operation": i, "magnitude": m, "sign": s} for i, name in enumerate(NAMES) for m, s in strengths(name)] + COLOURS + BLURS
+
+
+def blurred(picture, sigma):
+    reach = math.ceil(4 * sigma)
+    # torchvision reflects the picture at its border, ours repeats the last pixel.
+    wide = functional.pad(picture, reach, padding_mode="edge")
+    made = functional.gaussian_blur(wide, [2 * reach + 1] * 2, [sigma] * 2)
+    return functional.crop(made, reach, reach, picture.height, picture.width)
 
 
 def do(case, picture):
+    if "blur" in case:
+        return blurred(picture, case["blur"])
     if "colour" in case:
         kind, factor = case["colour"], case["factor"]
         return getattr(functional, f"adjust_{kind}")(picture, factor)

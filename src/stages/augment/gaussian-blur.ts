@@ -9,7 +9,8 @@ const deviation = z.number().min(0.01).max(100);
 
 /**
  * Blurs the picture by a Gaussian, or leaves it. Draws two words, whatever is done. In evaluation it is left out. Source: SimCLR (Chen et al. 2020); the defaults
- * are those of MoCo v2. The kernel is a Gaussian up to four deviations, where Pillow's is three boxes.
+ * are those of MoCo v2. The kernel is a Gaussian up to four deviations, as torchvision's with a size to match
+ * it, where Pillow's is three boxes; at the border the last pixel is repeated, where torchvision reflects the picture.
  */
 export const gaussianBlur = defineStage({
   name: 'gaussian-blur',

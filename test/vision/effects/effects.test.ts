@@ -24,6 +24,7 @@ const expected = JSON.parse(readFileSync('fixtures/expected/augment.json', 'utf8
   readonly cases: readonly (
     | { readonly operation: number; readonly magnitude: number; readonly sign: 1 | -1 }
     | { readonly colour: 'brightness' | 'contrast' | 'saturation' | 'hue'; readonly factor: number }
+    | { readonly blur: number }
   )[];
   readonly width: number;
   readonly height: number;
@@ -39,6 +40,7 @@ function effectOf(one: (typeof expected.cases)[number]): Effect {
     const { operation, magnitude, sign } = one;
     return operations[operation]!.make(magnitude / 10, { width, height, sign, background });
   }
+  if ('blur' in one) return { kind: 'blur', sigma: one.blur };
   const { colour, factor } = one;
   if (colour === 'hue') return { kind: 'hue', shift: Math.trunc(factor * 255) & 255 };
   return { kind: colour, factor };
