@@ -72,7 +72,6 @@ export const traceBackend = 'onnx';
 export class Trace extends tf.KernelBackend implements Tracing {
   /** Parameters by what tfjs knows their numbers by, on the backend where they lie. */
   readonly #parameters: ReadonlyMap<object, string>;
-  readonly #foreign = new WeakMap<object, TracedData>();
   #calls: Call[] = [];
   #scope = 'picture';
   #kernel = '';
@@ -155,13 +154,10 @@ export class Trace extends tf.KernelBackend implements Tracing {
 
   valueFor({ dataId, shape, dtype }: tf.TensorInfo): Value {
     if (dataId instanceof TracedData) return dataId.value;
-    const known = this.#foreign.get(dataId);
-    if (known !== undefined) return known.value;
+    // It lies on the backend before: a parameter, or what the model has made for itself.
     const name = this.#parameters.get(dataId);
-    const value: Value =
-      name === undefined ? constantValue(tf.engine().readSync(dataId), shape, dtype) : { kind: 'parameter', name };
-    this.#foreign.set(dataId, new TracedData(value));
-    return value;
+    if (name !== undefined) return { kind: 'parameter', name };
+    return constantValue(tf.engine().readSync(dataId), shape, dtype);
   }
 
   /** What a kernel passes on, such as a reshape to the same shape, as an answer of its own: tfjs frees each. */
@@ -189,8 +185,9 @@ export class Trace extends tf.KernelBackend implements Tracing {
   }
 
   override readSync(dataId: object): tf.BackendValues {
-    const value = dataId instanceof TracedData ? dataId.value : this.#foreign.get(dataId)?.value;
-    if (value?.kind === 'constant') return value.values;
+    if (!(dataId instanceof TracedData)) return tf.engine().readSync(dataId);
+    const { value } = dataId;
+    if (value.kind === 'constant') return value.values;
     throw fail('ONNX_OPERATION', { operation: 'data()', reason: 'there are no values yet when a model is exported' });
   }
 

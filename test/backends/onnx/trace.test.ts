@@ -52,6 +52,23 @@ t.test('what hangs on no picture is computed once, and what nobody reads is left
   t.same(parameters, []);
 });
 
+t.test('what a model has made for itself before is a constant, by each of its shapes', async (t) => {
+  const own = tf.tensor1d([1, 2, 3, 4, 5, 6]);
+  const turned = own.reshape([6, 1]) as tf.Tensor2D;
+  const { constants, answer } = await traced((x) => x.add(turned).mean([1, 3]).mul(own).mul(own.dataSync()[1]!));
+  const found = constants.map(({ shape, bytes }) => [shape, [...new Float32Array(bytes.slice().buffer)]]);
+  t.same(found.slice(0, 2), [
+    [
+      [6, 1],
+      [1, 2, 3, 4, 5, 6],
+    ],
+    [[6], [1, 2, 3, 4, 5, 6]],
+  ]);
+  t.same(found.at(-1), [[], [2]]);
+  t.same(answer.shape, ['N', 6]);
+  tf.dispose([own, turned]);
+});
+
 t.test('what is computed twice alike is computed once', async (t) => {
   const { nodes } = await traced((x, weight) => {
     const zeros = () => tf.zeros([x.shape[0]!, 1, 6, 3]).add(weight);
