@@ -37,17 +37,21 @@ thread_local bool replaying = false;
 
 constexpr int32_t mostMarks = 4096;
 
+std::string kernelsWanted() {
+  const char* wish = std::getenv("PATCHSTREAM_TORCH_KERNELS");
+  return wish == nullptr ? "" : wish;
+}
+
 c10::Stream streamOf(at::Device device) { return c10::impl::VirtualGuardImpl(device.type()).getStream(device); }
 
 }  // namespace
 
 bool ownKernels() {
-  static const bool own = [] {
-    const char* wish = std::getenv("PATCHSTREAM_TORCH_KERNELS");
-    return wish == nullptr || std::string(wish) != "aten";
-  }();
+  static const bool own = kernelsWanted() != "aten";
   return own;
 }
+
+bool tilesWanted() { return kernelsWanted() != "untiled"; }
 
 bool onHost(const at::Tensor& x) { return x.defined() && x.is_cpu() && ownKernels(); }
 

@@ -11,6 +11,9 @@ namespace patchstream {
 // False when PATCHSTREAM_TORCH_KERNELS is `aten`: no loop of ours runs, and every operation is ATen's as it is on a device.
 bool ownKernels();
 
+// False when PATCHSTREAM_TORCH_KERNELS is `untiled`: loops of ours do without the processor's tiles, as they do where it has none.
+bool tilesWanted();
+
 // Whether loops of ours may read and write the tensor: it lies in the memory of the host, and `ownKernels()`. False for undefined tensors.
 bool onHost(const at::Tensor& x);
 // Whether that holds of every tensor that is defined.

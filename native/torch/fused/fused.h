@@ -1,8 +1,8 @@
 // The fused forms of the operations that models are written in (src/backends/ops): plain functions over float32 tensors, forward and
 // backward. On the host they are loops of our own around oneDNN's products; elsewhere (`onHost`), ATen's operations composed. All tensors
 // that come in are dense and row-major, those that go out are new unless a function says otherwise. Those with a `Precision` multiply in this type; what
-// they keep for their gradients is of it as well. With `narrow`, for which no loop of ours on the host asks, the first result is of bfloat16 where that
-// loses nothing to those who read it; elsewhere than on the host x, dy and qkv may then come as bfloat16.
+// they keep for their gradients is of it as well. With `narrow`, for which of the loops on the host only those for tiles (tiles/operations.h) ask, the first result is of
+// bfloat16 where that loses nothing to those who read it; elsewhere than on the host, and by those loops, x, dy and qkv may then come as bfloat16.
 #pragma once
 
 #include <ATen/ATen.h>
