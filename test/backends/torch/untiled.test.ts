@@ -7,8 +7,6 @@ import { testBfloat16Operations } from '../suite/bfloat16.ts';
 if (process.env.PATCHSTREAM_TORCH_KERNELS !== 'aten') process.env.PATCHSTREAM_TORCH_KERNELS = 'untiled';
 if (withoutTorch === false) await prepareTorch(testDevice);
 
-t.test(
-  'operations in bfloat16 by the loops for processors without tiles',
-  { skip: withoutTorch },
-  testBfloat16Operations,
+t.test('operations in bfloat16 by the loops for processors without tiles', { skip: withoutTorch }, (t) =>
+  testBfloat16Operations(t, false),
 );
