@@ -85,6 +85,8 @@ export function batcher({
       let given: Cell | undefined;
       let batch = emptyBatch();
       let wanted = typeof size === 'number' ? size : 0;
+      // Cells that were taken and are in no batch yet.
+      let open = 0;
 
       const begin = (placed: Placed): void | PromiseLike<void> => {
         placed.cell = given!;
@@ -103,6 +105,7 @@ export function batcher({
       const emit = () => {
         const { cells, samples, permits } = batch;
         batch = emptyBatch();
+        ring.begins((wanted - (open % wanted)) % wanted, wanted);
         subscriber.next({
           cells: Uint32Array.from(cells),
           keys: samples.map(({ key }) => key),
@@ -129,7 +132,9 @@ export function batcher({
         room: {
           take: () => {
             given = ring.take();
-            return given !== undefined;
+            if (given === undefined) return false;
+            open++;
+            return true;
           },
           freed: ring.freed,
         },
@@ -152,6 +157,7 @@ export function batcher({
       const placing = source.pipe(map((carried) => new Placed(carried)));
       return runOrdered(placing, subscriber, begin, options, {
         next({ carried, cell, error }) {
+          open--;
           if (error === undefined) {
             meter.out++;
             if (dropLast && batch.samples.length > 0 && batch.samples[0]!.epoch !== carried.sample.epoch) {

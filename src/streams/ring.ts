@@ -5,8 +5,9 @@ import { Subject } from 'rxjs';
  *          [taken ][taken ][failed][writing][ free  ][ free  ]
  *                             ^ free again            ^ next
  *
- * A cell is given out to one sample, written, committed to a batch, read by the trainer, and freed. Cells go out round the ring, so the
- * cells of a batch are neighbours except at a hole or the ring's end.
+ * A cell is given out to one sample, written, committed to a batch, read by the trainer, and freed. Cells go out round the ring, and a
+ * batch begins at the first place where it fits. So its cells are neighbours except at a hole, and a trainer that keeps up is given the same
+ * cells again and again, whose memory is still in the processor's caches.
  */
 
 /** The cells of a run: equal places for rendered samples in one shared memory. */
@@ -23,6 +24,10 @@ export class Ring {
   readonly #views: (Uint8Array | undefined)[] = [];
   #available: number;
   #next = 0;
+  /** Cells of a batch. */
+  #size = 0;
+  /** Cells to give out before the next batch begins. */
+  #left = Number.POSITIVE_INFINITY;
 
   /** @param cells how many samples lie in it at most. @param cellBytes bytes of one cell, a multiple of 64. */
   constructor(cells: number, cellBytes: number) {
@@ -39,9 +44,20 @@ export class Ring {
     return this.#available;
   }
 
+  /** The next batch, of `size` cells, begins when `left` more cells have been given out. */
+  begins(left: number, size: number): void {
+    this.#left = left;
+    this.#size = size;
+  }
+
   /** The next free cell round the ring, or nothing. */
   take(): Cell | undefined {
     if (this.#available === 0) return undefined;
+    if (this.#left === 0) {
+      this.#left = this.#size;
+      this.#next = this.#firstOf(this.#size) ?? this.#next;
+    }
+    this.#left--;
     while (this.#free[this.#next] === 0) this.#next = (this.#next + 1) % this.cells;
     const index = this.#next;
     this.#next = (index + 1) % this.cells;
@@ -62,6 +78,16 @@ export class Ring {
       this.#available++;
     }
     this.freed.next();
+  }
+
+  /** The first of so many neighbours that are all free. */
+  #firstOf(count: number): number | undefined {
+    let found = 0;
+    for (let index = 0; index < this.cells; index++) {
+      found = this.#free[index] === 1 ? found + 1 : 0;
+      if (found === count) return index + 1 - count;
+    }
+    return undefined;
   }
 
   /** How often the cell has been freed. */

@@ -233,6 +233,49 @@ t.test('the cells of a batch are neighbours except at a hole or the ring’s end
   t.end();
 });
 
+/** The numbers of its cells follow one another. */
+const areNeighbours = (cells: readonly number[]) => cells.every((cell, i) => cell === cells[0]! + i);
+
+t.test('a trainer that keeps up is given the same cells again and again', (t) => {
+  for (const concurrency of [1, 4, 8]) {
+    const { batches } = run({ count: 400, size: 8, cells: 40, concurrency, writeMs: () => 5 });
+    t.ok(
+      batches.every(({ cells }) => areNeighbours(cells)),
+      'each batch lies in one piece',
+    );
+    const used = new Set(batches.slice(2).flatMap(({ cells }) => cells));
+    t.ok(used.size <= 24, `${used.size} of 40 cells with ${concurrency} at a time`);
+  }
+  const { batches } = run({ count: 400, size: 8, cells: 40, writeMs: () => 5, trainMs: 500 });
+  t.equal(new Set(batches.flatMap(({ cells }) => cells)).size, 40, 'a slow one is given all there are');
+  t.end();
+});
+
+t.test('batches lie in one piece again when a sample has failed, whatever the timing', (t) => {
+  const setting = fc.record({
+    size: fc.integer({ min: 1, max: 12 }),
+    more: fc.nat(11),
+    failed: fc.uniqueArray(fc.nat(99), { maxLength: 4 }),
+    seed: fc.nat(),
+  });
+  fc.assert(
+    fc.property(setting, ({ size, more, failed, seed }) => {
+      const concurrency = 1 + (more % size);
+      const { batches } = run({
+        count: 100 + 12 * size,
+        size,
+        concurrency,
+        cells: 3 * size + concurrency,
+        writeMs: ({ position }) => 1 + (hash(position + seed) % 7),
+        breaks: ({ position }) => (failed.includes(position) ? 'write' : undefined),
+      });
+      const late = batches.slice(Math.ceil(100 / size) + 4, -1);
+      for (const { cells } of late) if (!areNeighbours(cells)) throw new Error(`Cells ${cells}.`);
+    }),
+  );
+  t.end();
+});
+
 t.test('a late writer cannot touch the cell that is someone else’s by then', (t) => {
   const ring = new Ring(2, 64);
   const cell = ring.take()!;
