@@ -20,6 +20,9 @@ let adjust: (bytes: number) => unknown = () => {};
 /** Bytes; what is smaller costs more to follow than it saves. */
 const least = 2 ** 12;
 
+/** Bytes in which a page of 2 MiB surely lies. */
+const leastLarge = 2 ** 22;
+
 const collected = new FinalizationRegistry<number>((bytes) => {
   uncountedBytes -= bytes;
   // It has subtracted them itself.
@@ -53,4 +56,15 @@ function begin(): number {
   if (isAbsent(addon) || addon.adjustMemory === undefined) return 0;
   adjust = addon.adjustMemory;
   return uncountedMost();
+}
+
+/**
+ * Asks the system for pages of 2 MiB below memory that is new and large, and gives the memory: reading and writing it misses the processor's table of addresses
+ * less often, and it takes fewer faults to fill. Without native/image it does nothing.
+ */
+export function inLargePages<M extends Uint8Array>(memory: M): M {
+  if (memory.byteLength < leastLarge) return memory;
+  const addon = imageAddon();
+  if (!isAbsent(addon)) addon.largePages?.(memory);
+  return memory;
 }

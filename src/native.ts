@@ -183,6 +183,8 @@ export interface ImageAddon extends ReadingAddon, LikenessAddon {
   setPortable(on: number): void;
   /** Counts so many bytes more, or fewer, as held by this thread's arrays: by their sum, which it returns, V8 collects. Missing in earlier builds. */
   readonly adjustMemory?: (bytes: number) => number;
+  /** Asks for pages of 2 MiB below these bytes. Missing in earlier builds. */
+  readonly largePages?: (bytes: Uint8Array) => void;
   info(): {
     /** Of libjpeg-turbo: 2001005 is 2.1.5. */
     readonly version: number;

@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import t from 'tap';
-import { uncounted, uncountedMost } from '../src/external-memory.ts';
+import { inLargePages, uncounted, uncountedMost } from '../src/external-memory.ts';
 import { imageAddon, isAbsent } from '../src/native.ts';
 
 const mib = 2 ** 20;
@@ -79,4 +80,17 @@ t.test('a thread and a process may end while they are alive', { skip }, async (t
   const { status, stdout, stderr } = spawnSync(process.execPath, [...process.execArgv, file], { encoding: 'utf8' });
   t.equal(status, 0, stderr);
   t.equal(stdout, '0\n');
+});
+
+t.test('large memory is asked for in large pages, small is not, and what lies in it stays', { skip }, async (t) => {
+  const asked = () =>
+    readFileSync('/proc/self/smaps', 'utf8')
+      .split('VmFlags:')
+      .filter((flags) => / hg\b/.test(flags)).length;
+  const before = asked();
+  const small = inLargePages(new Uint8Array(mib).fill(3));
+  t.equal(asked(), before);
+  const large = inLargePages(new Uint8Array(new SharedArrayBuffer(16 * mib)));
+  if (existsSync('/sys/kernel/mm/transparent_hugepage')) t.equal(asked(), before + 1);
+  t.ok(large.every((byte) => byte === 0) && small.every((byte) => byte === 3));
 });

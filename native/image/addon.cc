@@ -1,4 +1,6 @@
 // The list of what JavaScript may call. Arguments are checked here and turned into plain values; a mistake of the caller is thrown.
+#include <sys/mman.h>
+
 #include <climits>
 #include <cstring>
 #include <optional>
@@ -254,6 +256,17 @@ napi_value adjustMemory(const Arguments& given) {
   return jsNumber(given.env, static_cast<double>(all));
 }
 
+// largePages(bytes): asks the system for pages of 2 MiB below them, which spares the processor most look-ups of addresses. Where it has none nothing changes.
+napi_value largePages(const Arguments& given) {
+  const TypedArray array = given.array(0, napi_uint8_array, "a Uint8Array is needed");
+  constexpr uintptr_t page = uintptr_t{2} << 20;
+  const uintptr_t at = reinterpret_cast<uintptr_t>(array.data);
+  const uintptr_t begin = (at + page - 1) / page * page;
+  const uintptr_t end = (at + array.length) / page * page;
+  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+  return nullptr;
+}
+
 template <napi_value (*function)(const Arguments&)>
 constexpr napi_callback entry = call<Rendering, function>;
 
@@ -272,6 +285,7 @@ NAPI_MODULE_INIT() {
                   {"setPortable", entry<setPortable>},
                   {"info", entry<info>},
                   {"adjustMemory", entry<adjustMemory>},
+                  {"largePages", entry<largePages>},
                   {"renderRecords", entry<renderRecords>},
                   {"readFiles", entry<readFiles>},
                   {"readFrames", entry<readFrames>},

@@ -1,5 +1,6 @@
 import { Observable } from 'rxjs';
 import { fail } from '../../errors.ts';
+import { inLargePages } from '../../external-memory.ts';
 import type { HostTensor } from '../../models/model.ts';
 import { builtin } from '../../pipeline/builtin.ts';
 import { cellsOf } from '../../pipeline/cells.ts';
@@ -159,6 +160,7 @@ export function toCells(loader: Loader, spec: Spec, size: number, cells: number,
       const begin = (first: Carried) => {
         const layout = layoutOf(spec, first.sample, only);
         const ring = new Ring(cells, layout.cellBytes);
+        inLargePages(new Uint8Array(ring.memory));
         const render = batcher({ ring, size, ...rendering(loader, layout) });
         const input = new Observable<Carried>((inner) => {
           push = (carried) => inner.next(carried);

@@ -1,5 +1,6 @@
 import { fail } from '../../errors.ts';
 import { type Notice, notice } from '../../events/notices.ts';
+import { inLargePages } from '../../external-memory.ts';
 import type { ResolvedTrain } from '../../pipeline/resolve/outputs.ts';
 import type { Resolved } from '../../pipeline/resolve/resolve.ts';
 import type { OpenSource } from '../../sources/source.ts';
@@ -40,6 +41,7 @@ export function planOf(resolved: Resolved, { count, classNames }: OpenSource): T
   checkTrainingMemory(train, { spec, cellBytes: layout.cellBytes });
   const micro = microBatchRange(train, resolved, layout, undefined, trainingDevice(train));
   const ring = new Ring(ringCells(micro, resolved), layout.cellBytes);
+  inLargePages(new Uint8Array(ring.memory));
   const fixed = { train, layout, micro, ring, count, classNames };
   if (train.steps !== undefined) {
     const { steps } = train;
