@@ -74,7 +74,8 @@ export const streamsErrors = {
   MODEL_RESTORES: '{measure} needs a model that restores pixels; {model} does not. Leave `{measure}` out.',
   MODEL_CLASSIFIES:
     '{measure} needs a model that distinguishes classes, such as `classifier`; {model} does not. Measure `knn` or `linear` of its features.',
-  MODEL_ENCODES: '{measure} needs a model with an encoder of whole pictures; {model} has none. Leave `{measure}` out.',
+  MODEL_ENCODES:
+    '{measure} needs a model that gives features of whole pictures; {model} does not. Leave `{measure}` out.',
   PART: '`--part` must be i/n or auto/n, i from 1 to n; got {found}. {advice}',
   PART_SINK:
     'only a job whose sink is shards, webdataset or jsonl is done in parts; this pipeline ends in {found}. Leave `--part` out, or take another sink.',

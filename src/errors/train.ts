@@ -72,7 +72,7 @@ export const trainErrors = {
   COMPARE_ROWS:
     'at least one run must have done a step to be compared; got none in {found}. Wait for the first step, or name others.',
   EMBED_MODEL:
-    '`embed` needs a model with an encoder of whole pictures; {model} has none. Name the run that trained the encoder, or use `predict`.',
+    '`embed` needs a model that gives features of whole pictures, such as lomar, mae, srmae or beit; {model} does not. Name the run that trained its encoder, or use `predict`.',
   PREDICT_MODEL:
     '`predict` needs a model that distinguishes classes, such as `classifier`; {model} does not. Fine-tune it first, or use `embed`.',
   TOKENIZE_MODEL:
@@ -113,6 +113,8 @@ export const trainErrors = {
     'the checkpoint must fit the pipeline; {found}. Give the run another output folder, start afresh with --fresh, or change the pipeline back.',
   LOSS_NOT_A_NUMBER:
     'loss and gradient must be finite; step {step} got loss {loss} and gradient norm {gradNorm}, with the samples {keys}. Lower the learning rate, look at these samples, or skip such steps with `onNotANumber: skip`.',
+  LOSS_LOST:
+    'a training must go on to finite losses; the last {most:step} up to step {step} were all skipped (`onNotANumber: skip`). Lower the learning rate, and start again: an earlier checkpoint may be whole (`--fresh`, or `init`).',
   MICRO_BATCH_PAIRS:
     'mixup and cutmix mix samples 2i and 2i + 1, so a micro-batch must have an even number of samples; got {found}. Make `batch` and `microBatch` even, or set `mixup` and `cutmix` to 0.',
   LABEL_CLASS:

@@ -111,7 +111,9 @@ export const trainOptions = z.strictObject({
   onNotANumber: z
     .enum(['stop', 'skip'])
     .default('stop')
-    .describe('What happens when a loss is not a number: stop the run, or skip the step and say so.'),
+    .describe(
+      'What happens when a loss is not a number: stop the run, or skip the step and say so; a hundred such steps in a row end the run all the same.',
+    ),
   checkpoint: checkpoint.prefault({}),
   stop: stop.optional(),
   thread: z

@@ -64,6 +64,9 @@ export interface LoopOptions extends Learner {
   stopping?(): boolean;
 }
 
+/** So many steps one after the other whose loss is not a number are no bad batches any more: the weights are lost. */
+const mostSkipped = 100;
+
 /** How a run ended: after its steps, because the data ended, or because it was asked to stop. */
 export interface LoopEnd extends Progress {
   readonly ended: 'steps' | 'data' | 'stopped';
@@ -75,7 +78,7 @@ export interface LoopEnd extends Progress {
  * Trains: next micro-batch, forward, loss, gradients, accumulate; when the batch is full: measure, step, tell, save. A last batch that
  * stays short is thrown away. Between steps no tensor is kept but parameters, optimizer state, the model's constants, and the sums of
  * gradients where they are added up in place; at the end these go too.
- * @throws LOSS_NOT_A_NUMBER, MICRO_BATCH_SIZE, and whatever `next`, `save` and `onStep` throw.
+ * @throws LOSS_NOT_A_NUMBER, LOSS_LOST, MICRO_BATCH_SIZE, and whatever `next`, `save` and `onStep` throw.
  */
 export async function train(options: LoopOptions): Promise<LoopEnd> {
   const { batch, steps, schedule, count, seed = 0, next } = options;
@@ -83,7 +86,7 @@ export async function train(options: LoopOptions): Promise<LoopEnd> {
   const gradient = new Step(options, { note: (text) => options.note?.(text) });
   let at: Progress = options.from ?? { step: 0, position: 0 };
   let saved = at.step;
-  let skipped = 0;
+  let [skipped, inRow] = [0, 0];
   let gathered = nothing();
   let ended: LoopEnd['ended'] = 'steps';
   const later = computesLater();
@@ -130,6 +133,8 @@ export async function train(options: LoopOptions): Promise<LoopEnd> {
       gradient.clear();
 
       skipped += finite ? 0 : 1;
+      inRow = finite ? 0 : inRow + 1;
+      if (inRow === mostSkipped) throw fail('LOSS_LOST', { most: mostSkipped, step: at.step });
       const { permitWaitMs, microBatch, ringFill } = gathered;
       const { refused } = gradient;
       const now = awake.now();

@@ -147,6 +147,19 @@ t.test('loss that is not a number stops the run, or is skipped and counted', asy
   t.ok(weights.every(Number.isFinite));
 });
 
+t.test('a hundred skipped steps in a row end the run, ninety-nine do not', async (t) => {
+  const broken = (from: number, to: number) =>
+    linearStream({ end: 110 * 8, batch: 8, microBatch: 8 }, (fields, [first = 0]) =>
+      first >= 8 * from && first < 8 * to
+        ? { ...fields, label: { ...fields.label!, data: new Float32Array(8).fill(Number.NaN) } }
+        : fields,
+    );
+  const options = { batch: 8, steps: 110, onNotANumber: 'skip' } as const;
+  t.match((await run({ next: broken(1, 100), ...options })).end, { step: 110, skipped: 99 });
+  const lost = { code: 'LOSS_LOST', message: /the last 100 steps up to step 102 were all skipped/ };
+  await t.rejects(run({ next: broken(3, 110), ...options }), lost);
+});
+
 t.test('micro-batches that do not add up to the batch are an error', async (t) => {
   const next = linearStream({ end: 100, batch: 30, microBatch: 10 });
   await t.rejects(run({ next }), { code: 'MICRO_BATCH_SIZE' });
