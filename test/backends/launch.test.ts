@@ -11,7 +11,7 @@ import { adamw } from '../../src/train/optimizers/adamw.ts';
 import { disposeState } from '../../src/train/optimizers/optimizer.ts';
 import { Step, type StepOptions } from '../../src/train/step.ts';
 import { expectClose, expectNoTensorLeak } from '../kit/training/tensors.ts';
-import { testDevice, withoutTorch } from '../kit/training/torch.ts';
+import { ownKernels, testDevice, withoutTorch } from '../kit/training/torch.ts';
 import { smallDefinition, smallFields } from '../kit/training/train.ts';
 
 const skip = { skip: withoutTorch };
@@ -97,6 +97,22 @@ t.test('so do launches in bfloat16, where results between operations are kept in
     backend().factors = 0;
   }
 });
+
+// A run that is resumed computes its first steps where the undisturbed one replays them.
+t.test(
+  'on the cpu a replay in bfloat16 equals a computation to the bit',
+  { skip: withoutTorch || !ownKernels },
+  async (t) => {
+    backend().factors = 1;
+    try {
+      const [replayed, computed] = [await trained(8, {}), await trained(8, { replay: false })];
+      t.same(replayed.rows, computed.rows);
+      t.same(replayed.weights, computed.weights);
+    } finally {
+      backend().factors = 0;
+    }
+  },
+);
 
 /** Adds up what `compute` makes of `x`, launched. */
 async function withLaunches(
