@@ -4,6 +4,11 @@
 #include <new>
 
 #include <jerror.h>
+#if __has_include(<jpegint.h>)
+extern "C" {
+#include <jpegint.h>
+}
+#endif
 
 #include "pixels/resize.h"
 
@@ -16,7 +21,31 @@ namespace {
 // Rows that libjpeg is handed at a time; `stop` is looked at between.
 constexpr int32_t rowsAtOnce = 16;
 
+#if __has_include(<jpegint.h>)
+constexpr bool takesBlocks = true;
+#else
+constexpr bool takesBlocks = false;
+#endif
+
 }  // namespace
+
+// libjpeg transforms and quantises, and what it would pack then comes to us.
+void JpegWriter::takeBlocks() {
+#if __has_include(<jpegint.h>)
+  size_t blocks = 0;
+  for (int32_t i = 0; i < info_.num_components; i++) {
+    const jpeg_component_info& component = info_.comp_info[i];
+    blocks += size_t{component.width_in_blocks + component.h_samp_factor} * (component.height_in_blocks + component.v_samp_factor);
+  }
+  tables_.begin(blocks);
+  info_.client_data = &tables_;
+  info_.entropy->encode_mcu = [](j_compress_ptr info, JBLOCKROW* given) -> boolean {
+    auto* tables = static_cast<OwnTables*>(info->client_data);
+    for (int32_t i = 0; i < info->blocks_in_MCU; i++) tables->add(info->MCU_membership[i], given[i][0]);
+    return TRUE;
+  };
+#endif
+}
 
 void JpegWriter::fail(j_common_ptr info) {
   auto* errors = static_cast<Errors*>(info->err);
@@ -57,32 +86,26 @@ Answer JpegWriter::write(const Page& page, const Encoding& encoding, const std::
   // About what a photograph of quality 90 takes.
   if (!file.grow(page.stride() * page.height / 8 + 2048)) return Answer::memory;
   destination_.file = &file;
-  destination_.next_output_byte = file.data();
-  destination_.free_in_buffer = file.capacity();
   // Large pictures are left to libjpeg, which may use a file for what is between.
-  const bool ours = encoding.optimized && !arePassesPortable() && int64_t{page.width} * page.height <= OwnTables::mostPixels;
-  Answer answer = compress(page, encoding, encoding.optimized && !ours, stop);
-  file.size = file.capacity() - destination_.free_in_buffer;
-  if (answer == Answer::well && ours) {
-    try {
-      if (!tables_.apply({page.width, page.height, page.channels, encoding.subsampled}, file)) answer = again(page, encoding, stop, file);
-    } catch (const std::bad_alloc&) {
-      answer = Answer::memory;
-    }
+  const bool ours = takesBlocks && encoding.optimized && !arePassesPortable() && int64_t{page.width} * page.height <= OwnTables::mostPixels;
+  const auto made = [&](Packing packing) {
+    destination_.next_output_byte = file.data();
+    destination_.free_in_buffer = file.capacity();
+    const Answer answer = compress(page, encoding, packing, stop);
+    file.size = file.capacity() - destination_.free_in_buffer;
+    return answer;
+  };
+  Answer answer;
+  try {
+    answer = made(ours ? Packing::ours : encoding.optimized ? Packing::optimised : Packing::standard);
+    if (answer == Answer::well && ours && !tables_.apply(file)) answer = made(Packing::optimised);
+  } catch (const std::bad_alloc&) {
+    answer = Answer::memory;
   }
   if (answer != Answer::well) {
     jpeg_abort_compress(&info_);
     file.clear();
   }
-  return answer;
-}
-
-// By libjpeg alone.
-Answer JpegWriter::again(const Page& page, const Encoding& encoding, const std::atomic<bool>& stop, Bytes& file) {
-  destination_.next_output_byte = file.data();
-  destination_.free_in_buffer = file.capacity();
-  const Answer answer = compress(page, encoding, true, stop);
-  file.size = file.capacity() - destination_.free_in_buffer;
   return answer;
 }
 
@@ -100,7 +123,7 @@ void JpegWriter::resetTables() {
   hasStandard_ = true;
 }
 
-Answer JpegWriter::compress(const Page& page, const Encoding& encoding, bool optimise, const std::atomic<bool>& stop) {
+Answer JpegWriter::compress(const Page& page, const Encoding& encoding, Packing packing, const std::atomic<bool>& stop) {
   if (setjmp(error_.jump) != 0) return error_.answer;
   info_.image_width = page.width;
   info_.image_height = page.height;
@@ -112,13 +135,14 @@ Answer JpegWriter::compress(const Page& page, const Encoding& encoding, bool opt
   jpeg_set_quality(&info_, encoding.quality, TRUE);
   // Sharp writes none either; three components are YCbCr without it.
   info_.write_JFIF_header = FALSE;
-  info_.optimize_coding = optimise ? TRUE : FALSE;
+  info_.optimize_coding = packing == Packing::optimised ? TRUE : FALSE;
   info_.dct_method = JDCT_ISLOW;
   if (page.channels == 3) {
     info_.comp_info[0].h_samp_factor = encoding.subsampled ? 2 : 1;
     info_.comp_info[0].v_samp_factor = encoding.subsampled ? 2 : 1;
   }
   jpeg_start_compress(&info_, TRUE);
+  if (packing == Packing::ours) takeBlocks();
   while (info_.next_scanline < info_.image_height) {
     if (stop.load(std::memory_order_relaxed)) return Answer::stopped;
     JSAMPROW rows[rowsAtOnce];

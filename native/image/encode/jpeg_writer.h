@@ -46,9 +46,11 @@ class JpegWriter {
 
   static void fail(j_common_ptr info);
   static boolean more(j_compress_ptr info);
-  Answer again(const Page& page, const Encoding& encoding, const std::atomic<bool>& stop, Bytes& file);
-  // @param optimise whether libjpeg is to find tables of the picture's own.
-  Answer compress(const Page& page, const Encoding& encoding, bool optimise, const std::atomic<bool>& stop);
+  // How coefficients are packed: with the standard's tables, with libjpeg's for this picture, or by `tables_`.
+  enum class Packing { standard, optimised, ours };
+  // Throws std::bad_alloc.
+  Answer compress(const Page& page, const Encoding& encoding, Packing packing, const std::atomic<bool>& stop);
+  void takeBlocks();
 
   jpeg_compress_struct info_{};
   Destination destination_{};

@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <cstring>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 namespace patchstream {
 
 namespace {
@@ -13,48 +17,71 @@ constexpr size_t values = HuffmanTable::values;
 constexpr uint8_t marker = 0xFF;
 constexpr uint8_t tableMarker = 0xC4;
 constexpr uint8_t scanMarker = 0xDA;
+constexpr uint32_t sixteenZeros = 0xF0;
 
 uint32_t sixteen(const uint8_t* at) { return uint32_t{at[0]} << 8 | at[1]; }
 
-uint64_t bigEndian(const uint8_t* at) {
-  uint64_t value;
-  std::memcpy(&value, at, sizeof value);
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-  value = __builtin_bswap64(value);
+// Where a coefficient comes in the zigzag, by its place in the block.
+constexpr std::array<uint8_t, 64> zigzag{0,  1,  5,  6,  14, 15, 27, 28, 2,  4,  7,  13, 16, 26, 29, 42, 3,  8,  12, 17, 25, 30,
+                                         41, 43, 9,  11, 18, 24, 31, 40, 44, 53, 10, 19, 23, 32, 39, 45, 52, 54, 20, 22, 33, 38,
+                                         46, 51, 55, 60, 21, 34, 37, 47, 50, 56, 59, 61, 35, 36, 48, 49, 57, 58, 62, 63};
+// And the other way.
+constexpr std::array<uint8_t, 64> places = [] {
+  std::array<uint8_t, 64> all{};
+  for (uint8_t i = 0; i < 64; i++) all[zigzag[i]] = i;
+  return all;
+}();
+
+// A bit for each coefficient that is not zero, the first the lowest.
+uint64_t nonZero(const int16_t* block) {
+  uint64_t bits = 0;
+#ifdef __SSE2__
+  const __m128i zero = _mm_setzero_si128();
+  for (int32_t i = 0; i < 64; i += 16) {
+    const auto eight = [&](int32_t at) { return _mm_cmpeq_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(block + at)), zero); };
+    const auto zeros = static_cast<uint32_t>(_mm_movemask_epi8(_mm_packs_epi16(eight(i), eight(i + 8))));
+    bits |= uint64_t{zeros ^ 0xFFFFU} << i;
+  }
+#else
+  for (int32_t i = 0; i < 64; i++) bits |= uint64_t{block[i] != 0} << i;
 #endif
-  return value;
+  return bits;
 }
 
-// Reads bits, the highest first. Behind the data lie zeros.
-struct Bits {
-  const uint8_t* at;
-  const uint8_t* end;
-  uint64_t held = 0;
-  int32_t count = 0;
+// A value that has so many bits, with those that tell it from the others that have as many.
+uint32_t furtherBits(int32_t value, int32_t count) { return static_cast<uint32_t>(value + (value >> 31)) & ((1U << count) - 1); }
 
-  // At least 56 bits.
-  void refill() {
-    if (at >= end) {
-      count = 64;
-      return;
-    }
-    held |= bigEndian(at) >> count;
-    const int32_t bytes = (63 - count) >> 3;
-    at += bytes;
-    count += bytes * 8;
-  }
-  uint32_t peek(int32_t bits) const { return static_cast<uint32_t>(held >> (64 - bits)); }
-  void skip(int32_t bits) {
-    held <<= bits;
-    count -= bits;
-  }
-};
+int32_t bitsOf(int32_t value) { return value == 0 ? 0 : 32 - __builtin_clz(static_cast<uint32_t>(value < 0 ? -value : value)); }
 
 }  // namespace
 
-bool OwnTables::apply(const JpegScan& scan, Bytes& file) {
-  if (int64_t{scan.width} * scan.height > mostPixels || !readHead(file)) return false;
-  if (!unpack(scan, file.data() + dataAt_, file.size - dataAt_)) return false;
+void OwnTables::add(size_t component, const int16_t* block) {
+  const auto first = static_cast<uint32_t>(component == 0 ? 0 : 2 * values);
+  auto* const begun = reinterpret_cast<uint32_t*>(symbols_.need(0));
+  uint32_t* symbols = begun + symbolCount_;
+  const int32_t difference = block[0] - before_[component];
+  before_[component] = block[0];
+  const int32_t bits = bitsOf(difference);
+  *symbols++ = furtherBits(difference, bits) << symbolBits | (first + static_cast<uint32_t>(bits));
+  const uint32_t others = first + values;
+  uint64_t inOrder = 0;
+  for (uint64_t left = nonZero(block) & ~uint64_t{1}; left != 0; left &= left - 1) inOrder |= uint64_t{1} << zigzag[__builtin_ctzll(left)];
+  uint32_t last = 0;
+  for (; inOrder != 0; inOrder &= inOrder - 1) {
+    const auto at = static_cast<uint32_t>(__builtin_ctzll(inOrder));
+    uint32_t zeros = at - last - 1;
+    last = at;
+    for (; zeros > 15; zeros -= 16) *symbols++ = others + sixteenZeros;
+    const int32_t value = block[places[at]];
+    const int32_t count = bitsOf(value);
+    *symbols++ = furtherBits(value, count) << symbolBits | (others + (zeros << 4) + static_cast<uint32_t>(count));
+  }
+  if (last != blockSize - 1) *symbols++ = others;
+  symbolCount_ = static_cast<size_t>(symbols - begun);
+}
+
+bool OwnTables::apply(Bytes& file) {
+  if (!readHead(file)) return false;
   count();
   // Of each symbol at most 27 bits, each byte of which may need a zero behind it.
   uint8_t* made = packed_.need(dataAt_ + 8 * symbolCount_ + tables * (longestCode + values + 8) + 16);
@@ -83,14 +110,7 @@ bool OwnTables::readHead(const Bytes& file) {
       if (tablesAt_ == 0) tablesAt_ = at;
       const uint8_t what = bytes[at + 4];
       const size_t index = (what & 1) * 2 + (what >> 4);
-      if (index != tableCount_ || index >= tables || length < 3 + longestCode) return false;
-      HuffmanTable& table = given_[index].table;
-      table.count = length - 3 - longestCode;
-      size_t sum = 0;
-      for (size_t i = 1; i <= longestCode; i++) sum += table.lengths[i] = bytes[at + 4 + i];
-      if (sum != table.count || sum > values) return false;
-      std::copy_n(bytes + at + 5 + longestCode, sum, table.order.begin());
-      fill(given_[index]);
+      if (index != tableCount_ || index >= tables) return false;
       tableCount_++;
     } else if (tablesAt_ != 0) {
       return false;
@@ -98,94 +118,6 @@ bool OwnTables::readHead(const Bytes& file) {
     at += 2 + length;
   }
   return false;
-}
-
-void OwnTables::fill(Lookup& lookup) {
-  lookup.first.fill(0);
-  const HuffmanTable& table = lookup.table;
-  uint32_t code = 0;
-  size_t place = 0;
-  for (size_t length = 1; length <= longestCode; length++) {
-    lookup.place[length] = static_cast<int32_t>(place) - static_cast<int32_t>(code);
-    for (size_t i = 0; i < table.lengths[length]; i++, code++, place++) {
-      if (length > Lookup::bits) continue;
-      const size_t shift = Lookup::bits - length;
-      const auto entry = static_cast<uint16_t>(table.order[place] << 8 | length);
-      std::fill_n(lookup.first.begin() + (size_t{code} << shift), size_t{1} << shift, entry);
-    }
-    lookup.end[length] = code << (longestCode - length);
-    code <<= 1;
-  }
-}
-
-bool OwnTables::unpack(const JpegScan& scan, const uint8_t* from, size_t length) {
-  if (length < 2 || from[length - 2] != marker || from[length - 1] != 0xD9) return false;
-  uint8_t* plain = plain_.need(length + 16);
-  size_t size = 0;
-  for (const uint8_t *at = from, *end = from + length - 2; at < end;) {
-    const auto* next = static_cast<const uint8_t*>(std::memchr(at, marker, static_cast<size_t>(end - at)));
-    const auto part = static_cast<size_t>((next == nullptr ? end : next + 1) - at);
-    std::memcpy(plain + size, at, part);
-    size += part;
-    at += part;
-    if (next == nullptr) break;
-    if (at == end || *at != 0) return false;
-    at++;
-  }
-  std::memset(plain + size, 0, 16);
-  const bool isColour = scan.channels == 3;
-  if (isColour != (tableCount_ == tables)) return false;
-  const int32_t side = isColour && scan.subsampled ? 16 : 8;
-  const int64_t units = ((int64_t{scan.width} + side - 1) / side) * ((int64_t{scan.height} + side - 1) / side);
-  const int32_t first = isColour && scan.subsampled ? 4 : 1;
-  const int32_t blocks = isColour ? first + 2 : 1;
-  // Of each block no more symbols than coefficients.
-  auto* symbols = reinterpret_cast<uint32_t*>(symbols_.need(static_cast<size_t>(units) * blocks * 64 * sizeof(uint32_t)));
-  const uint32_t* const begun = symbols;
-  Bits bits{plain, plain + size};
-  // One more symbol of the table, with as many further bits as its low four say.
-  const auto next = [&](size_t index) -> int32_t {
-    bits.refill();
-    const Lookup& lookup = given_[index];
-    const uint16_t entry = lookup.first[bits.peek(Lookup::bits)];
-    uint32_t symbol = entry >> 8;
-    int32_t taken = entry & 255;
-    if (taken == 0) {
-      const uint32_t sixteenBits = bits.peek(longestCode);
-      taken = Lookup::bits + 1;
-      while (taken <= static_cast<int32_t>(longestCode) && sixteenBits >= lookup.end[taken]) taken++;
-      if (taken > static_cast<int32_t>(longestCode)) return -1;
-      const int32_t place = static_cast<int32_t>(sixteenBits >> (longestCode - taken)) + lookup.place[taken];
-      if (place < 0 || place >= static_cast<int32_t>(lookup.table.count)) return -1;
-      symbol = lookup.table.order[place];
-    }
-    bits.skip(taken);
-    const auto further = static_cast<int32_t>(symbol & 15);
-    uint32_t extra = 0;
-    if (further > 0) {
-      extra = bits.peek(further);
-      bits.skip(further);
-    }
-    *symbols++ = extra << symbolBits | static_cast<uint32_t>(index * values + symbol);
-    return static_cast<int32_t>(symbol);
-  };
-  for (int64_t unit = 0; unit < units; unit++) {
-    for (int32_t block = 0; block < blocks; block++) {
-      const size_t pair = block < first ? 0 : 2;
-      if (next(pair) < 0) return false;
-      for (int32_t k = 1; k < 64;) {
-        const int32_t symbol = next(pair + 1);
-        if (symbol <= 0) {
-          if (symbol < 0) return false;
-          break;
-        }
-        k += (symbol >> 4) + 1;
-        if (k > 64) return false;
-      }
-    }
-  }
-  symbolCount_ = static_cast<size_t>(symbols - begun);
-  return true;
 }
 
 void OwnTables::count() {
