@@ -58,6 +58,10 @@ export const dataErrors = {
   FILE_UNREADABLE: 'the file {file} must be readable; got {reason}. Check whether it still exists, and who owns it.',
   FILE_LARGE:
     'a file must have at most {limit:byte}; got {size}. Raise `maxBytes` if that is meant, or remove the file.',
+  SOURCE_OPEN:
+    'a source that is opened must give `count`, how many samples it has (a whole number, or Infinity), and the functions `key` and `read`; {source} gave {found}. Look at its `open`.',
+  SOURCE_READ:
+    '`read` of a source must give the fields of a sample, or `drop(…)`; got {found}. Return an object, as `{ bytes }`.',
   RECORDS_READ:
     'a source with `records` must read its samples at once and without failing; {key} gave {found}. Leave `records` out: samples are then taken one by one, and may wait and fail.',
   IDX_HEADER:

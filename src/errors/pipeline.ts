@@ -7,6 +7,8 @@ export const pipelineErrors = {
   PIPELINE_YAML: 'a pipeline file must be plain YAML; got {found}. {advice}',
   PIPELINE_EXPORT:
     'a pipeline module must export a pipeline as its default; got {found}. Write `export default definePipeline(…)`.',
+  PIPELINE_VALUE:
+    'a pipeline must be one that `definePipeline` has made; got {found}. Of a file that is `(await checkFile(file, { registry: builtin })).resolved.definition`.',
   PIPELINE_ENDS: 'a pipeline must end in either `train` or `sink`; got {found}. {advice}',
   PIPELINE_PROBLEMS:
     'a pipeline must have no problems; got {count}: {list} Fix them; `patchstream check` shows those of a file with their lines.',

@@ -51,6 +51,8 @@ export interface RunOptions {
  */
 export async function run(definition: Definition, options: RunOptions = {}): Promise<RunSummary> {
   const { signal = new AbortController().signal, fresh = false, part } = options;
+  if (typeof definition !== 'object' || definition === null)
+    throw fail('PIPELINE_VALUE', { found: String(definition) });
   const resolved = soundPipeline(definition, options.registry ?? definition.registry ?? builtin);
   const watch = watchingOf(options.watch);
   if (part !== undefined) checkParts(resolved);
@@ -152,7 +154,8 @@ async function outcomeOf(
     return { how: 'completed', summary };
   } catch (error) {
     folder.look();
-    const cause = withoutSecrets(folder.error ?? (listener.failure ?? { error }).error, secrets);
+    const found = folder.error ?? (listener.failure ?? { error }).error ?? new Error('thrown without a reason');
+    const cause = withoutSecrets(found, secrets);
     const code = cause instanceof PatchstreamError ? cause.code : undefined;
     const asked = signal.aborted && folder.error === undefined && listener.failure === undefined;
     const isCancelled =

@@ -89,13 +89,36 @@ export function defineSource<Schema extends z.ZodType, F extends Fields>(
     open(options: z.output<Schema> & Selection, context: SourceContext): Promise<OpenSource<F>>;
   },
 ): SourceFactory<(z.input<Schema> & Selection) | string, z.output<Schema>, Sample & F> {
-  const known = Object.freeze(selecting(definition as unknown as SourceDefinition<object>));
+  const known = Object.freeze(selecting(judged(definition as unknown as SourceDefinition<object>)));
   const factory = (options: unknown = {}) => {
     const written =
       typeof options === 'object' || definition.shorthand === undefined ? options : { [definition.shorthand]: options };
     return { source: { name: definition.name, options: written, definition: known as SourceDefinition } };
   };
   return Object.assign(factory, { definition: known as unknown as SourceDefinition<z.output<Schema>> });
+}
+
+/** The definition, whose sources are looked at when they are open: one of an unknown number of samples would be waited for without end. */
+function judged(definition: SourceDefinition<object>): SourceDefinition<object> {
+  return {
+    ...definition,
+    async open(given, context) {
+      const source: Partial<OpenSource> | undefined = await definition.open(given, context);
+      const found = faultIn(source);
+      if (found === undefined) return source as OpenSource;
+      await source?.close?.();
+      throw fail('SOURCE_OPEN', { source: definition.name, found });
+    },
+  };
+}
+
+function faultIn(source: Partial<OpenSource> | null | undefined): string | undefined {
+  if (typeof source !== 'object' || source === null) return 'nothing';
+  const { count } = source;
+  if (count !== Number.POSITIVE_INFINITY && !(Number.isSafeInteger(count) && count! >= 0))
+    return `count ${String(count)}`;
+  const missing = (['key', 'read'] as const).find((name) => typeof source[name] !== 'function');
+  return missing && `no function ${missing}`;
 }
 
 /** The definition with the options by which samples are chosen; as it is where its options are no map. */

@@ -1,4 +1,5 @@
 import { asyncScheduler, map, type Observable, type SchedulerLike } from 'rxjs';
+import { fail } from '../../errors.ts';
 import { BufferPool } from '../../files/buffer-pool.ts';
 import type { ResolvedStage } from '../../pipeline/resolve/infer-specs.ts';
 import { Random } from '../../random.ts';
@@ -139,6 +140,7 @@ export function loader(source: OpenSource<Fields | Drop>, options: LoaderOptions
     const fields: Fields | Drop | PromiseLike<Fields | Drop> = source.read(index, signal, memory);
     const join = (fields: Fields | Drop) => {
       if (fields instanceof Drop) return fields;
+      if (typeof fields !== 'object' || fields === null) throw fail('SOURCE_READ', { found: String(fields) });
       if (ahead.isMeasured) ahead.holds(bytesHeld(fields));
       if (weight?.holds(position, bytesHeld(fields))) permits.wake();
       return Object.assign({ key, position, epoch }, fields);
