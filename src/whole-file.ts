@@ -156,10 +156,11 @@ export function cannotWrite(
   code: 'SINK_WRITE' | 'FILE_WRITE' = 'SINK_WRITE',
 ): PatchstreamError {
   if (cause instanceof PatchstreamError) return cause;
-  const full = ['ENOSPC', 'EDQUOT'].includes(systemCode(cause) ?? '');
-  const advice = full
-    ? 'Make room on the disk, or choose another `output`.'
-    : 'Look whose folder it is, or choose another `output`.';
+  const found = systemCode(cause) ?? '';
+  const full = ['ENOSPC', 'EDQUOT'].includes(found);
+  const otherwise = found === 'ENOENT' ? 'Make the folder that it lies in' : 'Look whose folder it is';
+  const doing = full ? 'Make room on the disk' : otherwise;
+  const advice = `${doing}, or choose another \`output\`.`;
   return fail(code, { file, reason: full ? 'a full disk' : reasonOf(cause), advice }, { cause });
 }
 
