@@ -7,6 +7,8 @@ export type Operation = (x: tf.Tensor4D, parameter: tf.Tensor1D) => tf.Tensor;
 const unit = (x: tf.Tensor) => x.div(127.5).sub(1);
 /** Numbers from 0.1 to 1.1. */
 const above = (x: tf.Tensor) => x.div(255).add(0.1);
+/** Whole numbers, of both signs. */
+const below = (x: tf.Tensor) => x.toInt().sub(tf.scalar(99, 'int32'));
 const flat = (x: tf.Tensor) => x.reshape([x.shape[0]!, -1]);
 const filter = (...shape: [number, number, number, number]) =>
   tf.tensor4d(
@@ -154,5 +156,36 @@ export const operations: Readonly<Record<string, Operation>> = {
   resizeHalfPixel: (x) => tf.image.resizeBilinear(unit(x) as tf.Tensor4D, [12, 9], false, true),
   resizeCorners: (x) => tf.image.resizeBilinear(unit(x) as tf.Tensor4D, [5, 11], true),
   resizeNearest: (x) => tf.image.resizeNearestNeighbor(unit(x) as tf.Tensor4D, [16, 9]),
+  resizeNearestHalfPixel: (x) => tf.image.resizeNearestNeighbor(unit(x) as tf.Tensor4D, [5, 9], false, true),
+  resizeNearestCorners: (x) => tf.image.resizeNearestNeighbor(unit(x) as tf.Tensor4D, [5, 11], true),
+  resizeWholes: (x) =>
+    tf.image
+      .resizeNearestNeighbor(x.toInt() as tf.Tensor4D, [5, 9])
+      .toFloat()
+      .add(tf.image.resizeBilinear(x.toInt() as tf.Tensor4D, [5, 9])),
+  leakyWholes: (x, parameter) => tf.leakyRelu(below(x)).add(tf.prelu(below(x), parameter)),
+  reducedWholes: (x) => below(x).max(1).add(below(x).sum(1)).toFloat().add(below(x).mean(1)),
+  elementsOfWholes: (x) =>
+    tf
+      .addN([below(x).relu(), below(x).abs(), below(x).neg(), below(x).square(), tf.relu6(below(x)), tf.sign(below(x))])
+      .toFloat(),
+  reducedTruths: (x) =>
+    x.greater(99).max(1).toFloat().add(x.greater(9).min(1).toFloat()).add(x.greater(99).sum(1)).add(x.less(9).mean(1)),
+  chosenTruths: (x) => tf.where(x.greater(9), x.less(99), x.less(44)).toFloat(),
+  movedTruths: (x) =>
+    tf
+      .concat([x.greater(99).slice([0, 1], [-1, 3]), x.less(9).reverse(1)], 1)
+      .pad(
+        [
+          [0, 0],
+          [1, 0],
+          [0, 0],
+          [0, 1],
+        ],
+        1,
+      )
+      .transpose([0, 2, 1, 3])
+      .tile([1, 1, 2, 1])
+      .toFloat(),
   depthToSpace: (x) => tf.depthToSpace(unit(x).tile([1, 1, 1, 4]) as tf.Tensor4D, 2, 'NHWC'),
 };

@@ -1,5 +1,5 @@
 import * as tf from '../../tf.ts';
-import { activated, add } from './elementwise.ts';
+import { activated, add, cast } from './elementwise.ts';
 import { type Kernel, type KernelTable, kernel, numbers, type Tracing } from './kernel.ts';
 import { transpose } from './shapes.ts';
 
@@ -33,13 +33,16 @@ function inChannelsFirst(
   return transpose(trace, work(transpose(trace, x, channelsFirst)), channelsLast);
 }
 
-type Info = Pick<
-  ReturnType<typeof tf.backend_util.computeConv2DInfo>,
-  'padInfo' | 'strideHeight' | 'strideWidth' | 'dilationHeight' | 'dilationWidth'
->;
+type Info = ReturnType<typeof tf.backend_util.computeConv2DInfo>;
 
-function geometry({ padInfo, strideHeight, strideWidth, dilationHeight, dilationWidth }: Info) {
+/** @throws ONNX_OPERATION where the answer's sides are not what ONNX makes of them. */
+function geometry(trace: Tracing, info: Info) {
+  const { padInfo, strideHeight, strideWidth, dilationHeight, dilationWidth } = info;
   const { top, left, bottom, right } = padInfo;
+  const side = (from: number, extent: number, stride: number) => Math.floor((from - extent) / stride) + 1;
+  const height = side(info.inHeight + top + bottom, info.effectiveFilterHeight, strideHeight);
+  const width = side(info.inWidth + left + right, info.effectiveFilterWidth, strideWidth);
+  if (height !== info.outHeight || width !== info.outWidth) throw trace.refused('its sides are not rounded down');
   return {
     strides: [strideHeight, strideWidth],
     pads: [top, left, bottom, right],
@@ -70,7 +73,7 @@ const forward = (depthwise: boolean): Kernel =>
     const weight = depthwise
       ? trace.reshape(transpose(trace, filter!, [2, 3, 0, 1]), [outChannels, 1, ...filter!.shape.slice(0, 2)])
       : transpose(trace, filter!, outFirst);
-    const attributes = { ...geometry(info), group: depthwise ? inChannels : 1 };
+    const attributes = { ...geometry(trace, info), group: depthwise ? inChannels : 1 };
     const shape = [batchSize, outChannels, outHeight, outWidth];
     const y = inChannelsFirst(trace, x!, format, (pictures) =>
       trace.call('Conv', [pictures, weight], { shape, dtype: 'float32', attributes }),
@@ -93,7 +96,7 @@ const backwards = kernel<ConvolutionAttrs & { readonly inputShape: number[] }>((
   const answer = {
     shape: [batchSize, inChannels, inHeight, inWidth],
     dtype: 'float32' as const,
-    attributes: { ...geometry(info), output_padding },
+    attributes: { ...geometry(trace, info), output_padding },
   };
   return inChannelsFirst(trace, dy!, attrs.dataFormat ?? 'NHWC', (x) =>
     trace.call('ConvTranspose', [x, weight], answer),
@@ -104,7 +107,7 @@ const pool = (operator: 'MaxPool' | 'AveragePool'): Kernel =>
   kernel<tf.MaxPoolAttrs>((trace, { x }, { filterSize, strides, pad, dimRoundingMode }) => {
     const info = tf.backend_util.computePool2DInfo(x!.shape as Sides, filterSize, strides, 1, pad, dimRoundingMode);
     const { batchSize, outChannels, outHeight, outWidth, filterHeight, filterWidth } = info;
-    const { strides: steps, pads } = geometry(info);
+    const { strides: steps, pads } = geometry(trace, info);
     const attributes = { kernel_shape: [filterHeight, filterWidth], strides: steps, pads };
     const shape = [batchSize, outChannels, outHeight, outWidth];
     return inChannelsFirst(trace, x!, 'NHWC', (pictures) =>
@@ -122,16 +125,19 @@ const resize = (mode: 'linear' | 'nearest'): Kernel =>
   kernel<Resizing>((trace, { images }, { alignCorners, halfPixelCenters, size }) => {
     const [N, , , C] = images!.shape as Sides;
     const between = halfPixelCenters ? 'half_pixel' : 'asymmetric';
+    // Of half pixels tfjs takes ⌊(i + ½)·s⌋; ONNX has (i + ½)·s − ½, which is rounded to the same.
+    const rounded = alignCorners || halfPixelCenters;
     const attributes = {
       mode,
       coordinate_transformation_mode: alignCorners ? 'align_corners' : between,
-      ...(mode === 'nearest' && { nearest_mode: alignCorners ? 'round_prefer_ceil' : 'floor' }),
+      ...(mode === 'nearest' && { nearest_mode: rounded ? 'round_prefer_ceil' : 'floor' }),
     };
     const shape = [N, C, ...size];
-    return inChannelsFirst(trace, images!, 'NHWC', (pictures) =>
+    const given = mode === 'linear' ? cast(trace, images!, 'float32') : images!;
+    return inChannelsFirst(trace, given, 'NHWC', (pictures) =>
       trace.call('Resize', [pictures, undefined, undefined, numbers(...shape)], {
         shape,
-        dtype: 'float32',
+        dtype: given.dtype,
         attributes,
       }),
     );

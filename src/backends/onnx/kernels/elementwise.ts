@@ -107,14 +107,20 @@ export function activated(
     case 'leakyrelu':
       return leaky(trace, x, alpha ?? 0.2);
     case 'prelu':
-      return trace.call('PRelu', [x, slope], x);
+      return prelu(trace, x, slope!);
     default:
       throw trace.refused(`its activation is ${activation}`);
   }
 }
 
 function leaky(trace: Tracing, x: tf.TensorInfo, alpha: number): tf.TensorInfo {
-  return trace.call('LeakyRelu', [x], { ...x, attributes: { alpha: { float: alpha } } });
+  const given = cast(trace, x, 'float32');
+  return trace.call('LeakyRelu', [given], { ...given, attributes: { alpha: { float: alpha } } });
+}
+
+function prelu(trace: Tracing, x: tf.TensorInfo, slope: tf.TensorInfo): tf.TensorInfo {
+  const [given, alpha] = [cast(trace, x, 'float32'), cast(trace, slope, 'float32')];
+  return trace.call('PRelu', [given, alpha], given);
 }
 
 /** Kernels that compute element by element. */
@@ -156,7 +162,7 @@ export const elementwise: KernelTable = {
     clip(trace, x!, clipValueMin, clipValueMax),
   ),
   LeakyRelu: kernel<tf.LeakyReluAttrs>((trace, { x }, { alpha }) => leaky(trace, x!, alpha)),
-  Prelu: (trace, { x, alpha }) => trace.call('PRelu', [x, alpha], x!),
+  Prelu: (trace, { x, alpha }) => prelu(trace, x!, alpha!),
   Step: kernel<tf.StepAttrs>((trace, { x }, { alpha }) => {
     const isAbove = binary(trace, 'Greater', x!, numberLike(trace, x!, 0), 'bool');
     return trace.call('Where', [isAbove, numberLike(trace, x!, 1), numberLike(trace, x!, alpha)], x!);
@@ -167,7 +173,12 @@ export const elementwise: KernelTable = {
     const rank = t!.shape.length;
     const rows = condition!.shape.length === 1 && rank > 1;
     const chosen = rows ? trace.reshape(condition!, [condition!.shape[0]!, ...Array(rank - 1).fill(1)]) : condition!;
-    return trace.call('Where', [chosen, t, e], t!);
+    // Runtimes choose among numbers alone.
+    const [yes, no] = [t!, e!].map((x) => (x.dtype === 'bool' ? cast(trace, x, 'int32') : x)) as [
+      tf.TensorInfo,
+      tf.TensorInfo,
+    ];
+    return cast(trace, trace.call('Where', [chosen, yes, no], yes), t!.dtype);
   },
   FusedBatchNorm: kernel<tf.FusedBatchNormAttrs>((trace, inputs, { varianceEpsilon }) => {
     const { x, mean, variance, offset, scale } = inputs;

@@ -72,5 +72,7 @@ export function listOf(inputs: Inputs): tf.TensorInfo[] {
 
 /** A number as a tensor of the type of another. */
 export function numberLike(trace: Tracing, { dtype }: Pick<tf.TensorInfo, 'dtype'>, value: number): tf.TensorInfo {
-  return trace.constant(dtype === 'int32' ? Int32Array.of(value) : Float32Array.of(value), []);
+  const arrays = { int32: Int32Array, bool: Uint8Array } as const;
+  const array = dtype === 'int32' || dtype === 'bool' ? arrays[dtype] : Float32Array;
+  return trace.constant(array.of(value), []);
 }

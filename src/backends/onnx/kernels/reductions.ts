@@ -11,6 +11,9 @@ function reduced(trace: Tracing, operator: string, x: tf.TensorInfo, { axis, kee
   const axes = tf.util.parseAxisParam(axis, x.shape);
   const shape = x.shape.flatMap((side, at) => (axes.includes(at) ? (keepDims ? [1] : []) : [side]));
   const keepdims = keepDims ? 1 : 0;
+  // ONNX compares no truths.
+  if (x.dtype === 'bool')
+    return cast(trace, reduced(trace, operator, cast(trace, x, 'int32'), { axis, keepDims }), 'bool');
   // Of these the sum alone has its axes as an input.
   return operator === 'ReduceSum'
     ? trace.call(operator, [x, numbers(...axes)], { shape, dtype: x.dtype, attributes: { keepdims } })
@@ -21,10 +24,6 @@ const reduction = (operator: string, dtype?: tf.DataType): Kernel =>
   kernel<Axes>((trace, { x }, attrs) =>
     reduced(trace, operator, dtype === undefined ? x! : cast(trace, x!, dtype), attrs),
   );
-
-/** Whether all, or any, are true, of 1 and 0. */
-const logical = (operator: string): Kernel =>
-  kernel<Axes>((trace, { x }, attrs) => cast(trace, reduced(trace, operator, cast(trace, x!, 'int32'), attrs), 'bool'));
 
 const place = (operator: string): Kernel =>
   kernel<tf.ArgMaxAttrs>((trace, { x }, { axis }) => {
@@ -44,8 +43,8 @@ export const reductions: KernelTable = {
   Max: kernel<tf.MaxAttrs>((trace, { x }, { reductionIndices, keepDims }) =>
     reduced(trace, 'ReduceMax', x!, { axis: reductionIndices, keepDims }),
   ),
-  All: logical('ReduceMin'),
-  Any: logical('ReduceMax'),
+  All: reduction('ReduceMin'),
+  Any: reduction('ReduceMax'),
   ArgMax: place('ArgMax'),
   ArgMin: place('ArgMin'),
   Softmax: kernel<tf.SoftmaxAttrs>((trace, { logits }, { dim }) =>
