@@ -103,10 +103,11 @@ export const trainErrors = {
     'an export must be written to a file of its own; {path} is there already. Name another with --output, or delete it.',
   ONNX_MODEL:
     'a file of ONNX needs a model that turns pictures into vectors, classes or codes; {model} does none of it. Name another run, or export its weights: a file that ends in .safetensors.',
+  ONNX_POOL: '`pool` says what a vector is, of a model with an encoder; {model} gives no vectors. Leave it out.',
   ONNX_OPERATION:
-    'a model must be made of operations that ONNX has, to be exported; got {operation}: {reason}. Write the model with other operations, or export its weights: a file that ends in .safetensors.',
+    'a model must be made of operations that can be written in ONNX, to be exported; got {operation}: {reason}. Write the model with other operations, or export its weights: a file that ends in .safetensors.',
   ONNX_BATCH:
-    'a model must compute the same for each picture, to be exported for any number of them; {operation} hangs on how many there are. Write the model without the number, or export its weights: a file that ends in .safetensors.',
+    'a model must compute the same for each picture, to be exported for any number of them; got {operation}, which depends on how many there are. Write the model without the number, or export its weights: a file that ends in .safetensors.',
   WINDOW_OUTSIDE:
     'a window of {K} × {K:patch/patches} must lie on the picture, {rows} × {columns:patch/patches}; got one at row {top}, column {left}.',
   CHECKPOINT_MISMATCH:

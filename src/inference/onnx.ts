@@ -1,6 +1,6 @@
 import { graphOf, picturesSide } from '../backends/onnx/graph.ts';
 import { Trace, withTrace } from '../backends/onnx/trace.ts';
-import type * as tf from '../backends/tf.ts';
+import * as tf from '../backends/tf.ts';
 import { fail } from '../errors.ts';
 import type { OnnxGraph, OnnxTensor } from '../formats/onnx.ts';
 import { isClassifier, isEncoder, isTokenizer, type Model } from '../models/model.ts';
@@ -27,15 +27,26 @@ export interface OnnxOptions {
 }
 
 /**
- * A trained model as a graph of ONNX, from pictures of its size as bytes to what `embed`, `predict` or `tokenize` computes of them: its own forward pass, recorded.
+ * A trained model as a graph of ONNX, from pictures of its size as bytes to what `embed`, `predict` or `tokenize` computes of them: its own forward pass, recorded. Meanwhile tfjs' backend is
+ * the one that the weights are read on; then it is again the one before.
  *
- * @throws ONNX_MODEL, EMBED_MODEL, ONNX_OPERATION, ONNX_BATCH, TRAINED_CHANGED, and what opening the model throws
+ * @throws ONNX_MODEL, ONNX_POOL, ONNX_OPERATION, ONNX_BATCH, TRAINED_CHANGED, and what opening the model throws
  */
-export async function onnxGraph(trained: Trained, { pool, weights, version, note }: OnnxOptions): Promise<OnnxGraph> {
+export async function onnxGraph(trained: Trained, options: OnnxOptions): Promise<OnnxGraph> {
+  // None where nothing has used tfjs yet.
+  const before: string | undefined = tf.getBackend();
+  try {
+    return await recordedGraph(trained, options);
+  } finally {
+    if (before !== undefined) await tf.setBackend(before);
+  }
+}
+
+async function recordedGraph(trained: Trained, { pool, weights, version, note }: OnnxOptions): Promise<OnnxGraph> {
   const { where, digest, size, definition, classNames, stages } = trained;
   const { name, options, spec, module } = trained.model;
   const named = { name, options, spec, ...(module !== undefined && { module }) };
-  const definitionOf = { model: named, backend: 'auto', device: 'auto', precision: 'float32' } as const;
+  const definitionOf = { model: named, backend: 'auto', device: 'cpu', precision: 'float32' } as const;
   const { model, params, dispose } = await openTrained({ where, digest, weights, model: definitionOf }, note);
   try {
     const task = taskOf(model, pool);
@@ -81,6 +92,7 @@ export async function onnxGraph(trained: Trained, { pool, weights, version, note
 
 /** What a model is asked: a classifier for scores, unless a way of pooling is named. */
 function taskOf(model: Model, pool: OnnxOptions['pool']): Task {
+  if (pool !== undefined && !isEncoder(model)) throw fail('ONNX_POOL', { model: model.name });
   if (pool !== undefined || (isEncoder(model) && !isClassifier(model))) return { kind: 'embed', pool: pool ?? 'mean' };
   if (isClassifier(model)) return { kind: 'predict', top: 1 };
   if (isTokenizer(model)) return { kind: 'tokenize' };

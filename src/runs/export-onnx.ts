@@ -30,9 +30,9 @@ export interface ExportedModel {
 }
 
 /**
- * Writes a trained model as a file of ONNX, from pictures as bytes to vectors, scores of classes or codes.
+ * Writes a trained model as a file of ONNX, from pictures as bytes to vectors, scores of classes or codes. Other work with tfjs in the same thread must wait until it is done.
  *
- * @throws EXPORT_EXISTS, FILE_WRITE, ONNX_MODEL, EMBED_MODEL, ONNX_OPERATION, ONNX_BATCH, and what `embed` says of the model.
+ * @throws EXPORT_EXISTS, FILE_WRITE, ONNX_MODEL, ONNX_POOL, ONNX_OPERATION, ONNX_BATCH, and what `embed` says of the model.
  */
 export async function exportOnnx({
   from,

@@ -108,7 +108,7 @@ export class Trace extends tf.KernelBackend implements Tracing {
       return onHost(host, inputs, attrs, this);
     this.#kernel = kernelName;
     const kernel = kernels[kernelName];
-    if (kernel === undefined) throw this.refused('ONNX has no operation for it');
+    if (kernel === undefined) throw this.refused('the export has no translation for it');
     const made = kernel(this, inputs as Inputs, attrs);
     return Array.isArray(made) ? made.map((each) => this.#own(each)) : this.#own(made);
   }

@@ -42,6 +42,13 @@ export const exportable: readonly Exported[] = [
     spec: windows,
     pool: 'patches',
   },
+  { name: 'lomar-wide', model: 'lomar', options: small, spec: { ...windows, size: [32, 48] } },
+  {
+    name: 'lomar-decoder',
+    model: 'lomar',
+    options: { ...small, decoder: { width: 16, depth: 1, heads: 2 }, positions: 'absolute' },
+    spec: windows,
+  },
   { name: 'mae', model: 'mae', options: { ...small, decoderWidth: 16, decoderDepth: 1, decoderHeads: 2 } },
   { name: 'mae-cls-tokens', model: 'mae', options: { ...small, clsTokens: 3, decoderWidth: 16 }, pool: 'cls' },
   { name: 'srmae', model: 'srmae', options: { ...small, decoderWidth: 16, decoderDepth: 1, decoderHeads: 2 } },
@@ -50,14 +57,16 @@ export const exportable: readonly Exported[] = [
   { name: 'lomar-beit', model: 'lomar-beit', options: small, spec: { ...coded, ...windows } },
   classifier('lomar', { encoder: 'lomar' }),
   classifier('lomar-qkv', { encoder: 'lomar', rpeOn: 'qkv', pool: 'cls' }),
+  classifier('lomar-absolute', { encoder: 'lomar', positions: 'absolute', dropPath: 0.2, mixup: 0.8 }),
   classifier('mae', { encoder: 'mae' }),
   classifier('mae-cls', { encoder: 'mae', clsTokens: 2, pool: 'cls' }),
   classifier('beit', { encoder: 'beit' }),
+  classifier('beit-cls', { encoder: 'beit', layerScale: 0, pool: 'cls' }),
   { name: 'tokenizer', model: 'tokenizer', options: { size: 'nano', halvings: 3 } },
 ];
 
-/** Pictures of all of these. */
-export const exportedSize = [32, 32] as const;
+/** Pictures of these, where their spec has no other size. */
+export const exportedSize: readonly [number, number] = [32, 32];
 
 /** Writes a file of weights, as a checkpoint has it. */
 export async function weightsFile(
@@ -75,7 +84,7 @@ export async function weightsFile(
   model.dispose();
   const stages = [
     { name: 'decode', options: {} },
-    { name: 'resize', options: { size: 32 } },
+    { name: 'resize', options: { size: spec?.size ?? 32 } },
   ];
   const text = trainedText({ model: named, stages, classNames });
   const path = join(folder, `${name}.safetensors`);
@@ -83,11 +92,10 @@ export async function weightsFile(
   return path;
 }
 
-/** Photographs of the repository as [count, 32, 32, 3]. */
-export async function exportedPictures(count: number): Promise<Uint8Array> {
+/** Photographs of the repository as [count, height, width, 3]. */
+export async function exportedPictures(count: number, [height, width] = exportedSize): Promise<Uint8Array> {
   const folder = 'fixtures/held-out';
   const names = readdirSync(folder).sort().slice(0, count);
-  const [height, width] = exportedSize;
   const pixels = names.map((name) => sharp(join(folder, name)).resize(width, height).removeAlpha().raw().toBuffer());
   return Buffer.concat(await Promise.all(pixels));
 }
