@@ -45,6 +45,11 @@ export function openSoon(
   bytes: Uint8Array,
   { formats = commonFormats, maxPixels = defaultMaxPixels, background = white }: OpenOptions = {},
 ): Picture | Promise<Picture> {
+  // A source of a user's own may give a text, which is no file either.
+  if (!ArrayBuffer.isView(bytes)) {
+    const slots = { formats: formats.join(', '), found: `${typeof bytes}, and no bytes`, advice: 'Give a Uint8Array.' };
+    throw fail('PICTURE_FORMAT', slots);
+  }
   if (bytes.length === 0) throw fail('PICTURE_EMPTY', {});
   const { format, what, advice } = sniff(bytes);
   if (format === undefined || !formats.includes(format)) {

@@ -175,3 +175,16 @@ t.test(
     }
   },
 );
+
+t.test('what is no array of bytes is no picture, and says so', async (t) => {
+  for (const [given, found] of [
+    ['a.jpg', 'string'],
+    [7, 'number'],
+    [undefined, 'undefined'],
+    [[255, 216], 'object'],
+  ] as const)
+    await t.rejects(openPicture(given as never), {
+      code: 'PICTURE_FORMAT',
+      message: new RegExp(`got ${found}, and no`),
+    });
+});
