@@ -46,6 +46,7 @@ const named: readonly ErrorCode[] = [
     'EMBED_MODEL',
     'PREDICT_MODEL',
     'ONNX_MODEL',
+    'ONNX_POOL',
     'ONNX_OPERATION',
     'ONNX_BATCH',
     'VECTORS_NONE',

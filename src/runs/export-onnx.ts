@@ -29,10 +29,12 @@ export interface ExportedModel {
   readonly data?: string;
 }
 
+const pools: readonly unknown[] = [undefined, 'mean', 'cls', 'patches'];
+
 /**
  * Writes a trained model as a file of ONNX, from pictures as bytes to vectors, scores of classes or codes. Other work with tfjs in the same thread must wait until it is done.
  *
- * @throws EXPORT_EXISTS, FILE_WRITE, ONNX_MODEL, ONNX_POOL, ONNX_OPERATION, ONNX_BATCH, and what `embed` says of the model.
+ * @throws OPTION_VALUE, EXPORT_EXISTS, FILE_WRITE, ONNX_MODEL, ONNX_POOL, ONNX_OPERATION, ONNX_BATCH, and what `embed` says of the model.
  */
 export async function exportOnnx({
   from,
@@ -41,6 +43,10 @@ export async function exportOnnx({
   weights,
   note = () => {},
 }: ModelToExport): Promise<ExportedModel> {
+  if (!pools.includes(pool)) {
+    const expected = '`mean`, `cls` or `patches`';
+    throw fail('OPTION_VALUE', { option: 'pool', expected, found: `${pool}`, advice: 'Leave it out for the mean.' });
+  }
   const taken = (path: string) => fail('EXPORT_EXISTS', { path });
   // Before the work of making it.
   if ((await stat(output).catch(unlessGone)) !== undefined) throw taken(output);
