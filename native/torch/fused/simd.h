@@ -8,6 +8,10 @@
 #if defined(__x86_64__) && defined(__GNUC__)
 #define PATCHSTREAM_X86 1
 #endif
+// Intrinsics of tiles (fused/tiles/). GCC has them since 11.1, but before 11.3 only where a whole file is compiled for tiles, and as macros that take `base + i` for bytes.
+#if defined(PATCHSTREAM_X86) && defined(__linux__) && !defined(__clang__) && (__GNUC__ > 11 || (__GNUC__ == 11 && __GNUC_MINOR__ >= 3))
+#define PATCHSTREAM_TILES 1
+#endif
 #define PATCHSTREAM_INLINE inline __attribute__((always_inline))
 
 namespace patchstream {

@@ -10,10 +10,6 @@
 #include "fused/bfloat16.h"
 #include "fused/gemm.h"
 
-#if defined(PATCHSTREAM_X86) && defined(__linux__) && __has_include(<amxbf16intrin.h>)
-#define PATCHSTREAM_TILES 1
-#endif
-
 namespace patchstream {
 
 // Whether the processor has tiles for bfloat16, and the system lets this process use them.

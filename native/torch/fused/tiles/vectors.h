@@ -8,10 +8,8 @@
 #ifdef PATCHSTREAM_TILES
 
 // GCC 12 warns of registers in its own header that are left as they are on purpose.
-#ifndef __clang__
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #pragma GCC diagnostic ignored "-Wuninitialized"
-#endif
 #include <immintrin.h>
 
 #include <algorithm>

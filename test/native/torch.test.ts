@@ -1,0 +1,35 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+
+const header = fileURLToPath(new URL('../../native/torch/fused/simd.h', import.meta.url));
+const wanting =
+  process.platform !== 'linux' || process.arch !== 'x64' || spawnSync('g++', ['--version']).status !== 0
+    ? 'needs g++ for x64 on Linux'
+    : false;
+
+/** Whether loops for the processor's tiles are compiled by that GCC, as it names its version. */
+function hasTiles(major: number, minor: number): boolean {
+  const version = ['-U__GNUC__', '-U__GNUC_MINOR__', `-D__GNUC__=${major}`, `-D__GNUC_MINOR__=${minor}`];
+  const { status, stdout } = spawnSync('g++', ['-std=c++17', '-x', 'c++', '-E', '-dM', ...version, header], {
+    encoding: 'utf8',
+    maxBuffer: 2 ** 24,
+  });
+  if (status !== 0) throw new Error(`g++ ended with ${status}`);
+  return /^#define PATCHSTREAM_TILES 1$/m.test(stdout);
+}
+
+t.test('loops for tiles are compiled where the compiler’s macros for them serve', { skip: wanting }, (t) => {
+  t.same(
+    [
+      [10, 2],
+      [11, 1],
+      [11, 2],
+      [11, 3],
+      [12, 1],
+      [13, 0],
+    ].map(([major, minor]) => hasTiles(major!, minor!)),
+    [false, false, false, true, true, true],
+  );
+  t.end();
+});
