@@ -13,11 +13,11 @@ import { onnxFiles } from '../../src/formats/onnx.ts';
 import { onnxGraph } from '../../src/inference/onnx.ts';
 import { answerOf, openTrained } from '../../src/inference/serve.ts';
 import { foundTrained } from '../../src/inference/trained.ts';
+import { exportable, exportedPictures, weightsFile } from '../kit/exported/models.ts';
+import { operations } from '../kit/exported/operations.ts';
 import { gradient, jpeg } from '../kit/pictures/pictures.ts';
 import { patchstream } from '../kit/runs/terminal.ts';
-import { exportable, exportedPictures, weightsFile } from '../kit/training/exported.ts';
 import { readings } from '../kit/training/tensors.ts';
-import { operations } from '../kit/training/traced-operations.ts';
 
 const script = `
 import json, sys

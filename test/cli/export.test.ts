@@ -5,10 +5,10 @@ import { prepareWasm } from '../../src/backends/wasm/wasm.ts';
 import { decodeSafetensors, floatsOf } from '../../src/formats/safetensors.ts';
 import { checkpointFolder, saveCheckpoint } from '../../src/train/weights/checkpoint.ts';
 import { trainedKey } from '../../src/train/weights/trained-on.ts';
+import { exportable, weightsFile } from '../kit/exported/models.ts';
 import { writeFiles } from '../kit/files/folder.ts';
 import { readOnnx } from '../kit/onnx.ts';
 import { patchstream } from '../kit/runs/terminal.ts';
-import { exportable, weightsFile } from '../kit/training/exported.ts';
 
 const model = new Map(
   ['cls_token', 'mask_token', 'pos_embed', 'blocks.0.norm1.bias', 'norm.bias', 'normal', 'decoder_pred.bias'].map(

@@ -8,8 +8,8 @@ import { decodeSafetensors, floatsOf } from '../../src/formats/safetensors.ts';
 import { type OnnxOptions, onnxGraph } from '../../src/inference/onnx.ts';
 import { foundTrained } from '../../src/inference/trained.ts';
 import { buildModel } from '../../src/models/index.ts';
+import { type Exported, exportable, weightsFile } from '../kit/exported/models.ts';
 import { readOnnx } from '../kit/onnx.ts';
-import { type Exported, exportable, weightsFile } from '../kit/training/exported.ts';
 
 await prepareWasm(t.comment);
 const root = t.testdir({});

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import t from 'tap';
 import { prepareWasm } from '../../src/backends/wasm/wasm.ts';
 import { exportOnnx } from '../../src/runs/export-onnx.ts';
+import { exportable, weightsFile } from '../kit/exported/models.ts';
 import { readOnnx } from '../kit/onnx.ts';
-import { exportable, weightsFile } from '../kit/training/exported.ts';
 
 await prepareWasm(t.comment);
 

@@ -1,18 +1,9 @@
 import { fail } from '../../errors.ts';
 import { onHost } from '../host/kernels.ts';
+import type { Inputs } from '../kernel.ts';
 import * as tf from '../tf.ts';
 import { kernels } from './kernels/index.ts';
-import type {
-  Answer,
-  Answers,
-  Attributes,
-  HostValues,
-  Input,
-  Inputs,
-  Numbers,
-  TracedType,
-  Tracing,
-} from './kernels/kernel.ts';
+import type { Answer, Answers, Attributes, HostValues, Input, Numbers, TracedType, Tracing } from './kernels/kernel.ts';
 
 /** Numbers that no input of the model decides. */
 export interface Constant {

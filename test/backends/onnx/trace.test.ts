@@ -3,8 +3,8 @@ import { graphOf } from '../../../src/backends/onnx/graph.ts';
 import { Trace, withTrace } from '../../../src/backends/onnx/trace.ts';
 import * as tf from '../../../src/backends/tf.ts';
 import { prepareWasm } from '../../../src/backends/wasm/wasm.ts';
+import { type Operation, operations } from '../../kit/exported/operations.ts';
 import { expectNoTensorLeak } from '../../kit/training/tensors.ts';
-import { type Operation, operations } from '../../kit/training/traced-operations.ts';
 
 await prepareWasm((message) => t.comment(message));
 const parameter = tf.variable(tf.tensor1d([0.1, 0.5, 0.9]));

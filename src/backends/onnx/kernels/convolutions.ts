@@ -1,20 +1,10 @@
+import type { ConvolutionAttrs, FusedConvolutionAttrs } from '../../kernel.ts';
 import * as tf from '../../tf.ts';
 import { activated, add, cast } from './elementwise.ts';
 import { type Kernel, type KernelTable, kernel, numbers, type Tracing } from './kernel.ts';
 import { transpose } from './shapes.ts';
 
-type Pad = Parameters<typeof tf.backend_util.computeConv2DInfo>[4];
 type Sides = [number, number, number, number];
-
-interface ConvolutionAttrs {
-  readonly strides: [number, number] | number;
-  readonly pad: Pad;
-  readonly dilations?: [number, number] | number;
-  readonly dataFormat?: 'NHWC' | 'NCHW';
-  readonly dimRoundingMode?: 'floor' | 'round' | 'ceil' | null;
-  readonly activation?: string;
-  readonly leakyreluAlpha?: number;
-}
 
 /** ONNX has channels in front of rows and columns. */
 const channelsFirst = [0, 3, 1, 2];
@@ -64,7 +54,7 @@ function infoOf(shape: readonly number[], filter: readonly number[], attrs: Conv
 }
 
 const forward = (depthwise: boolean): Kernel =>
-  kernel<ConvolutionAttrs>((trace, { x, filter, bias, preluActivationWeights }, attrs) => {
+  kernel<FusedConvolutionAttrs>((trace, { x, filter, bias, preluActivationWeights }, attrs) => {
     const info = infoOf(x!.shape, filter!.shape, attrs, depthwise);
     const { batchSize, inChannels, outChannels, outHeight, outWidth } = info;
     const format = attrs.dataFormat ?? 'NHWC';

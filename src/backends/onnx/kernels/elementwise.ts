@@ -1,6 +1,7 @@
 import { onnxTypeNumber } from '../../../formats/onnx.ts';
+import { listOf } from '../../kernel.ts';
 import * as tf from '../../tf.ts';
-import { type Kernel, type KernelTable, kernel, listOf, numberLike, type Tracing } from './kernel.ts';
+import { type Kernel, type KernelTable, kernel, numberLike, type Tracing } from './kernel.ts';
 
 /** tfjs' names and those of ONNX, where they differ. */
 const ofX = {

@@ -1,4 +1,5 @@
 import type { OnnxAttribute } from '../../../formats/onnx.ts';
+import type { Inputs, KernelBy } from '../../kernel.ts';
 import type * as tf from '../../tf.ts';
 
 /** Types of tensors that are traced. */
@@ -47,13 +48,8 @@ export interface Tracing {
   refused(reason: string): Error;
 }
 
-/** Inputs by name; `listOf` for kernels that take any number of them. */
-export interface Inputs {
-  readonly [name: string]: tf.TensorInfo | undefined;
-}
-
 /** Records what one kernel of tfjs computes. */
-export type Kernel = (trace: Tracing, inputs: Inputs, attrs: object) => tf.TensorInfo | tf.TensorInfo[];
+export type Kernel = KernelBy<Tracing>;
 
 /** Kernels by tfjs' names. */
 export type KernelTable = Readonly<Record<string, Kernel>>;
@@ -63,11 +59,6 @@ export function kernel<A extends object>(
   run: (trace: Tracing, inputs: Inputs, attrs: A) => tf.TensorInfo | tf.TensorInfo[],
 ): Kernel {
   return run as Kernel;
-}
-
-/** Inputs of a kernel that takes any number of them, which tfjs hands as an array. */
-export function listOf(inputs: Inputs): tf.TensorInfo[] {
-  return inputs as unknown as tf.TensorInfo[];
 }
 
 /** A number as a tensor of the type of another. */

@@ -1,6 +1,7 @@
+import { listOf } from '../../kernel.ts';
 import type * as tf from '../../tf.ts';
 import { activated, add, broadcast } from './elementwise.ts';
-import { type KernelTable, kernel, listOf, type Tracing } from './kernel.ts';
+import { type KernelTable, kernel, type Tracing } from './kernel.ts';
 import { transpose } from './shapes.ts';
 
 /** The product of matrices in the last two axes. */

@@ -1,6 +1,7 @@
+import { listOf, stridedSliceInfo } from '../../kernel.ts';
 import * as tf from '../../tf.ts';
 import { cast, expand } from './elementwise.ts';
-import { type KernelTable, kernel, listOf, numberLike, numbers, type Tracing } from './kernel.ts';
+import { type KernelTable, kernel, numberLike, numbers, type Tracing } from './kernel.ts';
 
 /** Farther than any side. */
 const far = 2 ** 31 - 1;
@@ -80,17 +81,7 @@ export const shapes: KernelTable = {
     return slice(trace, x!, from!, count!);
   }),
   StridedSlice: kernel<tf.StridedSliceAttrs>((trace, { x }, attrs) => {
-    const info = tf.slice_util.sliceInfo(
-      x!.shape,
-      attrs.begin,
-      attrs.end,
-      attrs.strides,
-      attrs.beginMask,
-      attrs.endMask,
-      attrs.ellipsisMask,
-      attrs.newAxisMask,
-      attrs.shrinkAxisMask,
-    );
+    const info = stridedSliceInfo(x!, attrs);
     if (info.isIdentity) return trace.reshape(x!, info.finalShape);
     if (info.strides.some((step) => step < 1)) throw trace.refused('it goes backwards');
     const sizes = tf.slice_util.computeOutShape(info.begin, info.end, info.strides);

@@ -1,21 +1,8 @@
+import type { ConvolutionAttrs, FusedConvolutionAttrs } from '../../kernel.ts';
 import * as tf from '../../tf.ts';
 import { activationNumber, flag, type KernelTable, kernel, list, type Torch } from './kernel.ts';
 
-type Pad = Parameters<typeof tf.backend_util.computeConv2DInfo>[4];
 type Sides = [number, number, number, number];
-
-interface ConvolutionAttrs {
-  readonly strides: [number, number] | number;
-  readonly pad: Pad;
-  readonly dilations?: [number, number] | number;
-  readonly dataFormat?: 'NHWC' | 'NCHW';
-  readonly dimRoundingMode?: 'floor' | 'round' | 'ceil' | null;
-}
-
-interface FusedAttrs extends ConvolutionAttrs {
-  readonly activation?: string;
-  readonly leakyreluAlpha?: number;
-}
 
 type Info = Pick<
   ReturnType<typeof tf.backend_util.computePool2DInfo>,
@@ -93,7 +80,7 @@ const forward = (depthwise: boolean) =>
   );
 
 const fused = (depthwise: boolean) =>
-  kernel<FusedAttrs>((torch, { x, filter, bias, preluActivationWeights }, attrs) => {
+  kernel<FusedConvolutionAttrs>((torch, { x, filter, bias, preluActivationWeights }, attrs) => {
     const first = attrs.dataFormat === 'NCHW';
     // One value per channel has to stand where the channels do.
     const places = [bias, preluActivationWeights].map((weights) =>

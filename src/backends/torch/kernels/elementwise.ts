@@ -1,5 +1,6 @@
+import { listOf } from '../../kernel.ts';
 import * as tf from '../../tf.ts';
-import { dtypeNumber, type Kernel, type KernelTable, kernel, list, listOf } from './kernel.ts';
+import { dtypeNumber, type Kernel, type KernelTable, kernel, list } from './kernel.ts';
 
 const ofX = [
   'Abs Acos Acosh Asin Asinh Atan Atanh Ceil Cos Cosh Elu Erf Exp Expm1 Floor IsFinite IsInf IsNan Log Log1p',

@@ -1,3 +1,4 @@
+import type { Inputs, KernelBy } from '../../kernel.ts';
 import type * as tf from '../../tf.ts';
 
 /** What a kernel has of the backend. */
@@ -27,13 +28,8 @@ export interface Torch {
   write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object;
 }
 
-/** Inputs by name; `list` for kernels that take any number of them. */
-export interface Inputs {
-  readonly [name: string]: tf.TensorInfo | undefined;
-}
-
 /** Computes one tfjs kernel. The inputs stay the caller's, the outputs are his. */
-export type Kernel = (torch: Torch, inputs: Inputs, attrs: object) => tf.TensorInfo | tf.TensorInfo[];
+export type Kernel = KernelBy<Torch>;
 
 /** Kernels by tfjs' names. */
 export type KernelTable = Readonly<Record<string, Kernel>>;
@@ -43,11 +39,6 @@ export function kernel<A extends object>(
   run: (torch: Torch, inputs: Inputs, attrs: A) => tf.TensorInfo | tf.TensorInfo[],
 ): Kernel {
   return run as Kernel;
-}
-
-/** Inputs of a kernel that takes any number of them, which tfjs hands as an array. */
-export function listOf(inputs: Inputs): tf.TensorInfo[] {
-  return inputs as unknown as tf.TensorInfo[];
 }
 
 /** Inputs of a kernel of ours that takes lists of them. */

@@ -1,5 +1,6 @@
+import { listOf } from '../../kernel.ts';
 import * as tf from '../../tf.ts';
-import { activationNumber, flag, type KernelTable, kernel, list, listOf } from './kernel.ts';
+import { activationNumber, flag, type KernelTable, kernel, list } from './kernel.ts';
 
 /** Matrix products. */
 export const products: KernelTable = {

@@ -1,5 +1,6 @@
+import { listOf, stridedSliceInfo } from '../../kernel.ts';
 import * as tf from '../../tf.ts';
-import { flag, type Kernel, type KernelTable, kernel, list, listOf, type Torch } from './kernel.ts';
+import { flag, type Kernel, type KernelTable, kernel, list, type Torch } from './kernel.ts';
 
 const reshape: Kernel = kernel<tf.ReshapeAttrs>((torch, { x }, { shape }) => {
   const size = tf.util.sizeFromShape(x!.shape);
@@ -51,17 +52,7 @@ export const shapes: KernelTable = {
     return slice(torch, x!, from!, count!);
   }),
   StridedSlice: kernel<tf.StridedSliceAttrs>((torch, { x }, attrs) => {
-    const info = tf.slice_util.sliceInfo(
-      x!.shape,
-      attrs.begin,
-      attrs.end,
-      attrs.strides,
-      attrs.beginMask,
-      attrs.endMask,
-      attrs.ellipsisMask,
-      attrs.newAxisMask,
-      attrs.shrinkAxisMask,
-    );
+    const info = stridedSliceInfo(x!, attrs);
     if (info.isIdentity) return torch.reshape(x!, info.finalShape);
     const sizes = tf.slice_util.computeOutShape(info.begin, info.end, info.strides);
     const simple = info.sliceDim0 || info.isSimpleSlice;

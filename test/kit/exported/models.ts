@@ -8,7 +8,7 @@ import { buildModel } from '../../../src/models/index.ts';
 import { trainedKey, trainedText } from '../../../src/train/weights/trained-on.ts';
 import { modelTensors } from '../../../src/train/weights/weights.ts';
 import type { Spec } from '../../../src/vision/spec.ts';
-import { formulaParameters } from './models.ts';
+import { formulaParameters } from '../training/models.ts';
 
 /** A small model of each kind that is exported. */
 export interface Exported {
