@@ -120,8 +120,10 @@ function copyAddons(root, kit, say) {
   } else say('native/torch is not built here: where the archive is used there must be a compiler.');
   const image = join(root, 'native/image/build/image.node');
   if (!existsSync(image)) stop('native/image is not built. Run: node scripts/setup.mjs --again');
-  mkdirSync(join(native, 'image/build'), { recursive: true });
-  copyFileSync(image, join(native, 'image/build/image.node'));
+  for (const name of ['image', 'environment']) {
+    mkdirSync(join(native, name, 'build'), { recursive: true });
+    copyFileSync(join(root, 'native', name, `build/${name}.node`), join(native, name, `build/${name}.node`));
+  }
   mkdirSync(join(kit, 'lib'));
   for (const [, library] of run('ldd', [image]).stdout.matchAll(/lib(?:jpeg|png16|webp|sharpyuv)\.so\S* => (\S+)/g))
     if (library !== undefined) copyFileSync(library, join(kit, 'lib', basename(library)));

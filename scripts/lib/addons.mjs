@@ -17,7 +17,7 @@ import { digest, filesBelow, readIfThere } from './stamp.mjs';
  *
  * @typedef {object} Addon
  * @property {string} name
- * @property {string} variable the environment variable that says where the library is
+ * @property {string} [variable] the environment variable that says where the library is
  * @property {string} without what serves instead
  * @property {number} seconds that a source takes to compile
  * @property {string} [heavy] the header that most of that time goes into
@@ -37,6 +37,12 @@ import { digest, filesBelow, readIfThere } from './stamp.mjs';
 
 /** @type {readonly Addon[]} */
 export const addons = [
+  {
+    name: 'environment',
+    without: 'libraries choose how their threads wait and how many they start',
+    seconds: 0,
+    find: () => ({ name: '', version: '', place: '', identity: '', compile: ['-std=c++17'], link: [] }),
+  },
   {
     name: 'torch',
     variable: 'LIBTORCH',
@@ -135,7 +141,8 @@ export function missingLibrary(root, name, { env, platform, runner }) {
  * @param {Addon} addon
  * @param {Record<string, string | undefined>} env
  */
-const wishFor = (root, { name, variable }, env) => env[variable] ?? readOutcome(root, name)?.wish ?? '';
+const wishFor = (root, { name, variable }, env) =>
+  (variable === undefined ? '' : env[variable]) ?? readOutcome(root, name)?.wish ?? '';
 
 /**
  * @param {string} root
@@ -178,7 +185,7 @@ async function buildAddon(root, addon, surroundings) {
   const isBuilt = forms.every(({ target }) => existsSync(target));
   if (!again && before?.digest === whole && before.built === isBuilt) return before.built;
 
-  const named = `${library.name} ${library.version} in ${library.place}`;
+  const named = library.name === '' ? '' : `${library.name} ${library.version} in ${library.place}`;
   const plan = { root, name: addon.name, compiler, forms, link, sources };
   const missing = missingObjects(plan).length;
   const jobs = workers(await machineAt(root));
@@ -189,7 +196,7 @@ async function buildAddon(root, addon, surroundings) {
     Math.ceil((missing * addon.seconds) / (heavy === undefined ? 1 : 4) / jobs / 10) * 10 +
     (heavy === undefined ? 0 : 20);
   say(
-    `Builds ${folder} with ${named}: ${counted(missing, 'file')} on ${counted(jobs, 'core')}, about ${seconds} s. Undo: remove the folder ${folder}/build.`,
+    `Builds ${folder}${named === '' ? '' : ` with ${named}`}: ${counted(missing, 'file')} on ${counted(jobs, 'core')}, about ${seconds} s. Undo: remove the folder ${folder}/build.`,
   );
   const counter = missing > 0 ? surroundings.count?.(addon.name, missing, 'files') : undefined;
   const reason = await make({ ...plan, heavy }, jobs, surroundings.start, () => counter?.more()).finally(() =>
