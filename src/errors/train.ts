@@ -72,7 +72,7 @@ export const trainErrors = {
   COMPARE_ROWS:
     'at least one run must have done a step to be compared; got none in {found}. Wait for the first step, or name others.',
   EMBED_MODEL:
-    '`embed` needs a model that gives features of whole pictures, such as lomar, mae, srmae or beit; {model} does not. Name the run that trained its encoder, or use `predict`.',
+    '`embed` needs a model that gives features of whole pictures, such as lomar, mae, srmae, beit or classifier; {model} does not. Name the run of another.',
   PREDICT_MODEL:
     '`predict` needs a model that distinguishes classes, such as `classifier`; {model} does not. Fine-tune it first, or use `embed`.',
   TOKENIZE_MODEL:

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { fail } from '../errors.ts';
 import { abilities } from '../measures/define.ts';
+import type { Pool } from '../models/model.ts';
 import type { WithPicture } from '../stages/size.ts';
 import { defineStage } from '../stages/stage.ts';
 import type { Sample } from '../streams/sample.ts';
@@ -12,10 +13,7 @@ import {
   inferenceStage,
   inferenceWork,
 } from './stage.ts';
-import type { Trained } from './trained.ts';
-
-const pools = ['mean', 'cls', 'patches'] as const;
-type Pool = (typeof pools)[number];
+import { findTrained, type Trained } from './trained.ts';
 
 /** A picture's features: float32 [D], or [n, D] row by row for each of its patches. */
 export interface WithEmbedding {
@@ -23,7 +21,7 @@ export interface WithEmbedding {
 }
 
 /**
- * Turns pictures into vectors by an encoder that was trained here: tokens after its last normalisation, their mean over the patches, the cls token, or each patch's.
+ * Turns pictures into vectors by an encoder that was trained here: tokens after its last normalisation, their mean over the patches, the cls token, or each patch's; or by a classifier, what its head reads.
  * A picture of another size is cut as those that the encoder was trained on. A sample's vector is the same, byte for byte, whichever samples are beside it, on one
  * backend, number of threads and kind of processor; elsewhere within 1e-6.
  * A sample fails with FEATURE_NOT_A_NUMBER, PICTURE_BROKEN, PICTURE_MEMORY; errors of model and backend end the run.
@@ -35,11 +33,22 @@ export const embed = defineStage({
   options: z.strictObject({
     ...inferenceOptions,
     pool: z
-      .enum(pools)
-      .default('mean')
-      .describe("What the vector is: the mean over the patches' tokens, the cls token, or each patch's token."),
+      .enum(['mean', 'cls', 'patches'])
+      .optional()
+      .describe(
+        "What the vector is: the mean over the patches' tokens, the cls token, or each patch's token. Default: what the head of a classifier reads; of other models the mean.",
+      ),
   }),
-  identity: (options, place) => inferenceIdentity(options, place, options.pool),
+  complete(options, { base }) {
+    try {
+      const trained = options.pool === undefined ? findTrained(options.from, base, options.weights) : undefined;
+      return trained === undefined ? options : { ...options, pool: poolOf(options, trained) };
+    } catch {
+      // What is wrong with the model, `check` says.
+      return options;
+    }
+  },
+  identity: (options, place) => inferenceIdentity(options, place, (trained) => poolOf(options, trained)),
   check: (options, spec, place) =>
     checkInference(options, spec, place, ({ definition, model, where }) =>
       definition === undefined || abilities.encodes.isDefined(definition)
@@ -49,20 +58,26 @@ export const embed = defineStage({
   output: (spec, options, place) =>
     inferenceOutput(options, spec, place, {
       field: 'embedding',
-      pool: options.pool,
+      pool: (trained) => poolOf(options, trained),
       fieldsOf: (trained, origin) => {
-        const shape = shapeOf(trained, options.pool);
+        const shape = shapeOf(trained, poolOf(options, trained));
         return shape && { embedding: { dtype: 'float32', shape, origin } };
       },
     }),
   run(options, _, context) {
-    const { ask } = inferenceWork(options, () => ({ kind: 'embed', pool: options.pool }), context, options.pool);
+    const pool = (trained: Trained) => poolOf(options, trained);
+    const { ask } = inferenceWork(options, (trained) => ({ kind: 'embed', pool: pool(trained) }), context, pool);
     return async (sample: Sample & WithPicture): Promise<Sample & WithPicture & WithEmbedding> => {
       const { values } = await ask(sample);
       return { ...sample, embedding: values };
     };
   },
 });
+
+/** What a vector is: as it is asked for, or as the model has it. */
+function poolOf({ pool }: { readonly pool?: Pool | undefined }, { definition, model }: Trained): Pool {
+  return pool ?? definition?.pool?.(definition.options.parse(model.options)) ?? 'mean';
+}
 
 /** The shape of the vectors of a model of ours: D as its definition says it, and n patches of its grid. */
 function shapeOf(trained: Trained, pool: Pool): number[] | undefined {

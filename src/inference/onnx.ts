@@ -3,7 +3,7 @@ import { Trace, withTrace } from '../backends/onnx/trace.ts';
 import * as tf from '../backends/tf.ts';
 import { fail } from '../errors.ts';
 import type { OnnxGraph, OnnxTensor } from '../formats/onnx.ts';
-import { isClassifier, isEncoder, isTokenizer, type Model } from '../models/model.ts';
+import { isClassifier, isEncoder, isTokenizer, type Model, type Pool } from '../models/model.ts';
 import type { WhichWeights } from '../train/weights/checkpoint.ts';
 import { channelMean, channelStd } from '../vision/patches.ts';
 import type { Task } from './protocol.ts';
@@ -18,7 +18,7 @@ const answers = { embed: 'embedding', predict: 'logits', tokenize: 'codes' } as 
 
 export interface OnnxOptions {
   /** What a vector is, of a model with an encoder. */
-  readonly pool?: 'mean' | 'cls' | 'patches' | undefined;
+  readonly pool?: Pool | undefined;
   readonly weights?: WhichWeights | undefined;
   /** The version of patchstream. */
   readonly version: string;

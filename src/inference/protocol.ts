@@ -1,10 +1,11 @@
+import type { Pool } from '../models/model.ts';
 import type { TrainDefinition } from '../train/definition.ts';
 import type { WhichWeights } from '../train/weights/checkpoint.ts';
 import type { CrossingError } from '../train/worker/protocol.ts';
 
 /** What becomes of the answer of a model: vectors of an encoder, the likeliest classes of a classifier, or the codes of a tokenizer. */
 export type Task =
-  | { readonly kind: 'embed'; readonly pool: 'mean' | 'cls' | 'patches' }
+  | { readonly kind: 'embed'; readonly pool: Pool }
   | { readonly kind: 'predict'; readonly top: number }
   | { readonly kind: 'tokenize' };
 

@@ -4,6 +4,7 @@ import * as tf from '../backends/tf.ts';
 import { upload } from '../backends/upload.ts';
 import { fail } from '../errors.ts';
 import { openSafetensors } from '../formats/safetensors.ts';
+import { vectorsOf } from '../models/layers/vectors.ts';
 import { isClassifier, isEncoder, isTokenizer, type Model } from '../models/model.ts';
 import { readTrained } from '../train/weights/weights-file.ts';
 import { type OpenModel, openModel } from '../train/worker/open-model.ts';
@@ -86,8 +87,5 @@ export function answerOf(
     return model.tokenize(params, { picture });
   }
   if (!isEncoder(model)) throw fail('EMBED_MODEL', { model: model.name });
-  const tokens = model.encode(params, { picture });
-  if (task.pool === 'cls') return tokens.slice([0, 0, 0], [-1, 1, -1]).squeeze([1]);
-  const patches = tokens.slice([0, 1, 0], [-1, -1, -1]);
-  return task.pool === 'mean' ? patches.mean(1) : patches;
+  return vectorsOf(model, params, picture, task.pool);
 }

@@ -79,14 +79,21 @@ export function* checkInference(
   }
 }
 
-/** The model that lies there, and what is made with it; nothing where none is there yet. @param made the pool, or `classes`. */
+/** The model that lies there, and what is made with it; nothing where none is there yet. @param made of its answers. */
 export function inferenceIdentity(
   { from, weights }: InferenceOptions,
   { base }: StagePlace,
-  made: string,
+  made: Made,
 ): readonly string[] {
   const trained = findTrained(from, base, weights);
-  return trained === undefined ? [] : [fingerprintOf(trained, made)];
+  return trained === undefined ? [] : [fingerprintOf(trained, madeOf(made, trained))];
+}
+
+/** What is made of the model's answers: the pool of vectors, `classes`, or codes; it may hang on the model. */
+type Made = string | ((trained: Trained) => string);
+
+function madeOf(made: Made, trained: Trained): string {
+  return typeof made === 'function' ? made(trained) : made;
 }
 
 /**
@@ -104,14 +111,15 @@ export function inferenceOutput(
     fieldsOf,
   }: {
     readonly field: string;
-    readonly pool?: string;
+    readonly pool?: (trained: Trained) => string;
     fieldsOf(trained: Trained, origin: Origin): Spec['fields'] | undefined;
   },
 ): Spec {
   const trained = findTrained(from, base, weights);
   if (trained === undefined) return { ...spec, open: true };
-  const fingerprint = fingerprintOf(trained, pool ?? 'classes');
-  const origin = { from: trained.from, ...(pool !== undefined && { pool }), fingerprint };
+  const made = pool?.(trained);
+  const fingerprint = fingerprintOf(trained, made ?? 'classes');
+  const origin = { from: trained.from, ...(made !== undefined && { pool: made }), fingerprint };
   const fields = fieldsOf(trained, origin);
   if (fields !== undefined) return { ...spec, fields: { ...spec.fields, ...fields } };
   return { ...spec, open: true, origins: { ...spec.origins, [field]: origin } };
@@ -127,13 +135,13 @@ export function inferenceWork(
   { from, weights, batch, backend, device, precision }: InferenceOptions,
   task: (trained: Trained) => Task,
   { base, signal, identity, note, supply }: StageContext,
-  made: string,
+  made: Made,
   sized?: readonly [number, number],
 ) {
   const trained = foundTrained(from, base, weights);
   const size = sized ?? trained.size;
   // Results are said to be of the model that was there when the chain was checked.
-  if (identity?.[0] !== undefined && identity[0] !== fingerprintOf(trained, made))
+  if (identity?.[0] !== undefined && identity[0] !== fingerprintOf(trained, madeOf(made, trained)))
     throw fail('TRAINED_CHANGED', {}, { where: trained.where });
   for (const text of trained.notes) note?.(text);
   const { name, options, spec, module } = trained.model;

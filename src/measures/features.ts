@@ -1,12 +1,13 @@
 import * as tf from '../backends/tf.ts';
 import { upload } from '../backends/upload.ts';
 import { fail } from '../errors.ts';
-import type { Encoder, HostBatch, HostTensor, Params } from '../models/model.ts';
+import { vectorsOf } from '../models/layers/vectors.ts';
+import type { Encoder, HostBatch, HostTensor, Params, Pool } from '../models/model.ts';
 import { largestClass } from './accuracy.ts';
 import type { MeasureContext, MeasureData } from './define.ts';
 
 /** What becomes of a picture's tokens: the mean over its patches, the cls token, or all patches [n · D]. `pixels`: its pixels / 255, which no model has seen. */
-export type Pool = 'mean' | 'cls' | 'patches' | 'pixels';
+export type Feature = Pool | 'pixels';
 
 /** Features of labelled pictures, on the host. */
 export interface FeatureSet {
@@ -30,11 +31,11 @@ export interface FeatureOptions {
   readonly batches: Iterable<{ readonly fields: HostBatch }> | AsyncIterable<{ readonly fields: HostBatch }>;
   /** As many pictures as may come: the room that is taken. */
   readonly most: number;
-  readonly pool: Pool;
+  readonly pool: Feature;
 }
 
 /** Features of both sets of pictures of a measure, and what the numbers of it hang on. */
-export async function featureSets(context: MeasureContext<{ readonly pool: Pool }, Encoder>) {
+export async function featureSets(context: MeasureContext<{ readonly pool: Feature }, Encoder>) {
   const { on, reference } = context.data;
   const answers = await featuresIn(reference, context);
   const asked = await featuresIn(on, context);
@@ -54,7 +55,7 @@ export async function featureSets(context: MeasureContext<{ readonly pool: Pool 
 
 async function featuresIn(
   data: MeasureData,
-  { model, params, options }: MeasureContext<{ readonly pool: Pool }, Encoder>,
+  { model, params, options }: MeasureContext<{ readonly pool: Feature }, Encoder>,
 ) {
   const { batches, count, of } = await data.open();
   return { ...(await featuresOf({ model, params, batches, most: count, pool: options.pool })), of };
@@ -66,9 +67,9 @@ async function featuresIn(
  * @throws LABEL_NUMBER when a label is no class; FEATURE_NOT_A_NUMBER when the encoder has diverged; MEASURE_EMPTY.
  */
 export async function featuresOf({ model, params, batches, most, pool }: FeatureOptions): Promise<FeatureSet> {
-  const encoded = async (pictures: HostTensor) => {
+  const encoded = async (pictures: HostTensor, pool: Pool) => {
     const picture = upload(pictures);
-    const pooled = tf.tidy(() => pooledTokens(model.encode(params, { picture }), pool));
+    const pooled = tf.tidy(() => vectorsOf(model, params, picture, pool));
     picture.dispose();
     const rows = (await pooled.data()) as Float32Array;
     pooled.dispose();
@@ -79,7 +80,7 @@ export async function featuresOf({ model, params, batches, most, pool }: Feature
   let width = 0;
   let count = 0;
   for await (const { fields } of batches) {
-    const rows = pool === 'pixels' ? pixelsOf(fields.picture!) : await encoded(fields.picture!);
+    const rows = pool === 'pixels' ? pixelsOf(fields.picture!) : await encoded(fields.picture!, pool);
     const N = fields.picture!.shape[0]!;
     const D = rows.length / N;
     if (rows.some((value) => !Number.isFinite(value))) throw fail('FEATURE_NOT_A_NUMBER', {});
@@ -94,13 +95,6 @@ export async function featuresOf({ model, params, batches, most, pool }: Feature
 
 function pixelsOf({ data }: HostTensor): Float32Array {
   return Float32Array.from(data as Uint8Array, (value) => value / 255);
-}
-
-/** [N, n + 1, D], the cls token first, to [N, D]. */
-function pooledTokens(tokens: tf.Tensor3D, pool: Pool): tf.Tensor {
-  if (pool === 'cls') return tokens.slice([0, 0, 0], [-1, 1, -1]).squeeze([1]);
-  const patches = tokens.slice([0, 1, 0], [-1, -1, -1]);
-  return pool === 'patches' ? patches.reshape([tokens.shape[0], -1]) : patches.mean(1);
 }
 
 function labelOf(label: number): number {

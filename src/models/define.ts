@@ -3,7 +3,7 @@ import type { tfjs } from '../backends/tf.ts';
 import { PatchstreamError, type ValidationIssue } from '../errors.ts';
 import { splitPolicy } from '../stages/stage.ts';
 import type { Spec } from '../vision/spec.ts';
-import type { Model } from './model.ts';
+import type { Model, Pool } from './model.ts';
 
 /** A model as `check` and `describe` know it: its options and the fields that it reads. Its tensors are behind `build`, which only a run calls. */
 export interface ModelDefinition<Options = unknown> {
@@ -25,6 +25,8 @@ export interface ModelDefinition<Options = unknown> {
   readonly predictsCodes?: true;
   /** How many classes it tells apart, where its options say so: the source is then held to it. */
   classes?(options: Options): number;
+  /** What a vector of it is where nobody says: of a classifier what its head reads. Default: the mean. */
+  pool?(options: Options): Pool;
   /** Whether it mixes samples 2i and 2i + 1, so that `batch` and micro-batch are even. */
   pairs?(options: Options): boolean;
   /** Rules across options and with the spec at the end of the chain. Not called for an open spec. */

@@ -81,6 +81,9 @@ export interface Restorer extends Model {
   reconstruct(params: Params, inputs: Readonly<Record<string, Tensor>>): Tensor;
 }
 
+/** What becomes of the tokens of a picture: the mean over its patches, the cls token, or each patch's token. */
+export type Pool = 'mean' | 'cls' | 'patches';
+
 /** A model whose encoder makes features of whole pictures. */
 export interface Encoder extends Model {
   /**
@@ -90,6 +93,8 @@ export interface Encoder extends Model {
    * @returns [N, n + 1, D].
    */
   encode(params: Params, inputs: Readonly<Record<string, Tensor>>): Tensor3D;
+  /** The mean over the patches [N, D], of a model whose last normalisation stands behind it. Default: the mean of what `encode` gives. The caller owns the result. */
+  encodeMean?(params: Params, inputs: Readonly<Record<string, Tensor>>): Tensor2D;
 }
 
 /** A model that tells classes apart. */

@@ -10,7 +10,7 @@ import { eachOfFew } from './figures/photos.ts';
 export interface PicturesToEmbed {
   /** A run, a checkpoint or a file of weights; a relative path starts at the working directory. */
   readonly from: string;
-  /** What a vector is: the mean over the patches' tokens, or the cls token. Default: mean. */
+  /** What a vector is: the mean over the patches' tokens, or the cls token. Default: what the head of a classifier reads; of other models the mean. */
   readonly pool?: 'mean' | 'cls';
   /** Files of pictures. */
   readonly paths: readonly string[];
@@ -29,14 +29,9 @@ export interface EmbeddedPictures {
  *
  * @throws EMBED_PICTURE for the first that cannot be read, opened or found a face in; what `embed` says of the model.
  */
-export async function embedPictures({
-  from,
-  pool = 'mean',
-  paths,
-  signal,
-}: PicturesToEmbed): Promise<EmbeddedPictures> {
+export async function embedPictures({ from, pool, paths, signal }: PicturesToEmbed): Promise<EmbeddedPictures> {
   const trained = foundTrained(from, process.cwd());
-  const stages = [...photoStages(trained, builtin.stages), embed({ from, pool })];
+  const stages = [...photoStages(trained, builtin.stages), embed({ from, ...(pool !== undefined && { pool }) })];
   const { taken, resolved } = await eachOfFew(
     { paths, stages, signal },
     (sample) => (sample as Sample & WithEmbedding).embedding,

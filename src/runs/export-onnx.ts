@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { fail } from '../errors.ts';
 import { type OnnxValue, onnxFiles } from '../formats/onnx.ts';
 import { foundTrained } from '../inference/trained.ts';
+import type { Pool } from '../models/model.ts';
 import { version } from '../pipeline/version.ts';
 import type { WhichWeights } from '../train/weights/checkpoint.ts';
 import { discard, unlessGone, writeOnce } from '../whole-file.ts';
@@ -12,8 +13,8 @@ export interface ModelToExport {
   readonly from: string;
   /** The file to write, `model.onnx`. */
   readonly output: string;
-  /** What a vector is, of a model with an encoder. Default: the mean over the patches' tokens. */
-  readonly pool?: 'mean' | 'cls' | 'patches' | undefined;
+  /** What a vector is, of a model with an encoder. Default: the mean over the patches' tokens; of a classifier none, but scores. */
+  readonly pool?: Pool | undefined;
   readonly weights?: WhichWeights | undefined;
   /** Hears what is to be said of the checkpoint and the backend. */
   note?(text: string): void;

@@ -73,6 +73,8 @@ export interface StageDefinition<Options = unknown, In = never, Out = unknown> {
   evalVariant?(options: Options): { readonly name: string; readonly options: unknown } | null;
   /** Every folder and file that it reads beside its samples, as written in its options. */
   reads?(options: Options): readonly string[];
+  /** The options with those that were left out and hang on what lies at the paths among the others. Called with parsed options; throws nothing. */
+  complete?(options: Options, place: StagePlace): Options;
   /** What lies at the paths among its options, by digests that change with it: a job of other ones is another job. Called where `check` found nothing. */
   identity?(options: Options, place: StagePlace): readonly string[];
   /** Rules across options and with the incoming spec. Called with parsed options; opens no data. */

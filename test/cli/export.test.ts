@@ -180,8 +180,8 @@ t.test('a file that ends in .onnx is the model itself', async (t) => {
   await refused(2, /^ARGUMENT: .*--encoder.*leave it out/, weights, '--encoder', ...other);
   await refused(2, /^ARGUMENT: .*--pool sum.*`mean`, `cls` or `patches`/, weights, '--pool', 'sum', ...other);
   await refused(2, /^ARGUMENT: .*--pool.*ends in \.onnx/, weights, '--pool', 'cls');
-  const classifier = await weightsFile(root, exportable.find(({ model }) => model === 'classifier')!);
-  await refused(2, /^ONNX_POOL: .*classifier.*Leave it out/, classifier, '--pool', 'cls', ...other);
+  const tokenizer = await weightsFile(root, exportable.find(({ model }) => model === 'tokenizer')!);
+  await refused(2, /^ONNX_POOL: .*tokenizer.*Leave it out/, tokenizer, '--pool', 'cls', ...other);
   await refused(2, /^TRAINED_MISSING/, join(root, 'nothing'), ...other);
   await refused(2, /^TRAINED_UNKNOWN/, await save(root, 1), ...other);
 });

@@ -83,7 +83,8 @@ export const embed: Command = {
     pool: {
       type: 'string',
       value: 'name',
-      about: "What a vector is: `mean` over the patches' tokens (the default), `cls`, or `patches`.",
+      about:
+        "What a vector is: `mean` over the patches' tokens, `cls`, or `patches`. Default: what the head of a classifier reads; of other models `mean`.",
     },
     format: formatOption(['parquet', 'npy', 'jsonl']),
     ...shared,

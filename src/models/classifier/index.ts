@@ -9,9 +9,9 @@ export const classifier = defineModel({
   options: classifierOptions,
   fields: ['picture', 'label'],
   restores: false,
-  encodes: false,
   classifies: true,
   classes: ({ classes }) => classes,
+  pool: ({ pool }) => pool,
   pairs: mixes,
   check: (options, spec) => issuesOf(() => classifierShape(options, spec)),
   work(options, spec) {

@@ -68,7 +68,8 @@ export function inferSpecs(
       return { ...common, options: undefined, after: spec };
     }
     const definition = stage.definition as AnyStage;
-    const options = parseNamed(definition.options, stage.options, { ...named, also: policyNames }, problems);
+    const parsed = parseNamed(definition.options, stage.options, { ...named, also: policyNames }, problems);
+    const options = parsed === undefined ? undefined : completed(definition, parsed, place);
     const giver = (field: string) => giverOf(field, later.slice(index + 1), registry);
     const sound =
       options !== undefined && checkStage({ definition, options, spec: before, id, at, giver, problems, place });
@@ -76,6 +77,10 @@ export function inferSpecs(
     const identity = sound ? definition.identity?.(options, place) : undefined;
     return { ...common, options, definition, ...(identity && { identity }), after: spec };
   });
+}
+
+function completed(definition: AnyStage, parsed: unknown, place: StagePlace): unknown {
+  return definition.complete === undefined ? parsed : Object.freeze(definition.complete(parsed, place));
 }
 
 const policyNames = Object.keys(policyOptions.shape);

@@ -50,6 +50,11 @@ t.test('photographs become vectors and labels by a verb each; broken ones are co
     out: '',
   });
 
+  // Vectors of what was fine-tuned, which are asked about as those of an encoder are.
+  t.match(await patchstream(['embed', at('classifier'), at('photos'), '--output', at('fine')]), { code: 0 });
+  const alike = await patchstream(['search', at('fine'), at('photos', '00002.jpg'), '--json', '--top', '1']);
+  t.match(JSON.parse(alike.out).answers[0].neighbours, [{ key: '00002.jpg' }], alike.err);
+
   // Labels of pictures that it was trained on, from a folder without labels.
   for (const name of ['a/0', 'b/0', 'c/0']) copyFileSync(at('classes', `${name}.png`), at('photos', `${name[0]}.png`));
   const classSheet = ['--sheet', at('classes.html')];
@@ -127,7 +132,6 @@ t.test('what does not fit is refused: file, expectation, remedy; nothing is writ
     t.notOk(existsSync(at('out', 'jsonl')), words.join(' '));
   };
   await refused(['predict', at('encoder'), at('photos')], 2, /PREDICT_MODEL/);
-  await refused(['embed', at('classifier'), at('photos'), '--format', 'jsonl'], 2, /EMBED_MODEL/);
   await refused(['embed', at('nowhere'), at('photos')], 2, /^TRAINED_MISSING/);
   await refused(['embed', at('photos'), at('photos')], 2, /^TRAINED_NONE/);
   await refused(['embed', at('encoder'), at('nowhere'), '--format', 'jsonl'], 2, /^FOLDER_MISSING/);

@@ -62,6 +62,8 @@ export const exportable: readonly Exported[] = [
   classifier('mae-cls', { encoder: 'mae', clsTokens: 2, pool: 'cls' }),
   classifier('beit', { encoder: 'beit' }),
   classifier('beit-cls', { encoder: 'beit', layerScale: 0, pool: 'cls' }),
+  { ...classifier('vectors', { encoder: 'lomar' }), pool: 'mean' },
+  { ...classifier('vectors-cls', { encoder: 'mae', clsTokens: 2, pool: 'cls' }), pool: 'cls' },
   { name: 'tokenizer', model: 'tokenizer', options: { size: 'nano', halvings: 3 } },
 ];
 

@@ -10,9 +10,10 @@ import {
   classifierOptions,
   classifierShape,
 } from '../../../src/models/classifier/options.ts';
+import { vectorsOf } from '../../../src/models/layers/vectors.ts';
 import { lomar } from '../../../src/models/lomar/network.ts';
 import { mae } from '../../../src/models/mae/network.ts';
-import type { HostBatch, RandomSource } from '../../../src/models/model.ts';
+import type { HostBatch, Pool, RandomSource } from '../../../src/models/model.ts';
 import { Random } from '../../../src/random.ts';
 import { chanceOf } from '../../../src/train/random-source.ts';
 import { formulaParameters, formulaPicture, measure } from '../../kit/training/models.ts';
@@ -197,6 +198,44 @@ t.test(
     );
   },
 );
+
+t.test('vectors are what the head reads; other tokens go through the same normalisation', (t) => {
+  for (const options of [
+    { encoder: 'mae', pool: 'mean', clsTokens: 2 },
+    { encoder: 'mae', pool: 'cls', clsTokens: 2 },
+    { encoder: 'lomar', pool: 'mean' },
+    { encoder: 'beit', pool: 'cls' },
+  ] as const) {
+    const model = classifier(shapeOf(options));
+    const params = formulaParameters(model);
+    tf.tidy(() => {
+      const picture = uploadAll({ picture: formulaPicture }).picture!;
+      const of = (pool: Pool) => vectorsOf(model, params, picture, pool);
+      const head = (read: tf.Tensor) => tf.matMul(read as tf.Tensor2D, params['head.weight'] as unknown as tf.Tensor2D);
+      const scores = model.classify(params, { picture }).sub(params['head.bias']!);
+      const what = JSON.stringify(options);
+      expectClose(t, head(of(options.pool)).dataSync(), scores.dataSync(), 1e-5, what);
+      const tokens = model.encode(params, { picture });
+      t.same(tokens.shape, [2, 65, 16], 'one cls token in front');
+      expectClose(t, of('cls').dataSync(), tokens.slice([0, 0, 0], [-1, 1, -1]).dataSync(), 0, 'the first token');
+      expectClose(t, of('patches').dataSync(), tokens.slice([0, 1, 0]).dataSync(), 0, 'the others');
+      // Of each token the normalisation takes its mean and spread: with neither gain nor shift they are 0 and 1.
+      const last = options.pool === 'mean' ? 'fc_norm' : 'norm';
+      const bare = tokens.slice([0, 1, 0]).sub(params[`${last}.bias`]!).div(params[`${last}.weight`]!);
+      expectClose(t, bare.mean(-1).dataSync(), new Float32Array(128), 1e-5, `${what}: ${last} of each`);
+      expectClose(t, bare.square().mean(-1).dataSync(), new Float32Array(128).fill(1), 1e-3);
+      const far = of('mean').sub(of('patches').mean(1)).abs().max().dataSync()[0]!;
+      t.equal(
+        far > 1e-3,
+        options.pool === 'mean',
+        'the mean of a head is normalised behind it, and of a cls token before',
+      );
+    });
+    tf.dispose(params as unknown as tf.TensorContainer);
+    model.dispose();
+  }
+  t.end();
+});
 
 t.test('with MAE’s encoder, fresh positions are those that MAE computes', (t) => {
   const shape = shapeOf({ encoder: 'mae', pool: 'cls' });

@@ -22,10 +22,18 @@ t.test('jobs of before there were precisions go on: float32 does not count among
   const root = t.testdir();
   const before = '{"id":"embed","embed":{"from":"trained","batch":32,"pool":"mean"}}';
   t.equal(await decidesOf(root, 'pool: mean'), before, 'as jobs have written it since `embed` exists');
-  t.equal(await decidesOf(root, 'precision: float32'), before);
-  t.equal(await decidesOf(root, 'backend: wasm, device: cpu'), before, 'where it is computed decides nothing');
+  t.equal(await decidesOf(root, 'pool: mean, precision: float32'), before);
+  t.equal(
+    await decidesOf(root, 'pool: mean, backend: wasm, device: cpu'),
+    before,
+    'where it is computed decides nothing',
+  );
   for (const precision of ['bfloat16', 'tf32'])
-    t.not(await decidesOf(root, `precision: ${precision}`), before, 'but another precision makes other vectors');
-  t.not(await decidesOf(root, 'batch: 16'), before);
+    t.not(
+      await decidesOf(root, `pool: mean, precision: ${precision}`),
+      before,
+      'but another precision makes other vectors',
+    );
+  t.not(await decidesOf(root, 'pool: mean, batch: 16'), before);
   t.end();
 });

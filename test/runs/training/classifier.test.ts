@@ -71,7 +71,7 @@ t.test('what cannot be is told before data is opened', async (t) => {
 
   const bare = await sound(root, { source: 'labels: false' });
   t.match(bare.texts, [/FIELD_MISSING: .*model classifier.*label.*`labels: true`/]);
-  t.same(await codes({ evaluate: 'knn: { on: test }' }), ['MODEL_ENCODES']);
+  t.same(await codes({ evaluate: 'knn: { on: test }' }), [], 'features of its encoder are measured too');
   t.same(await codes({ evaluate: 'classify: { on: { image-folder: { path: test } } }' }), ['LABELS_MISSING']);
   t.match(await codes({ evaluate: 'reconstruction: { on: test }' }), ['MODEL_RESTORES']);
   t.match((await sound(root, { evaluate: 'classify: { on: test, against: train }' })).codes, ['OPTION_UNKNOWN']);
