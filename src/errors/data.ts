@@ -136,6 +136,8 @@ export const dataErrors = {
   RECORD_FILE: '`pictures: file` keeps the files as they were; got {found}. {advice}',
   TAR_DAMAGED:
     'a tar must be whole and as tar writes it; got, at byte {at}: {found}. Fetch it again, or read what lies before with `damage: skip`.',
+  ONNX_DAMAGED:
+    'a file of ONNX must be whole, a model in protocol buffers; got, at byte {at}: {found}. Copy it again, or export it again.',
   TAR_PACKED:
     'a tar must be plain, so that its samples are read in any order; got {found}. Unpack it once, as by `gunzip --keep FILE`; JPEGs hardly get smaller by packing.',
   TAR_APART:

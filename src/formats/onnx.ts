@@ -10,13 +10,19 @@ export const onnxOperators = 17;
 /** The version of the format that came with it. */
 const formatVersion = 8;
 
-/** The types of values, and their numbers. */
-const types = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 } as const;
-export type OnnxType = keyof typeof types;
+/** The types of values in the order of their numbers. */
+export const onnxTypeNames = [
+  ...(['undefined', 'float32', 'uint8', 'int8', 'uint16', 'int16', 'int32', 'int64', 'string', 'bool'] as const),
+  ...(['float16', 'float64', 'uint32', 'uint64', 'complex64', 'complex128', 'bfloat16'] as const),
+  ...(['float8e4m3fn', 'float8e4m3fnuz', 'float8e5m2', 'float8e5m2fnuz', 'uint4', 'int4', 'float4e2m1'] as const),
+] as const;
+
+/** The types that are written. */
+export type OnnxType = 'float32' | 'uint8' | 'int32' | 'int64' | 'bool';
 
 /** The number of a type, as the operator Cast has it. */
 export function onnxTypeNumber(type: OnnxType): number {
-  return types[type];
+  return onnxTypeNames.indexOf(type);
 }
 
 /** Whole numbers and lists of them, texts, and numbers with a fraction. */
@@ -146,14 +152,14 @@ function valueMessage({ name, type, shape }: OnnxValue): ProtoMessage {
     const own = new ProtoMessage();
     sides.message(1, typeof side === 'number' ? own.int(1, side) : own.text(2, side));
   }
-  const tensor = new ProtoMessage().int(1, types[type]).message(2, sides);
+  const tensor = new ProtoMessage().int(1, onnxTypeNumber(type)).message(2, sides);
   return new ProtoMessage().text(1, name).message(2, new ProtoMessage().message(1, tensor));
 }
 
 function tensorHead({ name, type, shape }: OnnxTensor): ProtoMessage {
   const tensor = new ProtoMessage();
   for (const side of shape) tensor.int(1, side);
-  return tensor.int(2, types[type]).text(8, name);
+  return tensor.int(2, onnxTypeNumber(type)).text(8, name);
 }
 
 function tensorInside(tensor: OnnxTensor): ProtoMessage {

@@ -1,3 +1,6 @@
+import { counted, numberText } from '../counts.ts';
+import { type Positioned, Window } from '../files/positioned.ts';
+
 /**
  * A message in protocol buffers' wire format, written field by field. Sources: protobuf.dev/programming-guides/encoding. What is written here needs few kinds
  * of fields of two dozen messages: a library would bring a compiler of schemas for them.
@@ -87,4 +90,104 @@ function negative(value: number): Uint8Array {
   for (; rest > 0x7fn; rest >>= 7n) bytes.push(Number(rest & 0x7fn) + 128);
   bytes.push(Number(rest));
   return Uint8Array.from(bytes);
+}
+
+/** A field of a message: its number there, and where its bytes lie, behind what says how many they are. */
+export interface ProtoField {
+  readonly number: number;
+  readonly at: number;
+  readonly length: number;
+  /** Of a field that is one integer, two's complement of 64 bits. */
+  readonly integer?: bigint;
+  /** Of a field of any length: text, bytes, a message, or integers together. */
+  readonly isLong: boolean;
+}
+
+/** The kinds of fields by their numbers: an integer, 8 bytes, as many as are said, 4 bytes. */
+const kinds = { integer: 0, eight: 1, long: 2, four: 5 } as const;
+const windowBytes = 2 ** 16;
+/** A text is read up to here. */
+const mostText = 2 ** 20;
+
+/** Reads messages of a file by their fields, in the order in which they stand; what nobody asks for is passed over. */
+export class ProtoReader {
+  readonly #window: Window;
+  readonly #refuse: (at: number, found: string) => Error;
+
+  /** @param refuse makes the error for what is no message, at a byte of the file. */
+  constructor(file: Positioned, refuse: (at: number, found: string) => Error) {
+    this.#window = new Window(file, windowBytes);
+    this.#refuse = refuse;
+  }
+
+  /** The fields of the message that lies at a place. */
+  async *fields({ at: from, length, isLong = true }: Place): AsyncGenerator<ProtoField> {
+    if (!isLong) throw this.#refuse(from, 'a number in the place of a message');
+    const to = from + length;
+    for (let start = from; start < to; ) {
+      const key = await this.#varint(start, to);
+      const [number, kind] = [Number(key.value >> 3n), Number(key.value & 7n)];
+      if (number === 0) throw this.#refuse(start, 'a field without a number');
+      if (kind === kinds.integer) {
+        const { value, next } = await this.#varint(key.next, to);
+        yield { number, at: key.next, length: next - key.next, integer: value, isLong: false };
+        start = next;
+        continue;
+      }
+      const isLong = kind === kinds.long;
+      const said = isLong ? await this.#varint(key.next, to) : { value: sizeOf(kind), next: key.next };
+      if (said.value === undefined) throw this.#refuse(start, 'bytes that are no field of a message');
+      if (said.value > BigInt(to - said.next)) {
+        const there = to - said.next;
+        const found = `${counted(Number(said.value), 'byte')}, of which ${numberText(there)} ${there === 1 ? 'is' : 'are'} there`;
+        throw this.#refuse(start, `a field of ${found}`);
+      }
+      const field = { number, at: said.next, length: Number(said.value), isLong };
+      yield field;
+      start = field.at + field.length;
+    }
+  }
+
+  /** Whole numbers beyond 2^53 are rounded. */
+  integer({ at, integer }: ProtoField): number {
+    if (integer === undefined) throw this.#refuse(at, 'something else in the place of a number');
+    return Number(BigInt.asIntN(64, integer));
+  }
+
+  /** A field of integers comes once for each, or holds them all. */
+  async integers(field: ProtoField): Promise<number[]> {
+    if (!field.isLong) return [this.integer(field)];
+    const all: number[] = [];
+    const to = field.at + field.length;
+    for (let at = field.at; at < to; ) {
+      const { value, next } = await this.#varint(at, to);
+      all.push(Number(BigInt.asIntN(64, value)));
+      at = next;
+    }
+    return all;
+  }
+
+  /** A long one ends in `…`. */
+  async text({ at, length, isLong }: ProtoField): Promise<string> {
+    if (!isLong) throw this.#refuse(at, 'a number in the place of a text');
+    const text = new TextDecoder().decode(await this.#window.at(at, Math.min(length, mostText)));
+    return length > mostText ? `${text}…` : text;
+  }
+
+  async #varint(at: number, to: number): Promise<{ readonly value: bigint; readonly next: number }> {
+    const bytes = await this.#window.at(at, Math.min(10, to - at));
+    let value = 0n;
+    for (const [i, byte] of bytes.entries()) {
+      value |= BigInt(byte & 0x7f) << BigInt(7 * i);
+      if (byte < 0x80) return { value: BigInt.asUintN(64, value), next: at + i + 1 };
+    }
+    throw this.#refuse(at, bytes.length < 10 ? 'its end within a number' : 'a number of more than 64 bits');
+  }
+}
+
+type Place = Pick<ProtoField, 'at' | 'length'> & Partial<Pick<ProtoField, 'isLong'>>;
+
+function sizeOf(kind: number): bigint | undefined {
+  if (kind === kinds.eight) return 8n;
+  return kind === kinds.four ? 4n : undefined;
 }

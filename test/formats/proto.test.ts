@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { ProtoMessage } from '../../src/formats/proto.ts';
+import type { Positioned } from '../../src/files/positioned.ts';
+import { ProtoMessage, ProtoReader } from '../../src/formats/proto.ts';
 import { readMessage } from '../kit/proto.ts';
 
 const schemas = {
@@ -45,4 +46,64 @@ t.test('large fields are not copied', (t) => {
   const message = new ProtoMessage().int(1, 1).message(5, new ProtoMessage().bytes(1, large)).int(1, 2);
   t.ok([...message.pieces()].includes(large));
   t.end();
+});
+
+const inMemory = (bytes: Uint8Array): Positioned => ({
+  name: 'm',
+  size: bytes.length,
+  read: async (offset, length) => Buffer.from(bytes.subarray(offset, offset + length)),
+});
+const readerOf = (bytes: Uint8Array) =>
+  new ProtoReader(inMemory(bytes), (at, found) => new Error(`byte ${at}: ${found}`));
+
+t.test('a message that is read field by field is what was written, wherever windows end', async (t) => {
+  const text = 'é'.repeat(40_000);
+  const numbers = [0, -1, 127, 128, 2 ** 31, -(2 ** 40), Number.MAX_SAFE_INTEGER];
+  const message = new ProtoMessage().double(2, 0.5).float(3, 1).text(4, text);
+  for (const n of numbers) message.int(1, n);
+  message.message(5, new ProtoMessage().bytes(1, new Uint8Array(100_000)).int(2, 7)).int(6, 1);
+  const bytes = message.encoded();
+  const reader = readerOf(bytes);
+  const found: unknown[] = [];
+  for await (const field of reader.fields({ at: 0, length: bytes.length })) {
+    if (field.number === 1) found.push(reader.integer(field));
+    else if (field.number === 4) found.push((await reader.text(field)) === text);
+    else if (field.number === 5) {
+      for await (const { number, length } of reader.fields(field)) found.push([number, length]);
+    } else found.push([field.number, field.length]);
+  }
+  t.same(found, [[2, 8], [3, 4], true, ...numbers, [1, 100_000], [2, 1], [6, 1]]);
+  const together = new ProtoMessage().bytes(1, Uint8Array.of(3, 0xac, 2));
+  const packed = readerOf(together.encoded());
+  for await (const field of packed.fields({ at: 0, length: together.length }))
+    t.same(await packed.integers(field), [3, 300], 'integers that share a field');
+  const long = new ProtoMessage().text(1, 'a'.repeat(2 ** 20 + 1));
+  const cut = readerOf(long.encoded());
+  for await (const field of cut.fields({ at: 0, length: long.length }))
+    t.equal((await cut.text(field)).length, 2 ** 20 + 1, 'cut, and an ellipsis');
+});
+
+t.test('what is no message is refused, with its place', async (t) => {
+  const refused = async (bytes: readonly number[], message: string) => {
+    const reader = readerOf(Uint8Array.from(bytes));
+    const all = async () => {
+      for await (const field of reader.fields({ at: 0, length: bytes.length })) {
+        if (field.number === 1) reader.integer(field);
+        if (field.number === 2) await reader.text(field);
+        if (field.number === 3) for await (const _ of reader.fields(field));
+        if (field.number === 4) await reader.integers(field);
+      }
+    };
+    await t.rejects(all(), { message });
+  };
+  await refused([0x00, 0x01], 'byte 0: a field without a number');
+  await refused([0x28, 0x01, 0x2b], 'byte 2: bytes that are no field of a message');
+  await refused([0x2a, 0x05, 0x01], 'byte 0: a field of 5 bytes, of which 1 is there');
+  await refused([0x29, 0x01], 'byte 0: a field of 8 bytes, of which 1 is there');
+  await refused([0x28, 0x80], 'byte 1: its end within a number');
+  await refused([0x28, ...Array(10).fill(0xff), 1], 'byte 1: a number of more than 64 bits');
+  await refused([0x0a, 0x01, 0x01], 'byte 2: something else in the place of a number');
+  await refused([0x10, 0x01], 'byte 1: a number in the place of a text');
+  await refused([0x18, 0x01], 'byte 1: a number in the place of a message');
+  await refused([0x22, 0x01, 0x80], 'byte 2: its end within a number');
 });

@@ -4,6 +4,7 @@ import { type Command, onlyWord, peakOption, peakUnused } from '../command.ts';
 import { checkpointInspection } from './checkpoint.ts';
 import type { Inspection, Place } from './inspection.ts';
 import { jobInspection } from './job.ts';
+import { onnxInspection } from './onnx.ts';
 import { runInspection } from './run.ts';
 import { shardInspection } from './shards.ts';
 import { tarInspection } from './tar.ts';
@@ -14,6 +15,7 @@ const inspections: readonly Inspection[] = [
   runInspection,
   checkpointInspection,
   weightsInspection,
+  onnxInspection,
   shardInspection,
   tarInspection,
   jobInspection,

@@ -1,0 +1,127 @@
+import t from 'tap';
+import { PatchstreamError } from '../../src/errors.ts';
+import type { Positioned } from '../../src/files/positioned.ts';
+import { type OnnxGraph, onnxFiles } from '../../src/formats/onnx.ts';
+import { onnxSummary } from '../../src/formats/onnx-summary.ts';
+import { ProtoMessage } from '../../src/formats/proto.ts';
+import { Random } from '../../src/random.ts';
+
+const file = (bytes: Uint8Array): Positioned => ({
+  name: 'x.onnx',
+  size: bytes.length,
+  read: async (offset, length) => Buffer.from(bytes.subarray(offset, offset + length)),
+});
+const node = (name: string, operator: string) => ({ name, operator, inputs: ['x'], outputs: [name], attributes: {} });
+
+const graph: OnnxGraph = {
+  name: 'g',
+  about: 'what it is',
+  nodes: [node('a', 'Add'), node('b', 'MatMul'), node('c', 'MatMul')],
+  tensors: [
+    { name: 'weight', type: 'float32', shape: [20, 30], bytes: new Uint8Array(2400) },
+    { name: 'one', type: 'int64', shape: [1], bytes: new Uint8Array(8) },
+  ],
+  inputs: [{ name: 'x', type: 'uint8', shape: ['N', 8, 8, 3] }],
+  outputs: [{ name: 'c', type: 'float32', shape: ['N', 2] }],
+  metadata: { 'patchstream.size': '[8,8]' },
+  version: '1.2.3',
+};
+
+const expected = {
+  format: 8,
+  operators: { 'ai.onnx': 17 },
+  producer: 'patchstream 1.2.3',
+  about: 'what it is',
+  inputs: [{ name: 'x', type: 'uint8', shape: ['N', 8, 8, 3] }],
+  outputs: [{ name: 'c', type: 'float32', shape: ['N', 2] }],
+  nodes: 3,
+  operations: { MatMul: 2, Add: 1 },
+  tensors: 2,
+  values: 601,
+  types: ['float32', 'int64'],
+  data: {},
+  metadata: { 'patchstream.size': '[8,8]' },
+};
+
+t.test('a file of ours, with its tensors inside and beside it', async (t) => {
+  t.same(await onnxSummary(file(Buffer.concat([...onnxFiles(graph, 'd').model]))), expected);
+  const { model } = onnxFiles(graph, 'd.data', 100);
+  t.same(await onnxSummary(file(Buffer.concat([...model]))), { ...expected, data: { 'd.data': 2400 } });
+});
+
+t.test('files of other programs: domains, graphs in nodes, inputs of any kind, packed sides', async (t) => {
+  const text = (value: string) => new ProtoMessage().text(1, value);
+  const inner = new ProtoMessage().message(1, new ProtoMessage().text(4, 'Mul'));
+  const attribute = (field: number) => new ProtoMessage().text(1, 'body').message(field, inner);
+  const loop = new ProtoMessage().text(4, 'Loop').message(5, attribute(6)).message(5, attribute(11));
+  const shape = new ProtoMessage().message(1, new ProtoMessage()).message(1, new ProtoMessage().int(1, -1));
+  const typed = (type: ProtoMessage) => text('x').message(2, type);
+  const message = new ProtoMessage()
+    .int(1, 3)
+    .message(8, text('com.microsoft').int(2, 1))
+    .message(8, new ProtoMessage().int(2, 9))
+    .message(
+      7,
+      new ProtoMessage()
+        .message(1, loop)
+        .message(1, new ProtoMessage().text(4, 'Gelu').text(7, 'com.microsoft'))
+        .message(1, new ProtoMessage().text(4, 'Relu').text(7, 'ai.onnx'))
+        .message(5, new ProtoMessage().bytes(1, Uint8Array.of(3, 4)).int(2, 16).text(8, 'w'))
+        .message(11, text('w'))
+        .message(11, text('bare'))
+        .message(11, typed(new ProtoMessage().message(1, new ProtoMessage().int(1, 10).message(2, shape))))
+        .message(11, typed(new ProtoMessage().message(1, new ProtoMessage().int(1, 99))))
+        .message(12, typed(new ProtoMessage().message(4, new ProtoMessage()))),
+    )
+    .message(20, text('a field that is not known'));
+  t.match(await onnxSummary(file(message.encoded())), {
+    format: 3,
+    operators: { 'com.microsoft': 1, 'ai.onnx': 9 },
+    nodes: 5,
+    operations: { Mul: 2, Loop: 1, Relu: 1, 'com.microsoft.Gelu': 1 },
+    types: ['bfloat16'],
+    values: 12,
+    inputs: [
+      { name: 'bare', type: 'of no type' },
+      { name: 'x', type: 'float16', shape: ['?', -1] },
+      { name: 'x', type: 'type 99' },
+    ],
+    outputs: [{ name: 'x', type: 'sequence' }],
+  });
+});
+
+t.test('what is none, or not whole, is an error with its place', async (t) => {
+  const whole = Buffer.concat([...onnxFiles(graph, 'd').model]);
+  const refused = (bytes: Uint8Array, message: RegExp) =>
+    t.rejects(onnxSummary(file(bytes)), { code: 'ONNX_DAMAGED', message });
+  await refused(new Uint8Array(0), /x\.onnx.*at byte 0: its end, and no graph before it/);
+  await refused(Buffer.from('version https://git-lfs.github.com/spec/v1'), /at byte 0: bytes that are no field/);
+  await refused(whole.subarray(0, 900), /a field of [\d,]+ bytes, of which \d+ are there/);
+  await refused(
+    new ProtoMessage().message(7, new ProtoMessage().message(1, new ProtoMessage())).encoded(),
+    /no.*operation/,
+  );
+  let deep = new ProtoMessage();
+  for (let i = 0; i < 40; i++)
+    deep = new ProtoMessage().message(
+      1,
+      new ProtoMessage().message(5, new ProtoMessage().message(6, deep)).text(4, 'If'),
+    );
+  await refused(new ProtoMessage().message(7, deep).encoded(), /more than 32 deep/);
+
+  // Wherever it is cut and whatever bit is turned over, it is an error of the catalogue or a file that can be read.
+  let [wrong, read] = [0, 0];
+  const random = new Random(3, 'mutations', 'onnx');
+  for (let i = 0; i < 400; i++) {
+    const bytes = Buffer.from(whole.subarray(0, i % 2 === 0 ? random.integer(whole.length) : whole.length));
+    if (bytes.length > 0) bytes[random.integer(Math.min(400, bytes.length))]! ^= 1 << random.integer(8);
+    await onnxSummary(file(bytes)).then(
+      () => read++,
+      (error: unknown) => {
+        wrong++;
+        if (!(error instanceof PatchstreamError) || error.code !== 'ONNX_DAMAGED') t.fail(String(error));
+      },
+    );
+  }
+  t.ok(wrong > 200 && read > 20, `${wrong} refused, ${read} read`);
+});
