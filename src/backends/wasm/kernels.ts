@@ -30,7 +30,7 @@ export interface WasmBackend {
   incRef(dataId: object): void;
 }
 
-type KernelCall = Parameters<tf.KernelFunc>[0];
+export type KernelCall = Parameters<tf.KernelFunc>[0];
 
 /** Replaces the wasm kernels that are slow in 4.22, and adds the fused ones of `fused.ts`. Call once, after the backend is ready. */
 export function registerWasmKernels(): void {
@@ -44,9 +44,10 @@ export function registerWasmKernels(): void {
   });
 }
 
-type Replacement = (call: KernelCall, original: tf.KernelFunc) => tf.TensorInfo;
+type Replacement = (call: KernelCall, original: tf.KernelFunc) => tf.TensorInfo | tf.TensorInfo[];
 
-function replace(kernelName: string, replacement: Replacement): void {
+/** Puts a kernel of the wasm backend behind another, which may call it. */
+export function replace(kernelName: string, replacement: Replacement): void {
   const original = tf.getKernel(kernelName, 'wasm').kernelFunc;
   // The original's set-up has run with the backend; registering without it keeps its bindings.
   tf.unregisterKernel(kernelName, 'wasm');

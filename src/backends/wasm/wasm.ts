@@ -4,12 +4,13 @@ import { fail } from '../../errors.ts';
 import { registerHostKernels, type Warn } from '../host/kernels.ts';
 import * as tf from '../tf.ts';
 import { registerWasmKernels, type WasmBackend } from './kernels.ts';
+import { registerSoundTypes } from './types.ts';
 
 let prepared: Promise<void> | undefined;
 
 /**
  * Makes tfjs' wasm backend the current one and mends it, once per thread: binaries from the installed package, faster products and slices,
- * tfjs-cpu's kernels for those that it lacks. Works on the main thread and in workers.
+ * tfjs-cpu's kernels for those that it lacks and for types that it computes wrongly. Works on the main thread and in workers.
  *
  * @param warn hears once of each kernel that runs on the host. Only the first call's counts.
  * @throws BACKEND_WASM when the backend does not start.
@@ -41,6 +42,7 @@ async function start(warn: Warn): Promise<void> {
     }
   }
   refuseWhenFull(tf.backend() as unknown as WasmBackend);
+  registerSoundTypes();
   registerHostKernels('wasm', warn);
   registerWasmKernels();
 }
