@@ -170,6 +170,9 @@ export const dataErrors = {
     '`faces: matching` must get samples with `box`, the labelled place of a face; got {fields}. Take a source with boxes, such as `expw`, or say `faces: all`.',
   SINK_SAMPLE:
     'the records of one sample must fit in one output file; those of the sample at position {position} do not. Produce fewer records per sample.',
+  SINK_OPEN:
+    'a sink that is opened must give the functions `write`, `commit` and `close`; {sink} gave {found}. Look at its `open`.',
+  TRACKER_OPEN: 'a tracker that is opened must give the function `event`; got {found}. Look at its `open`.',
   SINK_WRITE: 'the sink must be able to write {file}; got {reason}. {advice}',
   FILE_WRITE: '{file} must be written whole; got {reason}. {advice}',
   FILE_EXISTS:

@@ -45,7 +45,7 @@ export interface Measured {
   /** Tables that the report shows besides, of what was measured at the end. */
   readonly tables?: readonly MeasureTable[];
   /** A PNG file, drawn where someone looks at it. Of a measure with `picture`. */
-  readonly draw?: () => Promise<Uint8Array>;
+  readonly draw?: () => Uint8Array | Promise<Uint8Array>;
 }
 
 /** A measure whose numbers are shown. */
@@ -168,7 +168,7 @@ export interface MeasureDefinition<Options = unknown, M extends Model = Model, D
   /** Called before the training with the samples that each chain will give: throws what would end the measure later. */
   probe?(options: Options, counts: Readonly<Record<Data, number>>): void;
   /** Measures one state of the weights. Import the work here and not at the top of the file: `check` and `describe` load no tfjs. */
-  run(context: MeasureContext<Options, M, Data>): Promise<Measured>;
+  run(context: MeasureContext<Options, M, Data>): Measured | Promise<Measured>;
   /** The numbers for the terminal. Default: one line of all values. */
   format?(shown: Shown<Options>): readonly string[];
   /** The same for one line while it trains. Default: `format`. */

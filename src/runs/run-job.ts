@@ -11,7 +11,7 @@ import { rangeOf } from '../pipeline/part.ts';
 import type { Resolved } from '../pipeline/resolve/resolve.ts';
 import { decisiveJson } from '../pipeline/resolve/resolved-json.ts';
 import { version } from '../pipeline/version.ts';
-import type { Job, OpenSink } from '../sinks/sink.ts';
+import type { ClosedSink, Job, OpenSink } from '../sinks/sink.ts';
 import { keysDigest } from '../sources/keys-digest.ts';
 import type { Fields, OpenSource } from '../sources/source.ts';
 import { drain } from '../streams/drain.ts';
@@ -68,7 +68,7 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
     };
     const written: Written = { records: 0, samples: 0 };
     let earlier: Earlier | undefined;
-    let closed: Awaited<ReturnType<typeof sink.close>>;
+    let closed: ClosedSink;
     let complete = false;
     try {
       watch?.check(position);
@@ -108,7 +108,7 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
       if (watch === undefined && !signal.aborted) opened.finish();
       complete = watch !== undefined || !signal.aborted;
     } finally {
-      closed = await sink.close(complete);
+      closed = (await sink.close(complete)) ?? {};
       sum =
         opened &&
         sumOfJob(opened, resolved, { ...job, to: watch?.count ?? job.to, earlier, isWhole: complete && !watch });
@@ -120,10 +120,17 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
     const stats = withBefore(opened.loader.stats(), before);
     const lost = lossLines(stats, join(folder.path, 'quarantine.jsonl'));
     const empty = emptyNotices(job, source).map(noticeText);
-    const lines = [...empty, ...closed.lines, ...lost, ...sumLines(sum!, source.passedOver)];
+    const lines = [...empty, ...(closed.lines ?? []), ...lost, ...sumLines(sum!, source.passedOver)];
     if (seconds >= leastSeconds)
       lines.push(...slowLines(stats, readingNow(opened.loader.ahead, source, resolved.definition)));
-    return { lines, files: closed.files, done: samples + stats.at(-1)!.out, sum: sum!, seconds, ...totals(stats) };
+    return {
+      lines,
+      files: closed.files ?? [],
+      done: samples + stats.at(-1)!.out,
+      sum: sum!,
+      seconds,
+      ...totals(stats),
+    };
   } finally {
     context.account = { stats: opened?.loader.stats() ?? [], ...(sum && { sum }) };
     await watch?.close();
@@ -185,7 +192,7 @@ async function write(
   },
 ): Promise<void> {
   const { permits } = loader;
-  const underWay = new Set<Promise<unknown>>();
+  const underWay = new Set<unknown>();
   let position = -1;
   const look = {
     done: () => ({
@@ -207,7 +214,7 @@ async function write(
       write: async (sample) => {
         checkFields(sample, spec);
         const one = sink.write(sample as Sample & Fields);
-        if (one instanceof Promise) underWay.add(one);
+        underWay.add(one);
         try {
           const done = await one;
           // What failed keeps its file: another part of the renderer may still read there.
@@ -243,7 +250,7 @@ async function write(
 const patience = 5000;
 
 /** When all have ended, well or badly, or have had their time. */
-async function ended(all: ReadonlySet<Promise<unknown>>): Promise<void> {
+async function ended(all: ReadonlySet<unknown>): Promise<void> {
   if (all.size === 0) return;
   let timer: AwakeTimer | undefined;
   const late = new Promise<void>((resolve) => {

@@ -1,12 +1,18 @@
 import type { z } from 'zod';
-import type { ValidationIssue } from '../errors.ts';
+import { fail, type ValidationIssue } from '../errors.ts';
 import type { Fields } from '../sources/source.ts';
 import type { Sample } from '../streams/sample.ts';
 import type { Spec } from '../vision/spec.ts';
 
-/** A sink that is open. `write` is called for several samples at a time; `commit` for each that was written, one at a time, in the order of positions. */
+/** What a sink has made, where it says it: lines for the user, and its files. */
+export interface ClosedSink {
+  readonly lines?: readonly string[];
+  readonly files?: readonly string[];
+}
+
+/** A sink that is open. Whatever it does it may do at once or with a promise. `write` is called for several samples at a time; `commit` for each that was written, one at a time, in the order of positions. */
 export interface OpenSink<Written = unknown> {
-  write(sample: Sample & Fields): Promise<Written>;
+  write(sample: Sample & Fields): Written | Promise<Written>;
   commit(written: Written): void | Promise<void>;
   /** How many samples are written at a time for each thread. Default 1. More where `write` waits in a queue of its own, which must not run dry. */
   readonly perThread?: number;
@@ -23,12 +29,12 @@ export interface OpenSink<Written = unknown> {
     readonly broken?: number;
   };
   /** Finishes the file that is being written, so that readers find it: all positions before `to` are done. For a sink that is gone on with. */
-  flush?(to: number): Promise<void>;
+  flush?(to: number): void | Promise<void>;
   /**
-   * Finishes what was committed (also after a cancelled run) and says where it is. `complete`: the run came to its end; a sink whose files must be
-   * those of an undisturbed run leaves out what is half done otherwise.
+   * Finishes what was committed (also after a cancelled run) and says where it is, or gives nothing. `complete`: the run came to its end; a sink whose files
+   * must be those of an undisturbed run leaves out what is half done otherwise.
    */
-  close(complete: boolean): Promise<{ readonly lines: readonly string[]; readonly files: readonly string[] }>;
+  close(complete: boolean): void | ClosedSink | Promise<void> | Promise<ClosedSink | undefined>;
 }
 
 /** One of `of` runs that share a job: number 1 to `of`. */
@@ -102,13 +108,30 @@ export interface SinkFactory<Input, Options> {
 export function defineSink<Schema extends z.ZodType, Written>(
   definition: Omit<SinkDefinition<z.output<Schema>>, 'options' | 'open'> & {
     readonly options: Schema;
-    open(options: z.output<Schema>, context: SinkContext): Promise<OpenSink<Written>>;
+    open(options: z.output<Schema>, context: SinkContext): OpenSink<Written> | Promise<OpenSink<Written>>;
   },
 ): SinkFactory<z.input<Schema>, z.output<Schema>> {
-  const factory = (options: unknown = {}) => ({
-    sink: { name: definition.name, options, definition: definition as unknown as SinkDefinition },
+  const known = Object.freeze({ ...definition, open: judged(definition) }) as unknown as SinkDefinition<
+    z.output<Schema>
+  >;
+  const factory = (options: unknown = {}): Sink => ({
+    sink: { name: definition.name, options, definition: known as SinkDefinition },
   });
-  return Object.assign(factory, {
-    definition: Object.freeze(definition) as unknown as SinkDefinition<z.output<Schema>>,
-  });
+  return Object.assign(factory, { definition: known });
+}
+
+/** `open` of a definition, which holds what was opened to what it must have. @throws SINK_OPEN, and what its `open` throws. */
+function judged<Options, Written>(definition: {
+  readonly name: string;
+  open(options: Options, context: SinkContext): OpenSink<Written> | Promise<OpenSink<Written>>;
+}) {
+  return async (options: Options, context: SinkContext): Promise<OpenSink<Written>> => {
+    const sink: Partial<OpenSink<Written>> | null | undefined = await definition.open(options, context);
+    const missing = (['write', 'commit', 'close'] as const).filter((each) => typeof sink?.[each] !== 'function');
+    if (missing.length === 0) return sink as OpenSink<Written>;
+    const isThere = typeof sink === 'object' && sink !== null;
+    if (isThere && !missing.includes('close')) await sink.close?.(false);
+    const found = isThere ? `an object without ${missing.join(', ')}` : String(sink);
+    throw fail('SINK_OPEN', { sink: definition.name, found });
+  };
 }

@@ -37,7 +37,7 @@ export interface OpenSource<F extends Fields | Drop = Fields> {
    * taken many at a time, and one that breaks the promise ends the run (RECORDS_READ, FIELD_SHAPE) and not itself alone.
    */
   readonly records?: Records;
-  close?(): Promise<void>;
+  close?(): void | Promise<void>;
 }
 
 /** A source among several. */

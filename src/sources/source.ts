@@ -12,13 +12,13 @@ export type { Fields, OpenSource, Records } from './open-source.ts';
 /** A source whose samples arrive while a job runs: files that are laid into a folder. */
 export interface WatchedSource<F extends Fields = Fields> {
   /** What is there now and not `known`, by key, in listing order. */
-  look(known: (key: string) => boolean): Promise<ReadonlyMap<string, Stamp>>;
+  look(known: (key: string) => boolean): ReadonlyMap<string, Stamp> | Promise<ReadonlyMap<string, Stamp>>;
   /** What the last look has seen beside that. */
   readonly passedOver?: readonly PassedOverRow[];
   /** How the file stands now that is there under `key`; nothing where none is. @throws FILE_UNREADABLE where that cannot be said */
-  stamp(key: string): Promise<Stamp | undefined>;
+  stamp(key: string): Stamp | undefined | Promise<Stamp | undefined>;
   /** As `OpenSource.read`. Nothing where the file is gone. What has changed meanwhile is found by its stamp, and read again when it is at rest. */
-  read(key: string, signal: AbortSignal, memory?: BufferPool): Promise<F | undefined>;
+  read(key: string, signal: AbortSignal, memory?: BufferPool): F | undefined | Promise<F | undefined>;
 }
 
 /** How a file stands: while it is written, bytes and time change; when it is moved, all stays. */
@@ -86,7 +86,7 @@ export interface SourceFactory<Input, Options, S> {
 export function defineSource<Schema extends z.ZodType, F extends Fields>(
   definition: Omit<SourceDefinition<z.output<Schema>>, 'options' | 'open'> & {
     readonly options: Schema;
-    open(options: z.output<Schema> & Selection, context: SourceContext): Promise<OpenSource<F>>;
+    open(options: z.output<Schema> & Selection, context: SourceContext): OpenSource<F> | Promise<OpenSource<F>>;
   },
 ): SourceFactory<(z.input<Schema> & Selection) | string, z.output<Schema>, Sample & F> {
   const known = Object.freeze(selecting(judged(definition as unknown as SourceDefinition<object>)));

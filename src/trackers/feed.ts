@@ -1,6 +1,6 @@
 import { type AwakeTimer, awake } from '../awake-clock.ts';
 import { percentOf } from '../counts.ts';
-import { messageOf } from '../errors.ts';
+import { fail, messageOf } from '../errors.ts';
 import type { Finished, RunEvent, Started } from '../events/events.ts';
 import { type Notice, notice } from '../events/notices.ts';
 import type { Tracker, TrackerValue } from './define.ts';
@@ -101,7 +101,10 @@ class TrackerFeed {
     const { folder, base } = this.#options;
     const say = (text: string) => this.#options.notice(notice('TRACKER', { tracker: name, text }));
     try {
-      const tracker = await this.#answer('open', () => definition.open(options, { started, folder, base, say }));
+      const tracker: Tracker | null | undefined = await this.#answer('open', () =>
+        definition.open(options, { started, folder, base, say }),
+      );
+      if (typeof tracker?.event !== 'function') throw fail('TRACKER_OPEN', { found: openedText(tracker) });
       this.#open = tracker;
       await this.#feedAll(tracker);
       if (this.#isOut) return this.#release();
@@ -191,6 +194,11 @@ class TrackerFeed {
     this.#open = undefined;
     void Promise.allSettled([(async () => tracker?.close?.())()]);
   }
+}
+
+/** What a tracker that cannot hear events has given in its place. */
+function openedText(opened: unknown): string {
+  return typeof opened === 'object' && opened !== null ? 'an object without it' : String(opened);
 }
 
 function isThenable(value: unknown): value is Promise<unknown> {

@@ -50,7 +50,7 @@ export const meanColour = defineMeasure({
     const numbers = { red, green, blue, images: on.count, of: on.of, others: reference.values[0], seed, model: model.name, parameters: Object.keys(params).length };
     if (options.white === 7) numbers.red = NaN;
     if (options.white === 6) numbers.id = 3;
-    return { numbers, notes: ['seen through a glass'], draw: async () => Uint8Array.of(1, 2, 3) };
+    return { numbers, notes: ['seen through a glass'], draw: () => Uint8Array.of(1, 2, 3) };
   },
 });
 `;

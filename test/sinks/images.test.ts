@@ -57,7 +57,7 @@ t.test('pictures, a manifest in order, a sheet', async (t) => {
     sink.write(sample(5, { key: '../../etc/passwd' })),
   ]);
   for (const one of written) await sink.commit(one);
-  const { files } = await sink.close(true);
+  const { files = [] } = (await sink.close(true)) ?? {};
   const rows = readFileSync(join(output, 'manifest.jsonl'), 'utf8')
     .trim()
     .split('\n')
@@ -97,7 +97,7 @@ t.test('what stages add is in the manifest, and cannot pass for what the sink sa
   await sink.commit(await sink.write(sample(0, added)));
   const itself: unknown[] = [];
   itself.push(itself);
-  await t.rejects(sink.write(sample(1, { itself })), { code: 'RECORD_FIELD' });
+  await t.rejects(async () => sink.write(sample(1, { itself })), { code: 'RECORD_FIELD' });
   await sink.close(true);
   t.match(JSON.parse(readFileSync(join(output, 'manifest.jsonl'), 'utf8')), {
     file: 'images/000000-dir-0.png',
@@ -164,7 +164,7 @@ t.test('what cannot be written ends with SINK_WRITE', async (t) => {
   await t.rejects(open(join(output, 'file')), { code: 'SINK_WRITE' });
   const sink = await open(output);
   await rm(join(output, 'images'), { recursive: true });
-  await t.rejects(sink.write(sample(0)), { code: 'SINK_WRITE', cause: { code: 'ENOENT' } });
+  await t.rejects(async () => sink.write(sample(0)), { code: 'SINK_WRITE', cause: { code: 'ENOENT' } });
   await sink.close(true);
 });
 
@@ -176,7 +176,7 @@ t.test('S5: a full disk says so, and nothing half-written is left', async (t) =>
   const random = new Random(1, 'test', 'noise');
   const data = Uint8Array.from({ length: 3 * 256 * 256 }, () => random.integer(256));
   const large = rawPicture({ data, width: 256, height: 256, channels: 3 });
-  await t.rejects(sink.write(sample(0, { picture: large })), {
+  await t.rejects(async () => sink.write(sample(0, { picture: large })), {
     code: 'SINK_WRITE',
     message: /got a full disk\. Make room/,
     cause: { code: 'ENOSPC' },
@@ -246,7 +246,7 @@ t.test('L1: a file that comes to be there meanwhile is not written over', async 
   const sink = await open(output);
   await sink.commit(await sink.write(sample(0)));
   writeFileSync(join(output, 'images/000001-dir-1.png'), 'mine');
-  await t.rejects(sink.write(sample(1)), { code: 'FILE_EXISTS' });
+  await t.rejects(async () => sink.write(sample(1)), { code: 'FILE_EXISTS' });
   await sink.close(true);
   t.equal(readFileSync(join(output, 'images/000001-dir-1.png'), 'utf8'), 'mine');
 });

@@ -89,3 +89,28 @@ t.test('what is thrown without a reason ends a run all the same, and what is no 
   for (const given of [undefined, null, 'pipeline.yaml'])
     await t.rejects(run(given as never), { code: 'PIPELINE_VALUE', message: new RegExp(`got ${given}`) });
 });
+
+t.test('a source opens, reads and closes at once or with promises', async (t) => {
+  const root = t.testdir({});
+  const bytes = await jpeg(gradient(8, 8));
+  let closed = 0;
+  const made = defineSource({
+    name: 'own',
+    summary: 'Nothing waits.',
+    options: z.strictObject({}),
+    spec: () => ({ fields: { bytes: 'bytes' } }),
+    open: () => ({ ...whole(bytes), read: () => ({ bytes }), close: () => void closed++ }),
+  });
+  for (const source of [
+    made({}),
+    made({ limit: 2 } as never),
+    mixture({
+      parts: [
+        { source: made({}), name: 'a' },
+        { source: made({}), name: 'b' },
+      ],
+    }),
+  ])
+    t.match((await run(job(source, join(root, `${closed}`)))).failures, 0);
+  t.equal(closed, 4);
+});

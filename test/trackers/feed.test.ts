@@ -260,3 +260,30 @@ t.test('what waits is bounded; what is dropped is counted and said', async (t) =
   t.equal(heard, 1 + 10_000 + 1, 'the last event is always given');
   t.same(texts(), ['The tracker mine is slower than the run: 700 events were not given to it.']);
 });
+
+t.test('a tracker opens, hears and closes at once or with promises; one that cannot hear is left out', async (t) => {
+  let heard = 0;
+  const atOnce = { event: () => void heard++, close: () => {} };
+  for (const open of [
+    () => atOnce,
+    async () => ({ ...atOnce, close: async () => {} }),
+    () => ({ event: atOnce.event }),
+  ]) {
+    const { trackers, codes } = feeding(open);
+    trackers.hear(started);
+    await turn();
+    await trackers.end(finished);
+    t.same(codes(), []);
+  }
+  t.equal(heard, 6);
+  for (const [given, found] of [
+    [undefined, /TRACKER_OPEN: .*`event`; got undefined/],
+    [{}, /got an object without it/],
+  ] as const) {
+    const { trackers, texts } = feeding(() => given as never);
+    trackers.hear(started);
+    await turn();
+    await trackers.end(finished);
+    t.match(texts(), [found]);
+  }
+});

@@ -64,7 +64,7 @@ export class FolderPoller {
     const earlier = this.#arrivals.keyOf(stamp);
     if (earlier === undefined) return false;
     // Of a name that cannot be looked at nobody knows whether it was moved: the file is taken, rather than lost.
-    const there = await this.#source.stamp(earlier).catch(unlessUnreadable(stamp));
+    const there = await (async () => this.#source.stamp(earlier))().catch(unlessUnreadable(stamp));
     return there?.inode !== stamp.inode || !isUnchanged(there, stamp);
   }
 }

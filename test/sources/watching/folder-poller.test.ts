@@ -196,7 +196,7 @@ t.test('a list that cannot be read is no list of none', async (t) => {
 t.test('a folder that is missing, a file instead', async (t) => {
   const { photos, write } = await watching(t);
   write('file.jpg');
-  const look = (path: string) => watchFolder(path, new Set(['.jpg']), options).look(() => false);
+  const look = async (path: string) => watchFolder(path, new Set(['.jpg']), options).look(() => false);
   await t.rejects(look(join(photos, 'none')), { code: 'FOLDER_MISSING' });
   await t.rejects(look(join(photos, 'file.jpg')), { code: 'FOLDER_FILE' });
 });
@@ -284,4 +284,19 @@ t.test('whatever happens: each file arrives once, at rest, and none is forgotten
     }),
     { seed: 11, numRuns: 300 },
   );
+});
+
+t.test('a source may answer at once: a file that was moved has arrived already', async (t) => {
+  const { arrivals } = await watching(t);
+  const stamp: Stamp = { bytes: 3, written: '5', inode: '9', born: '1' };
+  let name = 'a.jpg';
+  const source = {
+    look: (known: (key: string) => boolean) => new Map(known(name) ? [] : [[name, stamp]]),
+    stamp: (key: string) => (key === name ? stamp : undefined),
+  };
+  const newcomers = new FolderPoller(source, arrivals);
+  t.same([await newcomers.look(), await newcomers.look()], [0, 1]);
+  name = 'b.jpg';
+  t.same([await newcomers.look(), await newcomers.look()], [0, 0], 'under another name it is the same');
+  t.same(keysOf(arrivals), ['a.jpg']);
 });
