@@ -27,6 +27,11 @@ export interface Output {
   on?(event: 'error', listener: (error: Error) => void): unknown;
 }
 
+/** Characters in a line of a terminal; undefined where a file or another program takes what is written. */
+export function columnsOf({ isTTY, columns }: Output): number | undefined {
+  return isTTY ? columns : undefined;
+}
+
 /** What a verb ends with. `unread`: what it had to say was read by nobody. */
 export const exits = { ok: 0, failed: 1, usage: 2, SIGHUP: 129, SIGINT: 130, unread: 141, SIGTERM: 143 } as const;
 

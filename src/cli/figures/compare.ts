@@ -5,6 +5,7 @@ import { lineChart, stackedCharts } from '../../vision/draw/line-chart.ts';
 import { type Command, exits } from '../command.ts';
 import { type Forms, figureFiles, outputOption, writeFigures } from './output.ts';
 import { tableHtml } from './panels.ts';
+import { tableLines } from './table.ts';
 
 const endings = ['.html', '.svg'] as const;
 
@@ -29,7 +30,8 @@ export const compare: Command = {
     await writeFigures(files, formsOf(comparison));
     if (given.flag('json')) stdout.write(`${JSON.stringify(jsonOf(comparison, files))}\n`);
     else {
-      stdout.write(`${[...tableLines(comparison), ...files].join('\n')}\n`);
+      const table = [['', ...comparison.names], ...comparison.rows.map(({ title, cells }) => [title, ...cells])];
+      stdout.write(`${[...tableLines(table, { numbers: true }), ...files].join('\n')}\n`);
       for (const note of comparison.notes) stderr.write(`${printable(note)}\n`);
     }
     return exits.ok;
@@ -53,20 +55,6 @@ function formsOf({ names, rows, notes, charts }: Comparison): Forms {
       ]),
     '.svg': () => stackedCharts(drawn()),
   };
-}
-
-/** The table for the terminal, safe to be shown. */
-function tableLines({ names, rows }: Comparison): string[] {
-  const lines = [['', ...names], ...rows.map(({ title, cells }) => [title, ...cells])].map((line) =>
-    line.map(printable),
-  );
-  const widths = lines[0]!.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)));
-  return lines.map((line) =>
-    line
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!)))
-      .join('  ')
-      .trimEnd(),
-  );
 }
 
 function jsonOf({ names, runs, rows, notes }: Comparison, files: readonly string[]): object {

@@ -7,6 +7,7 @@ import { printable } from '../../errors.ts';
 import { escapeHtml, htmlText } from '../../html.ts';
 import type { WithPrediction } from '../../inference/predict.ts';
 import { writeWhole } from '../../whole-file.ts';
+import { type Cell, tableLines } from '../figures/table.ts';
 import { Figures, mostFigures } from '../sheets/figures.ts';
 import { type PicturesFrom, withPictures } from '../sheets/pictures.ts';
 
@@ -46,21 +47,15 @@ export async function readPredictions(folder: string): Promise<Predictions> {
 /** Pictures that are printed one by one. */
 const most = 20;
 
-/** The first pictures with their classes, and how many there are of each class. Safe to be shown. */
-export function predictionLines({ rows, count, classes }: Predictions, folder: string): string[] {
+/** The first pictures with their classes, and how many there are of each class. Safe to be shown. @param columns of the terminal, where it is one. */
+export function predictionLines({ rows, count, classes }: Predictions, folder: string, columns?: number): string[] {
   const table = rows
     .slice(0, most)
-    .map(({ key, label, probability }) => [
-      printable(key),
-      ...label.map((name, i) => `${printable(name)} ${probability[i]!.toFixed(2)}`),
+    .map(({ key, label, probability }): Cell[] => [
+      { text: key, cut: 'start' },
+      ...label.map((name, i): Cell => ({ text: name, cut: 'end', tail: probability[i]!.toFixed(2) })),
     ]);
-  const widths = (table[0] ?? []).map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
-  const lines = table.map((row) =>
-    row
-      .map((text, i) => text.padEnd(widths[i]!))
-      .join('  ')
-      .trimEnd(),
-  );
+  const lines = tableLines(table, { columns });
   if (count > table.length) lines.push(`… and ${counted(count - table.length, 'picture')} more in ${folder}`);
   if (count > 0) lines.push(classes.map(([name, of]) => `${printable(name)}: ${of}`).join(', '));
   return lines;

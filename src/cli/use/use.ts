@@ -16,6 +16,7 @@ import { problemLines } from '../check.ts';
 import {
   type Command,
   type CommandOption,
+  columnsOf,
   exits,
   type Given,
   numbersOf,
@@ -64,7 +65,8 @@ export const predict: Command = {
     const folder = join(folderOf(output, given, terminal), 'jsonl');
     const predictions = await readPredictions(folder);
     if (!given.flag('json'))
-      for (const line of predictionLines(predictions, folder)) terminal.stdout.write(`${line}\n`);
+      for (const line of predictionLines(predictions, folder, columnsOf(terminal.stdout)))
+        terminal.stdout.write(`${line}\n`);
     if (sheet === undefined) return code;
     for (const line of await writePredictionSheet(sheet, writtenSource(source), predictions))
       terminal.stderr.write(`${printable(line)}\n`);
