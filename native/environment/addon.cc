@@ -19,8 +19,8 @@ constexpr size_t spare = 32;
 
 void append(const std::string& entry) {
   static std::mutex turn;
-  // Each text once, since a thread may read it for as long as the process lives.
-  static std::unordered_set<std::string> texts;
+  // Each text once, and never freed: threads read them until the process has ended, after the destructors of what is static.
+  static auto& texts = *new std::unordered_set<std::string>;
   static char** own = nullptr;
   static size_t places = 0;
 

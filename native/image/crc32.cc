@@ -139,8 +139,9 @@ std::vector<Folding> foldings() {
   return found;
 }
 
+// Never destroyed: threads may still be at work when the process ends.
 const std::vector<Folding>& known() {
-  static const std::vector<Folding> all = foldings();
+  static const auto& all = *new std::vector<Folding>(foldings());
   return all;
 }
 

@@ -78,8 +78,9 @@ struct Known {
   }
 };
 
+// Never destroyed: threads may still be at work when the process ends.
 const Known& known() {
-  static const Known known;
+  static const Known& known = *new Known;
   return known;
 }
 

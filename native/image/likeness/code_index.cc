@@ -18,10 +18,10 @@ namespace {
 
 constexpr int32_t codeBits = 63;
 
-// All words of `width` bits with at most so many ones; made once.
+// All words of `width` bits with at most so many ones; made once, and never destroyed.
 const std::vector<uint32_t>& wordsWith(int32_t width, int32_t ones) {
   static std::mutex mutex;
-  static std::map<std::pair<int32_t, int32_t>, std::vector<uint32_t>> known;
+  static auto& known = *new std::map<std::pair<int32_t, int32_t>, std::vector<uint32_t>>;
   const std::lock_guard<std::mutex> lock(mutex);
   std::vector<uint32_t>& words = known[{width, ones}];
   if (words.empty()) {

@@ -72,8 +72,9 @@ void* load(const std::string& cubin) {
 
 void* kernelOf(const std::string& text, const std::string& name, const std::vector<std::string>& options, at::Device device) {
   static std::mutex mutex;
-  static std::map<std::tuple<std::string, std::vector<std::string>, int>, void*> modules;
-  static std::map<std::pair<void*, std::string>, void*> kernels;
+  // Never destroyed: threads may still be at work when the process ends.
+  static auto& modules = *new std::map<std::tuple<std::string, std::vector<std::string>, int>, void*>;
+  static auto& kernels = *new std::map<std::pair<void*, std::string>, void*>;
   const std::lock_guard<std::mutex> lock(mutex);
   void*& module = modules[{text, options, device.index()}];
   if (module == nullptr)

@@ -15,6 +15,9 @@
 #ifdef __linux__
 #include <sys/mman.h>
 #endif
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
 
 namespace patchstream {
 
@@ -26,37 +29,23 @@ constexpr size_t hugePage = size_t{2} << 20;
 // Smaller pieces are malloc's own trade.
 constexpr size_t leastKept = size_t{64} << 10;
 
+// To an address sanitizer: of these bytes, those from `bytes` on are nobody's. Pieces have more than was asked for, and stay when they are given back.
+#ifdef __SANITIZE_ADDRESS__
+void lend(void* memory, size_t bytes, size_t size) {
+  ASAN_UNPOISON_MEMORY_REGION(memory, bytes);
+  ASAN_POISON_MEMORY_REGION(static_cast<char*>(memory) + bytes, size - bytes);
+}
+#else
+void lend(void*, size_t, size_t) {}
+#endif
+
 class Pool {
  public:
   void* take(size_t bytes) {
     if (bytes < leastKept) return fresh(bytes);
     const size_t size = (bytes + page - 1) / page * page;
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      const auto found = idle_.find(size);
-      if (found != idle_.end()) {
-        void* const memory = found->second.back();
-        found->second.pop_back();
-        if (found->second.empty()) idle_.erase(found);
-        idleBytes_ -= size;
-        use(memory, size);
-        return memory;
-      }
-    }
-    void* memory = fits(size) ? fresh(size) : nullptr;
-    if (memory == nullptr) {
-      drop(0);
-      memory = fits(size) ? fresh(size) : nullptr;
-    }
-    if (memory == nullptr) return nullptr;
-    try {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      use(memory, size);
-    } catch (const std::bad_alloc&) {
-      release(memory, size);
-      return nullptr;
-    }
-    drop(limit());
+    void* const memory = piece(size);
+    if (memory != nullptr) lend(memory, bytes, size);
     return memory;
   }
 
@@ -96,6 +85,37 @@ class Pool {
   size_t idleBytes_ = 0;
   size_t most_ = SIZE_MAX;
 
+  // One that lies idle, or a new one.
+  void* piece(size_t size) {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      const auto found = idle_.find(size);
+      if (found != idle_.end()) {
+        void* const memory = found->second.back();
+        found->second.pop_back();
+        if (found->second.empty()) idle_.erase(found);
+        idleBytes_ -= size;
+        use(memory, size);
+        return memory;
+      }
+    }
+    void* memory = fits(size) ? fresh(size) : nullptr;
+    if (memory == nullptr) {
+      drop(0);
+      memory = fits(size) ? fresh(size) : nullptr;
+    }
+    if (memory == nullptr) return nullptr;
+    try {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      use(memory, size);
+    } catch (const std::bad_alloc&) {
+      release(memory, size);
+      return nullptr;
+    }
+    drop(limit());
+    return memory;
+  }
+
   // Whether a new piece of that size keeps within the bound.
   bool fits(size_t size) {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -112,6 +132,7 @@ class Pool {
   }
 
   static void release(void* memory, size_t bytes) {
+    lend(memory, bytes, bytes);
 #ifdef __linux__
     if (bytes >= hugePage) {
       munmap(memory, bytes);
@@ -155,6 +176,7 @@ class Pool {
     try {
       idle_[size].push_back(memory);
       idleBytes_ += size;
+      lend(memory, 0, size);
     } catch (const std::bad_alloc&) {
       const auto place = idle_.find(size);
       if (place != idle_.end() && place->second.empty()) idle_.erase(place);

@@ -63,6 +63,8 @@ bool onHost(const std::vector<at::Tensor>& tensors) {
 
 bool onHost(at::Device device) { return device.is_cpu() && ownKernels(); }
 
+bool liesOnHost(const at::Tensor& x) { return x.is_cpu(); }
+
 void* addressOf(const at::Tensor& x) { return x.data_ptr(); }
 
 void* cpuBytes(const at::Tensor& x) {

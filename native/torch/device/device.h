@@ -22,6 +22,9 @@ bool onHost(const std::vector<at::Tensor>& tensors);
 // Whether loops of ours compute what is made on the device.
 bool onHost(at::Device device);
 
+// Whether the tensor lies in the memory of the host, whoever computes.
+bool liesOnHost(const at::Tensor& x);
+
 // Where a tensor lies: to be handed to the device, or compared, and not to be read or written here.
 void* addressOf(const at::Tensor& x);
 

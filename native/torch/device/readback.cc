@@ -68,6 +68,8 @@ napi_value Readback::read(const at::Tensor& tensor, napi_value into) {
 
 // An exception that left the thread would end the process.
 void Readback::fetch(Job& job) noexcept {
+  // What lies on the host is there. So this thread calls nothing of libtorch, which may be on its way down when the process ends.
+  if (liesOnHost(job.tensor)) return;
   try {
     const c10::OptionalDeviceGuard there(job.tensor.device());
     job.tensor = job.tensor.to(at::kCPU);

@@ -109,7 +109,7 @@ Heads headsOf(const at::Tensor& qkv, const AttentionLayout& at) {
 }
 
 at::Tensor expanded(const at::Tensor& ids, const AttentionLayout& at) {
-  return ids.to(at::kLong).view({-1, 1, at.T, at.T}).expand({at.batch, at.heads, at.T, at.T});
+  return ids.to(at::kLong).view({at.ownIds == 0 ? 1 : at.batch, 1, at.T, at.T}).expand({at.batch, at.heads, at.T, at.T});
 }
 
 // A product of factors in the type that is asked for, as float32.

@@ -1,4 +1,4 @@
-#include <cstring>
+#include <algorithm>
 
 #include "device/device.h"
 #include "fused/fused.h"
@@ -43,7 +43,7 @@ at::Tensor gatherTokens(const at::Tensor& x, const at::Tensor& ids) {
   float* to = hostData<float>(out);
   parallel(N * k, width, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; i++)
-      std::memcpy(to + i * width, from + (i / k * n + rows[i]) * width, width * sizeof(float));
+      std::copy_n(from + (i / k * n + rows[i]) * width, width, to + i * width);
   });
   return out;
 }
@@ -61,7 +61,7 @@ at::Tensor gatherTokensGrad(const at::Tensor& dy, const at::Tensor& ids, int64_t
   float* to = hostData<float>(out);
   // One sample belongs to one thread, which adds in the order of the ids.
   parallel(N, n * width, [&](int64_t begin, int64_t end, int) {
-    std::memset(to + begin * n * width, 0, (end - begin) * n * width * sizeof(float));
+    std::fill_n(to + begin * n * width, (end - begin) * n * width, 0.0f);
     for (int64_t i = begin * k; i < end * k; i++) simd<AddRow>(to + (i / k * n + rows[i]) * width, from + i * width, width);
   });
   return out;

@@ -75,6 +75,9 @@ void checkRelative(const Call& call, size_t table, size_t ids, const at::Tensor&
   else same(call.input(ids), {T, T}, "ids of relative positions");
 }
 
+// x [R, D].
+void checkRows(const at::Tensor& x) { TORCH_CHECK(x.dim() == 2, "rows to be normalised cannot have the shape ", x.sizes()); }
+
 // x or dy [N, …, D] and ids [N, k].
 void checkTokens(const at::Tensor& x, const at::Tensor& ids) {
   TORCH_CHECK(x.dim() == 3 && ids.dim() == 2 && x.size(0) == ids.size(0) && ids.scalar_type() == at::kInt, "tokens ",
@@ -136,6 +139,7 @@ void addFused(Operations& ops) {
   });
   // x, gain, bias. Attribute: eps.
   ops.add("PatchstreamLayerNorm", [](Call& call) {
+    checkRows(call.input(0));
     const int64_t D = call.input(0).size(-1);
     for (const size_t i : {1, 2})
       TORCH_CHECK(call.input(i).numel() == D, call.input(i).numel(), " gains or biases for rows of ", D);
@@ -144,6 +148,7 @@ void addFused(Operations& ops) {
   });
   // dy, x, mean, rstd, gain.
   ops.add("PatchstreamLayerNormGrad", [](Call& call) {
+    checkRows(call.input(1));
     const int64_t D = call.input(1).size(-1);
     same(call.input(0), call.input(1).sizes(), "dy");
     for (const size_t i : {2, 3}) many(call.input(i), D == 0 ? 0 : call.input(1).numel() / D, "mean or rstd");
@@ -166,7 +171,8 @@ void addFused(Operations& ops) {
     checkRelative(call, 4, 5, qkv, setting.heads);
     const std::array<int64_t, 3> mixed{qkv.size(0), qkv.size(1), qkv.size(2) / 3};
     for (const size_t i : {0, 2}) same(call.input(i), mixed, "dy or y");
-    many(call.input(3), qkv.size(0) * setting.heads * qkv.size(1) * (call.input(3).dim() == 3 ? 1 : qkv.size(1)), "the shares");
+    const bool sums = call.input(3).dim() == 3 && qkv.is_cuda();
+    many(call.input(3), qkv.size(0) * setting.heads * qkv.size(1) * (sums ? 1 : qkv.size(1)), "the shares");
     const auto [dqkv, dTable] = attentionGrad(dense(call, 0), dense(call, 1), dense(call, 2), dense(call, 3),
                                               optional(call, 4), optional(call, 5), setting, call.narrow);
     giveAll(call, {dqkv, dTable});

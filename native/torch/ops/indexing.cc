@@ -119,6 +119,7 @@ void addIndexing(Operations& ops) {
   ops.add("TopK", [](Call& call) {
     const at::Tensor& x = call.input(0);
     const int64_t k = call.integer();
+    TORCH_CHECK(k >= 0 && x.dim() > 0 && k <= x.size(-1), "the ", k, " largest of rows of ", x.sizes());
     if (onHost(x) && x.scalar_type() == at::kFloat && x.size(-1) > 0) {
       std::vector<int64_t> shape = x.sizes().vec();
       shape.back() = k;

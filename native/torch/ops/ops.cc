@@ -7,8 +7,9 @@ void Operations::add(const char* name, Operation operation) {
   operations_.push_back(operation);
 }
 
+// Never destroyed: threads may still be at work when the process ends.
 const Operations& operations() {
-  static const Operations all = [] {
+  static const Operations& all = *new Operations([] {
     Operations made;
     addElementwise(made);
     addReductions(made);
@@ -20,7 +21,7 @@ const Operations& operations() {
     addResizes(made);
     addFused(made);
     return made;
-  }();
+  }());
   return all;
 }
 
