@@ -46,7 +46,14 @@ export { type RunOptions, run } from './runs/run.ts';
 export type { Neighbour, Questions } from './runs/search/nearest.ts';
 export { type SearchResult, searchVectors } from './runs/search/search.ts';
 export { duplicates, images, toJsonl, toNpy, toParquet, toShards, toWebdataset } from './sinks/index.ts';
-export { defineSink, type OpenSink, type Sink, type SinkContext, type SinkDefinition } from './sinks/sink.ts';
+export {
+  type ClosedSink,
+  defineSink,
+  type OpenSink,
+  type Sink,
+  type SinkContext,
+  type SinkDefinition,
+} from './sinks/sink.ts';
 export {
   ckPlus,
   expw,

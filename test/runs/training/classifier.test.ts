@@ -173,6 +173,9 @@ t.test('it learns to tell classes apart, and is measured on pictures that it has
   const { results, sums } = await evaluateModel(few.resolved);
   t.match(results, [{ numbers: { images: 6, of: 18 } }]);
   t.match(sums, [{ sum: { listed: 18, delivered: 6, notAsked: 12, notReached: 0 } }], 'the rest was not asked for');
+  const features = await sound(root, { train: 'steps: 60', evaluate: 'knn: { on: test, k: 3 }' });
+  const [alike] = (await evaluateModel(features.resolved)).results;
+  t.ok(Number(alike!.numbers.top1) > 0.9, `what its head reads lies together by classes: ${alike!.numbers.top1}`);
 });
 
 t.test('an encoder that was pre-trained is taken from its run', async (t) => {
