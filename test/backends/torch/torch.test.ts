@@ -130,7 +130,13 @@ t.test('a wrong call is an error in libtorch’s words, named after the operatio
   const [a, b] = [wavy([2, 3]), wavy([4])];
   t.throws(() => backend().one('Add', [a, b]), { message: /^Add: The size of tensor a/ });
   t.throws(() => backend().one('NoSuchThing', [a]), { message: /no operation NoSuchThing/ });
-  tf.dispose([a, b]);
+  // Two heads of two numbers over three tokens. A number for each row, as GPUs keep it, is less than the host reads.
+  const [qkv, y, shares, rows] = [wavy([1, 3, 12]), wavy([1, 3, 4]), wavy([1, 2, 3, 3]), wavy([1, 2, 3])];
+  const gradOf = (kept: tf.Tensor) =>
+    backend().one('PatchstreamAttentionGrad', [y, qkv, y, kept, undefined, undefined], [2, 1, 0]);
+  backend().disposeData(gradOf(shares).dataId);
+  t.throws(() => gradOf(rows), { message: /^PatchstreamAttentionGrad: the shares must be 18 numbers; got 6/ });
+  tf.dispose([a, b, qkv, y, shares, rows]);
   t.same(held(), before);
   t.end();
 });

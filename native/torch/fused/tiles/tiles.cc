@@ -214,12 +214,11 @@ template void cutRight(const OperandOf<BFloat16>&, int64_t, int64_t, BFloat16*);
 namespace {
 
 // A weight, its blocks of columns shared among all threads.
-template <class T>
-void cutOnThreads(const T* from, int64_t stride, bool transposed, int64_t k, int64_t n, BFloat16* to) {
+void cutOnThreads(const float* from, int64_t stride, bool transposed, int64_t k, int64_t n, BFloat16* to) {
   const int64_t depth = tileBlocks(k);
   parallel(tileBlocks(n), tileBlock * k, [&](int64_t begin, int64_t end, int) {
     const int64_t column = begin * tileBlock;
-    const OperandOf<T> part{from + (transposed ? column * stride : column), stride, transposed};
+    const OperandOf<float> part{from + (transposed ? column * stride : column), stride, transposed};
     cutRight(part, k, std::min(n, end * tileBlock) - column, to + begin * depth * pairNumbers);
   });
 }
@@ -234,8 +233,7 @@ RightTiles::RightTiles(const at::Tensor& factor, bool transposed) {
   memory_ = at::empty({blocks_ * depth_ * pairNumbers}, factor.options().dtype(at::kBFloat16));
   auto* to = hostData<BFloat16>(memory_);
   data_ = to;
-  if (factor.scalar_type() == at::kFloat) cutOnThreads<float>(hostData<float>(factor), columns, transposed, k, n, to);
-  else cutOnThreads<BFloat16>(hostData<BFloat16>(factor), columns, transposed, k, n, to);
+  cutOnThreads(hostData<float>(factor), columns, transposed, k, n, to);
 }
 
 #else

@@ -65,7 +65,7 @@ inline int64_t cutNumbers(int64_t extent, int64_t k) { return tileBlocks(extent)
 // A right factor [k, n] cut into tiles: blocks of 32 columns, each of tileBlocks(k) pairs.
 class RightTiles {
  public:
-  // Of a tensor of float32 or bfloat16, row-major, [k, n], or [n, k] when `transposed`. On all threads.
+  // Of a tensor of float32, row-major, [k, n], or [n, k] when `transposed`. On all threads.
   RightTiles(const at::Tensor& factor, bool transposed);
 
   int64_t blocks() const { return blocks_; }
