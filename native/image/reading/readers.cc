@@ -105,6 +105,8 @@ struct Readers::Shared {
   // With the mutex: false where no thread could be had.
   bool start(const std::shared_ptr<Shared>& self) {
     try {
+      // A thread that has no memory to rest could not even report that.
+      resting.reserve(threads + 1);
       std::thread([self] { self->work(); }).detach();
       threads++;
       return true;
