@@ -100,6 +100,7 @@ type Box
 type BufferPool
 type Checked
 type CheckpointSaved
+type ClosedSink
 type Definition
 type ErrorCode
 type EvaluationDone
