@@ -25,7 +25,7 @@ std::vector<uint64_t> codesAt(const Arguments& given, size_t i) {
   const TypedArray words = intsAt(given, i);
   check(words.length % 2 == 0, "two words of each code are needed");
   std::vector<uint64_t> codes(words.length / 2);
-  std::memcpy(codes.data(), words.data, codes.size() * sizeof(uint64_t));
+  if (!codes.empty()) std::memcpy(codes.data(), words.data, codes.size() * sizeof(uint64_t));
   return codes;
 }
 
@@ -103,7 +103,7 @@ napi_value nearCodes(const Arguments& given) {
   found.clear();
   index.near(codes.data(), codes.size(), given.integer(2), found);
   static_assert(sizeof(Found) == 3 * sizeof(int32_t));
-  if (3 * found.size() <= room.length) std::memcpy(room.data, found.data(), found.size() * sizeof(Found));
+  if (!found.empty() && 3 * found.size() <= room.length) std::memcpy(room.data, found.data(), found.size() * sizeof(Found));
   return jsNumber(given.env, static_cast<double>(found.size()));
 }
 
