@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "crc32.h"
+#include "decode/huffman_scan.h"
 #include "decode/png.h"
 #include "decode/webp.h"
 #include "environment.h"
@@ -214,14 +215,14 @@ napi_value crc32WaysOf(const Arguments& given) {
   return jsNumber(given.env, static_cast<double>(crc32Ways()));
 }
 
-// setPortable(on): for comparisons, takes the plain form of the vector code, libpng alone for PNGs, and libjpeg's own tables for JPEGs, in the whole process.
+// setPortable(on): for comparisons, takes the plain form of the vector code, libpng alone for PNGs, and libjpeg's own tables and its decoder of codes for JPEGs, in the whole process.
 napi_value setPortable(const Arguments& given) {
   usePortablePasses(given.integer(0) != 0);
   return nullptr;
 }
 
-// info() -> { version, vectors, png, webp, deflate, headInts, stepInts, works }: the versions of libjpeg-turbo, of libpng, libwebp and libdeflate, the latter empty without
-// them; and how many ints `submit` takes before the steps of a job and of a step, by which JavaScript knows an addon that was built for another version of it.
+// info() -> { version, vectors, png, webp, deflate, codes, headInts, stepInts, works }: the versions of libjpeg-turbo, of libpng, libwebp and libdeflate, the latter empty without
+// them; whose decoder of JPEGs' codes serves (HuffmanScan::known); and how many ints `submit` takes before the steps of a job and of a step, by which JavaScript knows an addon that was built for another version of it.
 napi_value info(const Arguments& given) {
 #ifdef PATCHSTREAM_PNG
   const char* png = png_get_libpng_ver(nullptr);
@@ -244,6 +245,7 @@ napi_value info(const Arguments& given) {
                             {"png", jsText(given.env, png)},
                             {"webp", jsText(given.env, webp.c_str())},
                             {"deflate", jsText(given.env, deflate)},
+                            {"codes", jsText(given.env, HuffmanScan::known())},
                             {"headInts", jsNumber(given.env, headInts)},
                             {"stepInts", jsNumber(given.env, stepInts)},
                             {"works", jsNumber(given.env, works)}});

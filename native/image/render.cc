@@ -113,6 +113,7 @@ void Renderer::run(Job& job) {
     job.outcome = Outcome::memory;
   }
   jpeg_.close();
+  jpeg_.trim(keptBytes);
 #ifdef PATCHSTREAM_PNG
   png_.close();
   png_.trim(keptBytes);

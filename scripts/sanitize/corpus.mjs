@@ -82,6 +82,8 @@ export async function goodFiles(photos) {
     'arithmetic-progressive': ['-arithmetic', '-progressive'],
     restart: ['-restart', '1B'],
     'restart-rows': ['-restart', '1', '-progressive'],
+    'restart-fine': ['-restart', '1', '-quality', '100'],
+    'restart-blocks-fine': ['-restart', '3B', '-quality', '100', '-optimize'],
     422: ['-sample', '2x1'],
     440: ['-sample', '1x2'],
     411: ['-sample', '4x1'],

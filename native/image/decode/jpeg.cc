@@ -5,11 +5,6 @@
 
 #include <jerror.h>
 
-#if __has_include(<jpegint.h>)
-#include <jpegint.h>
-#define KNOWS_ENTROPY_DECODER
-#endif
-
 #include "decode/leftover.h"
 
 // libjpeg reports an error by a jump out of its depths to the function below that called it. No object with a destructor may live in a frame
@@ -92,39 +87,10 @@ boolean JpegReader::endFile(j_decompress_ptr info) {
   return TRUE;
 }
 
-// libjpeg's decoder of Huffman codes holds bits that it has read ahead and not used: up to 8 bytes, by how near the end of the file is. Where they are is private
-// to it, though the same in all its versions, so they are believed only where they are the last bytes that were read; else none were read ahead.
-const uint8_t* JpegReader::behindLastCode() const {
-  const uint8_t* read = source_.next_input_byte;
-#ifdef KNOWS_ENTROPY_DECODER
-  if (info_.arith_code) return read;
-  struct Bits {
-    size_t buffer;
-    int left;
-  };
-  struct Decoder {
-    jpeg_entropy_decoder shared;
-    Bits bits;
-  };
-  const Bits& bits = reinterpret_cast<const Decoder*>(info_.entropy)->bits;
-  if (bits.left < 0 || bits.left > static_cast<int>(8 * sizeof bits.buffer)) return read;
-  const uint8_t* from = read;
-  for (int ahead = 0; ahead < bits.left / 8; ahead++) {
-    // A zero behind 255 was put there by the encoder.
-    if (from - error_.begin < 2) return read;
-    from -= from[-1] == 0 && from[-2] == 0xff ? 2 : 1;
-    if (*from != ((bits.buffer >> (8 * ahead)) & 0xff)) return read;
-  }
-  return from;
-#else
-  return read;
-#endif
-}
-
 bool JpegReader::leavesData() const {
   // One that was met, or the end that was put behind the file: everything was decoded.
   if (info_.unread_marker != 0 || source_.next_input_byte == endMarker || source_.next_input_byte == endMarker + sizeof endMarker) return false;
-  const uint8_t* from = behindLastCode();
+  const uint8_t* from = HuffmanScan::behindLastCode(info_, error_.begin);
   const uint8_t* to = nextMarker(from, error_.end);
   return to == error_.end ? to - from > mostPadding : isData(error_.begin, from, to);
 }
@@ -196,6 +162,7 @@ Answer JpegReader::read(int32_t shrink, int32_t left, int32_t top, int32_t right
   info_.scale_denom = shrink;
   info_.out_color_space = channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
   jpeg_start_decompress(&info_);
+  scan_.begin(&info_, error_.begin);
   // Two pixels more on each side: chroma that is half as fine is interpolated from its neighbours, and at an edge it has none.
   constexpr int32_t around = 2;
   const auto wide = static_cast<int32_t>(info_.output_width);
@@ -222,6 +189,7 @@ Answer JpegReader::read(int32_t shrink, int32_t left, int32_t top, int32_t right
     for (int32_t i = 0; i < count; i++) rows[i] = data + (done - first + i) * region.stride;
     jpeg_read_scanlines(&info_, rows, count);
   }
+  scan_.end(&info_);
   // Of several scans libjpeg has read the end already.
   if (last == high && !jpeg_has_multiple_scans(&info_) && leavesData()) return refuse("data left over behind its last row");
   return Answer::well;

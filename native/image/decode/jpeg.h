@@ -9,6 +9,7 @@
 #include <jpeglib.h>
 
 #include "answer.h"
+#include "decode/huffman_scan.h"
 #include "decode/region.h"
 #include "pixels/buffer.h"
 
@@ -42,6 +43,9 @@ class JpegReader {
   // Gives back the memory of the picture, however far it was read.
   void close() { jpeg_abort_decompress(&info_); }
 
+  // Gives back what is kept for the next picture where it is more than `most` bytes.
+  void trim(size_t most) { scan_.trim(most); }
+
   const char* reason() const { return error_.message; }
 
  private:
@@ -63,14 +67,13 @@ class JpegReader {
   static boolean endFile(j_decompress_ptr info);
   // Whether something was read that libjpeg has not decoded, though the last row is there; see leftover.h.
   bool leavesData() const;
-  // Where the bytes begin of which no code of the scan has used any bit.
-  const uint8_t* behindLastCode() const;
   Answer refuse(const char* reason);
 
   jpeg_decompress_struct info_{};
   jpeg_source_mgr source_{};
   jpeg_progress_mgr progress_{};
   Errors error_{};
+  HuffmanScan scan_;
 };
 
 }  // namespace patchstream

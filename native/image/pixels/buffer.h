@@ -30,6 +30,9 @@ class Buffer {
     return data_;
   }
 
+  const uint8_t* data() const { return data_; }
+  uint8_t* data() { return data_; }
+
   // Gives the memory back when it is more than `most` bytes: one giant must not stay in memory for the rest of the run.
   void trim(size_t most) {
     if (size_ <= most) return;

@@ -1,0 +1,366 @@
+#include "decode/huffman_scan.h"
+
+#include <algorithm>
+#include <atomic>
+#include <climits>
+#include <cstring>
+
+#if __has_include(<jpegint.h>)
+#include <jpegint.h>
+#define KNOWS_ENTROPY_DECODER
+#endif
+
+#include "pixels/resize.h"
+
+namespace patchstream {
+
+#ifdef KNOWS_ENTROPY_DECODER
+
+namespace {
+
+// Of 64 coefficients for each block, with codes of 16 bits and values of 15.
+constexpr size_t mostGroupBytes = D_MAX_BLOCKS_IN_MCU * DCTSIZE2 * (16 + 15) / 8 + sizeof(uint64_t);
+
+// Where building tables would take longer than it saves.
+constexpr size_t leastBytes = 1536;
+
+// A mean that leads out of 16 bits is libjpeg's to judge.
+constexpr int mostMean = 1 << 20;
+
+// Where coefficients lie in a block, in the order of the file.
+constexpr std::array<uint8_t, DCTSIZE2> places = {0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 25, 18, 11, 4,  5,  12, 19, 26, 33, 40, 48,
+                                                  41, 34, 27, 20, 13, 6,  7,  14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23,
+                                                  30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63};
+
+// Groups of blocks that were decoded both ways to the same in this process, or less than 0.
+std::atomic<int> equalGroups{0};
+constexpr int enoughGroups = 4;
+
+// Behind `count` bytes of data, each with the zero that was put behind it where it is 255.
+const uint8_t* behind(const uint8_t* from, size_t count) {
+  while (count > 0) {
+    const auto* stuffed = static_cast<const uint8_t*>(std::memchr(from, 0xff, count));
+    if (stuffed == nullptr) return from + count;
+    count -= static_cast<size_t>(stuffed - from) + 1;
+    from = stuffed + 2;
+  }
+  return from;
+}
+
+// How many coefficients of a component's blocks libjpeg stores: one where it is to become an eighth as wide.
+int storedCoefficients(const jpeg_component_info& component) {
+#if JPEG_LIB_VERSION >= 70
+  const int side = component.DCT_h_scaled_size;
+#else
+  const int side = component.DCT_scaled_size;
+#endif
+  if (!component.component_needed) return 0;
+  return side > 1 ? DCTSIZE2 : 1;
+}
+
+}  // namespace
+
+// What libjpeg-turbo keeps while it decodes a scan.
+struct HuffmanScan::LibjpegsDecoder {
+  jpeg_entropy_decoder shared;
+  struct {
+    size_t buffer;
+    int left;
+  } bits;
+  int means[MAX_COMPS_IN_SCAN];
+  unsigned int restartsToGo;
+
+  static LibjpegsDecoder& of(const jpeg_decompress_struct& info) { return *reinterpret_cast<LibjpegsDecoder*>(info.entropy); }
+};
+
+// How a group of blocks is decoded. All of it is compiled into each form, whose instructions differ.
+struct HuffmanScan::Forms {
+#define ALWAYS_INLINE __attribute__((always_inline)) static inline
+
+  // At least 56 bits are there. Within a file or what lies behind it.
+  ALWAYS_INLINE void fill(Place& place) {
+    uint64_t next;
+    std::memcpy(&next, place.at, sizeof next);
+    place.bits |= __builtin_bswap64(next) >> place.left;
+    place.at += (63 - place.left) >> 3;
+    place.left |= 56;
+  }
+
+  ALWAYS_INLINE void drop(Place& place, int bits) {
+    place.bits <<= bits & 63;
+    place.left -= bits;
+  }
+
+  // Of `size` bits, from 0 on, at the top. Below a half they are those of a negative number less one.
+  ALWAYS_INLINE int value(uint64_t bits, int size) {
+    const auto raw = static_cast<int>((bits >> 1) >> (63 - size));
+    const auto negative = static_cast<int>(static_cast<int64_t>(~bits) >> 63);
+    return raw - (negative & ((1 << size) - 1));
+  }
+
+  // The difference of a mean. Takes 31 bits at most.
+  ALWAYS_INLINE bool difference(const DcCodes& codes, Place& place, int& difference) {
+    const DcCodes::Entry& entry = codes.entries()[place.bits >> (64 - HuffmanCodes::ahead)];
+    if (__builtin_expect(entry.bits != 0, 1)) {
+      difference = value(place.bits << entry.length, entry.size);
+      drop(place, entry.bits);
+      return true;
+    }
+    const auto [length, size] = codes.search(place.bits);
+    if (size < 0 || size > 15) return false;
+    difference = value(place.bits << length, size);
+    drop(place, length + size);
+    return true;
+  }
+
+  // The coefficients behind the mean.
+  ALWAYS_INLINE bool coefficients(const AcCodes& codes, Place& place, JCOEF* block) {
+    const AcCodes::Entry* const entries = codes.entries();
+    // Of the next coefficient.
+    int next = 1;
+    for (;;) {
+      fill(place);
+      for (int twice = 0; twice < 2; twice++) {
+        const AcCodes::Entry entry = entries[place.bits >> (64 - HuffmanCodes::ahead)];
+        const int one = next + entry.first;
+        const int two = next + entry.both;
+        if (__builtin_expect((entry.bits & AcCodes::elsewhere) != 0, 0)) {
+          fill(place);
+          const auto [length, symbol] = codes.search(place.bits);
+          if (symbol < 0) return false;
+          const int size = symbol & 15;
+          if (size == 0 && symbol != 0xf0) {
+            drop(place, length);
+            return true;
+          }
+          next += (symbol >> 4) + 1;
+          if (next > DCTSIZE2) return false;
+          block[places[next - 1]] = static_cast<JCOEF>(value(place.bits << length, size));
+          drop(place, length + size);
+          if (next == DCTSIZE2) return true;
+          break;
+        }
+        const uint64_t behind = place.bits << entry.length;
+        if (__builtin_expect(two >= DCTSIZE2, 0)) {
+          if (one > DCTSIZE2 || (one < DCTSIZE2 && two > DCTSIZE2)) return false;
+          // Where the first is the block's last, what follows it is another block's.
+          if (one < DCTSIZE2) block[places[two - 1]] = entry.value;
+          block[places[one - 1]] = static_cast<JCOEF>(value(behind, entry.size));
+          drop(place, one < DCTSIZE2 ? entry.bits & 63 : entry.firstBits);
+          return true;
+        }
+        // The second first: without one it lies where the first lies.
+        block[places[two - 1]] = entry.value;
+        block[places[one - 1]] = static_cast<JCOEF>(value(behind, entry.size));
+        drop(place, entry.bits & 63);
+        next = two;
+        if ((entry.bits & AcCodes::ends) != 0) return true;
+      }
+    }
+  }
+
+  ALWAYS_INLINE bool group(const HuffmanScan& scan, const jpeg_decompress_struct& info, JBLOCKROW* blocks, Place& place, Means& means) {
+    JBLOCK unwanted;
+    Place now = place;
+    for (int i = 0; i < info.blocks_in_MCU; i++) {
+      const int component = info.MCU_membership[i];
+      const jpeg_component_info& about = *info.cur_comp_info[component];
+      JCOEF* const block = blocks == nullptr ? unwanted : blocks[i][0];
+      fill(now);
+      int change = 0;
+      if (!difference(scan.dc_[about.dc_tbl_no], now, change)) return false;
+      means[component] += change;
+      if (means[component] > mostMean || means[component] < -mostMean) return false;
+      block[0] = static_cast<JCOEF>(means[component]);
+      if (!coefficients(scan.ac_[about.ac_tbl_no], now, block)) return false;
+    }
+    place = now;
+    return true;
+  }
+
+  static bool plain(const HuffmanScan& scan, const jpeg_decompress_struct& info, JBLOCKROW* blocks, Place& place, Means& means) {
+    return group(scan, info, blocks, place, means);
+  }
+
+#if defined(__x86_64__) && defined(__GNUC__)
+  // Shifts by any number of bits in one instruction in place of three.
+  __attribute__((target("bmi2"))) static bool bmi2(const HuffmanScan& scan, const jpeg_decompress_struct& info, JBLOCKROW* blocks, Place& place,
+                                                   Means& means) {
+    return group(scan, info, blocks, place, means);
+  }
+
+  static Decode fastest() {
+    static const Decode found = __builtin_cpu_supports("bmi2") ? bmi2 : plain;
+    return found;
+  }
+#else
+  static Decode fastest() { return plain; }
+#endif
+#undef ALWAYS_INLINE
+};
+
+const char* HuffmanScan::known() {
+  if (equalGroups < 0) return "libjpeg";
+  return equalGroups < enoughGroups ? "untried" : "own";
+}
+
+void HuffmanScan::begin(j_decompress_ptr info, const uint8_t* file) {
+  active_ = false;
+  const bool suits = !info->progressive_mode && !info->arith_code && info->data_precision == 8 && !jpeg_has_multiple_scans(info) &&
+                     info->src->bytes_in_buffer >= leastBytes && !arePassesPortable() && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
+  if (!suits || equalGroups < 0) return;
+  const LibjpegsDecoder& decoder = LibjpegsDecoder::of(*info);
+  const bool begins = decoder.bits.left == 0 && decoder.restartsToGo == info->restart_interval &&
+                      std::all_of(decoder.means, decoder.means + info->comps_in_scan, [](int mean) { return mean == 0; });
+  if (!begins) return;
+  for (int i = 0; i < info->comps_in_scan; i++) {
+    const jpeg_component_info& about = *info->cur_comp_info[i];
+    dc_[about.dc_tbl_no].read(*info->dc_huff_tbl_ptrs[about.dc_tbl_no]);
+    ac_[about.ac_tbl_no].read(*info->ac_huff_tbl_ptrs[about.ac_tbl_no]);
+  }
+  // Once for all: nothing can be thrown through libjpeg.
+  bytes_.need(sizeof(uint64_t) + info->src->bytes_in_buffer + mostGroupBytes);
+  begin_ = file;
+  take(*info);
+  libjpeg_ = info->entropy->decode_mcu;
+  info->entropy->decode_mcu = decode;
+  info->client_data = this;
+}
+
+void HuffmanScan::end(j_decompress_ptr info) {
+  if (active_) handBack(info);
+  active_ = false;
+}
+
+// From where libjpeg is.
+void HuffmanScan::take(const jpeg_decompress_struct& info) {
+  const LibjpegsDecoder& decoder = LibjpegsDecoder::of(info);
+  uint8_t* to = bytes_.data();
+  aheadCount_ = static_cast<size_t>(decoder.bits.left + 7) / 8;
+  for (size_t i = aheadCount_; i-- > 0;) *to++ = static_cast<uint8_t>(decoder.bits.buffer >> (8 * i));
+  source_ = info.src->next_input_byte;
+  const uint8_t* const end = source_ + info.src->bytes_in_buffer;
+  for (const uint8_t* from = source_; from < end;) {
+    const auto* found = static_cast<const uint8_t*>(std::memchr(from, 0xff, static_cast<size_t>(end - from)));
+    const uint8_t* const until = found == nullptr ? end : found;
+    to = std::copy(from, until, to);
+    if (end - until < 2 || until[1] != 0) break;
+    *to++ = 0xff;
+    from = until + 2;
+  }
+  std::memset(to, 0, mostGroupBytes);
+  limit_ = to;
+  place_ = {bytes_.data(), 0, 0};
+  Forms::fill(place_);
+  Forms::drop(place_, static_cast<int>(8 * aheadCount_) - decoder.bits.left);
+  active_ = true;
+}
+
+// The first byte of the file of which no bit is used, and how many bits of the one before are `left`; more only where they are all of what had been read ahead.
+const uint8_t* HuffmanScan::inFile(const Place& place, int& left) const {
+  const ptrdiff_t used = (place.at - bytes_.data()) * 8 - place.left;
+  const auto ahead = static_cast<ptrdiff_t>(8 * aheadCount_);
+  if (used < ahead) {
+    left = static_cast<int>(ahead - used);
+    return source_;
+  }
+  left = static_cast<int>(-used & 7);
+  return behind(source_, static_cast<size_t>((used - ahead + 7) / 8));
+}
+
+void HuffmanScan::handBack(j_decompress_ptr info) const {
+  LibjpegsDecoder& decoder = LibjpegsDecoder::of(*info);
+  const uint8_t* const next = inFile(place_, decoder.bits.left);
+  // What is above them does not count.
+  Place bits = place_;
+  Forms::fill(bits);
+  decoder.bits.buffer = decoder.bits.left == 0 ? 0 : bits.bits >> (64 - decoder.bits.left);
+  info->src->bytes_in_buffer -= static_cast<size_t>(next - info->src->next_input_byte);
+  info->src->next_input_byte = next;
+}
+
+boolean HuffmanScan::decode(j_decompress_ptr info, JBLOCKROW* blocks) {
+  auto& scan = *static_cast<HuffmanScan*>(info->client_data);
+  LibjpegsDecoder& decoder = LibjpegsDecoder::of(*info);
+  if (!scan.active_ || (info->restart_interval != 0 && decoder.restartsToGo == 0)) return scan.decodeByLibjpeg(info, blocks);
+  if (equalGroups < enoughGroups) return scan.compare(info, blocks);
+  Means means;
+  std::copy(decoder.means, decoder.means + MAX_COMPS_IN_SCAN, means.begin());
+  Place place = scan.place_;
+  if (!Forms::fastest()(scan, *info, blocks, place, means) || scan.isBeyond(place)) {
+    for (int i = 0; blocks != nullptr && i < info->blocks_in_MCU; i++) std::memset(blocks[i], 0, sizeof(JBLOCK));
+    return scan.decodeByLibjpeg(info, blocks);
+  }
+  scan.place_ = place;
+  std::copy(means.begin(), means.end(), decoder.means);
+  if (info->restart_interval != 0) decoder.restartsToGo--;
+  return TRUE;
+}
+
+// It stays there until the next restart.
+boolean HuffmanScan::decodeByLibjpeg(j_decompress_ptr info, JBLOCKROW* blocks) {
+  end(info);
+  const LibjpegsDecoder& decoder = LibjpegsDecoder::of(*info);
+  const bool restarts = info->restart_interval != 0 && decoder.restartsToGo == 0;
+  const boolean done = libjpeg_(info, blocks);
+  if (restarts && done && info->unread_marker == 0 && !decoder.shared.insufficient_data) take(*info);
+  return done;
+}
+
+// The same group by both.
+boolean HuffmanScan::compare(j_decompress_ptr info, JBLOCKROW* blocks) {
+  const LibjpegsDecoder& decoder = LibjpegsDecoder::of(*info);
+  std::array<JBLOCK, D_MAX_BLOCKS_IN_MCU> own{};
+  std::array<JBLOCKROW, D_MAX_BLOCKS_IN_MCU> rows{};
+  for (size_t i = 0; i < own.size(); i++) rows[i] = &own[i];
+  Means means;
+  std::copy(decoder.means, decoder.means + MAX_COMPS_IN_SCAN, means.begin());
+  Place place = place_;
+  const bool well = Forms::fastest()(*this, *info, rows.data(), place, means) && !isBeyond(place);
+  handBack(info);
+  active_ = false;
+  const boolean done = libjpeg_(info, blocks);
+  if (!well || !done || info->unread_marker != 0 || decoder.shared.insufficient_data) return done;
+  int left = 0;
+  const uint8_t* const next = inFile(place, left);
+  bool equal = next == behindLastCode(*info, begin_) && left == decoder.bits.left % 8;
+  for (int i = 0; i < info->blocks_in_MCU; i++) {
+    const int component = info->MCU_membership[i];
+    const int count = storedCoefficients(*info->cur_comp_info[component]);
+    if (count == 0) continue;
+    equal = equal && means[component] == decoder.means[component];
+    if (blocks != nullptr) equal = equal && std::equal(own[i], own[i] + count, blocks[i][0]);
+  }
+  equalGroups = equal ? equalGroups + 1 : INT_MIN;
+  if (equal) take(*info);
+  return done;
+}
+
+const uint8_t* HuffmanScan::behindLastCode(const jpeg_decompress_struct& info, const uint8_t* begin) {
+  const uint8_t* read = info.src->next_input_byte;
+  if (info.arith_code) return read;
+  const auto& bits = LibjpegsDecoder::of(info).bits;
+  if (bits.left < 0 || bits.left > static_cast<int>(8 * sizeof bits.buffer)) return read;
+  const uint8_t* from = read;
+  for (int ahead = 0; ahead < bits.left / 8; ahead++) {
+    // A zero behind 255 was put there by the encoder.
+    if (from - begin < 2) return read;
+    from -= from[-1] == 0 && from[-2] == 0xff ? 2 : 1;
+    if (*from != ((bits.buffer >> (8 * ahead)) & 0xff)) return read;
+  }
+  return from;
+}
+
+#else
+
+const char* HuffmanScan::known() { return "libjpeg"; }
+
+void HuffmanScan::begin(j_decompress_ptr, const uint8_t*) {}
+
+void HuffmanScan::end(j_decompress_ptr) {}
+
+const uint8_t* HuffmanScan::behindLastCode(const jpeg_decompress_struct& info, const uint8_t*) { return info.src->next_input_byte; }
+
+#endif
+
+}  // namespace patchstream
