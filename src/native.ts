@@ -188,13 +188,12 @@ export interface ImageAddon extends ReadingAddon, LikenessAddon {
   info(): {
     /** Of libjpeg-turbo: 2001005 is 2.1.5. */
     readonly version: number;
-    /** Of libpng; empty where the addon is built without, and decodes no PNG. */
+    /** Of libpng, libwebp and libdeflate; empty where the addon is built without, and decodes, or makes, no such file. */
     readonly png: string;
-    /** Of libwebp and libdeflate; empty as `png` is: without the latter it makes no PNG. */
     readonly webp: string;
     readonly deflate: string;
     readonly vectors: 'avx2' | 'plain';
-    /** Whose decoder of JPEGs' Huffman codes serves in this process; `untried` before the first picture. Missing in earlier builds. */
+    /** Whose decoder of JPEGs' codes serves in this process. Missing in earlier builds. */
     readonly codes?: 'own' | 'libjpeg' | 'untried';
     /** Ints that `submit` takes before the steps of a job, and of a step; kinds of work of a step. Built for another version it has others, or says nothing. */
     readonly headInts?: number;

@@ -24,14 +24,6 @@ constexpr size_t mostGroupBytes = D_MAX_BLOCKS_IN_MCU * DCTSIZE2 * (16 + 15) / 8
 // Where building tables would take longer than it saves.
 constexpr size_t leastBytes = 1536;
 
-// A mean that leads out of 16 bits is libjpeg's to judge.
-constexpr int mostMean = 1 << 20;
-
-// Where coefficients lie in a block, in the order of the file.
-constexpr std::array<uint8_t, DCTSIZE2> places = {0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 25, 18, 11, 4,  5,  12, 19, 26, 33, 40, 48,
-                                                  41, 34, 27, 20, 13, 6,  7,  14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23,
-                                                  30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63};
-
 // Groups of blocks that were decoded both ways to the same in this process, or less than 0.
 std::atomic<int> equalGroups{0};
 constexpr int enoughGroups = 4;
@@ -71,132 +63,6 @@ struct HuffmanScan::LibjpegsDecoder {
   unsigned int restartsToGo;
 
   static LibjpegsDecoder& of(const jpeg_decompress_struct& info) { return *reinterpret_cast<LibjpegsDecoder*>(info.entropy); }
-};
-
-// How a group of blocks is decoded. All of it is compiled into each form, whose instructions differ.
-struct HuffmanScan::Forms {
-#define ALWAYS_INLINE __attribute__((always_inline)) static inline
-
-  // At least 56 bits are there. Within a file or what lies behind it.
-  ALWAYS_INLINE void fill(Place& place) {
-    uint64_t next;
-    std::memcpy(&next, place.at, sizeof next);
-    place.bits |= __builtin_bswap64(next) >> place.left;
-    place.at += (63 - place.left) >> 3;
-    place.left |= 56;
-  }
-
-  ALWAYS_INLINE void drop(Place& place, int bits) {
-    place.bits <<= bits & 63;
-    place.left -= bits;
-  }
-
-  // Of `size` bits, from 0 on, at the top. Below a half they are those of a negative number less one.
-  ALWAYS_INLINE int value(uint64_t bits, int size) {
-    const auto raw = static_cast<int>((bits >> 1) >> (63 - size));
-    const auto negative = static_cast<int>(static_cast<int64_t>(~bits) >> 63);
-    return raw - (negative & ((1 << size) - 1));
-  }
-
-  // The difference of a mean. Takes 31 bits at most.
-  ALWAYS_INLINE bool difference(const DcCodes& codes, Place& place, int& difference) {
-    const DcCodes::Entry& entry = codes.entries()[place.bits >> (64 - HuffmanCodes::ahead)];
-    if (__builtin_expect(entry.bits != 0, 1)) {
-      difference = value(place.bits << entry.length, entry.size);
-      drop(place, entry.bits);
-      return true;
-    }
-    const auto [length, size] = codes.search(place.bits);
-    if (size < 0 || size > 15) return false;
-    difference = value(place.bits << length, size);
-    drop(place, length + size);
-    return true;
-  }
-
-  // The coefficients behind the mean.
-  ALWAYS_INLINE bool coefficients(const AcCodes& codes, Place& place, JCOEF* block) {
-    const AcCodes::Entry* const entries = codes.entries();
-    // Of the next coefficient.
-    int next = 1;
-    for (;;) {
-      fill(place);
-      for (int twice = 0; twice < 2; twice++) {
-        const AcCodes::Entry entry = entries[place.bits >> (64 - HuffmanCodes::ahead)];
-        const int one = next + entry.first;
-        const int two = next + entry.both;
-        if (__builtin_expect((entry.bits & AcCodes::elsewhere) != 0, 0)) {
-          fill(place);
-          const auto [length, symbol] = codes.search(place.bits);
-          if (symbol < 0) return false;
-          const int size = symbol & 15;
-          if (size == 0 && symbol != 0xf0) {
-            drop(place, length);
-            return true;
-          }
-          next += (symbol >> 4) + 1;
-          if (next > DCTSIZE2) return false;
-          block[places[next - 1]] = static_cast<JCOEF>(value(place.bits << length, size));
-          drop(place, length + size);
-          if (next == DCTSIZE2) return true;
-          break;
-        }
-        const uint64_t behind = place.bits << entry.length;
-        if (__builtin_expect(two >= DCTSIZE2, 0)) {
-          if (one > DCTSIZE2 || (one < DCTSIZE2 && two > DCTSIZE2)) return false;
-          // Where the first is the block's last, what follows it is another block's.
-          if (one < DCTSIZE2) block[places[two - 1]] = entry.value;
-          block[places[one - 1]] = static_cast<JCOEF>(value(behind, entry.size));
-          drop(place, one < DCTSIZE2 ? entry.bits & 63 : entry.firstBits);
-          return true;
-        }
-        // The second first: without one it lies where the first lies.
-        block[places[two - 1]] = entry.value;
-        block[places[one - 1]] = static_cast<JCOEF>(value(behind, entry.size));
-        drop(place, entry.bits & 63);
-        next = two;
-        if ((entry.bits & AcCodes::ends) != 0) return true;
-      }
-    }
-  }
-
-  ALWAYS_INLINE bool group(const HuffmanScan& scan, const jpeg_decompress_struct& info, JBLOCKROW* blocks, Place& place, Means& means) {
-    JBLOCK unwanted;
-    Place now = place;
-    for (int i = 0; i < info.blocks_in_MCU; i++) {
-      const int component = info.MCU_membership[i];
-      const jpeg_component_info& about = *info.cur_comp_info[component];
-      JCOEF* const block = blocks == nullptr ? unwanted : blocks[i][0];
-      fill(now);
-      int change = 0;
-      if (!difference(scan.dc_[about.dc_tbl_no], now, change)) return false;
-      means[component] += change;
-      if (means[component] > mostMean || means[component] < -mostMean) return false;
-      block[0] = static_cast<JCOEF>(means[component]);
-      if (!coefficients(scan.ac_[about.ac_tbl_no], now, block)) return false;
-    }
-    place = now;
-    return true;
-  }
-
-  static bool plain(const HuffmanScan& scan, const jpeg_decompress_struct& info, JBLOCKROW* blocks, Place& place, Means& means) {
-    return group(scan, info, blocks, place, means);
-  }
-
-#if defined(__x86_64__) && defined(__GNUC__)
-  // Shifts by any number of bits in one instruction in place of three.
-  __attribute__((target("bmi2"))) static bool bmi2(const HuffmanScan& scan, const jpeg_decompress_struct& info, JBLOCKROW* blocks, Place& place,
-                                                   Means& means) {
-    return group(scan, info, blocks, place, means);
-  }
-
-  static Decode fastest() {
-    static const Decode found = __builtin_cpu_supports("bmi2") ? bmi2 : plain;
-    return found;
-  }
-#else
-  static Decode fastest() { return plain; }
-#endif
-#undef ALWAYS_INLINE
 };
 
 const char* HuffmanScan::known() {
@@ -251,13 +117,13 @@ void HuffmanScan::take(const jpeg_decompress_struct& info) {
   std::memset(to, 0, mostGroupBytes);
   limit_ = to;
   place_ = {bytes_.data(), 0, 0};
-  Forms::fill(place_);
-  Forms::drop(place_, static_cast<int>(8 * aheadCount_) - decoder.bits.left);
+  fill(place_);
+  drop(place_, static_cast<int>(8 * aheadCount_) - decoder.bits.left);
   active_ = true;
 }
 
 // The first byte of the file of which no bit is used, and how many bits of the one before are `left`; more only where they are all of what had been read ahead.
-const uint8_t* HuffmanScan::inFile(const Place& place, int& left) const {
+const uint8_t* HuffmanScan::inFile(const BitPlace& place, int& left) const {
   const ptrdiff_t used = (place.at - bytes_.data()) * 8 - place.left;
   const auto ahead = static_cast<ptrdiff_t>(8 * aheadCount_);
   if (used < ahead) {
@@ -272,8 +138,8 @@ void HuffmanScan::handBack(j_decompress_ptr info) const {
   LibjpegsDecoder& decoder = LibjpegsDecoder::of(*info);
   const uint8_t* const next = inFile(place_, decoder.bits.left);
   // What is above them does not count.
-  Place bits = place_;
-  Forms::fill(bits);
+  BitPlace bits = place_;
+  fill(bits);
   decoder.bits.buffer = decoder.bits.left == 0 ? 0 : bits.bits >> (64 - decoder.bits.left);
   info->src->bytes_in_buffer -= static_cast<size_t>(next - info->src->next_input_byte);
   info->src->next_input_byte = next;
@@ -286,8 +152,8 @@ boolean HuffmanScan::decode(j_decompress_ptr info, JBLOCKROW* blocks) {
   if (equalGroups < enoughGroups) return scan.compare(info, blocks);
   Means means;
   std::copy(decoder.means, decoder.means + MAX_COMPS_IN_SCAN, means.begin());
-  Place place = scan.place_;
-  if (!Forms::fastest()(scan, *info, blocks, place, means) || scan.isBeyond(place)) {
+  BitPlace place = scan.place_;
+  if (!fastestGroup()(scan.dc_.data(), scan.ac_.data(), *info, blocks, place, means) || scan.isBeyond(place)) {
     for (int i = 0; blocks != nullptr && i < info->blocks_in_MCU; i++) std::memset(blocks[i], 0, sizeof(JBLOCK));
     return scan.decodeByLibjpeg(info, blocks);
   }
@@ -315,8 +181,8 @@ boolean HuffmanScan::compare(j_decompress_ptr info, JBLOCKROW* blocks) {
   for (size_t i = 0; i < own.size(); i++) rows[i] = &own[i];
   Means means;
   std::copy(decoder.means, decoder.means + MAX_COMPS_IN_SCAN, means.begin());
-  Place place = place_;
-  const bool well = Forms::fastest()(*this, *info, rows.data(), place, means) && !isBeyond(place);
+  BitPlace place = place_;
+  const bool well = fastestGroup()(dc_.data(), ac_.data(), *info, rows.data(), place, means) && !isBeyond(place);
   handBack(info);
   active_ = false;
   const boolean done = libjpeg_(info, blocks);

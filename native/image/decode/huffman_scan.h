@@ -8,6 +8,7 @@
 #include <jpeglib.h>
 
 #include "decode/huffman_codes.h"
+#include "decode/huffman_group.h"
 #include "pixels/buffer.h"
 
 namespace patchstream {
@@ -36,24 +37,15 @@ class HuffmanScan {
   void trim(size_t most) { bytes_.trim(most); }
 
  private:
-  // Where the next code begins: bits at the top of `bits`, of which at least `left` are there, and the byte behind them.
-  struct Place {
-    const uint8_t* at;
-    uint64_t bits;
-    int left;
-  };
-  using Means = std::array<int, MAX_COMPS_IN_SCAN>;
-  using Decode = bool (*)(const HuffmanScan&, const jpeg_decompress_struct&, JBLOCKROW*, Place&, Means&);
   struct LibjpegsDecoder;
-  struct Forms;
 
   static boolean decode(j_decompress_ptr info, JBLOCKROW* blocks);
   boolean decodeByLibjpeg(j_decompress_ptr info, JBLOCKROW* blocks);
   boolean compare(j_decompress_ptr info, JBLOCKROW* blocks);
   void take(const jpeg_decompress_struct& info);
   void handBack(j_decompress_ptr info) const;
-  const uint8_t* inFile(const Place& place, int& left) const;
-  bool isBeyond(const Place& place) const { return (place.at - limit_) * 8 > place.left; }
+  const uint8_t* inFile(const BitPlace& place, int& left) const;
+  bool isBeyond(const BitPlace& place) const { return (place.at - limit_) * 8 > place.left; }
 
   std::array<DcCodes, NUM_HUFF_TBLS> dc_;
   std::array<AcCodes, NUM_HUFF_TBLS> ac_;
@@ -66,7 +58,7 @@ class HuffmanScan {
   const uint8_t* begin_ = nullptr;
   const uint8_t* source_ = nullptr;
   const uint8_t* limit_ = nullptr;
-  Place place_{};
+  BitPlace place_{};
   bool active_ = false;
 };
 
