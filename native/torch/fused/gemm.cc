@@ -102,10 +102,11 @@ at::Tensor denseProduct(const at::Tensor& a, const at::Tensor& b, bool transpose
   for (const at::Tensor* x : {&a, &b})
     if (!onHost(*x) || x->scalar_type() != at::kFloat || !x->is_contiguous() || x->dim() < 2) return {};
   const int64_t m = a.size(transposeA ? -1 : -2), k = a.size(transposeA ? -2 : -1), n = b.size(transposeB ? -2 : -1);
-  const auto outer = a.sizes().slice(0, a.dim() - 2);
-  const int64_t countB = c10::multiply_integers(b.sizes().slice(0, b.dim() - 2));
-  const bool shared = countB == 1 && b.dim() <= a.dim();
-  if (b.size(transposeB ? -1 : -2) != k || !(shared || outer.equals(b.sizes().slice(0, b.dim() - 2)))) return {};
+  const auto outerA = a.sizes().slice(0, a.dim() - 2), outerB = b.sizes().slice(0, b.dim() - 2);
+  const bool shared = c10::multiply_integers(outerB) == 1 && b.dim() <= a.dim();
+  const bool sharedA = !shared && c10::multiply_integers(outerA) == 1 && a.dim() <= b.dim();
+  if (b.size(transposeB ? -1 : -2) != k || !(shared || sharedA || outerA.equals(outerB))) return {};
+  const auto outer = sharedA ? outerB : outerA;
   std::vector<int64_t> shape = outer.vec();
   shape.insert(shape.end(), {m, n});
   const at::Tensor y = at::empty(shape, a.options());
@@ -120,7 +121,7 @@ at::Tensor denseProduct(const at::Tensor& a, const at::Tensor& b, bool transpose
   }
   parallel(count, m * n * k / 16, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; i++)
-      gemm(m, n, k, 1, {left.data + i * m * k, left.stride, transposeA},
+      gemm(m, n, k, 1, {left.data + (sharedA ? 0 : i * m * k), left.stride, transposeA},
            {right.data + (shared ? 0 : i * n * k), right.stride, transposeB}, 0, out + i * m * n, n);
   });
   return y;

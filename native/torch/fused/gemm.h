@@ -24,7 +24,7 @@ void gemm(int64_t m, int64_t n, int64_t k, float alpha, Operand a, Operand b, fl
 void gemm(int64_t m, int64_t n, int64_t k, float alpha, NarrowOperand a, NarrowOperand b, float beta, float* c, int64_t cStride);
 
 // a·b on the last two axes of tensors, each transposed when said. Served for dense float32 tensors on the host whose outer axes are equal, or
-// where b has no more than one matrix; undefined for all others.
+// where one of them has no more than one matrix; undefined for all others.
 at::Tensor denseProduct(const at::Tensor& a, const at::Tensor& b, bool transposeA, bool transposeB);
 
 }  // namespace patchstream

@@ -1,5 +1,7 @@
 #include "device/device.h"
+#include "fused/simd.h"
 #include "ops/ops.h"
+#include "threads.h"
 
 namespace patchstream {
 
@@ -64,12 +66,26 @@ at::Tensor step(const at::Tensor& x, double low) {
   return at::where(at::isnan(x), x, steps);
 }
 
+struct StepLoop {
+  template <int W>
+  static PATCHSTREAM_INLINE void run(const float* x, float* y, int64_t count, float low) {
+    const Floats<W> above = Floats<W>{} + 1.0F, below = Floats<W>{} + low;
+    int64_t i = 0;
+    for (; i + W <= count; i += W) {
+      const Floats<W> v = load<W>(x + i);
+      const Floats<W> known = v > 0 ? above : below;
+      store<W>(y + i, v == v ? known : v);
+    }
+    for (; i < count; i++) y[i] = x[i] > 0 ? 1.0F : x[i] <= 0 ? low : x[i];
+  }
+};
+
 // The same in one pass: it is the gradient of relu.
 at::Tensor stepOnHost(const at::Tensor& x, float low) {
   const at::Tensor y = at::empty_like(x);
   const float* from = hostData<float>(x);
   float* to = hostData<float>(y);
-  for (int64_t i = 0; i < x.numel(); i++) to[i] = from[i] > 0 ? 1.0F : from[i] <= 0 ? low : from[i];
+  parallel(x.numel(), 1, [&](int64_t begin, int64_t end, int) { simd<StepLoop>(from + begin, to + begin, end - begin, low); });
   return y;
 }
 
