@@ -51,7 +51,7 @@ bool ownKernels() {
   return own;
 }
 
-bool tilesWanted() { return kernelsWanted() != "untiled"; }
+bool specialLoopsWanted() { return kernelsWanted() != "plain"; }
 
 bool onHost(const at::Tensor& x) { return x.defined() && x.is_cpu() && ownKernels(); }
 

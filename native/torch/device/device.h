@@ -11,8 +11,8 @@ namespace patchstream {
 // False when PATCHSTREAM_TORCH_KERNELS is `aten`: no loop of ours runs, and every operation is ATen's as it is on a device.
 bool ownKernels();
 
-// False when PATCHSTREAM_TORCH_KERNELS is `untiled`: loops of ours do without the processor's tiles, as they do where it has none.
-bool tilesWanted();
+// False when PATCHSTREAM_TORCH_KERNELS is `plain`: loops of ours do without tiles and panels, as they do on processors that have not what these need.
+bool specialLoopsWanted();
 
 // Whether loops of ours may read and write the tensor: it lies in the memory of the host, and `ownKernels()`. False for undefined tensors.
 bool onHost(const at::Tensor& x);

@@ -1,4 +1,6 @@
 #include "fused/fused.h"
+#include "fused/panels/operations.h"
+#include "fused/panels/panels.h"
 
 namespace patchstream {
 
@@ -19,9 +21,14 @@ at::Tensor fromFilters(const at::Tensor& weight) {
   return weight.permute({0, 2, 3, 1}).reshape({F, 9 * C}).t().contiguous().view({3, 3, C, F});
 }
 
+bool inPanels(const at::Tensor& x, const at::Tensor& weight) {
+  return onHost(x) && hostHasPanels() && x.numel() > 0 && weight.size(2) % panelWidth == 0 && weight.size(3) % panelWidth == 0;
+}
+
 }  // namespace
 
 at::Tensor conv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, Precision precision) {
+  if (precision == Precision::kFloat32 && inPanels(x, weight)) return conv3x3ByPanels(x, weight, bias);
   if (precision == Precision::kFloat32) return channelsLast(at::conv2d(channelsFirst(x), filters(weight), bias, 1, 1));
   const at::Tensor y = channelsLast(at::conv2d(channelsFirst(factor(x, precision)), filters(factor(weight, precision)), {}, 1, 1));
   return bias.defined() ? y.to(at::kFloat).add_(bias) : y.to(at::kFloat);
@@ -30,6 +37,7 @@ at::Tensor conv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tens
 ConvGrad conv3x3Grad(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, bool withBias, Precision precision) {
   const int64_t F = weight.size(3);
   const bool wide = precision == Precision::kFloat32;
+  if (wide && inPanels(x, weight)) return conv3x3GradByPanels(dy, x, weight, withBias);
   auto [dx, dWeight, dBias] = at::convolution_backward(
       channelsFirst(factor(dy, precision)), channelsFirst(factor(x, precision)), filters(factor(weight, precision)), {{F}}, {1, 1},
       {1, 1}, {1, 1}, false, {0, 0}, 1, {true, true, withBias && wide});

@@ -6,6 +6,7 @@
 #include "fused/fused.h"
 #include "fused/gelu.h"
 #include "fused/gemm.h"
+#include "fused/panels/operations.h"
 #include "fused/tiles/operations.h"
 #include "fused/tiles/tiles.h"
 #include "threads.h"
@@ -191,6 +192,7 @@ LinearGrad linearGrad(const at::Tensor& dy, const at::Tensor& x, const at::Tenso
     return composedGrad(dy, x, weight, saved, withBias, precision, narrow);
   }
   if (precision == Precision::kBfloat16 && hostHasTiles()) return linearGradByTiles(dy, x, weight, saved, withBias, narrow);
+  if (precision == Precision::kFloat32 && panelsServeGrad(x.size(0), weight.size(0), weight.size(1))) return linearGradByPanels(dy, x, weight, saved, withBias);
   return precision == Precision::kBfloat16 ? gradOnThreads<BFloat16>(dy, x, weight, saved, withBias)
                                            : gradOnThreads<float>(dy, x, weight, saved, withBias);
 }

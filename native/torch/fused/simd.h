@@ -13,6 +13,12 @@
 #define PATCHSTREAM_TILES 1
 #endif
 #define PATCHSTREAM_INLINE inline __attribute__((always_inline))
+// Before a loop of few and known turns, whose numbers are to stay in registers.
+#ifdef __clang__
+#define PATCHSTREAM_UNROLL _Pragma("unroll")
+#else
+#define PATCHSTREAM_UNROLL _Pragma("GCC unroll 16")
+#endif
 
 namespace patchstream {
 

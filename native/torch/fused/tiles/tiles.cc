@@ -162,7 +162,7 @@ bool hostHasTiles() {
   static const bool has = [] {
     unsigned a = 0, b = 0, c = 0, d = 0;
     constexpr unsigned bfloat16 = 1u << 22, tiles = 1u << 24;
-    return tilesWanted() && hostMultipliesBfloat16() && __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & bfloat16) != 0 && (d & tiles) != 0 && systemGivesTiles();
+    return specialLoopsWanted() && hostMultipliesBfloat16() && __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & bfloat16) != 0 && (d & tiles) != 0 && systemGivesTiles();
   }();
   return has;
 }

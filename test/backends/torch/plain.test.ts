@@ -4,7 +4,7 @@ import { testDevice, withoutTorch } from '../../kit/training/torch.ts';
 import { testBfloat16Operations } from '../suite/bfloat16.ts';
 
 // Read when the first operation runs. Nothing changes where the processor has no tiles.
-if (process.env.PATCHSTREAM_TORCH_KERNELS !== 'aten') process.env.PATCHSTREAM_TORCH_KERNELS = 'untiled';
+if (process.env.PATCHSTREAM_TORCH_KERNELS !== 'aten') process.env.PATCHSTREAM_TORCH_KERNELS = 'plain';
 if (withoutTorch === false) await prepareTorch(testDevice);
 
 t.test('operations in bfloat16 by the loops for processors without tiles', { skip: withoutTorch }, (t) =>
