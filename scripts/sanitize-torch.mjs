@@ -25,8 +25,8 @@ const compiler = process.env.CXX ?? 'g++';
 const copied = ['native', 'src', 'test', 'scripts', 'package.json', 'tsconfig.json'];
 /** By PATCHSTREAM_TORCH_KERNELS, the tests below test/backends. Those of bfloat16 are of our own loops. */
 const ways = Object.entries({
-  '': 'fused launch ops replay resample torch/bfloat16 torch/torch torch/torch.suite torch/untiled',
-  untiled: 'fused replay torch/bfloat16',
+  '': 'fused launch ops replay resample torch/bfloat16 torch/torch torch/torch.suite torch/plain torch/wide-linear',
+  plain: 'fused replay torch/bfloat16',
   aten: 'fused launch replay torch/torch.suite',
 });
 
@@ -35,8 +35,8 @@ const emulation = /** @type {const} */ ([
   ['fused/tiles/vectors.h', '#include <immintrin.h>\n', `#include "${join(root, 'scripts', 'sanitize', 'tiles.h')}"\n`],
   [
     'fused/tiles/tiles.cc',
-    /return tilesWanted\(\) && hostMultipliesBfloat16\(\) && .*;/,
-    'return tilesWanted() && hostMultipliesBfloat16();',
+    /return specialLoopsWanted\(\) && hostMultipliesBfloat16\(\) && .*;/,
+    'return specialLoopsWanted() && hostMultipliesBfloat16();',
   ],
   ['fused/bfloat16.cc', /return simdLevel\(\) == 2 && .*;/, 'return simdLevel() == 2;'],
 ]);
