@@ -62,6 +62,9 @@ struct HuffmanScan::LibjpegsDecoder {
   int means[MAX_COMPS_IN_SCAN];
   unsigned int restartsToGo;
 
+  // Also where it is another's state that is read.
+  bool holdsBits() const { return bits.left >= 0 && bits.left <= static_cast<int>(8 * sizeof bits.buffer); }
+
   static LibjpegsDecoder& of(const jpeg_decompress_struct& info) { return *reinterpret_cast<LibjpegsDecoder*>(info.entropy); }
 };
 
@@ -70,9 +73,11 @@ const char* HuffmanScan::known() {
   return equalGroups < enoughGroups ? "untried" : "own";
 }
 
-void HuffmanScan::begin(j_decompress_ptr info, const uint8_t* file) {
+void HuffmanScan::begin(j_decompress_ptr info) {
   active_ = false;
-  const bool suits = !info->progressive_mode && !info->arith_code && info->data_precision == 8 && !jpeg_has_multiple_scans(info) &&
+  // Lossless pictures, which libjpeg-turbo 3 decodes, name a predictor in Ss; they have no tables of other coefficients.
+  const bool sequential = !info->progressive_mode && info->Ss == 0 && info->Se == DCTSIZE2 - 1;
+  const bool suits = sequential && !info->arith_code && info->data_precision == 8 && !jpeg_has_multiple_scans(info) &&
                      info->src->bytes_in_buffer >= leastBytes && !arePassesPortable() && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
   if (!suits || equalGroups < 0) return;
   const LibjpegsDecoder& decoder = LibjpegsDecoder::of(*info);
@@ -86,7 +91,6 @@ void HuffmanScan::begin(j_decompress_ptr info, const uint8_t* file) {
   }
   // Once for all: nothing can be thrown through libjpeg.
   bytes_.need(sizeof(uint64_t) + info->src->bytes_in_buffer + mostGroupBytes);
-  begin_ = file;
   take(*info);
   libjpeg_ = info->entropy->decode_mcu;
   info->entropy->decode_mcu = decode;
@@ -169,7 +173,7 @@ boolean HuffmanScan::decodeByLibjpeg(j_decompress_ptr info, JBLOCKROW* blocks) {
   const LibjpegsDecoder& decoder = LibjpegsDecoder::of(*info);
   const bool restarts = info->restart_interval != 0 && decoder.restartsToGo == 0;
   const boolean done = libjpeg_(info, blocks);
-  if (restarts && done && info->unread_marker == 0 && !decoder.shared.insufficient_data) take(*info);
+  if (restarts && done && equalGroups >= 0 && decoder.holdsBits() && info->unread_marker == 0 && !decoder.shared.insufficient_data) take(*info);
   return done;
 }
 
@@ -189,7 +193,11 @@ boolean HuffmanScan::compare(j_decompress_ptr info, JBLOCKROW* blocks) {
   if (!well || !done || info->unread_marker != 0 || decoder.shared.insufficient_data) return done;
   int left = 0;
   const uint8_t* const next = inFile(place, left);
-  bool equal = next == behindLastCode(*info, begin_) && left == decoder.bits.left % 8;
+  // libjpeg may hold more bits, of bytes behind `next`; of those that are no data to us, it alone knows what they are.
+  const int more = decoder.bits.left - left;
+  bool equal = decoder.holdsBits() && more >= 0 && more % 8 == 0;
+  if (equal && more > (limit_ - place.at) * 8 + place.left) return done;
+  equal = equal && behind(next, static_cast<size_t>(more / 8)) == info->src->next_input_byte;
   for (int i = 0; i < info->blocks_in_MCU; i++) {
     const int component = info->MCU_membership[i];
     const int count = storedCoefficients(*info->cur_comp_info[component]);
@@ -197,16 +205,22 @@ boolean HuffmanScan::compare(j_decompress_ptr info, JBLOCKROW* blocks) {
     equal = equal && means[component] == decoder.means[component];
     if (blocks != nullptr) equal = equal && std::equal(own[i], own[i] + count, blocks[i][0]);
   }
-  equalGroups = equal ? equalGroups + 1 : INT_MIN;
-  if (equal) take(*info);
+  // Other threads compare too: what one has found to differ stays.
+  if (!equal) {
+    equalGroups = INT_MIN;
+    return done;
+  }
+  equalGroups++;
+  take(*info);
   return done;
 }
 
 const uint8_t* HuffmanScan::behindLastCode(const jpeg_decompress_struct& info, const uint8_t* begin) {
   const uint8_t* read = info.src->next_input_byte;
   if (info.arith_code) return read;
-  const auto& bits = LibjpegsDecoder::of(info).bits;
-  if (bits.left < 0 || bits.left > static_cast<int>(8 * sizeof bits.buffer)) return read;
+  const LibjpegsDecoder& decoder = LibjpegsDecoder::of(info);
+  const auto& bits = decoder.bits;
+  if (!decoder.holdsBits()) return read;
   const uint8_t* from = read;
   for (int ahead = 0; ahead < bits.left / 8; ahead++) {
     // A zero behind 255 was put there by the encoder.
@@ -221,7 +235,7 @@ const uint8_t* HuffmanScan::behindLastCode(const jpeg_decompress_struct& info, c
 
 const char* HuffmanScan::known() { return "libjpeg"; }
 
-void HuffmanScan::begin(j_decompress_ptr, const uint8_t*) {}
+void HuffmanScan::begin(j_decompress_ptr) {}
 
 void HuffmanScan::end(j_decompress_ptr) {}
 

@@ -20,8 +20,8 @@ namespace patchstream {
 // though the same in all versions of libjpeg-turbo: the first groups of a process are decoded both ways, and libjpeg is left alone where they differ.
 class HuffmanScan {
  public:
-  // Behind `jpeg_start_decompress`. Does nothing for other kinds of files, and small ones. Throws std::bad_alloc. Takes `client_data`. `file` is where the file begins.
-  void begin(j_decompress_ptr info, const uint8_t* file);
+  // Behind `jpeg_start_decompress`. Does nothing for other kinds of files, and small ones. Throws std::bad_alloc. Takes `client_data`.
+  void begin(j_decompress_ptr info);
 
   // libjpeg's state becomes what it would be by itself. After the last row that is wanted.
   void end(j_decompress_ptr info);
@@ -54,8 +54,7 @@ class HuffmanScan {
   // The data without zeros behind 255, up to a marker or the end of the file, with zeros behind it. First the bits that libjpeg had read ahead.
   Buffer bytes_;
   size_t aheadCount_ = 0;
-  // Where what follows them lies in the file, which begins at `begin_`.
-  const uint8_t* begin_ = nullptr;
+  // Where what follows them lies in the file.
   const uint8_t* source_ = nullptr;
   const uint8_t* limit_ = nullptr;
   BitPlace place_{};

@@ -162,7 +162,7 @@ Answer JpegReader::read(int32_t shrink, int32_t left, int32_t top, int32_t right
   info_.scale_denom = shrink;
   info_.out_color_space = channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
   jpeg_start_decompress(&info_);
-  scan_.begin(&info_, error_.begin);
+  scan_.begin(&info_);
   // Two pixels more on each side: chroma that is half as fine is interpolated from its neighbours, and at an edge it has none.
   constexpr int32_t around = 2;
   const auto wide = static_cast<int32_t>(info_.output_width);
