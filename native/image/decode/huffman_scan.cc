@@ -218,6 +218,8 @@ boolean HuffmanScan::compare(j_decompress_ptr info, JBLOCKROW* blocks) {
 const uint8_t* HuffmanScan::behindLastCode(const jpeg_decompress_struct& info, const uint8_t* begin) {
   const uint8_t* read = info.src->next_input_byte;
   if (info.arith_code) return read;
+  // A marker that was met stands behind them.
+  if (info.unread_marker != 0 && read - begin >= 2) read -= 2;
   const LibjpegsDecoder& decoder = LibjpegsDecoder::of(info);
   const auto& bits = decoder.bits;
   if (!decoder.holdsBits()) return read;

@@ -17,6 +17,8 @@ namespace {
 // A few bytes can announce one more scan over the whole picture; encoders write about ten.
 constexpr int mostScans = 100;
 
+constexpr bool isRestart(int marker) { return marker >= JPEG_RST0 && marker <= JPEG_RST0 + 7; }
+
 // What a file without an end is taken to end with.
 constexpr JOCTET endMarker[] = {0xff, JPEG_EOI};
 
@@ -88,8 +90,9 @@ boolean JpegReader::endFile(j_decompress_ptr info) {
 }
 
 bool JpegReader::leavesData() const {
-  // One that was met, or the end that was put behind the file: everything was decoded.
-  if (info_.unread_marker != 0 || source_.next_input_byte == endMarker || source_.next_input_byte == endMarker + sizeof endMarker) return false;
+  // One that was met, but for a restart's, or the end that was put behind the file: everything was decoded.
+  const bool ended = info_.unread_marker != 0 && !isRestart(info_.unread_marker);
+  if (ended || source_.next_input_byte == endMarker || source_.next_input_byte == endMarker + sizeof endMarker) return false;
   const uint8_t* from = HuffmanScan::behindLastCode(info_, error_.begin);
   const uint8_t* to = nextMarker(from, error_.end);
   return to == error_.end ? to - from > mostPadding : isData(error_.begin, from, to);
