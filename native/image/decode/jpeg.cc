@@ -19,6 +19,9 @@ constexpr int mostScans = 100;
 
 constexpr bool isRestart(int marker) { return marker >= JPEG_RST0 && marker <= JPEG_RST0 + 7; }
 
+// Bytes that libjpeg has read ahead of the codes.
+constexpr int mostReadAhead = 8;
+
 // What a file without an end is taken to end with.
 constexpr JOCTET endMarker[] = {0xff, JPEG_EOI};
 
@@ -70,6 +73,8 @@ void JpegReader::warn(j_common_ptr common, int level) {
       const uint8_t* at = info->src->next_input_byte;
       // Of the end that was put behind the file, `at` is another place.
       const bool inside = at > errors->begin && at <= errors->end && count <= at - errors->begin;
+      // Before a restart libjpeg's decoder of codes says nothing of so many as it has read ahead, ours of any.
+      if (isRestart(errors->msg_parm.i[1]) && count <= mostReadAhead) return;
       if (errors->msg_parm.i[1] == JPEG_EOI && inside && !isData(errors->begin, at - count, at)) return;
       break;
     }
