@@ -18,13 +18,11 @@ namespace {
 constexpr size_t spare = 32;
 
 void append(const std::string& entry) {
-  static std::mutex turn;
   // Each text once, and never freed: threads read them until the process has ended, after the destructors of what is static.
   static auto& texts = *new std::unordered_set<std::string>;
   static char** own = nullptr;
   static size_t places = 0;
 
-  const std::lock_guard<std::mutex> lock(turn);
   char* text = const_cast<char*>(texts.insert(entry).first->c_str());
   char** now = environ;
   size_t count = 0;
@@ -45,6 +43,9 @@ void append(const std::string& entry) {
 }
 
 #endif
+
+// JavaScript's threads take turns: none may be between looking and setting while another takes out.
+std::mutex turn;
 
 struct Environment {};
 
@@ -67,6 +68,7 @@ std::string nameOf(const Arguments& given) {
 napi_value add(const Arguments& given) {
   const std::string name = nameOf(given);
   const std::string value = given.text(1);
+  const std::lock_guard<std::mutex> lock(turn);
   const bool adds = std::getenv(name.c_str()) == nullptr;
 #ifdef __linux__
   if (adds) append(name + '=' + value);
@@ -80,8 +82,10 @@ napi_value add(const Arguments& given) {
 // remove(name, value): where it still has that value. Nothing is freed.
 napi_value remove(const Arguments& given) {
   const std::string name = nameOf(given);
+  const std::string value = given.text(1);
+  const std::lock_guard<std::mutex> lock(turn);
   const char* now = std::getenv(name.c_str());
-  if (now != nullptr && given.text(1) == now) unsetenv(name.c_str());
+  if (now != nullptr && value == now) unsetenv(name.c_str());
   return nullptr;
 }
 

@@ -4,7 +4,7 @@ namespace patchstream {
 
 namespace {
 
-// A mean that leads out of 16 bits is libjpeg's to judge.
+// A mean far out of what a picture has is libjpeg's to judge, before sums overflow.
 constexpr int mostMean = 1 << 20;
 
 // Where coefficients lie in a block, in the order of the file.

@@ -18,8 +18,8 @@ namespace patchstream {
 
 namespace {
 
-// Of 64 coefficients for each block, with codes of 16 bits and values of 15.
-constexpr size_t mostGroupBytes = D_MAX_BLOCKS_IN_MCU * DCTSIZE2 * (16 + 15) / 8 + sizeof(uint64_t);
+// Of 64 coefficients for each block, with codes of 16 bits and values of 15; and the bits that are there before the last, and those that are loaded.
+constexpr size_t mostGroupBytes = D_MAX_BLOCKS_IN_MCU * DCTSIZE2 * (16 + 15) / 8 + 2 * sizeof(uint64_t);
 
 // Where building tables would take longer than it saves.
 constexpr size_t leastBytes = 1536;
