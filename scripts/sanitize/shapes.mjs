@@ -29,6 +29,8 @@ const one = (list) => /** @type {T} */ (list[below(list.length)]);
 const side = () => one([0, 1, 2, 7, 8, 15, 16, 17, 31, 32, 33, 65]);
 const filled = () => side() || 1;
 const flag = () => below(2);
+/** Of a convolution: every other time as its panels take them. */
+const channels = () => (flag() ? [32 * (1 + below(3)), 32 * (1 + below(3))] : [filled(), filled()]);
 
 /** @typedef {{ shape: number[], ids?: number, narrow?: boolean, value?: number }} Given a tensor: ids below a number, else numbers around 0 of float32 or bfloat16 */
 /** @typedef {{ inputs: (Given | undefined)[], numbers: number[] }} Wanted */
@@ -105,11 +107,16 @@ const operations = {
     return { inputs: [float(N, k, side()), { shape: [N, k], ids: n }], numbers: [n] };
   },
   PatchstreamConv3x3() {
-    const [C, F] = [filled(), filled()];
+    const [C, F] = channels();
     return {
       inputs: [float(1 + below(2), filled(), filled(), C), float(3, 3, C, F), flag() ? float(F) : undefined],
       numbers: [0],
     };
+  },
+  PatchstreamConv3x3Grad() {
+    const [C, F] = channels();
+    const places = [1 + below(2), filled(), filled()];
+    return { inputs: [float(...places, F), float(...places, C), float(3, 3, C, F)], numbers: [flag(), 0] };
   },
   PatchstreamAccumulate: () => lists(2, () => []),
   PatchstreamNorms: () => lists(1, () => []),

@@ -46,6 +46,23 @@ t.test('loops that read and write memory are given nothing that does not fit', {
     [1, 3, 8],
   ];
   refused(/^the shares must be 18 numbers; got 6/, 'PatchstreamAttentionGrad', [...rows, [1, 2, 3]], [2, 0, 0]);
+  // As many channels as panels take, and as others do.
+  for (const C of [32, 5]) {
+    const x = [1, 4, 4, C];
+    const weight = [3, 3, C, C];
+    const conv = (...shapes: number[][]) => ['PatchstreamConv3x3', shapes, [0]] as const;
+    const grad = (...shapes: number[][]) => ['PatchstreamConv3x3Grad', shapes, [1, 0]] as const;
+    const wrongWeight = /^the weight must have the shape \[3, 3, \d+, \d+\]; got/;
+    refused(wrongWeight, ...conv([1, 4, 4, 2 * C], weight));
+    refused(wrongWeight, ...conv(x, [1, 1, C, C]));
+    refused(/ have no convolution/, ...conv([4, 4, C], weight));
+    refused(/^the bias must be \d+ numbers; got 1/, ...conv(x, weight, [1]));
+    refused(wrongWeight, ...grad(x, x, [3, 3, 2 * C, C]));
+    refused(/^dy must have the shape \[1, 4, 4, \d+\]; got \[1, 2, 2, \d+\]/, ...grad([1, 2, 2, C], x, weight));
+    refused(/^dy must have the shape/, ...grad([1, 4, 4, 2 * C], x, weight));
+    t.same(results(...conv(x, weight, [C])), [x]);
+    t.same(results(...grad(x, x, weight)), [x, weight, [C]]);
+  }
   refused(/^the 4 largest of rows of \[2, 3\]/, 'TopK', [[2, 3]], [4]);
   refused(/^the -1 largest/, 'TopK', [[2, 3]], [-1]);
   t.same(results('TopK', [[2, 3]], [3]), [

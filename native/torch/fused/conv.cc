@@ -22,7 +22,7 @@ at::Tensor fromFilters(const at::Tensor& weight) {
 }
 
 bool inPanels(const at::Tensor& x, const at::Tensor& weight) {
-  return onHost(x) && hostHasPanels() && x.numel() > 0 && weight.size(2) % panelWidth == 0 && weight.size(3) % panelWidth == 0;
+  return onHost(x) && hostHasPanels() && x.numel() > 0 && weight.numel() > 0 && weight.size(2) % panelWidth == 0 && weight.size(3) % panelWidth == 0;
 }
 
 }  // namespace

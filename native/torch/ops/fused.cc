@@ -64,6 +64,12 @@ void checkProduct(const at::Tensor& x, const at::Tensor& weight) {
               weight.sizes(), " have no product");
 }
 
+// x [N, H, W, C] and weight [3, 3, C, F].
+void checkConv3x3(const at::Tensor& x, const at::Tensor& weight) {
+  TORCH_CHECK(x.dim() == 4 && weight.dim() == 4, "x ", x.sizes(), " and weight ", weight.sizes(), " have no convolution");
+  same(weight, {3, 3, x.size(3), weight.size(3)}, "the weight");
+}
+
 // The table [d, buckets] and the ids [T, T], or [B, T, T], of a relative term, given together or not at all.
 void checkRelative(const Call& call, size_t table, size_t ids, const at::Tensor& qkv, int64_t heads) {
   TORCH_CHECK(call.has(table) == call.has(ids), "a table of relative positions needs ids, and ids a table");
@@ -189,10 +195,16 @@ void addFused(Operations& ops) {
     call.give(gatherTokensGrad(dense(call, 0), dense(call, 1), call.integer()));
   });
   // x, weight, bias? Attribute: precision.
-  ops.add("PatchstreamConv3x3",
-          [](Call& call) { call.give(conv3x3(dense(call, 0), dense(call, 1), optional(call, 2), precisionOf(call))); });
+  ops.add("PatchstreamConv3x3", [](Call& call) {
+    checkConv3x3(call.input(0), call.input(1));
+    if (call.has(2)) many(call.input(2), call.input(1).size(3), "the bias");
+    call.give(conv3x3(dense(call, 0), dense(call, 1), optional(call, 2), precisionOf(call)));
+  });
   // dy, x, weight. Attributes: bias, precision.
   ops.add("PatchstreamConv3x3Grad", [](Call& call) {
+    const at::Tensor& x = call.input(1);
+    checkConv3x3(x, call.input(2));
+    same(call.input(0), {x.size(0), x.size(1), x.size(2), call.input(2).size(3)}, "dy");
     const bool bias = call.flag();
     const auto [dx, dWeight, dBias] = conv3x3Grad(dense(call, 0), dense(call, 1), dense(call, 2), bias, precisionOf(call));
     giveAll(call, {dx, dWeight, dBias});

@@ -10,7 +10,8 @@ bool panelsServeGrad(int64_t rows, int64_t in, int64_t out);
 LinearGrad linearGradByPanels(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& saved, bool withBias);
 
 // 3 × 3 convolutions by Winograd's F(2 × 2, 3 × 3): a tile of 2 × 2 results from 4 × 4 numbers by 16 products in place of 36, each one of matrices over all channels. What is multiplied are
-// sums of four numbers at most, so that results are about as exact as those of a plain sum.
+// sums of four numbers at most, so that over a whole tensor results are about as exact as those of a plain sum. A single one is off by roundings of the largest numbers of its
+// tile, also where its own are small, and numbers above a quarter of the largest float32 may overflow.
 at::Tensor conv3x3ByPanels(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
 ConvGrad conv3x3GradByPanels(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, bool withBias);
 

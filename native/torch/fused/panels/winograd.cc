@@ -187,7 +187,7 @@ at::Tensor convolve(const at::Tensor& x, const at::Tensor& memory, int64_t F, co
       const Matrices result{left.data + Matrices::floats(rows, C), rows, 1};
       for (int64_t row = 0; row < rows; row++) transform<FromInput>(in.cells<side>(first + row, 1, 0, nothing.data()), left.row(row), left.panels);
       for (int64_t panel = 0; panel < weights.panels; panel++) {
-        for (int64_t i = 0; i < products; i++) 
+        for (int64_t i = 0; i < products; i++)
           multiplyPanel({left.panel(i, 0), rows * panelWidth}, weights.panel(i, panel), result.panel(i, 0), panelWidth, rows, C);
         const int64_t channel = panel * panelWidth;
         for (int64_t row = 0; row < rows; row++)

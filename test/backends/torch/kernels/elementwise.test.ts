@@ -64,6 +64,12 @@ t.test('functions of one tensor: values, dtypes, what is no number, nothing', sk
   }
 });
 
+// More than a vector of it, and than one thread takes.
+t.test('step, the gradient of relu, over many numbers', skip, async (t) => {
+  for (const count of [16, 17, 63, 40_001])
+    await expectAgreement(t, `${count}`, () => tf.step(tf.concat([odd(), wavy([count - 15])]), 0.3));
+});
+
 // tfjs refuses these on integers itself.
 const refused = 'ceil cos cosh elu erf floor log rsqrt sigmoid sin sqrt tan tanh'.split(' ');
 
