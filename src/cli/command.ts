@@ -27,9 +27,9 @@ export interface Output {
   on?(event: 'error', listener: (error: Error) => void): unknown;
 }
 
-/** Characters in a line of a terminal; undefined where a file or another program takes what is written. */
+/** Characters in a line of a terminal; undefined where a file or another program takes what is written, or the terminal does not say (it then says 0). */
 export function columnsOf({ isTTY, columns }: Output): number | undefined {
-  return isTTY ? columns : undefined;
+  return isTTY && columns !== 0 ? columns : undefined;
 }
 
 /** What a verb ends with. `unread`: what it had to say was read by nobody. */

@@ -24,5 +24,6 @@ t.test('the first twenty, in the room that there is, and how many there are of e
 t.test('only a terminal has a width', (t) => {
   const output = (isTTY: boolean): Output => ({ isTTY, columns: 90, write: () => {} });
   t.same([columnsOf(output(true)), columnsOf(output(false))], [90, undefined]);
+  t.equal(columnsOf({ ...output(true), columns: 0 }), undefined, 'a terminal that does not say it says 0');
   t.end();
 });
