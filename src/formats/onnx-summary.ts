@@ -60,8 +60,9 @@ class Looking {
   }
 
   async model(): Promise<OnnxSummary> {
-    const operators: Record<string, number> = {};
-    const metadata: Record<string, string> = {};
+    // Names are the file's: of an object, `__proto__` would be lost.
+    const operators = new Map<string, number>();
+    const metadata = new Map<string, string>();
     const [producer, version, about] = [{ text: '' }, { text: '' }, { text: '' }];
     const texts: Readonly<Record<number, { text: string }>> = { 2: producer, 3: version, 6: about };
     let format = 0;
@@ -73,17 +74,16 @@ class Looking {
       else if (field.number === 7) graph = await this.#graph(field, 0);
       else if (field.number === 8) {
         const { domain, version } = await this.#operatorSet(field);
-        operators[domain] = version;
+        operators.set(domain, version);
       } else if (field.number === 14) {
-        const [key, value] = await this.#entry(field);
-        metadata[key] = value;
+        metadata.set(...(await this.#entry(field)));
       }
     }
     if (graph === undefined) throw this.#damaged(this.#file.size, 'its end, and no graph before it');
     const byCount = [...this.#operations].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
     return {
       format,
-      operators,
+      operators: Object.fromEntries(operators),
       producer: [producer.text, version.text].filter((one) => one !== '').join(' '),
       about: about.text,
       ...graph,
@@ -93,7 +93,7 @@ class Looking {
       values: this.#values,
       types: [...this.#types],
       data: Object.fromEntries(this.#data),
-      metadata,
+      metadata: Object.fromEntries(metadata),
     };
   }
 
@@ -131,21 +131,24 @@ class Looking {
   async #tensor(of: ProtoField): Promise<string> {
     let name = '';
     let values = 1;
-    const place: Record<string, string> = {};
+    const place = new Map<string, string>();
     for await (const field of this.#proto.fields(of)) {
       if (field.number === 1) for (const side of await this.#proto.integers(field)) values *= side;
       else if (field.number === 2) this.#types.add(typeName(this.#proto.integer(field)));
       else if (field.number === 8) name = await this.#proto.text(field);
       else if (field.number === 13) {
-        const [key, value] = await this.#entry(field);
-        place[key] = value;
+        place.set(...(await this.#entry(field)));
       }
     }
     this.#tensors++;
     this.#values += values;
-    const { location, offset = '0', length = '0' } = place;
-    if (location !== undefined)
-      this.#data.set(location, Math.max(this.#data.get(location) ?? 0, Number(offset) + Number(length)));
+    const location = place.get('location');
+    if (location === undefined) return name;
+    const [offset, length] = ['offset', 'length'].map((each) => Number(place.get(each) ?? 0));
+    const end = offset! + length!;
+    if (location.includes('\0') || !Number.isSafeInteger(end) || Math.min(offset!, length!) < 0)
+      throw this.#damaged(of.at, 'a tensor in another file, at a place that is none');
+    this.#data.set(location, Math.max(this.#data.get(location) ?? 0, end));
     return name;
   }
 

@@ -101,6 +101,20 @@ t.test('what is none, or not whole, is an error with its place', async (t) => {
     new ProtoMessage().message(7, new ProtoMessage().message(1, new ProtoMessage())).encoded(),
     /no.*operation/,
   );
+  const beside = (...place: readonly (readonly [string, string])[]) => {
+    const tensor = new ProtoMessage().int(1, 3).int(2, 1);
+    for (const [key, value] of place) tensor.message(13, new ProtoMessage().text(1, key).text(2, value));
+    return new ProtoMessage().message(7, new ProtoMessage().message(5, tensor)).encoded();
+  };
+  for (const [key, value] of [
+    ['offset', 'x'],
+    ['length', '-1'],
+    ['offset', '1e300'],
+    ['location', 'd\0'],
+  ] as const)
+    await refused(beside(['location', 'd'], [key, value]), /a tensor in another file, at a place that is none/);
+  const { data } = await onnxSummary(file(beside(['location', '__proto__'], ['length', '4'])));
+  t.same(Object.entries(data), [['__proto__', 4]]);
   let deep = new ProtoMessage();
   for (let i = 0; i < 40; i++)
     deep = new ProtoMessage().message(

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { counted } from '../../counts.ts';
-import { printable } from '../../errors.ts';
+import { printable, reasonOf } from '../../errors.ts';
 import { FilePool } from '../../files/positioned.ts';
 import { type OnnxSeen, type OnnxSummary, onnxSummary } from '../../formats/onnx-summary.ts';
 import { sizeText } from '../../pipeline/draw.ts';
@@ -44,11 +44,17 @@ export const onnxInspection: Inspection = {
 
 type Found = OnnxSummary & { readonly name: string; readonly bytes: number; readonly sha256?: string };
 
-/** Of the files beside it which hold its tensors: those that are not there, or too short. */
+/** Of the files beside it which hold its tensors: those that are not there, cannot be looked at, or are too short. */
 async function missingData(path: string, { data }: OnnxSummary): Promise<string[]> {
   const problems: string[] = [];
   for (const [name, bytes] of Object.entries(data)) {
-    const size = (await stat(join(dirname(path), name)).catch(unlessGone))?.size;
+    let size: number | undefined;
+    try {
+      size = (await stat(join(dirname(path), name)).catch(unlessGone))?.size;
+    } catch (error) {
+      problems.push(`${name}, which holds tensors of it, cannot be looked at: ${reasonOf(error)}.`);
+      continue;
+    }
     if (size === undefined) problems.push(`${name}, which holds tensors of it, is not beside it.`);
     else if (size < bytes)
       problems.push(`${name}, which holds tensors of it, was cut: ${sizeText(size)} of ${sizeText(bytes)}.`);

@@ -60,4 +60,7 @@ t.test('the file beside it with its tensors must be there, and whole; texts reac
   t.match(await patchstream(['inspect', path]), { code: 1, err: /a\.onnx\.data, .* was cut: 1 B of 2\.0 KiB\./ });
   rmSync(beside);
   t.match(await patchstream(['inspect', path]), { code: 1, err: /a\.onnx\.data, .*is not beside it\./ });
+  const far = onnxFiles({ name: '', about: '', tensors, ...none }, 'a'.repeat(300), 100);
+  writeFileSync(path, Buffer.concat([...far.model]));
+  t.match(await patchstream(['inspect', path]), { code: 1, err: /a{300}, .*cannot be looked at: / });
 });
