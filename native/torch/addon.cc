@@ -239,6 +239,7 @@ napi_value memory(const Arguments& given) {
 NAPI_MODULE_INIT() {
   using namespace patchstream;
   return initialise<Libtorch>(env, exports, [&](Environment& state) {
+    checkKernelsWanted();
     patchstream::setThreads(defaultThreads());
     // Once in the process: a thread that comes later takes nothing back.
     static std::once_flag once;

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { isTorchBuilt } from '../../src/native.ts';
 
 const header = fileURLToPath(new URL('../../native/torch/fused/simd.h', import.meta.url));
 const wanting =
@@ -31,5 +32,17 @@ t.test('loops for tiles are compiled where the compiler’s macros for them serv
     ].map(([major, minor]) => hasTiles(major!, minor!)),
     [false, false, false, true, true, true],
   );
+  t.end();
+});
+
+t.test('loops that there are not are no silent default', { skip: isTorchBuilt() ? false : 'native/torch is not built' }, (t) => {
+  const addon = fileURLToPath(new URL('../../native/torch/build/torch.node', import.meta.url));
+  const load = (kernels: string) =>
+    spawnSync(process.execPath, ['-e', `require(${JSON.stringify(addon)})`], {
+      env: { ...process.env, PATCHSTREAM_TORCH_KERNELS: kernels },
+      encoding: 'utf8',
+    });
+  t.match(load('untiled'), { status: 1, stderr: /PATCHSTREAM_TORCH_KERNELS must be own, plain or aten; got: untiled/ });
+  for (const kernels of ['', 'own', 'plain', 'aten']) t.equal(load(kernels).status, 0, kernels);
   t.end();
 });

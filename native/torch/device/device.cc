@@ -39,7 +39,7 @@ constexpr int32_t mostMarks = 4096;
 
 std::string kernelsWanted() {
   const char* wish = std::getenv("PATCHSTREAM_TORCH_KERNELS");
-  return wish == nullptr ? "" : wish;
+  return wish == nullptr || *wish == 0 ? "own" : wish;
 }
 
 c10::Stream streamOf(at::Device device) { return c10::impl::VirtualGuardImpl(device.type()).getStream(device); }
@@ -49,6 +49,11 @@ c10::Stream streamOf(at::Device device) { return c10::impl::VirtualGuardImpl(dev
 bool ownKernels() {
   static const bool own = kernelsWanted() != "aten";
   return own;
+}
+
+void checkKernelsWanted() {
+  const std::string wish = kernelsWanted();
+  TORCH_CHECK(wish == "own" || wish == "plain" || wish == "aten", "PATCHSTREAM_TORCH_KERNELS must be own, plain or aten; got: ", wish);
 }
 
 bool specialLoopsWanted() { return kernelsWanted() != "plain"; }

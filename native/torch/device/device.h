@@ -14,6 +14,9 @@ bool ownKernels();
 // False when PATCHSTREAM_TORCH_KERNELS is `plain`: loops of ours do without tiles and panels, as they do on processors that have not what these need.
 bool specialLoopsWanted();
 
+// Throws where the environment asks for loops that there are not.
+void checkKernelsWanted();
+
 // Whether loops of ours may read and write the tensor: it lies in the memory of the host, and `ownKernels()`. False for undefined tensors.
 bool onHost(const at::Tensor& x);
 // Whether that holds of every tensor that is defined.

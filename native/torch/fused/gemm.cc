@@ -111,6 +111,8 @@ at::Tensor denseProduct(const at::Tensor& a, const at::Tensor& b, bool transpose
   shape.insert(shape.end(), {m, n});
   const at::Tensor y = at::empty(shape, a.options());
   const int64_t count = c10::multiply_integers(outer);
+  // Each product is one core's.
+  if (sharedA && count < threadCount()) return {};
   const Operand left{hostData<float>(a), a.size(-1), transposeA};
   const Operand right{hostData<float>(b), b.size(-1), transposeB};
   float* out = hostData<float>(y);

@@ -63,7 +63,9 @@ bool panelsServeGrad(int64_t rows, int64_t in, int64_t out) {
 
 LinearGrad linearGradByPanels(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& saved, bool withBias) {
   const int64_t rows = x.size(0), in = weight.size(0), out = weight.size(1);
-  const int64_t group = std::min(rows, std::max(leastGroup, threadCount() * blockRows));
+  // Of one size: each goes over all of dWeight.
+  const int64_t groups = (rows - 1) / std::max(leastGroup, threadCount() * blockRows) + 1;
+  const int64_t group = (rows + groups - 1) / groups;
   LinearGrad grad{at::empty({rows, in}, dy.options()), at::empty({in, out}, dy.options()), at::Tensor()};
   const at::Tensor sums = withBias ? at::zeros({threadCount(), out}, dy.options()) : at::Tensor();
   const at::Tensor panels = cutTransposed(weight), memory = at::empty({group * (in + out)}, dy.options());
