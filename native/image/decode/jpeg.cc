@@ -48,6 +48,7 @@ void JpegReader::fail(j_common_ptr info) {
     case JERR_SOF_UNSUPPORTED:
     case JERR_CONVERSION_NOTIMPL:
     case JERR_NOT_COMPILED:
+    case JERR_NOTIMPL:
       errors->leave(Answer::foreign);
     default:
       errors->leave(Answer::broken);

@@ -1,4 +1,7 @@
 #include "fused/fused.h"
+
+#include <algorithm>
+
 #include "fused/panels/operations.h"
 #include "fused/panels/panels.h"
 
@@ -21,8 +24,12 @@ at::Tensor fromFilters(const at::Tensor& weight) {
   return weight.permute({0, 2, 3, 1}).reshape({F, 9 * C}).t().contiguous().view({3, 3, C, F});
 }
 
+// Where a picture is smaller than a tile, most of what is multiplied is zeros outside of it; and weights that meet nothing else would get sums of roundings for a gradient of zero, which
+// Adam makes as large as any.
+constexpr int64_t leastSide = 4;
+
 bool inPanels(const at::Tensor& x, const at::Tensor& weight) {
-  return onHost(x) && hostHasPanels() && x.numel() > 0 && weight.numel() > 0 && weight.size(2) % panelWidth == 0 && weight.size(3) % panelWidth == 0;
+  return onHost(x) && hostHasPanels() && x.size(0) > 0 && std::min(x.size(1), x.size(2)) >= leastSide && weight.numel() > 0 && weight.size(2) % panelWidth == 0 && weight.size(3) % panelWidth == 0;
 }
 
 }  // namespace
