@@ -24,8 +24,8 @@ at::Tensor fromFilters(const at::Tensor& weight) {
   return weight.permute({0, 2, 3, 1}).reshape({F, 9 * C}).t().contiguous().view({3, 3, C, F});
 }
 
-// Where a picture is smaller than a tile, most of what is multiplied is zeros outside of it; and weights that meet nothing else would get sums of roundings for a gradient of zero, which
-// Adam makes as large as any.
+// Where a picture is smaller than a tile, most of what is multiplied is zeros outside of it; and the few cells that a weight meets are often all zeros of relu: its gradient is zero, of
+// which Winograd leaves roundings of its neighbours', and Adam makes them as large as any.
 constexpr int64_t leastSide = 4;
 
 bool inPanels(const at::Tensor& x, const at::Tensor& weight) {
