@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "crc32.h"
-#include "decode/huffman_scan.h"
+#include "decode/huffman/scan.h"
 #include "decode/png.h"
 #include "decode/webp.h"
 #include "environment.h"

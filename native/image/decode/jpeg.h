@@ -9,7 +9,7 @@
 #include <jpeglib.h>
 
 #include "answer.h"
-#include "decode/huffman_scan.h"
+#include "decode/huffman/scan.h"
 #include "decode/region.h"
 #include "pixels/buffer.h"
 

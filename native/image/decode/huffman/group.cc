@@ -1,4 +1,4 @@
-#include "decode/huffman_group.h"
+#include "decode/huffman/group.h"
 
 namespace patchstream {
 

@@ -1,4 +1,4 @@
-#include "decode/huffman_scan.h"
+#include "decode/huffman/scan.h"
 
 #include <algorithm>
 #include <atomic>

@@ -8,7 +8,7 @@
 
 #include <jpeglib.h>
 
-#include "decode/huffman_codes.h"
+#include "decode/huffman/codes.h"
 
 // Compiled into each form of what calls it.
 #define PATCHSTREAM_INLINED __attribute__((always_inline)) inline

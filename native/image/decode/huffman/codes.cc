@@ -1,4 +1,4 @@
-#include "decode/huffman_codes.h"
+#include "decode/huffman/codes.h"
 
 #include <algorithm>
 
