@@ -3,6 +3,7 @@
  * file has one of its own or shares one (test-processes.mjs). The command `tap` would start files behind three module hooks of its own (mocks, coverage, its own
  * compiler), which took a tenth of the processor time of all tests; no test of ours needs them.
  */
+import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +14,12 @@ const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const typescript = join(root, 'scripts', 'lib', 'typescript.mjs');
 const together = join(root, 'scripts', 'lib', 'run-together.mjs');
 const [seconds, ...files] = process.argv.slice(2);
+
+/**
+ * With the C library's defaults a process keeps what its largest pictures took, up to hundreds of MiB and never twice the same. A file that measures what is held (test/kit/runs/memory.ts)
+ * runs with limits under which the allocator hands back what was freed.
+ */
+const handsBack = { MALLOC_MMAP_THRESHOLD_: '65536', MALLOC_TRIM_THRESHOLD_: '131072' };
 
 t.jobs = availableParallelism();
 t.setTimeout(0);
@@ -25,7 +32,7 @@ for (const group of testProcesses(root, files)) {
 
 /** @param {string} file */
 function alone(file) {
-  start(file, [file]);
+  start(file, [file], /\/runs\/memory\.ts'/.test(readFileSync(join(root, file), 'utf8')) ? handsBack : {});
 }
 
 /**
@@ -51,14 +58,15 @@ function sharing(files) {
  *
  * @param {string} name
  * @param {string[]} args
+ * @param {Record<string, string>} [set]
  */
-function start(name, args) {
+function start(name, args, set = {}) {
   return t.spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, '--import', typescript, ...args], {
     name,
     cwd: root,
     buffered: true,
     timeout: Number(seconds) * 1000,
-    env: { ...process.env, TAP_TIMEOUT: String(seconds) },
+    env: { ...process.env, ...set, TAP_TIMEOUT: String(seconds) },
     at: null,
     stack: '',
   });
