@@ -35,14 +35,21 @@ t.test('loops for tiles are compiled where the compiler’s macros for them serv
   t.end();
 });
 
-t.test('loops that there are not are no silent default', { skip: isTorchBuilt() ? false : 'native/torch is not built' }, (t) => {
-  const addon = fileURLToPath(new URL('../../native/torch/build/torch.node', import.meta.url));
-  const load = (kernels: string) =>
-    spawnSync(process.execPath, ['-e', `require(${JSON.stringify(addon)})`], {
-      env: { ...process.env, PATCHSTREAM_TORCH_KERNELS: kernels },
-      encoding: 'utf8',
+t.test(
+  'loops that there are not are no silent default',
+  { skip: isTorchBuilt() ? false : 'native/torch is not built' },
+  (t) => {
+    const addon = fileURLToPath(new URL('../../native/torch/build/torch.node', import.meta.url));
+    const load = (kernels: string) =>
+      spawnSync(process.execPath, ['-e', `require(${JSON.stringify(addon)})`], {
+        env: { ...process.env, PATCHSTREAM_TORCH_KERNELS: kernels },
+        encoding: 'utf8',
+      });
+    t.match(load('untiled'), {
+      status: 1,
+      stderr: /PATCHSTREAM_TORCH_KERNELS must be own, plain or aten; got: untiled/,
     });
-  t.match(load('untiled'), { status: 1, stderr: /PATCHSTREAM_TORCH_KERNELS must be own, plain or aten; got: untiled/ });
-  for (const kernels of ['', 'own', 'plain', 'aten']) t.equal(load(kernels).status, 0, kernels);
-  t.end();
-});
+    for (const kernels of ['', 'own', 'plain', 'aten']) t.equal(load(kernels).status, 0, kernels);
+    t.end();
+  },
+);
