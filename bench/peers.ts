@@ -15,7 +15,7 @@ import { stepNames, stepRows } from './peers/steps/steps.ts';
 import { isWanted, refuseUnknown } from './peers/wanted.ts';
 
 /** What a run may take, without installing and compiling. */
-const minutes = { loader: 8, step: 20 };
+const minutes = { loader: 8, step: 60 };
 const kinds = ['loader', 'step'] as const;
 const words = ['prepare', 'resume', 'quick'] as const;
 

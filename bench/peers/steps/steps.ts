@@ -103,7 +103,7 @@ async function* rowsOf(name: string, { engines, python, quick, deadline, notes }
         turns[variant.peer] = () => step(opened.side);
       });
     }
-    const rounds = await takeTurns(turns, { rounds: quick ? 3 : 5, deadline });
+    const rounds = await takeTurns(turns, { rounds: quick ? 3 : 10, deadline });
     for (const [engine, reason] of Object.entries(failed))
       if (!variants.some(({ peer }) => peer === engine)) notes.push(`${name} without ${engine}: ${reason}`);
     for (const { peer, precision } of variants) {
