@@ -99,6 +99,9 @@ export interface TorchAddon {
     readonly mps: boolean;
     /** Whether the processor multiplies bfloat16 by instructions of its own. */
     readonly bfloat16: boolean;
+    /** Whether loops of ours on the host use panels (float32, AVX-512) and tiles (bfloat16, AMX): the processor has them, and PATCHSTREAM_TORCH_KERNELS does not do without. */
+    readonly panels: boolean;
+    readonly tiles: boolean;
     readonly threads: number;
   };
   /** Whether products and convolutions of float32 on CUDA may take factors of TF32 (1), in the whole process; not (0) when the addon starts. */

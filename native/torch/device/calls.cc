@@ -13,6 +13,8 @@
 #include "device/cuda.h"
 #include "device/precision.h"
 #include "fused/bfloat16.h"
+#include "fused/panels/panels.h"
+#include "fused/tiles/tiles.h"
 #include "threads.h"
 
 namespace patchstream {
@@ -103,13 +105,15 @@ napi_value kernels(const Arguments& given) {
 // canCapture(name) -> whether work on the device can be captured.
 napi_value canCapture(const Arguments& given) { return jsBoolean(given.env, capturesOn(at::Device(given.text(0)))); }
 
-// info() -> { version, cuda, cudaDevices, mps, bfloat16, threads }: what this libtorch is and what it sees.
+// info() -> { version, cuda, cudaDevices, mps, bfloat16, panels, tiles, threads }: what this libtorch is, what it sees, and which loops of ours the host has.
 napi_value info(const Arguments& given) {
   return jsObject(given.env, {{"version", jsText(given.env, TORCH_VERSION)},
                             {"cuda", jsBoolean(given.env, at::hasCUDA())},
                             {"cudaDevices", jsNumber(given.env, cudaDevices())},
                             {"mps", jsBoolean(given.env, at::hasMPS())},
                             {"bfloat16", jsBoolean(given.env, hostMultipliesBfloat16())},
+                            {"panels", jsBoolean(given.env, hostHasPanels())},
+                            {"tiles", jsBoolean(given.env, hostHasTiles())},
                             {"threads", jsNumber(given.env, at::get_num_threads())}});
 }
 

@@ -56,7 +56,7 @@ void checkKernelsWanted() {
   TORCH_CHECK(wish == "own" || wish == "plain" || wish == "aten", "PATCHSTREAM_TORCH_KERNELS must be own, plain or aten; got: ", wish);
 }
 
-bool specialLoopsWanted() { return kernelsWanted() != "plain"; }
+bool specialLoopsWanted() { return kernelsWanted() == "own"; }
 
 bool onHost(const at::Tensor& x) { return x.defined() && x.is_cpu() && ownKernels(); }
 

@@ -11,7 +11,7 @@ namespace patchstream {
 // False when PATCHSTREAM_TORCH_KERNELS is `aten`: no loop of ours runs, and every operation is ATen's as it is on a device.
 bool ownKernels();
 
-// False when PATCHSTREAM_TORCH_KERNELS is `plain`: loops of ours do without tiles and panels, as they do on processors that have not what these need.
+// False when PATCHSTREAM_TORCH_KERNELS is `plain`, where loops of ours do without tiles and panels as they do on processors that have not what these need, or `aten`.
 bool specialLoopsWanted();
 
 // Throws where the environment asks for loops that there are not.

@@ -17,11 +17,13 @@ export function torchFinding(
   platform = process.platform,
 ): Finding {
   if (!isAbsent(addon)) {
-    const { version, cudaDevices, mps, bfloat16 } = addon.info();
+    const { version, cudaDevices, mps, bfloat16, panels, tiles } = addon.info();
     const gpus = Array.from({ length: cudaDevices }, (_, index) => `cuda:${index}`);
     const devices = ['cpu', ...gpus, ...(mps ? ['mps'] : [])];
     const narrow = bfloat16 ? '; `precision: bfloat16` is faster here' : '';
-    return { what, found: `libtorch ${version}, on ${devices.join(', ')}${narrow}`, ok: true };
+    const special = [...(panels ? ['AVX-512'] : []), ...(tiles ? ['AMX'] : [])];
+    const loops = special.length > 0 ? `; loops for ${special.join(' and ')}` : '';
+    return { what, found: `libtorch ${version}, on ${devices.join(', ')}${narrow}${loops}`, ok: true };
   }
   const reason = missing();
   if (reason === undefined) {

@@ -9,9 +9,9 @@ import type { NativeRenderer } from '../../../src/vision/render/native.ts';
 import { patchstream } from '../../kit/runs/terminal.ts';
 
 /** An addon that is asked for nothing but what it is. */
-const addon = (cuda: boolean, mps: boolean) =>
+const addon = (cuda: boolean, mps: boolean, loops = { panels: false, tiles: false }) =>
   ({
-    info: () => ({ version: '2.9.1', cuda, cudaDevices: cuda ? 2 : 0, mps, bfloat16: cuda, threads: 1 }),
+    info: () => ({ version: '2.9.1', cuda, cudaDevices: cuda ? 2 : 0, mps, bfloat16: cuda, ...loops, threads: 1 }),
   }) as unknown as TorchAddon;
 const absent = (found: string) => ({ found, remedy: 'Run `npx patchstream doctor` to see why.' });
 
@@ -46,6 +46,14 @@ t.test('the torch backend that is there', (t) => {
     ok: true,
   });
   t.equal(torchFinding(addon(false, true), missing as never).found, 'libtorch 2.9.1, on cpu, mps');
+  for (const [panels, tiles, said] of [
+    [true, false, '; loops for AVX-512'],
+    [true, true, '; loops for AVX-512 and AMX'],
+  ] as const)
+    t.equal(
+      torchFinding(addon(false, false, { panels, tiles }), missing as never).found,
+      `libtorch 2.9.1, on cpu${said}`,
+    );
   t.end();
 });
 

@@ -12,7 +12,7 @@
 
 namespace patchstream {
 
-// Whether the processor has tiles for bfloat16, and the system lets this process use them.
+// Whether the processor has tiles for bfloat16, the system lets this process use them, and they are wanted.
 bool hostHasTiles();
 
 // A tile is 16 rows of 64 bytes; a product takes two of each factor and makes a block of 32 × 32 sums from 32 numbers of each.
