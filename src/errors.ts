@@ -129,6 +129,19 @@ export function messageOf(error: unknown): string {
 export function reasonOf(error: unknown): string {
   return (error instanceof Error && systemWord(error)) || messageOf(error);
 }
+
+/** A value that is not what was expected, as messages name it: never its whole text, as that of a function would be. */
+export function valueText(value: unknown): string {
+  if (typeof value === 'function') {
+    const kind = /^class\b/.test(Function.prototype.toString.call(value)) ? 'class' : 'function';
+    return value.name === '' ? `a ${kind}` : `the ${kind} ${value.name}`;
+  }
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value === 'object' && value !== null) return 'an object';
+  const text = String(value);
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}
+
 /** A text as a sentence: with one full stop at its end, unless it has an end of its own. */
 export function sentence(text: string): string {
   return sentenceEnd.test(text) ? text : `${text}.`;

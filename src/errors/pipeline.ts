@@ -46,7 +46,7 @@ export const pipelineErrors = {
     'a stage must be made by a stage factory, each(fn) or operator(op); got {found}. Call the factory: `decode()`, not `decode`.',
   STAGE_ID_TWICE: 'the ids of stages must differ; got `{id}` twice. Give one of the two an `id` of its own.',
   STAGE_BROKEN:
-    '{owner} must check its options and its spec without an error; it threw {found}. Change `check` or `output` of its definition.',
+    '{owner} must get through its `{hook}` without an error; got: {found}. Look at `{hook}` of its definition.',
   FIELD_MISSING: '{owner} must get samples with `{field}`; got {fields}. {advice}',
   FIELD_LOOSE: 'what enters a batch must have a fixed size; `{field}` has none. {advice}',
   CELLS_TOO_FEW:

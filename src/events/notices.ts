@@ -13,6 +13,7 @@ export const noticeCatalogue = {
   WATCHING: 'watches for files that arrive, until it is stopped',
   WATCH_WRITTEN: 'all is written of what has arrived: {count:file}',
   WATCH_WAITING: 'cannot be looked at now: {found}',
+  CLOSE_FAILED: 'The sink could not be closed after the error that has ended the run: {found}',
   // A training
   MODEL_THREAD: 'A model that was made in this program trains in its thread.',
   CLASSES_UNUSED:

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { tfjs } from '../backends/tf.ts';
 import { PatchstreamError, type ValidationIssue } from '../errors.ts';
+import { guarded } from '../own-code.ts';
 import { splitPolicy } from '../stages/stage.ts';
 import type { Spec } from '../vision/spec.ts';
 import type { Model, Pool } from './model.ts';
@@ -77,7 +78,10 @@ export interface ModelFactory<Input, Options> {
 export function defineModel<Schema extends z.ZodType>(
   definition: Omit<ModelDefinition<z.output<Schema>>, 'options'> & { readonly options: Schema },
 ): ModelFactory<z.input<Schema>, z.output<Schema>> {
-  const known = Object.freeze(definition) as unknown as ModelDefinition<z.output<Schema>>;
+  const hooks = ['classes', 'pool', 'pairs', 'cost', 'work'] as const;
+  const known = Object.freeze(guarded(`model ${definition.name}`, definition, hooks)) as unknown as ModelDefinition<
+    z.output<Schema>
+  >;
   const factory = (options: z.input<Schema> | undefined): ModelValue => {
     const { own } = splitPolicy(options ?? {}, definition.shorthand);
     return { model: { name: definition.name, options: own, definition: known as ModelDefinition } };

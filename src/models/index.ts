@@ -1,5 +1,6 @@
 import { fail, nearest } from '../errors.ts';
 import { importModule } from '../files/import-module.ts';
+import { called } from '../own-code.ts';
 import type { Spec } from '../vision/spec.ts';
 import { beit, lomarBeit } from './beit/index.ts';
 import { classifier } from './classifier/index.ts';
@@ -62,5 +63,6 @@ export async function buildModel({ name, options, spec, module }: NamedModel): P
 
 /** Has a definition make its network, from options that are parsed. */
 export async function networkOf(definition: ModelDefinition, options: unknown, spec: Spec): Promise<Model> {
-  return definition.build(options, spec, { tf: (await import('../backends/tf.ts')).tfjs });
+  const { tfjs: tf } = await import('../backends/tf.ts');
+  return called(`model ${definition.name}`, 'build', () => definition.build(options, spec, { tf }));
 }

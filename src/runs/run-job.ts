@@ -3,10 +3,11 @@ import { tap } from 'rxjs';
 import { type AwakeTimer, awake } from '../awake-clock.ts';
 import { explainJob } from '../balance/explain-job.ts';
 import type { Reading } from '../balance/reading.ts';
-import { PatchstreamError } from '../errors.ts';
+import { messageOf, PatchstreamError } from '../errors.ts';
 import type { RunSummary, Sum } from '../events/events.ts';
 import { type Notice, notice, noticeText } from '../events/notices.ts';
 import { countOf } from '../files/passed-over.ts';
+import { called, closeBehind, type Ended } from '../own-code.ts';
 import { rangeOf } from '../pipeline/part.ts';
 import type { Resolved } from '../pipeline/resolve/resolve.ts';
 import { decisiveJson } from '../pipeline/resolve/resolved-json.ts';
@@ -15,7 +16,7 @@ import type { ClosedSink, Job, OpenSink } from '../sinks/sink.ts';
 import { keysDigest } from '../sources/keys-digest.ts';
 import type { Fields, OpenSource } from '../sources/source.ts';
 import { drain } from '../streams/drain.ts';
-import type { Before } from '../streams/failures.ts';
+import { type Before, beforeOf, withBefore } from '../streams/failures.ts';
 import { iterate } from '../streams/iterate.ts';
 import type { StageStats } from '../streams/meter.ts';
 import { ends } from '../streams/permits.ts';
@@ -25,7 +26,7 @@ import type { RunContext } from './context.ts';
 import { failureOf, startedOf } from './events/make-events.ts';
 import { JobProgress } from './job-progress.ts';
 import { checkFields } from './loader/layout.ts';
-import { type Opened, openLoader, openSource, requireTrained } from './loader/open.ts';
+import { closeSource, type Opened, openLoader, openSource, requireTrained } from './loader/open.ts';
 import { readingNow } from './loader/reading.ts';
 import { giveBack } from './loader/rendering.ts';
 import { filesOfSource } from './loader/source-files.ts';
@@ -47,6 +48,7 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
   let opened: Opened | undefined;
   let before: Before | undefined;
   let sum: Sum | undefined;
+  let ended: Ended | undefined;
   try {
     requireTrained(resolved);
     watch = context.watch && (await Watch.open(resolved, context.watch, context));
@@ -68,7 +70,7 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
     };
     const written: Written = { records: 0, samples: 0 };
     let earlier: Earlier | undefined;
-    let closed: ClosedSink;
+    let closed: ClosedSink = {};
     let complete = false;
     try {
       watch?.check(position);
@@ -107,8 +109,14 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
       await write(opened, resolved, sink, { signal, events, written, watch, passedOver });
       if (watch === undefined && !signal.aborted) opened.finish();
       complete = watch !== undefined || !signal.aborted;
+    } catch (error) {
+      ended = { error };
+      throw error;
     } finally {
-      closed = (await sink.close(complete)) ?? {};
+      const also = await closeBehind(ended, async () => {
+        closed = (await called(`sink ${resolved.sink!.name}`, 'close', () => sink.close(complete))) ?? {};
+      });
+      if (also !== undefined) events.notice(notice('CLOSE_FAILED', { found: messageOf(also.error) }));
       sum =
         opened &&
         sumOfJob(opened, resolved, { ...job, to: watch?.count ?? job.to, earlier, isWhole: complete && !watch });
@@ -131,10 +139,13 @@ export async function runJob(resolved: Resolved, context: RunContext): Promise<R
       seconds,
       ...totals(stats),
     };
+  } catch (error) {
+    ended = { error };
+    throw error;
   } finally {
     context.account = { stats: opened?.loader.stats() ?? [], ...(sum && { sum }) };
-    await watch?.close();
-    await (opened?.close() ?? source?.close?.());
+    await closeBehind(ended, () => watch?.close());
+    await closeBehind(ended, () => opened?.close() ?? closeSource(source, resolved.source!.name));
   }
 }
 
@@ -151,20 +162,6 @@ function slowLines(stats: readonly StageStats[], reading: Reading | undefined): 
 function emptyNotices({ part, from, to }: Job, { count }: Pick<OpenSource, 'count'>): Notice[] {
   if (part === undefined || from < to) return [];
   return [notice('PART_EMPTY', { part: part.index, of: part.of, count })];
-}
-
-/** What an earlier run has met: where samples became several, more than positions. */
-function beforeOf(failures: ReadonlyMap<string, number>, positions: number, samples: number): Before {
-  const failed = [...failures.values()].reduce((sum, count) => sum + count, 0);
-  return { seen: Math.max(positions, samples + failed), out: samples, failures };
-}
-
-/** The failures of the whole job, as the quarantine has them. */
-function withBefore(stats: readonly StageStats[], before: Before | undefined): readonly StageStats[] {
-  return stats.map((one) => {
-    const earlier = before?.failures.get(one.stage.replace(/^\d+:/, '')) ?? 0;
-    return { ...one, failures: one.failures + earlier };
-  });
 }
 
 /** What has come to the sink. */
@@ -226,7 +223,7 @@ async function write(
       },
       commit(written) {
         watch?.committed();
-        return sink.commit(written);
+        return called(`sink ${target!.name}`, 'commit', () => sink.commit(written));
       },
       fatal: endsTheSink,
       ...loader.ending(target!.name, sink.perThread),
@@ -300,7 +297,7 @@ function sourceKeys(source: OpenSource<Fields | Drop>): string {
 }
 
 function* keysOf(source: OpenSource<Fields | Drop>): Generator<string> {
-  for (let i = 0; i < source.count; i++) yield source.key(i);
+  for (let i = 0; i < source.count; i++) yield called('the source', 'key', () => source.key(i));
 }
 
 /** What cannot be written fails every sample alike: the run ends there instead of counting them. */

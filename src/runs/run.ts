@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fail, messageOf, PatchstreamError } from '../errors.ts';
+import { fail, messageOf, PatchstreamError, valueText } from '../errors.ts';
 import type { Finished, RunEvent, RunSummary } from '../events/events.ts';
 import { builtin } from '../pipeline/builtin.ts';
 import { soundPipeline } from '../pipeline/check.ts';
@@ -52,7 +52,7 @@ export interface RunOptions {
 export async function run(definition: Definition, options: RunOptions = {}): Promise<RunSummary> {
   const { signal = new AbortController().signal, fresh = false, part } = options;
   if (typeof definition !== 'object' || definition === null)
-    throw fail('PIPELINE_VALUE', { found: String(definition) });
+    throw fail('PIPELINE_VALUE', { found: valueText(definition) });
   const resolved = soundPipeline(definition, options.registry ?? definition.registry ?? builtin);
   const watch = watchingOf(options.watch);
   if (part !== undefined) checkParts(resolved);
@@ -158,8 +158,10 @@ async function outcomeOf(
     const cause = withoutSecrets(found, secrets);
     const code = cause instanceof PatchstreamError ? cause.code : undefined;
     const asked = signal.aborted && folder.error === undefined && listener.failure === undefined;
+    const reasons = [error, error instanceof PatchstreamError ? error.cause : undefined];
     const isCancelled =
-      code === 'RUN_CANCELLED' || (asked && (resolved.train !== undefined || error === signal.reason));
+      code === 'RUN_CANCELLED' || (asked && (resolved.train !== undefined || reasons.includes(signal.reason)));
+
     const how = isCancelled ? 'cancelled' : 'failed';
     folder.ended(how, context.account.stats, context.account.sum);
     return { how, error: { ...(code && { code }), message: messageOf(cause) }, cause };

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
-import { fail, type ValidationIssue } from '../errors.ts';
+import { fail, type ValidationIssue, valueText } from '../errors.ts';
+import { closeFaulty, guarded } from '../own-code.ts';
 import type { Fields } from '../sources/source.ts';
 import type { Sample } from '../streams/sample.ts';
 import type { Spec } from '../vision/spec.ts';
@@ -111,9 +112,8 @@ export function defineSink<Schema extends z.ZodType, Written>(
     open(options: z.output<Schema>, context: SinkContext): OpenSink<Written> | Promise<OpenSink<Written>>;
   },
 ): SinkFactory<z.input<Schema>, z.output<Schema>> {
-  const known = Object.freeze({ ...definition, open: judged(definition) }) as unknown as SinkDefinition<
-    z.output<Schema>
-  >;
+  const own = guarded(`sink ${definition.name}`, definition, ['writes', 'open']);
+  const known = Object.freeze({ ...own, open: judged(own) }) as unknown as SinkDefinition<z.output<Schema>>;
   const factory = (options: unknown = {}): Sink => ({
     sink: { name: definition.name, options, definition: known as SinkDefinition },
   });
@@ -130,8 +130,8 @@ function judged<Options, Written>(definition: {
     const missing = (['write', 'commit', 'close'] as const).filter((each) => typeof sink?.[each] !== 'function');
     if (missing.length === 0) return sink as OpenSink<Written>;
     const isThere = typeof sink === 'object' && sink !== null;
-    if (isThere && !missing.includes('close')) await sink.close?.(false);
-    const found = isThere ? `an object without ${missing.join(', ')}` : String(sink);
-    throw fail('SINK_OPEN', { sink: definition.name, found });
+    const found = isThere ? `an object without ${missing.join(', ')}` : valueText(sink);
+    const { also, cause } = await closeFaulty(sink, false);
+    throw fail('SINK_OPEN', { sink: definition.name, found: `${found}${also}` }, { cause });
   };
 }

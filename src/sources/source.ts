@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { fail, type ValidationIssue } from '../errors.ts';
+import { fail, type ValidationIssue, valueText } from '../errors.ts';
 import type { BufferPool } from '../files/buffer-pool.ts';
 import type { PassedOverRow } from '../files/passed-over.ts';
+import { closeBehind, closeFaulty, guarded } from '../own-code.ts';
 import type { Sample } from '../streams/sample.ts';
 import type { Spec } from '../vision/spec.ts';
 import type { Fields, OpenSource } from './open-source.ts';
@@ -99,24 +100,26 @@ export function defineSource<Schema extends z.ZodType, F extends Fields>(
 }
 
 /** The definition, whose sources are looked at when they are open: one of an unknown number of samples would be waited for without end. */
-function judged(definition: SourceDefinition<object>): SourceDefinition<object> {
+function judged(own: SourceDefinition<object>): SourceDefinition<object> {
+  const definition = guarded(`source ${own.name}`, own, ['folder', 'reads', 'once', 'spec', 'open', 'watch']);
   return {
     ...definition,
     async open(given, context) {
       const source: Partial<OpenSource> | undefined = await definition.open(given, context);
       const found = faultIn(source);
       if (found === undefined) return source as OpenSource;
-      await source?.close?.();
-      throw fail('SOURCE_OPEN', { source: definition.name, found });
+      const { also, cause } = await closeFaulty(source);
+      throw fail('SOURCE_OPEN', { source: definition.name, found: `${found}${also}` }, { cause });
     },
   };
 }
 
 function faultIn(source: Partial<OpenSource> | null | undefined): string | undefined {
-  if (typeof source !== 'object' || source === null) return 'nothing';
+  if (source === undefined || source === null) return 'nothing';
+  if (typeof source !== 'object') return valueText(source);
   const { count } = source;
   if (count !== Number.POSITIVE_INFINITY && !(Number.isSafeInteger(count) && count! >= 0))
-    return `count ${String(count)}`;
+    return `count ${valueText(count)}`;
   const missing = (['key', 'read'] as const).find((name) => typeof source[name] !== 'function');
   return missing && `no function ${missing}`;
 }
@@ -139,7 +142,7 @@ function selecting(definition: SourceDefinition<object>): SourceDefinition<objec
       try {
         return selected(source, given, once === undefined ? 1 : given.repeat);
       } catch (error) {
-        await source.close?.();
+        await closeBehind({ error }, () => source.close?.());
         throw error;
       }
     },

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { ValidationIssue } from '../errors.ts';
+import { guarded } from '../own-code.ts';
 import type { Random } from '../random.ts';
 import type { Sample } from '../streams/sample.ts';
 import type { Stage, StagePolicy, Travels } from '../streams/stage.ts';
@@ -118,11 +119,16 @@ export function defineStage<
     readonly shorthand?: Short;
   },
 ): StageFactory<z.input<Schema>, z.output<Schema>, In & Sample, Out, Short> {
+  const hooks = ['evalVariant', 'reads', 'complete', 'identity', 'atATime', 'run'] as const;
+  const known = Object.freeze(guarded(`stage ${definition.name}`, definition, hooks)) as unknown as StageDefinition<
+    z.output<Schema>,
+    In & Sample,
+    Out
+  >;
   const factory = (written: unknown = {}) => {
     const { own, policy } = splitPolicy(written, definition.shorthand);
-    return { stage: { kind: 'defined' as const, name: definition.name, policy, options: own, definition } };
+    return { stage: { kind: 'defined' as const, name: definition.name, policy, options: own, definition: known } };
   };
-  const known = Object.freeze(definition) as unknown as StageDefinition<z.output<Schema>, In & Sample, Out>;
   return Object.assign(factory, { definition: known });
 }
 

@@ -1,9 +1,10 @@
 import { asyncScheduler, Observable, type OperatorFunction, type SchedulerLike } from 'rxjs';
 import { fail } from '../errors.ts';
+import { isPromise } from '../own-code.ts';
 import type { Budget } from './failures.ts';
 import { feed } from './feed.ts';
 import type { StageMeter } from './meter.ts';
-import { isPromise, mapOrdered } from './ordered/map-ordered.ts';
+import { mapOrdered } from './ordered/map-ordered.ts';
 import type { Carried, End } from './permits.ts';
 import type { Sample } from './sample.ts';
 

@@ -1,4 +1,5 @@
 import { fail, messageOf, PatchstreamError, printable } from '../errors.ts';
+import type { StageStats } from './meter.ts';
 import type { Sample } from './sample.ts';
 
 /** A sample that failed: what quarantine keeps of it. */
@@ -71,4 +72,18 @@ export class Budget {
       { where: `stage ${this.stage}`, cause: error },
     );
   }
+}
+
+/** What an earlier run has met: where samples became several, more than positions. */
+export function beforeOf(failures: ReadonlyMap<string, number>, positions: number, samples: number): Before {
+  const failed = [...failures.values()].reduce((sum, count) => sum + count, 0);
+  return { seen: Math.max(positions, samples + failed), out: samples, failures };
+}
+
+/** The failures of the whole job, as the quarantine has them. */
+export function withBefore(stats: readonly StageStats[], before: Before | undefined): readonly StageStats[] {
+  return stats.map((one) => {
+    const earlier = before?.failures.get(one.stage.replace(/^\d+:/, '')) ?? 0;
+    return { ...one, failures: one.failures + earlier };
+  });
 }

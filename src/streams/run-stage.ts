@@ -1,5 +1,5 @@
 import { asyncScheduler, Observable, type OperatorFunction, type SchedulerLike } from 'rxjs';
-import { fail } from '../errors.ts';
+import { fail, valueText } from '../errors.ts';
 import type { Budget } from './failures.ts';
 import type { StageMeter } from './meter.ts';
 import { runOrdered } from './ordered/map-ordered.ts';
@@ -129,5 +129,5 @@ export function describeValue(value: unknown, expected?: Sample): string {
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (value === null || value === undefined) return String(value);
   if (typeof value === 'object') return `an object with ${Object.keys(value).slice(0, 5).join(', ') || 'no fields'}`;
-  return `${typeof value} ${String(value).slice(0, 40)}`;
+  return typeof value === 'function' ? valueText(value) : `${typeof value} ${String(value).slice(0, 40)}`;
 }

@@ -1,8 +1,9 @@
 import { type AwakeTimer, awake } from '../awake-clock.ts';
 import { percentOf } from '../counts.ts';
-import { fail, messageOf } from '../errors.ts';
+import { fail, messageOf, valueText } from '../errors.ts';
 import type { Finished, RunEvent, Started } from '../events/events.ts';
 import { type Notice, notice } from '../events/notices.ts';
+import { isPromise } from '../own-code.ts';
 import type { Tracker, TrackerValue } from './define.ts';
 
 /** Where and for whom trackers are fed. */
@@ -104,8 +105,8 @@ class TrackerFeed {
       const tracker: Tracker | null | undefined = await this.#answer('open', () =>
         definition.open(options, { started, folder, base, say }),
       );
+      this.#open = tracker ?? undefined;
       if (typeof tracker?.event !== 'function') throw fail('TRACKER_OPEN', { found: openedText(tracker) });
-      this.#open = tracker;
       await this.#feedAll(tracker);
       if (this.#isOut) return this.#release();
       this.#open = undefined;
@@ -138,7 +139,7 @@ class TrackerFeed {
     this.#busyMs += now - began;
     const share = this.#busyMs / Math.max(1, now - this.#began);
     if (this.#busyMs > busy.least && share > busy.share) this.#slow(share);
-    if (!isThenable(answer)) return answer;
+    if (!isPromise(answer)) return answer;
     const late = this.#late(patience.event);
     this.#timer = late.timer;
     try {
@@ -198,9 +199,5 @@ class TrackerFeed {
 
 /** What a tracker that cannot hear events has given in its place. */
 function openedText(opened: unknown): string {
-  return typeof opened === 'object' && opened !== null ? 'an object without it' : String(opened);
-}
-
-function isThenable(value: unknown): value is Promise<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+  return typeof opened === 'object' && opened !== null ? 'an object without it' : valueText(opened);
 }

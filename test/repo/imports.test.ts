@@ -13,6 +13,7 @@ const everywhere = [
   'html.ts',
   'library-threads.ts',
   'machine.ts',
+  'own-code.ts',
   'random.ts',
   'native-reading.ts',
   'native-likeness.ts',

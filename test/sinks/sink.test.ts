@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { z } from 'zod';
+import type { PatchstreamError } from '../../src/errors.ts';
+import { noticeText } from '../../src/events/notices.ts';
 import { defineSink, type OpenSink } from '../../src/sinks/sink.ts';
 import { runNumbered } from '../kit/runs/jobs.ts';
 
@@ -72,6 +74,13 @@ t.test('one that cannot work is an error when it is opened, and closed where it 
     [{ close }, /own gave an object without write, commit\. Look at its `open`/],
     [{ write: () => 1, commit: () => {} }, /an object without close/],
     [{ write: () => 1, commit: 'no', close }, /an object without commit/],
+    [function openLater() {}, /own gave the function openLater\. Look/],
+    [() => ({ commit: 'its text is not shown' }), /own gave a function\. Look/],
+    [class Files {}, /own gave the class Files\. Look/],
+    [
+      { close: () => Promise.reject(new Error('broken')) },
+      /an object without write, commit, .*`close` threw: broken\. L/,
+    ],
   ];
   for (const [i, [given, message]] of faults.entries())
     await t.rejects(
@@ -104,4 +113,26 @@ t.test('what it throws, at once or later, is its sample’s failure, and of `clo
     ),
     /broken/,
   );
+});
+
+t.test('an error that has ended the run is told, whatever `close` throws thereafter', async (t) => {
+  const root = t.testdir({});
+  const broken = (found: string) => () => {
+    throw new Error(found);
+  };
+  const notices: string[] = [];
+  const running = runNumbered(
+    join(root, 'a'),
+    own(() => ({ write: () => 1, commit: broken('no room'), close: broken('not open') })),
+    { count: 5, onEvent: (event) => event.type === 'notice' && notices.push(noticeText(event)) },
+  );
+  const message =
+    'STAGE_BROKEN: sink own must get through its `commit` without an error; got: no room. Look at `commit` of its definition.';
+  const error: PatchstreamError = await running.then(
+    () => t.fail('has run'),
+    (error) => error,
+  );
+  t.equal(error.message, message);
+  t.match(error.cause, { message: 'no room', cause: { code: 'STAGE_BROKEN', message: /its `close` .*: not open/ } });
+  t.match(notices, [/^The sink could not be closed after the error .*: STAGE_BROKEN: .*not open/]);
 });

@@ -2,13 +2,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { z } from 'zod';
+import type { RunEvent } from '../../src/events/events.ts';
 import type { Definition } from '../../src/pipeline/definition.ts';
-import { definePipeline } from '../../src/runs/loader/define.ts';
+import { definePipeline, pipeline } from '../../src/runs/loader/define.ts';
 import { run } from '../../src/runs/run.ts';
 import { toJsonl } from '../../src/sinks/to-jsonl.ts';
 import { mixture } from '../../src/sources/mixture/mixture.ts';
-import { defineSource } from '../../src/sources/source.ts';
+import { defineSource, type Source } from '../../src/sources/source.ts';
 import { decode, resize } from '../../src/stages/index.ts';
+import type { Sample } from '../../src/streams/sample.ts';
 import { gradient, jpeg } from '../kit/pictures/pictures.ts';
 
 /** A source of a user's own that gives what it likes. */
@@ -46,6 +48,12 @@ t.test(
       ),
       [{ ...whole(bytes), key: undefined }, /no function key/],
       [{ ...whole(bytes), read: 'read' }, /no function read/],
+      [{ ...whole(bytes), count: () => 'its text is not shown' }, /own gave count the function count\. L/],
+      [
+        { ...whole(bytes), key: undefined, close: () => Promise.reject(new Error('broken')) },
+        /own gave no function key, of which `close` threw: broken\. Look/,
+      ],
+      [function openLater() {} as unknown, /own gave the function openLater\. Look/],
     ];
     for (const [i, [given, found]] of faults.entries()) {
       const source = own(() => given);
@@ -68,6 +76,57 @@ t.test(
     );
   },
 );
+
+t.test(
+  'what its functions throw says whose they are; what has ended the run is told, whatever `close` throws',
+  async (t) => {
+    const root = t.testdir({});
+    const bytes = await jpeg(gradient(8, 8));
+    const broken = (found: string) => () => {
+      throw new Error(found);
+    };
+    const close = broken('not open');
+    const text = (hook: string, found: string) =>
+      `STAGE_BROKEN: source own must get through its \`${hook}\` without an error; got: ${found}. Look at \`${hook}\` of its definition.`;
+    const ways = { open: own(broken('no disk')), close: own(() => ({ ...whole(bytes), close })) };
+    await t.rejects(run(job(ways.open, join(root, 'a'))), { message: text('open', 'no disk'), cause: Error });
+    await t.rejects(run(job(ways.close, join(root, 'b'))), { message: text('close', 'not open') });
+    const both = own(() => ({ ...whole(bytes), read: broken('no file'), close }));
+    const nothing = { code: 'NOTHING_LEFT', cause: { message: text('close', 'not open') } };
+    await t.rejects(run(job(both, join(root, 'c'))), nothing);
+    await t.rejects(async () => {
+      for await (const batch of pipeline(
+        both as unknown as Source<Sample & { bytes: Uint8Array }>,
+        decode(),
+        resize(8),
+      ).batches(2))
+        t.fail(batch);
+    }, nothing);
+    const key = own(() => ({ ...whole(bytes), key: broken('no name') }));
+    await t.rejects(run(job(key, join(root, 'd'))), {
+      message: /^STAGE_BROKEN: the source must get through its `key`/,
+    });
+    let closed = 0;
+    const parts = [
+      { name: 'a', source: own(() => ({ ...whole(bytes), close })) },
+      { name: 'b', source: own(() => ({ ...whole(bytes), close: () => void closed++ })) },
+    ];
+    await t.rejects(run(job(mixture({ parts }), join(root, 'e'))), { message: /source mixture .* `close` .*not open/ });
+    t.equal(closed, 1, 'the others are closed all the same');
+  },
+);
+
+t.test('who ends a run by its signal while a source is opened has cancelled it', async (t) => {
+  const stop = new AbortController();
+  const source = own(() => {
+    stop.abort(new Error('enough'));
+    throw stop.signal.reason;
+  });
+  const events: RunEvent[] = [];
+  const running = run(job(source, join(t.testdir({}), 'out')), { signal: stop.signal, onEvent: (e) => events.push(e) });
+  await t.rejects(running, { message: /enough/ });
+  t.match(events.at(-1), { type: 'finished', how: 'cancelled' });
+});
 
 t.test('a sample that is none fails by itself', async (t) => {
   const root = t.testdir({});

@@ -276,9 +276,15 @@ t.test('a tracker opens, hears and closes at once or with promises; one that can
     t.same(codes(), []);
   }
   t.equal(heard, 6);
+  let closed = 0;
+  const close = () => void closed++;
   for (const [given, found] of [
     [undefined, /TRACKER_OPEN: .*`event`; got undefined/],
     [{}, /got an object without it/],
+    [{ close }, /got an object without it/],
+    [{ event: 3, close: () => Promise.reject(close()) }, /got an object without it/],
+    [{ close: 3 }, /got an object without it/],
+    [() => 'its text is not shown', /got a function\. Look/],
   ] as const) {
     const { trackers, texts } = feeding(() => given as never);
     trackers.hear(started);
@@ -286,4 +292,5 @@ t.test('a tracker opens, hears and closes at once or with promises; one that can
     await trackers.end(finished);
     t.match(texts(), [found]);
   }
+  t.equal(closed, 2, 'what it has open is closed');
 });

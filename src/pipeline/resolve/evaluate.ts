@@ -13,7 +13,7 @@ import { found } from '../options.ts';
 import type { Problems } from '../problem.ts';
 import type { Registry } from '../registry.ts';
 import { inferSpecs, type ResolvedStage } from './infer-specs.ts';
-import { addIssues, parseNamed } from './named.ts';
+import { addIssues, answered, parseNamed } from './named.ts';
 import { oneOf } from './outputs.ts';
 
 export interface ResolvedSource {
@@ -77,7 +77,8 @@ export function checkSource(value: unknown, path: Path, problems: Problems): Res
   });
   if (!sound) return undefined;
   addIssues(() => definition.check?.(whole), named, problems);
-  return { name, options: whole, definition, spec: definition.spec(whole) };
+  const spec = answered(() => definition.spec(whole), named, problems);
+  return spec === undefined ? undefined : { name, options: whole, definition, spec };
 }
 
 /** The spec of samples of which nothing is known. */

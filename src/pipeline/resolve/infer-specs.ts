@@ -6,7 +6,7 @@ import type { Path } from '../file/locate.ts';
 import { policyOptions } from '../file/policy.ts';
 import type { Problems } from '../problem.ts';
 import type { AnyStage, Registry } from '../registry.ts';
-import { addIssues, parseNamed } from './named.ts';
+import { addIssues, answered, type Named, parseNamed } from './named.ts';
 import { stageIds } from './stage-ids.ts';
 
 /** A stage with its options parsed and its place in the chain known. */
@@ -69,18 +69,24 @@ export function inferSpecs(
     }
     const definition = stage.definition as AnyStage;
     const parsed = parseNamed(definition.options, stage.options, { ...named, also: policyNames }, problems);
-    const options = parsed === undefined ? undefined : completed(definition, parsed, place);
+    const options = parsed === undefined ? undefined : completed(definition, parsed, { place, named, problems });
     const giver = (field: string) => giverOf(field, later.slice(index + 1), registry);
     const sound =
       options !== undefined && checkStage({ definition, options, spec: before, id, at, giver, problems, place });
     spec = sound ? specAfter(definition, options, before, { id, at, problems, place }) : { ...before, open: true };
-    const identity = sound ? definition.identity?.(options, place) : undefined;
+    const identity = sound ? answered(() => definition.identity?.(options, place), named, problems) : undefined;
     return { ...common, options, definition, ...(identity && { identity }), after: spec };
   });
 }
 
-function completed(definition: AnyStage, parsed: unknown, place: StagePlace): unknown {
-  return definition.complete === undefined ? parsed : Object.freeze(definition.complete(parsed, place));
+/** Undefined, and a problem, where the stage's code throws. */
+function completed(
+  definition: AnyStage,
+  parsed: unknown,
+  { place, named, problems }: Pick<Checking, 'place' | 'problems'> & { readonly named: Named },
+): unknown {
+  if (definition.complete === undefined) return parsed;
+  return answered(() => Object.freeze(definition.complete!(parsed, place)), named, problems);
 }
 
 const policyNames = Object.keys(policyOptions.shape);
@@ -119,12 +125,12 @@ function specAfter(
 ): Spec {
   try {
     const after = definition.output(spec, options, place);
-    if (typeof after?.fields !== 'object') throw new TypeError('its `output` gives no spec');
+    if (typeof after?.fields !== 'object') throw new TypeError('no spec');
     return spec.open ? { ...after, open: true } : after;
   } catch (cause) {
     // Behind an open spec the stage was handed a guess, which it need not be able to continue.
     const who = `stage ${id}`;
-    const slots = { owner: who, found: messageOf(cause) };
+    const slots = { owner: who, hook: 'output', found: messageOf(cause) };
     if (!spec.open) problems.add(fail('STAGE_BROKEN', slots, { cause }), at, { key: true, who });
     return { ...spec, open: true };
   }

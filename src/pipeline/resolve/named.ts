@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { fail, messageOf, type ValidationIssue } from '../../errors.ts';
+import { fail, messageOf, PatchstreamError, type ValidationIssue } from '../../errors.ts';
 import type { Path } from '../file/locate.ts';
 import { parseOptions } from '../options.ts';
 import type { Problems } from '../problem.ts';
@@ -39,7 +39,21 @@ export function addIssues(
       problems.add(error, path, { key: option === undefined, who });
     }
   } catch (cause) {
-    problems.add(fail('STAGE_BROKEN', { owner, found: messageOf(cause) }, { cause }), at, { key: true, who });
+    problems.add(fail('STAGE_BROKEN', { owner, hook: 'check', found: messageOf(cause) }, { cause }), at, {
+      key: true,
+      who,
+    });
+  }
+}
+
+/** What a function of something's definition answers; undefined, and a problem, where its code throws. */
+export function answered<T>(ask: () => T, { at, who }: Named, problems: Problems): T | undefined {
+  try {
+    return ask();
+  } catch (error) {
+    if (!(error instanceof PatchstreamError)) throw error;
+    problems.add(error, at, { key: true, who });
+    return undefined;
   }
 }
 

@@ -2,6 +2,7 @@ import { Observable } from 'rxjs';
 import { fail } from '../../errors.ts';
 import { inLargePages } from '../../external-memory.ts';
 import type { HostTensor } from '../../models/model.ts';
+import { closeBehind, type Ended } from '../../own-code.ts';
 import { builtin } from '../../pipeline/builtin.ts';
 import { cellsOf } from '../../pipeline/cells.ts';
 import { soundPipeline } from '../../pipeline/check.ts';
@@ -86,6 +87,7 @@ export async function* batchesOf<S>(
   { views = false, signal, cells, fields: only }: BatchOptions & Cutting = {},
 ): AsyncGenerator<Batch<S>> {
   const { loader, records, spec, threads, finish, close } = opened;
+  let ended: Ended | undefined;
   try {
     if (records !== undefined) {
       for await (const batch of recordBatches(records, n, {
@@ -110,8 +112,11 @@ export async function* batchesOf<S>(
     }
     if (signal?.aborted) throw cancelled(signal);
     finish();
+  } catch (error) {
+    ended = { error };
+    throw error;
   } finally {
-    await close();
+    await closeBehind(ended, close);
   }
 }
 
@@ -123,6 +128,7 @@ const isPicture = (spec: Spec) => (field: string) => spec.fields[field] === 'pic
 /** The samples one by one, as they leave the last stage, not rendered; with the options of `batches`. */
 export async function* samples<S>(definition: Definition, options: OpenOptions = {}): AsyncGenerator<S> {
   const opened = await openLoader(soundPipeline(definition, builtin, { ends: false }), options);
+  let ended: Ended | undefined;
   try {
     for await (const { sample, permit } of iterate(opened.loader.samples, options.signal)) {
       // The sample is the caller's until it asks for the next.
@@ -134,8 +140,11 @@ export async function* samples<S>(definition: Definition, options: OpenOptions =
     }
     if (options.signal?.aborted) throw cancelled(options.signal);
     opened.finish();
+  } catch (error) {
+    ended = { error };
+    throw error;
   } finally {
-    await opened.close();
+    await closeBehind(ended, opened.close);
   }
 }
 

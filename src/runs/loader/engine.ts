@@ -1,6 +1,7 @@
 import { asyncScheduler, map, type Observable, type SchedulerLike } from 'rxjs';
-import { fail } from '../../errors.ts';
+import { fail, valueText } from '../../errors.ts';
 import { BufferPool } from '../../files/buffer-pool.ts';
+import { called, isPromise } from '../../own-code.ts';
 import type { ResolvedStage } from '../../pipeline/resolve/infer-specs.ts';
 import { Random } from '../../random.ts';
 import type { Fields, OpenSource } from '../../sources/source.ts';
@@ -9,7 +10,6 @@ import { clockOf } from '../../streams/feed.ts';
 import { gate } from '../../streams/gate.ts';
 import { StageMeter, type StageStats } from '../../streams/meter.ts';
 import { inOrder } from '../../streams/ordered/in-order.ts';
-import { isPromise } from '../../streams/ordered/map-ordered.ts';
 import { order } from '../../streams/ordered/order.ts';
 import { type Carried, Permits } from '../../streams/permits.ts';
 import type { ReadAhead } from '../../streams/read-ahead.ts';
@@ -131,7 +131,7 @@ export function loader(source: OpenSource<Fields | Drop>, options: LoaderOptions
   const placeOf = order(source, seed, shuffle);
   const ticket = (position: number): Ticket => {
     const { epoch, index } = placeOf(position);
-    return { key: source.key(index), position, epoch, index };
+    return { key: called('the source', 'key', () => source.key(index)), position, epoch, index };
   };
   // Only where nothing of the chain keeps a sample, and its end says when it is rendered.
   const retains = stages.some(({ definition }) => definition?.retainsInput !== false);
@@ -140,7 +140,7 @@ export function loader(source: OpenSource<Fields | Drop>, options: LoaderOptions
     const fields: Fields | Drop | PromiseLike<Fields | Drop> = source.read(index, signal, memory);
     const join = (fields: Fields | Drop) => {
       if (fields instanceof Drop) return fields;
-      if (typeof fields !== 'object' || fields === null) throw fail('SOURCE_READ', { found: String(fields) });
+      if (typeof fields !== 'object' || fields === null) throw fail('SOURCE_READ', { found: valueText(fields) });
       if (ahead.isMeasured) ahead.holds(bytesHeld(fields));
       if (weight?.holds(position, bytesHeld(fields))) permits.wake();
       return Object.assign({ key, position, epoch }, fields);

@@ -3,6 +3,7 @@ import { fail, messageOf, printable } from '../../errors.ts';
 import { inferenceStages } from '../../inference/index.ts';
 import type { InferenceOptions } from '../../inference/stage.ts';
 import { foundTrained } from '../../inference/trained.ts';
+import { called } from '../../own-code.ts';
 import { writtenFolders } from '../../pipeline/resolve/overlap.ts';
 import type { Resolved } from '../../pipeline/resolve/resolve.ts';
 import type { Fields, OpenSource } from '../../sources/source.ts';
@@ -55,6 +56,11 @@ export function openSource(
     progress: onLine,
     ...(options.writes && { written: writtenFolders(definition, { sink }) }),
   });
+}
+
+/** Closes a source that may be a user's own. @throws STAGE_BROKEN where that cannot be done */
+export async function closeSource(source: OpenSource<Fields | Drop> | undefined, name: string): Promise<void> {
+  await called(`source ${name}`, 'close', () => source?.close?.());
 }
 
 /** Looks for the models that stages ask, before a run begins. @throws TRAINED_MISSING and what else is wrong with one */
@@ -162,7 +168,7 @@ export async function openLoader(resolved: Readable, options: OpenOptions = {}):
     },
     async close() {
       abort.abort();
-      await source.close?.();
+      await closeSource(source, resolved.source!.name);
     },
   };
 }

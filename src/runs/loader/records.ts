@@ -1,10 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
 import { fail, messageOf } from '../../errors.ts';
 import type { HostTensor } from '../../models/model.ts';
+import { isPromise } from '../../own-code.ts';
 import type { ResolvedStage } from '../../pipeline/resolve/infer-specs.ts';
 import { Random } from '../../random.ts';
 import type { Fields, OpenSource } from '../../sources/source.ts';
-import { isPromise } from '../../streams/ordered/map-ordered.ts';
 import { order, type Place } from '../../streams/ordered/order.ts';
 import type { Sample } from '../../streams/sample.ts';
 import { type CellLayout, emptyField, fieldBytes } from '../../train/cells.ts';

@@ -2,6 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { counted } from '../../counts.ts';
 import { only } from '../../files/system.ts';
+import { called } from '../../own-code.ts';
 import { redactRow, reveal, type Secret } from '../../pipeline/file/redact.ts';
 import type { ResolvedSource } from '../../pipeline/resolve/evaluate.ts';
 import type { OpenSource } from '../../sources/source.ts';
@@ -31,7 +32,7 @@ export async function filesOfSource(
       ? (
           await Promise.all(spread(read.length, (index) => read[index]).map((path) => filesAt(resolve(base, path))))
         ).flat()
-      : spread(source.count, (index) => source.file!(index));
+      : spread(source.count, (index) => called('the source', 'file', () => source.file!(index)));
   return standing(spread(paths.length, (index) => paths[index]));
 }
 

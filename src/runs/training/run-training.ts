@@ -7,6 +7,7 @@ import { notice } from '../../events/notices.ts';
 import { countOf } from '../../files/passed-over.ts';
 import { prepareThreads } from '../../library-threads.ts';
 import { machine } from '../../machine.ts';
+import { closeBehind, type Ended } from '../../own-code.ts';
 import type { ResolvedTrain } from '../../pipeline/resolve/outputs.ts';
 import type { Resolved } from '../../pipeline/resolve/resolve.ts';
 import type { OpenSource } from '../../sources/source.ts';
@@ -20,7 +21,7 @@ import type { RunContext } from '../context.ts';
 import { failureOf, startedOf } from '../events/make-events.ts';
 import type { Threads } from '../loader/engine.ts';
 import { loadingBytes } from '../loader/loading-memory.ts';
-import { type Opened, openLoader, openSource } from '../loader/open.ts';
+import { closeSource, type Opened, openLoader, openSource } from '../loader/open.ts';
 import { readingNow } from '../loader/reading.ts';
 import { rendering } from '../loader/rendering.ts';
 import { filesOfSource } from '../loader/source-files.ts';
@@ -48,6 +49,7 @@ export async function runTraining(resolved: Resolved, context: RunContext): Prom
   const onFailure = (failure: Failure) => events.emit(failureOf(failure));
   let source: OpenSource | undefined;
   let opened: Opened | undefined;
+  let ended: Ended | undefined;
   let sum: Sum | undefined;
   try {
     // Said before hours of training, not after.
@@ -96,9 +98,12 @@ export async function runTraining(resolved: Resolved, context: RunContext): Prom
       ...(best && { best }),
       ...(early && { stoppedEarly: true }),
     };
+  } catch (error) {
+    ended = { error };
+    throw error;
   } finally {
     context.account = { stats: opened?.loader.stats() ?? [], ...(sum && { sum }) };
-    await (opened?.close() ?? source?.close?.());
+    await closeBehind(ended, () => opened?.close() ?? closeSource(source, resolved.source!.name));
   }
 }
 

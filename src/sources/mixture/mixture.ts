@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { fail, PatchstreamError, type ValidationIssue } from '../../errors.ts';
 import { PassedOver } from '../../files/passed-over.ts';
+import { closeAll, closeBehind } from '../../own-code.ts';
 import { classDifference } from '../classes.ts';
 import type { Fields, OpenSource, PartShare } from '../open-source.ts';
 import { isSelecting, type Selection, selected } from '../selection.ts';
@@ -94,9 +95,7 @@ export const mixture = defineSource({
   async open({ parts, samples, ...chosen }, context) {
     const names = namesOf(parts);
     const whole = await openAll(parts, context, isSelecting(chosen));
-    const close = async () => {
-      await Promise.all(whole.map((source) => source.close?.()));
-    };
+    const close = () => closeAll(whole);
     try {
       const { sources, shares } = sharedOut(parts, whole, { samples, chosen, names });
       const { fields, open } = commonSpec(parts.map(({ source }) => specOf(source)));
@@ -140,7 +139,7 @@ export const mixture = defineSource({
         close,
       };
     } catch (error) {
-      await close();
+      await closeBehind({ error }, close);
       throw error;
     }
   },
@@ -193,7 +192,7 @@ async function openAll(parts: readonly Part[], context: SourceContext, once: boo
     }
     return opened;
   } catch (error) {
-    await Promise.all(opened.map((source) => source.close?.()));
+    await closeBehind({ error }, () => closeAll(opened));
     throw error;
   }
 }

@@ -6,6 +6,7 @@ import {
   type Subscriber,
   type Subscription,
 } from 'rxjs';
+import { isPromise } from '../../own-code.ts';
 import { clockOf, feed } from '../feed.ts';
 
 /** What `mapOrdered` reports of an item, for meters. */
@@ -303,9 +304,4 @@ export function runOrdered<A, V, B>(
     for (let slot = head; slot !== undefined; slot = slot.next) abandon?.(slot.item);
     head = tail = unstarted = undefined;
   };
-}
-
-/** True for anything with a `then`: a promise, or a thenable of virtual time. */
-export function isPromise<B>(value: B | PromiseLike<B>): value is PromiseLike<B> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }

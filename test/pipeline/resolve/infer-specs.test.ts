@@ -195,14 +195,14 @@ t.test('what the code of a stage throws is a problem of that stage, but not for 
     },
   });
   const broken =
-    'stages.0.own (key) stage own STAGE_BROKEN stage own must check its options and its spec without an error; it threw';
-  t.same(infer([thrower()]).said, [`${broken} mine. Change \`check\` or \`output\` of its definition.`]);
+    'stages.0.own (key) stage own STAGE_BROKEN stage own must get through its `output` without an error; got:';
+  t.same(infer([thrower()]).said, [`${broken} mine. Look at \`output\` of its definition.`]);
   t.same(infer([thrower()]).resolved[0]!.after, { ...bytes, open: true });
   const open: Spec = { fields: { x: 'bytes' }, open: true };
   t.same([infer([thrower()], open).said, infer([thrower()], open).resolved[0]!.after], [[], open]);
   for (const nothing of [undefined, {}, { fields: 3 }]) {
     const { said, opens } = infer([stage({ output: () => nothing as never })()]);
-    t.same(said, [`${broken} its \`output\` gives no spec. Change \`check\` or \`output\` of its definition.`]);
+    t.same(said, [`${broken} no spec. Look at \`output\` of its definition.`]);
     t.same(opens, [true]);
   }
   const checker = stage({
@@ -210,8 +210,18 @@ t.test('what the code of a stage throws is a problem of that stage, but not for 
       throw new Error('why');
     },
   });
-  t.match(infer([checker()]).said, [/^stages\.0\.own \(key\) stage own STAGE_BROKEN .*threw why/]);
+  t.match(infer([checker()]).said, [/^stages\.0\.own \(key\) stage own STAGE_BROKEN .* its `check` .*: why/]);
   t.same(infer([checker()]).opens, [true]);
+  for (const hook of ['complete', 'identity'] as const) {
+    const own = stage({
+      [hook]: () => {
+        throw new Error('mine');
+      },
+    });
+    t.match(infer([own()]).said, [
+      new RegExp(`^stages\\.0\\.own \\(key\\) stage own STAGE_BROKEN .* its \`${hook}\` .*: mine\\.`),
+    ]);
+  }
   const closing = stage({ output: () => ({ fields: {} }) });
   t.same(infer([closing()], open).resolved[0]!.after, { fields: {}, open: true }, 'what is open stays open');
   t.end();
