@@ -4,6 +4,7 @@ import { printable } from '../errors.ts';
 import type { Progress, RunEvent, RunSummary } from '../events/events.ts';
 import { flopsText, mfuText } from '../train/flops.ts';
 import type { Output } from './command.ts';
+import { cutTo, widthOf } from './figures/width.ts';
 import { sentencesOf } from './sentences.ts';
 
 /** Shows a run while it goes, and its end: a listener of its events. */
@@ -97,8 +98,8 @@ function endLines({ lines, done, failures, drops, seconds, earlier }: RunSummary
 export function barText(progress: Progress, columns: number): string {
   const { done, ended = done, total } = progress;
   const rest = progressText(progress);
-  const width = Math.min(30, columns - rest.length - 3);
-  if (total === undefined || total === 0 || width < 5) return rest.slice(0, columns - 1);
+  const width = Math.min(30, columns - widthOf(rest) - 3);
+  if (total === undefined || total === 0 || width < 5) return cutTo(rest, columns - 1, 'end');
   const full = Math.round(width * Math.min(1, ended / total));
   return `${'█'.repeat(full)}${'░'.repeat(width - full)}  ${rest}`;
 }

@@ -4,7 +4,6 @@ import { PipelineProblems } from '../pipeline/check.ts';
 import { parsePart } from '../pipeline/part.ts';
 import {
   aboutText,
-  columns,
   failuresOf,
   readStudy,
   runStudy,
@@ -14,6 +13,7 @@ import {
 } from '../studies/index.ts';
 import { problemLines } from './check.ts';
 import { type Command, exits, onlyWord } from './command.ts';
+import { tableLines } from './figures/table.ts';
 import { signals } from './run.ts';
 
 /** `patchstream study <file>` */
@@ -50,7 +50,10 @@ export const study: Command = {
       });
       const page = await writePage(read.output, result);
       if (given.flag('json')) stdout.write(`${JSON.stringify(result, null, 2)}\n`);
-      else stdout.write(printableLines(`${columns(studyTable(result))}${aboutText(result)}\nstudy: ${page}\n`));
+      else
+        stdout.write(
+          `${[...tableLines(studyTable(result)), printableLines(aboutText(result)), `study: ${printable(page)}`].join('\n')}\n`,
+        );
       return failuresOf(result).length > 0 ? exits.failed : exits.ok;
     } catch (error) {
       if (error instanceof PipelineProblems) {

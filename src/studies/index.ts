@@ -3,6 +3,6 @@
  * folders: it goes on after a kill, and parts of it run on several machines. Imports pipeline and runs.
  */
 export { isStudy, readStudy, type Study, studyOptions } from './options.ts';
-export { aboutText, columns, failuresOf, studyTable, writePage } from './page.ts';
+export { aboutText, failuresOf, studyTable, writePage } from './page.ts';
 export type { Outcome, RowResult, Summary } from './results.ts';
 export { checkStudy, runStudy, type StudyEvent, type StudyOptions, type StudyResult } from './run-study.ts';

@@ -57,20 +57,6 @@ function searchText({ search }: RowResult): string {
   return `${texts(search.chosen, {}).join(', ')}, of ${tries}`;
 }
 
-/** A table in columns, for a terminal. */
-export function columns(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
-  return rows
-    .map(
-      (row) =>
-        `${row
-          .map((cell, i) => cell.padEnd(widths[i]!))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
-}
-
 /** Writes the page of a study beside its runs. @throws FILE_WRITE */
 export async function writePage(folder: string, result: StudyResult): Promise<string> {
   const path = join(folder, 'study.html');

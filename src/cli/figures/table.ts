@@ -1,9 +1,10 @@
 import { printable } from '../../errors.ts';
+import { cutTo, padded, widthOf } from './width.ts';
 
 /** What stands in a table: a text that is shown whole, or one that may be cut, at its start (a path, whose end tells more) or its end, with what must follow it. */
 export type Cell = string | { readonly text: string; readonly cut: 'start' | 'end'; readonly tail?: string };
 
-/** So many characters are left of a text that is cut, before columns are left out. */
+/** So many columns are left of a text that is cut, before columns are left out. */
 const leastLeft = 8;
 const gap = '  ';
 
@@ -17,40 +18,40 @@ export function tableLines(
   rows: readonly (readonly Cell[])[],
   { columns = Number.POSITIVE_INFINITY, numbers = false }: { columns?: number | undefined; numbers?: boolean } = {},
 ): string[] {
-  const cells = rows.map((row) => row.map(charactersOf));
+  const cells = rows.map((row) => row.map(shownCell));
   const widths = fitted(cells, columns);
   const all = Math.max(0, ...cells.map((row) => row.length));
   return cells.map((row) => {
     const line = row.slice(0, widths.length).map((cell, i) => {
-      const text = shown(cell, widths[i]!);
-      const space = ' '.repeat(Math.max(0, widths[i]! - lengthOf(text)));
-      return numbers && i > 0 ? space + text : text + space;
+      const width = widths[i]!;
+      const text = fittedText(cell, width);
+      return numbers && i > 0 ? ' '.repeat(Math.max(0, width - widthOf(text))) + text : padded(text, width);
     });
     return [...line, ...(widths.length < all ? ['…'] : [])].join(gap).trimEnd();
   });
 }
 
-interface Characters {
-  readonly text: readonly string[];
+interface Shown {
+  readonly text: string;
+  readonly width: number;
   readonly cut?: 'start' | 'end';
   readonly tail: string;
 }
 
-function charactersOf(cell: Cell): Characters {
-  if (typeof cell === 'string') return { text: [...printable(cell)], tail: '' };
-  return { text: [...printable(cell.text)], cut: cell.cut, tail: cell.tail === undefined ? '' : ` ${cell.tail}` };
+function shownCell(cell: Cell): Shown {
+  const { cut, tail, ...own } = typeof cell === 'string' ? { text: cell } : { ...cell };
+  const text = printable(own.text);
+  return { text, width: widthOf(text), ...(cut && { cut }), tail: tail === undefined ? '' : ` ${printable(tail)}` };
 }
 
 /** The width of each column that is shown. */
-function fitted(rows: readonly (readonly Characters[])[], columns: number): number[] {
+function fitted(rows: readonly (readonly Shown[])[], columns: number): number[] {
   const count = Math.max(0, ...rows.map((row) => row.length));
   const all = Array.from({ length: count }, (_, i) => rows.flatMap((row) => row[i] ?? []));
-  const whole = all.map((cells) => Math.max(...cells.map(({ text, tail }) => text.length + tail.length)));
+  const whole = all.map((cells) => Math.max(...cells.map(({ width, tail }) => width + widthOf(tail))));
   const least = all.map((cells) =>
     Math.max(
-      ...cells.map(
-        ({ text, cut, tail }) => (cut === undefined ? text.length : Math.min(leastLeft, text.length)) + tail.length,
-      ),
+      ...cells.map(({ width, cut, tail }) => (cut === undefined ? width : Math.min(leastLeft, width)) + widthOf(tail)),
     ),
   );
   const taken = (widths: readonly number[]) =>
@@ -71,13 +72,6 @@ function fitted(rows: readonly (readonly Characters[])[], columns: number): numb
   return widths;
 }
 
-function shown({ text, cut, tail }: Characters, width: number): string {
-  const room = width - tail.length;
-  if (cut === undefined || text.length <= room) return text.join('') + tail;
-  const left = cut === 'start' ? ['…', ...text.slice(text.length - room + 1)] : [...text.slice(0, room - 1), '…'];
-  return left.join('') + tail;
-}
-
-function lengthOf(text: string): number {
-  return [...text].length;
+function fittedText({ text, cut, tail }: Shown, width: number): string {
+  return (cut === undefined ? text : cutTo(text, width - widthOf(tail), cut)) + tail;
 }

@@ -1,4 +1,5 @@
 import type { Given, Terminal } from '../command.ts';
+import { padded, widthOf } from '../figures/width.ts';
 
 /** A kind of thing that `inspect` can look into. */
 export interface Inspection {
@@ -15,6 +16,6 @@ export type Place = 'file' | 'folder' | 'device' | 'nothing';
 
 /** Rows of a name and what is said of it, in columns. */
 export function twoColumns(rows: readonly (readonly [string, string])[]): string {
-  const width = Math.max(...rows.map(([name]) => name.length));
-  return rows.map(([name, text]) => `${name.padEnd(width)}  ${text}\n`).join('');
+  const width = Math.max(...rows.map(([name]) => widthOf(name)));
+  return rows.map(([name, text]) => `${padded(name, width)}  ${text}\n`).join('');
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { type Cell, tableLines } from '../../../src/cli/figures/table.ts';
+import { widthOf } from '../../../src/cli/figures/width.ts';
 
 const rows: Cell[][] = [
   [
@@ -53,15 +54,29 @@ t.test('columns of numbers end below each other', (t) => {
   t.end();
 });
 
+t.test('columns stand below each other in every script', (t) => {
+  const photos: Cell[][] = [
+    [{ text: '旅行/写真.jpg', cut: 'start' }, 'cat'],
+    [{ text: 'e\u0301te\u0301.jpg', cut: 'start' }, 'dog'],
+    [{ text: 'a.jpg', cut: 'start' }, '猫'],
+  ];
+  t.same(tableLines(photos), ['旅行/写真.jpg  cat', 'e\u0301te\u0301.jpg        dog', 'a.jpg          猫']);
+  t.same(tableLines(photos, { columns: 15 }), ['…/写真.jpg  cat', 'e\u0301te\u0301.jpg     dog', 'a.jpg       猫']);
+  t.end();
+});
+
 t.test('a table fits whenever its least form does, and is safe to be shown', (t) => {
-  const cell = fc.record({ text: fc.string({ unit: 'binary', maxLength: 40 }), cut: fc.constantFrom('start', 'end') });
+  const cell = fc.record({
+    text: fc.oneof(fc.string({ unit: 'binary', maxLength: 40 }), fc.string({ unit: 'grapheme', maxLength: 40 })),
+    cut: fc.constantFrom('start', 'end'),
+  });
   const table = fc
     .integer({ min: 1, max: 6 })
     .chain((columns) => fc.array(fc.array(cell, { minLength: columns, maxLength: columns }), { maxLength: 5 }));
   fc.assert(
     fc.property(table, fc.integer({ min: 20, max: 120 }), (cells, columns) => {
       for (const line of tableLines(cells as Cell[][], { columns })) {
-        t.ok([...line].length <= columns, line);
+        t.ok(widthOf(line) <= columns, line);
         // biome-ignore lint/suspicious/noControlCharactersInRegex: the very characters that a terminal acts on.
         t.notMatch(line, /[\u0000-\u001f\u007f-\u009f]/);
       }
