@@ -22,11 +22,13 @@ export interface OnnxSummary extends Pick<OnnxGraph, 'metadata'> {
   readonly about: string;
   readonly inputs: readonly OnnxSeen[];
   readonly outputs: readonly OnnxSeen[];
-  /** Also those of graphs within nodes, as of a loop. */
+  /** Also those of graphs within nodes, as of a loop, and of the functions of the file, each once. */
   readonly nodes: number;
   /** How many nodes have which operation, the most frequent first; those of other domains as `com.microsoft.Gelu`. */
   readonly operations: Readonly<Record<string, number>>;
+  /** Those that the file brings: of its graphs, those in nodes (`Constant`), and sparse ones. */
   readonly tensors: number;
+  /** In all of them; of sparse ones those that are stored. */
   readonly values: number;
   /** Of the tensors. */
   readonly types: readonly string[];
@@ -37,6 +39,12 @@ export interface OnnxSummary extends Pick<OnnxGraph, 'metadata'> {
 /** Graphs lie in nodes of graphs; a file with more of them is none that a program has made. */
 const mostNested = 32;
 const usual = 'ai.onnx';
+/** What attributes hold as they are, by the numbers of their fields: one number or text, or a list of them. */
+const listedTypes: Readonly<Record<number, Listed>> = {
+  ...({ 2: 'float32', 3: 'int64', 4: 'string' } as const),
+  ...({ 7: 'float32', 8: 'int64', 9: 'string' } as const),
+};
+type Listed = 'float32' | 'int64' | 'string';
 const noTensors: Readonly<Record<number, string>> = { 4: 'sequence', 5: 'map', 8: 'sparse tensor', 9: 'optional' };
 
 /** Looks into a file of ONNX, whoever wrote it; the bytes of tensors are passed over. @throws ONNX_DAMAGED, FILE_UNREADABLE */
@@ -72,6 +80,8 @@ class Looking {
       if (text !== undefined) text.text = await this.#proto.text(field);
       else if (field.number === 1) format = this.#proto.integer(field);
       else if (field.number === 7) graph = await this.#graph(field, 0);
+      else if (field.number === 20) await this.#training(field);
+      else if (field.number === 25) await this.#function(field);
       else if (field.number === 8) {
         const { domain, version } = await this.#operatorSet(field);
         operators.set(domain, version);
@@ -104,6 +114,7 @@ class Looking {
     for await (const field of this.#proto.fields(of)) {
       if (field.number === 1) await this.#node(field, depth);
       else if (field.number === 5) own.add(await this.#tensor(field));
+      else if (field.number === 15) own.add(await this.#sparseTensor(field));
       else if (field.number === 11) inputs.push(await this.#value(field));
       else if (field.number === 12) outputs.push(await this.#value(field));
     }
@@ -111,37 +122,88 @@ class Looking {
     return { inputs: inputs.filter(({ name }) => !own.has(name)), outputs };
   }
 
+  /** How a graph begins to be trained, and a step of it. */
+  async #training(of: ProtoField): Promise<void> {
+    for await (const field of this.#proto.fields(of)) if (field.number <= 2) await this.#graph(field, 0);
+  }
+
+  /** An operation that the file defines itself, by nodes. */
+  async #function(of: ProtoField): Promise<void> {
+    for await (const field of this.#proto.fields(of)) {
+      if (field.number === 7) await this.#node(field, 0);
+      else if (field.number === 11) await this.#attribute(field, 0);
+    }
+  }
+
   async #node(of: ProtoField, depth: number): Promise<void> {
     let [operation, domain] = ['', ''];
+    const lists = new Map<Listed, number>();
     for await (const field of this.#proto.fields(of)) {
       if (field.number === 4) operation = await this.#proto.text(field);
       else if (field.number === 7) domain = await this.#proto.text(field);
       else if (field.number === 5) {
-        for await (const value of this.#proto.fields(field))
-          if (value.number === 6 || value.number === 11) await this.#graph(value, depth + 1);
+        await this.#attribute(field, depth, lists);
       }
     }
     if (operation === '') throw this.#damaged(of.at, 'a node without an operation');
     const name = domain === '' || domain === usual ? operation : `${domain}.${operation}`;
+    // Of other operations these are settings.
+    if (name === 'Constant') for (const [type, count] of lists) this.#add(type, count);
     this.#nodes++;
     this.#operations.set(name, (this.#operations.get(name) ?? 0) + 1);
   }
 
-  /** @returns its name. */
-  async #tensor(of: ProtoField): Promise<string> {
+  /** @param lists numbers and texts that it has, by their types: a tensor of the operation `Constant`. */
+  async #attribute(of: ProtoField, depth: number, lists?: Map<Listed, number>): Promise<void> {
+    for await (const field of this.#proto.fields(of)) {
+      const listed = listedTypes[field.number];
+      if (listed !== undefined) {
+        const count = await this.#listed(field, listed);
+        lists?.set(listed, (lists.get(listed) ?? 0) + count);
+      } else if (field.number === 5 || field.number === 10) await this.#tensor(field);
+      else if (field.number === 22 || field.number === 23) await this.#sparseTensor(field);
+      else if (field.number === 6 || field.number === 11) await this.#graph(field, depth + 1);
+    }
+  }
+
+  /** Numbers come one by one, or many together. */
+  async #listed(field: ProtoField, type: Listed): Promise<number> {
+    if (type === 'string' || !field.isLong) return 1;
+    return type === 'float32' ? Math.floor(field.length / 4) : (await this.#proto.integers(field)).length;
+  }
+
+  /** @returns its name, which its values have. */
+  async #sparseTensor(of: ProtoField): Promise<string> {
     let name = '';
+    for await (const field of this.#proto.fields(of)) {
+      if (field.number === 1) name = await this.#tensor(field);
+      // Where the values stand is none of them, but may lie in a file beside.
+      else if (field.number === 2) await this.#tensor(field, false);
+    }
+    return name;
+  }
+
+  #add(type: string, values: number): void {
+    this.#tensors++;
+    this.#values += values;
+    this.#types.add(type);
+  }
+
+  /** @param counts whether it is one of those that the file brings. @returns its name. */
+  async #tensor(of: ProtoField, counts = true): Promise<string> {
+    let name = '';
+    let type = onnxTypeNames[0] as string;
     let values = 1;
     const place = new Map<string, string>();
     for await (const field of this.#proto.fields(of)) {
       if (field.number === 1) for (const side of await this.#proto.integers(field)) values *= side;
-      else if (field.number === 2) this.#types.add(typeName(this.#proto.integer(field)));
+      else if (field.number === 2) type = typeName(this.#proto.integer(field));
       else if (field.number === 8) name = await this.#proto.text(field);
       else if (field.number === 13) {
         place.set(...(await this.#entry(field)));
       }
     }
-    this.#tensors++;
-    this.#values += values;
+    if (counts) this.#add(type, values);
     const location = place.get('location');
     if (location === undefined) return name;
     const [offset, length] = ['offset', 'length'].map((each) => Number(place.get(each) ?? 0));

@@ -73,7 +73,7 @@ t.test('files of other programs: domains, graphs in nodes, inputs of any kind, p
         .message(11, typed(new ProtoMessage().message(1, new ProtoMessage().int(1, 99))))
         .message(12, typed(new ProtoMessage().message(4, new ProtoMessage()))),
     )
-    .message(20, text('a field that is not known'));
+    .message(30, text('a field that is not known'));
   t.match(await onnxSummary(file(message.encoded())), {
     format: 3,
     operators: { 'com.microsoft': 1, 'ai.onnx': 9 },
@@ -88,6 +88,68 @@ t.test('files of other programs: domains, graphs in nodes, inputs of any kind, p
     ],
     outputs: [{ name: 'x', type: 'sequence' }],
   });
+});
+
+t.test('tensors are counted wherever they stand: in nodes, sparse, in functions of the file', async (t) => {
+  const message = () => new ProtoMessage();
+  const tensor = (name: string, sides: readonly number[], type = 1) =>
+    sides
+      .reduce((of, side) => of.int(1, side), message())
+      .int(2, type)
+      .text(8, name);
+  const beside = (of: ProtoMessage, name: string, bytes: number) =>
+    of
+      .message(13, message().text(1, 'location').text(2, name))
+      .message(13, message().text(1, 'length').text(2, String(bytes)));
+  const attribute = (name: string) => message().text(1, name);
+  const nodeOf = (operation: string, ...attributes: readonly ProtoMessage[]) =>
+    attributes.reduce((of, one) => of.message(5, one), message()).text(4, operation);
+  const sparse = (name: string, values: number) =>
+    message()
+      .message(1, tensor(name, [values], 11))
+      .message(2, beside(tensor('places', [values], 7), 'places.bin', 8 * values))
+      .int(3, 1000);
+  const floats = attribute('value_floats').bytes(7, new Uint8Array(20));
+  const functions = message()
+    .text(1, 'Own')
+    .message(7, nodeOf('Constant', attribute('value').message(5, tensor('', [6, 5], 16))))
+    .message(11, attribute('default').message(5, tensor('', [9])));
+  const graph = message()
+    .message(1, nodeOf('Constant', attribute('value').message(5, beside(tensor('', [2, 3]), 'd.bin', 24))))
+    .message(1, nodeOf('Constant', attribute('sparse_value').message(22, sparse('', 7))))
+    .message(1, nodeOf('Constant', floats))
+    .message(1, nodeOf('Constant', attribute('value_ints').int(8, 1).int(8, 300)))
+    .message(1, nodeOf('Constant', attribute('value_string').text(4, 'a')))
+    .message(1, nodeOf('Reshape', attribute('allowzero').int(3, 1), attribute('axes').int(8, 1).int(8, 2)))
+    .message(
+      1,
+      nodeOf(
+        'Own',
+        attribute('many')
+          .message(10, tensor('', [4]))
+          .message(10, tensor('', [])),
+        attribute('s').message(23, sparse('', 3)),
+      ),
+    )
+    .message(5, tensor('w', [10]))
+    .message(15, sparse('s', 20))
+    .message(11, message().text(1, 'x'))
+    .message(11, message().text(1, 's'));
+  const training = message()
+    .message(1, message().message(5, tensor('begin', [100])))
+    .message(2, message());
+  const found = await onnxSummary(
+    file(message().message(7, graph).message(20, training).message(25, functions).encoded()),
+  );
+  t.match(found, {
+    nodes: 8,
+    operations: { Constant: 6, Own: 1, Reshape: 1 },
+    tensors: 13,
+    values: 6 + 7 + 5 + 2 + 1 + 4 + 1 + 3 + 10 + 20 + 100 + 30 + 9,
+    inputs: [{ name: 'x' }],
+  });
+  t.same([...found.types].sort(), ['bfloat16', 'float32', 'float64', 'int64', 'string']);
+  t.same(found.data, { 'd.bin': 24, 'places.bin': 160 });
 });
 
 t.test('what is none, or not whole, is an error with its place', async (t) => {
