@@ -75,7 +75,10 @@ export const embed = defineStage({
 });
 
 /** What a vector is: as it is asked for, or as the model has it. */
-function poolOf({ pool }: { readonly pool?: Pool | undefined }, { definition, model }: Trained): Pool {
+export function poolOf(
+  { pool }: { readonly pool?: Pool | undefined },
+  { definition, model }: Pick<Trained, 'definition' | 'model'>,
+): Pool {
   return pool ?? definition?.pool?.(definition.options.parse(model.options)) ?? 'mean';
 }
 

@@ -6,6 +6,7 @@ import type { OnnxGraph, OnnxTensor } from '../formats/onnx.ts';
 import { isClassifier, isEncoder, isTokenizer, type Model, type Pool } from '../models/model.ts';
 import type { WhichWeights } from '../train/weights/checkpoint.ts';
 import { channelMean, channelStd } from '../vision/patches.ts';
+import { poolOf } from './embed.ts';
 import type { Task } from './protocol.ts';
 import { answerOf, openTrained } from './serve.ts';
 import { cutStages } from './stage.ts';
@@ -49,7 +50,7 @@ async function recordedGraph(trained: Trained, { pool, weights, version, note }:
   const definitionOf = { model: named, backend: 'auto', device: 'cpu', precision: 'float32' } as const;
   const { model, params, dispose } = await openTrained({ where, digest, weights, model: definitionOf }, note);
   try {
-    const task = taskOf(model, pool);
+    const task = taskOf(model, pool, trained);
     const [height, width] = size;
     const trace = new Trace(params);
     const recordings = withTrace(trace, () =>
@@ -91,9 +92,10 @@ async function recordedGraph(trained: Trained, { pool, weights, version, note }:
 }
 
 /** What a model is asked: a classifier for scores, unless a way of pooling is named. */
-function taskOf(model: Model, pool: OnnxOptions['pool']): Task {
+function taskOf(model: Model, pool: OnnxOptions['pool'], trained: Trained): Task {
   if (pool !== undefined && !isEncoder(model)) throw fail('ONNX_POOL', { model: model.name });
-  if (pool !== undefined || (isEncoder(model) && !isClassifier(model))) return { kind: 'embed', pool: pool ?? 'mean' };
+  if (pool !== undefined || (isEncoder(model) && !isClassifier(model)))
+    return { kind: 'embed', pool: poolOf({ pool }, trained) };
   if (isClassifier(model)) return { kind: 'predict', top: 1 };
   if (isTokenizer(model)) return { kind: 'tokenize' };
   throw fail('ONNX_MODEL', { model: model.name });

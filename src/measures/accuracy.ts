@@ -1,17 +1,25 @@
 import { z } from 'zod';
 import { counted, numberText } from '../counts.ts';
-import type { MeasureDefinition, Numbers, Shown } from './define.ts';
+import type { MeasureChecks, MeasureDefinition, Numbers, Shown } from './define.ts';
 
 /** What becomes of a picture's tokens: the option of measures of frozen features. */
 export const pool = z
   .enum(['mean', 'cls', 'patches', 'pixels'])
-  .default('mean')
+  .optional()
   .describe(
-    "A picture's feature: the mean of the encoder's patch tokens; its cls token; `patches`, all of them, so that it is known where they are; or `pixels`, the picture itself, of any size, without the model: what features must beat.",
+    "A picture's feature: the mean of the encoder's patch tokens; its cls token; `patches`, all of them, so that it is known where they are; or `pixels`, the picture itself, of any size, without the model: what features must beat. Default: as `embed`, what the head of a classifier reads; of other models the mean.",
   );
 
+/** The options with the feature that the model has, where none is named. */
+export function completePool<Options extends { readonly pool?: z.output<typeof pool> }>(
+  options: Options,
+  { model }: Pick<MeasureChecks, 'model'>,
+): Options {
+  return { ...options, pool: options.pool ?? model.definition.pool?.(model.options) ?? 'mean' };
+}
+
 /** Of pixels: whether pictures may be of another size than the model takes. */
-export function isOfAnySize({ pool }: { readonly pool: string }): boolean {
+export function isOfAnySize({ pool }: { readonly pool?: string | undefined }): boolean {
   return pool === 'pixels';
 }
 

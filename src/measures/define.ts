@@ -14,6 +14,7 @@ import type {
   Tokenizer,
 } from '../models/model.ts';
 import { isClassifier, isCodePredictor, isEncoder, isRestorer, isTokenizer } from '../models/model.ts';
+import { guarded } from '../own-code.ts';
 import type { Source } from '../sources/source.ts';
 import type { Stage } from '../streams/stage.ts';
 import type { Spec } from '../vision/spec.ts';
@@ -132,7 +133,7 @@ export interface MeasureContext<Options = unknown, M extends Model = Model, Data
 
 /** What is known of a measure's surroundings before data is opened. */
 export interface MeasureChecks<Data extends DataName = DataName> {
-  readonly model: { readonly name: string; readonly definition: ModelDefinition };
+  readonly model: { readonly name: string; readonly definition: ModelDefinition; readonly options: unknown };
   /** The spec at the end of each chain, and how many samples it gives at most, where that is said. */
   readonly data: Readonly<Record<Data, { readonly spec: Spec; readonly limit?: number | undefined }>>;
 }
@@ -163,6 +164,8 @@ export interface MeasureDefinition<Options = unknown, M extends Model = Model, D
   readonly single?: true;
   /** Whether pictures may be of another size than those that the model takes. Default: of a measure that needs the model, no. */
   isOfAnySize?(options: Options): boolean;
+  /** The options with those that were left out and hang on the model. */
+  complete?(options: Options, checks: Pick<MeasureChecks, 'model'>): Options;
   /** Rules across options, and with the model and the data. Opens nothing. */
   check?(options: Options, checks: MeasureChecks<Data>): Iterable<ValidationIssue>;
   /** Called before the training with the samples that each chain will give: throws what would end the measure later. */
@@ -251,7 +254,8 @@ export function defineMeasure<
 ): MeasureFactory<Named<z.input<Schema>> & DataInput<Data>> {
   const data: readonly DataName[] = definition.data ?? ['on'];
   const options = (definition.options as z.ZodObject).safeExtend(dataOptions(data, definition.labels));
-  const known = Object.freeze({ ...definition, data, options }) as unknown as MeasureDefinition;
+  const own = guarded(`measure ${definition.name}`, definition, ['more', 'isOfAnySize', 'complete', 'probe', 'run']);
+  const known = Object.freeze({ ...own, data, options }) as unknown as MeasureDefinition;
   const factory = (own?: unknown): MeasureValue => ({
     measure: { name: known.name, options: own ?? {}, definition: known },
   });

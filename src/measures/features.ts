@@ -35,7 +35,7 @@ export interface FeatureOptions {
 }
 
 /** Features of both sets of pictures of a measure, and what the numbers of it hang on. */
-export async function featureSets(context: MeasureContext<{ readonly pool: Feature }, Encoder>) {
+export async function featureSets(context: MeasureContext<{ readonly pool?: Feature | undefined }, Encoder>) {
   const { on, reference } = context.data;
   const answers = await featuresIn(reference, context);
   const asked = await featuresIn(on, context);
@@ -55,10 +55,10 @@ export async function featureSets(context: MeasureContext<{ readonly pool: Featu
 
 async function featuresIn(
   data: MeasureData,
-  { model, params, options }: MeasureContext<{ readonly pool: Feature }, Encoder>,
+  { model, params, options: { pool = 'mean' } }: MeasureContext<{ readonly pool?: Feature | undefined }, Encoder>,
 ) {
   const { batches, count, of } = await data.open();
-  return { ...(await featuresOf({ model, params, batches, most: count, pool: options.pool })), of };
+  return { ...(await featuresOf({ model, params, batches, most: count, pool })), of };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { fail } from '../../errors.ts';
-import { accuracies, answersText, isOfAnySize, pool, sameNotes } from '../accuracy.ts';
+import { accuracies, answersText, completePool, isOfAnySize, pool, sameNotes } from '../accuracy.ts';
 import { defineMeasure } from '../define.ts';
 
 /** Accuracy of the votes of the most similar labelled pictures, by frozen features. */
@@ -25,6 +25,7 @@ export const knn = defineMeasure({
   labels: true,
   fields: ['picture'],
   isOfAnySize,
+  complete: completePool,
   atStart: true,
   ...accuracies({
     what: 'k-NN accuracy',

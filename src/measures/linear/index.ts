@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { fail } from '../../errors.ts';
-import { accuracies, answersText, isOfAnySize, pool, sameNotes } from '../accuracy.ts';
+import { accuracies, answersText, completePool, isOfAnySize, pool, sameNotes } from '../accuracy.ts';
 import { defineMeasure } from '../define.ts';
 
 /** Accuracy of a linear classifier that learns from frozen features of labelled pictures. */
@@ -39,6 +39,7 @@ export const linear = defineMeasure({
   labels: true,
   fields: ['picture'],
   isOfAnySize,
+  complete: completePool,
   atStart: true,
   check({ epochs, warmupEpochs = 0 }) {
     if (warmupEpochs < epochs) return [];

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import { fail } from '../../errors.ts';
 import { abilities, type DataName } from '../../measures/define.ts';
 import type { Spec } from '../../vision/spec.ts';
@@ -5,19 +6,20 @@ import type { Problems } from '../problem.ts';
 import type { Registry } from '../registry.ts';
 import type { HeldOutChain, ResolvedEvaluate, ResolvedMeasure } from './evaluate.ts';
 import { fieldList, looseFields } from './infer-specs.ts';
-import { addIssues } from './named.ts';
+import { addIssues, answered } from './named.ts';
 import type { ResolvedTrain } from './outputs.ts';
 
-/** Holds what is measured to what is trained: the model must be able to do it, on pictures cut as those it learns from. */
+/** Holds what is measured to what is trained: the model must be able to do it, on pictures cut as those it learns from. @returns the measures with the options that hang on the model. */
 export function checkMeasures(
   train: ResolvedTrain,
   trained: Spec,
-  { measures }: ResolvedEvaluate,
+  { measures, ...evaluate }: ResolvedEvaluate,
   registry: Registry,
   problems: Problems,
-): void {
+): ResolvedEvaluate {
   const { model } = train;
-  for (const measure of measures) {
+  const complete = measures.map((measure) => completed(measure, model, problems));
+  for (const measure of complete) {
     const { definition, path, options, data } = measure;
     const ability = definition.needs && abilities[definition.needs];
     if (ability !== undefined && !ability.isDefined(model.definition))
@@ -28,6 +30,19 @@ export function checkMeasures(
     for (const [which, chain] of Object.entries(data))
       checkChain(which, chain, measure, { model, trained, registry, problems });
   }
+  return { ...evaluate, measures: complete };
+}
+
+function completed(measure: ResolvedMeasure, model: ResolvedTrain['model'], problems: Problems): ResolvedMeasure {
+  const { definition, path, options } = measure;
+  const named = { at: path, owner: `measure ${definition.name}` };
+  const whole = answered(() => definition.complete?.(options, { model }), named, problems);
+  if (whole === undefined) return measure;
+  // In the order of parsed options: by their text a run knows whether it is the same.
+  const order = Object.keys((definition.options as z.ZodObject).shape);
+  const rank = ([name]: [string, unknown]) => order.indexOf(name);
+  const sorted = Object.entries(whole as object).sort((a, b) => rank(a) - rank(b));
+  return { ...measure, options: Object.fromEntries(sorted) };
 }
 
 interface Checking {

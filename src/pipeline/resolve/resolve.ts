@@ -65,8 +65,9 @@ export function resolvePipeline(definition: Definition, registry: Registry, { en
   checkCapacity(definition, capacity, problems);
   const sink = checkSink(definition, spec, problems);
   const train = checkTrain(definition, spec, registry, problems);
-  const evaluate = checkEvaluate(definition, { source, stages }, registry, problems);
-  if (train !== undefined && evaluate !== undefined) checkMeasures(train, spec, evaluate, registry, problems);
+  const measured = checkEvaluate(definition, { source, stages }, registry, problems);
+  const evaluate =
+    train === undefined || measured === undefined ? measured : checkMeasures(train, spec, measured, registry, problems);
   if (train !== undefined && (evaluate !== undefined || definition.evaluate === undefined))
     checkJudged(train, evaluate, problems);
   const track = checkTrackers(definition, problems);
