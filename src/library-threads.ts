@@ -5,20 +5,17 @@ import { systemCode } from './whole-file.ts';
 
 /** The functions of `native/environment/addon.cc`: variables of the process, of whichever thread, while other threads read them. */
 interface EnvironmentAddon {
-  /** Answers whether it was not set, and now is. */
+  /** Answers whether it was not set, and now is, or is already for another who loads, on this thread or another. */
   add(name: string, value: string): boolean;
-  /** Where it still has that value. */
-  remove(name: string, value: string): void;
+  /** For each `add` that said so. With the last of them it is gone, where it still has its value; what a worker has added goes with the worker. */
+  remove(name: string): void;
 }
 
 const environment = environmentAddon();
-/** What is set now, and for how many who load. */
-const set = new Map<string, string>();
-let loading = 0;
 
 /**
  * Says how the threads of libraries behave, to the environment of the process: they read it once, when they are loaded. It is called before a worker loads one, too. What the user
- * has set, stays; what is set here goes when the library is loaded, for the process may be another program's.
+ * has set, stays; what is set here goes when the last who loads one has loaded it, on whichever thread, for the process may be another program's.
  *
  * Threads of libtorch's OpenMP sleep soon when they wait for one another: by default they spin for milliseconds, and where other work has a core (the loader of
  * the same run), a training took eight times as long. OpenBLAS starts none, since OpenMP's threads call it: each of its own takes 128 MiB of address space, and
@@ -38,12 +35,11 @@ export function prepareThreads(): () => void {
     TF_NUM_INTRAOP_THREADS: threads,
     TF_NUM_INTEROP_THREADS: threads,
   };
-  loading++;
-  for (const [name, value] of Object.entries(wishes)) if (environment?.add(name, value) === true) set.set(name, value);
+  const held = Object.entries(wishes).flatMap(([name, value]) =>
+    environment?.add(name, value) === true ? [name] : [],
+  );
   return () => {
-    if (--loading > 0) return;
-    for (const [name, value] of set) environment?.remove(name, value);
-    set.clear();
+    for (const name of held.splice(0)) environment?.remove(name);
   };
 }
 

@@ -1,7 +1,9 @@
 // Sets variables of the environment while other threads read it. `setenv`, and `process.env` by it, may free the array that a thread just reads: with the C libraries of
 // Debian 12 and Ubuntu 24.04 that thread dies (glibc has been safe since 2.41), and libvips reads variables with each picture. Here no array is ever freed.
+#include <algorithm>
 #include <cstdlib>
 #include <mutex>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "../common/napi.h"
@@ -47,7 +49,56 @@ void append(const std::string& entry) {
 // JavaScript's threads take turns: none may be between looking and setting while another takes out.
 std::mutex turn;
 
-struct Environment {};
+// A variable that is set here, and how many want it: libraries are loaded on several of JavaScript's threads at a time.
+struct Held {
+  std::string value;
+  size_t holders = 0;
+};
+
+std::unordered_map<std::string, Held>& held() {
+  // Never freed: a thread of JavaScript may end after the destructors of what is static.
+  static auto& all = *new std::unordered_map<std::string, Held>;
+  return all;
+}
+
+bool hold(const std::string& name, const std::string& value) {
+  const std::lock_guard<std::mutex> lock(turn);
+  const char* now = std::getenv(name.c_str());
+  const auto found = held().find(name);
+  if (now != nullptr && (found == held().end() || found->second.value != now)) return false;
+  Held& one = held()[name];
+  if (now == nullptr) {
+#ifdef __linux__
+    append(name + '=' + value);
+#else
+    // Here the system's own waits for those who read.
+    check(setenv(name.c_str(), value.c_str(), 0) == 0, "the variable cannot be set");
+#endif
+    one.value = value;
+  }
+  one.holders++;
+  return true;
+}
+
+void release(const std::string& name, size_t holders) {
+  const std::lock_guard<std::mutex> lock(turn);
+  const auto found = held().find(name);
+  if (found == held().end()) return;
+  found->second.holders -= std::min(holders, found->second.holders);
+  if (found->second.holders > 0) return;
+  const char* now = std::getenv(name.c_str());
+  if (now != nullptr && found->second.value == now) unsetenv(name.c_str());
+  held().erase(found);
+}
+
+// What one of JavaScript's threads holds: a worker that is ended while it loads a library gives it back.
+struct Environment {
+  std::unordered_map<std::string, size_t> own;
+
+  ~Environment() {
+    for (const auto& [name, holders] : own) release(name, holders);
+  }
+};
 
 struct Variables {
   using State = Environment;
@@ -64,28 +115,21 @@ std::string nameOf(const Arguments& given) {
   return name;
 }
 
-// add(name, value) -> whether it was not set, and now is.
+// add(name, value) -> whether it is this addon's: it was not set and now is, or is already for another. To be taken out again.
 napi_value add(const Arguments& given) {
   const std::string name = nameOf(given);
-  const std::string value = given.text(1);
-  const std::lock_guard<std::mutex> lock(turn);
-  const bool adds = std::getenv(name.c_str()) == nullptr;
-#ifdef __linux__
-  if (adds) append(name + '=' + value);
-#else
-  // Here the system's own waits for those who read.
-  if (adds) check(setenv(name.c_str(), value.c_str(), 0) == 0, "the variable cannot be set");
-#endif
-  return jsBoolean(given.env, adds);
+  const bool holds = hold(name, given.text(1));
+  if (holds) given.state.own[name]++;
+  return jsBoolean(given.env, holds);
 }
 
-// remove(name, value): where it still has that value. Nothing is freed.
+// remove(name): once for each `add` that said true. Gone when nobody holds it any more, unless it has another value now. Nothing is freed.
 napi_value remove(const Arguments& given) {
   const std::string name = nameOf(given);
-  const std::string value = given.text(1);
-  const std::lock_guard<std::mutex> lock(turn);
-  const char* now = std::getenv(name.c_str());
-  if (now != nullptr && value == now) unsetenv(name.c_str());
+  const auto own = given.state.own.find(name);
+  if (own == given.state.own.end()) return nullptr;
+  if (--own->second == 0) given.state.own.erase(own);
+  release(name, 1);
   return nullptr;
 }
 

@@ -11,7 +11,7 @@ const skip = existsSync(path) ? false : 'native/environment is not built';
 
 interface EnvironmentAddon {
   add(name: string, value: string): boolean;
-  remove(name: string, value: string): void;
+  remove(name: string): void;
 }
 
 const addon = skip ? undefined : (createRequire(import.meta.url)(path) as EnvironmentAddon);
@@ -32,7 +32,7 @@ const program = `
   for (let i = open; i > 0; i--) render();
   const load = () => {
     for (const name of names) add(name, 'a');
-    for (const name of names) remove(name, 'a');
+    for (const name of names) remove(name);
     if (open > 0) setImmediate(load);
   };
   load();
@@ -42,13 +42,18 @@ t.test('a variable is set where it is not, and taken out where it still has that
   const before = { ...process.env };
   t.equal(addon!.add('PATCHSTREAM_TEST', 'a'), true);
   t.equal(process.env.PATCHSTREAM_TEST, 'a');
-  t.equal(addon!.add('PATCHSTREAM_TEST', 'b'), false);
+  t.equal(addon!.add('PATCHSTREAM_TEST', 'b'), true, 'held once more');
   t.equal(process.env.PATCHSTREAM_TEST, 'a');
-  addon!.remove('PATCHSTREAM_TEST', 'b');
+  addon!.remove('PATCHSTREAM_TEST');
   t.equal(process.env.PATCHSTREAM_TEST, 'a');
-  addon!.remove('PATCHSTREAM_TEST', 'a');
+  addon!.remove('PATCHSTREAM_TEST');
   t.same(process.env, before);
-  addon!.remove('PATCHSTREAM_TEST', 'a');
+  addon!.remove('PATCHSTREAM_TEST');
+  process.env.PATCHSTREAM_TEST = 'own';
+  t.equal(addon!.add('PATCHSTREAM_TEST', 'a'), false);
+  addon!.remove('PATCHSTREAM_TEST');
+  t.equal(process.env.PATCHSTREAM_TEST, 'own', 'what others have set stays');
+  delete process.env.PATCHSTREAM_TEST;
   for (const name of ['', 'a=b']) t.throws(() => addon!.add(name, 'a'), { message: /name of a variable/ });
   t.throws(() => addon!.add('a\0b', 'a'), { message: /without 0/ });
   t.throws(() => addon!.add('a', 3 as never), { message: /text/ });
@@ -67,23 +72,59 @@ t.test('what the program sets itself meanwhile stays, and more variables than th
     PATCHSTREAM_OWN: '250',
     ...Object.fromEntries(names.map((name, i) => [name, `${i}`])),
   });
-  for (const [i, name] of names.entries()) addon!.remove(name, `${i}`);
+  for (const name of names) addon!.remove(name);
   t.same(process.env, { ...before, PATCHSTREAM_OWN: '250' });
   delete process.env.PATCHSTREAM_OWN;
   t.end();
 });
 
+/** A worker that does what it is told and answers. */
+function workerThat(): { ask(call: string): Promise<unknown>; end(): Promise<unknown> } {
+  const text = `
+    const { parentPort } = require('node:worker_threads');
+    const addon = require(${JSON.stringify(path)});
+    parentPort.on('message', ([call, ...given]) => parentPort.postMessage(addon[call](...given)));
+  `;
+  const worker = new Worker(text, { eval: true });
+  return {
+    async ask(call) {
+      worker.postMessage([call, 'PATCHSTREAM_TEST', 'w']);
+      return (await once(worker, 'message'))[0];
+    },
+    end: () => worker.terminate(),
+  };
+}
+
 t.test('the variables of the process are set by a worker too, whose `process.env` is a copy', { skip }, async (t) => {
-  const worker = new Worker(
-    `const { add } = require(${JSON.stringify(path)}); require('node:worker_threads').parentPort.postMessage(add('PATCHSTREAM_TEST', 'w'))`,
-    { eval: true },
-  );
-  t.same(await once(worker, 'message'), [true]);
-  await once(worker, 'exit');
+  const worker = workerThat();
+  t.equal(await worker.ask('add'), true);
   t.equal(process.env.PATCHSTREAM_TEST, 'w');
-  addon!.remove('PATCHSTREAM_TEST', 'w');
+  addon!.remove('PATCHSTREAM_TEST');
+  t.equal(process.env.PATCHSTREAM_TEST, 'w', 'another thread holds it');
+  await worker.ask('remove');
   t.equal(process.env.PATCHSTREAM_TEST, undefined);
+  await worker.end();
 });
+
+t.test(
+  'a variable that threads want at a time is there until the last gives it back, or has ended',
+  { skip },
+  async (t) => {
+    const [first, second] = [workerThat(), workerThat()];
+    t.equal(await first.ask('add'), true);
+    t.equal(await second.ask('add'), true);
+    t.equal(addon!.add('PATCHSTREAM_TEST', 'other'), true);
+    await first.ask('remove');
+    t.equal(process.env.PATCHSTREAM_TEST, 'w', 'two still load');
+    addon!.remove('PATCHSTREAM_TEST');
+    t.equal(process.env.PATCHSTREAM_TEST, 'w', 'one still loads');
+    t.equal(await first.ask('add'), true);
+    await second.end();
+    t.equal(process.env.PATCHSTREAM_TEST, 'w');
+    await first.end();
+    t.equal(process.env.PATCHSTREAM_TEST, undefined, 'it was ended while it loaded');
+  },
+);
 
 t.test('a thread that reads the environment does not die while others set variables', { skip }, async (t) => {
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
