@@ -43,6 +43,13 @@ async function byBoth(pictures: readonly Buffer[], render: (picture: Picture, i:
   return { ours, libjpegs };
 }
 
+/** Where the data of a file of one scan begin. */
+function scanOf(bytes: Buffer): number {
+  let at = 2;
+  while (bytes[at + 1] !== 0xda) at += 2 + bytes.readUInt16BE(at + 2);
+  return at + 2 + bytes.readUInt16BE(at + 2);
+}
+
 const whole = async (picture: Picture) => (await renderPixels(picture)).data;
 const differing = ({ ours, libjpegs }: { ours: Outcome[]; libjpegs: Outcome[] }) =>
   ours.flatMap((one, i) => (Buffer.compare(Buffer.from(one), Buffer.from(libjpegs[i]!)) === 0 ? [] : [i]));
@@ -122,6 +129,26 @@ t.test('damaged files: the same pixels or the same words', { skip }, async (t) =
   const words = seen.ours.filter((one) => typeof one === 'string').length;
   t.ok(words > 100 && words < 1400, `${words} of them are said to be damaged`);
 });
+
+t.test(
+  'further bytes of 255 before the 0 that is behind one: the same pixels or the same words',
+  { skip },
+  async (t) => {
+    const pictures = [...(await everyCoding()), ...photos.slice(0, 8)];
+    const filled = pictures.flatMap((bytes) => {
+      const places: number[] = [];
+      for (let at = scanOf(bytes); at < bytes.length - 1; at++)
+        if (bytes[at] === 255 && bytes[at + 1] === 0) places.push(at);
+      const some = places.filter((_, i) => i % Math.ceil(places.length / 12) === 0);
+      return some.map((at, i) =>
+        Buffer.concat([bytes.subarray(0, at), Buffer.alloc(1 + (i % 3), 255), bytes.subarray(at)]),
+      );
+    });
+    t.ok(filled.length > 400, `${filled.length} files`);
+    t.same(differing(await byBoth(filled, whole)), []);
+    if (!isAbsent(addon)) t.match(addon.info().codes, served);
+  },
+);
 
 /** Renders the files, one after the other, in a process of its own; answers whose decoder served in the end. */
 function servedBy(folder: string, files: readonly Buffer[]): string {

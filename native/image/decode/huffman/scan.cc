@@ -39,6 +39,13 @@ const uint8_t* behind(const uint8_t* from, size_t count) {
   return from;
 }
 
+// Of 255 that no zero follows: whether one does behind further bytes of 255. They are one byte of data to libjpeg, but where it has looked ahead so far before, and only there, the blocks
+// keep what it read in the place of them.
+bool isFilledData(const uint8_t* from, const uint8_t* end) {
+  while (end - from >= 2 && from[1] == 0xff) from++;
+  return end - from >= 2 && from[1] == 0;
+}
+
 // How many coefficients of a component's blocks libjpeg stores: one where it is to become an eighth as wide.
 int storedCoefficients(const jpeg_component_info& component) {
 #if JPEG_LIB_VERSION >= 70
@@ -102,7 +109,7 @@ void HuffmanScan::end(j_decompress_ptr info) {
   active_ = false;
 }
 
-// From where libjpeg is.
+// From where libjpeg is, to the end of the data; not where what libjpeg makes of them hangs on how far it has read ahead.
 void HuffmanScan::take(const jpeg_decompress_struct& info) {
   const LibjpegsDecoder& decoder = LibjpegsDecoder::of(info);
   uint8_t* to = bytes_.data();
@@ -114,7 +121,10 @@ void HuffmanScan::take(const jpeg_decompress_struct& info) {
     const auto* found = static_cast<const uint8_t*>(std::memchr(from, 0xff, static_cast<size_t>(end - from)));
     const uint8_t* const until = found == nullptr ? end : found;
     to = std::copy(from, until, to);
-    if (end - until < 2 || until[1] != 0) break;
+    if (end - until < 2 || until[1] != 0) {
+      if (isFilledData(until, end)) return;
+      break;
+    }
     *to++ = 0xff;
     from = until + 2;
   }
