@@ -70,14 +70,14 @@ const peers: readonly Peer[] = [
     environment: 'tensorflow',
     script: 'tf_data',
     how: '',
-    settings: [threads(2, 4, 16), threads(64, 128, 256)],
+    settings: [threads(2, 4, 16, 32, 64), threads(64, 128, 256, 512)],
   },
   {
     name: 'torchvision',
     environment: 'torch',
     script: 'torchvision',
     how: 'decode_jpeg + v2',
-    settings: [workers(2, 4, 8), workers(16, 32)],
+    settings: [workers(2, 4, 8, 16), workers(16, 32, 48)],
   },
 ];
 
