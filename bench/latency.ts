@@ -36,7 +36,7 @@ const line = { ms: 50, megabits: 100 };
 
 /** Every photograph is there so many times. */
 const times = 4;
-const rounds = 2;
+const rounds = 3;
 interface Turn {
   readonly skip: number;
   readonly batches: number;
@@ -127,30 +127,21 @@ async function makeMany(bench: Bench): Promise<string> {
 }
 
 /** Ours beside each peer, and beside itself without waiting. */
-async function waitRows(
+function waitRows(
   name: string,
   wait: Wait,
   { bench, many, program, chosen }: Place & { readonly chosen: readonly Peer[] },
 ): Promise<Row[]> {
   const what = name === 'late' ? '20 ms, and one of 200 two seconds' : `${name} ms`;
   const files = readdirSync(many).sort();
-  const rows = await within(program, many, join(bench.folder, `slow-${name}`), wait, (folder) =>
-    rowsOf({ what, wait, folder, files, chosen }),
-  );
-  if (name === '0') return rows;
-  const before = name === 'late' ? { ms: 20 } : { ms: 0 };
-  const without = await within(program, many, join(bench.folder, `other-${name}`), before, (folder) =>
-    rateOf(...ourTask(folder, 'files')),
-  );
-  const ours = rows[0]!.ours;
-  rows.push({
-    what: `${what} against ${before.ms} ms`,
-    ours,
-    theirs: without,
-    unit: 'images/s',
-    ratio: ours / without,
+  const cell = { what, wait, files, chosen };
+  return within(program, many, join(bench.folder, `slow-${name}`), wait, (folder) => {
+    if (name === '0') return rowsOf({ ...cell, folder });
+    const before = name === 'late' ? { ms: 20 } : { ms: 0 };
+    return within(program, many, join(bench.folder, `other-${name}`), before, (other) =>
+      rowsOf({ ...cell, folder, before: { what: `${before.ms} ms`, folder: other } }),
+    );
   });
-  return rows;
 }
 
 /** What reads with `ms` of waiting reach of those without, from large files of which nothing stays in memory; and over http of what the line carries. */
@@ -231,12 +222,23 @@ interface Cell {
   readonly folder: string;
   readonly files: readonly string[];
   readonly chosen: readonly Peer[];
+  /** The folder that is less slow, which ours is compared with too. */
+  readonly before?: { readonly what: string; readonly folder: string };
 }
 
-/** Ours beside the best of each peer. */
-async function rowsOf({ what, wait, folder, files, chosen }: Cell): Promise<Row[]> {
+/** What ours is compared with. */
+interface Other {
+  readonly name: string;
+  readonly more?: string;
+  rate(): Promise<number>;
+}
+
+/** Ours beside the best of each peer, in turns. */
+async function rowsOf({ what, wait, folder, files, chosen, before }: Cell): Promise<Row[]> {
   const ours = () => rateOf(...ourTask(folder, 'files'));
-  const best: { name: string; setting: Setting; rate: () => Promise<number> }[] = [];
+  const others: Other[] = [];
+  // Next to ours in each round: minutes later a shared machine may be half as fast.
+  if (before !== undefined) others.push({ name: before.what, rate: () => rateOf(...ourTask(before.folder, 'files')) });
   for (const { name, environment, script, how, settings } of chosen) {
     const found = pythonOf(environment);
     if ('missing' in found) throw new Error(`${name}: ${found.missing}`);
@@ -247,22 +249,26 @@ async function rowsOf({ what, wait, folder, files, chosen }: Cell): Promise<Row[
       tried.push({ setting, rate: await rateOf(command, { folder, files, setting }, theirTurn(setting)) });
     }
     const { setting } = tried.sort((a, b) => b.rate - a.rate)[0]!;
-    best.push({ name, setting, rate: () => rateOf(command, { folder, files, setting }, theirTurn(setting)) });
+    others.push({
+      name,
+      more: describeSetting(setting),
+      rate: () => rateOf(command, { folder, files, setting }, theirTurn(setting)),
+    });
   }
-  const rates: { ours: number; theirs: number[] }[] = [];
+  const turns: { readonly own: number; readonly theirs: readonly number[] }[] = [];
   for (let round = 0; round < rounds; round++) {
     const own = await ours();
     const theirs: number[] = [];
-    for (const { rate } of best) theirs.push(await rate());
-    rates.push({ ours: own, theirs });
+    for (const { rate } of others) theirs.push(await rate());
+    turns.push({ own, theirs });
   }
-  return best.map(({ name, setting }, i) => ({
+  return others.map(({ name, more }, i) => ({
     what: `${what} against ${name}`,
-    ours: median(rates.map((each) => each.ours)),
-    theirs: median(rates.map(({ theirs }) => theirs[i]!)),
+    ours: median(turns.map(({ own }) => own)),
+    theirs: median(turns.map(({ theirs }) => theirs[i]!)),
     unit: 'images/s',
-    ratio: median(rates.map(({ ours: own, theirs }) => own / theirs[i]!)),
-    more: describeSetting(setting),
+    ratio: median(turns.map(({ own, theirs }) => own / theirs[i]!)),
+    ...(more === undefined ? {} : { more }),
   }));
 }
 
