@@ -9,6 +9,8 @@ export const trainErrors = {
   DEVICE_MISSING: 'device {device} is not available; got {found}. Set `device: cpu`, or leave it out.',
   STEP_WRITE:
     'a training step must write the same constants every time to be replayed; the values for operation {operation} changed. Pass anything that changes per step as a model input, and do not draw random numbers on the backend in the loss.',
+  MODEL_BUILD:
+    'a model that is built must give the lists `fields` and `parameters`, and the functions `init`, `inputs`, `loss`, `stored`, `decays` and `dispose`; {model} gave {found}. Look at its `build`.',
   MODEL_HEADS: 'width must be a multiple of heads; got width {width}, heads {heads}. Try heads {suggestion}.',
   MODEL_OPTION: 'the option `{option}` of {model} must {rule}; got `{found}`. {advice}',
   MODEL_POSITIONS:

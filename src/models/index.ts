@@ -1,4 +1,4 @@
-import { fail, nearest } from '../errors.ts';
+import { fail, nearest, valueText } from '../errors.ts';
 import { importModule } from '../files/import-module.ts';
 import { called } from '../own-code.ts';
 import type { Spec } from '../vision/spec.ts';
@@ -61,8 +61,19 @@ export async function buildModel({ name, options, spec, module }: NamedModel): P
   return networkOf(definition, definition.options.parse(options ?? {}), spec);
 }
 
-/** Has a definition make its network, from options that are parsed. */
+/** Has a definition make its network, from options that are parsed. @throws MODEL_BUILD, STAGE_BROKEN */
 export async function networkOf(definition: ModelDefinition, options: unknown, spec: Spec): Promise<Model> {
   const { tfjs: tf } = await import('../backends/tf.ts');
-  return called(`model ${definition.name}`, 'build', () => definition.build(options, spec, { tf }));
+  const build = () => definition.build(options, spec, { tf });
+  const model: Partial<Model> | null | undefined = await called(`model ${definition.name}`, 'build', build);
+  const missing = [
+    ...(['fields', 'parameters'] as const).filter((each) => !Array.isArray(model?.[each])),
+    ...(['init', 'inputs', 'loss', 'stored', 'decays', 'dispose'] as const).filter(
+      (each) => typeof model?.[each] !== 'function',
+    ),
+  ];
+  if (missing.length === 0) return model as Model;
+  const isThere = typeof model === 'object' && model !== null;
+  const found = isThere ? `an object without ${missing.join(', ')}` : valueText(model);
+  throw fail('MODEL_BUILD', { model: definition.name, found });
 }

@@ -182,6 +182,10 @@ export function loader(source: OpenSource<Fields | Drop>, options: LoaderOptions
         ? stage.work
         : definition!.run(own, before, { id, seed, base, signal, identity, note: options.onNote, supply })
     ) as Work<Sample, Sample>;
+    if (typeof work !== 'function') {
+      const found = `${valueText(work)} in the place of a function`;
+      throw fail('STAGE_BROKEN', { owner: `stage ${id}`, hook: 'run', found });
+    }
     const drawn = (sample: Sample) => work(sample, new Random(seed, id, sample.key, sample.epoch));
     samples = samples.pipe(runStage(drawn, runtime));
   }
