@@ -86,9 +86,11 @@ t.test('models are built by name, the user’s by the module that exports them',
     'mine.ts': `
 import { defineModel } from 'patchstream';
 import { z } from 'zod';
+const none = () => {};
+const rest = { fields: [], parameters: [], init: none, inputs: none, loss: none, stored: none, decays: none, dispose: none };
 export const mine = defineModel({
   name: 'mine', summary: 'Mine.', options: z.strictObject({ width: z.int().default(3) }), fields: ['picture'],
-  build: ({ width }) => ({ name: 'mine', width }) as never,
+  build: ({ width }) => ({ name: 'mine', width, ...rest }) as never,
 });
 `,
   });
