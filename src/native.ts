@@ -250,29 +250,27 @@ export const imageOutcomes = {
 } as const;
 
 const require = createRequire(import.meta.url);
-let torch: TorchAddon | Absent | undefined;
-let image: ImageAddon | Absent | undefined;
-let dlib: DlibAddon | Absent | undefined;
+const known: { torch?: TorchAddon | Absent; image?: ImageAddon | Absent; dlib?: DlibAddon | Absent } = {};
 
 /** The addon over libtorch, or why it is not there. Looks for it once. */
 export function torchAddon(): TorchAddon | Absent {
-  if (torch !== undefined) return torch;
-  torch = load<TorchAddon>('torch');
+  if (known.torch !== undefined) return known.torch;
+  known.torch = load<TorchAddon>('torch');
   // libtorch counts the cores of the machine, whatever share of them a container has.
-  if (!isAbsent(torch)) torch.setThreads(computeThreads());
-  return torch;
+  if (!isAbsent(known.torch)) known.torch.setThreads(computeThreads());
+  return known.torch;
 }
 
 /** The addon over libjpeg-turbo, or why it is not there. Looks for it once. */
 export function imageAddon(): ImageAddon | Absent {
-  image ??= load<ImageAddon>('image');
-  return image;
+  known.image ??= load<ImageAddon>('image');
+  return known.image;
 }
 
 /** The addon over dlib in the form that suits the machine best, or why it is not there. Looks for it once. */
 export function dlibAddon(): DlibAddon | Absent {
-  dlib ??= bestDlib();
-  return dlib;
+  known.dlib ??= bestDlib();
+  return known.dlib;
 }
 
 function bestDlib(): DlibAddon | Absent {
@@ -307,8 +305,7 @@ function load<A>(name: 'torch' | 'image' | 'dlib'): A | Absent {
   } catch (cause) {
     const reason = reasonOfBuild(folder);
     if (reason !== undefined) return { found: `its addon was not built (${reason})`, remedy };
-    if ((cause as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND')
-      return { found: 'its addon is not built', remedy };
+    if (systemCode(cause) === 'MODULE_NOT_FOUND') return { found: 'its addon is not built', remedy };
     return { found: `its addon does not load (${firstLine(messageOf(cause))})`, remedy };
   } finally {
     loaded();
