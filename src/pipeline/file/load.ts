@@ -1,6 +1,6 @@
-import type { Stats } from 'node:fs';
+import { existsSync, type Stats } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
-import { dirname, extname, resolve } from 'node:path';
+import { dirname, extname, join, resolve } from 'node:path';
 import { fail, firstLine, messageOf, PatchstreamError, reasonOf } from '../../errors.ts';
 import { importModule } from '../../files/import-module.ts';
 import { type Definition, placed } from '../definition.ts';
@@ -88,7 +88,11 @@ async function unreadable(file: string): Promise<Problem | undefined> {
   try {
     const about = await stat(file);
     if (!about.isFile()) {
-      const slots = { found: kindOf(about), advice: 'Name a file.' };
+      // Other verbs are given it.
+      const isRun = existsSync(join(file, 'pipeline.json'));
+      const slots = isRun
+        ? { found: 'the folder of a run', advice: 'Name the pipeline file that it is a run of.' }
+        : { found: kindOf(about), advice: 'Name a file.' };
       return { error: fail('PIPELINE_FILE', slots, { where }), place };
     }
     if (about.size <= limits.bytes) return undefined;

@@ -190,10 +190,15 @@ t.test(
 );
 
 t.test('S3: what is no file is not opened', async (t) => {
-  const { dir } = await load(t, { 'folder.yaml': {}, 'p.yaml': 'extends: pipe.yaml\nuse: [pipe.ts]\n' });
+  const { dir } = await load(t, {
+    'folder.yaml': {},
+    run: { 'pipeline.json': '{}' },
+    'p.yaml': 'extends: pipe.yaml\nuse: [pipe.ts]\n',
+  });
   for (const name of ['pipe.yaml', 'pipe.ts']) execFileSync('mkfifo', [join(dir, name)]);
   for (const [name, found] of [
-    ['folder.yaml', 'a folder'],
+    ['folder.yaml', 'a folder. Name a file'],
+    ['run', 'the folder of a run. Name the pipeline file'],
     ['pipe.yaml', 'a pipe'],
     ['pipe.ts', 'a pipe'],
   ] as const) {
