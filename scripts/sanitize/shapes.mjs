@@ -14,7 +14,7 @@ addon.setThreads(3);
 const opcodes = new Map(addon.names().map((name, i) => [name, i]));
 
 /** Whose loops take bfloat16. */
-const onTiles = addon.info().bfloat16 && (process.env.PATCHSTREAM_TORCH_KERNELS ?? '') === '';
+const onTiles = addon.info().tiles;
 
 let state = Number(seed) >>> 0;
 /** A number below `count`: mulberry32. @param {number} count */
@@ -31,6 +31,29 @@ const filled = () => side() || 1;
 const flag = () => below(2);
 /** Of a convolution: every other time as its panels take them. */
 const channels = () => (flag() ? [32 * (1 + below(3)), 32 * (1 + below(3))] : [filled(), filled()]);
+/** Of its pictures: also around the least that its panels take, and now and then more tiles than are multiplied at a time. */
+function places() {
+  if (below(48) === 0) return [1 + below(2), 65, one([63, 64, 65])];
+  const least = () => one([filled(), 3, 4, 5, 6]);
+  return [1 + below(3), least(), least()];
+}
+/**
+ * Rows, width in and width out of a linear layer: now and then as panels take its gradient, or nearly. One panel of x or of y, fewer than four and not a multiple of four, as many numbers of a row as are
+ * multiplied at a time and a few more; rows around those that a thread takes at a time, and more than are added up at a time.
+ */
+function layer() {
+  if (below(24) > 0) return [side(), side(), side()];
+  const [input, output] = one([
+    [32, 12288],
+    [12288, 32],
+    [384, 1024],
+    [416, 1056],
+    [832, 544],
+    [383, 1056],
+    [416, 1040],
+  ]);
+  return [input + output > 2000 ? one([55, 56, 113]) : one([1, 55, 56, 57, 169, 449, 505]), input, output];
+}
 
 /** @typedef {{ shape: number[], ids?: number, narrow?: boolean, value?: number }} Given a tensor: ids below a number, else numbers around 0 of float32 or bfloat16 */
 /** @typedef {{ inputs: (Given | undefined)[], numbers: number[] }} Wanted */
@@ -80,7 +103,7 @@ const operations = {
     };
   },
   PatchstreamLinearGrad() {
-    const [rows, input, output, precision] = [side(), side(), side(), flag()];
+    const [[rows, input, output], precision] = [layer(), flag()];
     const [dy, x] = [float(rows, output), float(rows, input)];
     const saved = flag() ? { shape: [rows, output], narrow: precision === 1 } : undefined;
     return {
@@ -109,14 +132,14 @@ const operations = {
   PatchstreamConv3x3() {
     const [C, F] = channels();
     return {
-      inputs: [float(1 + below(2), filled(), filled(), C), float(3, 3, C, F), flag() ? float(F) : undefined],
+      inputs: [float(...places(), C), float(3, 3, C, F), flag() ? float(F) : undefined],
       numbers: [0],
     };
   },
   PatchstreamConv3x3Grad() {
     const [C, F] = channels();
-    const places = [1 + below(2), filled(), filled()];
-    return { inputs: [float(...places, F), float(...places, C), float(3, 3, C, F)], numbers: [flag(), 0] };
+    const at = places();
+    return { inputs: [float(...at, F), float(...at, C), float(3, 3, C, F)], numbers: [flag(), 0] };
   },
   PatchstreamAccumulate: () => lists(2, () => []),
   PatchstreamNorms: () => lists(1, () => []),
