@@ -9,23 +9,19 @@
  *
  * Needs g++ and libtorch (Debian: g++ libtorch-dev), and AVX-512 for the loops for tiles.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { buildAddons } from './lib/addons.mjs';
 import { isMain } from './lib/main.mjs';
-import { run, start } from './lib/runner.mjs';
-import { endsWell, sanitizing } from './sanitize/programs.mjs';
+import { buildCopy, copyTree, passes, preloaded } from './sanitize/copy.mjs';
+import { endsWell } from './sanitize/programs.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const compiler = process.env.CXX ?? 'g++';
-const copied = ['native', 'src', 'test', 'scripts', 'package.json', 'tsconfig.json'];
 /** By PATCHSTREAM_TORCH_KERNELS, the tests below test/backends. Those of bfloat16 are of our own loops. */
 const ways = Object.entries({
-  '': 'fused launch ops replay resample torch/bfloat16 torch/torch torch/torch.suite torch/plain torch/wide-linear',
+  '': 'fused launch ops replay resample torch/bfloat16 torch/torch torch/torch.suite torch/plain torch/wide-linear torch/conv-accuracy',
   plain: 'fused replay torch/bfloat16',
   aten: 'fused launch replay torch/torch.suite',
 });
@@ -42,41 +38,13 @@ const emulation = /** @type {const} */ ([
 ]);
 
 /** @param {string} work */
-function copy(work) {
-  for (const name of copied) {
-    cpSync(join(root, name), join(work, name), { recursive: true, filter: (path) => !path.endsWith('/build') });
-  }
-  symlinkSync(join(root, 'node_modules'), join(work, 'node_modules'));
+function emulate(work) {
   for (const [name, found, instead] of emulation) {
     const path = join(work, 'native', 'torch', name);
     const text = readFileSync(path, 'utf8');
     if (text.replace(found, instead) === text) throw new Error(`${name} has changed: ${found} is not in it.`);
     writeFileSync(path, text.replace(found, instead));
   }
-}
-
-/**
- * Builds the addon of the copy as every addon is built, by a compiler that adds the sanitizers.
- *
- * @param {string} work
- * @param {Readonly<Record<string, string>>} environment
- */
-async function build(work, environment) {
-  const wrapper = join(work, 'compiler');
-  writeFileSync(wrapper, `#!/bin/sh\nexec ${compiler} "$@" ${sanitizing.join(' ')} -fsanitize=address,undefined\n`);
-  chmodSync(wrapper, 0o755);
-  const well = await buildAddons(work, {
-    env: { ...process.env, CXX: wrapper },
-    platform: process.platform,
-    runner: run,
-    // The trial after the build loads it in Node.
-    start: (command, args, options) =>
-      start(command, args, command === process.execPath ? { ...options, env: environment } : options),
-    say: console.log,
-    again: false,
-    only: ['torch', 'environment'],
-  });
-  if (!well) throw new Error('native/torch is not built.');
 }
 
 /** @param {string[]} args */
@@ -86,11 +54,8 @@ async function main(args) {
     options: { rounds: { type: 'string', default: '300' }, seed: { type: 'string', default: '4' } },
   });
   const work = mkdtempSync(join(tmpdir(), 'patchstream-sanitize-'));
-  const libraries = ['libasan.so', 'libubsan.so'].map((name) =>
-    execFileSync(compiler, [`-print-file-name=${name}`], { encoding: 'utf8' }).trim(),
-  );
   const environment = {
-    LD_PRELOAD: libraries.join(' '),
+    ...preloaded(['libasan.so', 'libubsan.so']),
     // Node keeps much to its end.
     ASAN_OPTIONS: 'allocator_may_return_null=1:detect_leaks=0',
     UBSAN_OPTIONS: 'print_stacktrace=1',
@@ -102,8 +67,9 @@ async function main(args) {
     began = performance.now();
   };
   try {
-    copy(work);
-    await build(work, environment);
+    copyTree(work);
+    emulate(work);
+    await buildCopy(work, ['torch', 'environment'], 'address,undefined', environment);
     took('compiling');
     const shapes = join(root, 'scripts', 'sanitize', 'shapes.mjs');
     const addon = join(work, 'native', 'torch', 'build', 'torch.node');
@@ -122,26 +88,6 @@ async function main(args) {
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
-}
-
-/**
- * Whether a test of the copy passes; what it says is shown where it does not.
- *
- * @param {string} work
- * @param {string} file
- * @param {Readonly<Record<string, string>>} environment
- */
-function passes(work, file, environment) {
-  const typescript = join(work, 'scripts', 'lib', 'typescript.mjs');
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', typescript, file], {
-    cwd: work,
-    encoding: 'utf8',
-    env: { ...process.env, ...environment, TAP_TIMEOUT: '3600' },
-    maxBuffer: 2 ** 28,
-  });
-  const failed = stdout.split('\n').filter((line) => /^\s*not ok/.test(line));
-  if (status !== 0) console.log([stderr.slice(-20_000), ...failed, `${file} failed.`].join('\n'));
-  return status === 0;
 }
 
 if (isMain(import.meta.url)) process.exitCode = await main(process.argv.slice(2));

@@ -21,13 +21,11 @@ import { findImage } from './lib/image.mjs';
 import { isMain } from './lib/main.mjs';
 import { run } from './lib/runner.mjs';
 import { corpus } from './sanitize/corpus.mjs';
-import { endsWell, sanitizing, sourcesOf } from './sanitize/programs.mjs';
+import { endsWell, rendererDoors, sanitizing, sourcesOf } from './sanitize/programs.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const native = join(root, 'native', 'image');
 const here = join(root, 'scripts', 'sanitize');
-/** What knows JavaScript and threads; the rest is plain functions. */
-const doors = ['addon.cc', 'pool.cc', 'calls.cc', 'readers.cc'];
 const flags = [...sanitizing, '-std=c++17', '-Wno-psabi', `-I${native}`, `-I${here}`];
 // An allocation that cannot be is answered as the system would answer it: the renderer must bear that.
 const environment = {
@@ -42,7 +40,7 @@ const environment = {
  * @param {string} program
  */
 function compile(compiler, sanitizers, own, program) {
-  const files = [...own.map((name) => join(here, name)), ...sourcesOf(native, doors)];
+  const files = [...own.map((name) => join(here, name)), ...sourcesOf(native, rendererDoors)];
   const library = findImage(process.env.LIBJPEG ?? '', { platform: process.platform, arch: process.arch, runner: run });
   if (typeof library === 'string') throw new Error(library);
   console.log(`libjpeg-turbo ${library.version}`);

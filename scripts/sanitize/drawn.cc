@@ -15,7 +15,7 @@ uint64_t Chance::next() {
 
 uint32_t Chance::below(uint32_t n) { return static_cast<uint32_t>((next() >> 32) * n >> 32); }
 
-long granted = -1;
+thread_local long granted = -1;
 
 }  // namespace sanitize
 

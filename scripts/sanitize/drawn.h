@@ -19,7 +19,7 @@ class Chance {
   uint64_t state_;
 };
 
-// So many allocations of C++ are granted and the next is not; below zero, all are. They are counted in the whole program.
-extern long granted;
+// So many allocations of C++ are granted to this thread and the next is not; below zero, all are.
+extern thread_local long granted;
 
 }  // namespace sanitize

@@ -5,6 +5,9 @@ import { filesBelow } from '../lib/stamp.mjs';
 /** So that a fault is seen, told with its place, and ends the program. */
 export const sanitizing = ['-g', '-O1', '-fno-omit-frame-pointer', '-fno-sanitize-recover=all'];
 
+/** What of native/image knows JavaScript and threads; the rest is plain functions. */
+export const rendererDoors = ['addon.cc', 'pool.cc', 'calls.cc', 'readers.cc'];
+
 /**
  * The sources of a native part.
  *
