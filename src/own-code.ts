@@ -33,7 +33,8 @@ export interface Ended {
 }
 
 /**
- * Closes what work has left open. Where an error has ended the work, that is the one to be told: what `close` throws then is the last of its causes, and given back.
+ * Closes what work has left open. Where an error has ended the work, that is the one to be told: what `close` throws then is the last of its causes, and given back; unless it is the same failure
+ * once more.
  *
  * @throws what `close` throws, where nothing was thrown before.
  */
@@ -43,12 +44,21 @@ export async function closeBehind(ended: Ended | undefined, close: () => unknown
     return undefined;
   } catch (error) {
     if (ended === undefined) throw error;
-    const chain = new Set<Error>();
-    for (let at = ended.error; at instanceof Error && !chain.has(at); at = at.cause) chain.add(at);
-    const last = [...chain].at(-1);
-    if (last !== undefined && last !== error) last.cause ??= error;
+    const chain = withCauses(ended.error);
+    // A circle of causes would be followed without end.
+    if (withCauses(error).some((cause) => chain.includes(cause))) return undefined;
+    const last = chain.at(-1);
+    if (last instanceof Error && Object.isExtensible(last)) last.cause ??= error;
     return { error };
   }
+}
+
+/** What was thrown, and its causes. */
+export function withCauses(error: unknown): unknown[] {
+  const chain = new Set<unknown>([error]);
+  for (let at = error; at instanceof Error && at.cause !== undefined && !chain.has(at.cause); at = at.cause)
+    chain.add(at.cause);
+  return [...chain];
 }
 
 /** Closes all, also where one cannot be closed. @throws what the first of these throws. */

@@ -3,12 +3,11 @@
  * file has one of its own or shares one (test-processes.mjs). The command `tap` would start files behind three module hooks of its own (mocks, coverage, its own
  * compiler), which took a tenth of the processor time of all tests; no test of ours needs them.
  */
-import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { t } from 'tap';
-import { testProcesses } from './test-processes.mjs';
+import { importedBy, testProcesses } from './test-processes.mjs';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const typescript = join(root, 'scripts', 'lib', 'typescript.mjs');
@@ -19,6 +18,7 @@ const [seconds, ...files] = process.argv.slice(2);
  * With the C library's defaults a process keeps what its largest pictures took, up to hundreds of MiB and never twice the same. A file that measures what is held (test/kit/runs/memory.ts)
  * runs with limits under which the allocator hands back what was freed.
  */
+const memory = join('test', 'kit', 'runs', 'memory.ts');
 const handsBack = { MALLOC_MMAP_THRESHOLD_: '65536', MALLOC_TRIM_THRESHOLD_: '131072' };
 
 t.jobs = availableParallelism();
@@ -32,7 +32,7 @@ for (const group of testProcesses(root, files)) {
 
 /** @param {string} file */
 function alone(file) {
-  start(file, [file], /\/runs\/memory\.ts'/.test(readFileSync(join(root, file), 'utf8')) ? handsBack : {});
+  start(file, [file], importedBy(root, file).has(memory) ? handsBack : {});
 }
 
 /**

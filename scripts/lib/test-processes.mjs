@@ -48,10 +48,10 @@ function mayShare(root, file, read) {
  * A file and all that it imports by its path, and so on.
  *
  * @param {string} root
- * @param {string} file
- * @param {Map<string, { text: string, imports: string[] }>} read
+ * @param {string} file relative to `root`
+ * @param {Map<string, { text: string, imports: string[] }>} [read] what is known of files
  */
-function importedBy(root, file, read) {
+export function importedBy(root, file, read = new Map()) {
   const found = new Set([file]);
   for (const name of found) {
     const { imports } = read.get(name) ?? readImports(root, name, read);

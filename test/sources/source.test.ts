@@ -124,8 +124,8 @@ t.test('who ends a run by its signal while a source is opened has cancelled it',
   });
   const events: RunEvent[] = [];
   const running = run(job(source, join(t.testdir({}), 'out')), { signal: stop.signal, onEvent: (e) => events.push(e) });
-  await t.rejects(running, { message: /enough/ });
-  t.match(events.at(-1), { type: 'finished', how: 'cancelled' });
+  await t.rejects(running, { code: 'RUN_CANCELLED' });
+  t.match(events.at(-1), { type: 'finished', how: 'cancelled', error: { code: 'RUN_CANCELLED' } });
 });
 
 t.test('a sample that is none fails by itself', async (t) => {

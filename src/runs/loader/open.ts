@@ -3,7 +3,7 @@ import { fail, messageOf, printable } from '../../errors.ts';
 import { inferenceStages } from '../../inference/index.ts';
 import type { InferenceOptions } from '../../inference/stage.ts';
 import { foundTrained } from '../../inference/trained.ts';
-import { called } from '../../own-code.ts';
+import { called, closeBehind, withCauses } from '../../own-code.ts';
 import { writtenFolders } from '../../pipeline/resolve/overlap.ts';
 import type { Resolved } from '../../pipeline/resolve/resolve.ts';
 import type { Fields, OpenSource } from '../../sources/source.ts';
@@ -44,18 +44,23 @@ export interface OpenOptions {
 type Readable = Pick<Resolved, 'definition' | 'source' | 'stages' | 'spec' | 'capacity'> &
   Partial<Pick<Resolved, 'sink'>>;
 
-/** Opens the source of a checked pipeline. @throws what the source says when it cannot be opened. */
-export function openSource(
+/** Opens the source of a checked pipeline. @throws what the source says when it cannot be opened; RUN_CANCELLED where it was told to stop. */
+export async function openSource(
   { definition, source, sink }: Pick<Readable, 'definition' | 'source' | 'sink'>,
   options: OpenOptions,
 ): Promise<OpenSource> {
   const { signal = new AbortController().signal, onLine = () => {} } = options;
-  return source!.definition.open(source!.options, {
-    base: definition.base,
-    signal,
-    progress: onLine,
-    ...(options.writes && { written: writtenFolders(definition, { sink }) }),
-  });
+  try {
+    return await source!.definition.open(source!.options, {
+      base: definition.base,
+      signal,
+      progress: onLine,
+      ...(options.writes && { written: writtenFolders(definition, { sink }) }),
+    });
+  } catch (error) {
+    if (signal.aborted && withCauses(error).includes(signal.reason)) throw cancelled(signal);
+    throw error;
+  }
 }
 
 /** Closes a source that may be a user's own. @throws STAGE_BROKEN where that cannot be done */
@@ -93,14 +98,30 @@ export interface Opened {
  * @throws what the source says when it cannot be opened; NOTHING_LEFT from `loader` where a source is read for ever and nothing comes through.
  */
 export async function openLoader(resolved: Readable, options: OpenOptions = {}): Promise<Opened> {
-  const { definition, stages, spec, capacity } = resolved;
-  const { epochs = 1, shuffle = false, start = 0, onFailure, before } = options;
+  const { epochs = 1 } = options;
   if (!(epochs >= 0)) throw fail('EPOCHS', { found: String(epochs) });
   if (options.signal?.aborted) throw cancelled(options.signal);
   // Reads under way end when the run does, for whatever cause.
   const abort = new AbortController();
   const signal = options.signal === undefined ? abort.signal : AbortSignal.any([abort.signal, options.signal]);
   const source = options.source ?? (await openSource(resolved, { ...options, signal }));
+  try {
+    return joined(resolved, options, { source, abort, signal });
+  } catch (error) {
+    if (options.source === undefined) await closeBehind({ error }, () => closeSource(source, resolved.source!.name));
+    throw error;
+  }
+}
+
+interface Begun {
+  readonly source: OpenSource<Fields | Drop>;
+  readonly abort: AbortController;
+  readonly signal: AbortSignal;
+}
+
+function joined(resolved: Readable, options: OpenOptions, { source, abort, signal }: Begun): Opened {
+  const { definition, stages, spec, capacity } = resolved;
+  const { epochs = 1, shuffle = false, start = 0, onFailure, before } = options;
   const first: Failure[] = [];
   const total = options.end ?? (source.count === 0 ? 0 : Math.floor(epochs * source.count));
   const records =
