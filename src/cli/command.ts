@@ -1,6 +1,7 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { type ErrorCode, fail, nearest, PatchstreamError, printable } from '../errors.ts';
 import { nothingThere, systemCode } from '../files/system.ts';
+import { withCauses } from '../own-code.ts';
 import type { WhichWeights } from '../train/weights/checkpoint.ts';
 
 /** Where a verb reads and writes; a test gives its own. */
@@ -105,8 +106,8 @@ export function exitOf(error: unknown, { begun }: { readonly begun: boolean }): 
 
 /** Whether there was nothing, or a folder in the place of a file, or the other way round. */
 function isMissing(cause: unknown): boolean {
-  if ([...nothingThere, 'EISDIR', 'EEXIST'].includes(systemCode(cause) ?? '')) return true;
-  return cause instanceof Error && isMissing(cause.cause);
+  const codes = [...nothingThere, 'EISDIR', 'EEXIST'];
+  return withCauses(cause).some((at) => codes.includes(systemCode(at) ?? ''));
 }
 
 /** One verb of the command line. */

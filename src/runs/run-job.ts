@@ -7,7 +7,8 @@ import { messageOf, PatchstreamError } from '../errors.ts';
 import type { RunSummary, Sum } from '../events/events.ts';
 import { type Notice, notice, noticeText } from '../events/notices.ts';
 import { countOf } from '../files/passed-over.ts';
-import { called, closeBehind, type Ended } from '../own-code.ts';
+import { systemCode } from '../files/system.ts';
+import { called, closeBehind, type Ended, withCauses } from '../own-code.ts';
 import { rangeOf } from '../pipeline/part.ts';
 import type { Resolved } from '../pipeline/resolve/resolve.ts';
 import { decisiveJson } from '../pipeline/resolve/resolved-json.ts';
@@ -306,8 +307,5 @@ function endsTheSink(error: unknown): boolean {
   if (error instanceof PatchstreamError && codes.includes(error.code)) return true;
   // Of a sink that is not ours.
   const system = ['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'EIO', 'EMFILE'];
-  for (let at = error; at instanceof Error; at = at.cause) {
-    if (system.includes((at as NodeJS.ErrnoException).code ?? '')) return true;
-  }
-  return false;
+  return withCauses(error).some((at) => system.includes(systemCode(at) ?? ''));
 }

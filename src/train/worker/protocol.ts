@@ -1,4 +1,5 @@
 import { catalogue, type ErrorCode, PatchstreamError } from '../../errors.ts';
+import { withCauses } from '../../own-code.ts';
 import type { CellLayout } from '../cells.ts';
 import type { TrainDefinition } from '../definition.ts';
 import type { Compute } from '../flops.ts';
@@ -74,8 +75,12 @@ export interface CrossingError {
 
 /** Anything thrown, ready to cross. */
 export function packError(error: unknown): CrossingError {
+  // From the deepest cause on: those of a user may lead in a circle.
+  return withCauses(error).reduceRight<CrossingError | undefined>((cause, at) => packed(at, cause), undefined)!;
+}
+
+function packed(error: unknown, cause: CrossingError | undefined): CrossingError {
   if (!(error instanceof Error)) return { name: 'Error', text: String(error), stack: undefined };
-  const cause = error.cause === undefined ? undefined : packError(error.cause);
   const { name, stack, message } = error;
   if (!(error instanceof PatchstreamError)) return { name, text: message, stack, cause };
   return { name, text: error.text, stack, code: error.code, where: error.where, cause };

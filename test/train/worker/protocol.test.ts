@@ -24,3 +24,11 @@ t.test('anything else that was thrown is an error too', (t) => {
   t.notOk(unpackError({ name: 'E', text: 'x', stack: undefined, code: 'toString' }) instanceof PatchstreamError);
   t.end();
 });
+
+t.test('causes that lead in a circle cross once each', (t) => {
+  const [first, second] = [new Error('first'), new Error('second')];
+  first.cause = second;
+  second.cause = first;
+  t.match(unpackError(packError(first)), { message: 'first', cause: { message: 'second', cause: undefined } });
+  t.end();
+});
