@@ -164,7 +164,7 @@ export interface MeasureDefinition<Options = unknown, M extends Model = Model, D
   readonly single?: true;
   /** Whether pictures may be of another size than those that the model takes. Default: of a measure that needs the model, no. */
   isOfAnySize?(options: Options): boolean;
-  /** The options with those that were left out and hang on the model. */
+  /** The options with those that were left out and depend on the model. */
   complete?(options: Options, checks: Pick<MeasureChecks, 'model'>): Options;
   /** Rules across options, and with the model and the data. Opens nothing. */
   check?(options: Options, checks: MeasureChecks<Data>): Iterable<ValidationIssue>;

@@ -173,3 +173,19 @@ t.test('a source opens, reads and closes at once or with promises', async (t) =>
     t.match((await run(job(source, join(root, `${closed}`)))).failures, 0);
   t.equal(closed, 4);
 });
+
+t.test('a source whose spec says nothing is one of samples that nothing is known of', async (t) => {
+  const root = t.testdir({});
+  const bytes = await jpeg(gradient(8, 8));
+  for (const spec of [undefined, null]) {
+    const made = defineSource({
+      name: 'own',
+      summary: 'Anything.',
+      options: z.strictObject({}),
+      spec: () => spec as never,
+      open: () => whole(bytes),
+    });
+    const { lines } = await run(job(made({}), join(root, `${spec}`)));
+    t.match(lines.join(' '), /^3 lines in/);
+  }
+});

@@ -77,8 +77,9 @@ export function checkSource(value: unknown, path: Path, problems: Problems): Res
   });
   if (!sound) return undefined;
   addIssues(() => definition.check?.(whole), named, problems);
-  const spec = answered(() => definition.spec(whole), named, problems);
-  return spec === undefined ? undefined : { name, options: whole, definition, spec };
+  // A source of the user's own may not know its samples.
+  const told = answered(() => ({ spec: definition.spec(whole) ?? openSpec }), named, problems);
+  return told && { name, options: whole, definition, ...told };
 }
 
 /** The spec of samples of which nothing is known. */

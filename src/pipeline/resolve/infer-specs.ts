@@ -6,7 +6,7 @@ import type { Path } from '../file/locate.ts';
 import { policyOptions } from '../file/policy.ts';
 import type { Problems } from '../problem.ts';
 import type { AnyStage, Registry } from '../registry.ts';
-import { addIssues, answered, type Named, parseNamed } from './named.ts';
+import { addIssues, answered, completedOptions, type Named, parseNamed } from './named.ts';
 import { stageIds } from './stage-ids.ts';
 
 /** A stage with its options parsed and its place in the chain known. */
@@ -79,14 +79,15 @@ export function inferSpecs(
   });
 }
 
-/** Undefined, and a problem, where the stage's code throws. */
+/** Undefined, and a problem, where the stage's code throws or gives no options. */
 function completed(
   definition: AnyStage,
   parsed: unknown,
   { place, named, problems }: Pick<Checking, 'place' | 'problems'> & { readonly named: Named },
 ): unknown {
   if (definition.complete === undefined) return parsed;
-  return answered(() => Object.freeze(definition.complete!(parsed, place)), named, problems);
+  const options = completedOptions(() => definition.complete!(parsed, place), named, problems);
+  return options && Object.freeze(options);
 }
 
 const policyNames = Object.keys(policyOptions.shape);

@@ -6,10 +6,10 @@ import type { Problems } from '../problem.ts';
 import type { Registry } from '../registry.ts';
 import type { HeldOutChain, ResolvedEvaluate, ResolvedMeasure } from './evaluate.ts';
 import { fieldList, looseFields } from './infer-specs.ts';
-import { addIssues, answered } from './named.ts';
+import { addIssues, completedOptions } from './named.ts';
 import type { ResolvedTrain } from './outputs.ts';
 
-/** Holds what is measured to what is trained: the model must be able to do it, on pictures cut as those it learns from. @returns the measures with the options that hang on the model. */
+/** Holds what is measured to what is trained: the model must be able to do it, on pictures cut as those it learns from. @returns the measures with the options that depend on the model. */
 export function checkMeasures(
   train: ResolvedTrain,
   trained: Spec,
@@ -36,12 +36,13 @@ export function checkMeasures(
 function completed(measure: ResolvedMeasure, model: ResolvedTrain['model'], problems: Problems): ResolvedMeasure {
   const { definition, path, options } = measure;
   const named = { at: path, owner: `measure ${definition.name}` };
-  const whole = answered(() => definition.complete?.(options, { model }), named, problems);
+  if (definition.complete === undefined) return measure;
+  const whole = completedOptions(() => definition.complete!(options, { model }), named, problems);
   if (whole === undefined) return measure;
   // In the order of parsed options: by their text a run knows whether it is the same.
   const order = Object.keys((definition.options as z.ZodObject).shape);
   const rank = ([name]: [string, unknown]) => order.indexOf(name);
-  const sorted = Object.entries(whole as object).sort((a, b) => rank(a) - rank(b));
+  const sorted = Object.entries(whole).sort((a, b) => rank(a) - rank(b));
   return { ...measure, options: Object.fromEntries(sorted) };
 }
 

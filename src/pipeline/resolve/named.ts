@@ -1,5 +1,6 @@
 import type { z } from 'zod';
-import { fail, messageOf, PatchstreamError, type ValidationIssue } from '../../errors.ts';
+import { fail, messageOf, PatchstreamError, type ValidationIssue, valueText } from '../../errors.ts';
+import { isPromise } from '../../own-code.ts';
 import type { Path } from '../file/locate.ts';
 import { parseOptions } from '../options.ts';
 import type { Problems } from '../problem.ts';
@@ -55,6 +56,19 @@ export function answered<T>(ask: () => T, { at, who }: Named, problems: Problems
     problems.add(error, at, { key: true, who });
     return undefined;
   }
+}
+
+/** The options that `complete` of something's definition gives; undefined, and a problem, where its code throws or gives no map. */
+export function completedOptions(complete: () => unknown, named: Named, problems: Problems): object | undefined {
+  const ask = () => {
+    const options = complete();
+    // Nobody waits for it: what it rejects with would end the process.
+    if (isPromise(options)) options.then(undefined, () => {});
+    else if (Object.prototype.toString.call(options) === '[object Object]') return options as object;
+    const given = isPromise(options) ? 'a promise' : valueText(options);
+    throw fail('STAGE_BROKEN', { owner: named.owner, hook: 'complete', found: `${given} in the place of options` });
+  };
+  return answered(ask, named, problems);
 }
 
 /** `size.0` as a path. */

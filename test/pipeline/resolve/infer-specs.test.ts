@@ -222,6 +222,14 @@ t.test('what the code of a stage throws is a problem of that stage, but not for 
       new RegExp(`^stages\\.0\\.own \\(key\\) stage own STAGE_BROKEN .* its \`${hook}\` .*: mine\\.`),
     ]);
   }
+  const given: readonly (readonly [unknown, string])[] = [
+    [undefined, 'undefined'],
+    [Promise.reject(new Error('late')), 'a promise'],
+  ];
+  for (const [value, found] of given)
+    t.match(infer([stage({ complete: () => value })()]).said, [
+      new RegExp(`^stages\\.0\\.own \\(key\\) stage own STAGE_BROKEN .* its \`complete\` .*: ${found} in the place of`),
+    ]);
   const closing = stage({ output: () => ({ fields: {} }) });
   t.same(infer([closing()], open).resolved[0]!.after, { fields: {}, open: true }, 'what is open stays open');
   t.end();
