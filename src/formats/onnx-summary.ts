@@ -137,18 +137,17 @@ class Looking {
 
   async #node(of: ProtoField, depth: number): Promise<void> {
     let [operation, domain] = ['', ''];
-    const lists = new Map<Listed, number>();
     for await (const field of this.#proto.fields(of)) {
       if (field.number === 4) operation = await this.#proto.text(field);
       else if (field.number === 7) domain = await this.#proto.text(field);
-      else if (field.number === 5) {
-        await this.#attribute(field, depth, lists);
-      }
     }
     if (operation === '') throw this.#damaged(of.at, 'a node without an operation');
     const name = domain === '' || domain === usual ? operation : `${domain}.${operation}`;
-    // Of other operations these are settings.
-    if (name === 'Constant') for (const [type, count] of lists) this.#add(type, count);
+    // Of other operations lists are settings.
+    const lists = name === 'Constant' ? new Map<Listed, number>() : undefined;
+    for await (const field of this.#proto.fields(of))
+      if (field.number === 5) await this.#attribute(field, depth, lists);
+    for (const [type, count] of lists ?? []) this.#add(type, count);
     this.#nodes++;
     this.#operations.set(name, (this.#operations.get(name) ?? 0) + 1);
   }
@@ -158,8 +157,7 @@ class Looking {
     for await (const field of this.#proto.fields(of)) {
       const listed = listedTypes[field.number];
       if (listed !== undefined) {
-        const count = await this.#listed(field, listed);
-        lists?.set(listed, (lists.get(listed) ?? 0) + count);
+        lists?.set(listed, (lists.get(listed) ?? 0) + (await this.#listed(field, listed)));
       } else if (field.number === 5 || field.number === 10) await this.#tensor(field);
       else if (field.number === 22 || field.number === 23) await this.#sparseTensor(field);
       else if (field.number === 6 || field.number === 11) await this.#graph(field, depth + 1);
@@ -169,7 +167,7 @@ class Looking {
   /** Numbers come one by one, or many together. */
   async #listed(field: ProtoField, type: Listed): Promise<number> {
     if (type === 'string' || !field.isLong) return 1;
-    return type === 'float32' ? Math.floor(field.length / 4) : (await this.#proto.integers(field)).length;
+    return type === 'float32' ? Math.floor(field.length / 4) : this.#proto.countIntegers(field);
   }
 
   /** @returns its name, which its values have. */
@@ -196,7 +194,7 @@ class Looking {
     let values = 1;
     const place = new Map<string, string>();
     for await (const field of this.#proto.fields(of)) {
-      if (field.number === 1) for (const side of await this.#proto.integers(field)) values *= side;
+      if (field.number === 1) for await (const side of this.#proto.integers(field)) values *= side;
       else if (field.number === 2) type = typeName(this.#proto.integer(field));
       else if (field.number === 8) name = await this.#proto.text(field);
       else if (field.number === 13) {

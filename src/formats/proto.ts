@@ -108,6 +108,9 @@ const kinds = { integer: 0, eight: 1, long: 2, four: 5 } as const;
 const windowBytes = 2 ** 16;
 /** A text is read up to here. */
 const mostText = 2 ** 20;
+/** Bytes of an integer of 64 bits. */
+const mostVarint = 10;
+const [cutShort, tooLong] = ['its end within a number', 'a number of more than 64 bits'];
 
 /** Reads messages of a file by their fields, in the order in which they stand; what nobody asks for is passed over. */
 export class ProtoReader {
@@ -154,17 +157,33 @@ export class ProtoReader {
     return Number(BigInt.asIntN(64, integer));
   }
 
-  /** A field of integers comes once for each, or holds them all. */
-  async integers(field: ProtoField): Promise<number[]> {
-    if (!field.isLong) return [this.integer(field)];
-    const all: number[] = [];
-    const to = field.at + field.length;
+  /** A field of integers comes once for each, or holds them all. They may be more than memory holds. */
+  async *integers(field: ProtoField): AsyncGenerator<number> {
+    if (!field.isLong) yield this.integer(field);
+    const to = field.isLong ? field.at + field.length : field.at;
     for (let at = field.at; at < to; ) {
       const { value, next } = await this.#varint(at, to);
-      all.push(Number(BigInt.asIntN(64, value)));
+      yield Number(BigInt.asIntN(64, value));
       at = next;
     }
-    return all;
+  }
+
+  /** How many integers such a field holds. */
+  async countIntegers({ at, length, isLong }: ProtoField): Promise<number> {
+    if (!isLong) return 1;
+    let [count, begin] = [0, at];
+    for (let from = at; from < at + length; ) {
+      const bytes = await this.#window.at(from, Math.min(windowBytes, at + length - from));
+      for (const [i, byte] of bytes.entries()) {
+        if (byte < 0x80) {
+          begin = from + i + 1;
+          count++;
+        } else if (from + i + 1 - begin === mostVarint) throw this.#refuse(begin, tooLong);
+      }
+      from += bytes.length;
+    }
+    if (begin < at + length) throw this.#refuse(begin, cutShort);
+    return count;
   }
 
   /** A long one ends in `…`. */
@@ -175,13 +194,13 @@ export class ProtoReader {
   }
 
   async #varint(at: number, to: number): Promise<{ readonly value: bigint; readonly next: number }> {
-    const bytes = await this.#window.at(at, Math.min(10, to - at));
+    const bytes = await this.#window.at(at, Math.min(mostVarint, to - at));
     let value = 0n;
     for (const [i, byte] of bytes.entries()) {
       value |= BigInt(byte & 0x7f) << BigInt(7 * i);
       if (byte < 0x80) return { value: BigInt.asUintN(64, value), next: at + i + 1 };
     }
-    throw this.#refuse(at, bytes.length < 10 ? 'its end within a number' : 'a number of more than 64 bits');
+    throw this.#refuse(at, bytes.length < mostVarint ? cutShort : tooLong);
   }
 }
 

@@ -119,6 +119,7 @@ t.test('tensors are counted wherever they stand: in nodes, sparse, in functions 
     .message(1, nodeOf('Constant', attribute('sparse_value').message(22, sparse('', 7))))
     .message(1, nodeOf('Constant', floats))
     .message(1, nodeOf('Constant', attribute('value_ints').int(8, 1).int(8, 300)))
+    .message(1, nodeOf('Constant', attribute('value_ints').bytes(8, Uint8Array.of(1, 0xac, 2, 7))))
     .message(1, nodeOf('Constant', attribute('value_string').text(4, 'a')))
     .message(1, nodeOf('Reshape', attribute('allowzero').int(3, 1), attribute('axes').int(8, 1).int(8, 2)))
     .message(
@@ -142,14 +143,30 @@ t.test('tensors are counted wherever they stand: in nodes, sparse, in functions 
     file(message().message(7, graph).message(20, training).message(25, functions).encoded()),
   );
   t.match(found, {
-    nodes: 8,
-    operations: { Constant: 6, Own: 1, Reshape: 1 },
-    tensors: 13,
-    values: 6 + 7 + 5 + 2 + 1 + 4 + 1 + 3 + 10 + 20 + 100 + 30 + 9,
+    nodes: 9,
+    operations: { Constant: 7, Own: 1, Reshape: 1 },
+    tensors: 14,
+    values: 6 + 7 + 5 + 2 + 3 + 1 + 4 + 1 + 3 + 10 + 20 + 100 + 30 + 9,
     inputs: [{ name: 'x' }],
   });
   t.same([...found.types].sort(), ['bfloat16', 'float32', 'float64', 'int64', 'string']);
   t.same(found.data, { 'd.bin': 24, 'places.bin': 160 });
+});
+
+t.test('lists of a node that is no constant are passed over, however long they are', async (t) => {
+  const long = new ProtoMessage().text(1, 'axes').bytes(8, new Uint8Array(2 ** 24));
+  const node = new ProtoMessage().message(5, long).text(4, 'Reshape');
+  const whole = file(new ProtoMessage().message(7, new ProtoMessage().message(1, node)).encoded());
+  let read = 0;
+  const counting: Positioned = {
+    ...whole,
+    read(offset, length) {
+      read += length;
+      return whole.read(offset, length);
+    },
+  };
+  t.match(await onnxSummary(counting), { operations: { Reshape: 1 }, tensors: 0 });
+  t.ok(read < 2 ** 20, `${read} bytes are read`);
 });
 
 t.test('what is none, or not whole, is an error with its place', async (t) => {

@@ -41,6 +41,12 @@ t.test('messages are what an independent reader reads, in one piece and in sever
   t.end();
 });
 
+async function all<T>(values: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const value of values) list.push(value);
+  return list;
+}
+
 t.test('large fields are not copied', (t) => {
   const large = new Uint8Array(1 << 17);
   const message = new ProtoMessage().int(1, 1).message(5, new ProtoMessage().bytes(1, large)).int(1, 2);
@@ -75,8 +81,20 @@ t.test('a message that is read field by field is what was written, wherever wind
   t.same(found, [[2, 8], [3, 4], true, ...numbers, [1, 100_000], [2, 1], [6, 1]]);
   const together = new ProtoMessage().bytes(1, Uint8Array.of(3, 0xac, 2));
   const packed = readerOf(together.encoded());
-  for await (const field of packed.fields({ at: 0, length: together.length }))
-    t.same(await packed.integers(field), [3, 300], 'integers that share a field');
+  for await (const field of packed.fields({ at: 0, length: together.length })) {
+    t.same(await all(packed.integers(field)), [3, 300], 'integers that share a field');
+    t.equal(await packed.countIntegers(field), 2);
+  }
+  const many = new ProtoMessage().bytes(1, Buffer.concat(Array<Uint8Array>(50_000).fill(Uint8Array.of(0xac, 0x82, 2))));
+  const counted = readerOf(many.encoded());
+  for await (const field of counted.fields({ at: 0, length: many.length }))
+    t.equal(await counted.countIntegers(field), 50_000, 'over several windows, which part integers');
+  const alone = new ProtoMessage().int(1, 300);
+  const single = readerOf(alone.encoded());
+  for await (const field of single.fields({ at: 0, length: alone.length })) {
+    t.same(await all(single.integers(field)), [300]);
+    t.equal(await single.countIntegers(field), 1);
+  }
   const long = new ProtoMessage().text(1, 'a'.repeat(2 ** 20 + 1));
   const cut = readerOf(long.encoded());
   for await (const field of cut.fields({ at: 0, length: long.length }))
@@ -91,19 +109,23 @@ t.test('what is no message is refused, with its place', async (t) => {
         if (field.number === 1) reader.integer(field);
         if (field.number === 2) await reader.text(field);
         if (field.number === 3) for await (const _ of reader.fields(field));
-        if (field.number === 4) await reader.integers(field);
+        if (field.number === 4) for await (const _ of reader.integers(field));
+        if (field.number === 5) await reader.countIntegers(field);
       }
     };
     await t.rejects(all(), { message });
   };
   await refused([0x00, 0x01], 'byte 0: a field without a number');
   await refused([0x28, 0x01, 0x2b], 'byte 2: bytes that are no field of a message');
-  await refused([0x2a, 0x05, 0x01], 'byte 0: a field of 5 bytes, of which 1 is there');
+  await refused([0x32, 0x05, 0x01], 'byte 0: a field of 5 bytes, of which 1 is there');
   await refused([0x29, 0x01], 'byte 0: a field of 8 bytes, of which 1 is there');
   await refused([0x28, 0x80], 'byte 1: its end within a number');
   await refused([0x28, ...Array(10).fill(0xff), 1], 'byte 1: a number of more than 64 bits');
   await refused([0x0a, 0x01, 0x01], 'byte 2: something else in the place of a number');
   await refused([0x10, 0x01], 'byte 1: a number in the place of a text');
   await refused([0x18, 0x01], 'byte 1: a number in the place of a message');
-  await refused([0x22, 0x01, 0x80], 'byte 2: its end within a number');
+  for (const key of [0x22, 0x2a]) {
+    await refused([key, 0x02, 0x01, 0x80], 'byte 3: its end within a number');
+    await refused([key, 0x0c, 0x01, ...Array(10).fill(0x80), 1], 'byte 3: a number of more than 64 bits');
+  }
 });

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PatchstreamError } from '../../errors.ts';
+import { closeBehind, type Ended } from '../../own-code.ts';
+import { closeSource } from '../../runs/loader/open.ts';
 import { openWritten, type WrittenSource } from '../../runs/loader/written-source.ts';
 import type { OpenSource } from '../../sources/source.ts';
 import { openPicture } from '../../vision/open.ts';
@@ -42,14 +44,18 @@ export async function withPictures(
     source = await openWritten(from);
   } catch (error) {
     // What it has read is no longer there: its pictures are missing in the page, which says so.
-    if (!(error instanceof PatchstreamError)) throw error;
+    if (!(error instanceof PatchstreamError) || error.code === 'STAGE_BROKEN') throw error;
     return draw(() => async () => undefined);
   }
   if (source === undefined) return draw(() => undefined);
+  let ended: Ended | undefined;
   try {
     await draw(finding(source, keys));
+  } catch (error) {
+    ended = { error };
+    throw error;
   } finally {
-    await source.close?.();
+    await closeBehind(ended, () => closeSource(source, Object.keys(from)[0]!));
   }
 }
 

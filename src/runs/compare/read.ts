@@ -100,7 +100,8 @@ async function costOf(folder: string): Promise<Pick<ComparedRun, 'parameters' | 
     return parameters === undefined || macs === undefined ? {} : { parameters, macs };
   } catch (error) {
     // A checkpoint that is broken, of another version, or gone meanwhile leaves the counts unknown; all else is an error of ours.
-    if (error instanceof PatchstreamError || systemCode(error) !== undefined || error instanceof ZodError) return {};
+    const isTold = error instanceof PatchstreamError && error.code !== 'STAGE_BROKEN';
+    if (isTold || systemCode(error) !== undefined || error instanceof ZodError) return {};
     throw error;
   }
 }

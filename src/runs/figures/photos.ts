@@ -4,6 +4,7 @@ import { fail, PatchstreamError, reasonOf } from '../../errors.ts';
 import { photoStages } from '../../inference/photos.ts';
 import { cutOf } from '../../inference/stage.ts';
 import type { Trained } from '../../inference/trained.ts';
+import { closeBehind, type Ended } from '../../own-code.ts';
 import { builtin } from '../../pipeline/builtin.ts';
 import { soundPipeline } from '../../pipeline/check.ts';
 import { define } from '../../pipeline/definition.ts';
@@ -42,6 +43,7 @@ export async function eachOfFew<T>(
   const taken = new Map<number, T>();
   const onFailure = (failure: Failure) => failures.push(failure);
   const opened = await openLoader(resolved, { ...(signal && { signal }), onFailure });
+  let ended: Ended | undefined;
   try {
     for await (const { sample, permit } of iterate(opened.loader.ordered, signal)) {
       const { position } = sample;
@@ -53,8 +55,11 @@ export async function eachOfFew<T>(
       }
       permit.return('delivered');
     }
+  } catch (error) {
+    ended = { error };
+    throw error;
   } finally {
-    await opened.close();
+    await closeBehind(ended, opened.close);
   }
   if (signal?.aborted) throw cancelled(signal);
   const missing = paths.findIndex((_, i) => !taken.has(i));

@@ -40,8 +40,12 @@ t.test('a text is cut between characters, never within one', (t) => {
       for (const cut of ['start', 'end'] as const) {
         const shown = cutTo(text, width, cut);
         t.ok(widthOf(shown) <= width, `${text} at ${width}`);
-        const kept = shown.replace('…', '');
-        t.ok(shown === text || (cut === 'start' ? text.endsWith(kept) : text.startsWith(kept)));
+        if (shown === text) continue;
+        // The text may have such an ellipsis of its own.
+        const [mark, kept] =
+          cut === 'start' ? [shown.slice(0, 1), shown.slice(1)] : [shown.slice(-1), shown.slice(0, -1)];
+        t.equal(mark, '…');
+        t.ok(cut === 'start' ? text.endsWith(kept) : text.startsWith(kept), `${text} at ${width}`);
       }
     }),
     { numRuns: 300 },

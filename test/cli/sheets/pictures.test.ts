@@ -1,9 +1,13 @@
 import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import t from 'tap';
+import { z } from 'zod';
 import { type PicturesFrom, withPictures } from '../../../src/cli/sheets/pictures.ts';
+import { builtin } from '../../../src/pipeline/builtin.ts';
 import { writtenSource } from '../../../src/runs/loader/written-source.ts';
 import { imageFolder, manifest, mixture, parquet } from '../../../src/sources/index.ts';
+import type { SourceDefinition } from '../../../src/sources/source.ts';
+import { defineSource, type OpenSource } from '../../../src/sources/source.ts';
 import { pictureFolder, writeFiles } from '../../kit/files/folder.ts';
 
 /** Which of the keys are found, which are missing, and which nobody knows. */
@@ -54,4 +58,34 @@ t.test('what is gone is missing, and of a source that is not known nobody knows 
   const parts = [{ source: { mine: { path: 'x' } } }, { source: { 'image-folder': 'y' } }];
   t.equal(await found({ mixture: { parts } }, ['a']), 'unknown', 'a mixture with a source that is not known');
   t.equal(await found(undefined, ['a']), 'unknown');
+});
+
+t.test('a fault in the code of a source is no missing picture, and one of its closing hides no other', async (t) => {
+  const known = builtin.sources as Map<string, SourceDefinition>;
+  const given = (open: () => OpenSource): PicturesFrom => {
+    const options = z.strictObject({});
+    const source = defineSource({ name: 'faulty', summary: '', options, spec: () => ({ fields: {} }), open });
+    known.set('faulty', source.definition as SourceDefinition);
+    return { faulty: {} };
+  };
+  t.teardown(() => known.delete('faulty'));
+  const broken = given(() => {
+    throw new TypeError('mine');
+  });
+  await t.rejects(found(broken, ['a']), { code: 'STAGE_BROKEN', message: /source faulty .* its `open` .*mine/ });
+  const unclosed = given(() => ({
+    count: 1,
+    key: () => 'a',
+    read: () => {
+      throw new Error('first');
+    },
+    close: () => {
+      throw new Error('second');
+    },
+  }));
+  await t.rejects(found(unclosed, ['a']), {
+    message: 'first',
+    cause: { code: 'STAGE_BROKEN', message: /`close`.*second/ },
+  });
+  await t.rejects(found(unclosed, []), { code: 'STAGE_BROKEN', message: /source faulty .* its `close` .*second/ });
 });
