@@ -174,18 +174,31 @@ t.test('a source opens, reads and closes at once or with promises', async (t) =>
   t.equal(closed, 4);
 });
 
-t.test('a source whose spec says nothing is one of samples that nothing is known of', async (t) => {
-  const root = t.testdir({});
-  const bytes = await jpeg(gradient(8, 8));
-  for (const spec of [undefined, null]) {
-    const made = defineSource({
-      name: 'own',
-      summary: 'Anything.',
-      options: z.strictObject({}),
-      spec: () => spec as never,
-      open: () => whole(bytes),
-    });
-    const { lines } = await run(job(made({}), join(root, `${spec}`)));
-    t.match(lines.join(' '), /^3 lines in/);
-  }
-});
+t.test(
+  'a source whose spec says nothing is one of samples that nothing is known of; what is no spec is a problem',
+  async (t) => {
+    const root = t.testdir({});
+    const bytes = await jpeg(gradient(8, 8));
+    const giving = (spec: unknown) =>
+      defineSource({
+        name: 'own',
+        summary: 'Anything.',
+        options: z.strictObject({}),
+        spec: () => spec as never,
+        open: () => whole(bytes),
+      })({});
+    for (const spec of [undefined, null]) {
+      const { lines } = await run(job(giving(spec), join(root, `${spec}`)));
+      t.match(lines.join(' '), /^3 lines in/);
+    }
+    const wrong: readonly (readonly [unknown, string])[] = [
+      [{}, 'an object'],
+      [7, '7'],
+      [Promise.reject(new Error('late')), 'a promise'],
+    ];
+    for (const [spec, found] of wrong)
+      await t.rejects(run(job(giving(spec), join(root, 'none'))), {
+        message: new RegExp(`source own must get through its \`spec\` .* got: ${found} in the place of a spec`),
+      });
+  },
+);

@@ -13,7 +13,7 @@ import { found } from '../options.ts';
 import type { Problems } from '../problem.ts';
 import type { Registry } from '../registry.ts';
 import { inferSpecs, type ResolvedStage } from './infer-specs.ts';
-import { addIssues, answered, parseNamed } from './named.ts';
+import { addIssues, answered, misgiven, parseNamed } from './named.ts';
 import { oneOf } from './outputs.ts';
 
 export interface ResolvedSource {
@@ -77,9 +77,14 @@ export function checkSource(value: unknown, path: Path, problems: Problems): Res
   });
   if (!sound) return undefined;
   addIssues(() => definition.check?.(whole), named, problems);
-  // A source of the user's own may not know its samples.
-  const told = answered(() => ({ spec: definition.spec(whole) ?? openSpec }), named, problems);
-  return told && { name, options: whole, definition, ...told };
+  const ask = () => {
+    // A source of the user's own may not know its samples.
+    const spec = definition.spec(whole) ?? openSpec;
+    if (typeof spec.fields === 'object' && spec.fields !== null) return spec;
+    throw misgiven(spec, named, { hook: 'spec', wanted: 'a spec' });
+  };
+  const spec = answered(ask, named, problems);
+  return spec && { name, options: whole, definition, spec };
 }
 
 /** The spec of samples of which nothing is known. */

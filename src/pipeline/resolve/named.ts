@@ -62,13 +62,24 @@ export function answered<T>(ask: () => T, { at, who }: Named, problems: Problems
 export function completedOptions(complete: () => unknown, named: Named, problems: Problems): object | undefined {
   const ask = () => {
     const options = complete();
-    // Nobody waits for it: what it rejects with would end the process.
-    if (isPromise(options)) options.then(undefined, () => {});
-    else if (Object.prototype.toString.call(options) === '[object Object]') return options as object;
-    const given = isPromise(options) ? 'a promise' : valueText(options);
-    throw fail('STAGE_BROKEN', { owner: named.owner, hook: 'complete', found: `${given} in the place of options` });
+    if (Object.prototype.toString.call(options) !== '[object Object]' || isPromise(options))
+      throw misgiven(options, named, { hook: 'complete', wanted: 'options' });
+    return options as object;
   };
   return answered(ask, named, problems);
+}
+
+/** The error for what a function of something's definition gives in the place of what it must. */
+export function misgiven(
+  value: unknown,
+  { owner }: Named,
+  { hook, wanted }: { readonly hook: string; readonly wanted: string },
+): PatchstreamError {
+  const isLate = isPromise(value);
+  // Nobody waits for it: what it rejects with would end the process.
+  if (isLate) value.then(undefined, () => {});
+  const found = `${isLate ? 'a promise' : valueText(value)} in the place of ${wanted}`;
+  return fail('STAGE_BROKEN', { owner, hook, found });
 }
 
 /** `size.0` as a path. */

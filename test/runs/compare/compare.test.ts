@@ -1,8 +1,14 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { z } from 'zod';
+import { fail } from '../../../src/errors.ts';
+import { encodeSafetensors } from '../../../src/formats/safetensors.ts';
+import { defineModel, type ModelDefinition } from '../../../src/models/define.ts';
+import { models } from '../../../src/models/index.ts';
 import { compareRuns } from '../../../src/runs/compare/compare.ts';
 import { readRun } from '../../../src/runs/compare/read.ts';
+import { trainedKey, trainedText } from '../../../src/train/weights/trained-on.ts';
 import { writeFiles } from '../../kit/files/folder.ts';
 
 interface Written {
@@ -192,4 +198,32 @@ t.test('what is no run is refused, and rows that cannot be read', async (t) => {
   const cut = folder(root, 'cut', { steps: 2 });
   writeFiles(cut, { 'metrics.jsonl': '{"step":0,"loss":1}\n{"st\n{"step":2}\n' });
   await t.rejects(compareRuns([a, cut]), { code: 'METRICS_BROKEN', message: /cut\/metrics\.jsonl: line 2/ });
+});
+
+t.test('what a model counts is unknown where its checkpoint is broken, and told where its code is', async (t) => {
+  const path = folder(t.testdir({}), 'a', { steps: 1 });
+  const checkpointOf = (name: string) => {
+    const trained = trainedText({ model: { name, options: {}, spec: { fields: {} } }, stages: [] });
+    const bytes = Buffer.concat(encodeSafetensors(new Map(), { [trainedKey]: trained }));
+    mkdirSync(join(path, 'checkpoints/step-00000001'), { recursive: true });
+    writeFileSync(join(path, 'checkpoints/step-00000001/model.safetensors'), bytes);
+  };
+  const known = models as ModelDefinition[];
+  const counting = (name: string, cost: () => { parameters: number; macs: number }) => {
+    const options = z.strictObject({});
+    const made = defineModel({ name, summary: '', options, fields: [], cost, build: () => ({}) as never });
+    known.push(made.definition as ModelDefinition);
+    t.teardown(() => known.splice(known.indexOf(made.definition as ModelDefinition), 1));
+    checkpointOf(name);
+  };
+  counting('counted', () => ({ parameters: 7, macs: 9 }));
+  t.match(await readRun(path), { parameters: 7, macs: 9 });
+  counting('unlike', () => {
+    throw fail('CHECKPOINT_BROKEN', { found: 'half of it' });
+  });
+  t.equal((await readRun(path)).parameters, undefined);
+  counting('faulty', () => {
+    throw new TypeError('mine');
+  });
+  await t.rejects(readRun(path), { code: 'STAGE_BROKEN', message: /model faulty .* its `cost` .*mine/ });
 });
