@@ -20,7 +20,7 @@ import sharp from 'sharp';
 import { findDlib } from './lib/dlib.mjs';
 import { isMain } from './lib/main.mjs';
 import { run as runner } from './lib/runner.mjs';
-import { endsWell, sanitizing, sourcesOf } from './sanitize/programs.mjs';
+import { checkCounts, endsWell, sanitizing, sourcesOf } from './sanitize/programs.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const native = join(root, 'native', 'dlib');
@@ -95,6 +95,7 @@ async function main(args) {
       workers: { type: 'string', default: '40' },
     },
   });
+  checkCounts(values, { pictures: 0, models: 0, seed: 0, workers: 0 });
   const library = findDlib(process.env.DLIB ?? '', { platform: process.platform, arch: process.arch, runner });
   if (typeof library === 'string') throw new Error(library);
   let began = performance.now();

@@ -8,7 +8,8 @@
  *
  * native/torch is not for it: ThreadSanitizer does not see how the threads of OpenMP wait for one another.
  *
- * Needs g++ and what sanitize.mjs needs.
+ * Needs g++ with its libtsan (Debian: libtsan2), and what sanitize.mjs needs. Where the system spreads memory further than libtsan bears (`sysctl vm.mmap_rnd_bits` above 28) it ends
+ * with `unexpected memory mapping`: run it by `setarch -R`.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,7 +21,7 @@ import { findImage } from './lib/image.mjs';
 import { isMain } from './lib/main.mjs';
 import { run } from './lib/runner.mjs';
 import { corpus } from './sanitize/corpus.mjs';
-import { endsWell, rendererDoors, sanitizing, sourcesOf } from './sanitize/programs.mjs';
+import { checkCounts, endsWell, rendererDoors, sanitizing, sourcesOf } from './sanitize/programs.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const native = join(root, 'native', 'image');
@@ -51,6 +52,7 @@ async function main(args) {
       seed: { type: 'string', default: '4' },
     },
   });
+  checkCounts(values, { processes: 1, threads: 1, pictures: 1, seed: 0 });
   const work = mkdtempSync(join(tmpdir(), 'patchstream-sanitize-'));
   let began = performance.now();
   /** @param {string} what */
@@ -61,7 +63,8 @@ async function main(args) {
   try {
     const folder = join(work, 'corpus');
     mkdirSync(folder);
-    const { files } = await corpus(join(root, 'fixtures', 'photos'));
+    const { files, missing } = await corpus(join(root, 'fixtures', 'photos'));
+    if (missing.length > 0) console.log(`Without ${missing.join(', ')}: cjpeg is not there (libjpeg-turbo-progs).`);
     const paths = [...files.keys()].sort().map((name) => join(folder, name));
     for (const path of paths) writeFileSync(path, files.get(path.slice(folder.length + 1)) ?? '');
     const program = join(work, 'at-once');

@@ -16,7 +16,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { isMain } from './lib/main.mjs';
 import { buildCopy, copyTree, passes, preloaded } from './sanitize/copy.mjs';
-import { endsWell } from './sanitize/programs.mjs';
+import { checkCounts, endsWell } from './sanitize/programs.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 /** By PATCHSTREAM_TORCH_KERNELS, the tests below test/backends. Those of bfloat16 are of our own loops. */
@@ -53,6 +53,7 @@ async function main(args) {
     args,
     options: { rounds: { type: 'string', default: '300' }, seed: { type: 'string', default: '4' } },
   });
+  checkCounts(values, { rounds: 1, seed: 0 });
   const work = mkdtempSync(join(tmpdir(), 'patchstream-sanitize-'));
   const environment = {
     ...preloaded(['libasan.so', 'libubsan.so']),

@@ -21,7 +21,7 @@ import { findImage } from './lib/image.mjs';
 import { isMain } from './lib/main.mjs';
 import { run } from './lib/runner.mjs';
 import { corpus } from './sanitize/corpus.mjs';
-import { endsWell, rendererDoors, sanitizing, sourcesOf } from './sanitize/programs.mjs';
+import { checkCounts, endsWell, rendererDoors, sanitizing, sourcesOf } from './sanitize/programs.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const native = join(root, 'native', 'image');
@@ -63,6 +63,8 @@ async function main(args) {
       format: { type: 'string' },
     },
   });
+  const least = { mutations: 0, seed: 0, jobs: 0, searches: 0, fuzz: 1 };
+  checkCounts({ ...values, fuzz: values.fuzz ?? '1' }, least);
   const work = mkdtempSync(join(tmpdir(), 'patchstream-sanitize-'));
   try {
     const { files, missing } = await corpus(join(root, 'fixtures', 'photos'));

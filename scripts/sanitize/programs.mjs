@@ -21,6 +21,19 @@ export function sourcesOf(folder, without = []) {
 }
 
 /**
+ * What options count, as they were given. One that is no number would count as none: nothing would be done, and end well.
+ *
+ * @param {Readonly<Record<string, string | undefined>>} given
+ * @param {Readonly<Record<string, number>>} least by the options that are to be counts
+ */
+export function checkCounts(given, least) {
+  for (const [name, from] of Object.entries(least)) {
+    if (/^\d{1,9}$/.test(given[name] ?? '') && Number(given[name]) >= from) continue;
+    throw new Error(`--${name} must be a whole number from ${from}; got: ${given[name]}`);
+  }
+}
+
+/**
  * Runs a program and answers whether it ended well; says so where it did not.
  *
  * @param {string} program
