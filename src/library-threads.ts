@@ -7,7 +7,7 @@ import { systemCode } from './whole-file.ts';
 interface EnvironmentAddon {
   /** Answers whether it was not set, and now is, or is already for another who loads, on this thread or another. */
   add(name: string, value: string): boolean;
-  /** For each `add` that said so. With the last of them it is gone, where it still has its value; what a worker has added goes with the worker. */
+  /** For each `add` that said so. With the last of them it is gone, unless the program has set it since; what a worker has added goes with the worker. */
   remove(name: string): void;
 }
 
@@ -35,12 +35,17 @@ export function prepareThreads(): () => void {
     TF_NUM_INTRAOP_THREADS: threads,
     TF_NUM_INTEROP_THREADS: threads,
   };
-  const held = Object.entries(wishes).flatMap(([name, value]) =>
-    environment?.add(name, value) === true ? [name] : [],
-  );
-  return () => {
+  const held: string[] = [];
+  const release = () => {
     for (const name of held.splice(0)) environment?.remove(name);
   };
+  try {
+    for (const [name, value] of Object.entries(wishes)) if (environment?.add(name, value) === true) held.push(name);
+  } catch (error) {
+    release();
+    throw error;
+  }
+  return release;
 }
 
 function environmentAddon(): EnvironmentAddon | undefined {

@@ -19,7 +19,8 @@ namespace {
 // More places than are needed, so that an array serves many times: taking variables out leaves it where it is.
 constexpr size_t spare = 32;
 
-void append(const std::string& entry) {
+// Where the text stands that the environment has now.
+const char* append(const std::string& entry) {
   // Each text once, and never freed: threads read them until the process has ended, after the destructors of what is static.
   static auto& texts = *new std::unordered_set<std::string>;
   static char** own = nullptr;
@@ -33,7 +34,7 @@ void append(const std::string& entry) {
     // The end is set before what stands in its place, so that whoever reads meanwhile finds an end.
     __atomic_store_n(&own[count + 1], nullptr, __ATOMIC_RELEASE);
     __atomic_store_n(&own[count], text, __ATOMIC_RELEASE);
-    return;
+    return text;
   }
   char** next = static_cast<char**>(std::calloc(count + 1 + spare, sizeof(char*)));
   if (next == nullptr) throw std::bad_alloc();
@@ -42,6 +43,22 @@ void append(const std::string& entry) {
   own = next;
   places = count + 1 + spare;
   __atomic_store_n(&environ, own, __ATOMIC_RELEASE);
+  return text;
+}
+
+// By where it stands: what the program has set itself stands elsewhere, also where it is the same.
+using Value = const char*;
+
+Value set(const std::string& name, const std::string& value) { return append(name + '=' + value) + name.size() + 1; }
+
+#else
+
+using Value = std::string;
+
+Value set(const std::string& name, std::string value) {
+  // Here the system's own waits for those who read.
+  check(setenv(name.c_str(), value.c_str(), 0) == 0, "the variable cannot be set");
+  return value;
 }
 
 #endif
@@ -49,10 +66,12 @@ void append(const std::string& entry) {
 // JavaScript's threads take turns: none may be between looking and setting while another takes out.
 std::mutex turn;
 
-// A variable that is set here, and how many want it: libraries are loaded on several of JavaScript's threads at a time.
+// A variable that is set here, and how many want it: libraries are loaded on several of JavaScript's threads at a time. Without holders it is not ours.
 struct Held {
-  std::string value;
+  Value value{};
   size_t holders = 0;
+
+  bool isValue(const char* now) const { return holders > 0 && now != nullptr && value == now; }
 };
 
 std::unordered_map<std::string, Held>& held() {
@@ -63,19 +82,11 @@ std::unordered_map<std::string, Held>& held() {
 
 bool hold(const std::string& name, const std::string& value) {
   const std::lock_guard<std::mutex> lock(turn);
-  const char* now = std::getenv(name.c_str());
-  const auto found = held().find(name);
-  if (now != nullptr && (found == held().end() || found->second.value != now)) return false;
+  // Before anything is set: both may throw, and neither leaves a variable that nobody holds.
   Held& one = held()[name];
-  if (now == nullptr) {
-#ifdef __linux__
-    append(name + '=' + value);
-#else
-    // Here the system's own waits for those who read.
-    check(setenv(name.c_str(), value.c_str(), 0) == 0, "the variable cannot be set");
-#endif
-    one.value = value;
-  }
+  const char* now = std::getenv(name.c_str());
+  if (now != nullptr && !one.isValue(now)) return false;
+  if (now == nullptr) one.value = set(name, value);
   one.holders++;
   return true;
 }
@@ -84,11 +95,10 @@ void release(const std::string& name, size_t holders) {
   const std::lock_guard<std::mutex> lock(turn);
   const auto found = held().find(name);
   if (found == held().end()) return;
-  found->second.holders -= std::min(holders, found->second.holders);
-  if (found->second.holders > 0) return;
-  const char* now = std::getenv(name.c_str());
-  if (now != nullptr && found->second.value == now) unsetenv(name.c_str());
-  held().erase(found);
+  Held& one = found->second;
+  const bool last = one.holders <= holders;
+  if (last && one.isValue(std::getenv(name.c_str()))) unsetenv(name.c_str());
+  one.holders -= std::min(holders, one.holders);
 }
 
 // What one of JavaScript's threads holds: a worker that is ended while it loads a library gives it back.
@@ -118,17 +128,20 @@ std::string nameOf(const Arguments& given) {
 // add(name, value) -> whether it is this addon's: it was not set and now is, or is already for another. To be taken out again.
 napi_value add(const Arguments& given) {
   const std::string name = nameOf(given);
-  const bool holds = hold(name, given.text(1));
-  if (holds) given.state.own[name]++;
+  const std::string value = given.text(1);
+  // Its place first: what is held must be counted.
+  size_t& own = given.state.own[name];
+  const bool holds = hold(name, value);
+  if (holds) own++;
   return jsBoolean(given.env, holds);
 }
 
-// remove(name): once for each `add` that said true. Gone when nobody holds it any more, unless it has another value now. Nothing is freed.
+// remove(name): once for each `add` that said true. Gone when nobody holds it any more, unless the program has set it since. Nothing is freed.
 napi_value remove(const Arguments& given) {
   const std::string name = nameOf(given);
   const auto own = given.state.own.find(name);
-  if (own == given.state.own.end()) return nullptr;
-  if (--own->second == 0) given.state.own.erase(own);
+  if (own == given.state.own.end() || own->second == 0) return nullptr;
+  own->second--;
   release(name, 1);
   return nullptr;
 }

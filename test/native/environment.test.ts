@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
+import { prepareThreads } from '../../src/library-threads.ts';
 
 const path = fileURLToPath(new URL('../../native/environment/build/environment.node', import.meta.url));
 const skip = existsSync(path) ? false : 'native/environment is not built';
@@ -57,6 +58,40 @@ t.test('a variable is set where it is not, and taken out where it still has that
   for (const name of ['', 'a=b']) t.throws(() => addon!.add(name, 'a'), { message: /name of a variable/ });
   t.throws(() => addon!.add('a\0b', 'a'), { message: /without 0/ });
   t.throws(() => addon!.add('a', 3 as never), { message: /text/ });
+  t.end();
+});
+
+// Elsewhere the two cannot be told apart.
+const shared = process.platform === 'linux' ? skip : skip || 'needs Linux';
+
+t.test('what the program sets meanwhile stays, also where it is the value that is held', { skip: shared }, (t) => {
+  t.equal(addon!.add('PATCHSTREAM_TEST', 'a'), true);
+  process.env.PATCHSTREAM_TEST = 'a';
+  t.equal(addon!.add('PATCHSTREAM_TEST', 'a'), false, 'it is the program’s now');
+  addon!.remove('PATCHSTREAM_TEST');
+  t.equal(process.env.PATCHSTREAM_TEST, 'a');
+  addon!.remove('PATCHSTREAM_TEST');
+  t.equal(process.env.PATCHSTREAM_TEST, 'a', 'removed more often than added');
+  delete process.env.PATCHSTREAM_TEST;
+  t.equal(addon!.add('PATCHSTREAM_TEST', 'a'), true);
+  addon!.remove('PATCHSTREAM_TEST');
+  t.equal(process.env.PATCHSTREAM_TEST, undefined);
+  t.end();
+});
+
+t.test('where a variable cannot be set, those set before it for the same library are taken out', { skip }, (t) => {
+  const before = { ...process.env };
+  const { add } = addon!;
+  const added: string[] = [];
+  t.teardown(() => Object.assign(addon!, { add }));
+  addon!.add = (name, value) => {
+    if (added.length === 2) throw new Error('no memory');
+    added.push(name);
+    return add(name, value);
+  };
+  t.throws(prepareThreads, { message: 'no memory' });
+  t.equal(added.length, 2);
+  t.same(process.env, before);
   t.end();
 });
 
