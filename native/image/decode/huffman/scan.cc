@@ -237,7 +237,10 @@ const uint8_t* HuffmanScan::behindLastCode(const jpeg_decompress_struct& info, c
   for (int ahead = 0; ahead < bits.left / 8; ahead++) {
     // A zero behind 255 was put there by the encoder.
     if (from - begin < 2) return read;
-    from -= from[-1] == 0 && from[-2] == 0xff ? 2 : 1;
+    const bool stuffed = from[-1] == 0 && from[-2] == 0xff;
+    from -= stuffed ? 2 : 1;
+    // Further bytes of 255 before it are one with it.
+    while (stuffed && from > begin && from[-1] == 0xff) from--;
     if (*from != ((bits.buffer >> (8 * ahead)) & 0xff)) return read;
   }
   return from;

@@ -18,6 +18,8 @@ namespace patchstream {
 //
 // What is not as it should be (data that ends, no code, a restart) is left to libjpeg from there to the next restart, which is handed a state that goes on as its own would. That state is private to it,
 // though the same in all versions of libjpeg-turbo: the first groups of a process are decoded both ways, and libjpeg is left alone where they differ.
+//
+// Where several 255 stand before such a zero, libjpeg has the whole segment between two restarts, from its first code.
 class HuffmanScan {
  public:
   // Behind `jpeg_start_decompress`. Does nothing for other kinds of files, and small ones. Throws std::bad_alloc. Takes `client_data`.
