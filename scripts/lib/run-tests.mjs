@@ -18,8 +18,8 @@ const [seconds, ...files] = process.argv.slice(2);
  * With the C library's defaults a process keeps what its largest pictures took, up to hundreds of MiB and never twice the same. A file that measures what is held (test/kit/runs/memory.ts)
  * runs with limits under which the allocator hands back what was freed.
  */
-const memory = join('test', 'kit', 'runs', 'memory.ts');
 const handsBack = { MALLOC_MMAP_THRESHOLD_: '65536', MALLOC_TRIM_THRESHOLD_: '131072' };
+const memory = join('test', 'kit', 'runs', 'memory.ts');
 
 t.jobs = availableParallelism();
 t.setTimeout(0);

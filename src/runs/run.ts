@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, messageOf, PatchstreamError, valueText } from '../errors.ts';
 import type { Finished, RunEvent, RunSummary } from '../events/events.ts';
+import { withCauses } from '../own-code.ts';
 import { builtin } from '../pipeline/builtin.ts';
 import { soundPipeline } from '../pipeline/check.ts';
 import type { Definition } from '../pipeline/definition.ts';
@@ -158,10 +159,9 @@ async function outcomeOf(
     const cause = withoutSecrets(found, secrets);
     const code = cause instanceof PatchstreamError ? cause.code : undefined;
     const asked = signal.aborted && folder.error === undefined && listener.failure === undefined;
-    const reasons = [error, error instanceof PatchstreamError ? error.cause : undefined];
     const isCancelled =
-      code === 'RUN_CANCELLED' || (asked && (resolved.train !== undefined || reasons.includes(signal.reason)));
-
+      code === 'RUN_CANCELLED' ||
+      (asked && (resolved.train !== undefined || withCauses(error).includes(signal.reason)));
     const how = isCancelled ? 'cancelled' : 'failed';
     folder.ended(how, context.account.stats, context.account.sum);
     return { how, error: { ...(code && { code }), message: messageOf(cause) }, cause };

@@ -11,9 +11,6 @@ import { testDevice, withoutTorch } from '../../kit/training/torch.ts';
 const skip = withoutTorch || (testDevice === 'cpu' ? false : 'what is said of accuracy is said of the cpu');
 if (skip === false) await prepareTorch(testDevice);
 
-/** Without panels the sums are the library's, direct or by tiles, and differ from one version to another. */
-const looseness = skip === false && !presentAddon().info().panels ? 2 : 1;
-
 /** Half the distance from 1 to the next number of float32. */
 const unit = 2 ** -24;
 
@@ -218,13 +215,13 @@ const bounds = [
   ofTile: number;
 }[];
 
-/** Throws where a number is further off than that, or without panels than twice that. */
+/** Throws where a number is further off than that. */
 function hold({ draw, ...most }: (typeof bounds)[number], seed: number, sides: Sides): void {
+  const mostOfSum = 'ofSum' in most ? most.ofSum : Number.POSITIVE_INFINITY;
   for (const { name, ofSum, ofTile } of roundings(draw(seed, sides), sides)) {
-    const [mostOfTile, mostOfSum] = [most.ofTile, 'ofSum' in most ? most.ofSum : Infinity].map((n) => n * looseness);
-    if (!(ofTile <= mostOfTile!))
-      throw new Error(`${name}: ${ofTile} roundings of its tiles' sum, at most ${mostOfTile}`);
-    if (!(ofSum <= mostOfSum!))
+    if (!(ofTile <= most.ofTile))
+      throw new Error(`${name}: ${ofTile} roundings of its tiles' sum, at most ${most.ofTile}`);
+    if (!(ofSum <= mostOfSum))
       throw new Error(`${name}: ${ofSum} roundings of the sum of its absolute products, at most ${mostOfSum}`);
   }
 }

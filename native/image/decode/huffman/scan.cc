@@ -109,7 +109,7 @@ void HuffmanScan::end(j_decompress_ptr info) {
   active_ = false;
 }
 
-// From where libjpeg is, to the end of the data; not where what libjpeg makes of them hangs on how far it has read ahead.
+// From where libjpeg is, to the end of the data; not where what libjpeg makes of them depends on how far it has read ahead.
 void HuffmanScan::take(const jpeg_decompress_struct& info) {
   const LibjpegsDecoder& decoder = LibjpegsDecoder::of(info);
   uint8_t* to = bytes_.data();
