@@ -52,6 +52,8 @@ export class TapLines {
     this.#print(`${not ? 'FAIL' : skipped ? 'SKIP' : 'PASS'}  ${name}  ${skipped ? about.slice(5) : `${seconds} s`}`);
     const failures = not ? failuresIn(this.#within) : [];
     for (const line of failures) this.#print(`      ${line}`);
+    // An output that is no TAP from some line on has no such assert: its end says what came instead.
+    if (not && failures.length === 0) for (const line of this.#within.slice(-lastLines)) this.#print(`      ${line}`);
     this.#explains = undefined;
     if (not && !/\.m?ts$/.test(name ?? '')) this.#explains = /^/;
     else if (not && failures.length === 0) this.#explains = howItEnded;
@@ -85,6 +87,9 @@ export class TapLines {
 const sharedProcess = /^\d+ files in one process$/;
 
 const howItEnded = /^ {2}(exitCode|signal|expired|timeout):/;
+
+/** As much of a file's output as says where it ended. */
+const lastLines = 12;
 
 /** Lines of a failure beyond these say nothing more. */
 const mostLines = 60;

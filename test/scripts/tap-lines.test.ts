@@ -75,6 +75,8 @@ t.test('a file whose process has died without a failed assert says how', (t) => 
   );
   t.same(lines, [
     'FAIL  test/a.test.ts  0.0 s',
+    '          ok 1 - fine # time=1ms',
+    '          1..1',
     '        exitCode: null',
     '        signal: SIGABRT',
     'PASS  test/b.test.ts  0.0 s',
@@ -143,5 +145,21 @@ t.test('a long failure is cut', (t) => {
   );
   t.equal(lines.length, 1 + 60 + 1);
   t.match(lines.at(-1), /42 lines more/);
+  t.end();
+});
+
+t.test('of a file that failed without an assert that did, the end of its output is shown', (t) => {
+  const lines: string[] = [];
+  new TapLines((line) => lines.push(line)).read(`# Subtest: test/a.test.ts
+    ok 1 - fine
+    what is no TAP
+not ok 1 - test/a.test.ts # time=10ms
+`);
+  t.same(lines, [
+    'FAIL  test/a.test.ts  0.0 s',
+    '      # Subtest: test/a.test.ts',
+    '          ok 1 - fine',
+    '          what is no TAP',
+  ]);
   t.end();
 });

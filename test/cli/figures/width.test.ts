@@ -35,19 +35,19 @@ t.test('a text is cut between characters, never within one', (t) => {
   t.equal(cutTo('e\u0301te\u0301s', 3, 'start'), '…e\u0301s');
   t.equal(cutTo('a👍🏽b', 2, 'end'), 'a…');
   t.equal(cutTo('写真', 1, 'end'), '…');
+  // Such a text is in no name of an assert, where a space of another kind or a `#` has a meaning.
   fc.assert(
-    fc.property(fc.string({ unit: 'grapheme' }), fc.integer({ min: 1, max: 20 }), (text, width) => {
-      for (const cut of ['start', 'end'] as const) {
+    fc.property(fc.string({ unit: 'grapheme' }), fc.integer({ min: 1, max: 20 }), (text, width) =>
+      (['start', 'end'] as const).every((cut) => {
         const shown = cutTo(text, width, cut);
-        t.ok(widthOf(shown) <= width, `${text} at ${width}`);
-        if (shown === text) continue;
+        if (widthOf(shown) > width) return false;
+        if (shown === text) return true;
         // The text may have such an ellipsis of its own.
         const [mark, kept] =
           cut === 'start' ? [shown.slice(0, 1), shown.slice(1)] : [shown.slice(-1), shown.slice(0, -1)];
-        t.equal(mark, '…');
-        t.ok(cut === 'start' ? text.endsWith(kept) : text.startsWith(kept), `${text} at ${width}`);
-      }
-    }),
+        return mark === '…' && (cut === 'start' ? text.endsWith(kept) : text.startsWith(kept));
+      }),
+    ),
     { numRuns: 300 },
   );
   t.end();
