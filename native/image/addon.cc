@@ -215,7 +215,7 @@ napi_value crc32WaysOf(const Arguments& given) {
   return jsNumber(given.env, static_cast<double>(crc32Ways()));
 }
 
-// setPortable(on): for comparisons, takes the plain form of the vector code, libpng alone for PNGs, and libjpeg's own tables and its decoder of codes for JPEGs, in the whole process.
+// setPortable(on): for comparisons, takes the plain form of the vector code, libpng alone for PNGs, and libjpeg's own packing and its decoder of codes for JPEGs, in the whole process.
 napi_value setPortable(const Arguments& given) {
   usePortablePasses(given.integer(0) != 0);
   return nullptr;

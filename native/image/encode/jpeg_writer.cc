@@ -37,11 +37,11 @@ void JpegWriter::takeBlocks() {
     const jpeg_component_info& component = info_.comp_info[i];
     blocks += size_t{component.width_in_blocks + component.h_samp_factor} * (component.height_in_blocks + component.v_samp_factor);
   }
-  tables_.begin(blocks);
-  info_.client_data = &tables_;
+  packer_.begin(blocks);
+  info_.client_data = &packer_;
   info_.entropy->encode_mcu = [](j_compress_ptr info, JBLOCKROW* given) -> boolean {
-    auto* tables = static_cast<OwnTables*>(info->client_data);
-    for (int32_t i = 0; i < info->blocks_in_MCU; i++) tables->add(info->MCU_membership[i], given[i][0]);
+    auto* packer = static_cast<JpegPacker*>(info->client_data);
+    for (int32_t i = 0; i < info->blocks_in_MCU; i++) packer->add(info->MCU_membership[i], given[i][0]);
     return TRUE;
   };
 #endif
@@ -87,7 +87,8 @@ Answer JpegWriter::write(const Page& page, const Encoding& encoding, const std::
   if (!file.grow(page.stride() * page.height / 8 + 2048)) return Answer::memory;
   destination_.file = &file;
   // Large pictures are left to libjpeg, which may use a file for what is between.
-  const bool ours = takesBlocks && encoding.optimized && !arePassesPortable() && int64_t{page.width} * page.height <= OwnTables::mostPixels;
+  const bool ours = takesBlocks && !arePassesPortable() && int64_t{page.width} * page.height <= JpegPacker::mostPixels && packer_.isFaster(encoding.optimized);
+  const Packing theirs = encoding.optimized ? Packing::optimised : Packing::standard;
   const auto made = [&](Packing packing) {
     destination_.next_output_byte = file.data();
     destination_.free_in_buffer = file.capacity();
@@ -97,8 +98,8 @@ Answer JpegWriter::write(const Page& page, const Encoding& encoding, const std::
   };
   Answer answer;
   try {
-    answer = made(ours ? Packing::ours : encoding.optimized ? Packing::optimised : Packing::standard);
-    if (answer == Answer::well && ours && !tables_.apply(file)) answer = made(Packing::optimised);
+    answer = made(ours ? Packing::ours : theirs);
+    if (answer == Answer::well && ours && !packer_.apply(file, encoding.optimized)) answer = made(theirs);
   } catch (const std::bad_alloc&) {
     answer = Answer::memory;
   }

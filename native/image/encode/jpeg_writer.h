@@ -10,12 +10,12 @@
 #include "answer.h"
 #include "encode/bytes.h"
 #include "encode/encoding.h"
-#include "encode/own_tables.h"
+#include "encode/jpeg_packer.h"
 
 namespace patchstream {
 
 // One compressor of libjpeg-turbo, used for picture after picture. It writes baseline JPEGs with Huffman tables of their own (about 5 % smaller than with the
-// standard's; see own_tables.h), and the slow, exact cosine transform: what sharp's defaults are. The bytes depend on the pixels, the options and the library alone.
+// standard's; see jpeg_packer.h), and the slow, exact cosine transform: what sharp's defaults are. The bytes depend on the pixels, the options and the library alone.
 class JpegWriter {
  public:
   // libjpeg's limit.
@@ -30,7 +30,7 @@ class JpegWriter {
   Answer write(const Page& page, const Encoding& encoding, const std::atomic<bool>& stop, Bytes& file);
 
   // Gives back what is kept for the next picture where it is more than `most` bytes.
-  void trim(size_t most) { tables_.trim(most); }
+  void trim(size_t most) { packer_.trim(most); }
 
   const char* reason() const { return error_.message; }
 
@@ -46,7 +46,7 @@ class JpegWriter {
 
   static void fail(j_common_ptr info);
   static boolean more(j_compress_ptr info);
-  // How coefficients are packed: with the standard's tables, with libjpeg's for this picture, or by `tables_`.
+  // How coefficients are packed: with the standard's tables, with libjpeg's for this picture, or by `packer_`.
   enum class Packing { standard, optimised, ours };
   // Throws std::bad_alloc.
   Answer compress(const Page& page, const Encoding& encoding, Packing packing, const std::atomic<bool>& stop);
@@ -58,7 +58,7 @@ class JpegWriter {
   void resetTables();
 
   Errors error_{};
-  OwnTables tables_;
+  JpegPacker packer_;
   // Classes and numbers of tables that are used.
   static constexpr int32_t pairs = 2;
   bool hasStandard_ = false;
