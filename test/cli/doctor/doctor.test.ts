@@ -9,9 +9,9 @@ import type { NativeRenderer } from '../../../src/vision/render/native.ts';
 import { patchstream } from '../../kit/runs/terminal.ts';
 
 /** An addon that is asked for nothing but what it is. */
-const addon = (cuda: boolean, mps: boolean, loops = { panels: false, tiles: false }) =>
+const addon = (cuda: boolean, mps: boolean, loops = { panels: false, tiles: false }, version = '2.9.1') =>
   ({
-    info: () => ({ version: '2.9.1', cuda, cudaDevices: cuda ? 2 : 0, mps, bfloat16: cuda, ...loops, threads: 1 }),
+    info: () => ({ version, cuda, cudaDevices: cuda ? 2 : 0, mps, bfloat16: cuda, ...loops, threads: 1 }),
   }) as unknown as TorchAddon;
 const absent = (found: string) => ({ found, remedy: 'Run `npx patchstream doctor` to see why.' });
 
@@ -54,6 +54,13 @@ t.test('the torch backend that is there', (t) => {
       torchFinding(addon(false, false, { panels, tiles }), missing as never).found,
       `libtorch 2.9.1, on cpu${said}`,
     );
+  const fixOf = (tiles: boolean, version: string) =>
+    torchFinding(addon(false, false, { panels: true, tiles }, version), missing as never).fix;
+  t.match(
+    fixOf(true, '1.13.0'),
+    /^steps in bfloat16 1\.05 to 1\.26 times as fast, .*LIBTORCH=python3 npx patchstream doctor --build$/,
+  );
+  t.same([fixOf(false, '1.13.0'), fixOf(true, '2.15.0')], [undefined, undefined], 'where it would gain nothing');
   t.end();
 });
 
