@@ -2,15 +2,16 @@
  * Builds the addons in native/ (`common` has what they share): every .cc of a folder with one call of the compiler each, then one link, without node-gyp. All of it is optional: a
  * build that fails says so in a line, and patchstream works without.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism, totalmem } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { atMost, make, missingObjects, texts } from './compile.mjs';
 import { findDlib } from './dlib.mjs';
 import { findImage } from './image.mjs';
 import { findLibtorch } from './libtorch.mjs';
-import { digest, filesBelow, readIfThere } from './stamp.mjs';
+import { digest, filesBelow } from './stamp.mjs';
 
 /**
  * One addon: the folder `native/<name>`, and what it is built with.
@@ -40,7 +41,7 @@ export const addons = [
   {
     name: 'environment',
     without: 'libraries choose how their threads wait and how many they start',
-    seconds: 0,
+    seconds: 1,
     find: () => ({ name: '', version: '', place: '', identity: '', compile: ['-std=c++17'], link: [] }),
   },
   {
@@ -51,12 +52,12 @@ export const addons = [
     heavy: 'ATen/ATen.h',
     find: findLibtorch,
   },
-  { name: 'image', variable: 'LIBJPEG', without: 'sharp decodes instead', seconds: 3, find: findImage },
+  { name: 'image', variable: 'LIBJPEG', without: 'sharp decodes instead', seconds: 1, find: findImage },
   {
     name: 'dlib',
     variable: 'DLIB',
     without: 'face-api finds faces instead',
-    seconds: 5,
+    seconds: 3,
     find: findDlib,
     // Products and sums are not joined, so that both forms answer alike.
     variants: [{ name: 'avx2', arch: 'x64', flags: ['-mavx2', '-ffp-contract=off'] }],
@@ -97,17 +98,39 @@ export const addons = [
  */
 export async function buildAddons(root, surroundings) {
   let well = true;
-  for (const addon of addons) {
-    if (!existsSync(join(root, 'native', addon.name)) || surroundings.only?.includes(addon.name) === false) continue;
+  /** @type {<T>(addon: Addon, work: () => Promise<T>) => Promise<T | undefined>} */
+  const attempt = async (addon, work) => {
     try {
-      if (!(await buildAddon(root, addon, surroundings))) well = false;
+      return await work();
     } catch (error) {
       // Such as a folder that may not be written to.
       surroundings.say(`native/${addon.name} is not built: ${/** @type {Error} */ (error).message}; ${addon.without}.`);
       well = false;
+      return undefined;
     }
+  };
+  /** @type {Build[]} */
+  const builds = [];
+  for (const addon of addons) {
+    if (!existsSync(join(root, 'native', addon.name)) || surroundings.only?.includes(addon.name) === false) continue;
+    const build = await attempt(addon, () => planAddon(root, addon, surroundings));
+    if (build === false) well = false;
+    else if (typeof build === 'object') builds.push(build);
   }
-  return well;
+  if (builds.length === 0) return well;
+  const jobs = workers(await machineAt(root));
+  const missing = builds.reduce((sum, build) => sum + build.missing, 0);
+  const seconds = 10 + 10 * Math.ceil(builds.reduce((sum, build) => sum + build.seconds, 0) / jobs / 10);
+  if (missing > 0)
+    surroundings.say(`Compiles ${counted(missing, 'file')} on ${counted(jobs, 'core')}, about ${seconds} s.`);
+  const counter = missing > 0 ? surroundings.count?.('native parts', missing, 'files') : undefined;
+  // All at once: while one compiles a header that its sources wait for, the others have the cores.
+  const start = atMost(jobs, surroundings.start);
+  const ends = builds.map(({ addon, plan, finish }) =>
+    attempt(addon, async () => finish(await make(plan, jobs, start, () => counter?.more()))),
+  );
+  const built = await Promise.all(ends).finally(() => counter?.end());
+  return well && built.every((each) => each);
 }
 
 /**
@@ -145,11 +168,25 @@ const wishFor = (root, { name, variable }, env) =>
   (variable === undefined ? '' : env[variable]) ?? readOutcome(root, name)?.wish ?? '';
 
 /**
+ * An addon that is to be built.
+ *
+ * @typedef {object} Build
+ * @property {Addon} addon
+ * @property {import('./compile.mjs').Plan} plan
+ * @property {number} missing how many sources have no object yet
+ * @property {number} seconds that one core is likely to take
+ * @property {(reason: string | undefined) => boolean} finish takes why it failed, if it did, and answers whether it is built
+ */
+
+/**
+ * What there is to build of an addon; or, where there is nothing, whether all is well. Says what it will do, or why nothing can be done.
+ *
  * @param {string} root
  * @param {Addon} addon
  * @param {Surroundings} surroundings
+ * @returns {Promise<Build | boolean>}
  */
-async function buildAddon(root, addon, surroundings) {
+async function planAddon(root, addon, surroundings) {
   const { env, platform, runner, say, again } = surroundings;
   const folder = join('native', addon.name);
   const before = readOutcome(root, addon.name);
@@ -188,173 +225,28 @@ async function buildAddon(root, addon, surroundings) {
   const named = library.name === '' ? '' : `${library.name} ${library.version} in ${library.place}`;
   const plan = { root, name: addon.name, compiler, forms, link, sources };
   const missing = missingObjects(plan).length;
-  const jobs = workers(await machineAt(root));
   // clang keeps such headers in another form, and finds them in another way.
   const heavy = missing >= fewSources && /Free Software Foundation/.test(version.stdout) ? addon.heavy : undefined;
-  const seconds =
-    10 +
-    Math.ceil((missing * addon.seconds) / (heavy === undefined ? 1 : 4) / jobs / 10) * 10 +
-    (heavy === undefined ? 0 : 20);
+  const seconds = heavy === undefined ? missing * addon.seconds : 20 + (missing * addon.seconds) / 4;
   say(
-    `Builds ${folder}${named === '' ? '' : ` with ${named}`}: ${counted(missing, 'file')} on ${counted(jobs, 'core')}, about ${seconds} s. Undo: remove the folder ${folder}/build.`,
+    `Builds ${folder}${named === '' ? '' : ` with ${named}`}: ${counted(missing, 'file')}. Undo: remove the folder ${folder}/build.`,
   );
-  const counter = missing > 0 ? surroundings.count?.(addon.name, missing, 'files') : undefined;
-  const reason = await make({ ...plan, heavy }, jobs, surroundings.start, () => counter?.more()).finally(() =>
-    counter?.end(),
-  );
-  /** @type {Outcome} */
-  const outcome = { digest: whole, built: reason === undefined, library: named, wish, ...(reason && { reason }) };
-  writeOutcome(root, addon.name, outcome);
-  if (reason === undefined) return true;
-  // One of older sources would not fit the library above it.
-  for (const { target } of forms) rmSync(target, { force: true });
-  say(`${folder} is not built: ${reason} (all of it: ${folder}/build/build.log); ${addon.without}.`);
-  return false;
+  /** @param {string | undefined} reason */
+  const finish = (reason) => {
+    /** @type {Outcome} */
+    const outcome = { digest: whole, built: reason === undefined, library: named, wish, ...(reason && { reason }) };
+    writeOutcome(root, addon.name, outcome);
+    if (reason === undefined) return true;
+    // One of older sources would not fit the library above it.
+    for (const { target } of forms) rmSync(target, { force: true });
+    say(`${folder} is not built: ${reason} (all of it: ${folder}/build/build.log); ${addon.without}.`);
+    return false;
+  };
+  return { addon, plan: { ...plan, heavy }, missing, seconds, finish };
 }
-
-/**
- * @typedef {object} Plan
- * @property {string} root
- * @property {string} name
- * @property {string} compiler
- * @property {readonly Form[]} forms
- * @property {string[]} link
- * @property {string[]} sources
- * @property {string | undefined} [heavy] a header that is compiled first, and once
- */
-
-/**
- * One form of the addon.
- *
- * @typedef {object} Form
- * @property {string[]} flags
- * @property {string} toolchain digest of all that every object depends on
- * @property {string} target
- */
 
 /** With fewer sources to compile, compiling their common header first does not pay. */
 const fewSources = 4;
-
-/** The program of the trial: an addon that does not load is not built. */
-const loads = 'process.dlopen({ exports: {} }, process.argv[1])';
-
-/**
- * Compiles what has no object yet and links; answers the first error, or nothing when all went well. What it makes has a name of its own until it
- * is whole, so that a program that starts meanwhile finds the old addon or the new one.
- *
- * @param {Plan} plan
- * @param {number} jobs
- * @param {import('./runner.mjs').Starter} start
- * @param {() => void} compiled is called after each source
- * @returns {Promise<string | undefined>}
- */
-async function make(plan, jobs, start, compiled) {
-  const { root, name, compiler, forms, link } = plan;
-  const build = join(root, 'native', name, 'build');
-  mkdirSync(join(build, 'objects'), { recursive: true });
-  const log = forms.map(({ flags }) => `${compiler} ${flags.join(' ')}`);
-  /** @type {string | undefined} */
-  let reason;
-  const waiting = missingObjects(plan);
-  const common = await precompile(plan, build, start, log);
-  const worker = async () => {
-    for (let next = waiting.shift(); next !== undefined && reason === undefined; next = waiting.shift()) {
-      const { source, object, form } = next;
-      const temporary = `${object}.${process.pid}`;
-      const answer = await start(compiler, [...form.flags, ...common.flags, '-c', source, '-o', temporary], {
-        cwd: root,
-      });
-      log.push(`-- ${source}`, answer.stdout + answer.stderr);
-      if (answer.status === 0) renameSync(temporary, object);
-      else reason ??= firstError(answer);
-      compiled();
-    }
-  };
-  await Promise.all(Array.from({ length: jobs }, worker));
-  common.remove();
-  for (const form of forms) {
-    if (reason !== undefined) break;
-    const temporary = join(build, `${basename(form.target, '.node')}.${process.pid}.node`);
-    const objects = objectsOf({ ...plan, forms: [form] }).map(({ object }) => object);
-    const linked = await start(compiler, ['-o', temporary, ...objects, ...link], { cwd: root });
-    const loaded =
-      linked.status === 0 ? await start(process.execPath, ['-e', loads, temporary], { cwd: root }) : linked;
-    log.push('-- link', linked.stdout + linked.stderr);
-    if (loaded !== linked) log.push('-- load', loaded.stdout + loaded.stderr);
-    if (loaded.status === 0) renameSync(temporary, form.target);
-    else {
-      rmSync(temporary, { force: true });
-      reason = firstError(loaded);
-    }
-  }
-  if (reason === undefined) {
-    removeOthers(
-      build,
-      objectsOf(plan).map(({ object }) => object),
-    );
-  }
-  writeFileSync(join(build, 'build.log'), `${log.join('\n')}\n`);
-  return reason;
-}
-
-/**
- * Compiles the heavy header, which every source then finds ready: of libtorch's it is three quarters of a source's time. What it cannot be compiled
- * for, the sources will tell. It takes hundreds of megabytes and is needed no longer than they are compiled.
- *
- * @param {Plan} plan
- * @param {string} build
- * @param {import('./runner.mjs').Starter} start
- * @param {string[]} log
- */
-async function precompile({ root, compiler, forms, heavy }, build, start, log) {
-  const nothing = { flags: /** @type {string[]} */ ([]), remove() {} };
-  const flags = forms[0]?.flags ?? [];
-  if (heavy === undefined || forms.length > 1) return nothing;
-  const folder = join(build, `header-${process.pid}`);
-  const remove = () => rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  const header = join(folder, 'heavy.h');
-  writeFileSync(header, `#include <${heavy}>\n`);
-  const answer = await start(compiler, [...flags, '-x', 'c++-header', header, '-o', `${header}.gch`], { cwd: root });
-  log.push(`-- ${heavy}`, answer.stdout + answer.stderr);
-  if (answer.status === 0) return { flags: ['-include', header], remove };
-  remove();
-  return nothing;
-}
-
-/**
- * Removes the objects of sources that have changed since.
- *
- * @param {string} build
- * @param {string[]} objects
- */
-function removeOthers(build, objects) {
-  const kept = new Set(objects.map((object) => basename(object)));
-  for (const name of filesBelow(build, 'objects')) {
-    if (!kept.has(basename(name)) && name.endsWith('.o')) rmSync(join(build, name), { force: true });
-  }
-}
-
-/**
- * The object of every source, named after all that it is made from.
- *
- * @param {Plan} plan
- */
-function objectsOf({ root, name, sources, forms }) {
-  const objects = join(root, 'native', name, 'build', 'objects');
-  return forms.flatMap((form) =>
-    sources
-      .filter((source) => source.endsWith('.cc'))
-      .map((source) => ({
-        source,
-        form,
-        object: join(objects, `${basename(source, '.cc')}-${digest(form.toolchain, ...texts(root, [source]))}.o`),
-      })),
-  );
-}
-
-/** @param {Plan} plan */
-const missingObjects = (plan) => objectsOf(plan).filter(({ object }) => !existsSync(object));
 
 /**
  * The folder of Node's C headers, from the package that carries them.
@@ -407,12 +299,6 @@ function sourcesOf(root, name) {
   );
 }
 
-/**
- * @param {string} root
- * @param {string[]} names
- */
-const texts = (root, names) => names.flatMap((name) => [name, readIfThere(join(root, name))]);
-
 /** As many compilers at a time as there are cores, but no more than the memory holds: each takes over a gigabyte. */
 export const workers = (/** @type {Allowed} */ { cores, memory }) =>
   Math.max(1, Math.min(cores, Math.floor(memory / 2 ** 31)));
@@ -441,15 +327,6 @@ export async function machineAt(root) {
  * @param {string} noun
  */
 const counted = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;
-
-/** @param {import('./runner.mjs').Answer} answer */
-export function firstError({ stdout, stderr, status }) {
-  const lines = `${stderr}\n${stdout}`.split('\n').map((line) => line.trim());
-  const error = [/\berror: /i, /undefined reference|cannot find|not found|Killed/].flatMap((pattern) =>
-    lines.filter((line) => pattern.test(line)),
-  )[0];
-  return error ?? lines.find((line) => line !== '') ?? `exit code ${status}`;
-}
 
 /**
  * @param {string} root

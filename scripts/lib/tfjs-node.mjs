@@ -5,7 +5,8 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, sep } from 'node:path';
-import { firstError, nodeHeaders } from './addons.mjs';
+import { nodeHeaders } from './addons.mjs';
+import { firstError } from './compile.mjs';
 import { findLibtensorflow, isTooOld, tooOld } from './libtensorflow.mjs';
 import { digest, filesBelow, readIfThere } from './stamp.mjs';
 

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { buildAddons, namedLibraries } from '../../scripts/lib/addons.mjs';
+import { buildAddons, machineAt, namedLibraries, workers } from '../../scripts/lib/addons.mjs';
 import { findLibtorch } from '../../scripts/lib/libtorch.mjs';
 import type { Answer } from '../../scripts/lib/runner.mjs';
 import { filesBelow } from '../../scripts/lib/stamp.mjs';
@@ -78,9 +78,10 @@ t.test('an addon is announced, compiled file by file, linked, tried, and then le
   writeFiles(root, { ...tree, ...machine });
   const { well, said, lines, counts, compiled } = await perform(root);
   t.equal(well, true);
-  t.same(counts, ['torch 2 files', 'more', 'more', 'end']);
+  t.same(counts, ['native parts 2 files', 'more', 'more', 'end']);
   t.match(said, [
-    /^Builds native\/torch with libtorch 1\.13\.2 in .*: 2 files on \d+ cores?, about \d+ s\. Undo: remove/,
+    /^Builds native\/torch with libtorch 1\.13\.2 in .*: 2 files\. Undo: remove/,
+    /^Compiles 2 files on \d+ cores?, about \d+ s\.$/,
   ]);
   t.equal(compiled.length, 2);
   t.match(
@@ -137,7 +138,7 @@ t.test(
     t.equal(well, false);
     t.match(counts.at(-1), 'end');
     t.equal(
-      said[1],
+      said.at(-1),
       'native/torch is not built: ops.cc:3:1: error: expected ; (all of it: native/torch/build/build.log); wasm trains instead.',
     );
     t.notOk(existsSync(addonIn(root)));
@@ -183,18 +184,33 @@ t.test(
   },
 );
 
+t.test('addons are built together, with no more compilers at a time than there are cores', async (t) => {
+  const root = t.testdir({});
+  const sources = Array.from({ length: 6 }, (_, i) => [`native/torch/${i}.cc`, `source ${i}`]);
+  writeFiles(root, { ...tree, ...machine, ...Object.fromEntries(sources), 'native/environment/addon.cc': 'addon' });
+  const cores = workers(await machineAt(root));
+  const { well, most, said, counts } = await perform(root, {
+    answers: { '--version': { status: 0, stdout: 'g++ (Free Software Foundation)', stderr: '' } },
+  });
+  t.equal(well, true);
+  t.ok(most <= cores && most > Math.min(1, cores - 1), `${most} of ${cores}`);
+  t.match(said, [/^Builds native\/environment: 1 file\./, /^Builds native\/torch .*: 8 files\./, /^Compiles 9 files /]);
+  t.equal(counts.filter((count) => count === 'more').length, 9);
+  t.ok(existsSync(addonIn(root)) && existsSync(join(root, 'native/environment/build/environment.node')));
+});
+
 t.test('an addon that does not link or load is not built', async (t) => {
   const failed = (stderr: string) => ({ status: 1, stdout: '', stderr });
   const link = t.testdir({});
   writeFiles(link, { ...tree, ...machine });
   const unlinked = await perform(link, { answers: { '-shared': failed('ld: cannot find -ltorch\n') } });
-  t.match(unlinked.said[1], 'not built: ld: cannot find -ltorch');
+  t.match(unlinked.said.at(-1), 'not built: ld: cannot find -ltorch');
   t.notOk(existsSync(addonIn(link)));
   const unloaded = await perform(link, {
     again: true,
     answers: { dlopen: failed('node:internal\nError: torch.node: undefined symbol: f\n') },
   });
-  t.match(unloaded.said[1], 'not built: Error: torch.node: undefined symbol: f');
+  t.match(unloaded.said.at(-1), 'not built: Error: torch.node: undefined symbol: f');
   t.notOk(existsSync(addonIn(link)));
   t.same(
     filesBelow(link, 'native/torch/build').filter((name) => name.endsWith('.node')),
