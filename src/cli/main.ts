@@ -1,50 +1,46 @@
 import { messageOf, nearest, printable } from '../errors.ts';
 import { version } from '../pipeline/version.ts';
-import { check } from './check.ts';
 import { type Command, exitOf, exits, helpOf, parseGiven, type Terminal } from './command.ts';
-import { describe } from './describe.ts';
-import { doctor } from './doctor/doctor.ts';
-import { duplicates } from './duplicates/duplicates.ts';
-import { evaluate } from './evaluate.ts';
-import { exportWeights } from './export.ts';
-import { attention } from './figures/attention.ts';
-import { compare } from './figures/compare.ts';
-import { reconstruct } from './figures/reconstruct.ts';
 import { hiding } from './hidden.ts';
-import { inspect } from './inspect/inspect.ts';
 import { enduring, hangupsIgnored } from './outputs.ts';
-import { profile } from './profile.ts';
-import { run } from './run.ts';
-import { search } from './search/search.ts';
-import { study } from './study.ts';
-import { embed, predict } from './use/use.ts';
 
-/** Every verb, in the order of the help. */
-export const commands: readonly Command[] = [
-  run,
-  evaluate,
-  reconstruct,
-  attention,
-  compare,
-  predict,
-  embed,
-  search,
-  duplicates,
-  study,
-  inspect,
-  exportWeights,
-  check,
-  describe,
-  profile,
-  doctor,
-];
+/** Every verb, in the order of the help. Each is loaded when it is called: most of them import most of the program. */
+const verbs: Readonly<Record<string, () => Promise<Command>>> = {
+  run: async () => (await import('./run.ts')).run,
+  evaluate: async () => (await import('./evaluate.ts')).evaluate,
+  reconstruct: async () => (await import('./figures/reconstruct.ts')).reconstruct,
+  attention: async () => (await import('./figures/attention.ts')).attention,
+  compare: async () => (await import('./figures/compare.ts')).compare,
+  predict: async () => (await import('./use/use.ts')).predict,
+  embed: async () => (await import('./use/use.ts')).embed,
+  search: async () => (await import('./search/search.ts')).search,
+  duplicates: async () => (await import('./duplicates/duplicates.ts')).duplicates,
+  study: async () => (await import('./study.ts')).study,
+  inspect: async () => (await import('./inspect/inspect.ts')).inspect,
+  export: async () => (await import('./export.ts')).exportWeights,
+  check: async () => (await import('./check.ts')).check,
+  describe: async () => (await import('./describe.ts')).describe,
+  profile: async () => (await import('./profile.ts')).profile,
+  doctor: async () => (await import('./doctor/doctor.ts')).doctor,
+};
+
+/** The command of a verb; undefined where there is none of this name. */
+async function commandOf(verb: string | undefined): Promise<Command | undefined> {
+  return verb !== undefined && Object.hasOwn(verbs, verb) ? verbs[verb]!() : undefined;
+}
+
+/** Every command, in the order of the help. */
+export function commands(): Promise<Command[]> {
+  return Promise.all(Object.values(verbs).map((load) => load()));
+}
 
 /**
  * The command line: runs a verb and returns the exit code. Nothing from outside reaches the terminal unescaped. A reader who leaves ends no verb: what works
  * goes on, and what only prints ends with 141 where it would have ended with 0. Hang-ups are not heard where they were ignored at the start.
  */
 export async function main(args: readonly string[], given: Terminal): Promise<number> {
-  const works = commands.find(({ name }) => name === args[0])?.works === true;
+  const command = await commandOf(args[0]);
+  const works = command?.works === true;
   const outputs = enduring(given, (reason) => {
     if (!works) return;
     outputs.terminal.stderr.write(
@@ -55,27 +51,26 @@ export async function main(args: readonly string[], given: Terminal): Promise<nu
   const deaf = hangupsIgnored(given.env);
   if (deaf) given.on('SIGHUP', ignore);
   try {
-    const code = await runVerb(args, outputs.terminal);
+    const code = await runVerb(args, command, outputs.terminal);
     return code === exits.ok && !works && (await outputs.unread()) ? exits.unread : code;
   } finally {
     if (deaf) given.off('SIGHUP', ignore);
   }
 }
 
-async function runVerb(args: readonly string[], terminal: Terminal): Promise<number> {
+async function runVerb(args: readonly string[], command: Command | undefined, terminal: Terminal): Promise<number> {
   const [verb, ...rest] = args;
   if (verb === undefined || verb === 'help' || verb === '--help' || verb === '-h') {
-    const about = commands.find(({ name }) => name === rest[0]);
-    terminal.stdout.write(about ? helpOf(about) : help());
+    const about = await commandOf(rest[0]);
+    terminal.stdout.write(about ? helpOf(about) : helpOn(await commands()));
     return verb === undefined ? exits.usage : exits.ok;
   }
   if (verb === '--version' || verb === '-v') {
     terminal.stdout.write(`${version()}\n`);
     return exits.ok;
   }
-  const command = commands.find(({ name }) => name === verb);
   if (command === undefined) {
-    const names = commands.map(({ name }) => name);
+    const names = Object.keys(verbs);
     const slip = nearest(verb, names);
     const advice = slip ? `Did you mean \`${slip}\`?` : `The verbs are ${names.join(', ')}.`;
     terminal.stderr.write(`patchstream: there is no verb \`${printable(verb)}\`. ${advice}\n`);
@@ -96,7 +91,7 @@ async function runVerb(args: readonly string[], terminal: Terminal): Promise<num
   }
 }
 
-function help(): string {
+function helpOn(commands: readonly Command[]): string {
   const width = Math.max(...commands.map(({ name, usage }) => name.length + usage.length + 1));
   const lines = commands.map(({ name, usage, summary }) => `  ${`${name} ${usage}`.padEnd(width)}  ${summary}`);
   return `patchstream: image patches, streamed\n\n${lines.join('\n')}\n\n  patchstream <verb> --help    what a verb takes\n  patchstream --version\n`;

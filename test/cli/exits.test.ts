@@ -68,7 +68,7 @@ t.test(
       export: [[none], [at('empty')]],
       doctor: [['--none']],
     };
-    t.same(Object.keys(given).toSorted(), commands.map(({ name }) => name).toSorted(), 'every verb');
+    t.same(Object.keys(given).toSorted(), (await commands()).map(({ name }) => name).toSorted(), 'every verb');
     const before = readdirSync(dir).toSorted();
     const output = ['predict', 'embed', 'duplicates'];
     for (const [verb, all] of Object.entries(given)) {
@@ -145,7 +145,7 @@ t.test(
   'an empty text, which would be the current folder, is refused by each verb, before anything is done',
   async (t) => {
     const photos = join(t.testdir({ photos: {} }), 'photos');
-    for (const { name } of commands)
+    for (const { name } of await commands())
       t.match(await patchstream([name, '', photos]), { code: 2, err: /^ARGUMENT.*empty text in the place of/ }, name);
     for (const option of ['--output', '--sheet'])
       for (const args of [[option, ''], [`${option}=`]]) {

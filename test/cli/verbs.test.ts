@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import t from 'tap';
+import { importedBy } from '../../scripts/lib/test-processes.mjs';
 import type { Terminal } from '../../src/cli/command.ts';
 import { endNow, StillWatch } from '../../src/cli/ending.ts';
 import { hangupsIgnored } from '../../src/cli/outputs.ts';
@@ -34,6 +35,13 @@ t.test('help, version, and words that are no verbs', async (t) => {
   t.match(await patchstream(['run', '--frsh', 'x']), { code: 2, err: /Did you mean `--fresh`/ });
   t.match(await patchstream(['run']), { code: 2, err: /got no <pipeline>/ });
   t.match(await patchstream(['run', 'a.yaml', 'b.yaml']), { code: 2, err: /got a\.yaml b\.yaml/ });
+});
+
+t.test('a start loads no verb but the one that is called', (t) => {
+  const loaded = importedBy(process.cwd(), 'src/cli/main.ts');
+  t.ok(loaded.size < 20, `${loaded.size} files`);
+  t.notOk(loaded.has('src/pipeline/builtin.ts'));
+  t.end();
 });
 
 t.test('check', async (t) => {
