@@ -3,8 +3,13 @@
 /** [n, d]·[d, m]. */
 export function product(a: Float64Array, b: Float64Array, n: number, d: number, m: number): Float64Array {
   const out = new Float64Array(n * m);
-  for (let i = 0; i < n; i++)
-    for (let k = 0; k < d; k++) for (let j = 0; j < m; j++) out[i * m + j]! += a[i * d + k]! * b[k * m + j]!;
+  for (let i = 0; i < n; i++) {
+    const row = out.subarray(i * m, (i + 1) * m);
+    for (let k = 0; k < d; k++) {
+      const [value, from] = [a[i * d + k]!, k * m];
+      for (let j = 0; j < m; j++) row[j]! += value * b[from + j]!;
+    }
+  }
   return out;
 }
 
@@ -65,23 +70,25 @@ export function attended(
 ): Float64Array {
   const out = new Float64Array(B * T * heads * d);
   const buckets = table === undefined ? 1 : table.length / d;
+  const root = Math.sqrt(d);
+  const shares = new Float64Array(T);
   /** Where the queries (0), keys (1) or values (2) of a token and head begin. */
   const at = (part: number, b: number, i: number, h: number) => (b * T + i) * 3 * heads * d + part * heads * d + h * d;
   for (let b = 0; b < B; b++) {
     for (let h = 0; h < heads; h++) {
       for (let i = 0; i < T; i++) {
         const q = at(0, b, i, h);
-        const shares = Float64Array.from({ length: T }, (_, j) => {
+        for (let j = 0; j < T; j++) {
           const k = at(1, b, j, h);
           const [there, back] = [bucket(b, i, j, buckets), bucket(b, j, i, buckets)];
           let logit = bias?.[(h * T + i) * T + j] ?? 0;
-          for (let c = 0; c < d; c++) {
-            logit += (qkv[q + c]! * qkv[k + c]!) / Math.sqrt(d);
-            if (table !== undefined) logit += qkv[q + c]! * tableScale * table[c * buckets + there]!;
-            if (queries !== undefined) logit += qkv[k + c]! * tableScale * queries[c * buckets + back]!;
-          }
-          return Math.exp(logit);
-        });
+          for (let c = 0; c < d; c++) logit += (qkv[q + c]! * qkv[k + c]!) / root;
+          if (table !== undefined)
+            for (let c = 0; c < d; c++) logit += qkv[q + c]! * tableScale * table[c * buckets + there]!;
+          if (queries !== undefined)
+            for (let c = 0; c < d; c++) logit += qkv[k + c]! * tableScale * queries[c * buckets + back]!;
+          shares[j] = Math.exp(logit);
+        }
         const total = shares.reduce((x, y) => x + y);
         for (let j = 0; j < T; j++) {
           const v = at(2, b, j, h);
@@ -112,17 +119,23 @@ export function convolved(
   [N, H, W, C]: readonly [number, number, number, number],
 ): Float64Array {
   const F = w.length / (9 * C);
-  return Float64Array.from({ length: N * H * W * F }, (_, at) => {
-    const f = at % F;
-    const [col, row, n] = [Math.floor(at / F) % W, Math.floor(at / (F * W)) % H, Math.floor(at / (F * W * H))];
-    let sum = bias?.[f] ?? 0;
+  const out = new Float64Array(N * H * W * F);
+  for (let at = 0; at < N * H * W; at++) {
+    const [col, row, n] = [at % W, Math.floor(at / W) % H, Math.floor(at / (W * H))];
+    // Whole rows of filters at a time: a model's width takes seconds otherwise.
+    const sums = out.subarray(at * F, (at + 1) * F);
+    if (bias !== undefined) sums.set(bias);
     for (let tap = 0; tap < 9; tap++) {
       const [r, c] = [row + Math.floor(tap / 3) - 1, col + (tap % 3) - 1];
       if (r < 0 || r >= H || c < 0 || c >= W) continue;
-      for (let k = 0; k < C; k++) sum += x[((n * H + r) * W + c) * C + k]! * w[(tap * C + k) * F + f]!;
+      for (let k = 0; k < C; k++) {
+        const value = x[((n * H + r) * W + c) * C + k]!;
+        const from = (tap * C + k) * F;
+        for (let f = 0; f < F; f++) sums[f]! += value * w[from + f]!;
+      }
     }
-    return sum;
-  });
+  }
+  return out;
 }
 
 /** Numbers of one parameter under AdamW. */

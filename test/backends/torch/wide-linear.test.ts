@@ -15,10 +15,7 @@ const weights = waves([rows, outer], 9).data;
 
 /** The gradients of Σ weights·y by every input, y = xw + b or its gelu. */
 function expectedOf(gelu: boolean): Float64Array[] {
-  const pre = product(x.data, w.data, rows, inner, outer).map((v, i) => v + b.data[i % outer]!);
-  const step = 1e-4;
-  const [above, below] = [step, -step].map((by) => (gelu ? gaussianUnits(pre.map((v) => v + by)) : pre));
-  const change = gelu ? weights.map((v, i) => (v * (above![i]! - below![i]!)) / (2 * step)) : weights;
+  const change = gelu ? beforeUnits() : weights;
   const byBias = b.data.map((_, j) => {
     let sum = 0;
     for (let i = 0; i < rows; i++) sum += change[i * outer + j]!;
@@ -31,8 +28,16 @@ function expectedOf(gelu: boolean): Float64Array[] {
   ];
 }
 
+/** The gradient of Σ weights·gelu(xw + b) by xw + b: central differences. */
+function beforeUnits(): Float64Array {
+  const pre = product(x.data, w.data, rows, inner, outer).map((v, i) => v + b.data[i % outer]!);
+  const step = 1e-4;
+  const [above, below] = [step, -step].map((by) => gaussianUnits(pre.map((v) => v + by)));
+  return weights.map((v, i) => (v * (above![i]! - below![i]!)) / (2 * step));
+}
+
 function transposed(values: Float64Array, n: number, m: number): Float64Array {
-  return Float64Array.from({ length: n * m }, (_, i) => values[(i % n) * m + Math.floor(i / n)]!);
+  return new Float64Array(n * m).map((_, i) => values[(i % n) * m + Math.floor(i / n)]!);
 }
 
 for (const [name, operation, gelu] of [

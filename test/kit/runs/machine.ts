@@ -39,6 +39,13 @@ export interface Machine {
 /** What ends a run: more memory than there is, where nobody answers. */
 export class Killed extends Error {}
 
+/** What is the same in all passes of a step: samples per millisecond of the loader, alone and beside the backend, and how fast the backend is beside it. */
+interface Pace {
+  readonly alone: number;
+  readonly beside: number;
+  readonly speed: number;
+}
+
 /** The largest micro-batch that a run on this machine may try. */
 export const mostOf = ({ batch, estimated }: Machine): number => divisorsOf(batch, Math.max(1, estimated)).at(-1) ?? 1;
 
@@ -52,6 +59,8 @@ export class MachineRun {
   readonly #machine: Machine;
   readonly #random: Random;
   readonly #cells: number;
+  /** Milliseconds of passes by their samples: a step has many of the same. */
+  readonly #passes = new Map<number, number>();
   #fill = 0;
   #refused: number | undefined;
   #slow = false;
@@ -66,33 +75,33 @@ export class MachineRun {
   step({ microBatch, threads }: Setting): TunerReading {
     const { batch, bursts, stepMs, noise } = this.#machine;
     if (this.#random.uniform() < 1 / bursts.steps) this.#slow = this.#random.uniform() < bursts.share;
-    const factor = this.#slow ? bursts.factor : 1;
+    const pace = this.#pace(threads, this.#slow ? bursts.factor : 1);
     let [busyMs, waitMs] = [0, 0];
     for (let done = 0; done < batch; done += microBatch) {
-      waitMs += this.#await(microBatch, threads, factor);
-      busyMs += this.#pass(microBatch, threads, factor);
+      waitMs += this.#await(microBatch, pace);
+      busyMs += this.#pass(microBatch, pace);
     }
     const jitter = 1 + noise * this.#random.normal() ** 2;
-    busyMs = busyMs * jitter + this.#busy(stepMs, threads, factor);
+    busyMs = busyMs * jitter + this.#busy(stepMs, pace);
     const refused = this.#refused === undefined ? {} : { refused: this.#refused };
     return { microBatch, busyMs, waitMs, stepMs: busyMs + waitMs, ringFill: this.#fill / this.#cells, ...refused };
   }
 
   /** Fills the ring until a pass can begin; the milliseconds that takes. */
-  #await(samples: number, threads: number, factor: number): number {
+  #await(samples: number, { alone }: Pace): number {
     if (this.#fill >= samples) {
       this.#fill -= samples;
       return 0;
     }
-    const waited = (samples - this.#fill) / this.#rate(threads, factor, false);
+    const waited = (samples - this.#fill) / alone;
     this.#fill = 0;
     return waited;
   }
 
-  #pass(samples: number, threads: number, factor: number): number {
+  #pass(samples: number, pace: Pace): number {
     const { fits, answers } = this.#machine;
     if (samples > fits && !answers) throw new Killed(`a pass of ${samples} where ${fits} fit`);
-    return this.#busy(this.#inParts(samples), threads, factor);
+    return this.#busy(this.#inParts(samples), pace);
   }
 
   /** A pass that finds no memory is halved, and its like are from then on. */
@@ -100,25 +109,39 @@ export class MachineRun {
     const half = Math.ceil(samples / 2);
     if (samples >= (this.#refused ?? Number.POSITIVE_INFINITY))
       return this.#inParts(half) + this.#inParts(samples - half);
-    if (samples <= this.#machine.fits) return passMsOf(this.#machine, samples);
+    if (samples <= this.#machine.fits) return this.#passMs(samples);
     this.#refused = samples;
-    return passMsOf(this.#machine, half) + this.#inParts(half) + this.#inParts(samples - half);
+    return this.#passMs(half) + this.#inParts(half) + this.#inParts(samples - half);
+  }
+
+  #passMs(samples: number): number {
+    const known = this.#passes.get(samples);
+    if (known !== undefined) return known;
+    const milliseconds = passMsOf(this.#machine, samples);
+    this.#passes.set(samples, milliseconds);
+    return milliseconds;
   }
 
   /** Lets the loader work while the backend does, which takes it longer where they share the cores. Returns how long. */
-  #busy(milliseconds: number, threads: number, factor: number): number {
-    const { shared, cores } = this.#machine;
-    const speed = shared ? cores / (cores + this.#active(threads)) : 1;
-    const rate = this.#rate(threads, factor, shared);
+  #busy(milliseconds: number, { beside, speed }: Pace): number {
     const room = this.#cells - this.#fill;
-    const filling = room / rate;
+    const filling = room / beside;
     const slowed = milliseconds / speed;
     if (filling >= slowed) {
-      this.#fill += rate * slowed;
+      this.#fill += beside * slowed;
       return slowed;
     }
     this.#fill = this.#cells;
     return filling + (milliseconds - filling * speed);
+  }
+
+  #pace(threads: number, factor: number): Pace {
+    const { shared, cores } = this.#machine;
+    return {
+      alone: this.#rate(threads, factor, false),
+      beside: this.#rate(threads, factor, shared),
+      speed: shared ? cores / (cores + this.#active(threads)) : 1,
+    };
   }
 
   /** Loader threads that want a core, on the average. */

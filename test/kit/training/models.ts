@@ -17,8 +17,7 @@ export function formulaParameters(model: Model): Record<string, tf.Variable> {
     const { shape, fromFile } = model.stored(name);
     const count = shape.reduce((product, side) => product * side, 1);
     const { centre, spread } = wave(name, shape);
-    const values = Float32Array.from(
-      { length: count },
+    const values = new Float32Array(count).map(
       (_, j) => centre + spread * Math.cos(0.61 * j + 1.7 * index + 0.13 * ((j * j) % 101)),
     );
     const variable = fresh[name]!;

@@ -50,7 +50,7 @@ export interface Numbers {
 /** Waves of about unit size that repeat nowhere in a test: the numbers of input `index`, exact in float32. */
 export function waves(shape: readonly number[], index = 0): Numbers {
   const size = shape.reduce((product, side) => product * side, 1);
-  const data = Float64Array.from({ length: size }, (_, i) =>
+  const data = new Float64Array(size).map((_, i) =>
     Math.fround(Math.cos(0.61 * i + 1.7 * index + 0.13 * ((i * i) % 101))),
   );
   return { shape, data };

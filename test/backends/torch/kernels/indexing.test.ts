@@ -1,6 +1,7 @@
 import t from 'tap';
 import * as tf from '../../../../src/backends/tf.ts';
 import { prepareTorch } from '../../../../src/backends/torch/prepare.ts';
+import { expectNoTensorLeak } from '../../../kit/training/tensors.ts';
 import { expectAgreement, testDevice, wavy, whole, withGradients, withoutTorch } from '../../../kit/training/torch.ts';
 
 const skip = { skip: withoutTorch };
@@ -30,16 +31,17 @@ t.test('picked by index', skip, async (t) => {
 
 t.test('an index outside is an error', skip, async (t) => {
   await prepareTorch(testDevice);
-  const source = x();
-  for (const wrong of [3, -1]) {
-    const index = ids([wrong]);
-    t.throws(() => tf.gather(source, index), /GatherV2/);
-    index.dispose();
-  }
-  const inner = ids([0, 4], [1, 2]);
-  t.throws(() => tf.gatherND(source, inner), /GatherNd/);
-  tf.dispose([source, inner]);
-  t.equal(tf.memory().numTensors, 0);
+  await expectNoTensorLeak(t, () => {
+    const source = x();
+    for (const wrong of [3, -1]) {
+      const index = ids([wrong]);
+      t.throws(() => tf.gather(source, index), /GatherV2/);
+      index.dispose();
+    }
+    const inner = ids([0, 4], [1, 2]);
+    t.throws(() => tf.gatherND(source, inner), /GatherNd/);
+    tf.dispose([source, inner]);
+  });
 });
 
 t.test('put by index', skip, async (t) => {
