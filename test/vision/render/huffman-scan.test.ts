@@ -32,8 +32,8 @@ async function byBoth(pictures: readonly Buffer[], render: (picture: Picture, i:
         async (bytes, i): Promise<Outcome> =>
           openPicture(bytes)
             .then((picture) => render(picture, i))
-            // What libvips says of a header is now and then what it meant to say of another.
-            .catch(({ message }: Error) => (message.includes('Vips') ? 'libvips' : message)),
+            // What libvips says of a header is now and then what it meant to say of another, or nothing where another has taken it.
+            .catch(({ message }: Error) => (message.includes('Input buffer has') ? 'libvips' : message)),
       ),
     );
   if (isAbsent(addon)) return { ours: [], libjpegs: [] };
