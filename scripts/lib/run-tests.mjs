@@ -1,5 +1,5 @@
 /**
- * `node scripts/lib/run-tests.mjs SECONDS FILE…` runs test files by tap, as many processes at a time as there are cores, and writes TAP. A process may take so many seconds; a
+ * `node scripts/lib/run-tests.mjs SECONDS FILE…` runs test files by tap, one process more at a time than there are cores, and writes TAP. A process may take so many seconds; a
  * file has one of its own or shares one (test-processes.mjs). The command `tap` would start files behind three module hooks of its own (mocks, coverage, its own
  * compiler), which took a tenth of the processor time of all tests; no test of ours needs them.
  */
@@ -21,7 +21,8 @@ const [seconds, ...files] = process.argv.slice(2);
 const handsBack = { MALLOC_MMAP_THRESHOLD_: '65536', MALLOC_TRIM_THRESHOLD_: '131072' };
 const memory = join('test', 'kit', 'runs', 'memory.ts');
 
-t.jobs = availableParallelism();
+// One more than cores: tests wait for disks, timers and children.
+t.jobs = availableParallelism() + 1;
 t.setTimeout(0);
 for (const group of testProcesses(root, files)) {
   const [file, ...more] = group;

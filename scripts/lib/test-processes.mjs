@@ -1,6 +1,6 @@
 /**
  * Which test files run in one process, one after the other: a start takes longer than most files do. A file keeps a process of its own if it, or what it imports from outside of `src`,
- * changes or watches its process, or if it imports tfjs, whose engine is one for all.
+ * changes or watches its process. Files that import tfjs share with their like, so that between them its backend is set back.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -8,9 +8,13 @@ import { dirname, join, relative, resolve } from 'node:path';
 /** Files in one process: so few that one that dies takes few with it, and that a run of them on several cores divides evenly. */
 const most = 12;
 
-/** What concerns a whole process: all of it but what is only read, its threads and children, its modules, what tap puts in the place of others, and snapshots, which are found by the name of the process. */
+/** What concerns a whole process: all of it, its threads, its modules, what tap puts in the place of others, and snapshots, which are found by the name of the process. */
 const ofProcess =
-  /\bprocess\.(?!(cwd|pid|platform|arch|nextTick|getuid)\b)|\bglobalThis\b|'node:(async_hooks|child_process|inspector|module|perf_hooks|process|v8|vm|worker_threads)'|\.(intercept|capture|captureFn|matchSnapshot)\(/;
+  /\bprocess\.|\bglobalThis\b|'node:(async_hooks|inspector|module|perf_hooks|process|v8|vm|worker_threads)'|\.(intercept|capture|captureFn|matchSnapshot)\(/;
+
+/** What only reads. */
+const reading =
+  /\bprocess\.(cwd|pid|platform|arch|nextTick|getuid|argv|execPath|versions?)\b|(?<!\bdelete )\bprocess\.env\.\w+\b(?! *=[^=])|import \{ createRequire \} from 'node:module'/g;
 
 const engine = 'src/backends/tf.ts';
 
@@ -25,8 +29,9 @@ export function testProcesses(root, files) {
   /** @type {Map<string, { text: string, imports: string[] }>} */
   const read = new Map();
   const sharing = files.filter((file) => mayShare(root, file, read));
-  const groups = Array.from({ length: Math.ceil(sharing.length / most) }, (_, i) =>
-    sharing.slice(i * most, (i + 1) * most),
+  const computes = (/** @type {string} */ file) => importedBy(root, file, read).has(engine);
+  const groups = [sharing.filter(computes), sharing.filter((file) => !computes(file))].flatMap((like) =>
+    Array.from({ length: Math.ceil(like.length / most) }, (_, i) => like.slice(i * most, (i + 1) * most)),
   );
   return [...groups, ...files.filter((file) => !sharing.includes(file)).map((file) => [file])];
 }
@@ -40,8 +45,8 @@ function mayShare(root, file, read) {
   if (!file.endsWith('.test.ts')) return false;
   const all = [...importedBy(root, file, read)];
   const concerns = (/** @type {string} */ name) =>
-    !name.startsWith('src/') && ofProcess.test(read.get(name)?.text ?? '');
-  return !all.includes(engine) && !all.some(concerns);
+    !name.startsWith('src/') && ofProcess.test(read.get(name)?.text.replace(reading, '') ?? '');
+  return !all.some(concerns);
 }
 
 /**

@@ -54,3 +54,21 @@ t.test(
     t.end();
   },
 );
+
+t.test('files that share a process begin on the backend that tfjs has alone', (t) => {
+  const begins = `import { createRequire } from 'node:module';
+    import t from 'tap';
+    const tf = createRequire('${join(process.cwd(), 'scripts')}/')('@tensorflow/tfjs');
+    t.not(tf.getBackend(), 'other');
+    tf.registerBackend('other', () => new tf.KernelBackend());
+    t.ok(await tf.setBackend('other'));`;
+  const folder = t.testdir({ 'a.test.ts': begins, 'b.test.ts': begins });
+  const files = ['a', 'b'].map((name) => join(relative(process.cwd(), folder), `${name}.test.ts`));
+  const { stdout, status } = spawnSync(process.execPath, ['scripts/lib/run-tests.mjs', '600', ...files], {
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH, TAP_CHILD_ID: '' },
+  });
+  t.match(stdout, /2 files in one process/);
+  t.equal(status, 0, stdout);
+  t.end();
+});
