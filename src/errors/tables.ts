@@ -21,6 +21,8 @@ export const tablesErrors = {
     'the parts of a mixture must be other sources; got a mixture. Write its parts beside the others, with its weight times theirs.',
   MIXTURE_WEIGHTS:
     'either each part of a mixture has a `weight`, or none has; got {found} of {count} with one. Say the others, or take it out.',
+  MIXTURE_SPEC:
+    'each part of a mixture must say what its samples hold; got no spec of {part}, part {number}. Have `spec` of its definition give one, as `{ fields: { bytes: "bytes" } }`.',
   MIXTURE_FIELDS:
     'the parts of a mixture must all have pictures as `bytes`, or all as `picture`; got {found}. Write those of one as `shards` first, or take it out.',
   MIXTURE_CLASSES:

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { fail, PatchstreamError, type ValidationIssue } from '../../errors.ts';
 import { PassedOver } from '../../files/passed-over.ts';
 import { closeAll, closeBehind } from '../../own-code.ts';
+import type { Spec } from '../../vision/spec.ts';
 import { classDifference } from '../classes.ts';
 import type { Fields, OpenSource, PartShare } from '../open-source.ts';
 import { isSelecting, type Selection, selected } from '../selection.ts';
@@ -85,20 +86,25 @@ export const mixture = defineSource({
         error: fail('MIXTURE_WEIGHTS', { found: weighted, count: parts.length }),
       };
     const specs = parts.map(({ source }) => specOf(source));
-    const { fields, open } = commonSpec(specs);
-    if (open || 'bytes' in fields || 'picture' in fields) return;
     const names = namesOf(parts);
-    const found = specs.map((spec, i) => `${Object.keys(spec.fields).join(' and ')} of ${names[i]}`).join(', ');
+    for (const [i, spec] of specs.entries())
+      if (spec === undefined)
+        yield { option: `parts.${i}.source`, error: fail('MIXTURE_SPEC', { part: names[i]!, number: i + 1 }) };
+    const said = specs.filter((spec) => spec !== undefined);
+    if (said.length < specs.length) return;
+    const { fields, open } = commonSpec(said);
+    if (open || 'bytes' in fields || 'picture' in fields) return;
+    const found = said.map((spec, i) => `${Object.keys(spec.fields).join(' and ')} of ${names[i]}`).join(', ');
     yield { option: 'parts', error: fail('MIXTURE_FIELDS', { found }) };
   },
-  spec: ({ parts }) => commonSpec(parts.map(({ source }) => specOf(source))),
+  spec: ({ parts }) => specOfAll(parts),
   async open({ parts, samples, ...chosen }, context) {
     const names = namesOf(parts);
     const whole = await openAll(parts, context, isSelecting(chosen));
     const close = () => closeAll(whole);
     try {
       const { sources, shares } = sharedOut(parts, whole, { samples, chosen, names });
-      const { fields, open } = commonSpec(parts.map(({ source }) => specOf(source)));
+      const { fields, open } = specOfAll(parts);
       const kept = Object.keys(fields);
       const turns = turnsOf(shares);
       const at = (index: number) => {
@@ -164,8 +170,14 @@ function* checkNames(parts: readonly Part[]): Iterable<ValidationIssue> {
   if (inner >= 0) yield { option: `parts.${inner}.source`, error: fail('MIXTURE_NESTED', {}) };
 }
 
-function specOf({ source: { definition, options } }: Source) {
-  return definition.spec(options);
+/** Undefined of a source of the user's own that does not say what its samples hold. */
+function specOf({ source: { definition, options } }: Source): Spec | undefined {
+  return definition.spec(options) ?? undefined;
+}
+
+/** Open where a part does not say what its samples hold, which `check` has told. */
+function specOfAll(parts: readonly Part[]): Spec {
+  return commonSpec(parts.map(({ source }) => specOf(source) ?? { fields: {}, open: true }));
 }
 
 function readBy({ source: { definition, options } }: Source): readonly string[] {

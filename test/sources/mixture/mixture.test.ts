@@ -2,6 +2,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
+import { z } from 'zod';
 import { Problems } from '../../../src/pipeline/problem.ts';
 import { checkSource } from '../../../src/pipeline/resolve/evaluate.ts';
 import { pipeline } from '../../../src/runs/loader/define.ts';
@@ -9,7 +10,7 @@ import { idx, imageFolder, manifest, mixture } from '../../../src/sources/index.
 import type { OpenSource } from '../../../src/sources/open-source.ts';
 import type { Selection } from '../../../src/sources/selection.ts';
 import { partOf } from '../../../src/sources/selection.ts';
-import type { Source } from '../../../src/sources/source.ts';
+import { defineSource, type Source } from '../../../src/sources/source.ts';
 import { labelledFolder, pictureFolder, writeFiles } from '../../kit/files/folder.ts';
 import { numbered } from '../../kit/runs/jobs.ts';
 import { patchstream } from '../../kit/runs/terminal.ts';
@@ -312,6 +313,25 @@ t.test('what is wrong is said before anything is opened', (t) => {
     /OPTION_UNKNOWN.*label.*labels/,
   );
   t.match(told([{ source: folder }, { source: './photos' }]), /source.*must be a source, as `image-folder/);
+  t.end();
+});
+
+t.test('a part that does not say what its samples hold is told by its name and place', (t) => {
+  const silent = defineSource({
+    name: 'silent',
+    summary: 'Gives no spec.',
+    options: z.strictObject({}),
+    spec: () => undefined as never,
+    open: () => t.fail('opened') as never,
+  });
+  const problems = new Problems({ origin: undefined, file: undefined });
+  const parts = [{ source: a }, { source: silent() }, { source: b, name: 'b' }, { source: silent(), name: 'mine' }];
+  checkSource(mixture({ parts }), ['source'], problems);
+  t.match(
+    problems.list.map(({ error }) => error.message),
+    [/^MIXTURE_SPEC: .*no spec of silent, part 2\. .*`spec`/, /^MIXTURE_SPEC: .*no spec of mine, part 4\. /],
+  );
+  t.equal(problems.list.length, 2, 'and nothing else');
   t.end();
 });
 
