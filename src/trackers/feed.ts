@@ -3,7 +3,7 @@ import { percentOf } from '../counts.ts';
 import { fail, messageOf, valueText } from '../errors.ts';
 import type { Finished, RunEvent, Started } from '../events/events.ts';
 import { type Notice, notice } from '../events/notices.ts';
-import { isPromise } from '../own-code.ts';
+import { called, isPromise } from '../own-code.ts';
 import type { Tracker, TrackerValue } from './define.ts';
 
 /** Where and for whom trackers are fed. */
@@ -102,7 +102,7 @@ class TrackerFeed {
     const { folder, base } = this.#options;
     const say = (text: string) => this.#options.notice(notice('TRACKER', { tracker: name, text }));
     try {
-      const tracker: Tracker | null | undefined = await this.#answer('open', () =>
+      const tracker: Tracker | null | undefined = await this.#answer({ hook: 'open' }, () =>
         definition.open(options, { started, folder, base, say }),
       );
       this.#open = tracker ?? undefined;
@@ -110,7 +110,7 @@ class TrackerFeed {
       await this.#feedAll(tracker);
       if (this.#isOut) return this.#release();
       this.#open = undefined;
-      await this.#answer('close', () => tracker.close?.());
+      await this.#answer({ hook: 'close' }, () => tracker.close?.());
       this.#doing = 'closed';
     } catch (error) {
       this.#leave(notice('TRACKER_FAILED', { tracker: name, found: messageOf(error) }));
@@ -120,7 +120,7 @@ class TrackerFeed {
   async #feedAll(tracker: Tracker): Promise<void> {
     while (!this.#isOut) {
       const event = this.#waiting.shift();
-      if (event !== undefined) await this.#answer(event.type, () => tracker.event(event));
+      if (event !== undefined) await this.#answer({ hook: 'event', doing: event.type }, () => tracker.event(event));
       else if (this.#ends) return;
       else {
         await new Promise<void>((resolve) => {
@@ -130,11 +130,14 @@ class TrackerFeed {
     }
   }
 
-  /** Has the tracker do something. @throws what it throws or rejects with. */
-  async #answer<T>(doing: string, work: () => T | Promise<T>): Promise<T> {
+  /** Has a function of the tracker do something. @throws STAGE_BROKEN, which names it, for what it throws or rejects with. */
+  async #answer<T>(
+    { hook, doing = hook }: { readonly hook: 'open' | 'event' | 'close'; readonly doing?: string },
+    work: () => T | Promise<T>,
+  ): Promise<T> {
     this.#doing = doing;
     const began = this.#clock.now();
-    const answer = work();
+    const answer = called(`tracker ${this.#tracker.name}`, hook, work);
     const now = this.#clock.now();
     this.#busyMs += now - began;
     const share = this.#busyMs / Math.max(1, now - this.#began);
@@ -146,7 +149,7 @@ class TrackerFeed {
       const first = await Promise.race([answer, late.ring]);
       if (first !== late.mark) return first as T;
       this.#blocked(patience.event);
-      if (doing === 'open') void this.#closeLate(answer as Promise<unknown> as Promise<Tracker>);
+      if (hook === 'open') void this.#closeLate(answer as Promise<unknown> as Promise<Tracker>);
       // It is left out: no answer of it is waited for.
       return await new Promise<never>(() => {});
     } finally {
@@ -179,13 +182,14 @@ class TrackerFeed {
     this.#leave(notice('TRACKER_SLOW', { tracker: this.#tracker.name, busy: text }));
   }
 
-  /** From here on it is given nothing. The first reason is said. */
+  /** From here on it is given nothing. The first reason is said. What has opened since it was left out is closed too. */
   #leave(why: Notice): void {
-    if (this.#isOut) return;
-    this.#isOut = true;
-    this.#waiting = [];
-    this.#timer?.clear();
-    this.#options.notice(why);
+    if (!this.#isOut) {
+      this.#isOut = true;
+      this.#waiting = [];
+      this.#timer?.clear();
+      this.#options.notice(why);
+    }
     this.#release();
   }
 

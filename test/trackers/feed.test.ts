@@ -149,6 +149,8 @@ t.test('one that throws or rejects is one notice, is closed, and hears nothing m
     await turn();
     t.same(codes(), ['TRACKER_FAILED'], name);
     t.notMatch(texts()[0], /\n/);
+    const [hook] = name.split(' ');
+    if (hook !== 'nothing') t.match(texts()[0], new RegExp(`tracker mine must .* its \`${hook}\` .*got: .*mine`), name);
     t.equal(clock.timers, 0, `${name}: no timer stays`);
     if (name.startsWith('event')) t.same([heard, closed], [1, 1], name);
     if (name.startsWith('close')) t.same([heard, closed], [7, 1], name);
@@ -293,4 +295,12 @@ t.test('a tracker opens, hears and closes at once or with promises; one that can
     t.match(texts(), [found]);
   }
   t.equal(closed, 2, 'what it has open is closed');
+  const slow = feeding(() => {
+    slow.clock.work(2000);
+    return { close } as never;
+  });
+  slow.trackers.hear(started);
+  await turn();
+  await slow.trackers.end(finished);
+  t.same([slow.codes(), closed], [['TRACKER_SLOW'], 3], 'also of one that was left out as it opened');
 });
