@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { fail, messageOf, printable } from '../errors.ts';
+import { telling } from '../measures/define.ts';
 import type { Registry } from '../pipeline/registry.ts';
 import { refuseAmongSources } from '../pipeline/resolve/overlap.ts';
 import { type Resolved, resolvePipeline } from '../pipeline/resolve/resolve.ts';
@@ -88,7 +89,9 @@ export async function drawHeldOut(command: Command, given: Given, terminal: Term
 /** The numbers of an evaluation as one map: those of a measure that stands alone, and each other measure by its id. */
 function numbersOf({ results, sums }: Evaluation): object {
   const parts = results.map(({ measure: { id, definition }, numbers, notes = [] }) =>
-    definition.single ? { ...numbers, notes } : { [id]: { ...numbers, ...(notes.length > 0 && { notes }) } },
+    definition.single
+      ? { ...numbers, notes }
+      : { [id]: { ...telling(definition, numbers), ...(notes.length > 0 && { notes }) } },
   );
   return { ...Object.assign({}, ...parts), sums };
 }

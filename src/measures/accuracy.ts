@@ -35,7 +35,7 @@ interface Texts {
   about(numbers: Numbers): string;
 }
 
-/** Values and texts of a measure that gives accuracies among classes: `top1`, `top5`, `resolution`, and `largest` where it is known. */
+/** Values and texts of a measure that gives accuracies among classes: `top1`, `top5`, `resolution`, `largest` where it is known, and `modelClasses` where it is the model that answers. */
 export function accuracies({
   what,
   heading,
@@ -52,7 +52,13 @@ export function accuracies({
   return {
     values: {
       top1: { title: 'top-1', better: 'higher', text: percent },
-      top5: { title: 'top-5', better: 'higher', text: percent },
+      top5: {
+        title: 'top-5',
+        better: 'higher',
+        text: percent,
+        // Among five classes each is among the first five.
+        says: ({ modelClasses }) => modelClasses === undefined || Number(modelClasses) > 5,
+      },
     },
     format: (shown) => [brief(shown), ...shown.notes],
     brief,

@@ -35,6 +35,13 @@ export interface Quantity {
   readonly better?: 'higher' | 'lower';
   /** Default: four digits. */
   text?(value: number): string;
+  /** Whether it says anything, by all numbers of the measure. Where it does not, people are not shown it; who names it is given it all the same. Default: it does. */
+  says?(numbers: Numbers): boolean;
+}
+
+/** The numbers of a measure without those that say nothing. */
+export function telling({ values }: Pick<MeasureDefinition, 'values'>, numbers: Numbers): Numbers {
+  return Object.fromEntries(Object.entries(numbers).filter(([name]) => values[name]?.says?.(numbers) !== false));
 }
 
 /** What `run` gives. */

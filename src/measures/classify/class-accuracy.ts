@@ -23,6 +23,8 @@ interface Batched {
 export interface ClassAccuracy extends Accuracy {
   readonly images: number;
   readonly classes: number;
+  /** How many the model distinguishes. */
+  readonly modelClasses: number;
   /** The share of the class that most of the pictures have, 0 to 1: what an answer that is always the same would reach. */
   readonly largest: number;
   /** How often each class was taken for which. */
@@ -43,6 +45,7 @@ export async function classAccuracy({ model, params, batches }: ClassAccuracyOpt
   const seen: number[] = [];
   const worst = new WorstAnswers(mostShown);
   let answers: Answers | undefined;
+  let modelClasses = 0;
   let [images, first, firstFive] = [0, 0, 0];
   for await (const { keys, fields } of batches) {
     // Before the backend is waited for: the memory is lent.
@@ -54,6 +57,7 @@ export async function classAccuracy({ model, params, batches }: ClassAccuracyOpt
     scores.dispose();
     const classes = values.length / labels.length;
     answers ??= new Answers(classes);
+    modelClasses = classes;
     for (const [n, label] of labels.entries()) {
       if (label < 0 || label >= classes) throw fail('LABEL_CLASS', { classes, most: classes - 1, found: label });
       const own = values.subarray(n * classes, (n + 1) * classes);
@@ -68,5 +72,13 @@ export async function classAccuracy({ model, params, batches }: ClassAccuracyOpt
     images += labels.length;
   }
   if (answers === undefined || images === 0) throw fail('MEASURE_EMPTY', {});
-  return { top1: first / images, top5: firstFive / images, images, ...largestClass(seen), answers, worst };
+  return {
+    top1: first / images,
+    top5: firstFive / images,
+    images,
+    ...largestClass(seen),
+    modelClasses,
+    answers,
+    worst,
+  };
 }

@@ -13,7 +13,10 @@ export const classify = defineMeasure({
   ...accuracies({
     what: 'Accuracy',
     heading: 'Classes',
-    about: (numbers) => `among the first five ${percent(Number(numbers.top5))}; ${picturesText(numbers)}`,
+    about: (numbers) => {
+      const five = numbers.top5 === undefined ? '' : `among the first five ${percent(Number(numbers.top5))}; `;
+      return `${five}${picturesText(numbers)}`;
+    },
   }),
   picture: {
     title: 'worst answers',
@@ -23,9 +26,9 @@ export const classify = defineMeasure({
   async run({ model, params, data: { on } }) {
     const { classAccuracy } = await import('./class-accuracy.ts');
     const { batches, of, classNames } = await on.open();
-    const { top1, top5, classes, largest, images, answers, worst } = await classAccuracy({ model, params, batches });
+    const { answers, worst, images, ...accuracy } = await classAccuracy({ model, params, batches });
     return {
-      numbers: { top1, top5, resolution: on.resolution, classes, largest, images, of },
+      numbers: { ...accuracy, resolution: on.resolution, images, of },
       tables: [...answers.tables(classNames), worst.table(classNames)],
       draw: async () => (await import('./figure.ts')).worstFigure(worst.list),
     };

@@ -2,7 +2,7 @@ import { basename, resolve } from 'node:path';
 import { numberText } from '../../counts.ts';
 import { fail } from '../../errors.ts';
 import { percent } from '../../measures/accuracy.ts';
-import type { MeasureDefinition, Quantity } from '../../measures/define.ts';
+import { type MeasureDefinition, type Quantity, telling } from '../../measures/define.ts';
 import { measures as ownMeasures } from '../../measures/index.ts';
 import { runningMean } from '../../vision/draw/chart.ts';
 import type { NamedLine } from '../../vision/draw/line-chart.ts';
@@ -138,18 +138,19 @@ interface Measured {
 
 /** The measures that any run has taken. */
 function measuredIn(runs: readonly ComparedRun[]): readonly Measured[] {
-  const all = new Map<string, { kind: string; names: Set<string> }>();
+  const all = new Map<string, { definition: MeasureDefinition | undefined; names: Set<string> }>();
   for (const { evaluations } of runs)
     for (const { found } of evaluations)
       for (const [id, { kind, numbers }] of found) {
-        const known = all.get(id) ?? { kind, names: new Set() };
-        for (const name of Object.keys(numbers)) known.names.add(name);
+        const known = all.get(id) ?? { definition: ownMeasures.find(({ name }) => name === kind), names: new Set() };
+        for (const name of Object.keys(telling(known.definition ?? { values: {} }, numbers))) known.names.add(name);
         all.set(id, known);
       }
-  return [...all].map(([id, { kind, names }]) => {
-    const definition = ownMeasures.find(({ name }) => name === kind);
-    return { id, names: shownNames([...names], definition), quantity: (name) => quantityOf(name, definition) };
-  });
+  return [...all].map(([id, { definition, names }]) => ({
+    id,
+    names: shownNames([...names], definition),
+    quantity: (name) => quantityOf(name, definition),
+  }));
 }
 
 /** Values of a measure of ours, with the share of the largest class, which an answer that is always the same would reach; of a user's own all numbers. */

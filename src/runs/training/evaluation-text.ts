@@ -1,5 +1,5 @@
 import { counted } from '../../counts.ts';
-import type { MeasureTable, Numbers, Quantity, Shown } from '../../measures/define.ts';
+import { type MeasureTable, type Numbers, type Quantity, type Shown, telling } from '../../measures/define.ts';
 import type { ResolvedMeasure } from '../../pipeline/resolve/evaluate.ts';
 import type { Judged } from '../../train/judge.ts';
 import { type EvaluationRow, partsOf, resultIn, singleLast } from './evaluation-row.ts';
@@ -35,8 +35,9 @@ export interface EarlyStop {
 export type Before = ReadonlyMap<string, Numbers>;
 
 export function shownOf({ measure, numbers, notes = [] }: MeasureResult, before?: Before): Shown {
-  const { id, options } = measure;
-  return { id, options, numbers, notes, before: before?.get(id) };
+  const { id, options, definition } = measure;
+  const start = before?.get(id);
+  return { id, options, numbers: telling(definition, numbers), notes, before: start && telling(definition, start) };
 }
 
 /** The numbers of an evaluation for the terminal. */
@@ -85,7 +86,9 @@ interface Found {
 function foundBy(measures: readonly ResolvedMeasure[], results: readonly MeasureResult[], before: Before): Found[] {
   return measures.flatMap((measure) => {
     const result = results.find((one) => one.measure.id === measure.id);
-    const [start, end] = [before.get(measure.id), result?.numbers];
+    const [start, end] = [before.get(measure.id), result?.numbers].map(
+      (numbers) => numbers && telling(measure.definition, numbers),
+    );
     const numbers = end ?? start;
     return numbers ? [{ measure, start, end, shown: shownOf({ ...result, measure, numbers }, before) }] : [];
   });

@@ -2,6 +2,8 @@ import t from 'tap';
 import * as tf from '../../../src/backends/tf.ts';
 import { prepareWasm } from '../../../src/backends/wasm/wasm.ts';
 import { classAccuracy } from '../../../src/measures/classify/class-accuracy.ts';
+import { classify } from '../../../src/measures/classify/index.ts';
+import { telling } from '../../../src/measures/define.ts';
 import type { Classifier, HostBatch } from '../../../src/models/model.ts';
 import { expectNoTensorLeak } from '../../kit/training/tensors.ts';
 import { linearModel } from '../../kit/training/train.ts';
@@ -39,14 +41,29 @@ t.test('first, among the first five, and not; of equal scores the lower class co
   await expectNoTensorLeak(t, async () => {
     const found = await classAccuracy({ model, params: {}, batches });
     const { answers: _, worst, ...numbers } = found;
-    t.same(numbers, { top1: 2 / 5, top5: 4 / 5, images: 5, classes: 5, largest: 1 / 5 });
+    t.same(numbers, { top1: 2 / 5, top5: 4 / 5, images: 5, classes: 5, largest: 1 / 5, modelClasses: 7 });
     t.same(worst.list.length, 5);
   });
 });
 
 t.test('with fewer than six classes all are among the first five', async (t) => {
   const found = await classAccuracy({ model: reader(2), params: {}, batches: [batch([[1, 2]], [0])] });
-  t.match(found, { top1: 0, top5: 1 });
+  t.match(found, { top1: 0, top5: 1, modelClasses: 2, classes: 1 });
+});
+
+t.test('of a model of five classes or fewer nobody is told that the class was among the first five', (t) => {
+  const { definition } = classify;
+  for (const modelClasses of [2, 5, 6, 1000]) {
+    const numbers = { top1: 0.5, top5: 1, modelClasses, classes: 2, largest: 0.5, resolution: '8×8', images: 4, of: 4 };
+    const told = telling(definition, numbers);
+    t.equal('top5' in told, modelClasses > 5, `${modelClasses}`);
+    const [line] = definition.format!({ id: 'classify', options: {}, numbers: told, notes: [] });
+    t.equal(/first five/.test(line!), modelClasses > 5, line);
+    t.match(line, /^Accuracy at 8×8: 50\.0 %; the largest class has 50\.0 % \(.*4 pictures\)$/);
+  }
+  const { modelClasses: _, ...old } = { top1: 0.5, top5: 1, modelClasses: 2 };
+  t.same(telling(definition, old), old, 'rows of before say nothing of it');
+  t.end();
 });
 
 t.test('labels that are no class, and scores that are no numbers', async (t) => {

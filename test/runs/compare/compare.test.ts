@@ -57,6 +57,24 @@ const knnAt = (step: number, top1: number, digest = 'd') => ({
   reconstruction: { ours: 0.5 - top1 / 10, smoothFill: 0.7 },
 });
 
+t.test('what says nothing is no row: that a class is among the first five of five', async (t) => {
+  const root = t.testdir({});
+  const classifyAt = (modelClasses: number) => ({
+    ...knnAt(5, 0.5),
+    features: [
+      { id: 'classify', kind: 'classify', top1: 0.5, top5: 1, modelClasses, classes: 3, largest: 0.5, images: 4 },
+    ],
+  });
+  const at = (name: string, modelClasses: number) =>
+    folder(root, name, { steps: 5, evaluations: [classifyAt(modelClasses)] });
+  const rowsOf = async (...folders: string[]) =>
+    (await compareRuns(folders)).rows.map(({ title }) => title).filter((title) => title.startsWith('classify'));
+  const [five, few, six] = [at('five', 5), at('few', 2), at('six', 6)] as const;
+  const chief = ['classify, top-1', 'classify, share of the largest class'];
+  t.same(await rowsOf(five, few), chief);
+  t.same(await rowsOf(five, six), [chief[0], 'classify, top-5', chief[1]]);
+});
+
 t.test('a run is read as it stands: steps, time, ends, and what was measured on the way', async (t) => {
   const root = t.testdir({});
   const measures = [{ knn: { k: 3, on: { 'image-folder': { path: 'a' } } } }, { reconstruction: {} }];
