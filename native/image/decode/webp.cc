@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "decode/lay.h"
+#include "pixels/resize.h"
 
 namespace patchstream {
 
@@ -16,6 +17,9 @@ constexpr size_t pieces = 16;
 
 // Chroma that is half as fine is interpolated from its neighbours, and at an edge it has none; libwebp begins at even rows and columns.
 constexpr int32_t around = 2;
+
+// As libwebp calls it.
+constexpr int lossyFormat = 1;
 
 }  // namespace
 
@@ -47,18 +51,41 @@ Answer WebpReader::open(const uint8_t* bytes, size_t length, int32_t width, int3
   return Answer::broken;
 }
 
+void WebpReader::trim(size_t most) {
+  rows_.trim(most);
+#ifdef PATCHSTREAM_VP8
+  lossy_.trim(most);
+#endif
+}
+
+bool WebpReader::readLossy([[maybe_unused]] const Region& region, [[maybe_unused]] uint8_t* out, [[maybe_unused]] Answer& answer) {
+#ifdef PATCHSTREAM_VP8
+  if (!vp8::Decoder::serves() || arePassesPortable() || features_.has_alpha != 0 || features_.format != lossyFormat) return false;
+  const vp8::Part part{region.left, region.top, region.width, region.height};
+  const vp8::Outcome outcome = lossy_.decode(bytes_, length_, features_.width, features_.height, part, *stop_, out, region.stride);
+  answer = outcome == vp8::Outcome::stopped ? Answer::stopped : Answer::well;
+  return outcome != vp8::Outcome::unsure;
+#else
+  return false;
+#endif
+}
+
 Answer WebpReader::read(int32_t left, int32_t top, int32_t right, int32_t bottom, int32_t background, Buffer& into, Region& region) {
-  WebPDecoderConfig config;
-  if (WebPInitDecoderConfig(&config) == 0) {
-    reason_ = "libwebp is of another version than its headers";
-    return Answer::broken;
-  }
   region.left = std::max(0, left - around) & ~1;
   region.top = std::max(0, top - around) & ~1;
   region.width = std::min(features_.width, right + around) - region.left;
   region.height = std::min(features_.height, bottom + around) - region.top;
   region.channels = 3;
   region.stride = static_cast<ptrdiff_t>(region.width) * 3;
+  uint8_t* out = into.need(static_cast<size_t>(region.stride) * region.height);
+  region.data = out;
+  Answer answer = Answer::well;
+  if (readLossy(region, out, answer)) return answer;
+  WebPDecoderConfig config;
+  if (WebPInitDecoderConfig(&config) == 0) {
+    reason_ = "libwebp is of another version than its headers";
+    return Answer::broken;
+  }
   config.options.use_cropping = 1;
   config.options.crop_left = region.left;
   config.options.crop_top = region.top;
@@ -67,13 +94,11 @@ Answer WebpReader::read(int32_t left, int32_t top, int32_t right, int32_t bottom
   const bool alpha = features_.has_alpha != 0;
   const ptrdiff_t stride = static_cast<ptrdiff_t>(region.width) * (alpha ? 4 : 3);
   const size_t size = static_cast<size_t>(stride) * region.height;
-  uint8_t* out = into.need(static_cast<size_t>(region.stride) * region.height);
   uint8_t* decoded = alpha ? rows_.need(size) : out;
   config.output.colorspace = alpha ? MODE_RGBA : MODE_RGB;
   config.output.is_external_memory = 1;
   config.output.u.RGBA = {decoded, static_cast<int>(stride), size};
-  const Answer answer = decode(config);
-  region.data = out;
+  answer = decode(config);
   if (answer != Answer::well || !alpha) return answer;
   for (int32_t y = 0; y < region.height; y++) layOn(decoded + y * stride, region.width, 4, background, out + y * region.stride);
   return answer;
