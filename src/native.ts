@@ -182,7 +182,7 @@ export interface ImageAddon extends ReadingAddon, LikenessAddon {
   readonly crc32?: (bytes: Uint8Array, before: number, slower: number) => number;
   /** How many ways `crc32` has. */
   readonly crc32Ways?: () => number;
-  /** For comparisons: 1 takes the plain form of the vector code, libpng alone for PNGs, and libjpeg's own packing and decoder of codes for JPEGs, in the whole process; 0 ends that. */
+  /** For comparisons: 1 takes the plain form of the vector code, libpng and libwebp alone for PNGs and WebPs, and libjpeg's own packing and decoder of codes for JPEGs, in the whole process; 0 ends that. */
   setPortable(on: number): void;
   /** Counts so many bytes more, or fewer, as held by this thread's arrays: by their sum, which it returns, V8 collects. Missing in earlier builds. */
   readonly adjustMemory?: (bytes: number) => number;
@@ -198,6 +198,8 @@ export interface ImageAddon extends ReadingAddon, LikenessAddon {
     readonly vectors: 'avx2' | 'plain';
     /** Whose decoder of JPEGs' codes serves in this process. Missing in earlier builds. */
     readonly codes?: 'own' | 'libjpeg' | 'untried';
+    /** Whose decoder of lossy WebPs serves in this process; empty without libwebp. Missing in earlier builds. */
+    readonly lossy?: 'own' | 'libwebp' | '';
     /** Ints that `submit` takes before the steps of a job, and of a step; kinds of work of a step. Built for another version it has others, or says nothing. */
     readonly headInts?: number;
     readonly stepInts?: number;

@@ -215,14 +215,15 @@ napi_value crc32WaysOf(const Arguments& given) {
   return jsNumber(given.env, static_cast<double>(crc32Ways()));
 }
 
-// setPortable(on): for comparisons, takes the plain form of the vector code, libpng alone for PNGs, and libjpeg's own packing and its decoder of codes for JPEGs, in the whole process.
+// setPortable(on): for comparisons, takes the plain form of the vector code, libpng and libwebp alone for PNGs and WebPs, and libjpeg's own packing and its decoder of codes for
+// JPEGs, in the whole process.
 napi_value setPortable(const Arguments& given) {
   usePortablePasses(given.integer(0) != 0);
   return nullptr;
 }
 
-// info() -> { version, vectors, png, webp, deflate, codes, headInts, stepInts, works }: the versions of libjpeg-turbo, of libpng, libwebp and libdeflate, the latter empty without
-// them; whose decoder of JPEGs' codes serves (HuffmanScan::known); and how many ints `submit` takes before the steps of a job and of a step, by which JavaScript knows an addon that was built for another version of it.
+// info() -> { version, vectors, png, webp, deflate, codes, lossy, headInts, stepInts, works }: the versions of libjpeg-turbo, of libpng, libwebp and libdeflate, the latter empty without
+// them; whose decoder of JPEGs' codes serves (HuffmanScan::known), and of lossy WebPs; and how many ints `submit` takes before the steps of a job and of a step, by which JavaScript knows an addon that was built for another version of it.
 napi_value info(const Arguments& given) {
 #ifdef PATCHSTREAM_PNG
   const char* png = png_get_libpng_ver(nullptr);
@@ -231,8 +232,10 @@ napi_value info(const Arguments& given) {
 #endif
 #ifdef PATCHSTREAM_WEBP
   const int number = WebPGetDecoderVersion();
+  const char* lossy = WebpReader::readsLossy() ? "own" : "libwebp";
   const std::string webp = std::to_string(number >> 16) + "." + std::to_string((number >> 8) & 255) + "." + std::to_string(number & 255);
 #else
+  const char* lossy = "";
   const std::string webp;
 #endif
 #ifdef PATCHSTREAM_DEFLATE
@@ -246,6 +249,7 @@ napi_value info(const Arguments& given) {
                             {"webp", jsText(given.env, webp.c_str())},
                             {"deflate", jsText(given.env, deflate)},
                             {"codes", jsText(given.env, HuffmanScan::known())},
+                            {"lossy", jsText(given.env, lossy)},
                             {"headInts", jsNumber(given.env, headInts)},
                             {"stepInts", jsNumber(given.env, stepInts)},
                             {"works", jsNumber(given.env, works)}});

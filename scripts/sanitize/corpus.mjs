@@ -190,6 +190,8 @@ export async function otherFormats(photos) {
     ['png-palette', clear().png({ palette: true })],
     ['png-raw', source().png({ compressionLevel: 0 })],
     ['webp-lossy', source().webp({ quality: 70 })],
+    ['webp-lossy-fine', source().webp({ quality: 100, preset: 'text', effort: 0 })],
+    ['webp-lossy-coarse', source().resize(61, 43).blur(2).webp({ quality: 5, preset: 'photo', effort: 6 })],
     ['webp-lossy-alpha', clear().webp({ quality: 70 })],
     ['webp-lossless', source().webp({ lossless: true })],
     ['webp-lossless-alpha', clear().webp({ lossless: true, exact: true })],

@@ -58,9 +58,17 @@ void WebpReader::trim(size_t most) {
 #endif
 }
 
+bool WebpReader::readsLossy() {
+#ifdef PATCHSTREAM_VP8
+  return vp8::Decoder::serves() && !arePassesPortable();
+#else
+  return false;
+#endif
+}
+
 bool WebpReader::readLossy([[maybe_unused]] const Region& region, [[maybe_unused]] uint8_t* out, [[maybe_unused]] Answer& answer) {
 #ifdef PATCHSTREAM_VP8
-  if (!vp8::Decoder::serves() || arePassesPortable() || features_.has_alpha != 0 || features_.format != lossyFormat) return false;
+  if (!readsLossy() || features_.has_alpha != 0 || features_.format != lossyFormat) return false;
   const vp8::Part part{region.left, region.top, region.width, region.height};
   const vp8::Outcome outcome = lossy_.decode(bytes_, length_, features_.width, features_.height, part, *stop_, out, region.stride);
   answer = outcome == vp8::Outcome::stopped ? Answer::stopped : Answer::well;

@@ -19,12 +19,15 @@ namespace patchstream {
 // unsure of. What is transparent is laid on a colour. An animation is left to another.
 //
 // Broken is a file that ends before the rows that are read, and codes that are none. No harm is what lies behind the pixels, and its absence. Rows below those
-// that are read are not judged, but for about a sixteenth of the file.
+// that are read are not judged, but where libwebp decodes for about a sixteenth of the file.
 class WebpReader {
  public:
   WebpReader() = default;
   WebpReader(const WebpReader&) = delete;
   WebpReader& operator=(const WebpReader&) = delete;
+
+  // Whether lossy ones are decoded without libwebp.
+  static bool readsLossy();
 
   // Reads the header and holds it to the size that the caller has checked against its limits. `bytes` must stay until `read` has ended. As soon as `stop` is true,
   // reading ends as `stopped`.

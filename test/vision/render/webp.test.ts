@@ -120,3 +120,59 @@ t.test(
     await t.rejects(open(large), { code: 'PICTURE_LIMIT' });
   },
 );
+
+/** What libwebp alone makes of a picture, or says of it, where `addon` would decode most without it. */
+async function byLibwebp<T>(work: () => Promise<T>): Promise<T> {
+  if (isAbsent(addon)) throw new Error(addon.found);
+  addon.setPortable(1);
+  try {
+    return await work();
+  } finally {
+    addon.setPortable(0);
+  }
+}
+
+const presets = ['default', 'photo', 'picture', 'drawing', 'icon', 'text'] as const;
+
+async function lossyOf(side: readonly [number, number], index: number): Promise<Buffer> {
+  const pixels = noisy(side[0], side[1]).data;
+  const source = sharp(pixels, { raw: { width: side[0], height: side[1], channels: 3 } });
+  // Noise has hardly a block without coefficients; what is smooth has many.
+  const picture = index % 3 === 0 ? source : source.blur(1 + (index % 5));
+  const quality = [1, 5, 20, 50, 75, 90, 99, 100][index % 8]!;
+  return await picture.webp({ quality, effort: index % 7, preset: presets[index % presets.length]! }).toBuffer();
+}
+
+t.test('lossy WebPs of every size and quality: the same pixels without libwebp, whole and cut', { skip }, async (t) => {
+  if (!isAbsent(addon) && addon.info().vectors === 'avx2') t.equal(addon.info().lossy, 'own');
+  for (let i = 0; i < 120; i++) {
+    const side = [1 + random.integer(i < 100 ? 70 : 300), 1 + random.integer(i < 100 ? 70 : 300)] as const;
+    const whole = await open(await lossyOf(side, i));
+    const [wide, high] = [1 + random.integer(side[0]), 1 + random.integer(side[1])];
+    const left = random.integer(side[0] - wide + 1);
+    const part = whole.crop({ left, top: random.integer(side[1] - high + 1), width: wide, height: high });
+    for (const picture of [whole, part]) {
+      const found = (await natively(picture)).data;
+      const same = Buffer.from(found).equals((await byLibwebp(() => natively(picture))).data);
+      if (!same) t.fail(`${side.join(' × ')}, ${i}${picture === part ? `, ${wide} × ${high} from ${left}` : ''}`);
+    }
+  }
+});
+
+t.test('damage in lossy WebPs is judged alike with and without libwebp, in words too', { skip }, async (t) => {
+  const counts = { pixels: 0, broken: 0 };
+  const sound = await Promise.all([0, 3, 4, 5, 7, 11].map((i) => lossyOf([61 + i, 43 + i], i)));
+  for (let i = 0; i < 400; i++) {
+    const bytes = Buffer.from(sound[i % sound.length]!);
+    // Behind the size: what is said of the whole picture, and then of its blocks.
+    const from = 30 + (i % 2 === 0 ? random.integer(20) : random.integer(bytes.length - 30));
+    for (let k = 0; k < 1 + (i % 3); k++) bytes[Math.min(bytes.length - 1, from + k)]! ^= 1 << random.integer(8);
+    const picture = await open(i % 5 === 0 ? bytes.subarray(0, from) : bytes);
+    const judged = () => natively(picture).then(({ data }) => Buffer.from(data).toString('latin1'), String);
+    const found = await judged();
+    const expected = await byLibwebp(judged);
+    if (found !== expected) t.equal(found, expected, `file ${i}`);
+    counts[found.startsWith('PatchstreamError') ? 'broken' : 'pixels']++;
+  }
+  t.ok(counts.pixels > 50 && counts.broken > 50, `${counts.pixels} rendered, ${counts.broken} refused`);
+});

@@ -68,6 +68,7 @@ bool looksRight(const Macroblock& macroblock) {
 }  // namespace
 
 bool Decoder::serves() {
+  // Every processor with these counts leading zeros as well.
   static const bool has = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
   return has;
 }
@@ -112,11 +113,11 @@ Decoder::Extent Decoder::extentOf(const Part& part) const {
   return extent;
 }
 
-bool Decoder::readModes(const Extent& extent) {
+bool Decoder::readModes(const Extent& extent, const std::atomic<bool>& stop) {
   const auto across = static_cast<size_t>(extent.across);
   macroblocks_.resize(across * static_cast<size_t>(extent.rows));
   modes_.assign(4 * across, mean);
-  for (size_t y = 0; y < static_cast<size_t>(extent.rows); y++) header_.readMacroblocks(modes_.data(), &macroblocks_[y * across], across);
+  for (size_t y = 0; y < static_cast<size_t>(extent.rows) && !stop.load(std::memory_order_relaxed); y++) header_.readMacroblocks(modes_.data(), &macroblocks_[y * across], across);
   return !header_.first.isBeyond();
 }
 
@@ -166,7 +167,7 @@ Outcome Decoder::decode(const uint8_t* file, size_t length, int32_t width, int32
   coefficients_ = {};
   if (frame.begin == nullptr || !header_.read(frame.begin, frame.end) || header_.width != width || header_.height != height) return Outcome::unsure;
   const Extent extent = extentOf(part);
-  if (!readModes(extent)) return Outcome::unsure;
+  if (!readModes(extent, stop)) return Outcome::unsure;
   findEnds(extent);
   neighbours_.assign(static_cast<size_t>(extent.across), {});
   luma_.begin(side, extent.across);

@@ -70,7 +70,7 @@ class Decoder {
 
   Extent extentOf(const Part& part) const;
   // False where the file does not have them.
-  bool readModes(const Extent& extent);
+  bool readModes(const Extent& extent, const std::atomic<bool>& stop);
   void findEnds(const Extent& extent);
   bool decodeRow(const Extent& extent, int32_t y);
   void smoothRow(const Extent& extent, int32_t y);
