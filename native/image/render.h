@@ -7,7 +7,7 @@
 #include "decode/jpeg.h"
 #include "decode/png.h"
 #include "decode/webp.h"
-#include "encode/jpeg_writer.h"
+#include "encode/jpeg/writer.h"
 #include "encode/png_writer.h"
 #include "job.h"
 #include "pixels/buffer.h"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "encode/jpeg_writer.h"
+#include "encode/jpeg/writer.h"
 
 namespace patchstream {
 

@@ -1,4 +1,4 @@
-#include "encode/jpeg_packer.h"
+#include "encode/jpeg/packer.h"
 
 #include <algorithm>
 #include <cstring>
@@ -41,16 +41,30 @@ uint8_t* packBits(const uint32_t* symbols, size_t count, const uint32_t* codes, 
     return code >> lengthBits | symbol >> Symbols::placeBits;
   };
   // Two have 54 bits at most.
-  for (size_t i = 0; i + 1 < count; i += 2) {
+  const auto two = [&](const uint32_t* at, uint32_t& length) {
+    uint32_t more;
+    const uint64_t one = of(at[0], length);
+    const uint32_t other = of(at[1], more);
+    length += more;
+    return one << more | other;
+  };
+  size_t i = 0;
+  for (; i + 3 < count; i += 4) {
     uint32_t length, more;
-    const uint64_t one = of(symbols[i], length);
-    const uint32_t other = of(symbols[i + 1], more);
-    put(one << more | other, length + more);
+    const uint64_t some = two(symbols + i, length);
+    const uint64_t others = two(symbols + i + 2, more);
+    // Beside at most 7 that are held.
+    if (length + more <= 56) {
+      put(some << more | others, length + more);
+    } else {
+      put(some, length);
+      put(others, more);
+    }
   }
-  if (count % 2 != 0) {
+  for (; i < count; i++) {
     uint32_t length;
-    const uint32_t last = of(symbols[count - 1], length);
-    put(last, length);
+    const uint32_t one = of(symbols[i], length);
+    put(one, length);
   }
   if (bits > 0) put(255U >> bits, 8 - bits);
   return to;
@@ -65,6 +79,12 @@ void JpegPacker::add(size_t component, const int16_t* block) {
   before_[component] = block[0];
   uint32_t* const others = addMean(difference, first, begun + symbolCount_);
   symbolCount_ = static_cast<size_t>(addOthers_(block, first + values, others) - begun);
+}
+
+void JpegPacker::repeat(size_t component) {
+  std::array<int16_t, Symbols::blockSize> block{};
+  block[0] = static_cast<int16_t>(before_[component]);
+  add(component, block.data());
 }
 
 bool JpegPacker::apply(Bytes& file, bool optimized) {

@@ -1,13 +1,9 @@
-#include "encode/symbols.h"
+#include "encode/jpeg/symbols.h"
+
+#include "encode/jpeg/wide.h"
 
 #ifdef __SSE2__
-#include <immintrin.h>
-#endif
-
-// GCC's own AVX-512 intrinsics begin with a vector that holds nothing.
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#pragma GCC diagnostic ignored "-Wuninitialized"
+#include <emmintrin.h>
 #endif
 
 namespace patchstream {
@@ -49,14 +45,7 @@ uint32_t furtherBits(int32_t value, int32_t count) { return static_cast<uint32_t
 
 int32_t bitsOf(int32_t value) { return value == 0 ? 0 : 32 - __builtin_clz(static_cast<uint32_t>(value < 0 ? -value : value)); }
 
-#if defined(__x86_64__) && defined(__GNUC__)
-#define PATCHSTREAM_WIDE __attribute__((target("avx512f,avx512bw,avx512vl,avx512cd,avx512vbmi,avx512vbmi2,popcnt")))
-
-bool isWide() {
-  return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512cd") &&
-         __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("popcnt");
-}
-
+#ifdef PATCHSTREAM_WIDE
 // Sixteen symbols of values and of the zeros before each.
 PATCHSTREAM_WIDE inline void storeSixteen(__m256i values, __m128i zeros, uint32_t table, uint32_t* to) {
   const __m512i value = _mm512_cvtepi16_epi32(values);
@@ -129,8 +118,7 @@ uint32_t* addOthersPlain(const int16_t* block, uint32_t table, uint32_t* to) {
 
 AddOthers fastestOthers() {
 #ifdef PATCHSTREAM_WIDE
-  static const bool wide = isWide();
-  if (wide) return addOthersWide;
+  if (isWide()) return addOthersWide;
 #endif
   return addOthersPlain;
 }

@@ -1,4 +1,4 @@
-#include "encode/jpeg_writer.h"
+#include "encode/jpeg/writer.h"
 
 #include <algorithm>
 #include <new>
@@ -29,7 +29,7 @@ constexpr bool takesBlocks = false;
 
 }  // namespace
 
-// libjpeg transforms and quantises, and what it would pack then comes to us.
+// What libjpeg would pack comes to us.
 void JpegWriter::takeBlocks() {
 #if __has_include(<jpegint.h>)
   size_t blocks = 0;
@@ -144,6 +144,7 @@ Answer JpegWriter::compress(const Page& page, const Encoding& encoding, Packing 
   }
   jpeg_start_compress(&info_, TRUE);
   if (packing == Packing::ours) takeBlocks();
+  if (packing == Packing::ours && JpegBlocks::canServe()) return makeBlocks(page, encoding, stop);
   while (info_.next_scanline < info_.image_height) {
     if (stop.load(std::memory_order_relaxed)) return Answer::stopped;
     JSAMPROW rows[rowsAtOnce];
@@ -154,6 +155,21 @@ Answer JpegWriter::compress(const Page& page, const Encoding& encoding, Packing 
     jpeg_write_scanlines(&info_, rows, count);
   }
   jpeg_finish_compress(&info_);
+  return Answer::well;
+}
+
+// Transforms and quantises in libjpeg's place, which writes what stands around the blocks.
+Answer JpegWriter::makeBlocks(const Page& page, const Encoding& encoding, const std::atomic<bool>& stop) {
+#if __has_include(<jpegint.h>)
+  blocks_.begin(page, encoding.subsampled, info_.quant_tbl_ptrs[0]->quantval, info_.quant_tbl_ptrs[1]->quantval);
+  info_.master->pass_startup(&info_);
+  for (int32_t row = 0; row < blocks_.rows(); row++) {
+    if (stop.load(std::memory_order_relaxed)) return Answer::stopped;
+    blocks_.add(row, packer_);
+  }
+  info_.next_scanline = info_.image_height;
+  jpeg_finish_compress(&info_);
+#endif
   return Answer::well;
 }
 

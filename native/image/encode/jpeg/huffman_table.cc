@@ -1,4 +1,4 @@
-#include "encode/huffman_table.h"
+#include "encode/jpeg/huffman_table.h"
 
 #include <algorithm>
 #include <functional>

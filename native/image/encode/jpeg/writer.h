@@ -10,12 +10,13 @@
 #include "answer.h"
 #include "encode/bytes.h"
 #include "encode/encoding.h"
-#include "encode/jpeg_packer.h"
+#include "encode/jpeg/blocks.h"
+#include "encode/jpeg/packer.h"
 
 namespace patchstream {
 
 // One compressor of libjpeg-turbo, used for picture after picture. It writes baseline JPEGs with Huffman tables of their own (about 5 % smaller than with the
-// standard's; see jpeg_packer.h), and the slow, exact cosine transform: what sharp's defaults are. The bytes depend on the pixels, the options and the library alone.
+// standard's; see packer.h), and the slow, exact cosine transform: what sharp's defaults are. The bytes depend on the pixels, the options and the library alone.
 class JpegWriter {
  public:
   // libjpeg's limit.
@@ -30,7 +31,10 @@ class JpegWriter {
   Answer write(const Page& page, const Encoding& encoding, const std::atomic<bool>& stop, Bytes& file);
 
   // Gives back what is kept for the next picture where it is more than `most` bytes.
-  void trim(size_t most) { packer_.trim(most); }
+  void trim(size_t most) {
+    blocks_.trim(most);
+    packer_.trim(most);
+  }
 
   const char* reason() const { return error_.message; }
 
@@ -51,6 +55,8 @@ class JpegWriter {
   // Throws std::bad_alloc.
   Answer compress(const Page& page, const Encoding& encoding, Packing packing, const std::atomic<bool>& stop);
   void takeBlocks();
+  // Throws std::bad_alloc.
+  Answer makeBlocks(const Page& page, const Encoding& encoding, const std::atomic<bool>& stop);
 
   jpeg_compress_struct info_{};
   Destination destination_{};
@@ -58,6 +64,7 @@ class JpegWriter {
   void resetTables();
 
   Errors error_{};
+  JpegBlocks blocks_;
   JpegPacker packer_;
   // Classes and numbers of tables that are used.
   static constexpr int32_t pairs = 2;

@@ -5,8 +5,8 @@
 #include <cstdint>
 
 #include "encode/bytes.h"
-#include "encode/huffman_table.h"
-#include "encode/symbols.h"
+#include "encode/jpeg/huffman_table.h"
+#include "encode/jpeg/symbols.h"
 #include "pixels/buffer.h"
 
 namespace patchstream {
@@ -31,6 +31,9 @@ class JpegPacker {
 
   // One more block's quantised coefficients, row by row.
   void add(size_t component, const int16_t* block);
+
+  // One more block that has the mean of the one before and nothing else.
+  void repeat(size_t component);
 
   // At the end, with the file as libjpeg has written it around blocks that it has not packed: with tables of its own where it is to be optimised, else with those
   // that it has. False where it is not as it should be: then it is as it was. Throws std::bad_alloc.
