@@ -1,7 +1,6 @@
 #include "encode/jpeg/huffman_table.h"
 
 #include <algorithm>
-#include <functional>
 
 namespace patchstream {
 
@@ -19,38 +18,41 @@ constexpr uint64_t lastPlace = (1U << placeBits) - 1;
 HuffmanTable bestTable(const std::array<uint32_t, HuffmanTable::values>& counts) {
   // Of those that occur, and of one more, of which there is none: no code consists of ones alone.
   std::array<uint16_t, values + 1> symbols;
-  // Of each node that stands under no other, how often it occurs and, turned round, its place among them; the least comes first.
-  std::array<uint64_t, values + 1> keys;
+  // Of each node how often it occurs and, turned round, its place among them. Leaves in the order in which they are taken, the least first; and the nodes that two
+  // others stand under, which are made in that order but for those that occur equally often.
+  std::array<uint64_t, values + 1> leaves;
+  std::array<uint64_t, values + 1> made;
   size_t size = 0;
   const auto addLeaf = [&](uint64_t count, size_t symbol) {
     symbols[size] = static_cast<uint16_t>(symbol);
-    keys[size] = count << placeBits | (lastPlace - size);
+    leaves[size] = count << placeBits | (lastPlace - size);
     size++;
   };
   for (size_t i = 0; i < values; i++) {
     if (counts[i] > 0) addLeaf(counts[i], i);
   }
   addLeaf(1, values);
-  // The leaves, and behind them the nodes that two others stand under, in the order in which they are made.
+  // The leaves, and behind them the others, in the order in which they are made.
   std::array<uint16_t, 2 * values + 1> above;
   std::array<uint16_t, values + 1> inPlace;
   for (size_t i = 0; i < size; i++) inPlace[i] = static_cast<uint16_t>(i);
-  const auto least = keys.begin();
-  std::make_heap(least, least + size, std::greater<>());
+  std::sort(leaves.begin(), leaves.begin() + size);
+  size_t leaf = 0;
+  size_t first = 0;
+  size_t end = 0;
+  const auto take = [&] { return first == end || (leaf < size && leaves[leaf] < made[first]) ? leaves[leaf++] : made[first++]; };
+  const auto place = [](uint64_t key) { return lastPlace - (key & lastPlace); };
   size_t nodes = size;
   for (size_t living = size; living > 1; living--) {
-    const auto take = [&](size_t among) {
-      std::pop_heap(least, least + among, std::greater<>());
-      return keys[among - 1];
-    };
-    const uint64_t one = take(living);
-    const uint64_t other = take(living - 1);
-    const auto place = [](uint64_t key) { return lastPlace - (key & lastPlace); };
+    const uint64_t one = take();
+    const uint64_t other = take();
     above[inPlace[place(one)]] = above[inPlace[place(other)]] = static_cast<uint16_t>(nodes);
     // It stands where the lesser stood.
     inPlace[place(one)] = static_cast<uint16_t>(nodes++);
-    keys[living - 2] = one + (other >> placeBits << placeBits);
-    std::push_heap(least, least + living - 1, std::greater<>());
+    const uint64_t both = one + (other >> placeBits << placeBits);
+    size_t at = end++;
+    for (; at > first && made[at - 1] > both; at--) made[at] = made[at - 1];
+    made[at] = both;
   }
   std::array<uint16_t, 2 * values + 1> depths;
   depths[nodes - 1] = 0;
@@ -73,12 +75,11 @@ HuffmanTable bestTable(const std::array<uint32_t, HuffmanTable::values>& counts)
   HuffmanTable table;
   for (size_t i = 1; i <= longestCode; i++) table.lengths[i] = static_cast<uint8_t>(lengths[i]);
   // By the depths in the tree, as it was before its longest codes were shortened, and then by the symbols.
-  for (size_t depth = 1; depth <= values; depth++) {
-    for (size_t i = 0; i + 1 < size; i++) {
-      if (depths[i] == depth) table.order[table.count++] = static_cast<uint8_t>(symbols[i]);
-    }
-    if (table.count + 1 == size) break;
-  }
+  std::array<uint16_t, values + 2> next{};
+  for (size_t i = 0; i + 1 < size; i++) next[depths[i] + 1]++;
+  for (size_t depth = 1; depth < next.size(); depth++) next[depth] = static_cast<uint16_t>(next[depth] + next[depth - 1]);
+  for (size_t i = 0; i + 1 < size; i++) table.order[next[depths[i]]++] = static_cast<uint8_t>(symbols[i]);
+  table.count = size - 1;
   return table;
 }
 
