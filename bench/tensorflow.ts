@@ -47,8 +47,8 @@ async function compare(setting: (typeof settings)[number], plan: Plan): Promise<
     return trainings[backend].step();
   };
   const pairs: { readonly tensorflow: number; readonly torch: number }[] = [];
-  // Torch records a step, compares it with a replay, and replays.
-  for (let i = -3; i < (setting === 'tiny' ? 6 : 20); i++) {
+  // Both record steps, compare one with a replay, and replay.
+  for (let i = -5; i < (setting === 'tiny' ? 6 : 20); i++) {
     const ms = { tensorflow: 0, torch: 0 };
     for (const backend of i % 2 === 0 ? backends : backends.toReversed()) ms[backend] = await turn(backend);
     if (i >= 0) pairs.push(ms);

@@ -55,13 +55,14 @@ const parts = /** @type {const} */ (['suites', 'parity']);
 
 /** Tests of the backend, and of what stands on it alone. */
 const isSuite = (/** @type {string} */ name) =>
-  /^test\/backends\/(torch\/[\w/-]+|fused|replay|launch|upload|training)(\.suite)?\.test\.ts$/.test(name) ||
+  /^test\/backends\/(torch\/[\w/-]+|replay\/[\w-]+|fused|upload|training)(\.suite)?\.test\.ts$/.test(name) ||
   ['test/train/step.test.ts', 'test/all/models/training.test.ts'].includes(name);
 
 /** Tests of tfjs-node's backend, and of models on every backend. */
 const tensorflowTests = [
   'test/backends/tensorflow.test.ts',
   'test/backends/tensorflow.suite.test.ts',
+  'test/backends/tensorflow/graph.suite.test.ts',
   'test/backends/training.suite.test.ts',
   'test/all/tensorflow.test.ts',
 ];

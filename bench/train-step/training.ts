@@ -1,4 +1,4 @@
-import { backendMilliseconds } from '../../src/backends/replay.ts';
+import { backendMilliseconds } from '../../src/backends/replay/replay.ts';
 import * as tf from '../../src/backends/tf.ts';
 import { median } from '../../src/balance/tune-micro-batch.ts';
 import { buildModel } from '../../src/models/index.ts';

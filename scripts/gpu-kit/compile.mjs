@@ -6,7 +6,7 @@ import { filesBelow } from '../lib/stamp.mjs';
 /** What the sections of the scripts are, and the suites, which are imported by name. */
 const entries = [
   /^bench\/gpu\/.+\.ts$/,
-  /^test\/backends\/(fused|replay|launch|upload|training\.suite|torch\/torch\.suite|torch\/kernels\/[a-z]+)\.test\.ts$/,
+  /^test\/backends\/(fused|replay\/replay|replay\/launch|upload|training\.suite|torch\/torch\.suite|torch\/kernels\/[a-z]+)\.test\.ts$/,
 ];
 
 /**

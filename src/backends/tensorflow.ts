@@ -1,6 +1,9 @@
 import { createRequire } from 'node:module';
 import { prepareThreads } from '../library-threads.ts';
 import { registerHostKernels, type Warn } from './host/kernels.ts';
+import type { Recorder } from './replay/recorder.ts';
+import type { TensorflowBackend } from './tensorflow/calls.ts';
+import { TensorflowRecorder } from './tensorflow/graph/recorder.ts';
 import { registerTensorflowKernels } from './tensorflow/kernels.ts';
 import * as tf from './tf.ts';
 
@@ -27,8 +30,18 @@ export async function prepareTensorflow(warn: Warn = console.warn): Promise<bool
   registerHostKernels('tensorflow', warn);
   // Another backend of that name has no operations to call.
   if ('binding' in tf.backend() && tf.getKernel('PatchstreamLinear', 'tensorflow') === undefined)
-    registerTensorflowKernels();
+    registerTensorflowKernels(warn);
   return true;
+}
+
+/**
+ * What records on a backend of tfjs-node. On a GPU nothing does: the binding hands over what a graph reads and makes by way of the host.
+ *
+ * @param parameters tensors that are read, and whose values change.
+ */
+export function tensorflowRecorder(backend: tf.KernelBackend, parameters: readonly tf.Tensor[]): Recorder | undefined {
+  if (tf.getBackend() !== 'tensorflow' || !('binding' in backend) || tensorflowUsesGpu()) return undefined;
+  return new TensorflowRecorder(backend as unknown as TensorflowBackend, parameters);
 }
 
 /** Whether the current backend computes on a GPU. tfjs-node's backend says so of itself; tfjs' own type does not know it. */

@@ -2,7 +2,7 @@ import { awake } from '../awake-clock.ts';
 import { eachGradient } from '../backends/gradients.ts';
 import { rowsBetween } from '../backends/host/numbers.ts';
 import { backendMoments, releaseMemory } from '../backends/moments.ts';
-import { backendMilliseconds, type Compute, type Inputs, Replays } from '../backends/replay.ts';
+import { backendMilliseconds, type Compute, type Inputs, Replays } from '../backends/replay/replay.ts';
 import * as tf from '../backends/tf.ts';
 import { Sums, sumsOfSquares } from '../backends/updates.ts';
 import { tensorRows, uploadAll } from '../backends/upload.ts';
@@ -89,6 +89,7 @@ export class Step {
     this.#replays = new Replays(this.#compute, this.#sums, {
       note,
       replay,
+      parameters: this.#parameters,
       ...(launch !== undefined && { launch }),
     });
   }

@@ -13,8 +13,8 @@ export const suites = [
   'torch/kernels/elementwise',
   'torch/kernels/shapes',
   'fused',
-  'replay',
-  'launch',
+  'replay/replay',
+  'replay/launch',
   'upload',
   // Beside wasm, which takes its time.
   'training.suite',

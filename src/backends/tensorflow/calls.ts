@@ -1,4 +1,5 @@
 import * as tf from '../tf.ts';
+import { type Attribute, dtypes, kinds } from './attributes.ts';
 
 /** What an operation gives back: a handle of the binding, and what it holds. */
 export interface Output {
@@ -7,40 +8,67 @@ export interface Output {
   readonly dtype: number;
 }
 
-interface Attribute {
-  readonly name: string;
-  readonly type: number;
-  readonly value: unknown;
+/** The functions of tfjs-node's binding that stand here. */
+export interface Binding {
+  executeOp(name: string, attributes: readonly Attribute[], inputs: readonly number[], outputs: number): Output[];
+  /** The values stay where they are. */
+  createTensor(shape: readonly number[], dtype: number, values: HostValues): number;
+  deleteTensor(id: number): void;
+  tensorDataSync(id: number): HostValues;
+  /** @returns a session. */
+  loadSavedModel(folder: string, tags: string): number;
+  /** Names are joined by commas. */
+  runSavedModel(session: number, inputs: readonly number[], inputNames: string, outputNames: string): Output[];
+  deleteSavedModel(session: number): void;
 }
+
+export type HostValues = Float32Array | Int32Array | Uint8Array;
 
 /** The parts of tfjs-node's backend that these kernels stand on (4.22). */
 export interface TensorflowBackend {
-  readonly binding: {
-    executeOp(name: string, attributes: readonly Attribute[], inputs: readonly number[], outputs: number): Output[];
-    createTensor(shape: readonly number[], dtype: number, values: Float32Array | Int32Array): number;
-    deleteTensor(id: number): void;
-    readonly TF_FLOAT: number;
-    readonly TF_INT32: number;
-    readonly TF_ATTR_BOOL: number;
-    readonly TF_ATTR_INT: number;
-    readonly TF_ATTR_FLOAT: number;
-    readonly TF_ATTR_STRING: number;
-    readonly TF_ATTR_TYPE: number;
-  };
+  readonly binding: Binding;
+  readonly isUsingGpuDevice?: boolean;
   readonly tensorMap: {
-    get(dataId: object): { id: number };
+    has(dataId: object): boolean;
+    get(dataId: object): { id: number; readonly shape: number[]; readonly dtype: number };
     set(dataId: object, data: object): void;
   };
-  getInputTensorIds(tensors: readonly tf.TensorInfo[]): number[];
+  getInputTensorIds(tensors: readonly Pick<tf.TensorInfo, 'dataId'>[]): number[];
 }
 
 /** Values of attributes. A whole number is an int: `float` is for those of TensorFlow's type float. */
 export type Attributes = Readonly<Record<string, boolean | string | number | readonly number[]>>;
 
-/** Numbers that operations take as tensors, by backend: they stay, for they are few. */
-const constants = new WeakMap<TensorflowBackend, Map<string, number>>();
+/** Numbers that operations take as tensors. */
+interface Constant {
+  readonly id: number;
+  readonly dtype: number;
+  readonly shape: readonly number[];
+  readonly values: Float32Array | Int32Array;
+}
+
+/** By backend, and there by what they hold: they stay, for they are few. */
+const constants = new WeakMap<TensorflowBackend, Map<string, Constant>>();
 const attributeLists = new WeakMap<Attributes, Attribute[]>();
-const noAttributes: Attributes = {};
+export const noAttributes: Attributes = {};
+
+/** Of a tensor that is cut into so many parts. */
+export const splitAttributes = (parts: number): Attribute[] => [
+  { name: 'num_split', type: kinds.int, value: parts },
+  { name: 'Tlen', type: kinds.type, value: dtypes.int32 },
+];
+
+/** Of an operation that takes so many float32 tensors. */
+export const listAttributes = (length: number): Attribute[] => [
+  { name: 'T', type: kinds.type, value: dtypes.float32 },
+  { name: 'N', type: kinds.int, value: length },
+];
+
+/** What a kernel's operations are called by, or drawn. */
+export type Operations = Pick<
+  Calls,
+  'of' | 'op' | 'spend' | 'split' | 'join' | 'ofList' | 'constant' | 'int' | 'ints' | 'replace'
+>;
 
 /**
  * Operations of TensorFlow called one after the other, past tfjs' engine: its bookkeeping takes longer than most of them. What they make is freed by `end`, but for what was given away.
@@ -61,7 +89,7 @@ export class Calls {
 
   /** Calls an operation with one output. @returns its handle. */
   op(name: string, inputs: readonly number[], attributes: Attributes = noAttributes): number {
-    const [output] = this.#backend.binding.executeOp(name, this.#listOf(attributes), inputs, 1);
+    const [output] = this.#backend.binding.executeOp(name, attributeList(attributes), inputs, 1);
     this.#made.set(output!.id, output!);
     return output!.id;
   }
@@ -75,63 +103,56 @@ export class Calls {
 
   /** Cuts a tensor along its first axis. @returns the parts, which share its memory where they can. */
   split(id: number, sizes: readonly number[]): number[] {
-    const { TF_ATTR_INT } = this.#backend.binding;
-    const attributes = [{ name: 'num_split', type: TF_ATTR_INT, value: sizes.length }];
-    const inputs = [id, this.ints(sizes), this.#first()];
-    const parts = this.#backend.binding.executeOp('SplitV', attributes, inputs, sizes.length);
+    const inputs = [id, this.ints(sizes), this.int(0)];
+    const parts = this.#backend.binding.executeOp('SplitV', splitAttributes(sizes.length), inputs, sizes.length);
     for (const part of parts) this.#made.set(part.id, part);
     return parts.map((part) => part.id);
   }
 
   /** Joins tensors along their first axis. */
   join(parts: readonly number[]): number {
-    return this.ofList('ConcatV2', parts, [this.#first()]);
+    return this.ofList('ConcatV2', parts, [this.int(0)]);
   }
 
   /** Calls an operation that takes a list of float32 tensors, and says how many. */
   ofList(name: string, list: readonly number[], more: readonly number[] = []): number {
-    const { TF_FLOAT, TF_ATTR_TYPE, TF_ATTR_INT } = this.#backend.binding;
-    const attributes = [
-      { name: 'T', type: TF_ATTR_TYPE, value: TF_FLOAT },
-      { name: 'N', type: TF_ATTR_INT, value: list.length },
-    ];
-    const [output] = this.#backend.binding.executeOp(name, attributes, [...list, ...more], 1);
+    const [output] = this.#backend.binding.executeOp(name, listAttributes(list.length), [...list, ...more], 1);
     this.#made.set(output!.id, output!);
     return output!.id;
   }
 
   /** A float32 number that is the same in every step. */
   constant(value: number): number {
-    return this.#constant(`${value}`, [], this.#backend.binding.TF_FLOAT, Float32Array.of(value));
+    return this.#constant(`${value}`, [], dtypes.float32, Float32Array.of(value));
+  }
+
+  /** A number of type int32, of few in a program: axes, sizes. */
+  int(value: number): number {
+    return this.#constant(`int ${value}`, [], dtypes.int32, Int32Array.of(value));
   }
 
   /** A list of int32, of few in a program: shapes, axes. */
   ints(values: readonly number[]): number {
-    return this.#constant(`[${values}]`, [values.length], this.#backend.binding.TF_INT32, Int32Array.from(values));
+    return this.#constant(`[${values}]`, [values.length], dtypes.int32, Int32Array.from(values));
   }
 
   /** A float32 number of this step alone. */
   number(value: number): number {
-    const { createTensor, TF_FLOAT } = this.#backend.binding;
-    const id = createTensor([], TF_FLOAT, Float32Array.of(value));
-    this.#made.set(id, { id, shape: [], dtype: TF_FLOAT });
+    const dtype = dtypes.float32;
+    const id = this.#backend.binding.createTensor([], dtype, Float32Array.of(value));
+    this.#made.set(id, { id, shape: [], dtype });
     return id;
   }
 
   /** Gives a tensor away to tfjs. @param type tfjs' word for its type. */
   give(id: number, type: tf.DataType = 'float32'): tf.TensorInfo {
-    const { shape, dtype } = this.#taken(id);
-    const dataId = {};
-    this.#backend.tensorMap.set(dataId, { shape, dtype, id, values: null, refCount: 1 });
-    return { dataId, shape, dtype: type };
+    return give(this.#backend, this.#taken(id), type);
   }
 
   /** Puts the values in the place of a tensor's own. Whoever holds that tensor sees them. */
   replace(tensor: tf.TensorInfo, id: number): void {
     this.#taken(id);
-    const data = this.#backend.tensorMap.get(tensor.dataId);
-    this.#backend.binding.deleteTensor(data.id);
-    data.id = id;
+    replace(this.#backend, tensor, id);
   }
 
   /** Frees a tensor that was made here before the end. */
@@ -146,11 +167,6 @@ export class Calls {
     this.#made.clear();
   }
 
-  /** The number of the first axis. */
-  #first(): number {
-    return this.#constant('axis 0', [], this.#backend.binding.TF_INT32, Int32Array.of(0));
-  }
-
   #taken(id: number): Output {
     const output = this.#made.get(id);
     if (output === undefined) throw new Error(`tensor ${id} is not one of this call`);
@@ -159,24 +175,46 @@ export class Calls {
   }
 
   #constant(key: string, shape: readonly number[], dtype: number, values: Float32Array | Int32Array): number {
-    const known = constants.get(this.#backend) ?? new Map<string, number>();
+    const known = constants.get(this.#backend) ?? new Map<string, Constant>();
     constants.set(this.#backend, known);
-    const id = known.get(key) ?? this.#backend.binding.createTensor(shape, dtype, values);
-    known.set(key, id);
+    const before = known.get(key);
+    if (before !== undefined) return before.id;
+    const id = this.#backend.binding.createTensor(shape, dtype, values);
+    known.set(key, { id, shape, dtype, values });
     return id;
   }
+}
 
-  #listOf(attributes: Attributes): Attribute[] {
-    const before = attributeLists.get(attributes);
-    if (before !== undefined) return before;
-    const { TF_ATTR_BOOL, TF_ATTR_INT, TF_ATTR_STRING } = this.#backend.binding;
-    const list = Object.entries(attributes).map(([name, value]) => {
-      const types = { boolean: TF_ATTR_BOOL, string: TF_ATTR_STRING, number: TF_ATTR_INT, object: TF_ATTR_INT };
-      return { name, type: types[typeof value as keyof typeof types], value };
-    });
-    attributeLists.set(attributes, list);
-    return list;
-  }
+/** Gives an output of the binding away to tfjs. @param type tfjs' word for its type. */
+export function give(backend: TensorflowBackend, output: Output, type: tf.DataType = 'float32'): tf.TensorInfo {
+  const { id, shape, dtype } = output;
+  const dataId = {};
+  backend.tensorMap.set(dataId, { shape, dtype, id, values: null, refCount: 1 });
+  return { dataId, shape, dtype: type };
+}
+
+/** Puts a handle in the place of a tensor's own, which is freed. */
+export function replace({ binding, tensorMap }: TensorflowBackend, { dataId }: tf.TensorInfo, id: number): void {
+  const data = tensorMap.get(dataId);
+  binding.deleteTensor(data.id);
+  data.id = id;
+}
+
+/** The constants that kernels of ours have made on a backend, by their handles. */
+export function constantsOf(backend: TensorflowBackend): ReadonlyMap<number, Constant> {
+  return new Map([...(constants.get(backend)?.values() ?? [])].map((constant) => [constant.id, constant]));
+}
+
+/** As the binding takes them. */
+export function attributeList(attributes: Attributes): Attribute[] {
+  const before = attributeLists.get(attributes);
+  if (before !== undefined) return before;
+  const list = Object.entries(attributes).map(([name, value]) => {
+    const types = { boolean: kinds.bool, string: kinds.string, number: kinds.int, object: kinds.int };
+    return { name, type: types[typeof value as keyof typeof types], value };
+  });
+  attributeLists.set(attributes, list);
+  return list;
 }
 
 type KernelCall = Parameters<tf.KernelFunc>[0];

@@ -4,13 +4,16 @@ import { registerUpdates } from './updates.ts';
 /**
  * The fused kernels of `fused.ts` for tfjs-node: each a few operations of TensorFlow, chosen so that as few as possible go through all of a layer's values. TensorFlow has one of its own
  * only for some of them, and joins none when they are called one by one.
+ *
+ * @param told hears of what does not serve.
  */
-export function registerTensorflowKernels(): void {
+export function registerTensorflowKernels(told: (text: string) => void): void {
   registerLinear();
   registerLayerNorm();
   registerConv3x3();
   registerShapes();
-  registerUpdates();
+  registerGather();
+  registerUpdates(told);
 }
 
 /**
@@ -24,6 +27,22 @@ function registerShapes(): void {
     replaceTensorflow(name, (c, { inputs, attrs }) =>
       c.op(name, [c.of(inputs.x!), c.ints(attrs[attribute] as number[])]),
     );
+}
+
+/** The package reads all indices back to look whether they are within bounds, as the operation does itself. */
+function registerGather(): void {
+  replaceTensorflow('GatherV2', (c, { inputs, attrs }) =>
+    c.op('GatherV2', [c.of(inputs.x!), c.of(inputs.indices!), c.int(attrs.axis as number)], {
+      batch_dims: attrs.batchDims as number,
+    }),
+  );
+  registerTensorflow('PatchstreamGatherTokens', (c, { inputs }) => [
+    c.op('GatherV2', [c.of(inputs.x!), c.of(inputs.ids!), c.int(1)], { batch_dims: 1 }),
+  ]);
+  registerTensorflow('PatchstreamGatherTokensGrad', (c, { inputs, attrs }) => {
+    const rows = c.op('OneHot', [c.of(inputs.ids!), c.int(attrs.n as number), c.constant(1), c.constant(0)]);
+    return [c.op('BatchMatMulV2', [rows, c.of(inputs.dy!)], { adj_x: true })];
+  });
 }
 
 const first: Attributes = { transpose_a: true };

@@ -27,7 +27,7 @@ export async function testUpdates(t: Test): Promise<void> {
     }),
   );
 
-  await t.test('adamw of a whole model, two steps of scaled gradients, some parameters without decay', (t) =>
+  await t.test('adamw of a whole model, five steps of scaled gradients, some parameters without decay', (t) =>
     expectNoTensorLeak(t, () => {
       const variables = (index?: number) =>
         shapes.map((shape, i) =>
@@ -36,7 +36,8 @@ export async function testUpdates(t: Test): Promise<void> {
       const [params, first, second] = [variables(0), variables(), variables()];
       const decays = shapes.map((_, i) => (i % 2 === 0 ? 0.05 : 0));
       let expected = shapes.map((shape, i) => start(shape, i));
-      for (const step of [1, 2]) {
+      // A backend may have other ways for what it is asked again and again.
+      for (const step of [1, 2, 3, 4, 5]) {
         const gradients = shapes.map((shape, i) => waves(shape, 10 * step + i));
         const given = gradients.map(tensor);
         const cleared = adamwUpdate(params, given, first, second, { ...at, step, scale: 0.25, decays });

@@ -1,11 +1,13 @@
-import { fail, messageOf, PatchstreamError } from '../errors.ts';
-import * as tf from './tf.ts';
-import { guarded } from './torch/guarded.ts';
-import { TorchBackend } from './torch/torch.ts';
-import { type Sums, sumsOfSquares, updatesInPlace } from './updates.ts';
+import { fail, messageOf, PatchstreamError } from '../../errors.ts';
+import { tensorflowRecorder } from '../tensorflow.ts';
+import * as tf from '../tf.ts';
+import { TorchRecorder } from '../torch/recorder.ts';
+import { TorchBackend } from '../torch/torch.ts';
+import { type Sums, sumsOfSquares, updatesInPlace } from '../updates.ts';
+import { newPlan, type Plan, shapesOf } from './plan.ts';
+import { type Added, type Inputs, NotReplayable, type Recorder } from './recorder.ts';
 
-/** Named tensors, of shapes that depend on their number of samples alone. */
-export type Inputs = Readonly<Record<string, tf.Tensor>>;
+export type { Inputs } from './recorder.ts';
 
 /**
  * Computes on a micro-batch: gives away each tensor that is to be added to a sum, once, as soon as it is there, and returns a number that follows from the
@@ -13,23 +15,11 @@ export type Inputs = Readonly<Record<string, tf.Tensor>>;
  */
 export type Compute = (inputs: Inputs, give: (sum: number, tensor: tf.Tensor) => void) => number;
 
-/** What is known of the micro-batches of one shape. */
-interface Plan {
-  recordings: number;
-  /** The newest recording that could be replayed, if the newest can. */
-  program: number | undefined;
-  /** What its micro-batch returned. */
-  count: number;
-  /** Two recordings were equal: `program` serves from now on. */
-  ready: boolean;
-  /** Operations of `program`. */
-  calls: number;
-  /** The sums to which it adds, in that order. */
-  order: readonly number[];
-  /** A replay was compared with what it stands for. */
-  checked: boolean;
-  /** So was a launch of the whole program. */
-  launched: boolean;
+interface ReplayOptions {
+  note(text: string): void;
+  readonly replay: boolean;
+  readonly launch?: boolean;
+  readonly parameters?: readonly tf.Tensor[];
 }
 
 /** The first recording may make constants that stay, so the third is the first that must equal the one before. One more, to be generous. */
@@ -49,8 +39,11 @@ export class Replays {
   readonly #compute: Compute;
   readonly #sums: Sums;
   readonly #note: (text: string) => void;
+  readonly #parameters: readonly tf.Tensor[];
   readonly #plans = new Map<string, Plan>();
-  #backend: TorchBackend | undefined;
+  /** The newest backend that records, and its recorder. */
+  #backend: tf.KernelBackend | undefined;
+  #recorder: Recorder | undefined;
   /** Nothing is recorded any more. */
   #over: boolean;
   /** Whether programs are launched as a whole; undefined until a backend is there. */
@@ -62,18 +55,15 @@ export class Replays {
 
   /**
    * @param options `note` hears why nothing is replayed; `replay: false` asks for that. `launch` says whether programs are launched as a whole, where it is not left to the
-   * device.
+   * device. `parameters` are read by the computation, and change from one to the next.
    */
-  constructor(
-    compute: Compute,
-    sums: Sums,
-    { note, replay, launch }: { note(text: string): void; readonly replay: boolean; readonly launch?: boolean },
-  ) {
+  constructor(compute: Compute, sums: Sums, { note, replay, launch, parameters = [] }: ReplayOptions) {
     this.#compute = compute;
     this.#sums = sums;
     this.#note = note;
     this.#over = !replay;
     this.#launching = launch;
+    this.#parameters = parameters;
   }
 
   /** Operations of the newest replay; 0 when what was added last was computed. */
@@ -101,71 +91,73 @@ export class Replays {
     this.#calls = 0;
     this.#launched = false;
     this.#given = [];
-    const backend = without.size > 0 ? undefined : this.#recorder();
-    if (backend === undefined) return this.#run(inputs, without);
+    const recorder = without.size > 0 ? undefined : this.#recorderNow();
+    if (recorder === undefined) return this.#run(inputs, without);
     const key = shapesOf(inputs);
     const plan = this.#plans.get(key) ?? newPlan();
     this.#plans.set(key, plan);
-    const given = Int32Array.from(Object.values(inputs), (tensor) => backend.handleOf(tensor));
     if (plan.ready && !plan.checked && !this.#sums.zero) return this.#run(inputs);
-    if (plan.ready && this.#replay(backend, plan, inputs, given)) return plan.count;
-    return this.#record(backend, plan, inputs, given);
+    if (plan.ready && this.#replay(plan, inputs)) return plan.count;
+    return this.#over ? this.#run(inputs) : this.#record(recorder, plan, inputs);
   }
 
   /** Frees all recordings. It may be used again. */
   dispose(): void {
-    for (const { program } of this.#plans.values()) if (program !== undefined) this.#backend?.addon.discard(program);
+    for (const { program } of this.#plans.values()) program?.discard();
     this.#plans.clear();
   }
 
-  #recorder(): TorchBackend | undefined {
+  #recorderNow(): Recorder | undefined {
     const backend = tf.backend();
-    if (this.#over || !(backend instanceof TorchBackend) || !updatesInPlace()) return undefined;
-    if (backend !== this.#backend) this.dispose();
+    if (this.#over) return undefined;
+    if (backend === this.#backend)
+      return backend instanceof TorchBackend && !updatesInPlace() ? undefined : this.#recorder;
+    const recorder = recorderOf(backend, this.#parameters);
+    if (recorder === undefined) return undefined;
+    this.dispose();
     this.#backend = backend;
-    this.#launching ??= backend.device !== 'cpu' && backend.ownKernels && backend.addon.canCapture(backend.device);
-    return backend;
+    this.#recorder = recorder;
+    this.#launching ??= recorder.launches;
+    return recorder;
   }
 
-  #run(inputs: Inputs, without: ReadonlySet<number> = new Set()): number {
+  #run(inputs: Inputs, without: ReadonlySet<number> = new Set(), recorder?: Recorder): number {
     return this.#compute(inputs, (sum, tensor) => {
       if (without.has(sum)) {
         tensor.dispose();
         return;
       }
-      this.#sums.addTo(sum, tensor);
+      const add = () => this.#sums.addTo(sum, tensor);
+      if (recorder === undefined) add();
+      else recorder.give(tensor, add);
       this.#given.push(sum);
     });
   }
 
-  #record({ addon }: TorchBackend, plan: Plan, inputs: Inputs, given: Int32Array): number {
+  #record(recorder: Recorder, plan: Plan, inputs: Inputs): number {
     const { program: before, ready, count: countBefore } = plan;
-    addon.record(given);
+    recorder.record(inputs);
     try {
-      plan.count = this.#run(inputs);
+      plan.count = this.#run(inputs, undefined, recorder);
     } catch (error) {
-      addon.discard(addon.stop());
+      recorder.stop().discard();
       throw error;
     }
-    const program = addon.stop();
-    this.#tellKernels(addon);
+    const program = recorder.stop();
+    this.#tellKernels(recorder);
     // What was replayed and no longer can be is recorded anew, as often as at first.
     plan.recordings = ready ? 1 : plan.recordings + 1;
     plan.order = this.#given;
     plan.ready = false;
     plan.launched = false;
     plan.program = undefined;
-    const { reads, frees, keeps, calls } = addon.describe(program);
-    let why = 'they follow the data';
-    if (reads !== '') why = `they read back what ${reads} has computed`;
-    else if (frees) why = 'they free tensors that were there before';
-    else if (keeps) why = 'they keep tensors that they make';
-    else Object.assign(plan, { program, calls });
-    if (plan.program === undefined) addon.discard(program);
+    let why = program.refused ?? 'they follow the data';
+    if (program.refused === undefined) plan.program = program;
+    else program.discard();
     if (before !== undefined) {
       const { kind, operation } =
-        plan.program === undefined || ready ? { kind: undefined, operation: '' } : addon.differ(before, program);
-      addon.discard(before);
+        plan.program === undefined || ready ? { kind: undefined, operation: '' } : before.differ(program);
+      before.discard();
       if (kind === 'write') throw fail('STEP_WRITE', { operation });
       if (kind === 'sequence') why = `their operations differ from one to the next, at ${operation}`;
       else if (kind === 'none' && plan.count !== countBefore) why = 'they count other terms each time';
@@ -175,19 +167,18 @@ export class Replays {
     return plan.count;
   }
 
-  /** False when something that the recording needs is gone, and nothing was added. */
-  #replay(backend: TorchBackend, plan: Plan, inputs: Inputs, given: Int32Array): boolean {
-    const { addon, device } = backend;
-    const program = plan.program!;
+  /** False when something that the recording needs is gone, or it cannot be replayed at all, and nothing was added. */
+  #replay(plan: Plan, inputs: Inputs): boolean {
     if (this.#launching && plan.checked && (plan.launched || this.#sums.zero)) {
-      const done = this.#launch(backend, plan, inputs, given);
+      const done = this.#launch(plan, inputs);
       if (done !== undefined) return done;
     }
     try {
-      if (!guarded(device, () => addon.replay(program, given))) return false;
+      if (!plan.program!.replay(inputs, this.#added(plan))) return false;
     } catch (error) {
-      this.#given = plan.order.slice(0, addon.additions(program));
-      throw error;
+      if (!(error instanceof NotReplayable)) throw error;
+      this.#giveUp(error.message);
+      return false;
     }
     this.#replayed(plan);
     if (!plan.checked) this.#check(plan, inputs, 'checked');
@@ -195,13 +186,11 @@ export class Replays {
   }
 
   /** As `#replay`, by one launch. Undefined, with nothing added, where that is not possible. */
-  #launch({ addon, device }: TorchBackend, plan: Plan, inputs: Inputs, given: Int32Array): boolean | undefined {
-    const program = plan.program!;
+  #launch(plan: Plan, inputs: Inputs): boolean | undefined {
     try {
-      if (!guarded(device, () => addon.launch(program, given))) return false;
+      if (!plan.program!.launch(inputs, this.#added(plan))) return false;
     } catch (error) {
-      // Any error: of the capture, or of the work on the host. What has come of these inputs before a capture is nothing.
-      this.#given = plan.order.slice(0, addon.additions(program));
+      // Any error: of the capture, or of the work on the host.
       if (plan.launched || this.#given.length > 0) throw error;
       this.#stopLaunching(`it cannot be captured: ${messageOf(error)}`);
       return undefined;
@@ -212,10 +201,17 @@ export class Replays {
     return true;
   }
 
-  #replayed(plan: Plan): void {
+  #added(plan: Plan): Added {
+    return (addition, tensor) => {
+      const sum = plan.order[addition]!;
+      if (tensor !== undefined) this.#sums.addTo(sum, tensor);
+      this.#given.push(sum);
+    };
+  }
+
+  #replayed({ program }: Plan): void {
     this.#sums.grown();
-    this.#given = [...plan.order];
-    this.#calls = plan.calls;
+    this.#calls = program!.calls;
   }
 
   /** Compares sums that were zero before a replay, or a launch, with what the computation makes of the same inputs. */
@@ -273,8 +269,8 @@ export class Replays {
   }
 
   /** Tells once of kernels of ours that were tried on the device and failed. */
-  #tellKernels(addon: TorchBackend['addon']): void {
-    for (const [name, reason] of Object.entries(addon.kernels())) {
+  #tellKernels(recorder: Recorder): void {
+    for (const [name, reason] of Object.entries(recorder.kernels())) {
       if (reason === '' || this.#toldKernels.has(name)) continue;
       this.#toldKernels.add(name);
       this.#note(
@@ -298,21 +294,8 @@ export function backendMilliseconds(): number | undefined {
   return backend instanceof TorchBackend ? backend.addon.milliseconds() : undefined;
 }
 
-function newPlan(): Plan {
-  return {
-    recordings: 0,
-    program: undefined,
-    count: 0,
-    calls: 0,
-    order: [],
-    ready: false,
-    checked: false,
-    launched: false,
-  };
-}
-
-function shapesOf(inputs: Inputs): string {
-  let key = '';
-  for (const [name, { dtype, shape }] of Object.entries(inputs)) key += `${name} ${dtype} ${shape.join()};`;
-  return key;
+/** Nothing for a backend that cannot record. */
+function recorderOf(backend: tf.KernelBackend, parameters: readonly tf.Tensor[]): Recorder | undefined {
+  if (backend instanceof TorchBackend) return updatesInPlace() ? new TorchRecorder(backend) : undefined;
+  return tensorflowRecorder(backend, parameters);
 }
