@@ -20,7 +20,7 @@ const environment = environmentAddon();
  * Threads of libtorch's OpenMP sleep soon when they wait for one another: by default they spin for milliseconds, and where other work has a core (the loader of
  * the same run), a training took eight times as long. OpenBLAS starts none, since OpenMP's threads call it: each of its own takes 128 MiB of address space, and
  * tries for ever where a limit of memory refuses them. TensorFlow starts as many as this process may run at a time: it counts the cores of the affinity,
- * whatever share of them a container has.
+ * whatever share of them a container has. It says four lines of each graph that it loads, unless its log is for warnings alone.
  *
  * Never by `process.env`: that may free what threads of other libraries are reading (native/environment/addon.cc). Where the addon is not built, which libtorch's is built with,
  * nothing is set.
@@ -34,6 +34,7 @@ export function prepareThreads(): () => void {
     OPENBLAS_NUM_THREADS: '1',
     TF_NUM_INTRAOP_THREADS: threads,
     TF_NUM_INTEROP_THREADS: threads,
+    TF_CPP_MIN_LOG_LEVEL: '1',
   };
   const held: string[] = [];
   const release = () => {

@@ -20,9 +20,6 @@ for (const [model, microBatch] of Object.entries(quickstarts)) {
         const args = sets.flatMap((set) => ['--set', `train.${set}`]);
         const { code, err } = await patchstream([
           ...['run', `pipelines/${model}-quickstart.yaml`, ...args, '--set', `output=${output}`],
-          ...(model === 'srmae'
-            ? ['--set', 'evaluate.knn.limit.on=20', '--set', 'evaluate.knn.limit.reference=100']
-            : []),
         ]);
         t.equal(code, 0, err);
         const lines = readFileSync(join(output, 'metrics.jsonl'), 'utf8').trim().split('\n');

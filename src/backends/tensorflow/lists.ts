@@ -26,6 +26,8 @@ interface Drawn {
 
 /** Drawing a graph takes as long as several calls, and has TensorFlow work on it: what is called this often is called in each step. */
 const callsBefore = 2;
+/** Lists of fewer tensors are no faster as a graph. */
+const leastTensors = 4;
 /** So many are kept, of those that were used last: groups of parameters have one each. */
 const mostDrawn = 64;
 
@@ -59,7 +61,8 @@ export function registerLists<At>(kernelName: string, kernel: ListKernel<At>, to
       const [lists, at] = [inputs as unknown as readonly List[], attrs as unknown as At];
       const tensors = lists.flat();
       // A graph's placeholders stand for one tensor each.
-      if (!refused && !backend.isUsingGpuDevice && new Set(tensors).size === tensors.length) {
+      const serves = tensors.length >= leastTensors && new Set(tensors).size === tensors.length;
+      if (serves && !refused && !backend.isUsingGpuDevice) {
         const drawn = drawnOf(backend, lists, at);
         drawn.calls += 1;
         try {

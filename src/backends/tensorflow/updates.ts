@@ -10,6 +10,7 @@ import { type List, type ListKernel, registerLists } from './lists.ts';
 export function registerUpdates(told: (text: string) => void): void {
   registerLists('PatchstreamNorms', norms, told);
   registerLists('PatchstreamAdamW', adamw, told);
+  registerLists('PatchstreamAverage', average, told);
 }
 
 const norms: ListKernel<unknown> = {
@@ -18,6 +19,22 @@ const norms: ListKernel<unknown> = {
   compute(c, lists) {
     const halves = lists.flat().map((tensor) => c.op('L2Loss', [c.of(tensor)]));
     return [c.op('Mul', [c.ofList('Pack', halves), c.constant(2)])];
+  },
+};
+
+/** As `averageUpdate` in backends/updates.ts is composed: a weight of 1 makes averages the values, bit for bit. */
+const average: ListKernel<{ readonly weight: number }> = {
+  numbers: ({ weight }) => [weight < 0.5 ? weight : 1 - weight],
+  form: ({ weight }) => (weight < 0.5 ? 'from the average' : 'from the value'),
+  compute(c, lists, [share], { weight }) {
+    const [averages, values] = lists as [List, List];
+    for (const [i, tensor] of averages.entries()) {
+      const [before, value] = [c.of(tensor), c.of(values[i]!)];
+      const way = c.op('Sub', [value, before]);
+      const part = c.spend('Mul', [way, share!], [way]);
+      c.replace(tensor, weight < 0.5 ? c.op('AddV2', [before, part]) : c.op('Sub', [value, part]));
+    }
+    return [];
   },
 };
 

@@ -1,7 +1,7 @@
 import type { Test } from 'tap';
 import { adamw } from '../../../src/backends/ops.ts';
 import * as tf from '../../../src/backends/tf.ts';
-import { adamwUpdate, Sums, sumsOfSquares } from '../../../src/backends/updates.ts';
+import { adamwUpdate, averageUpdate, Sums, sumsOfSquares } from '../../../src/backends/updates.ts';
 import { expectClose, expectNoTensorLeak, waves } from '../../kit/training/tensors.ts';
 import { adamwStep, type Moving } from './references.ts';
 
@@ -65,6 +65,27 @@ export async function testUpdates(t: Test): Promise<void> {
       tf.dispose([...params, ...first, ...second]);
     }),
   );
+
+  for (const decay of [0.9, 0.3, 0]) {
+    await t.test(`averages come nearer to values five times, decay ${decay}`, (t) =>
+      expectNoTensorLeak(t, () => {
+        const averages = shapes.map((shape, i) => tf.tidy(() => tf.variable(tensor(waves(shape, i)))));
+        const expected = shapes.map((shape, i) => Float64Array.from(waves(shape, i).data));
+        for (const round of [1, 2, 3, 4, 5]) {
+          const values = shapes.map((shape, i) => waves(shape, 10 * round + i));
+          const given = values.map(tensor);
+          averageUpdate(averages, given, decay);
+          for (const [i, { data }] of values.entries())
+            for (const [j, v] of data.entries()) expected[i]![j] = decay * expected[i]![j]! + (1 - decay) * v;
+          if (decay === 0)
+            for (const [i, x] of given.entries()) t.same(averages[i]!.dataSync(), x.dataSync(), 'bit for bit');
+          tf.dispose(given);
+        }
+        for (const [i, x] of averages.entries()) expectClose(t, x.dataSync(), expected[i]!, 1e-6, `average ${i}`);
+        tf.dispose(averages);
+      }),
+    );
+  }
 
   await t.test('sums of tensors, and of their squares', (t) =>
     expectNoTensorLeak(t, () => {

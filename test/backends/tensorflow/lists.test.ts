@@ -70,8 +70,10 @@ t.test('lists that a graph cannot serve, and all on a GPU, are called', (t) => {
   const { backend, loaded, tensor, held } = standInBinding(t);
   const call = register(t);
   const twice = tensor(3);
-  for (let i = 0; i < 5; i++) call(backend, [[tensor(2)], [twice, twice]], { rate: 1 });
-  for (let i = 0; i < 5; i++) call({ ...backend, isUsingGpuDevice: true }, [[tensor(2)], [tensor(3)]], { rate: 1 });
+  const pair = () => [tensor(2), tensor(2)];
+  for (let i = 0; i < 5; i++) call(backend, [pair(), [twice, twice]], { rate: 1 });
+  for (let i = 0; i < 5; i++) call({ ...backend, isUsingGpuDevice: true }, [pair(), pair()], { rate: 1 });
+  for (let i = 0; i < 5; i++) call(backend, [[tensor(2)], [tensor(3)]], { rate: 1 });
   const value = tensor(2);
   call(backend, [[value], [tensor(3)]], { rate: 1 });
   t.equal(held(value), 6);
@@ -85,8 +87,9 @@ t.test('a graph that is refused is told of once, and the kernel is called', (t) 
     throw new Error('no kernel');
   });
   const call = register(t, told);
+  const pair = (value: number) => [tensor(value), tensor(value)];
   for (let i = 0; i < 5; i++) {
-    const [given] = call(backend, [[tensor(2)], [tensor(3)]], { rate: 2 });
+    const [given] = call(backend, [pair(2), pair(3)], { rate: 2 });
     t.equal(held(given!), 12);
   }
   t.same(told, ['TensorFlow takes no graph of TestLists, because it cannot be run: no kernel. Only speed suffers.']);
@@ -96,8 +99,9 @@ t.test('a graph that is refused is told of once, and the kernel is called', (t) 
 t.test('graphs that were not used for long are closed', (t) => {
   const { backend, tensor, sessions } = standInBinding(t, ({ wanted }) => wanted.map(() => 1));
   const call = register(t);
+  const pair = (size: number) => [tensor(2, [size]), tensor(2, [size])];
   for (let size = 1; size <= 70; size++)
-    for (let i = 0; i < 3; i++) call(backend, [[tensor(2, [size])], [tensor(3, [size])]], { rate: 2 });
+    for (let i = 0; i < 3; i++) call(backend, [pair(size), pair(size)], { rate: 2 });
   t.equal(sessions.size, 64);
   t.end();
 });
