@@ -70,6 +70,7 @@ export function registerLists<At>(kernelName: string, kernel: ListKernel<At>, to
         } catch (cause) {
           if (!(cause instanceof GraphRefused)) throw cause;
           refused = true;
+          drawn.program?.dispose();
           told(`TensorFlow takes no graph of ${kernelName}, because ${cause.message}. Only speed suffers.`);
         }
       }

@@ -83,7 +83,7 @@ t.test('lists that a graph cannot serve, and all on a GPU, are called', (t) => {
 
 t.test('a graph that is refused is told of once, and the kernel is called', (t) => {
   const told: string[] = [];
-  const { backend, tensor, held } = standInBinding(t, () => {
+  const { backend, tensor, held, sessions } = standInBinding(t, () => {
     throw new Error('no kernel');
   });
   const call = register(t, told);
@@ -93,6 +93,7 @@ t.test('a graph that is refused is told of once, and the kernel is called', (t) 
     t.equal(held(given!), 12);
   }
   t.same(told, ['TensorFlow takes no graph of TestLists, because it cannot be run: no kernel. Only speed suffers.']);
+  t.equal(sessions.size, 0);
   t.end();
 });
 

@@ -22,7 +22,7 @@ export class Recording {
   readonly feeds: Feed[] = [];
   /** Names of what was given away, in that order. */
   readonly outputs: string[] = [];
-  /** An operation that must not stand in a graph, or none. */
+  /** What must not stand in a graph, or none: the first operation. */
   unknown = '';
   /** The operation whose output was read back, or none. */
   reads = '';
@@ -161,7 +161,10 @@ export class Recording {
       return this.graph.constant({ dtype, shape, bytes: new Uint8Array(values.buffer) });
     }
     const dataId = this.#dataIds.get(id);
-    if (dataId === undefined) throw new Error(`tensor ${id} is none of tfjs' own`);
+    if (dataId === undefined) {
+      this.unknown ||= 'on a tensor that tfjs does not know';
+      return `unknown ${id}`;
+    }
     const { dtype, shape } = this.#tensorMap.get(dataId);
     const name = this.graph.placeholder(dtype, shape);
     const given = this.#given.get(id);

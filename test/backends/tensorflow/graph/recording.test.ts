@@ -68,6 +68,11 @@ t.test('what cannot be done again by a graph is found', (t) => {
     { ...nothing, unknown: 'RandomUniform' },
     'chance',
   );
+  const own = backend.binding.createTensor([], 1, Float32Array.of(2));
+  t.match(
+    recorded((calls) => void calls.op('Square', [own])),
+    { ...nothing, unknown: 'on a tensor that tfjs does not know' },
+  );
   t.same(
     recorded((calls) => void backend.binding.tensorDataSync(calls.op('Square', [calls.of(x)]))),
     { ...nothing, reads: 'Square' },
