@@ -1,4 +1,5 @@
 import t from 'tap';
+import { prepareTensorflow } from '../../../src/backends/tensorflow.ts';
 import * as tf from '../../../src/backends/tf.ts';
 import { type Made, sumOf, withReplays } from '../../kit/training/replays.ts';
 import { withoutTensorflow } from '../../kit/training/tensorflow.ts';
@@ -7,6 +8,10 @@ const skip = { skip: withoutTensorflow };
 
 /** Handles of the binding that are alive. */
 const alive = () => (tf.backend() as unknown as { binding: { getNumOfTensors(): number } }).binding.getNumOfTensors();
+
+t.before(async () => {
+  if (withoutTensorflow === false) await prepareTensorflow();
+});
 
 t.test('two equal recordings of a shape make a graph that serves from then on', skip, async (t) => {
   let computed = 0;
