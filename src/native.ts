@@ -196,9 +196,8 @@ export interface ImageAddon extends ReadingAddon, LikenessAddon {
     readonly webp: string;
     readonly deflate: string;
     readonly vectors: 'avx2' | 'plain';
-    /** Whose decoder of JPEGs' codes serves in this process. Missing in earlier builds. */
+    /** Whose decoders of JPEGs' codes, and of lossy WebPs (empty without libwebp), serve in this process. Missing in earlier builds. */
     readonly codes?: 'own' | 'libjpeg' | 'untried';
-    /** Whose decoder of lossy WebPs serves in this process; empty without libwebp. Missing in earlier builds. */
     readonly lossy?: 'own' | 'libwebp' | '';
     /** Ints that `submit` takes before the steps of a job, and of a step; kinds of work of a step. Built for another version it has others, or says nothing. */
     readonly headInts?: number;
@@ -208,8 +207,7 @@ export interface ImageAddon extends ReadingAddon, LikenessAddon {
 }
 
 /**
- * The functions of `native/dlib/addon.cc`, as they are. Loaded once in each thread, which has threads of its own that look for faces. A mistake of the
- * caller is thrown.
+ * The functions of `native/dlib/addon.cc`, as they are. Loaded once in each thread, which has threads of its own for faces. A mistake of the caller is thrown.
  */
 export interface DlibAddon {
   /**
