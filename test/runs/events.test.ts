@@ -102,7 +102,10 @@ t.test('who listens through the public API sees every step of a training with al
   const left = ofType(events, 'notice').filter(({ code }) => code === 'TRACKER_FAILED');
   t.match(
     left.map(noticeText).sort(),
-    [/^The tracker rejecting has failed.*no route$/, /^The tracker throwing has failed.*out of order$/],
+    [
+      /^The tracker rejecting has failed.*its `event`.*no route\./,
+      /^The tracker throwing has failed.*its `event`.*out of order\./,
+    ],
     'one notice for each',
   );
   t.equal(tracked[0]!.type, 'started', 'it is opened when the run begins');
