@@ -43,8 +43,12 @@ export interface Program {
 /** The message says why, as `Program.refused`. Nothing was added. */
 export class NotReplayable extends Error {}
 
+/** In the place of an operation: what is read back was not computed. The addon of torch has the same word. */
+export const notComputed = 'an input';
+
 export const refusals = {
-  reads: (operation: string) => `they read back what ${operation} has computed`,
+  reads: (operation: string) =>
+    operation === notComputed ? 'they read back what they were given' : `they read back what ${operation} has computed`,
   frees: 'they free tensors that were there before',
   keeps: 'they keep tensors that they make',
 } as const;

@@ -6,6 +6,9 @@ import { withoutTensorflow } from '../../kit/training/tensorflow.ts';
 
 const skip = { skip: withoutTensorflow };
 
+/** The sum, read back as a kernel that the backend lacks does. */
+const hostSum = (x: tf.Tensor) => tf.tensor1d([...x.dataSync()]).sum();
+
 /** Handles of the binding that are alive. */
 const alive = () => (tf.backend() as unknown as { binding: { getNumOfTensors(): number } }).binding.getNumOfTensors();
 
@@ -89,6 +92,14 @@ t.test('what cannot be a graph is computed, rightly, with one note', skip, async
   const stays: tf.Tensor[] = [];
   const cases: Record<string, [(x: tf.Tensor) => Made, RegExp]> = {
     'values read back': [(x) => ({ tensors: [tf.scalar(x.sum().dataSync()[0]!)], count: 1 }), /read back what Sum has/],
+    'an input read back': [
+      (x) => ({ tensors: [x.mul(0).sum().add(x.dataSync()[0]! + x.dataSync()[1]!)], count: 1 }),
+      /read back what they were given/,
+    ],
+    'a kernel that runs on the host': [
+      (x) => ({ tensors: [tf.tidy(() => x.mul(0).sum().add(hostSum(x)))], count: 1 }),
+      /read back what they were given/,
+    ],
     'sizes that follow the data': [
       (x) => ({ tensors: [tf.unique(x.concat(x)).values.sum()], count: 1 }),
       /they call UniqueV2, which graphs are not made with/,

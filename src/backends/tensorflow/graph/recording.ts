@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ProgramDifference } from '../../../native.ts';
+import { notComputed } from '../../replay/recorder.ts';
 import type * as tf from '../../tf.ts';
 import type { Attribute } from '../attributes.ts';
 import { type Binding, constantsOf, type HostValues, type Output, type TensorflowBackend } from '../calls.ts';
@@ -24,7 +25,7 @@ export class Recording {
   readonly outputs: string[] = [];
   /** What must not stand in a graph, or none: the first operation. */
   unknown = '';
-  /** The operation whose output was read back, or none. */
+  /** The operation whose output was read back, `notComputed` for what was there before, or none. */
   reads = '';
   /** Whether a tensor from before was freed. */
   frees = false;
@@ -104,7 +105,8 @@ export class Recording {
         binding.deleteTensor(id);
       },
       tensorDataSync: (id) => {
-        this.reads ||= this.#makers.get(id) ?? '';
+        // Constants of this pass are compared with those of the next: who reads them may.
+        this.reads ||= this.#makers.get(id) ?? (this.#made.has(id) ? '' : notComputed);
         return binding.tensorDataSync(id);
       },
     };
