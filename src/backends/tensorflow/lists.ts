@@ -70,8 +70,9 @@ export function registerLists<At>(kernelName: string, kernel: ListKernel<At>, to
         } catch (cause) {
           if (!(cause instanceof GraphRefused)) throw cause;
           refused = true;
-          drawn.program?.dispose();
-          told(`TensorFlow takes no graph of ${kernelName}, because ${cause.message}. Only speed suffers.`);
+          for (const { program } of known.get(backend)?.values() ?? []) program?.dispose();
+          known.delete(backend);
+          told(`${kernelName} is called and runs as no graph, because ${cause.message}. Only speed suffers.`);
         }
       }
       return called(backend, kernel, lists, at);

@@ -52,7 +52,15 @@ t.test('what cannot be replayed is computed, rightly, with one note', skip, asyn
   const cases: Record<string, [(x: tf.Tensor) => Made, RegExp]> = {
     'values read back': [(x) => ({ tensors: [tf.scalar(x.sum().dataSync()[0]!)], count: 1 }), /read back what Sum has/],
     'an input read back': [
-      (x) => ({ tensors: [x.mul(0).sum().add(x.dataSync()[0]! + x.dataSync()[1]!)], count: 1 }),
+      (x) => ({
+        tensors: [
+          x
+            .mul(0)
+            .sum()
+            .add(x.dataSync()[0]! + x.dataSync()[1]!),
+        ],
+        count: 1,
+      }),
       /read back what they were given/,
     ],
     'shapes that follow the data': [

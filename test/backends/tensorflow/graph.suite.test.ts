@@ -93,7 +93,15 @@ t.test('what cannot be a graph is computed, rightly, with one note', skip, async
   const cases: Record<string, [(x: tf.Tensor) => Made, RegExp]> = {
     'values read back': [(x) => ({ tensors: [tf.scalar(x.sum().dataSync()[0]!)], count: 1 }), /read back what Sum has/],
     'an input read back': [
-      (x) => ({ tensors: [x.mul(0).sum().add(x.dataSync()[0]! + x.dataSync()[1]!)], count: 1 }),
+      (x) => ({
+        tensors: [
+          x
+            .mul(0)
+            .sum()
+            .add(x.dataSync()[0]! + x.dataSync()[1]!),
+        ],
+        count: 1,
+      }),
       /read back what they were given/,
     ],
     'a kernel that runs on the host': [

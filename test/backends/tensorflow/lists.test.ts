@@ -92,8 +92,30 @@ t.test('a graph that is refused is told of once, and the kernel is called', (t) 
     const [given] = call(backend, [pair(2), pair(3)], { rate: 2 });
     t.equal(held(given!), 12);
   }
-  t.same(told, ['TensorFlow takes no graph of TestLists, because it cannot be run: no kernel. Only speed suffers.']);
+  t.same(told, [
+    'TestLists is called and runs as no graph, because TensorFlow does not run the graph: no kernel. Only speed suffers.',
+  ]);
   t.equal(sessions.size, 0);
+  t.end();
+});
+
+t.test('graphs of other shapes are closed with one that is refused', (t) => {
+  const told: string[] = [];
+  let failing = false;
+  const { backend, tensor, held, sessions } = standInBinding(t, ({ wanted }) => {
+    if (failing) throw new Error('no kernel');
+    return wanted.map(() => 1);
+  });
+  const call = register(t, told);
+  const pair = (size: number) => [tensor(2, [size]), tensor(2, [size])];
+  for (let i = 0; i < 3; i++) call(backend, [pair(1), pair(1)], { rate: 2 });
+  t.equal(sessions.size, 1);
+  failing = true;
+  for (let i = 0; i < 3; i++) call(backend, [pair(2), pair(2)], { rate: 2 });
+  t.equal(told.length, 1);
+  t.equal(sessions.size, 0);
+  const [given] = call(backend, [pair(1), pair(1)], { rate: 2 });
+  t.equal(held(given!), 8, 'and called from then on');
   t.end();
 });
 

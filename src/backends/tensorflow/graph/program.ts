@@ -1,13 +1,17 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { messageOf } from '../../../errors.ts';
+import { firstLine, messageOf } from '../../../errors.ts';
 import type { Output, TensorflowBackend } from '../calls.ts';
 import type { Graph } from './graph.ts';
 import { savedModel, tag } from './saved-model.ts';
 
-/** A graph that TensorFlow does not take. */
-export class GraphRefused extends Error {}
+/** A graph that TensorFlow does not take. The message says why, as a sentence goes on after `because`. */
+export class GraphRefused extends Error {
+  constructor(what: string, cause: unknown) {
+    super(`${what}: ${firstLine(messageOf(cause))}`, { cause });
+  }
+}
 
 /**
  * A graph in a session of TensorFlow. The binding loads graphs from folders alone: one is written for as long as it takes. When it runs for the first time, TensorFlow joins its operations and drops what nobody needs.
@@ -43,7 +47,7 @@ export class GraphProgram {
       return outputs;
     } catch (cause) {
       if (this.#ran) throw cause;
-      throw new GraphRefused(`it cannot be run: ${messageOf(cause)}`, { cause });
+      throw new GraphRefused('TensorFlow does not run the graph', cause);
     }
   }
 
@@ -53,16 +57,30 @@ export class GraphProgram {
 }
 
 function loaded(binding: TensorflowBackend['binding'], graph: Graph): number {
-  let folder: string | undefined;
+  const file = refusing('the graph cannot be encoded', () => savedModel(graph.nodes));
+  const nowhere = 'the graph cannot be written into the folder for temporary files (`TMPDIR`)';
+  const folder = refusing(nowhere, () => mkdtempSync(join(tmpdir(), 'patchstream-graph-')));
   try {
-    folder = mkdtempSync(join(tmpdir(), 'patchstream-graph-'));
-    writeFileSync(join(folder, 'saved_model.pb'), savedModel(graph.nodes));
-    return binding.loadSavedModel(folder, tag);
-  } catch (cause) {
-    throw new GraphRefused(`it cannot be loaded: ${messageOf(cause)}`, { cause });
+    refusing(nowhere, () => writeFileSync(join(folder, 'saved_model.pb'), file));
+    return refusing('TensorFlow does not load the graph', () => binding.loadSavedModel(folder, tag));
   } finally {
-    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+    remove(folder);
   }
+}
+
+function refusing<T>(what: string, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    throw new GraphRefused(what, cause);
+  }
+}
+
+/** What cannot be removed stays: the graph needs it no more. */
+function remove(folder: string): void {
+  try {
+    rmSync(folder, { recursive: true, force: true });
+  } catch {}
 }
 
 /** As the binding takes them: each with the number of the output of its node. */

@@ -1,4 +1,6 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import t from 'tap';
 import { Graph } from '../../../../src/backends/tensorflow/graph/graph.ts';
 import { GraphProgram, GraphRefused } from '../../../../src/backends/tensorflow/graph/program.ts';
@@ -36,18 +38,21 @@ t.test(
       ...backend.binding,
       loadSavedModel(path: string): number {
         folder = path;
-        throw new Error('unknown operation');
+        throw new Error('unknown operation\n\t at n4');
       },
     };
     t.throws(() => new GraphProgram({ ...backend, binding }, new Graph(), names), {
       constructor: GraphRefused,
-      message: 'it cannot be loaded: unknown operation',
+      message: 'TensorFlow does not load the graph: unknown operation',
     });
     t.not(folder, '');
     t.notOk(existsSync(folder));
     const ids = backend.getInputTensorIds([tensor(3)]);
     const program = new GraphProgram(backend, new Graph(), names);
-    t.throws(() => program.run(ids), { constructor: GraphRefused, message: 'it cannot be run: no kernel' });
+    t.throws(() => program.run(ids), {
+      constructor: GraphRefused,
+      message: 'TensorFlow does not run the graph: no kernel',
+    });
     failing = false;
     program.run(ids);
     failing = true;
@@ -56,3 +61,32 @@ t.test(
     t.end();
   },
 );
+
+t.test('a folder for temporary files that is missing, or goes, is no error of the run', (t) => {
+  const before = tmpdir();
+  const temporary = join(t.testdir({}), 'temporary');
+  process.env.TMPDIR = temporary;
+  t.teardown(() => {
+    process.env.TMPDIR = before;
+  });
+  const { backend, sessions } = standInBinding(t);
+  t.throws(() => new GraphProgram(backend, new Graph(), names), {
+    constructor: GraphRefused,
+    message:
+      /^the graph cannot be written into the folder for temporary files \(`TMPDIR`\): nothing of this name: .*graph-X/,
+  });
+  mkdirSync(temporary);
+  const binding = {
+    ...backend.binding,
+    loadSavedModel(folder: string, tags: string): number {
+      const session = backend.binding.loadSavedModel(folder, tags);
+      renameSync(temporary, `${temporary}.gone`);
+      writeFileSync(temporary, 'a file in its place');
+      return session;
+    },
+  };
+  const program = new GraphProgram({ ...backend, binding }, new Graph(), names);
+  t.equal(sessions.size, 1, 'what was loaded serves');
+  program.dispose();
+  t.end();
+});
