@@ -10,13 +10,21 @@ const skip = { skip: withoutTensorflow };
 const hostSum = (x: tf.Tensor) => tf.tensor1d([...x.dataSync()]).sum();
 
 /** Handles of the binding that are alive. */
-const alive = () => (tf.backend() as unknown as { binding: { getNumOfTensors(): number } }).binding.getNumOfTensors();
+const alive = () => binding().getNumOfTensors();
+/** Graphs that are loaded. */
+const loaded = () => binding().getNumOfSavedModels();
+
+function binding() {
+  const backend = tf.backend() as unknown as { binding: { getNumOfTensors(): number; getNumOfSavedModels(): number } };
+  return backend.binding;
+}
 
 t.before(async () => {
   if (withoutTensorflow === false) await prepareTensorflow();
 });
 
 t.test('two equal recordings of a shape make a graph that serves from then on', skip, async (t) => {
+  const graphs = loaded();
   let computed = 0;
   const compute = (x: tf.Tensor) => {
     computed += 1;
@@ -34,8 +42,10 @@ t.test('two equal recordings of a shape make a graph that serves from then on', 
     const before = alive();
     for (let i = 0; i < 20; i++) add([i, 1]);
     t.equal(alive(), before, 'nothing is left behind by a replay');
+    t.equal(loaded(), graphs + 1);
     t.same(notes, []);
   });
+  t.equal(loaded(), graphs, 'a graph is closed at the end');
 });
 
 t.test('parameters are read anew each time, and so are other tensors that stay', skip, async (t) => {
@@ -58,6 +68,7 @@ t.test('parameters are read anew each time, and so are other tensors that stay',
 });
 
 t.test('a tensor that was replaced is recorded anew', skip, async (t) => {
+  const graphs = loaded();
   const weight = tf.tidy(() => tf.variable(tf.tensor1d([1, 1])));
   await withReplays(
     t,
@@ -66,6 +77,7 @@ t.test('a tensor that was replaced is recorded anew', skip, async (t) => {
       for (let round = 1; round <= 3; round++) {
         for (let i = 0; i < 6; i++) t.equal(add([i, 2]).grown, round * (i + 2));
         t.ok(replays.calls > 0, `replayed in round ${round}`);
+        t.equal(loaded(), graphs + 1, 'the one before is closed');
         tf.tidy(() => weight.assign(tf.tensor1d([round + 1, round + 1])));
       }
       t.same(notes, []);
