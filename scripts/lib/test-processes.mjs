@@ -10,11 +10,11 @@ const most = 12;
 
 /** What concerns a whole process: all of it, its threads, its modules, what tap puts in the place of others, and snapshots, which are found by the name of the process. */
 const ofProcess =
-  /\bprocess\.|\bglobalThis\b|'node:(async_hooks|inspector|module|perf_hooks|process|v8|vm|worker_threads)'|\.(intercept|capture|captureFn|matchSnapshot)\(/;
+  /\bprocess\.|= process;|\bglobalThis\b|'node:(async_hooks|inspector|module|perf_hooks|process|v8|vm|worker_threads)'|\.(intercept|capture|captureFn|matchSnapshot)\(/;
 
-/** What only reads. */
+/** What only reads: what stands before `=`, `??=` and the like does not. */
 const reading =
-  /\bprocess\.(cwd|pid|platform|arch|nextTick|getuid|argv|execPath|versions?)\b|(?<!\bdelete )\bprocess\.env\.\w+\b(?! *=[^=])|import \{ createRequire \} from 'node:module'/g;
+  /\bprocess\.(cwd|pid|platform|arch|nextTick|getuid|execPath|versions?)\b|(?<!\bdelete )\bprocess\.(env\.\w+|argv)\b(?!(\[\w+\])? *(\?\?|\|\||&&|[-+])?=[^=])|import \{ createRequire \} from 'node:module'/g;
 
 const engine = 'src/backends/tf.ts';
 

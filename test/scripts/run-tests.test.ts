@@ -32,7 +32,8 @@ t.test(
       test: {
         'a.test.ts': passes,
         'b.test.ts': "import t from 'tap'; t.test('fails', async (t) => { t.ok(true); t.equal(1, 2); });",
-        'c.test.ts': "import t from 'tap'; t.ok(true); const own = process; own.kill(own.pid, 'SIGKILL');",
+        'c.test.ts':
+          "import { spawnSync } from 'node:child_process'; import t from 'tap'; t.ok(true); spawnSync('kill', ['-9', process.pid]);",
         'd.test.ts': passes,
         'e.test.ts': "import t from 'tap'; t.test('more', async (t) => t.ok(true)); throw new Error('broken');",
       },
@@ -54,6 +55,27 @@ t.test(
     t.end();
   },
 );
+
+t.test('a file without a test is told as skipped, whether it shares its process or not', (t) => {
+  const folder = t.testdir({
+    'a.test.ts': "import t from 'tap'; t.ok(true);",
+    'b.test.ts': "import 'tap';",
+    'c.test.ts': "import t from 'tap'; t.test('later', async (t) => { t.ok(true); });",
+  });
+  const files = ['a', 'b', 'c'].map((name) => join(relative(process.cwd(), folder), `${name}.test.ts`));
+  for (const [named, counts] of [
+    [files, { passed: 2, failed: 0, skipped: 1 }],
+    [files.slice(1, 2), { passed: 0, skipped: 1 }],
+  ] as const) {
+    const { stdout, status } = spawnSync(process.execPath, ['scripts/lib/run-tests.mjs', '600', ...named], {
+      encoding: 'utf8',
+      env: { PATH: process.env.PATH, TAP_CHILD_ID: '' },
+    });
+    t.match(readTotals(stdout, status ?? 1), counts);
+    t.match(stdout, /^ *ok \d - .*b\.test\.ts.* # (time=\S+ )?SKIP no tests found/m);
+  }
+  t.end();
+});
 
 t.test('files that share a process begin on the backend that tfjs has alone', (t) => {
   const begins = `import { createRequire } from 'node:module';
