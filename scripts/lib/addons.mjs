@@ -98,13 +98,19 @@ export const addons = [
  */
 export async function buildAddons(root, surroundings) {
   let well = true;
+  /** What is said while a line is counted on, which is written over: it comes below. @type {string[]} */
+  const held = [];
+  /** @type {import('./counter.mjs').Counter | undefined} */
+  let counter;
+  /** @param {string} line */
+  const say = (line) => void (counter === undefined ? surroundings.say(line) : held.push(line));
   /** @type {<T>(addon: Addon, work: () => Promise<T>) => Promise<T | undefined>} */
   const attempt = async (addon, work) => {
     try {
       return await work();
     } catch (error) {
       // Such as a folder that may not be written to.
-      surroundings.say(`native/${addon.name} is not built: ${/** @type {Error} */ (error).message}; ${addon.without}.`);
+      say(`native/${addon.name} is not built: ${/** @type {Error} */ (error).message}; ${addon.without}.`);
       well = false;
       return undefined;
     }
@@ -113,7 +119,7 @@ export async function buildAddons(root, surroundings) {
   const builds = [];
   for (const addon of addons) {
     if (!existsSync(join(root, 'native', addon.name)) || surroundings.only?.includes(addon.name) === false) continue;
-    const build = await attempt(addon, () => planAddon(root, addon, surroundings));
+    const build = await attempt(addon, () => planAddon(root, addon, { ...surroundings, say }));
     if (build === false) well = false;
     else if (typeof build === 'object') builds.push(build);
   }
@@ -121,15 +127,16 @@ export async function buildAddons(root, surroundings) {
   const jobs = workers(await machineAt(root));
   const missing = builds.reduce((sum, build) => sum + build.missing, 0);
   const seconds = 10 + 10 * Math.ceil(builds.reduce((sum, build) => sum + build.seconds, 0) / jobs / 10);
-  if (missing > 0)
-    surroundings.say(`Compiles ${counted(missing, 'file')} on ${counted(jobs, 'core')}, about ${seconds} s.`);
-  const counter = missing > 0 ? surroundings.count?.('native parts', missing, 'files') : undefined;
+  if (missing > 0) say(`Compiles ${counted(missing, 'file')} on ${counted(jobs, 'core')}, about ${seconds} s.`);
+  counter = missing > 0 ? surroundings.count?.('native parts', missing, 'files') : undefined;
   // All at once: while one compiles a header that its sources wait for, the others have the cores.
   const start = atMost(jobs, surroundings.start);
   const ends = builds.map(({ addon, plan, finish }) =>
     attempt(addon, async () => finish(await make(plan, jobs, start, () => counter?.more()))),
   );
-  const built = await Promise.all(ends).finally(() => counter?.end());
+  const built = await Promise.all(ends);
+  counter?.end();
+  for (const line of held) surroundings.say(line);
   return well && built.every((each) => each);
 }
 
@@ -317,7 +324,9 @@ export const workers = (/** @type {Allowed} */ { cores, memory }) =>
  */
 export async function machineAt(root) {
   const path = join(root, 'dist', 'machine.js');
-  if (existsSync(path)) return (await import(pathToFileURL(path).href)).machine();
+  // One of a build that broke off may not load, and is not what is asked for here.
+  const compiled = existsSync(path) ? await import(pathToFileURL(path).href).catch(() => undefined) : undefined;
+  if (compiled !== undefined) return compiled.machine();
   const memory = Math.min(totalmem(), process.constrainedMemory?.() || totalmem());
   return { cores: availableParallelism(), memory };
 }

@@ -1,7 +1,7 @@
 /**
  * Compiles an addon: every source with one call of the compiler, then one link, and a trial whether it loads.
  */
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { digest, filesBelow, readIfThere } from './stamp.mjs';
 
@@ -46,22 +46,32 @@ export async function make(plan, jobs, start, compiled) {
   /** @type {string | undefined} */
   let reason;
   const waiting = missingObjects(plan);
+  removeLeft(build);
   const common = await precompile(plan, build, start, log);
+  let goesOn = true;
   const worker = async () => {
-    for (let next = waiting.shift(); next !== undefined && reason === undefined; next = waiting.shift()) {
-      const { source, object, form } = next;
-      const temporary = `${object}.${process.pid}`;
-      const answer = await start(compiler, [...form.flags, ...common.flags, '-c', source, '-o', temporary], {
-        cwd: root,
-      });
-      log.push(`-- ${source}`, answer.stdout + answer.stderr);
-      if (answer.status === 0) renameSync(temporary, object);
-      else reason ??= firstError(answer);
-      compiled();
+    try {
+      for (let next = waiting.shift(); next !== undefined && goesOn; next = waiting.shift()) {
+        const { source, object, form } = next;
+        const temporary = `${object}.${process.pid}`;
+        const answer = await start(compiler, [...form.flags, ...common.flags, '-c', source, '-o', temporary], {
+          cwd: root,
+        });
+        log.push(`-- ${source}`, answer.stdout + answer.stderr);
+        if (answer.status === 0) renameSync(temporary, object);
+        else reason ??= firstError(answer);
+        goesOn = goesOn && reason === undefined;
+        compiled();
+      }
+    } catch (error) {
+      goesOn = false;
+      throw error;
     }
   };
-  await Promise.all(Array.from({ length: jobs }, worker));
+  // Each to its end, also where one has thrown: when this has ended, nothing is counted or written any more.
+  const ends = await Promise.allSettled(Array.from({ length: jobs }, worker));
   common.remove();
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
   for (const form of forms) {
     if (reason !== undefined) break;
     const temporary = join(build, `${basename(form.target, '.node')}.${process.pid}.node`);
@@ -110,6 +120,30 @@ async function precompile({ root, compiler, forms, heavy }, build, start, log) {
   if (answer.status === 0) return { flags: ['-include', header], remove };
   remove();
   return nothing;
+}
+
+/**
+ * Removes what builds have left that were ended, as by Ctrl+C: a header's form of hundreds of megabytes, and what was not whole. Its name says whose it is.
+ *
+ * @param {string} build
+ */
+function removeLeft(build) {
+  for (const folder of [build, join(build, 'objects')]) {
+    for (const name of readdirSync(folder)) {
+      const [, pid] = /(?:^header-|\.)(\d+)(?:\.node)?$/.exec(name) ?? [];
+      if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(folder, name), { recursive: true, force: true });
+    }
+  }
+}
+
+/** @param {number} pid */
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return /** @type {NodeJS.ErrnoException} */ (error).code === 'EPERM';
+  }
 }
 
 /**

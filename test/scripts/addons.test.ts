@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -8,6 +9,8 @@ import { filesBelow } from '../../scripts/lib/stamp.mjs';
 import { writeFiles } from '../kit/files/folder.ts';
 
 const ok: Answer = { status: 0, stdout: 'compiler 12\n', stderr: '' };
+/** All is well, but what was made is gone. */
+const nowhere: Answer = { ...ok };
 const newStrings = '_ZN3c105ErrorC1ENS_14SourceLocationENSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEE';
 const oldStrings = '_ZN3c105ErrorC1ENS_14SourceLocationESs';
 
@@ -42,6 +45,8 @@ async function perform(root: string, { env = {}, again = false, platform = 'linu
   const lines: string[] = [];
   const said: string[] = [];
   const counts: string[] = [];
+  /** What was said and counted, as it came. */
+  const order: string[] = [];
   let running = 0;
   let most = 0;
   const answer = (line: string) => Object.entries(answers).find(([part]) => line.includes(part))?.[1] ?? ok;
@@ -50,10 +55,17 @@ async function perform(root: string, { env = {}, again = false, platform = 'linu
     platform,
     again,
     system: join(root, 'system'),
-    say: (line: string) => said.push(line),
+    say(line: string) {
+      said.push(line);
+      order.push('said');
+    },
     count(what, total, unit) {
-      counts.push(`${what} ${total} ${unit}`);
-      return { more: () => counts.push('more'), end: () => counts.push('end') };
+      const count = (text: string) => {
+        counts.push(text);
+        order.push(text);
+      };
+      count(`${what} ${total} ${unit}`);
+      return { more: () => count('more'), end: () => count('end') };
     },
     runner: (command, args) => answer([command, ...args].join(' ')),
     async start(command, args) {
@@ -64,11 +76,12 @@ async function perform(root: string, { env = {}, again = false, platform = 'linu
       running--;
       const output = args[args.indexOf('-o') + 1];
       const given = answer(line);
+      if (given === nowhere) return ok;
       if (given.status === 0 && output !== undefined && args.includes('-o')) writeFileSync(output, line);
       return given;
     },
   });
-  return { well, lines, said, counts, most, compiled: lines.filter((line) => line.includes(' -c ')) };
+  return { well, lines, said, counts, order, most, compiled: lines.filter((line) => line.includes(' -c ')) };
 }
 
 const addonIn = (root: string) => join(root, 'native/torch/build/torch.node');
@@ -99,7 +112,7 @@ t.test('an addon is announced, compiled file by file, linked, tried, and then le
     [],
     'nothing half is left',
   );
-  t.same(await perform(root), { well: true, lines: [], said: [], counts: [], most: 0, compiled: [] });
+  t.same(await perform(root), { well: true, lines: [], said: [], counts: [], order: [], most: 0, compiled: [] });
   t.end();
 });
 
@@ -197,6 +210,52 @@ t.test('addons are built together, with no more compilers at a time than there a
   t.match(said, [/^Builds native\/environment: 1 file\./, /^Builds native\/torch .*: 8 files\./, /^Compiles 9 files /]);
   t.equal(counts.filter((count) => count === 'more').length, 9);
   t.ok(existsSync(addonIn(root)) && existsSync(join(root, 'native/environment/build/environment.node')));
+});
+
+t.test('what fails while others are compiled is told below their count, and leaves nothing behind', async (t) => {
+  const gcc = { '--version': { status: 0, stdout: 'g++ (Free Software Foundation)', stderr: '' } };
+  const error = { status: 1, stdout: '', stderr: 'addon.cc:1:1: error: expected ;' };
+  for (const given of [error, nowhere]) {
+    const root = t.testdir({});
+    const sources = Array.from({ length: 8 }, (_, i) => [`native/torch/${i}.cc`, `source ${i}`]);
+    writeFiles(root, { ...tree, ...machine, ...Object.fromEntries(sources), 'native/environment/addon.cc': 'addon' });
+    const { well, said, order, compiled } = await perform(root, { answers: { ...gcc, 'native/torch/0.cc': given } });
+    t.equal(well, false);
+    t.same(order.slice(-2), ['end', 'said']);
+    t.match(said.at(-1), /^native\/torch is not built: .*; wasm trains instead\.$/);
+    t.ok(existsSync(join(root, 'native/environment/build/environment.node')), 'the other is built');
+    t.ok(compiled.length < 11, 'no more sources are begun');
+    const names = filesBelow(root, 'native/torch/build').filter((name) => /header-|\.o\.\d/.test(name));
+    t.same(names, []);
+  }
+});
+
+t.test('what a build has left that was ended is removed by the next, and not what one beside it makes', async (t) => {
+  const root = t.testdir({});
+  const gone = spawnSync(process.execPath, ['-e', '']).pid;
+  // The process that is always there.
+  const first = 1;
+  const left = (pid: number) =>
+    [`header-${pid}/heavy.h.gch`, `objects/ops-0.o.${pid}`, `torch.${pid}.node`, `build.json.${pid}`].map(
+      (name) => `native/torch/build/${name}`,
+    );
+  const files = [...left(gone), ...left(first)].map((name) => [name, 'half']);
+  writeFiles(root, { ...tree, ...machine, ...Object.fromEntries(files) });
+  t.equal((await perform(root)).well, true);
+  t.same(
+    left(gone).map((name) => existsSync(join(root, name))),
+    [false, false, false, false],
+  );
+  t.same(
+    left(first).map((name) => existsSync(join(root, name))),
+    [true, true, true, true],
+  );
+});
+
+t.test('a dist that does not load keeps no addon from being built', async (t) => {
+  const root = t.testdir({});
+  writeFiles(root, { ...tree, ...machine, 'dist/machine.js': 'import "./gone.js";' });
+  t.equal((await perform(root)).well, true);
 });
 
 t.test('an addon that does not link or load is not built', async (t) => {
