@@ -19,7 +19,7 @@ constexpr size_t pieces = 16;
 constexpr int32_t around = 2;
 
 // As libwebp calls it.
-constexpr int lossyFormat = 1;
+[[maybe_unused]] constexpr int lossyFormat = 1;
 
 }  // namespace
 

@@ -117,8 +117,11 @@ bool Decoder::readModes(const Extent& extent, const std::atomic<bool>& stop) {
   const auto across = static_cast<size_t>(extent.across);
   macroblocks_.resize(across * static_cast<size_t>(extent.rows));
   modes_.assign(4 * across, mean);
-  for (size_t y = 0; y < static_cast<size_t>(extent.rows) && !stop.load(std::memory_order_relaxed); y++) header_.readMacroblocks(modes_.data(), &macroblocks_[y * across], across);
-  return !header_.first.isBeyond();
+  for (size_t y = 0; y < static_cast<size_t>(extent.rows) && !stop.load(std::memory_order_relaxed); y++) {
+    header_.readMacroblocks(modes_.data(), &macroblocks_[y * across], across);
+    if (header_.first.isBeyond()) return false;
+  }
+  return true;
 }
 
 void Decoder::findEnds(const Extent& extent) {

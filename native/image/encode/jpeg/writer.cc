@@ -159,7 +159,7 @@ Answer JpegWriter::compress(const Page& page, const Encoding& encoding, Packing 
 }
 
 // Transforms and quantises in libjpeg's place, which writes what stands around the blocks.
-Answer JpegWriter::makeBlocks(const Page& page, const Encoding& encoding, const std::atomic<bool>& stop) {
+Answer JpegWriter::makeBlocks([[maybe_unused]] const Page& page, [[maybe_unused]] const Encoding& encoding, [[maybe_unused]] const std::atomic<bool>& stop) {
 #if __has_include(<jpegint.h>)
   blocks_.begin(page, encoding.subsampled, info_.quant_tbl_ptrs[0]->quantval, info_.quant_tbl_ptrs[1]->quantval);
   info_.master->pass_startup(&info_);
