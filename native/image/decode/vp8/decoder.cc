@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include <cpuid.h>
+
 namespace patchstream::vp8 {
 
 namespace {
@@ -68,8 +70,13 @@ bool looksRight(const Macroblock& macroblock) {
 }  // namespace
 
 bool Decoder::serves() {
-  // Every processor with these counts leading zeros as well.
-  static const bool has = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+  // Every processor with the others counts leading zeros as well, but not every machine that is made of software; without it the instruction means another thing. Not every
+  // compiler can be asked for it by name.
+  static const bool has = [] {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    const bool counts = __get_cpuid(0x80000001, &a, &b, &c, &d) != 0 && (c & bit_LZCNT) != 0;
+    return counts && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+  }();
   return has;
 }
 
