@@ -39,18 +39,19 @@ export function commands(): Promise<Command[]> {
  * goes on, and what only prints ends with 141 where it would have ended with 0. Hang-ups are not heard where they were ignored at the start.
  */
 export async function main(args: readonly string[], given: Terminal): Promise<number> {
-  const command = await commandOf(args[0]);
-  const works = command?.works === true;
-  const outputs = enduring(given, (reason) => {
-    if (!works) return;
-    outputs.terminal.stderr.write(
-      `\nThe output is closed (${printable(reason)}); the run continues, and events.jsonl in its folder has the same lines.\n`,
-    );
-  });
   const ignore = () => {};
+  // Before anything is loaded, which takes a while.
   const deaf = hangupsIgnored(given.env);
   if (deaf) given.on('SIGHUP', ignore);
   try {
+    const command = await commandOf(args[0]);
+    const works = command?.works === true;
+    const outputs = enduring(given, (reason) => {
+      if (!works) return;
+      outputs.terminal.stderr.write(
+        `\nThe output is closed (${printable(reason)}); the run continues, and events.jsonl in its folder has the same lines.\n`,
+      );
+    });
     const code = await runVerb(args, command, outputs.terminal);
     return code === exits.ok && !works && (await outputs.unread()) ? exits.unread : code;
   } finally {

@@ -7,6 +7,7 @@ import t from 'tap';
 import { importedBy } from '../../scripts/lib/test-processes.mjs';
 import type { Terminal } from '../../src/cli/command.ts';
 import { endNow, StillWatch } from '../../src/cli/ending.ts';
+import { commands, main } from '../../src/cli/main.ts';
 import { hangupsIgnored } from '../../src/cli/outputs.ts';
 import { patchstream } from '../kit/runs/terminal.ts';
 
@@ -22,7 +23,7 @@ t.test('help, version, and words that are no verbs', async (t) => {
   const help = await patchstream(['--help']);
   t.equal(help.code, 0);
   t.matchSnapshot(help.out);
-  for (const verb of ['run', 'check', 'describe', 'doctor']) {
+  for (const { name: verb } of await commands()) {
     const own = await patchstream([verb, '--help']);
     t.equal(own.code, 0);
     t.match(own.out, new RegExp(`^patchstream ${verb} `));
@@ -228,6 +229,22 @@ t.test('E2: a terminal that closes asks once, and not at all where that was igno
     t.ok(hangupsIgnored({}, child.pid), 'of a parent that ignores them');
     child.stdin.end('\n');
   }
+});
+
+t.test('a hang-up while a verb is loaded ends nothing where hang-ups are ignored', async (t) => {
+  const heard: string[] = [];
+  const output = { write: () => {}, on: () => {} };
+  const done = main(['--version'], {
+    stdout: output,
+    stderr: output,
+    env: { _: '/usr/bin/nohup' },
+    on: (signal: string) => heard.push(signal),
+    off: (signal: string) => heard.push(`no ${signal}`),
+    exit: () => t.fail('the process goes on'),
+  } as unknown as Terminal);
+  t.same(heard, ['SIGHUP']);
+  t.equal(await done, 0);
+  t.same(heard, ['SIGHUP', 'no SIGHUP']);
 });
 
 t.test('a second signal ends the process', async (t) => {
