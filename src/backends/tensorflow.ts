@@ -30,7 +30,7 @@ export async function prepareTensorflow(warn: Warn = console.warn): Promise<bool
   registerHostKernels('tensorflow', warn);
   // Another backend of that name has no operations to call.
   if ('binding' in tf.backend() && tf.getKernel('PatchstreamLinear', 'tensorflow') === undefined)
-    registerTensorflowKernels(warn);
+    registerTensorflowKernels(warn, tensorflowUsesGpu());
   return true;
 }
 

@@ -81,6 +81,19 @@ t.test(
   },
 );
 
+t.test(
+  'on a GPU the package looks at indices itself: there the operation gives zeros for those that are out of bounds',
+  async (t) => {
+    tf.registerBackend('tensorflow', () => ({ binding: {}, isUsingGpuDevice: true, dispose() {} }) as never);
+    const { kernelFunc } = tf.getKernel('GatherV2', 'tensorflow');
+    t.equal(await prepareTensorflow(), true);
+    t.ok(tf.getKernel('PatchstreamLinear', 'tensorflow'), 'ours are there');
+    t.equal(tf.getKernel('GatherV2', 'tensorflow').kernelFunc, kernelFunc);
+    await tf.setBackend('cpu');
+    tf.removeBackend('tensorflow');
+  },
+);
+
 t.test('a package that does not load says so', async (t) => {
   const broken = loadTensorflow('@tensorflow/tfjs-node', async () => {
     throw new Error('libtensorflow.so.2: cannot open');

@@ -5,14 +5,16 @@ import { registerUpdates } from './updates.ts';
  * The fused kernels of `fused.ts` for tfjs-node: each a few operations of TensorFlow, chosen so that as few as possible go through all of a layer's values. TensorFlow has one of its own
  * only for some of them, and joins none when they are called one by one.
  *
- * @param told hears of what does not serve.
+ * @param told hears of what does not serve. @param gpu whether operations run on a GPU.
  */
-export function registerTensorflowKernels(told: (text: string) => void): void {
+export function registerTensorflowKernels(told: (text: string) => void, gpu: boolean): void {
   registerLinear();
   registerLayerNorm();
   registerConv3x3();
   registerShapes();
-  registerGather();
+  // There the operation gives zeros for an index that is out of bounds, and only the package's kernel looks.
+  if (!gpu) registerGather();
+  registerGatherTokens();
   registerUpdates(told);
 }
 
@@ -36,6 +38,9 @@ function registerGather(): void {
       batch_dims: attrs.batchDims as number,
     }),
   );
+}
+
+function registerGatherTokens(): void {
   registerTensorflow('PatchstreamGatherTokens', (c, { inputs }) => [
     c.op('GatherV2', [c.of(inputs.x!), c.of(inputs.ids!), c.int(1)], { batch_dims: 1 }),
   ]);
