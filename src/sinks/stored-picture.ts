@@ -45,9 +45,16 @@ type JpegOptions = Pick<Encoding, 'chroma' | 'optimize'>;
 /** How a picture is kept. */
 export interface Keep {
   readonly pictures: PicturesAs;
-  readonly encoding: Omit<Encoding, 'format'>;
-  /** Makes the new files; not needed where pictures are kept as they are. */
+  /** What the new files are to be; nothing where none are made. */
+  readonly encoding: Encoding | undefined;
+  /** Makes them. */
   readonly encoder: Encoder | undefined;
+}
+
+/** @param encoder needed where new files are made. */
+export function keepOf(pictures: PicturesAs, options: Omit<Encoding, 'format'>, encoder: Encoder | undefined): Keep {
+  const format = formatOf(pictures);
+  return { pictures, encoding: format && { ...options, format }, encoder };
 }
 
 /** As an `OpenSink` has it, of one that stores pictures like that. */
@@ -123,8 +130,7 @@ export async function storePicture(
     const { height, width, channels, data } = origin;
     return { type: 'raw', shape: [height, width, channels], data };
   }
-  if (pictures !== 'raw')
-    return { type: 'encoded', data: await encoder!.encode(picture, { ...encoding, format: pictures }) };
+  if (encoding !== undefined) return { type: 'encoded', data: await encoder!.encode(picture, encoding) };
   const { width, height, data } = await pixelsOf(picture);
   return { type: 'raw', shape: [height, width, 3], data };
 }

@@ -23,6 +23,7 @@ import {
   defaultPictures,
   formatOf,
   type Keep,
+  keepOf,
   makesFiles,
   pictureOptions,
   storedPerThread,
@@ -76,7 +77,7 @@ export const toShards = defineSink({
     });
     const contact = ContactSheet.of(sheet, spec);
     if (files.resumed.samples > 0) await contact?.keep(context.own);
-    const keep = { pictures: kept, encoding: { quality, chroma, optimize }, encoder: files.encoder };
+    const keep = keepOf(kept, { quality, chroma, optimize }, files.encoder);
     const sink: OpenSink<Written> = {
       resumed: files.resumed,
       perThread: storedPerThread(keep),
@@ -212,7 +213,7 @@ function keepsNoOther({ fields, open }: Spec): boolean {
   return !open && Object.entries(fields).every(([name, field]) => name === 'picture' || !lies(field));
 }
 
-const raw: Keep = { pictures: 'raw', encoding: { quality: 100 }, encoder: undefined };
+const raw: Keep = { pictures: 'raw', encoding: undefined, encoder: undefined };
 
 async function storedField(name: string, value: unknown, spec: Spec): Promise<Stored> {
   // The low-resolution copy: small, and of no use but with every pixel.

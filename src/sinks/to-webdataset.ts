@@ -13,6 +13,7 @@ import {
   checkPictures,
   defaultPictures,
   formatOf,
+  keepOf,
   makesFiles,
   type PicturesAs,
   pictureOptions,
@@ -65,7 +66,7 @@ export const toWebdataset = defineSink({
       job,
       form: () => new TarForm(),
     });
-    const keep = { pictures: kept, encoding: { quality, chroma, optimize }, encoder: files.encoder };
+    const keep = keepOf(kept, { quality, chroma, optimize }, files.encoder);
     const sink: OpenSink<Written> = {
       resumed: files.resumed,
       perThread: storedPerThread(keep),
