@@ -76,11 +76,12 @@ function refusing<T>(what: string, work: () => T): T {
   }
 }
 
-/** What cannot be removed stays: the graph needs it no more. */
 function remove(folder: string): void {
   try {
     rmSync(folder, { recursive: true, force: true });
-  } catch {}
+  } catch {
+    // What cannot be removed stays: the graph needs it no more.
+  }
 }
 
 /** As the binding takes them: each with the number of the output of its node. */
