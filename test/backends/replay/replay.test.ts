@@ -3,7 +3,7 @@ import * as tf from '../../../src/backends/tf.ts';
 import { prepareTorch } from '../../../src/backends/torch/prepare.ts';
 import type { TorchBackend } from '../../../src/backends/torch/torch.ts';
 import { prepareWasm } from '../../../src/backends/wasm/wasm.ts';
-import { type Made, sumOf, withReplays } from '../../kit/training/replays.ts';
+import { type Made, sumOf, withReplays } from '../../kit/backends/replays.ts';
 import { testDevice, withoutTorch } from '../../kit/training/torch.ts';
 
 const skip = { skip: withoutTorch };

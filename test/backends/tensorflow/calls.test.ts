@@ -1,6 +1,6 @@
 import t from 'tap';
 import { Calls } from '../../../src/backends/tensorflow/calls.ts';
-import { standInBinding } from '../../kit/training/stand-in-binding.ts';
+import { standInBinding } from '../../kit/backends/stand-in-binding.ts';
 
 t.test('what a kernel makes is freed, but for what it gives away; constants are made once', (t) => {
   const { backend, handles, called, tensor, held } = standInBinding(t);

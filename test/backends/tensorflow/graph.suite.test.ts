@@ -1,7 +1,7 @@
 import t from 'tap';
 import { prepareTensorflow } from '../../../src/backends/tensorflow.ts';
 import * as tf from '../../../src/backends/tf.ts';
-import { type Made, sumOf, withReplays } from '../../kit/training/replays.ts';
+import { type Made, sumOf, withReplays } from '../../kit/backends/replays.ts';
 import { withoutTensorflow } from '../../kit/training/tensorflow.ts';
 
 const skip = { skip: withoutTensorflow };

@@ -2,7 +2,7 @@ import t, { type Test } from 'tap';
 import type { TensorflowBackend } from '../../../src/backends/tensorflow/calls.ts';
 import { type List, registerLists } from '../../../src/backends/tensorflow/lists.ts';
 import * as tf from '../../../src/backends/tf.ts';
-import { type Run, standInBinding } from '../../kit/training/stand-in-binding.ts';
+import { type Run, standInBinding } from '../../kit/backends/stand-in-binding.ts';
 
 interface At {
   readonly rate: number;

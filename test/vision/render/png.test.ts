@@ -19,7 +19,7 @@ import {
   resum,
   type Samples,
 } from '../../kit/pictures/png.ts';
-import { bySharp, natively } from '../../kit/pictures/renderers.ts';
+import { byLibraries, bySharp, natively } from '../../kit/pictures/renderers.ts';
 
 const addon = imageAddon();
 const skip = isAbsent(addon) ? addon.found : addon.info().png === '' && 'native/image is built without libpng';
@@ -171,17 +171,6 @@ t.test('rows of a PNG below those that are wanted are not read: damage there is 
   t.ok(found.every((value, i) => value === expected[((20 + Math.floor(i / 30)) * 16 + 3) * 3 + (i % 30)]));
 });
 
-/** A picture by libpng alone, where `addon` would read most of them without it. */
-async function byLibpng<T>(work: () => Promise<T>): Promise<T> {
-  if (isAbsent(addon)) throw new Error(addon.found);
-  addon.setPortable(1);
-  try {
-    return await work();
-  } finally {
-    addon.setPortable(0);
-  }
-}
-
 const plainKinds = ([0, 2, 4, 6] as const).map((type) => ({ width: 180, height: 400, type, depth: 8 }) as const);
 
 t.test('large PNGs without a palette: the same pixels without libpng, whole and cut', { skip }, async (t) => {
@@ -192,7 +181,7 @@ t.test('large PNGs without a palette: the same pixels without libpng, whole and 
       const box = { left: 1 + random.integer(90), top: random.integer(300), width: 60, height: 100 };
       for (const picture of [whole, whole.crop(box), whole.crop({ ...box, top: 300 })]) {
         const found = (await natively(picture)).data;
-        t.ok(Buffer.from(found).equals((await byLibpng(() => natively(picture))).data), `${nameOf(kind)}, ${most}`);
+        t.ok(Buffer.from(found).equals((await byLibraries(() => natively(picture))).data), `${nameOf(kind)}, ${most}`);
         if (picture === whole) t.ok(Buffer.from(found).equals(pngPixels(kind, samples, background)));
       }
     }
@@ -211,7 +200,7 @@ t.test('damage is judged alike with and without libpng, in words too', { skip },
     const picture =
       random.integer(2) > 0 ? whole : whole.crop({ left: 3, top: 2, width: 9, height: 1 + random.integer(30) });
     const result = () => natively(picture).then(({ data }) => Buffer.from(data).toString('latin1'), String);
-    const [found, expected] = [await result(), await byLibpng(result)];
+    const [found, expected] = [await result(), await byLibraries(result)];
     if (found !== expected) t.equal(found, expected, `file ${i}`);
     counts[found.startsWith('PatchstreamError') ? 'broken' : 'pixels']++;
   }

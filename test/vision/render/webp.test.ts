@@ -6,7 +6,7 @@ import { openPicture } from '../../../src/vision/open.ts';
 import type { Colour } from '../../../src/vision/picture.ts';
 import { renderPixels } from '../../../src/vision/render/render.ts';
 import { noisy } from '../../kit/pictures/pictures.ts';
-import { bySharp, natively } from '../../kit/pictures/renderers.ts';
+import { byLibraries, bySharp, natively } from '../../kit/pictures/renderers.ts';
 
 const addon = imageAddon();
 const skip = isAbsent(addon) ? addon.found : addon.info().webp === '' && 'native/image is built without libwebp';
@@ -121,17 +121,6 @@ t.test(
   },
 );
 
-/** What libwebp alone makes of a picture, or says of it, where `addon` would decode most without it. */
-async function byLibwebp<T>(work: () => Promise<T>): Promise<T> {
-  if (isAbsent(addon)) throw new Error(addon.found);
-  addon.setPortable(1);
-  try {
-    return await work();
-  } finally {
-    addon.setPortable(0);
-  }
-}
-
 const presets = ['default', 'photo', 'picture', 'drawing', 'icon', 'text'] as const;
 
 async function lossyOf(side: readonly [number, number], index: number): Promise<Buffer> {
@@ -153,7 +142,7 @@ t.test('lossy WebPs of every size and quality: the same pixels without libwebp, 
     const part = whole.crop({ left, top: random.integer(side[1] - high + 1), width: wide, height: high });
     for (const picture of [whole, part]) {
       const found = (await natively(picture)).data;
-      const same = Buffer.from(found).equals((await byLibwebp(() => natively(picture))).data);
+      const same = Buffer.from(found).equals((await byLibraries(() => natively(picture))).data);
       if (!same) t.fail(`${side.join(' × ')}, ${i}${picture === part ? `, ${wide} × ${high} from ${left}` : ''}`);
     }
   }
@@ -170,7 +159,7 @@ t.test('damage in lossy WebPs is judged alike with and without libwebp, in words
     const picture = await open(i % 5 === 0 ? bytes.subarray(0, from) : bytes);
     const judged = () => natively(picture).then(({ data }) => Buffer.from(data).toString('latin1'), String);
     const found = await judged();
-    const expected = await byLibwebp(judged);
+    const expected = await byLibraries(judged);
     if (found !== expected) t.equal(found, expected, `file ${i}`);
     counts[found.startsWith('PatchstreamError') ? 'broken' : 'pixels']++;
   }

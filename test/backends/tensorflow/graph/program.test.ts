@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { Graph } from '../../../../src/backends/tensorflow/graph/graph.ts';
 import { GraphProgram, GraphRefused } from '../../../../src/backends/tensorflow/graph/program.ts';
-import { type Run, standInBinding } from '../../../kit/training/stand-in-binding.ts';
+import { type Run, standInBinding } from '../../../kit/backends/stand-in-binding.ts';
 
 const names = { inputs: ['n0'], outputs: ['n1', 'n2:1'] };
 

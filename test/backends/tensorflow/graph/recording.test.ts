@@ -1,7 +1,7 @@
 import t from 'tap';
 import { Calls } from '../../../../src/backends/tensorflow/calls.ts';
 import { Recording } from '../../../../src/backends/tensorflow/graph/recording.ts';
-import { standInBinding } from '../../../kit/training/stand-in-binding.ts';
+import { standInBinding } from '../../../kit/backends/stand-in-binding.ts';
 
 t.test('operations, constants and what was there before are written down; all is computed as ever', (t) => {
   const { backend, binding, tensor, held } = standInBinding(t);

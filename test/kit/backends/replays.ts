@@ -2,7 +2,7 @@ import type { Test } from 'tap';
 import { type Compute, Replays } from '../../../src/backends/replay/replay.ts';
 import * as tf from '../../../src/backends/tf.ts';
 import { Sums } from '../../../src/backends/updates.ts';
-import { expectNoTensorLeak } from './tensors.ts';
+import { expectNoTensorLeak } from '../training/tensors.ts';
 
 /** What a computation makes of a micro-batch: what is added to the sums, and its count. */
 export interface Made {
